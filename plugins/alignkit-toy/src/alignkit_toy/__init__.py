@@ -1,0 +1,1 @@
+"""Synthetic image-text tasks: drawn pictures, written captions, known information."""

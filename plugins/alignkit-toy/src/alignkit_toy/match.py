@@ -1,0 +1,43 @@
+"""``toy_match``: the streams must compare what they carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+import alignkit
+from alignkit_toy.arm import Arm, Deal
+
+
+@dataclass(frozen=True)
+class Match(Arm):
+    """The label is whether the caption names the colour that the picture shows.
+
+    Half of the captions match; the others name each of the other colours equally often.
+    """
+
+    values: int = 8
+    noise: float = 0.05
+
+    name: ClassVar[str] = "toy_match"
+
+    @property
+    def target(self) -> alignkit.Binary:
+        """Whether picture and caption agree."""
+        return alignkit.Binary(("mismatch", "match"))
+
+    def ceiling(self, streams: str = "both") -> float:
+        """Best expected AUROC, and accuracy: they agree for a rule with two answers."""
+        self._known_streams(streams)
+        return (1 + (1 - self.noise) ** 2) / 2 if streams == "both" else 0.5
+
+    def deal(self, n: int, rng: np.random.Generator) -> Deal:
+        """Every colour equally often in either stream, whether or not they match."""
+        i = np.arange(n)
+        labels, vision = i % 2, i // 2 % self.values
+        # One shift for a whole round of colours keeps the captions' colours even too.
+        rounds = i // (2 * self.values)
+        shift = np.where(labels == 1, 0, 1 + rounds % (self.values - 1))
+        return Deal(labels, vision, (vision + shift) % self.values)

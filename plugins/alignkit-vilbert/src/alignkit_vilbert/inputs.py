@@ -1,0 +1,78 @@
+"""From texts and pictures to what the two streams take."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from alignkit_vilbert.architecture import Vilbert
+
+PAD, CLS, SEP, UNKNOWN = range(4)
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+class Inputs:
+    """A word tokenizer and a picture transform.
+
+    Parameters
+    ----------
+    words : sequence of str
+        The vocabulary; the special tokens come first.
+    options : Vilbert
+    """
+
+    def __init__(self, words: Sequence[str], options: Vilbert) -> None:
+        self.words = list(words)
+        self._index = {word: index for index, word in enumerate(self.words)}
+        self._max_tokens = options.max_tokens
+        self._size = options.image_size
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], options: Vilbert) -> Inputs:
+        """Take the most frequent words, ties in alphabetical order."""
+        counts = Counter(word for text in texts for word in _split(text))
+        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        return cls([*SPECIAL, *ranked[: options.vocabulary - len(SPECIAL)]], options)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values to store with a run."""
+        return {"words": self.words}
+
+    def tokens(self, text: str) -> np.ndarray:
+        """Token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""
+        words = _split(text)[: self._max_tokens - 2]
+        inner = [self._index.get(word, UNKNOWN) for word in words]
+        return np.array([CLS, *inner, SEP], dtype=np.int64)
+
+    def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
+        """A picture as ``(3, size, size)`` of ``uint8``, resized without cropping."""
+        if isinstance(picture, np.ndarray) and picture.shape == (self._size, self._size, 3):
+            return picture.transpose(2, 0, 1)
+        if isinstance(picture, np.ndarray):
+            picture = Image.fromarray(picture)
+        resized = picture.convert("RGB").resize((self._size, self._size), Image.Resampling.BICUBIC)
+        return np.asarray(resized).transpose(2, 0, 1)
+
+    def batch(
+        self, tokens: Sequence[np.ndarray], pixels: np.ndarray
+    ) -> dict[str, dict[str, Tensor]]:
+        """Pad texts to the longest of the batch and scale pictures to [-1, 1]."""
+        longest = max(len(row) for row in tokens)
+        padded = np.full((len(tokens), longest), PAD, dtype=np.int64)
+        for row, indices in zip(padded, tokens, strict=True):
+            row[: len(indices)] = indices
+        scaled = torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(127.5).sub_(1)
+        return {"text": {"tokens": torch.from_numpy(padded)}, "vision": {"pixels": scaled}}
+
+
+def _split(text: str) -> list[str]:
+    return _WORD.findall(text.lower())

@@ -1,0 +1,87 @@
+"""alignkit: where co-attention stands, whether it aligns two streams, and whether that matters.
+
+>>> import alignkit
+>>> alignkit.measure(x, y, metric="cka")  # doctest: +SKIP
+0.83
+
+Importing this package is cheap; what a name needs is imported when the name is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "AlignkitError": "alignkit.errors",
+    "Binary": "alignkit.tasks",
+    "DataError": "alignkit.errors",
+    "Fuse": "alignkit.models.schedule",
+    "MultiLabel": "alignkit.tasks",
+    "Placement": "alignkit.models.placement",
+    "PluginError": "alignkit.errors",
+    "Record": "alignkit.models.schedule",
+    "Representation": "alignkit.metrics",
+    "Run": "alignkit.runs",
+    "RunLayer": "alignkit.models.schedule",
+    "SingleLabel": "alignkit.tasks",
+    "Split": "alignkit.tasks",
+    "StreamState": "alignkit.models.walk",
+    "Target": "alignkit.tasks",
+    "Task": "alignkit.tasks",
+    "UndefinedError": "alignkit.errors",
+    "UsageError": "alignkit.errors",
+    "between_layers": "alignkit.models.schedule",
+    "fingerprint_of": "alignkit.tasks",
+    "hookimpl": "alignkit.plugins.hookspecs",
+    "load_run": "alignkit.runs",
+    "load_runs": "alignkit.runs",
+    "measure": "alignkit.metrics",
+    "names": "alignkit.api",
+    "read_arrays": "alignkit.metrics",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'alignkit' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if TYPE_CHECKING:
+    from alignkit.api import names as names
+    from alignkit.errors import AlignkitError as AlignkitError
+    from alignkit.errors import DataError as DataError
+    from alignkit.errors import PluginError as PluginError
+    from alignkit.errors import UndefinedError as UndefinedError
+    from alignkit.errors import UsageError as UsageError
+    from alignkit.metrics import Representation as Representation
+    from alignkit.metrics import measure as measure
+    from alignkit.metrics import read_arrays as read_arrays
+    from alignkit.models.placement import Placement as Placement
+    from alignkit.models.schedule import Fuse as Fuse
+    from alignkit.models.schedule import Record as Record
+    from alignkit.models.schedule import RunLayer as RunLayer
+    from alignkit.models.schedule import between_layers as between_layers
+    from alignkit.models.walk import StreamState as StreamState
+    from alignkit.plugins.hookspecs import hookimpl as hookimpl
+    from alignkit.runs import load_run as load_run
+    from alignkit.runs import Run as Run
+    from alignkit.runs import load_runs as load_runs
+    from alignkit.tasks import Binary as Binary
+    from alignkit.tasks import MultiLabel as MultiLabel
+    from alignkit.tasks import SingleLabel as SingleLabel
+    from alignkit.tasks import Split as Split
+    from alignkit.tasks import Target as Target
+    from alignkit.tasks import Task as Task
+    from alignkit.tasks import fingerprint_of as fingerprint_of

@@ -1,0 +1,1 @@
+"""The chain: train, evaluate, extract, measure, and the table that correlate reads."""

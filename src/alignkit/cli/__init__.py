@@ -1,0 +1,1 @@
+"""The command line. Signatures are eager, bodies import what they need when they run."""

@@ -1,0 +1,126 @@
+"""What a user sees: results on stdout, talk and progress bars on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alignkit.chain.talk import Talk
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Settings:
+    """Set once, by the options before the command."""
+
+    quiet: bool = False
+    debug: bool = False
+
+
+settings = Settings()
+
+
+class TerminalTalk(Talk):
+    """Notes as lines, progress as bars; bars on a terminal only."""
+
+    def note(self, text: str) -> None:
+        if not settings.quiet:
+            print(text, file=sys.stderr)
+
+    @contextmanager
+    def progress(self, text: str, total: int) -> Iterator[Any]:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn
+
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )  # fmt: skip
+        hidden = settings.quiet or not console.is_terminal
+        with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
+            yield _Bar(progress, progress.add_task(text, total=total))
+
+
+class _Bar:
+    def __init__(self, progress: Any, task: Any) -> None:
+        self.progress, self.task = progress, task
+
+    def advance(self, steps: int = 1) -> None:
+        self.progress.advance(self.task, steps)
+
+    def describe(self, text: str) -> None:
+        self.progress.update(self.task, description=text)
+
+
+def note(text: str) -> None:
+    """Say one line on stderr."""
+    TerminalTalk().note(text)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; what is not a finite number becomes null."""
+    print(json.dumps(_plain(value), indent=2, allow_nan=False))
+
+
+def print_table(
+    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = ""
+) -> None:
+    """Print rows as a table; numbers to four digits, to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    table = Table(title=Text(title) if title else None, header_style="bold")
+    for column in columns:
+        numeric = any(_is_number(row.get(column)) for row in rows)
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
+    # A pipe has no width; rows must not be cut there.
+    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+    console.print(table)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries of plain values; missing ones are None."""
+    return [_plain(row) for row in table.to_dict(orient="records")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(_plain(value), (int, float)) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4f}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.2e}"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text.encode("unicode_escape").decode() if not text.isprintable() else text

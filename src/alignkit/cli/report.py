@@ -1,0 +1,71 @@
+"""``alignkit report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignkit.cli.arguments import (
+    Metrics,
+    Placements,
+    Pool,
+    RunPaths,
+    RunsFolder,
+    Samples,
+    Seed,
+    SplitName,
+    Tasks,
+    check_split,
+    chosen_runs,
+)
+from alignkit.cli.correlate import Layer, Outcome
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(rich_help_panel="The chain")(report)
+
+
+def report(
+    paths: RunPaths = None,
+    task: Tasks = None,
+    placement: Placements = None,
+    metric: Metrics = None,
+    layer: Layer = "last",
+    outcome: Outcome = None,
+    split: SplitName = "test",
+    pool: Pool = "cls",
+    samples: Samples = None,
+    permutations: Annotated[int, typer.Option(help="Where there are too many to count.")] = 9999,
+    seed: Seed = 0,
+    runs: RunsFolder = Path("runs"),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder of the report.")
+    ] = Path("report"),
+) -> None:
+    """Write a page with figures: heat maps, alignment by depth, alignment against scores.
+
+    Measures and scores what is missing first. Prints the path of the page, report.html;
+    report.md and figures/ with the data of every figure lie beside it.
+
+    Example: alignkit report --metric cka --metric mknn --output report
+    """
+    from alignkit.chain.measure import measure_run
+    from alignkit.cli import console
+    from alignkit.cli.correlate import correlate_joined, joined_runs, metric_columns
+    from alignkit.cli.measure import specs_or_default
+    from alignkit.report import write_report
+
+    chosen = chosen_runs(paths, runs, task, placement)
+    specs = specs_or_default(metric)
+    talk = console.TerminalTalk()
+    for run in chosen:
+        measure_run(run, specs, split=check_split(split), pool=pool, samples=samples, seed=seed,
+                    talk=talk)  # fmt: skip
+    joined, named = joined_runs(chosen, specs, layer, outcome, split, pool, samples, seed)
+    found = correlate_joined(joined, named, metric_columns(joined, named), "placement",
+                             permutations, seed)  # fmt: skip
+    page = write_report(chosen, output, correlations=found, table=joined, split=split, pool=pool)
+    print(page)

@@ -1,0 +1,130 @@
+"""The pages of ``alignkit show``: one for each kind."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from alignkit.cli import console
+from alignkit.models.schedule import Schedule
+from alignkit.plugins import Entry, registry
+from alignkit.plugins.options import bind, options_of, parse_spec
+from alignkit.runs.config import choose, choose_placement
+
+
+def show(kind: str, name: str, json: bool) -> None:
+    """Print the page of one registered thing."""
+    page = {"placements": _placement, "architectures": _architecture}.get(kind, _declared)
+    facts, schedule = page(kind, name)
+    if json:
+        console.print_json(facts | ({"schedule": [str(s) for s in schedule]} if schedule else {}))
+        return
+    for key, value in facts.items():
+        if key not in ("options", "documentation") and value not in ("", None, [], {}):
+            print(f"{key:13} {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+    if facts.get("options"):
+        console.print_table(facts["options"], ["option", "value", "default", "type"])
+    if facts.get("documentation"):
+        print(f"\n{facts['documentation']}")
+    if schedule:
+        print()
+        _print_schedule(schedule)
+
+
+def _placement(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+    placement = choose_placement(name)
+    architecture = choose("architectures", None)
+    facts: dict[str, Any] = {"name": placement.name}
+    if placement.name in registry().names("placements"):
+        facts |= _owner(registry().get("placements", placement.name))
+    facts |= {
+        "text": list(placement.text), "vision": list(placement.vision), "fusions": len(placement),
+        "architecture": architecture.name,
+    }  # fmt: skip
+    return facts, architecture.make().schedule(placement)
+
+
+def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+    facts, _ = _declared(kind, name)
+    placement = choose_placement(None)
+    facts["placement"] = f"{placement.name} (its schedule follows)"
+    return facts, choose(kind, name).make().schedule(placement)
+
+
+def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+    plain, given = parse_spec(name)
+    entry = registry().get(kind, plain)
+    target = entry.load()
+    bound = bind(target, given, f"{kind[:-1]} '{plain}'")
+    facts = {"name": plain, **_owner(entry), **entry.declarations}
+    if kind == "tasks":
+        facts |= _target_facts(target, bound)
+    facts["options"] = [
+        {"option": o.name, "value": bound[o.name], "default": o.default, "type": o.type.__name__}
+        for o in options_of(target).values()
+    ]
+    facts["documentation"] = inspect.cleandoc(target.__doc__ or "")
+    return facts, []
+
+
+def _owner(entry: Entry) -> dict[str, Any]:
+    return {"summary": entry.summary, "plugin": entry.plugin.label}
+
+
+def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
+    target = task(**options).target
+    return {
+        "kind": type(target).__name__, "labels": list(target.labels), "primary score": target.primary,
+    }  # fmt: skip
+
+
+def _print_schedule(schedule: Schedule) -> None:
+    """Two columns, one per stream; what a step records stands beside it."""
+    from alignkit.models.schedule import Fuse, Record, RunLayer, stream_of
+
+    print(f"{'text':32}vision")
+    line = {"text": "", "vision": ""}
+    rows: list[tuple[str, str]] = []
+
+    def flush() -> None:
+        if any(line.values()):
+            rows.append((line["text"], line["vision"]))
+            line.update(text="", vision="")
+
+    for step in schedule:
+        match step:
+            case RunLayer(stream, layer):
+                flush()
+                line[stream] = f"layer {layer}"
+            case Fuse(fusion):
+                flush()
+                line.update(text=f"= fusion {fusion} =", vision=f"= fusion {fusion} =")
+            case Record(site):
+                stream = stream_of(site)
+                line[stream] = f"{line[stream] or 'embeddings':15} -> {site}"
+    flush()
+    for text, vision in _side_by_side(rows):
+        print(f"{text:32}{vision}".rstrip())
+
+
+def _side_by_side(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put stretches of text-only and vision-only rows beside each other."""
+    merged: list[tuple[str, str]] = []
+    text: list[str] = []
+    vision: list[str] = []
+
+    def flush() -> None:
+        longest = max(len(text), len(vision))
+        for i in range(longest):
+            merged.append((text[i] if i < len(text) else "", vision[i] if i < len(vision) else ""))
+        text.clear()
+        vision.clear()
+
+    for left, right in rows:
+        if left and right:
+            flush()
+            merged.append((left, right))
+        else:
+            (text if left else vision).append(left or right)
+    flush()
+    return merged

@@ -1,0 +1,183 @@
+"""``alignkit train`` and ``alignkit evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alignkit.cli.arguments import (
+    Force,
+    Json,
+    Placements,
+    RunPaths,
+    RunsFolder,
+    SplitName,
+    Tasks,
+    check_split,
+    chosen_runs,
+    complete,
+)
+
+if TYPE_CHECKING:
+    from alignkit.runs import RunConfig, Training
+
+PANEL = "The chain"
+Option = typer.Option
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(rich_help_panel=PANEL)(train)
+    app.command(rich_help_panel=PANEL)(evaluate)
+
+
+def train(
+    task: Annotated[
+        str | None,
+        Option("--task", "-t", help="A task, as name or name:key=value,key=value.",
+               autocompletion=complete("tasks")),
+    ] = None,
+    placement: Annotated[
+        list[str] | None,
+        Option("--placement", "-p", help="A name, or indices: 3,4,10 or TEXT/VISION 6,7/3,5; "
+               "may repeat.", autocompletion=complete("placements")),
+    ] = None,
+    architecture: Annotated[
+        str | None,
+        Option("--architecture", "-a", help="An architecture, as name or name:key=value.",
+               autocompletion=complete("architectures")),
+    ] = None,
+    seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
+    data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
+    epochs: Annotated[int | None, Option(help="0 stores the untrained model.")] = None,
+    batch_size: Annotated[int | None, Option(help="Samples per step.")] = None,
+    learning_rate: Annotated[float | None, Option(help="Peak, after the warm-up.")] = None,
+    warmup: Annotated[float | None, Option(help="Share of the steps that rise to it.")] = None,
+    floor: Annotated[float | None, Option(help="Share of it at which the cosine ends.")] = None,
+    weight_decay: Annotated[float | None, Option(help="Of matrices; never of norms, biases.")] = None,
+    clip: Annotated[float | None, Option(help="Largest norm of the gradient; 0: any.")] = None,
+    patience: Annotated[int | None, Option(help="Epochs without a better score; 0: any.")] = None,
+    threads: Annotated[int | None, Option(help="Threads of a run; part of its identity.")] = None,
+    jobs: Annotated[int, Option("--jobs", "-j", help="Runs trained side by side.")] = 1,
+    runs: RunsFolder = Path("runs"),
+    force: Force = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be trained.")] = False,
+    json: Json = False,
+) -> None:
+    """Train models: task x placement x seed.
+
+    Prints the folder of every run. The test split is never read; the weights kept are those
+    of the best validation score. With no option it trains the embedded default.
+
+    Examples: alignkit train
+
+    alignkit train --task toy_match:values=8 --placement late --placement none --seed 0 --seed 1
+    """
+    from alignkit.cli import console
+
+    training = _training(
+        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, warmup=warmup,
+        floor=floor, weight_decay=weight_decay, clip=clip, patience=patience, threads=threads,
+    )  # fmt: skip
+    configs = _configs(task, placement, architecture, training, seed, data)
+    first = configs[0]
+    console.note(
+        f"task {first.task.name}, architecture {first.architecture.name}, "
+        f"placement {', '.join(dict.fromkeys(c.placement.name for c in configs))}, "
+        f"seed {', '.join(dict.fromkeys(str(c.seed) for c in configs))}"
+    )
+    if dry_run:
+        _show(configs, runs, json)
+        return
+    trained = _train_all(configs, runs, force, jobs)
+    if json:
+        console.print_json([_summary(run) for run in trained])
+    else:
+        for run in trained:
+            print(run.path)
+
+
+def evaluate(
+    paths: RunPaths = None,
+    split: SplitName = "test",
+    task: Tasks = None,
+    placement: Placements = None,
+    runs: RunsFolder = Path("runs"),
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Score trained runs on a split.
+
+    The scores are also stored in each run's performance.json.
+
+    Example: alignkit evaluate --task toy_redundant --split test
+    """
+    from alignkit.chain.evaluate import evaluate as evaluate_run
+    from alignkit.cli import console
+
+    check_split(split)
+    talk = console.TerminalTalk()
+    rows = []
+    for run in chosen_runs(paths, runs, task, placement):
+        scores = evaluate_run(run, split, force, talk)
+        rows.append({"task": run.task, "placement": run.placement, "seed": run.seed,
+                     "split": split, **scores, "run": str(run.path)})  # fmt: skip
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if json:
+        console.print_json(rows)
+    else:
+        console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
+
+
+def _training(**given: Any) -> Training:
+    from alignkit.runs import Training
+
+    return Training(**{key: value for key, value in given.items() if value is not None})
+
+
+def _configs(
+    task: str | None, placements: list[str] | None, architecture: str | None,
+    training: Training, seeds: list[int] | None, data: str | None,
+) -> list[RunConfig]:  # fmt: skip
+    from alignkit.runs import resolve_config
+
+    where: list[str | None] = [*(placements or [None])]
+    return [
+        resolve_config(task, placement, architecture, training, seed, data)
+        for placement in where
+        for seed in dict.fromkeys(seeds or [0])
+    ]
+
+
+def _train_all(configs: list[RunConfig], root: Path, force: bool, jobs: int) -> list[Any]:
+    from alignkit.chain.together import train_together
+    from alignkit.cli import console
+
+    return train_together(configs, root, force, jobs, console.TerminalTalk())
+
+
+def _show(configs: list[RunConfig], root: Path, json: bool) -> None:
+    from alignkit.cli import console
+    from alignkit.runs import Run
+
+    planned = [(config, Run(root / config.folder)) for config in configs]
+    if json:
+        console.print_json([
+            config.to_json() | {"run": str(run.path), "trained": run.is_trained}
+            for config, run in planned
+        ])  # fmt: skip
+        return
+    rows = [
+        {"run": str(run.path), "trained": run.is_trained, "identity": config.identity[:12]}
+        for config, run in planned
+    ]
+    console.print_table(rows, ["run", "trained", "identity"])
+
+
+def _summary(run: Any) -> dict[str, Any]:
+    return {
+        "run": str(run.path), "task": run.task, "placement": run.placement, "seed": run.seed,
+        "identity": run.stored["identity"], **run.performance(),
+    }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Two-stream models: placements, schedules as data, and the walk that runs them."""

@@ -1,0 +1,147 @@
+"""A schedule: what a two-stream model does, step by step, as data that can be printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from alignkit.errors import UsageError
+from alignkit.models.placement import STREAMS, Placement
+
+
+@dataclass(frozen=True)
+class RunLayer:
+    """Run layer ``layer`` of a stream."""
+
+    stream: str
+    layer: int
+
+    def __str__(self) -> str:
+        return f"run     {self.stream} layer {self.layer}"
+
+
+@dataclass(frozen=True)
+class Fuse:
+    """Run fusion ``fusion``: it reads and may change the states of both streams."""
+
+    fusion: int
+
+    def __str__(self) -> str:
+        return f"fuse    {self.fusion}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """The state of the site's stream, here, is the representation of that site."""
+
+    site: str
+
+    def __str__(self) -> str:
+        return f"record  {self.site}"
+
+
+Step = RunLayer | Fuse | Record
+Schedule = Sequence[Step]
+
+
+def layer_site(stream: str, layer: int) -> str:
+    """Name the site after a layer: ``t03``, ``v11``."""
+    return f"{stream[0]}{layer:02d}"
+
+
+def fusion_site(stream: str, fusion: int) -> str:
+    """Name the site after a fusion: ``t.f0``, ``v.f0``."""
+    return f"{stream[0]}.f{fusion}"
+
+
+def input_site(stream: str) -> str:
+    """Name the site at the embeddings: ``t.in``, ``v.in``."""
+    return f"{stream[0]}.in"
+
+
+def stream_of(site: str) -> str:
+    """Tell the stream of a site by its first letter."""
+    return {"t": "text", "v": "vision"}[site[0]]
+
+
+def is_site(name: str) -> bool:
+    """Tell whether a name is the name of a site."""
+    return re.fullmatch(r"[tv](\d{2,}|\.in|\.f\d+)", name) is not None
+
+
+def sites(schedule: Schedule, stream: str | None = None) -> list[str]:
+    """Sites that a schedule records, in its order; of one stream if named."""
+    recorded = [step.site for step in schedule if isinstance(step, Record)]
+    return [site for site in recorded if stream is None or stream_of(site) == stream]
+
+
+def head_site(schedule: Schedule, stream: str) -> str:
+    """The last site of a stream: the state that the head reads."""
+    return sites(schedule, stream)[-1]
+
+
+def between_layers(placement: Placement, depths: Mapping[str, int]) -> list[Step]:
+    """Lay out fusions between the streams' layers, and record every site.
+
+    Parameters
+    ----------
+    placement : Placement
+    depths : mapping of str to int
+        Number of layers per stream.
+
+    Returns
+    -------
+    list of Step
+
+    Raises
+    ------
+    UsageError
+        When an index of the placement is beyond the depth of its stream.
+    """
+    placement.check_depths(depths)
+    steps: list[Step] = [Record(input_site(stream)) for stream in STREAMS]
+    done = dict.fromkeys(STREAMS, 0)
+    for fusion in range(len(placement)):
+        for stream in STREAMS:
+            until = getattr(placement, stream)[fusion]
+            steps += _layers(stream, done[stream], until)
+            done[stream] = until
+        steps.append(Fuse(fusion))
+        steps += [Record(fusion_site(stream, fusion)) for stream in STREAMS]
+    for stream in STREAMS:
+        steps += _layers(stream, done[stream], depths[stream])
+    return steps
+
+
+def check_schedule(schedule: Schedule, depths: Mapping[str, int], fusions: int) -> None:
+    """Refuse a schedule that runs a layer out of order, twice, or records a site twice.
+
+    A layer may be left out (a fusion may do its work), but never run backwards.
+    """
+    at = dict.fromkeys(STREAMS, -1)
+    seen: set[str] = set()
+    next_fusion = 0
+    for step in schedule:
+        match step:
+            case RunLayer(stream, layer):
+                if not at[stream] < layer < depths[stream]:
+                    raise UsageError(f"schedule: {stream} layer {layer} cannot follow {at[stream]}")
+                at[stream] = layer
+            case Fuse(fusion):
+                if fusion != next_fusion:
+                    raise UsageError(f"schedule: fusion {fusion} where {next_fusion} was expected")
+                next_fusion += 1
+            case Record(site):
+                if site in seen or not is_site(site):
+                    raise UsageError(f"schedule: site '{site}' is no site, or recorded twice")
+                seen.add(site)
+    if next_fusion != fusions:
+        raise UsageError(f"schedule: {next_fusion} fusions run, but the model has {fusions}")
+
+
+def _layers(stream: str, start: int, stop: int) -> list[Step]:
+    steps: list[Step] = []
+    for layer in range(start, stop):
+        steps += [RunLayer(stream, layer), Record(layer_site(stream, layer))]
+    return steps

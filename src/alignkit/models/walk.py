@@ -1,0 +1,113 @@
+"""The walk: run a two-stream model step by step along its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from alignkit.models.schedule import Fuse, Record, RunLayer, Schedule, stream_of
+
+
+@dataclass(frozen=True)
+class StreamState:
+    """The state of one stream between two steps.
+
+    Attributes
+    ----------
+    tokens : Tensor
+        ``(batch, length, width)``; the first token is ``[CLS]``.
+    mask : Tensor
+        ``(batch, length)``, true where a token may be attended to (no padding).
+    content : Tensor
+        ``(batch, length)``, true where a token counts for the mean: neither padding nor
+        a special token.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    content: Tensor
+
+    def with_tokens(self, tokens: Tensor) -> StreamState:
+        """The same positions with other values."""
+        return replace(self, tokens=tokens)
+
+    def pooled(self, pool: str) -> Tensor:
+        """Reduce to ``(batch, width)``: ``cls`` or the ``mean`` over content tokens."""
+        if pool == "cls":
+            return self.tokens[:, 0]
+        weights = self.content.to(self.tokens.dtype).unsqueeze(-1)
+        # A text without a single known word has no content; its mean is zero, not NaN.
+        return (self.tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class Stream(Protocol):
+    """One stream: embeddings and layers that can be run one at a time."""
+
+    def embed(self, **inputs: Tensor) -> StreamState: ...
+
+    def layer(self, index: int, state: StreamState) -> StreamState: ...
+
+
+class Fusion(Protocol):
+    """One fusion: reads both states (and what the previous fusion carried), gives both."""
+
+    def __call__(
+        self, text: StreamState, vision: StreamState, carry: Any
+    ) -> tuple[StreamState, StreamState, Any]: ...
+
+
+class Model(Protocol):
+    """What an architecture builds (a ``torch.nn.Module``)."""
+
+    streams: Mapping[str, Stream]
+    fusions: Sequence[Fusion]
+
+    def head(self, text: StreamState, vision: StreamState) -> Tensor:
+        """Logits ``(batch, n_outputs)`` from the last state of both streams."""
+
+
+def walk(
+    model: Any,
+    schedule: Schedule,
+    batch: Mapping[str, Mapping[str, Tensor]],
+    record: Callable[[str, StreamState], None] | None = None,
+) -> Tensor:
+    """Run a batch through a model along a schedule.
+
+    Parameters
+    ----------
+    model : Model
+    schedule : sequence of steps
+    batch : mapping of str to mapping
+        What the streams' ``embed`` takes, under ``text`` and ``vision``.
+    record : callable, optional
+        Called as ``record(site, state)`` at every site.
+
+    Returns
+    -------
+    Tensor
+        Logits, ``(batch, n_outputs)``.
+    """
+    states = {name: model.streams[name].embed(**batch[name]) for name in ("text", "vision")}
+    carry: Any = None
+    for step in schedule:
+        match step:
+            case RunLayer(stream, layer):
+                states[stream] = model.streams[stream].layer(layer, states[stream])
+            case Fuse(fusion):
+                states["text"], states["vision"], carry = model.fusions[fusion](
+                    states["text"], states["vision"], carry
+                )
+            case Record(site):
+                if record is not None:
+                    record(site, states[stream_of(site)])
+    return model.head(states["text"], states["vision"])
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)

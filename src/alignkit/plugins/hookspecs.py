@@ -1,0 +1,40 @@
+"""The hooks that a plugin implements. This file is the reference of the plugin door.
+
+Each hook receives ``register``; call it once for every name you add::
+
+    register(name, target, *, summary="", default=False, **declarations)
+
+``target`` is a ``"module:attr"`` string, which keeps importing the plugin cheap, or the
+thing itself. The target's keyword parameters are its options: users set them as
+``name:key=value,key=value``.
+"""
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("alignkit")
+hookimpl = pluggy.HookimplMarker("alignkit")
+
+
+@hookspec(historic=True)
+def register_metrics(register):  # type: ignore[no-untyped-def]
+    """Register metrics: functions of two ``alignkit.Representation`` that give a float.
+
+    Declarations: ``range=(low, high)``, ``best`` (the value of perfect alignment),
+    ``symmetric``, ``invariances`` (of ``"rotation"``, ``"scale"``, ``"shift"``,
+    ``"linear"``), ``chance``, ``cost``, ``paper``.
+    """
+
+
+@hookspec(historic=True)
+def register_architectures(register):  # type: ignore[no-untyped-def]
+    """Register architectures: classes with ``depths``, ``schedule`` and ``build``."""
+
+
+@hookspec(historic=True)
+def register_placements(register):  # type: ignore[no-untyped-def]
+    """Register placements: a list of layer indices, or ``alignkit.Placement(text, vision)``."""
+
+
+@hookspec(historic=True)
+def register_tasks(register):  # type: ignore[no-untyped-def]
+    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``."""

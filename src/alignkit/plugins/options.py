@@ -1,0 +1,165 @@
+"""Options of plugins: one syntax, ``name:key=value,key=value``, for every kind.
+
+A target's keyword parameters are its options. They are read off the signature, so a
+plugin states its options once, and the command line, ``show`` and the stored
+configuration follow.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from alignkit.errors import UsageError
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a target: its name, type and default."""
+
+    name: str
+    type: type
+    default: Any
+    optional: bool = False
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it says where something lies, which is no part of what a run is."""
+        return self.type is Path
+
+    def convert(self, value: Any) -> Any:
+        """Turn text (or a value from a file) into the option's type."""
+        if self.optional and (value is None or value in ("none", "None", "")):
+            return None
+        try:
+            return self._convert(value)
+        except (TypeError, ValueError, KeyError):
+            raise UsageError(
+                f"option {self.name}={value!r} is not {_article(self.type)} (default {self.default!r})"
+            ) from None
+
+    def _convert(self, value: Any) -> Any:
+        if self.type is bool:
+            return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
+        if self.type is int:
+            number = float(value)
+            if isinstance(value, bool) or number != int(number):
+                raise ValueError(value)
+            return int(number)
+        return self.type(value)
+
+
+def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+    """Split ``"svcca:dims=10,centre=true"`` into a name and its options as text.
+
+    Raises
+    ------
+    UsageError
+        When a piece after the colon is not ``key=value``, or a key is given twice.
+    """
+    name, colon, rest = spec.partition(":")
+    given: dict[str, str] = {}
+    for piece in rest.split(",") if rest else []:
+        key, equals, value = piece.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise UsageError(f"'{piece}' in '{spec}' is not key=value; write {name}:key=value,...")
+        if key in given:
+            raise UsageError(f"option '{key}' is given twice in '{spec}'")
+        given[key] = value.strip()
+    if colon and not given:
+        raise UsageError(f"'{spec}' has a colon but no options; write {name}:key=value,...")
+    return name.strip(), given
+
+
+def format_spec(name: str, options: Mapping[str, Any]) -> str:
+    """Write a name and its options as text that ``parse_spec`` reads back."""
+    if not options:
+        return name
+    return name + ":" + ",".join(f"{key}={_text(value)}" for key, value in sorted(options.items()))
+
+
+def options_of(target: Callable[..., Any]) -> dict[str, Option]:
+    """Read the options of a target off its signature: parameters that have a default."""
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):
+        return {}
+    hints = _hints(target)
+    options = {}
+    for parameter in signature.parameters.values():
+        if parameter.default is inspect.Parameter.empty:
+            continue
+        kind, optional = _plain_type(hints.get(parameter.name), parameter.default)
+        options[parameter.name] = Option(parameter.name, kind, parameter.default, optional)
+    return options
+
+
+def bind(target: Callable[..., Any], given: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+    """Check and convert given options against a target; fill in the defaults.
+
+    Raises
+    ------
+    UsageError
+        For an option that the target does not have, or a value of the wrong type.
+    """
+    options = options_of(target)
+    label = name or getattr(target, "__name__", "this")
+    for key in given:
+        if key not in options:
+            raise UsageError(f"{label} has no option '{key}'{_suggest(key, options)}")
+    defaults = {key: option.default for key, option in options.items()}
+    return defaults | {key: options[key].convert(value) for key, value in given.items()}
+
+
+def changed(target: Callable[..., Any], bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options whose values differ from the target's defaults."""
+    options = options_of(target)
+    return {key: value for key, value in bound.items() if value != options[key].default}
+
+
+def _suggest(key: str, options: Mapping[str, Option]) -> str:
+    if not options:
+        return "; it has none"
+    close = get_close_matches(key, options, n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    return f"{hint} It has: {', '.join(options)}" if close else f"; it has: {', '.join(options)}"
+
+
+def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+    source = target.__init__ if inspect.isclass(target) else target
+    try:
+        return typing.get_type_hints(source)
+    except Exception:  # a hint that only a type checker can resolve
+        return {}
+
+
+def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:
+    """Reduce an annotation to int, float, bool, str or Path, and whether None is allowed."""
+    optional = default is None
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        arms = [arm for arm in typing.get_args(hint) if arm is not type(None)]
+        optional = optional or len(arms) < len(typing.get_args(hint))
+        hint = float if set(arms) == {int, float} else arms[0] if len(arms) == 1 else str
+    if typing.get_origin(hint) is typing.Literal:
+        hint = type(typing.get_args(hint)[0])
+    if hint in (int, float, bool, str, Path):
+        return hint, optional
+    return (type(default) if type(default) in (int, float, bool, str) else str), optional
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _article(kind: type) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    return words.get(kind, kind.__name__)
