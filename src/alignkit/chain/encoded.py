@@ -52,8 +52,9 @@ class Encoded:
             When the split was distributed without labels.
         """
         if self.split.targets is None:
+            notes = "".join(f" ({note}: {count})" for note, count in self.split.notes.items())
             raise DataError(
-                f"the {self.name} split has no labels, which training and scoring need; "
+                f"the {self.name} split has no labels, which training and scoring need{notes}; "
                 "extract and measure work without them"
             )
         return self.split.targets if rows is None else self.split.targets[rows]

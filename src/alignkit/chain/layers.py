@@ -133,6 +133,8 @@ def _around_fusions(schedule: Schedule) -> list[dict[str, str]]:
 
 def _by_glob(schedule: Schedule, patterns: Sequence[str], one: str, other: str) -> list[Pair]:
     recorded = sites(schedule)
+    if not patterns:
+        return []
     for pattern in patterns:
         if not any(fnmatchcase(site, pattern) for site in recorded):
             raise UsageError(f"--layers: '{pattern}' matches no site; expected {EXPECTED}")

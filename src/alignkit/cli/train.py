@@ -35,8 +35,8 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     task: Annotated[
-        str | None,
-        Option("--task", "-t", help="A task, as name or name:key=value,key=value.",
+        list[str] | None,
+        Option("--task", "-t", help="A task, as name or name:key=value,key=value; may repeat.",
                autocompletion=complete("tasks")),
     ] = None,
     placement: Annotated[
@@ -82,12 +82,7 @@ def train(
         floor=floor, weight_decay=weight_decay, clip=clip, patience=patience, threads=threads,
     )  # fmt: skip
     configs = _configs(task, placement, architecture, training, seed, data)
-    first = configs[0]
-    console.note(
-        f"task {first.task.name}, architecture {first.architecture.name}, "
-        f"placement {', '.join(dict.fromkeys(c.placement.name for c in configs))}, "
-        f"seed {', '.join(dict.fromkeys(str(c.seed) for c in configs))}"
-    )
+    _say_what_was_chosen(configs)
     if dry_run:
         _show(configs, runs, json)
         return
@@ -131,6 +126,18 @@ def evaluate(
         console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
 
 
+def _say_what_was_chosen(configs: list[RunConfig]) -> None:
+    from alignkit.cli import console
+
+    chosen = {
+        "task": [config.task.name for config in configs],
+        "architecture": [config.architecture.name for config in configs],
+        "placement": [config.placement.name for config in configs],
+        "seed": [str(config.seed) for config in configs],
+    }
+    console.note("; ".join(f"{k} {', '.join(dict.fromkeys(v))}" for k, v in chosen.items()))
+
+
 def _training(**given: Any) -> Training:
     from alignkit.runs import Training
 
@@ -138,15 +145,17 @@ def _training(**given: Any) -> Training:
 
 
 def _configs(
-    task: str | None, placements: list[str] | None, architecture: str | None,
+    tasks: list[str] | None, placements: list[str] | None, architecture: str | None,
     training: Training, seeds: list[int] | None, data: str | None,
 ) -> list[RunConfig]:  # fmt: skip
     from alignkit.runs import resolve_config
 
+    what: list[str | None] = [*(tasks or [None])]
     where: list[str | None] = [*(placements or [None])]
     return [
         resolve_config(task, placement, architecture, training, seed, data)
-        for placement in where
+        for task in dict.fromkeys(what)
+        for placement in dict.fromkeys(where)
         for seed in dict.fromkeys(seeds or [0])
     ]
 

@@ -39,7 +39,7 @@ class Training:
 
     epochs: int = 6
     batch_size: int = 32
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     warmup: float = 0.1
     floor: float = 0.05
     weight_decay: float = 0.01

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from alignkit_vilbert.inputs import Inputs
     from alignkit_vilbert.model import TwoStreamModel
 
+HEADS = {"both": ("text", "vision"), "text": ("text",), "vision": ("vision",)}
+
 
 @dataclass(frozen=True)
 class Vilbert:
@@ -33,6 +35,9 @@ class Vilbert:
         Pixels; pictures are resized to ``image_size`` squares.
     max_tokens, vocabulary : int
         Longest text in tokens, and the largest vocabulary, ``[CLS]`` and ``[SEP]`` included.
+    head : str
+        The streams whose ``[CLS]`` the head reads: ``both``, ``text`` or ``vision``. With
+        placement ``none``, a single one is that stream alone.
     """
 
     depth: int = 12
@@ -40,11 +45,12 @@ class Vilbert:
     heads: int = 4
     feedforward: int = 128
     fusion_width: int = 64
-    dropout: float = 0.1
+    dropout: float = 0.0
     image_size: int = 32
     patch_size: int = 8
     max_tokens: int = 48
     vocabulary: int = 8192
+    head: str = "both"
 
     def __post_init__(self) -> None:
         for name in ("depth", "width", "heads", "feedforward", "fusion_width", "patch_size"):
@@ -56,6 +62,7 @@ class Vilbert:
         whole = self.image_size >= 1 and self.image_size % self.patch_size == 0
         _require(whole, "image_size", self.image_size, f"a multiple of patch_size={self.patch_size}")
         _require(self.max_tokens >= 3, "max_tokens", self.max_tokens, "at least 3")
+        _require(self.head in HEADS, "head", self.head, f"one of {', '.join(HEADS)}")
         _require(self.vocabulary >= 5, "vocabulary", self.vocabulary, "at least 5")
 
     def depths(self) -> dict[str, int]:

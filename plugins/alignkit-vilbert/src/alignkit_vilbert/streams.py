@@ -61,8 +61,8 @@ class TextStream(Stream):
         super().__init__(options)
         self.words = nn.Embedding(vocabulary, options.width, padding_idx=PAD)
         self.positions = nn.Parameter(torch.zeros(options.max_tokens, options.width))
-        nn.init.normal_(self.words.weight, std=0.02)
-        nn.init.normal_(self.positions, std=0.02)
+        nn.init.normal_(self.words.weight)
+        nn.init.normal_(self.positions, std=0.2)
 
     def embed(self, tokens: Tensor) -> StreamState:
         """Embed ``(batch, length)`` token indices."""
@@ -81,8 +81,8 @@ class VisionStream(Stream):
         self.patches = nn.Conv2d(3, options.width, options.patch_size, options.patch_size)
         self.cls = nn.Parameter(torch.zeros(1, 1, options.width))
         self.positions = nn.Parameter(torch.zeros(patches + 1, options.width))
-        nn.init.normal_(self.cls, std=0.02)
-        nn.init.normal_(self.positions, std=0.02)
+        nn.init.normal_(self.cls, std=0.2)
+        nn.init.normal_(self.positions, std=0.2)
 
     def embed(self, pixels: Tensor) -> StreamState:
         """Embed ``(batch, 3, size, size)`` pixels in [-1, 1]."""

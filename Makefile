@@ -1,0 +1,38 @@
+# Two commands do everything on a machine with Python 3.11+ and make:
+#   make demo   install, then the whole chain on the toy tasks, ending with a report
+#   make test   install, then every test
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
+
+.PHONY: demo test lint docs clean
+
+demo: $(VENV)/.installed
+	PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/demo.sh $(DEMO)
+
+test: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+docs: $(VENV)/.installed-dev
+	$(VENV)/bin/python docs/commands.py --write
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "alignkit needs Python 3.11 or newer; choose one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.txt $(PROJECTS)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo

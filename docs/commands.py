@@ -1,0 +1,40 @@
+"""Write ``docs/commands.md`` from every command's ``--help``, or check that it is current."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("commands.md")
+COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
+            "list", "show", "plugins", "runs")  # fmt: skip
+
+
+def help_of(*words: str) -> str:
+    """The help of a command, as plain text of a fixed width."""
+    plain = {"COLUMNS": "88", "NO_COLOR": "1", "TYPER_USE_RICH": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "alignkit", *words, "--help"],
+        capture_output=True, text=True, check=True, env=os.environ | plain,
+    )  # fmt: skip
+    return re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE).replace(
+        "python -m alignkit", "alignkit"
+    )
+
+
+def page() -> str:
+    """The whole page."""
+    parts = ["# Commands\n\nWritten by `make docs` from `--help`.\n"]
+    for words in [(), *((command,) for command in COMMANDS)]:
+        parts.append(f"## alignkit {' '.join(words)}".rstrip() + f"\n\n```\n{help_of(*words).strip()}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif PAGE.read_text(encoding="utf-8") != page():
+        sys.exit("docs/commands.md is not current; write it anew with: make docs")

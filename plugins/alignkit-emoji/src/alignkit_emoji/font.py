@@ -1,0 +1,136 @@
+"""Drawing emoji with a colour font: finding one, and telling what it cannot draw."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, features
+
+import alignkit
+
+_FOLDERS = (
+    "~/.local/share/fonts",
+    "~/.fonts",
+    "/usr/local/share/fonts",
+    "/usr/share/fonts",
+    "~/Library/Fonts",
+    "/Library/Fonts",
+    "/System/Library/Fonts",
+)
+_PREFERRED = ("notocoloremoji", "applecoloremoji", "twemoji", "emoji")
+# Bitmap fonts exist in one size or a few: Noto, Apple, then what others have used.
+_SIZES = (109, 160, 136, 128, 96, 72, 64, 48, 32)
+_FACE = "\U0001f600"
+_PROBES = (_FACE, "\U0001f534", "\u2764", "\U0001f34e", "\U0001f436")
+# Joiner and presentation selector: they have no picture of their own.
+_SILENT = "\u200d\ufe0f"
+_HOW_TO = (
+    "install one (Debian, Ubuntu: apt install fonts-noto-color-emoji) "
+    "or name a file: --task emoji:font=PATH"
+)
+
+
+def find_font(font: Path | None) -> Path:
+    """Give the font's path, looking in the usual folders when none is named.
+
+    Raises
+    ------
+    alignkit.DataError
+        When there is none.
+    """
+    if font is not None:
+        if not font.expanduser().is_file():
+            raise alignkit.DataError(f"there is no font file {font}; {_HOW_TO}")
+        return font.expanduser()
+    found = _installed(_FOLDERS)
+    if not found:
+        raise alignkit.DataError(f"no colour emoji font in {', '.join(_FOLDERS)}; {_HOW_TO}")
+    return found[0]
+
+
+@cache
+def _installed(folders: tuple[str, ...]) -> list[Path]:
+    files = [
+        path
+        for folder in folders
+        if Path(folder).expanduser().is_dir()
+        for path in sorted(Path(folder).expanduser().rglob("*"))
+        if path.suffix.lower() in (".ttf", ".ttc", ".otf") and _rank(path) < len(_PREFERRED)
+    ]
+    return sorted(files, key=_rank)
+
+
+def _rank(path: Path) -> int:
+    stem = path.stem.lower().replace(" ", "").replace("-", "")
+    return next((i for i, name in enumerate(_PREFERRED) if name in stem), len(_PREFERRED))
+
+
+@cache
+def hash_of_font(path: Path, _modified: int) -> str:
+    """Hash a font's bytes."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+class EmojiFont:
+    """A colour font at the size it was made in.
+
+    Raises
+    ------
+    alignkit.DataError
+        When the file is no font, or has no colour pictures that Pillow can draw.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._font = _open(path)
+        self._layout_joins = features.check("raqm")
+        # What the font shows for a character that it does not have.
+        self._no_glyph = self._paint("\U0010ffff")
+        drawn = [picture for probe in _PROBES if (picture := self.draw(probe)) is not None]
+        if not any(np.ptp(np.asarray(picture), axis=2).max() > 30 for picture in drawn):
+            raise alignkit.DataError(
+                f"{path} has no colour emoji that Pillow can draw (bitmap and COLRv0 fonts work, "
+                f"COLRv1 fonts do not); {_HOW_TO}"
+            )
+
+    def draw(self, characters: str) -> Image.Image | None:
+        """Draw one emoji on white, in a square; None when the font has no single glyph for it."""
+        picture = self._paint(characters)
+        if picture is None or self._falls_apart(characters):
+            return None
+        if self._no_glyph is not None and picture.tobytes() == self._no_glyph.tobytes():
+            return None
+        side = max(picture.size)
+        square = Image.new("RGB", (side, side), "white")
+        square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+        return square
+
+    def _paint(self, characters: str) -> Image.Image | None:
+        left, top, right, bottom = (round(edge) for edge in self._font.getbbox(characters))
+        if right <= left or bottom <= top:
+            return None
+        picture = Image.new("RGB", (right - left, bottom - top), "white")
+        draw = ImageDraw.Draw(picture)
+        draw.text((-left, -top), characters, font=self._font, fill="black", embedded_color=True)
+        return picture
+
+    def _falls_apart(self, characters: str) -> bool:
+        """Whether a sequence shows as several glyphs side by side."""
+        if len([one for one in characters if one not in _SILENT]) < 2:
+            return False
+        one = max(self._font.getlength(characters[0]), self._font.getlength(_FACE))
+        return not self._layout_joins or self._font.getlength(characters) > 1.5 * one
+
+
+def _open(path: Path) -> ImageFont.FreeTypeFont:
+    for size in _SIZES:
+        try:
+            return ImageFont.truetype(str(path), size)
+        except OSError as error:
+            if "pixel size" not in str(error):
+                raise alignkit.DataError(f"{path} is no font that can be read: {error}") from None
+    raise alignkit.DataError(
+        f"{path} has none of the sizes {', '.join(map(str, _SIZES))}; {_HOW_TO}"
+    )

@@ -1,0 +1,1 @@
+"""Published image-text data sets, one file each, read as they are distributed."""

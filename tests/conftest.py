@@ -1,0 +1,23 @@
+"""Fixtures that many tests share."""
+
+from __future__ import annotations
+
+import pytest
+from tiny import TINY_TASK, train_tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_runs(tmp_path_factory):
+    """Trained runs: two tasks, three placements, to be read only."""
+    root = tmp_path_factory.mktemp("tiny") / "runs"
+    unique = TINY_TASK.replace("match", "unique")
+    return root, [
+        train_tiny(root, placement, task) for task in (TINY_TASK, unique)
+        for placement in ("none", "1", "1,2")
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def tiny_run(tmp_path):
+    """One trained run of the test's own."""
+    return train_tiny(tmp_path / "runs")
