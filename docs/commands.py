@@ -29,7 +29,8 @@ def page() -> str:
     """The whole page."""
     parts = ["# Commands\n\nWritten by `make docs` from `--help`.\n"]
     for words in [(), *((command,) for command in COMMANDS)]:
-        parts.append(f"## alignkit {' '.join(words)}".rstrip() + f"\n\n```\n{help_of(*words).strip()}\n```\n")
+        title = f"## alignkit {' '.join(words)}".rstrip()
+        parts += [f"{title}\n\n```\n{help_of(*words).strip()}\n```\n"]
     return "\n".join(parts)
 
 

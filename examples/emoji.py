@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+
 from alignkit.chain.train import train
 from alignkit.runs import Training, resolve_config
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tiny import TINY_TASK, train_tiny
 
 

@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import between_layers as between_layers
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
-    from alignkit.runs import load_run as load_run
     from alignkit.runs import Run as Run
+    from alignkit.runs import load_run as load_run
     from alignkit.runs import load_runs as load_runs
     from alignkit.tasks import Binary as Binary
     from alignkit.tasks import MultiLabel as MultiLabel

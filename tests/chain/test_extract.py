@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from alignkit.chain import model as models
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.extract import extract

@@ -1,6 +1,7 @@
 """``--layers``: which pairs of sites a selection means."""
 
 import pytest
+
 from alignkit.chain.layers import equal_depth, select_pairs
 from alignkit.errors import UsageError
 from alignkit.models.placement import Placement

@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from alignkit.chain import train as training
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.train import learning_rate_factor, train
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
-
 from tiny import TINY_MODEL, TINY_TASK, train_tiny
 
 

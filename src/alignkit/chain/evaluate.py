@@ -18,7 +18,9 @@ from alignkit.tasks import Target, Task
 BATCH = 128
 
 
-def evaluate(run: Run, split: str = "test", force: bool = False, talk: Talk = SILENT) -> dict[str, float]:
+def evaluate(
+    run: Run, split: str = "test", force: bool = False, talk: Talk = SILENT
+) -> dict[str, float]:
     """Score a trained run on a split, unless that is done already.
 
     Returns
@@ -37,7 +39,9 @@ def evaluate(run: Run, split: str = "test", force: bool = False, talk: Talk = SI
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
         model, schedule, inputs = models.load(run, task.target.n_outputs)
-        scores = score(model, schedule, Encoded(task.split(split), inputs, split), task.target, talk)
+        scores = score(
+            model, schedule, Encoded(task.split(split), inputs, split), task.target, talk
+        )
         performance = run.performance()
         performance["splits"][split] = scores
         write_json(run.performance_file, performance)

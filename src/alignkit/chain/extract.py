@@ -16,7 +16,7 @@ from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.runs import Run
-from alignkit.runs.files import discard, locked, write_json, whole_folder
+from alignkit.runs.files import discard, locked, whole_folder, write_json
 from alignkit.tasks import Task
 
 POOLS = ("cls", "mean")
@@ -69,7 +69,7 @@ def _extract(run: Run, split: str, pools: list[str], talk: Talk) -> dict[str, An
     task: Task = run.config.task.make()
     model, schedule, inputs = models.load(run, task.target.n_outputs)
     data = Encoded(task.split(split), inputs, split)
-    index = {
+    index: dict[str, Any] = {
         "sites": sites(schedule), "pools": pools, "n": len(data), "dtype": "float32",
         "split": split,
     }  # fmt: skip

@@ -49,7 +49,8 @@ class Join:
     def __post_init__(self) -> None:
         if self.layer not in RULES and not self.layer.isdigit():
             raise UsageError(
-                f"unknown layer rule '{self.layer}'; known: {', '.join(RULES)}, or the index of a layer"
+                f"unknown layer rule '{self.layer}'; known: {', '.join(RULES)}, "
+                "or the index of a layer"
             )
 
 
@@ -121,6 +122,8 @@ def _layers(run: Run, rule: str) -> str:
     if rule.isdigit():
         pair = (layer_site("text", int(rule)), layer_site("vision", int(rule)))
         if pair not in equal_depth(schedule):
-            raise UsageError(f"--layer {rule}: {run.path} has layers 0 to {len(equal_depth(schedule)) - 1}")
+            raise UsageError(
+                f"--layer {rule}: {run.path} has layers 0 to {len(equal_depth(schedule)) - 1}"
+            )
         return rule
     return "same"

@@ -110,9 +110,13 @@ class _Loop:
             for epoch in range(1, self.options.epochs + 1):
                 self._epoch(epoch, bar)
                 self._validate(epoch)
-                bar.describe(f"train, {self.target.primary} {self.rows[-1][self.target.primary]:.3f}")
+                bar.describe(
+                    f"train, {self.target.primary} {self.rows[-1][self.target.primary]:.3f}"
+                )
                 if self._out_of_patience(epoch):
-                    self.talk.note(f"stopped after epoch {epoch}: no better since {self.best['epoch']}")
+                    self.talk.note(
+                        f"stopped after epoch {epoch}: no better since {self.best['epoch']}"
+                    )
                     break
         self.model.load_state_dict(self.best.pop("weights"))
         return pd.DataFrame(self.rows), self.best
@@ -172,7 +176,8 @@ def learning_rate_factor(steps: int, warmup: float, floor: float) -> Callable[[i
 
 def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Decay matrices; leave norms, biases and learned positions alone."""
-    decayed, left = [], []
+    decayed: list[torch.Tensor] = []
+    left: list[torch.Tensor] = []
     for name, parameter in model.named_parameters():
         matrix = parameter.ndim >= 2 and not name.endswith(("positions", "cls"))
         (decayed if matrix else left).append(parameter)
@@ -218,5 +223,3 @@ def _clear(run: Run) -> None:
                  "representations"):  # fmt: skip
         if (run.path / name).exists():
             discard(run.path / name)
-
-

@@ -37,8 +37,13 @@ class TerminalTalk(Talk):
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Any]:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         console = Console(stderr=True)
         columns = (
@@ -71,9 +76,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
-def print_table(
-    rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = ""
-) -> None:
+def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
     """Print rows as a table; numbers to four digits, to the right."""
     from rich.console import Console
     from rich.table import Table

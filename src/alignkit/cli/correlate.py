@@ -158,9 +158,10 @@ def _of_table(
             raise UsageError(f"{path} has no row of task {', '.join(tasks)}")
     numeric = [c for c in table.select_dtypes("number") if c not in ("seed", outcome)]
     chosen = list(metrics) if metrics else numeric
+    down = [*_known_down(chosen), *_losses(outcome)]
     return correlate_table(
-        table, outcome, chosen, unit=unit, lower_is_better=[*_known_down(chosen), *_losses(outcome)],
-        permutations=permutations, seed=seed,
+        table, outcome, chosen, unit=unit, lower_is_better=down, permutations=permutations,
+        seed=seed,
     )  # fmt: skip
 
 

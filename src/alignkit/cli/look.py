@@ -46,7 +46,12 @@ def list_names(
     from alignkit.plugins import registry
 
     rows = [
-        {"name": e.name, "summary": e.summary, "plugin": e.plugin.distribution, "default": e.default}
+        {
+            "name": e.name,
+            "summary": e.summary,
+            "plugin": e.plugin.distribution,
+            "default": e.default,
+        }
         for e in registry().entries(_plural(kind))
     ]
     if json:
@@ -60,13 +65,16 @@ def list_names(
 def show(
     kind: Annotated[
         str,
-        typer.Argument(help="metric, architecture, placement or task.",
-                       autocompletion=_complete_kind),
+        typer.Argument(
+            help="metric, architecture, placement or task.", autocompletion=_complete_kind
+        ),
     ],
     name: Annotated[
         str,
-        typer.Argument(help="A name, with options if wanted; for a placement also indices: 3,4,10.",
-                       autocompletion=_complete_name),
+        typer.Argument(
+            help="A name, with options if wanted; for a placement also indices: 3,4,10.",
+            autocompletion=_complete_name,
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -129,11 +137,12 @@ def _run_row(run: Any) -> dict[str, Any]:
     performance = run.performance()
     primary = performance["primary"]
     scores = {split: values[primary] for split, values in performance["splits"].items()}
+    extracted = sorted(file.parent.name for file in run.path.glob("representations/*/index.json"))
     return {
         "run": str(run.path), "task": run.task, "placement": run.placement, "seed": run.seed,
         "unit": run.unit[:8],
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
-        "representations": sorted(p.parent.name for p in run.path.glob("representations/*/index.json")),
+        "representations": extracted,
         "alignment": sorted({p.name.split(".")[0] for p in run.path.glob("alignment/*/*.csv")}),
     }  # fmt: skip
 
@@ -159,5 +168,3 @@ def _counts(names: dict[str, list[str]]) -> str:
 
 def _plural(kind: str) -> str:
     return kind if kind.endswith("s") else f"{kind}s"
-
-

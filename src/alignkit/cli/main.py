@@ -92,6 +92,6 @@ def _fail(text: str, code: int) -> int:
     from alignkit.cli import console
 
     if console.settings.debug:
-        raise  # noqa: PLE0704  (called from an except clause only)
+        raise
     print(f"Error: {text}", file=sys.stderr)
     return code

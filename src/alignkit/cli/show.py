@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import zip_longest
 from typing import Any
 
 from alignkit.cli import console
@@ -20,8 +21,9 @@ def show(kind: str, name: str, json: bool) -> None:
         console.print_json(facts | ({"schedule": [str(s) for s in schedule]} if schedule else {}))
         return
     for key, value in facts.items():
-        if key not in ("options", "documentation") and value not in ("", None, [], {}):
-            print(f"{key:13} {', '.join(map(str, value)) if isinstance(value, (list, tuple)) else value}")
+        if key not in ("options", "documentation") and value not in ("", None):
+            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            print(f"{key:13} {text or '-'}")
     if facts.get("options"):
         console.print_table(facts["options"], ["option", "value", "default", "type"])
     if facts.get("documentation"):
@@ -74,7 +76,8 @@ def _owner(entry: Entry) -> dict[str, Any]:
 def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
     target = task(**options).target
     return {
-        "kind": type(target).__name__, "labels": list(target.labels), "primary score": target.primary,
+        "kind": type(target).__name__, "labels": list(target.labels),
+        "primary score": target.primary,
     }  # fmt: skip
 
 
@@ -114,9 +117,7 @@ def _side_by_side(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
     vision: list[str] = []
 
     def flush() -> None:
-        longest = max(len(text), len(vision))
-        for i in range(longest):
-            merged.append((text[i] if i < len(text) else "", vision[i] if i < len(vision) else ""))
+        merged.extend(zip_longest(text, vision, fillvalue=""))
         text.clear()
         vision.clear()
 

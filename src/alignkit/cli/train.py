@@ -36,18 +36,30 @@ def add_to(app: typer.Typer) -> None:
 def train(
     task: Annotated[
         list[str] | None,
-        Option("--task", "-t", help="A task, as name or name:key=value,key=value; may repeat.",
-               autocompletion=complete("tasks")),
+        Option(
+            "--task",
+            "-t",
+            help="A task, as name or name:key=value,key=value; may repeat.",
+            autocompletion=complete("tasks"),
+        ),
     ] = None,
     placement: Annotated[
         list[str] | None,
-        Option("--placement", "-p", help="A name, or indices: 3,4,10 or TEXT/VISION 6,7/3,5; "
-               "may repeat.", autocompletion=complete("placements")),
+        Option(
+            "--placement",
+            "-p",
+            help="A name, or indices: 3,4,10 or TEXT/VISION 6,7/3,5; may repeat.",
+            autocompletion=complete("placements"),
+        ),
     ] = None,
     architecture: Annotated[
         str | None,
-        Option("--architecture", "-a", help="An architecture, as name or name:key=value.",
-               autocompletion=complete("architectures")),
+        Option(
+            "--architecture",
+            "-a",
+            help="An architecture, as name or name:key=value.",
+            autocompletion=complete("architectures"),
+        ),
     ] = None,
     seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
     data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
@@ -56,7 +68,9 @@ def train(
     learning_rate: Annotated[float | None, Option(help="Peak, after the warm-up.")] = None,
     warmup: Annotated[float | None, Option(help="Share of the steps that rise to it.")] = None,
     floor: Annotated[float | None, Option(help="Share of it at which the cosine ends.")] = None,
-    weight_decay: Annotated[float | None, Option(help="Of matrices; never of norms, biases.")] = None,
+    weight_decay: Annotated[
+        float | None, Option(help="Of matrices; never of norms, biases.")
+    ] = None,
     clip: Annotated[float | None, Option(help="Largest norm of the gradient; 0: any.")] = None,
     patience: Annotated[int | None, Option(help="Epochs without a better score; 0: any.")] = None,
     threads: Annotated[int | None, Option(help="Threads of a run; part of its identity.")] = None,
@@ -150,8 +164,8 @@ def _configs(
 ) -> list[RunConfig]:  # fmt: skip
     from alignkit.runs import resolve_config
 
-    what: list[str | None] = [*(tasks or [None])]
-    where: list[str | None] = [*(placements or [None])]
+    what: list[str | None] = list(tasks) if tasks else [None]
+    where: list[str | None] = list(placements) if placements else [None]
     return [
         resolve_config(task, placement, architecture, training, seed, data)
         for task in dict.fromkeys(what)

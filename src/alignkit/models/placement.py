@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from alignkit.errors import UsageError
@@ -69,7 +70,7 @@ class Placement:
                     f"placement '{self.name}': {stream} indices {list(indices)} must be whole "
                     "numbers from 0"
                 )
-            if any(a >= b for a, b in zip(indices, indices[1:], strict=False)):
+            if any(a >= b for a, b in pairwise(indices)):
                 raise UsageError(
                     f"placement '{self.name}': {stream} indices {list(indices)} must be strictly "
                     "increasing"

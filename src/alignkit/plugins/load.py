@@ -167,7 +167,7 @@ def _from_file(path: Path) -> Source:
         if not path.is_file():
             raise PluginError(f"there is no file {path}")
         # A name of its own, so that a file called like a package does not shadow it.
-        digits = re.sub(r'\W', '_', str(path.resolve()))
+        digits = re.sub(r"\W", "_", str(path.resolve()))
         name = f"alignkit_plugin_file_{digits}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:

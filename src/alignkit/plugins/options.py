@@ -43,7 +43,8 @@ class Option:
             return self._convert(value)
         except (TypeError, ValueError, KeyError):
             raise UsageError(
-                f"option {self.name}={value!r} is not {_article(self.type)} (default {self.default!r})"
+                f"option {self.name}={value!r} is not {_article(self.type)} "
+                f"(default {self.default!r})"
             ) from None
 
     def _convert(self, value: Any) -> Any:
@@ -161,5 +162,11 @@ def _text(value: Any) -> str:
 
 
 def _article(kind: type) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+    words = {
+        int: "a whole number",
+        float: "a number",
+        bool: "true or false",
+        str: "text",
+        Path: "a path",
+    }
     return words.get(kind, kind.__name__)

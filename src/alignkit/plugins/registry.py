@@ -76,7 +76,9 @@ class Registry:
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
-        self._entries: dict[str, dict[str, list[Entry]]] = {kind: defaultdict(list) for kind in KINDS}
+        self._entries: dict[str, dict[str, list[Entry]]] = {
+            kind: defaultdict(list) for kind in KINDS
+        }
 
     def add(self, plugin: Plugin) -> None:
         """Take in a plugin with everything that it registered."""
@@ -108,8 +110,8 @@ class Registry:
         if len(found) > 1:
             owners = " and ".join(sorted(entry.plugin.label for entry in found))
             raise PluginError(
-                f"{kind[:-1]} '{name}' is claimed by {owners}; uninstall one, or choose plugins with "
-                "ALIGNKIT_PLUGINS"
+                f"{kind[:-1]} '{name}' is claimed by {owners}; uninstall one, or choose plugins "
+                "with ALIGNKIT_PLUGINS"
             )
         return found[0]
 
@@ -117,10 +119,14 @@ class Registry:
         """The one entry of a kind that was registered with ``default=True``."""
         found = [entry for entry in self.entries(kind) if entry.default]
         if not found:
-            raise UsageError(f"no plugin provides a default for {kind}; name one: {self._listing(kind)}")
+            raise UsageError(
+                f"no plugin provides a default for {kind}; name one: {self._listing(kind)}"
+            )
         if len(found) > 1:
             claims = " and ".join(f"'{entry.name}' of {entry.plugin.label}" for entry in found)
-            raise PluginError(f"{claims} both want to be the default of {kind}; name one explicitly")
+            raise PluginError(
+                f"{claims} both want to be the default of {kind}; name one explicitly"
+            )
         return found[0]
 
     def contested(self) -> list[tuple[str, str, list[str]]]:
@@ -144,7 +150,9 @@ class Registry:
         if not names:
             return f"none (no installed plugin provides {kind}; see 'alignkit plugins')"
         shown = ", ".join(names[:20])
-        return shown + (f" and {len(names) - 20} more ('alignkit list {kind}')" if names[20:] else "")
+        return shown + (
+            f" and {len(names) - 20} more ('alignkit list {kind}')" if names[20:] else ""
+        )
 
 
 class Collector:
@@ -179,7 +187,9 @@ class Collector:
         if self._plugin is None:
             raise PluginError(f"'{name}' was registered outside of a hook")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise PluginError(f"{name!r} is no name: use lower-case letters, digits and underscores")
+            raise PluginError(
+                f"{name!r} is no name: use lower-case letters, digits and underscores"
+            )
         if any(entry.kind == kind and entry.name == name for entry in self._plugin.entries):
             raise PluginError(f"{kind[:-1]} '{name}' is registered twice")
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
@@ -215,7 +225,11 @@ def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
 
 
 def _first_line(target: Any) -> str:
-    text = "" if isinstance(target, (str, list, tuple, dict)) else (getattr(target, "__doc__", "") or "")
+    text = (
+        ""
+        if isinstance(target, (str, list, tuple, dict))
+        else (getattr(target, "__doc__", "") or "")
+    )
     return text.strip().partition("\n")[0]
 
 

@@ -236,7 +236,9 @@ def _is_default_architecture(name: str) -> bool:
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
     simple = (int, float, bool, str, type(None))
-    return {key: value if isinstance(value, simple) else str(value) for key, value in options.items()}
+    return {
+        key: value if isinstance(value, simple) else str(value) for key, value in options.items()
+    }
 
 
 def _hash(content: Mapping[str, Any]) -> str:

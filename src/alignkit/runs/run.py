@@ -135,7 +135,9 @@ class Run:
         ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
         values = np.load(folder / f"{site}.{pool}.npy", mmap_mode="r", allow_pickle=False)
         if values.shape[0] != len(ids):
-            raise DataError(f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids")
+            raise DataError(
+                f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids"
+            )
         return Representation(values, ids=ids, name=site)
 
 
@@ -172,7 +174,9 @@ def load_runs(
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""
         wanted = f" --task {task[0]}" if task else ""
-        raise UsageError(f"there is no trained run{of} under {root}; make one: alignkit train{wanted}")
+        raise UsageError(
+            f"there is no trained run{of} under {root}; make one: alignkit train{wanted}"
+        )
     return chosen
 
 

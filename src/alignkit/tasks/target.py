@@ -82,8 +82,8 @@ class Binary(Target):
 
         if targets.min() == targets.max():
             raise DataError(
-                f"every label of the split is '{self.labels[int(targets[0])]}': AUROC is undefined; "
-                "a split needs samples of both labels"
+                f"every label of the split is '{self.labels[int(targets[0])]}': AUROC is "
+                "undefined; a split needs samples of both labels"
             )
         return {
             "auroc": float(roc_auc_score(targets, logits[:, 0])),

@@ -60,7 +60,9 @@ class Vilbert:
             _require(divides, name, getattr(self, name), f"a multiple of heads={self.heads}")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to below 1")
         whole = self.image_size >= 1 and self.image_size % self.patch_size == 0
-        _require(whole, "image_size", self.image_size, f"a multiple of patch_size={self.patch_size}")
+        _require(
+            whole, "image_size", self.image_size, f"a multiple of patch_size={self.patch_size}"
+        )
         _require(self.max_tokens >= 3, "max_tokens", self.max_tokens, "at least 3")
         _require(self.head in HEADS, "head", self.head, f"one of {', '.join(HEADS)}")
         _require(self.vocabulary >= 5, "vocabulary", self.vocabulary, "at least 5")
@@ -85,7 +87,9 @@ class Vilbert:
 
         return Inputs(stored["words"], self)
 
-    def build(self, placement: alignkit.Placement, n_outputs: int, inputs: Inputs) -> TwoStreamModel:
+    def build(
+        self, placement: alignkit.Placement, n_outputs: int, inputs: Inputs
+    ) -> TwoStreamModel:
         """Build the model, with fresh weights from torch's generator."""
         from alignkit_vilbert.model import TwoStreamModel
 

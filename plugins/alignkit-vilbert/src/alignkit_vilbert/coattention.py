@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch.nn.functional as F
-from alignkit import StreamState
 from torch import Tensor, nn
 
+from alignkit import StreamState
 from alignkit_vilbert.architecture import Vilbert
 from alignkit_vilbert.streams import attention_mask
 
@@ -25,7 +25,9 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(inner, asking)
         self.norm_attention = nn.LayerNorm(asking)
         self.feedforward = nn.Sequential(
-            nn.Linear(asking, options.feedforward), nn.GELU(), nn.Linear(options.feedforward, asking)
+            nn.Linear(asking, options.feedforward),
+            nn.GELU(),
+            nn.Linear(options.feedforward, asking),
         )
         self.norm_feedforward = nn.LayerNorm(asking)
         self.dropout = nn.Dropout(options.dropout)

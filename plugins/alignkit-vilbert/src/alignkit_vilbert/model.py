@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from alignkit import StreamState
 from torch import Tensor, nn
 
+from alignkit import StreamState
 from alignkit_vilbert.architecture import HEADS, Vilbert
 from alignkit_vilbert.coattention import CoAttention
 from alignkit_vilbert.streams import TextStream, VisionStream
@@ -26,9 +26,7 @@ class TwoStreamModel(nn.Module):
         self.streams = nn.ModuleDict(
             {"text": TextStream(options, vocabulary), "vision": VisionStream(options)}
         )
-        self.fusions = nn.ModuleList(
-            CoAttention(options, width, width) for _ in range(n_fusions)
-        )
+        self.fusions = nn.ModuleList(CoAttention(options, width, width) for _ in range(n_fusions))
         # The streams are pre-norm: their last state needs a norm before it is read.
         self.norms = nn.ModuleDict({name: nn.LayerNorm(width) for name in HEADS[options.head]})
         self.classifier = nn.Sequential(

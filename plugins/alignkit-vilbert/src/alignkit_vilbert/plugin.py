@@ -30,6 +30,4 @@ def register_architectures(register):  # type: ignore[no-untyped-def]
 @alignkit.hookimpl
 def register_placements(register):  # type: ignore[no-untyped-def]
     for name, (text, vision, summary) in PLACEMENTS.items():
-        register(
-            name, {"text": text, "vision": vision}, summary=summary, default=name == "late"
-        )
+        register(name, {"text": text, "vision": vision}, summary=summary, default=name == "late")

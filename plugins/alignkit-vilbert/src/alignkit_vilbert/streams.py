@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from alignkit import StreamState
 from torch import Tensor, nn
 
+from alignkit import StreamState
 from alignkit_vilbert.architecture import Vilbert
 from alignkit_vilbert.inputs import PAD, SEP
 

@@ -1,0 +1,223 @@
+"""Bad input: one clear line, a non-zero exit, nothing half-written."""
+
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+
+from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
+
+
+def _one_line(done):
+    """The error is one line that starts with Error, and there is no traceback."""
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("train", "--task", "toy_mach"), "unknown task 'toy_mach'; did you mean 'toy_match'?"),
+        (("train", "--placement", "lat"), "unknown placement 'lat'; did you mean 'late'?"),
+        (("train", "--architecture", "vilbrt"), "did you mean 'vilbert'?"),
+        (("train", "--task", "toy_match:nose=1"), "no option 'nose'; did you mean 'noise'?"),
+        (("train", "--task", "toy_match:noise=much"), "noise='much' is not a number"),
+        (("train", "--placement", "3,4/5"), "2 text and 1 vision indices"),
+        (("train", "--placement", "5,3"), "text indices [5, 3] must be strictly increasing"),
+        (("train", "--placement", "3,3"), "must be strictly increasing"),
+        (("train", "--placement", "3,13"), "text index 13 (fusion 1) is beyond the depth"),
+        (("train", "--epochs", "-1"), "--epochs is -1; it must be at least 0"),
+        (("train", "--learning-rate", "0"), "--learning-rate is 0.0; it must be above 0"),
+        (("train", "--data", "x"), "task 'toy_redundant' reads no folder; leave out --data"),
+        (("train", "--jobs", "0"), "--jobs is 0"),
+        (("measure", "--metric", "ckaa"), "there is no trained run"),
+        (("list", "metric_"), "unknown kind"),
+        (("evaluate", "--split", "dev"), "unknown split 'dev'; known: train, validation, test"),
+        (("correlate", "--task", "toy_mach"), "did you mean 'toy_match'?"),
+    ],
+)
+def test_usage_errors_exit_with_2(words, message, tmp_path):
+    done = alignkit(*words, cwd=tmp_path, code=2)
+    assert message in _one_line(done)
+    assert not list(tmp_path.iterdir()), "nothing may be left behind"
+
+
+def test_unknown_metric_on_a_run(tiny_runs):
+    root, runs = tiny_runs
+    done = alignkit("measure", runs[0].path, "--metric", "ckaa", cwd=root, code=2)
+    assert "unknown metric 'ckaa'; did you mean 'cka'?" in _one_line(done)
+
+
+def test_a_missing_data_folder_shows_the_expected_tree(tmp_path):
+    done = alignkit("train", "--task", "hateful_memes", "--data", "absent", cwd=tmp_path, code=1)
+    assert "Traceback" not in done.stderr
+    assert "absent" in done.stderr
+    assert "train.jsonl" in done.stderr
+    assert "img/" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_no_runs_yet_says_how_to_make_one(tmp_path):
+    done = alignkit("measure", cwd=tmp_path, code=2)
+    assert "alignkit train" in _one_line(done)
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    (tmp_path / "x").mkdir()
+    done = alignkit("extract", "x", cwd=tmp_path, code=1)
+    assert "x is no run directory" in _one_line(done)
+
+
+def _save(tmp_path, **arrays):
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "code", "message"),
+    [
+        ("length", (), 2, "20"),
+        ("nan", (), (1, 2), "non-finite"),
+        ("inf", (), (1, 2), "non-finite"),
+        ("one", (), (1, 2), "dimension"),
+        (None, ("--metric", "mknn:k=20"), 2, "k=20"),
+        (None, ("--metric", "mknn:k=0"), 2, "k=0"),
+        (None, ("--metric", "cka:k=3"), 2, "no option 'k'"),
+        (None, ("--metric", "ckaa"), 2, "did you mean 'cka'?"),
+        (None, ("--layers", "fusions"), 2, "--layers fusions is not for arrays"),
+    ],
+)
+def test_bad_arrays(tmp_path, change, words, code, message):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 4))
+    match change:
+        case "length":
+            y = y[:-1]
+        case "nan":
+            y[3, 2] = np.nan
+        case "inf":
+            y[3, 2] = np.inf
+        case "one":
+            y = y[:, 0]
+    _save(tmp_path, x=x, y=y)
+    codes = code if isinstance(code, tuple) else (code,)
+    done = None
+    for expected in codes:
+        try:
+            done = alignkit("measure", "x.npy", "y.npy", *words, cwd=tmp_path, code=expected)
+            break
+        except AssertionError:
+            continue
+    assert done is not None, f"exit code is none of {codes}"
+    assert message in _one_line(done)
+    assert done.stdout == ""
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+    np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    _save(tmp_path, y=np.zeros((1, 2)))
+    done = alignkit("measure", "x.npy", "y.npy", cwd=tmp_path, code=1)
+    assert "x.npy" in _one_line(done)
+
+
+def test_arrays_with_other_ids_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, ids in (("x", "abcde"), ("y", "abcdz")):
+        rows = [f"{i},{','.join(map(str, rng.standard_normal(3)))}" for i in ids]
+        (tmp_path / f"{name}.csv").write_text("id,a,b,c\n" + "\n".join(rows) + "\n")
+    done = alignkit("measure", "x.csv", "y.csv", cwd=tmp_path, code=2)
+    assert "ids differ" in _one_line(done)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+def test_a_read_only_run_directory(tmp_path):
+    run = train_tiny(tmp_path / "runs")
+    run.path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        done = alignkit("extract", run.path, cwd=tmp_path, code=1)
+        assert "cannot write to" in _one_line(done)
+    finally:
+        run.path.chmod(0o755)
+
+
+def test_a_run_directory_that_cannot_be_written(tmp_path, monkeypatch):
+    # The same as above for root, who may write anywhere: the lock cannot be opened.
+    from alignkit.errors import AlignkitError
+    from alignkit.runs import files
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.os, "open", refuse)
+    with pytest.raises(AlignkitError, match=r"cannot write to .*Permission denied.*--runs"), \
+            files.locked(tmp_path):  # fmt: skip
+        pass
+
+
+def test_a_broken_config_is_one_line(tmp_path):
+    run = train_tiny(tmp_path / "runs")
+    (run.path / "config.json").write_text("{")
+    done = alignkit("extract", run.path, cwd=tmp_path, code=1)
+    assert "is not JSON" in _one_line(done)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = alignkit("--debug", "train", "--task", "toy_mach", cwd=tmp_path, code=1)
+    assert "Traceback" in done.stderr
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m alignkit list placements --json | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.stdout == "[\n"
+    assert done.stderr == ""
+
+
+def test_an_empty_validation_split(tmp_path):
+    (tmp_path / "task.py").write_text(
+        "import alignkit, numpy as np\n"
+        "class Empty:\n"
+        "    target = alignkit.Binary()\n"
+        "    def fingerprint(self): return 'x'\n"
+        "    def split(self, name):\n"
+        "        n = 0 if name == 'validation' else 4\n"
+        "        ids = [f'{name}{i}' for i in range(n)]\n"
+        "        image = lambda i: np.zeros((32, 32, 3), np.uint8)\n"
+        "        return alignkit.Split(ids, ['a'] * n, image, np.arange(n) % 2)\n"
+        "@alignkit.hookimpl\n"
+        "def register_tasks(register): register('empty', Empty)\n"
+    )
+    done = alignkit("--plugin", "task.py", "train", "--task", "empty", "--architecture",
+                    TINY_MODEL, "--placement", "1", cwd=tmp_path, code=1)  # fmt: skip
+    assert "the validation split is empty" in _one_line(done)
+    assert not list(tmp_path.rglob("model.safetensors"))
+
+
+def test_killed_training_leaves_no_half_run(tmp_path):
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    command = [sys.executable, "-m", "alignkit", "train", "--task", TINY_TASK, "--architecture",
+               TINY_MODEL, "--placement", "1", "--epochs", "400"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    folder = tmp_path / "runs"
+    while not list(folder.rglob(".lock")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    left = [p for p in folder.rglob("*") if p.is_file() and p.name != ".lock"]
+    assert not any(p.name in ("train.json", "performance.json") for p in left)
+    done = alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
+                    "--epochs", "1", "--json", cwd=tmp_path)  # fmt: skip
+    assert json.loads(done.stdout)[0]["primary"] == "auroc"
