@@ -3,11 +3,11 @@
 #   sh examples/demo.sh FOLDER      EPOCHS=1 makes it a quick look instead
 set -eu
 folder=${1:-demo}
-epochs=${EPOCHS:-6}
+epochs=${EPOCHS:-4}
 runs=$folder/runs
 
 # 1. Train 2 tasks x 6 placements, two single-threaded runs side by side.
-alignkit train --task toy_match --task toy_unique \
+alignkit train --task toy_match --task toy_synergy:values=8 \
     --placement none --placement early_early --placement early --placement middle \
     --placement late --placement asymmetric --epochs "$epochs" --jobs 2 --runs "$runs"
 

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 TINY_TASK = "toy_match:n_train=64,n_validation=32,n_test=48"
 TINY_MODEL = "vilbert:depth=3,width=16,heads=2,feedforward=32,fusion_width=16"
 
 
-def alignkit(
-    *words: str, cwd: Path, code: int = 0, **environment: str
+def alignkit(*words: object, cwd: Path, code: int = 0) -> subprocess.CompletedProcess:
+    """Run a command in this process (importing torch anew takes seconds); check its exit code."""
+    from alignkit.cli.main import main
+    from alignkit.plugins import use_plugin_files
+
+    out, err = io.StringIO(), io.StringIO()
+    argv = ["alignkit", *map(str, words)]
+    with (
+        contextlib.chdir(cwd), mock.patch.object(sys, "argv", argv),
+        contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+    ):  # fmt: skip
+        try:
+            main()
+        except SystemExit as stop:
+            returned = stop.code or 0
+        finally:
+            use_plugin_files([])
+    return _checked(subprocess.CompletedProcess(argv, returned, out.getvalue(), err.getvalue()), code)
+
+
+def alignkit_process(
+    *words: object, cwd: Path, code: int = 0, **environment: str
 ) -> subprocess.CompletedProcess:
-    """Run the command line as a user would, and check its exit code."""
+    """Run a command in a process of its own; check its exit code."""
     done = subprocess.run(
         [sys.executable, "-m", "alignkit", *map(str, words)],
         capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False,
     )  # fmt: skip
+    return _checked(done, code)
+
+
+def _checked(done: subprocess.CompletedProcess, code: int) -> subprocess.CompletedProcess:
     assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done
 

@@ -7,7 +7,7 @@ import stat
 import numpy as np
 import pytest
 
-from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
+from tiny import TINY_MODEL, TINY_TASK, alignkit, alignkit_process, train_tiny
 
 
 def _one_line(done):
@@ -166,7 +166,7 @@ def test_a_broken_config_is_one_line(tmp_path):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    done = alignkit("--debug", "train", "--task", "toy_mach", cwd=tmp_path, code=1)
+    done = alignkit_process("--debug", "train", "--task", "toy_mach", cwd=tmp_path, code=1)
     assert "Traceback" in done.stderr
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tiny import TINY_MODEL, TINY_TASK, alignkit
+from tiny import TINY_MODEL, TINY_TASK, alignkit, alignkit_process
 
 TRAIN = ("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--epochs", "1")
 
@@ -16,7 +16,7 @@ TRAIN = ("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--epochs",
 def place(tmp_path_factory):
     """A folder in which two placements are trained."""
     folder = tmp_path_factory.mktemp("chain")
-    alignkit(*TRAIN, "--placement", "none", "--placement", "1,2", "--jobs", "2", cwd=folder)
+    alignkit_process(*TRAIN, "-p", "none", "-p", "1,2", "--jobs", "2", cwd=folder)
     return folder
 
 
@@ -155,6 +155,6 @@ def test_correlate_takes_anyones_table(tmp_path):
 
 
 def test_dry_run_trains_nothing(tmp_path):
-    done = alignkit(*TRAIN, "--dry-run", "--json", cwd=tmp_path)
+    done = alignkit(*TRAIN, "--placement", "1", "--dry-run", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)[0]["trained"] is False
     assert not (tmp_path / "runs").exists()

@@ -23,6 +23,7 @@ COLUMNS = (
     "split", "metric", "parameters", "pool", "x", "y", "n", "value", "reason", "chance",
     "permutations", "null_mean", "p", "calibrated",
 )  # fmt: skip
+NUMBERS = ("n", "value", "chance", "permutations", "null_mean", "p", "calibrated")
 
 
 def measure_run(
@@ -147,10 +148,11 @@ def read_alignment(file: Path) -> pd.DataFrame:
     """Read an alignment table so that writing it again gives the same bytes."""
     import pandas as pd
 
-    return pd.read_csv(
-        file, float_precision="round_trip", keep_default_na=False, na_values=[""],
-        dtype={"parameters": str, "reason": str, "x": str, "y": str},
-    )  # fmt: skip
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    for column in NUMBERS:
+        # Python reads a float back exactly; pandas does so in some versions only.
+        table[column] = [float(text) if text else float("nan") for text in table[column]]
+    return table.astype({"n": int, "permutations": int})
 
 
 def rebuild_alignment(run: Run) -> None:

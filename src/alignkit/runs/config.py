@@ -37,7 +37,7 @@ class Training:
         Threads of this run. Results repeat byte for byte only with the same number.
     """
 
-    epochs: int = 6
+    epochs: int = 4
     batch_size: int = 32
     learning_rate: float = 5e-4
     warmup: float = 0.1

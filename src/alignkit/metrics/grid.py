@@ -1,0 +1,220 @@
+"""Measuring pairs: one code path for a pair and for a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics.metric import Metric, resolve
+from alignkit.metrics.representation import Representation
+from alignkit.plugins.options import format_spec
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric's value on one pair.
+
+    Attributes
+    ----------
+    x, y : str
+        Names of the two representations.
+    n : int
+        Samples.
+    value : float or None
+        None when undefined; then ``reason`` says why.
+    chance : float or None
+        Mean over all permutations of rows, where it is known in closed form.
+    null_mean, null_std, p : float or None
+        Of permuted rows: the closed form or the mean of those drawn, their standard
+        deviation, and (1 + b) / (1 + m) with b of m at least as good as the value.
+    calibrated : float or None
+        (value - null mean) / (best - null mean): 0 at chance, 1 at best.
+    warning : str
+        What a reader of the value should know.
+    """
+
+    x: str
+    y: str
+    n: int
+    value: float | None
+    reason: str = ""
+    chance: float | None = None
+    null_mean: float | None = None
+    null_std: float | None = None
+    p: float | None = None
+    calibrated: float | None = None
+    warning: str = ""
+
+
+def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
+    """Measure the alignment of two arrays of the same samples.
+
+    Parameters
+    ----------
+    x, y : array_like (n, width)
+        Rows are samples, in the same order; widths may differ.
+    metric : str
+        A registered metric, as ``name`` or ``name:key=value``.
+    **parameters
+        The metric's parameters.
+
+    Returns
+    -------
+    float
+        Range and direction are the metric's: ``alignkit show metric NAME``.
+
+    Raises
+    ------
+    UsageError
+        For faulty arguments: lengths that differ, values that are not finite, k >= n.
+    UndefinedError
+        Where the metric has no value, with the reason.
+    """
+    chosen = resolve(format_spec(metric, parameters) if parameters else metric)
+    one, other = (_representation(side, name) for side, name in ((x, "x"), (y, "y")))
+    one, other = _matched(one, other)
+    return chosen.compare(chosen.prepare(one), chosen.prepare(other))
+
+
+def grid(
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    null: int = 0,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> list[Value]:
+    """Measure a metric over pairs of representations.
+
+    Each layer's work is done once; a pair's value does not depend on which others are
+    measured beside it.
+
+    Parameters
+    ----------
+    metric : Metric
+    xs, ys : sequences of Representation
+    pairs : sequence of (int, int), optional
+        Indices into ``xs`` and ``ys``; all of them when None.
+    null, seed : int
+        Number of permutations of rows for the null, the same ones for every pair.
+    progress : callable, optional
+        Called with the number of pairs that were finished.
+
+    Returns
+    -------
+    list of Value
+        In the order of ``pairs``.
+
+    Raises
+    ------
+    UsageError
+        For faulty arguments. Degenerate data give a value of None with a reason.
+    """
+    if pairs is None:
+        pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
+    xs, ys = ([_matched(xs[0], one)[1] for one in side] for side in (xs, ys))
+    prepared = _Prepared(metric)
+    values = []
+    for i, j in pairs:
+        values.append(_one(metric, prepared, xs[i], ys[j], null, seed))
+        if progress is not None:
+            progress(1)
+    return values
+
+
+class _Prepared:
+    """Prepared layers by identity, so that a layer in many pairs is prepared once."""
+
+    def __init__(self, metric: Metric) -> None:
+        self._metric = metric
+        self._kept: dict[int, tuple[Representation, Any]] = {}
+
+    def __call__(self, x: Representation) -> Any:
+        if id(x) not in self._kept:
+            self._kept[id(x)] = (x, self._metric.prepare(x))
+        return self._kept[id(x)][1]
+
+
+def _one(
+    metric: Metric, prepared: _Prepared, x: Representation, y: Representation, null: int, seed: int
+) -> Value:
+    try:
+        value = metric.compare(prepared(x), prepared(y))
+        chance = metric.chance(x, y)
+    except UndefinedError as error:
+        return Value(x.name, y.name, x.n, None, error.reason)
+    mean, std, p = chance, None, None
+    if null:
+        drawn = _null(metric, prepared(x), y, null, seed)
+        mean = drawn.mean() if chance is None else chance
+        std = float(drawn.std())
+        p = _p(value, drawn, metric.higher_is_better)
+    return Value(
+        x.name, y.name, x.n, value, "", chance, None if mean is None else float(mean), std, p,
+        _calibrated(value, mean, metric.best),
+    )  # fmt: skip
+
+
+def _null(metric: Metric, a: Any, y: Representation, null: int, seed: int) -> np.ndarray:
+    """Values on permuted rows of y: the same permutations for every pair."""
+    rng = np.random.default_rng([seed, y.n])
+    drawn = []
+    for _ in range(null):
+        order = torch.from_numpy(rng.permutation(y.n))
+        drawn.append(metric.compare(a, metric.prepare(y.permuted(order))))
+    return np.array(drawn)
+
+
+def _p(value: float, drawn: np.ndarray, higher_is_better: bool) -> float:
+    slack = 1e-9 * max(1.0, abs(value))  # ties count in spite of rounding
+    as_good = drawn >= value - slack if higher_is_better else drawn <= value + slack
+    return float((1 + as_good.sum()) / (1 + len(drawn)))
+
+
+def _calibrated(value: float, mean: float | None, best: float) -> float | None:
+    if mean is None or not math.isfinite(best) or abs(best - mean) < 1e-12:
+        return None
+    return float((value - mean) / (best - mean))
+
+
+def _representation(values: Any, name: str) -> Representation:
+    return values if isinstance(values, Representation) else Representation(values, name=name)
+
+
+def _matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
+    """Bring both to the same samples in the same order, or refuse.
+
+    Rows are joined by id where both have ids; without ids, only equal lengths will do.
+    """
+    if x.ids is not None and y.ids is not None and x.ids != y.ids:
+        if set(x.ids) != set(y.ids):
+            raise UsageError(_difference(x, y))
+        place = {one: row for row, one in enumerate(y.ids)}
+        y = y[np.array([place[one] for one in x.ids])]
+    if x.n != y.n:
+        raise UsageError(
+            f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
+            "rows must be the same samples in the same order"
+        )
+    return x, y
+
+
+def _difference(x: Representation, y: Representation) -> str:
+    assert x.ids is not None
+    assert y.ids is not None
+    pairs = enumerate(zip(x.ids, y.ids, strict=False))
+    row, (one, other) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
+    shared = len(set(x.ids) & set(y.ids))
+    where = f" at row {row}: '{one}' against '{other}'" if row >= 0 else ""
+    return (
+        f"sample ids differ{where} ({shared} ids are shared, of {x.n} and {y.n}); "
+        "both sides must hold the same samples"
+    )

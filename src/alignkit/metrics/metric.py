@@ -1,0 +1,120 @@
+"""A metric by name and parameters: what it declares, and how it is computed."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics.representation import Representation
+from alignkit.plugins import registry
+from alignkit.plugins.options import bind, changed, format_spec, parse_spec
+
+# Values beyond the declared range by less than this are rounding, and are set to its end.
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric with its parameters.
+
+    Attributes
+    ----------
+    name : str
+    parameters : mapping
+        All of them, defaults included.
+    spec : str
+        Name and parameters that differ from the defaults: ``svcca:dims=10``.
+    target : callable
+        ``target(x, y, **parameters) -> float``, or a class with ``prepare(x)`` and
+        ``compare(a, b)`` whose constructor takes the parameters.
+    declared : mapping
+        Range, best value, symmetry, invariances, chance, cost and paper.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    spec: str
+    target: Callable[..., Any]
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest possible value."""
+        return self.declared.get("range", (float("-inf"), float("inf")))
+
+    @property
+    def best(self) -> float:
+        """The value of perfect alignment."""
+        return self.declared.get("best", self.range[1])
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for distances."""
+        return self.best > self.range[0]
+
+    @property
+    def symmetric(self) -> bool:
+        return bool(self.declared.get("symmetric", False))
+
+    def prepare(self, x: Representation) -> Any:
+        """Do the work of one layer; plain functions leave it to the shared views."""
+        return self._pair.prepare(x) if self._pair else x
+
+    def compare(self, a: Any, b: Any) -> float:
+        """Compare two prepared layers.
+
+        Raises
+        ------
+        UndefinedError
+            On degenerate data.
+        """
+        value = self._pair.compare(a, b) if self._pair else self.target(a, b, **self.parameters)
+        return self._settled(float(value))
+
+    def chance(self, x: Representation, y: Representation) -> float | None:
+        """Mean over all permutations of rows in closed form; None where none is known."""
+        source = self.declared.get("chance")
+        if source is None:
+            return None
+        if isinstance(source, str):
+            module, _, attribute = source.partition(":")
+            source = getattr(importlib.import_module(module), attribute)
+        value = source(x, y, **self.parameters)
+        return None if value is None else float(value)
+
+    @cached_property
+    def _pair(self) -> Any:
+        return self.target(**self.parameters) if isinstance(self.target, type) else None
+
+    def _settled(self, value: float) -> float:
+        low, high = self.range
+        if value != value:
+            raise UndefinedError(f"{self.name} gave no number on these data")
+        if low <= value <= high:
+            return value
+        nearest = min(max(value, low), high)
+        if abs(value - nearest) > ROUNDING * max(1.0, abs(nearest)):
+            raise UsageError(f"{self.name} gave {value}, outside its declared range {low} to {high}")
+        return nearest
+
+
+def resolve(spec: str) -> Metric:
+    """Look up ``name`` or ``name:key=value,key=value``.
+
+    Raises
+    ------
+    UsageError
+        For an unknown metric or parameter, with a suggestion.
+    """
+    name, given = parse_spec(spec)
+    entry = registry().get("metrics", name)
+    target = entry.load()
+    parameters = bind(target, given, f"metric '{name}'")
+    declared = dict(entry.declarations)
+    for option, by_value in declared.pop("variants", {}).items():
+        declared |= by_value.get(parameters.get(option), {})
+    return Metric(name, parameters, format_spec(name, changed(target, parameters)), target, declared)
