@@ -67,5 +67,6 @@ def report(
     joined, named = joined_runs(chosen, specs, layer, outcome, split, pool, samples, seed)
     found = correlate_joined(joined, named, metric_columns(joined, named), "placement",
                              permutations, seed)  # fmt: skip
-    page = write_report(chosen, output, correlations=found, table=joined, split=split, pool=pool)
+    page = write_report(chosen, output, correlations=found, table=joined, metrics=specs, split=split,
+                        pool=pool)  # fmt: skip
     print(page)

@@ -1,0 +1,29 @@
+"""Where sites stand on an axis of depth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+
+def depth_of(site: str) -> int | None:
+    """Index of a layer's site; None for embeddings and fusions."""
+    found = re.fullmatch(r"[tv](\d+)", site)
+    return int(found[1]) if found else None
+
+
+def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:
+    """Sites of one stream in the order in which they run: fusion j before layer fusions[j]."""
+
+    def position(site: str) -> tuple[float, int]:
+        depth = depth_of(site)
+        if depth is not None:
+            return depth, 1
+        if site.endswith(".in"):
+            return -1, 0
+        j = int(site.rpartition("f")[2])
+        return (fusions[j] if j < len(fusions) else 0), 0
+
+    return sorted(set(sites), key=position)
+
+
