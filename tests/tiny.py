@@ -31,7 +31,8 @@ def alignkit(*words: object, cwd: Path, code: int = 0) -> subprocess.CompletedPr
             returned = stop.code or 0
         finally:
             use_plugin_files([])
-    return _checked(subprocess.CompletedProcess(argv, returned, out.getvalue(), err.getvalue()), code)
+    done = subprocess.CompletedProcess(argv, returned, out.getvalue(), err.getvalue())
+    return _checked(done, code)
 
 
 def alignkit_process(

@@ -67,6 +67,7 @@ def report(
     joined, named = joined_runs(chosen, specs, layer, outcome, split, pool, samples, seed)
     found = correlate_joined(joined, named, metric_columns(joined, named), "placement",
                              permutations, seed)  # fmt: skip
-    page = write_report(chosen, output, correlations=found, table=joined, metrics=specs, split=split,
-                        pool=pool)  # fmt: skip
+    page = write_report(
+        chosen, output, correlations=found, table=joined, metrics=specs, split=split, pool=pool
+    )
     print(page)

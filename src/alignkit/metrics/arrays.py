@@ -94,18 +94,14 @@ def _safetensors(path: Path) -> list[Representation]:
 def _named(arrays: dict[str, Any]) -> list[Representation]:
     ids = arrays.pop("ids", None)
     names = None if ids is None else [str(one) for one in ids.tolist()]
-    return [
-        Representation(arrays[name], names, name) for name in sorted(arrays, key=_natural)
-    ]
+    return [Representation(arrays[name], names, name) for name in sorted(arrays, key=_natural)]
 
 
 def _table(path: Path) -> list[Representation]:
     import pandas as pd
 
-    if path.suffix == ".csv":
-        table = pd.read_csv(path, dtype={"id": str})
-    else:
-        table = pd.read_parquet(path)
+    csv = path.suffix == ".csv"
+    table = pd.read_csv(path, dtype={"id": str}) if csv else pd.read_parquet(path)
     ids = table.pop("id").astype(str).tolist() if "id" in table else None
     text = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
     if text:

@@ -98,7 +98,9 @@ class Metric:
             return value
         nearest = min(max(value, low), high)
         if abs(value - nearest) > ROUNDING * max(1.0, abs(nearest)):
-            raise UsageError(f"{self.name} gave {value}, outside its declared range {low} to {high}")
+            raise UsageError(
+                f"{self.name} gave {value}, outside its declared range {low} to {high}"
+            )
         return nearest
 
 
@@ -117,4 +119,6 @@ def resolve(spec: str) -> Metric:
     declared = dict(entry.declarations)
     for option, by_value in declared.pop("variants", {}).items():
         declared |= by_value.get(parameters.get(option), {})
-    return Metric(name, parameters, format_spec(name, changed(target, parameters)), target, declared)
+    return Metric(
+        name, parameters, format_spec(name, changed(target, parameters)), target, declared
+    )

@@ -15,6 +15,8 @@ View = TypeVar("View")
 
 # Singular values below this share of the largest are noise of rounding.
 RANK_TOLERANCE = 1e-10
+# Nearness is compared in steps of about 1e-12 of its largest value.
+_TIE_STEPS = 2.0**40
 
 
 class Representation:
@@ -256,7 +258,11 @@ class Representation:
         else:
             squares = (self.tensor - self.tensor.mean(dim=0)).square().sum(dim=1)
             centred = self.tensor - self.tensor.mean(dim=0)
-            nearness = 2 * centred @ centred.T - squares[None, :]
+            nearness = (2 * centred @ centred.T - squares[None, :]) / squares.max().clamp(
+                min=1e-300
+            )
+        # Equal rows must tie although their products differ in the last bits.
+        nearness = torch.round(nearness * _TIE_STEPS)
         nearness.fill_diagonal_(-torch.inf)
         return _largest(nearness, k)
 

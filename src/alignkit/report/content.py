@@ -53,6 +53,7 @@ def gather(runs: Sequence[Run], metrics: Sequence[str] | None, split: str, pool:
     DataError
         When a run is not measured yet.
     """
+    runs = sorted(runs, key=_by_depth)
     labels = _labels(runs)
     alignment = pd.concat([_alignment(run, labels[run.path], split, pool) for run in runs])
     if metrics is not None:
@@ -64,6 +65,13 @@ def gather(runs: Sequence[Run], metrics: Sequence[str] | None, split: str, pool:
         runs, alignment.reset_index(drop=True), _scores(runs, labels, split),
         pd.concat([_history(run, labels[run.path]) for run in runs]), placements,
     )  # fmt: skip
+
+
+def _by_depth(run: Run) -> tuple[Any, ...]:
+    """Tasks by name; placements from none over early to late, which is how they are read."""
+    indices = [*run.stored["placement"]["text"], *run.stored["placement"]["vision"]]
+    mean = sum(indices) / len(indices) if indices else -1.0
+    return run.task, mean, run.placement, run.unit, run.seed
 
 
 def _labels(runs: Sequence[Run]) -> dict[Any, str]:

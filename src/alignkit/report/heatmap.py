@@ -92,5 +92,3 @@ def _scale(values: pd.Series) -> Normalize:
     known = values.dropna()
     low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
     return Normalize(low, high if high > low else low + 1e-9)
-
-

@@ -87,7 +87,7 @@ def write_report(
         "warnings": correlations.warnings if correlations is not None else [],
         "settings": _settings(content, correlations),
         "versions": runs[0].stored.get("versions", {}),
-        "metrics": _metric_rows(content), "runs": [str(run.path) for run in runs],
+        "metrics": _metric_rows(content), "runs": [str(run.path) for run in content.runs],
     }  # fmt: skip
     write_text(folder / "report.md", _render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
@@ -117,7 +117,8 @@ def _section(
     """Everything about one task."""
     shown = []
     if correlations is not None:
-        shown.append(_scatter(task, figures, correlations, table))
+        placements = list(content.placements[task])
+        shown.append(_scatter(task, placements, figures, correlations, table))
     for metric in content.metrics:
         shown += _of_metric(content, task, metric, figures)
     history = content.history[content.history["task"] == task]
@@ -131,12 +132,18 @@ def _section(
 
 
 def _scatter(
-    task: str, figures: _Figures, correlations: Any, table: pd.DataFrame | None
+    task: str,
+    placements: Sequence[str],
+    figures: _Figures,
+    correlations: Any,
+    table: pd.DataFrame | None,
 ) -> Shown:
     rows = correlations.table[correlations.table["task"] == task]
+    order = [*placements, *correlations.units["unit"].unique()]
     units = correlations.units[correlations.units["task"] == task]
     runs = None if table is None else table[table["task"] == task]
     outcome = correlations.settings["outcome"]
+    units = units.sort_values("unit", key=lambda names: names.map(order.index), kind="stable")
     return figures.add(
         f"{_file(task)}-scatter", scatter(units, runs, rows, outcome), units,
         "Alignment against performance",
@@ -215,9 +222,7 @@ def _metric_rows(content: Content) -> list[dict[str, str]]:
 def _settings(content: Content, correlations: Any) -> dict[str, Any]:
     first = content.runs[0].stored
     shared = {"training": first["training"], "architecture": first["architecture"]}
-    same = all(
-        {key: run.stored[key] for key in shared} == shared for run in content.runs
-    )
+    same = all({key: run.stored[key] for key in shared} == shared for run in content.runs)
     chosen: dict[str, Any] = dict(correlations.settings) if correlations is not None else {}
     return chosen | (shared if same else {"training": "differs between runs, see config.json"})
 

@@ -25,5 +25,3 @@ def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:
         return (fusions[j] if j < len(fusions) else 0), 0
 
     return sorted(set(sites), key=position)
-
-

@@ -31,7 +31,7 @@ _SETTINGS = {
 def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches that needs no window."""
     with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
         FigureCanvasAgg(figure)
     return figure
 

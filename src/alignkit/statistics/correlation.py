@@ -174,9 +174,7 @@ class _Hypothesis:
         wide = len(self.x) > 3
         interval = pearson.confidence_interval(0.95) if wide else (None, None)
         spearman = spearmanr(self.x, self.y)
-        left_out = [
-            _r(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))
-        ]
+        left_out = [_r(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))]
         kept = (self.units["placement"] != "none").to_numpy()
         return {
             "pearson": float(pearson.statistic), "low": interval[0], "high": interval[1],
@@ -278,7 +276,9 @@ def _warnings(
     for column in columns:
         missing = int(table[column].isna().sum())
         if missing:
-            lines.append(f"{column} is missing in {missing} of {len(table)} runs, which are left out")
+            lines.append(
+                f"{column} is missing in {missing} of {len(table)} runs, which are left out"
+            )
     for task in units["task"].unique():
         n = int((units["task"] == task).sum())
         if n < LEAST_UNITS:

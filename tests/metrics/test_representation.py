@@ -1,0 +1,89 @@
+"""Representations: what they refuse, what they share."""
+
+import numpy as np
+import pytest
+import torch
+
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics import Representation
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros(4), "1 dimension"),
+        (np.zeros((2, 3, 4)), "3 dimension"),
+        (np.zeros((0, 3)), "empty"),
+        (np.array([["a", "b"]]), "not numbers"),
+    ],
+)
+def test_what_is_no_matrix_is_refused(values, message):
+    with pytest.raises(UsageError, match=message):
+        Representation(values, name="x")
+
+
+def test_rows_that_are_not_finite_are_counted_and_named():
+    values = np.ones((1200, 2))
+    values[[3, 7], 1] = np.nan
+    ids = [f"img_{i}" for i in range(1200)]
+    with pytest.raises(
+        UsageError, match=r"v07: 2 of 1,200 rows are non-finite \(first: id 'img_3'"
+    ):
+        Representation(values, ids, "v07").centred  # noqa: B018
+
+
+def test_ids_must_fit_and_be_unique():
+    with pytest.raises(UsageError, match="3 rows but 2 sample ids"):
+        Representation(np.zeros((3, 1)), ["a", "b"])
+    with pytest.raises(UsageError, match="'a' stands more than once"):
+        Representation(np.zeros((3, 1)), ["a", "b", "a"])
+
+
+def test_views_are_computed_once():
+    x = Representation(np.random.default_rng(0).standard_normal((9, 4)))
+    assert x.gram is x.gram
+    assert x.neighbours(3) is x.neighbours(3)
+    assert x.neighbours(3) is not x.neighbours(2)
+
+
+def test_the_input_is_never_changed():
+    values = np.random.default_rng(0).standard_normal((9, 4))
+    before = values.copy()
+    x = Representation(values)
+    _ = x.centred, x.gram, x.unit_rows, x.singular, x.neighbours(3)
+    np.testing.assert_array_equal(values, before)
+
+
+def test_numpy_reads_it_and_torch_makes_it():
+    tensor = torch.arange(6.0).reshape(3, 2)
+    x = Representation(tensor)
+    np.testing.assert_array_equal(np.asarray(x), tensor.numpy())
+    assert x.tensor.dtype == torch.float64
+    assert (len(x), x.n, x.width) == (3, 3, 2)
+
+
+def test_rows_are_drawn_with_their_ids():
+    x = Representation(np.arange(8.0).reshape(4, 2), list("abcd"))[np.array([2, 0])]
+    assert x.ids == ["c", "a"]
+    np.testing.assert_array_equal(x.values, [[4, 5], [0, 1]])
+
+
+def test_no_sample_is_its_own_neighbour_even_among_duplicates():
+    x = Representation(np.ones((6, 3)))
+    for i, row in enumerate(x.neighbours(3).tolist()):
+        assert i not in row
+        assert row == sorted(row)  # all are ties: the lowest indices, in order
+
+
+def test_euclidean_neighbours():
+    values = np.array([[0.0], [1.0], [3.0], [7.0]])
+    assert Representation(values).neighbours(2, "euclidean").tolist() == [
+        [1, 2], [0, 2], [1, 0], [2, 1]]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_size_does_not_decide_what_is_constant(size):
+    values = size * np.random.default_rng(0).standard_normal((6, 3))
+    assert Representation(values).norm > 0
+    with pytest.raises(UndefinedError, match="constant"):
+        Representation(np.full((6, 3), size * 0.1)).centred  # noqa: B018
