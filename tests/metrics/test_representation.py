@@ -29,7 +29,7 @@ def test_rows_that_are_not_finite_are_counted_and_named():
     with pytest.raises(
         UsageError, match=r"v07: 2 of 1,200 rows are non-finite \(first: id 'img_3'"
     ):
-        Representation(values, ids, "v07").centred  # noqa: B018
+        Representation(values, ids, "v07").centred
 
 
 def test_ids_must_fit_and_be_unique():
@@ -86,4 +86,4 @@ def test_size_does_not_decide_what_is_constant(size):
     values = size * np.random.default_rng(0).standard_normal((6, 3))
     assert Representation(values).norm > 0
     with pytest.raises(UndefinedError, match="constant"):
-        Representation(np.full((6, 3), size * 0.1)).centred  # noqa: B018
+        Representation(np.full((6, 3), size * 0.1)).centred

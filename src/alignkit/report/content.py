@@ -162,7 +162,7 @@ def answers(rows: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
     said = []
     for task, part in rows.groupby("task", sort=False):
         n, outcome = int(part["n"].max()), settings["outcome"]
-        testable = part[part["verdict"] != "not testable"]
+        testable = part[part["p"].notna()]
         if testable.empty:
             reason = part["reason"].iloc[0]
             said.append(f"{task}: no test of alignment against {outcome} is possible ({reason}).")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ MARKERS = "osD^vPX<>hp*dH8"
 INK, FAINT = "#222222", "#8a8a8a"
 
 # Text stays text, so that a page can be searched; no dates, so that bytes repeat.
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.fonttype": "none", "svg.hashsalt": "alignkit", "font.size": 9, "axes.titlesize": 9.5,
     "font.family": "DejaVu Sans", "axes.labelcolor": INK, "text.color": INK,
     "axes.edgecolor": FAINT, "xtick.color": INK, "ytick.color": INK, "axes.linewidth": 0.8,
@@ -52,7 +53,7 @@ def markers(names: Iterable[str]) -> dict[str, str]:
     return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(dict.fromkeys(names))}
 
 
-def settings() -> matplotlib.RcParams | dict[str, object]:
+def settings() -> Any:
     """The settings under which axes are filled."""
     return _SETTINGS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from alignkit.report.style import colours, markers, new_figure, plain, settings
 
@@ -30,7 +31,7 @@ def training_curves(history: pd.DataFrame, score: str) -> Figure:
                     label=name)  # fmt: skip
         ax.set_xlabel("epoch")
         ax.set_ylabel(f"{score} (validation)")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         plain(ax)
         figure.legend(loc="outside right center")
     return figure

@@ -1,0 +1,15 @@
+"""The RV coefficient (Robert and Escoufier 1976) as a metric of alignkit."""
+
+import alignkit
+
+
+def rv(x, y):
+    """Matrix correlation of two representations, in [0, 1], up is more aligned."""
+    import torch
+    a, b, ab = x.centred.T @ x.centred, y.centred.T @ y.centred, x.centred.T @ y.centred
+    return ab.square().sum() / (torch.linalg.norm(a) * torch.linalg.norm(b))
+
+
+@alignkit.hookimpl
+def register_metrics(register):
+    register("rv", rv, summary="RV coefficient", range=(0, 1), best=1, symmetric=True)

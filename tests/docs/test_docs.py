@@ -1,0 +1,94 @@
+"""The documentation is run: commands, Python and links."""
+
+import re
+import runpy
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tiny import TINY_MODEL, TINY_TASK, alignkit
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def _commands(page):
+    for block in _blocks(page, "sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words:
+                assert words[0] == "alignkit", line
+                yield words[1:]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with the arrays and the table that the pages speak of."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 8))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", x[:, :5] + rng.standard_normal((40, 5)))
+    rows = [{"task": "t", "placement": f"p{i}", "seed": 0, "accuracy": i / 10 + rng.random() / 10,
+             "cka": rng.random()} for i in range(7)]  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    return tmp_path
+
+
+def test_every_command_of_the_readme_runs(place):
+    """On tiny models: only the sizes differ from what is printed."""
+    for words in _commands(ROOT / "README.md"):
+        if "train" in words:
+            words = ["3,4,10" if w == "late" else w for w in words]
+            words += ["--task", TINY_TASK, "--architecture",
+                      TINY_MODEL.replace("depth=3", "depth=12")]  # fmt: skip
+        done = alignkit(*words, cwd=place)
+        assert done.stdout.strip(), words
+
+
+def test_python_of_the_readme_runs(place, monkeypatch):
+    monkeypatch.chdir(place)
+    alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
+             "--epochs", "0", cwd=place)  # fmt: skip
+    names = {"x": np.load("x.npy"), "y": np.load("y.npy")}
+    (block,) = _blocks(ROOT / "README.md", "python")
+    exec(block, names)
+    assert names["run"].task == "toy_match"
+
+
+def test_plugins_of_the_documentation_work(place):
+    for number, block in enumerate(_blocks(ROOT / "docs" / "plugins.md", "python")):
+        file = place / f"plugin{number}.py"
+        file.write_text(block)
+        done = alignkit("--plugin", file, "plugins", "--json", cwd=place)
+        assert '"failed"' not in done.stdout
+        assert str(file) in done.stdout
+    done = alignkit("--plugin", place / "plugin0.py", "measure", "x.npy", "y.npy", "--metric", "rv",
+                    cwd=place)  # fmt: skip
+    assert "rv" in done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_the_reference_of_commands_is_current():
+    module = runpy.run_path(str(ROOT / "docs" / "commands.py"))
+    assert module["PAGE"].read_text() == module["page"](), "run: make docs"
+
+
+def test_the_readme_is_short_and_nothing_names_a_registry():
+    assert len((ROOT / "README.md").read_text().splitlines()) < 100
+    for file in [*ROOT.glob("requirements*.txt"), *ROOT.rglob("pyproject.toml")]:
+        if ".venv" not in file.parts:
+            assert "://" not in file.read_text(), file

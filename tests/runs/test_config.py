@@ -1,0 +1,100 @@
+"""Identity: what makes two runs the same run."""
+
+import pytest
+
+from alignkit.errors import UsageError
+from alignkit.runs import Training, load_run, resolve_config
+from alignkit.runs.config import config_from_json
+from tiny import TINY_MODEL, TINY_TASK
+
+
+def test_the_default_needs_no_name_and_no_hash():
+    config = resolve_config()
+    assert config.is_default
+    assert config.folder == f"{config.task.name}/{config.placement.name}/seed0"
+
+
+def test_a_spelled_out_placement_is_the_named_one():
+    named, spelled = resolve_config(placement="late"), resolve_config(placement="9,10,11")
+    assert spelled.folder == named.folder
+    assert spelled.identity == named.identity
+
+
+def test_seeds_share_a_unit_and_nothing_else():
+    one, other = (resolve_config(seed=seed) for seed in (0, 1))
+    assert one.unit == other.unit
+    assert one.identity != other.identity
+    assert one.folder != other.folder
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "toy_redundant:noise=0.2"},
+        {"architecture": "vilbert:width=32"},
+        {"training": Training(epochs=2)},
+        {"training": Training(threads=2)},
+    ],
+)
+def test_other_options_are_another_unit_in_another_folder(change):
+    plain, changed = resolve_config(), resolve_config(**change)
+    assert plain.unit != changed.unit
+    assert changed.folder == f"{plain.folder}-{changed.unit[:8]}"
+
+
+def test_giving_a_default_explicitly_changes_nothing():
+    assert resolve_config("toy_redundant:n_train=2048").identity == resolve_config().identity
+
+
+def test_where_the_data_lie_is_no_part_of_the_identity(tmp_path):
+    (tmp_path / "task.py").write_text(
+        "import alignkit\nfrom pathlib import Path\n"
+        "class T:\n"
+        "    def __init__(self, root: Path | None = None): self.root = root\n"
+        "    target = alignkit.Binary()\n"
+        "    def fingerprint(self): return 'same'\n"
+        "@alignkit.hookimpl\n"
+        "def register_tasks(register): register('t', T)\n"
+    )
+    from alignkit.plugins import use_plugin_files
+
+    try:
+        use_plugin_files([tmp_path / "task.py"])
+        one, other = (resolve_config("t", data=root) for root in ("a", "b"))
+        assert one.identity == other.identity
+        assert one.is_default
+    finally:
+        use_plugin_files([])
+
+
+def test_configurations_are_read_as_they_are_stored():
+    config = resolve_config(TINY_TASK, "1,2", TINY_MODEL, Training(epochs=3), 5)
+    again = config_from_json(config.to_json())
+    assert again == config
+    assert again.folder == config.folder
+
+
+def test_the_stored_configuration_says_what_it_was_made_with(tiny_run):
+    stored = load_run(tiny_run.path).stored
+    assert stored["identity"] == tiny_run.config.identity
+    assert stored["data"]["labels"] == ["mismatch", "match"]
+    assert stored["data"]["n"] == {"train": 64, "validation": 32}
+    assert {"torch", "alignkit", "alignkit-toy", "alignkit-vilbert"} <= set(stored["versions"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"batch_size": 0}, "--batch-size is 0; it must be at least 1"),
+        ({"warmup": 1.0}, "--warmup is 1.0; it must be from 0 to below 1"),
+        ({"threads": 0}, "--threads is 0"),
+    ],
+)
+def test_impossible_training(words, message):
+    with pytest.raises(UsageError, match=message):
+        Training(**words)
+
+
+def test_a_negative_seed():
+    with pytest.raises(UsageError, match="seed -1 must be at least 0"):
+        resolve_config(seed=-1)

@@ -1,0 +1,109 @@
+"""Core stays light, and core names no plugin."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "alignkit"
+PLUGINS = Path(__file__).parents[1] / "plugins"
+HEAVY = ("torch", "numpy", "pandas", "scipy", "optuna", "matplotlib", "sklearn", "PIL")
+
+
+def _imported(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys\n{code}\nprint(' '.join(sys.modules))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return set(done.stdout.splitlines()[-1].split())
+
+
+HELP = """
+sys.argv = ['alignkit'] + {words}
+from alignkit.cli.main import main
+try:
+    main()
+except SystemExit as stop:
+    assert not stop.code, stop.code
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import alignkit",
+        "import alignkit; alignkit.hookimpl, alignkit.Placement, alignkit.UsageError",
+        HELP.format(words=["--help"]),
+        HELP.format(words=["measure", "--help"]),
+        HELP.format(words=["list", "metrics", "--json"]),
+        HELP.format(words=["show", "placement", "late"]),
+        HELP.format(words=["plugins"]),
+    ],
+    ids=["import", "names", "help", "measure help", "list", "show placement", "plugins"],
+)
+def test_nothing_heavy_is_imported(code):
+    assert not _imported(code) & set(HEAVY)
+
+
+def test_help_loads_no_plugin():
+    loaded = _imported(HELP.format(words=["--help"]))
+    assert not {name for name in loaded if name.startswith("alignkit_")}
+
+
+def _strings_and_imports(tree: ast.AST) -> set[str]:
+    """Words in string literals and imports, docstrings left out."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value) for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }  # fmt: skip
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str(text)) if id(node) not in docstrings:
+                found.add(text)
+            case ast.Import(names=names):
+                found.update(alias.name for alias in names)
+            case ast.ImportFrom(module=str(module)):
+                found.add(module)
+    return found
+
+
+def _plugin_names() -> set[str]:
+    from alignkit.plugins import KINDS, registry
+
+    names = {entry.name for kind in KINDS for entry in registry().entries(kind)}
+    folders = {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()}
+    return names | folders | {folder.replace("-", "_") for folder in folders}
+
+
+# The declared primary family of the statistics, and words that are not only plugins' names:
+# the placement without co-attention is singled out by the statistics as the leverage point.
+ALLOWED = {"cka", "mknn", "svcca", "procrustes", "none"}
+
+
+@pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: f.name)
+def test_core_names_no_plugin(file):
+    names = _plugin_names() - ALLOWED
+    assert len(names) > 20
+    found = _strings_and_imports(ast.parse(file.read_text()))
+    modules = {word.split(".")[0] for word in found}
+    assert not (found | modules) & names
+    assert not {word for word in found if word.startswith("alignkit_")} - {"alignkit_plugin_file_"}
+
+
+def test_imports_run_one_way():
+    """Command line, then chain and report, then models, metrics, statistics, then the rest."""
+    level = {"cli": 4, "chain": 3, "report": 3, "metrics": 2, "statistics": 2, "models": 1,
+             "tasks": 1, "runs": 1, "plugins": 0}  # fmt: skip
+    for file in SOURCE.rglob("*.py"):
+        part = file.relative_to(SOURCE).parts[0]
+        if part not in level:
+            continue
+        for node in ast.parse(file.read_text()).body:  # imports in functions are lazy by intent
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alignkit."):
+                other = node.module.split(".")[1]
+                lazy_talk = part == "cli" or other not in level
+                assert lazy_talk or level[other] <= level[part], f"{file}: {node.module}"
