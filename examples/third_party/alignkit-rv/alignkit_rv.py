@@ -6,6 +6,7 @@ import alignkit
 def rv(x, y):
     """Matrix correlation of two representations, in [0, 1], up is more aligned."""
     import torch
+
     a, b, ab = x.centred.T @ x.centred, y.centred.T @ y.centred, x.centred.T @ y.centred
     return ab.square().sum() / (torch.linalg.norm(a) * torch.linalg.norm(b))
 
