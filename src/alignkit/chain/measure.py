@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "split", "metric", "parameters", "pool", "x", "y", "n", "value", "reason", "chance",
-    "permutations", "null_mean", "p", "calibrated",
+    "permutations", "null_mean", "p", "calibrated", "self_score",
 )  # fmt: skip
-NUMBERS = ("n", "value", "chance", "permutations", "null_mean", "p", "calibrated")
+NUMBERS = ("n", "value", "chance", "permutations", "null_mean", "p", "calibrated",
+           "self_score")  # fmt: skip
 
 
 def measure_run(

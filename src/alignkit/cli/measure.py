@@ -201,7 +201,8 @@ def _show(rows: list[dict[str, Any]], many: bool) -> None:
         else:
             listed += group
     if listed:
-        optional = ("run", "parameters", "reason", "chance", "null_mean", "p", "calibrated")
+        optional = ("run", "parameters", "reason", "chance", "null_mean", "p", "calibrated",
+                "self_score")  # fmt: skip
         shown = [c for c in optional if any(row.get(c) not in (None, "") for row in listed)]
         columns = ["run", "metric", "parameters", "x", "y", "n", "value", *optional[2:]]
         console.print_table(listed, [c for c in columns if c not in optional or c in shown])

@@ -35,6 +35,9 @@ class Value:
         deviation, and (1 + b) / (1 + m) with b of m at least as good as the value.
     calibrated : float or None
         (value - null mean) / (best - null mean): 0 at chance, 1 at best.
+    self_score : float or None
+        For a metric whose identity is not its best value: the mean of what x and y score
+        against themselves.
     warning : str
         What a reader of the value should know.
     """
@@ -49,6 +52,7 @@ class Value:
     null_std: float | None = None
     p: float | None = None
     calibrated: float | None = None
+    self_score: float | None = None
     warning: str = ""
 
 
@@ -136,6 +140,13 @@ class _Prepared:
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._kept: dict[int, tuple[Representation, Any]] = {}
+        self._selves: dict[int, float] = {}
+
+    def self_score(self, x: Representation) -> float:
+        """What a layer scores against itself, computed once."""
+        if id(x) not in self._selves:
+            self._selves[id(x)] = self._metric.compare(self(x), self(x))
+        return self._selves[id(x)]
 
     def __call__(self, x: Representation) -> Any:
         if id(x) not in self._kept:
@@ -159,8 +170,17 @@ def _one(
         p = _p(value, drawn, metric.higher_is_better)
     return Value(
         x.name, y.name, x.n, value, "", chance, None if mean is None else float(mean), std, p,
-        _calibrated(value, mean, metric.best),
+        _calibrated(value, mean, metric.best), _self_score(metric, prepared, x, y),
+        metric.warning(x, y),
     )  # fmt: skip
+
+
+def _self_score(
+    metric: Metric, prepared: _Prepared, x: Representation, y: Representation
+) -> float | None:
+    if "identity" not in metric.declared:
+        return None
+    return sum(prepared.self_score(side) for side in (x, y)) / 2
 
 
 def _null(metric: Metric, a: Any, y: Representation, null: int, seed: int) -> np.ndarray:

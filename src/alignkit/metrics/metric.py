@@ -86,6 +86,22 @@ class Metric:
         value = source(x, y, **self.parameters)
         return None if value is None else float(value)
 
+    def warning(self, x: Representation, y: Representation) -> str:
+        """What a reader of a value on these data should know; empty if there is nothing."""
+        k = self.parameters.get("k")
+        if isinstance(k, int) and k > 0.1 * (x.n - 1):
+            return (
+                f"{self.spec}: k={k} is {k / (x.n - 1):.0%} of the {x.n - 1} other samples, "
+                "so chance overlap is high"
+            )
+        widest = max(x.width, y.width)
+        if self.declared.get("inflated") and x.n <= widest:
+            return (
+                f"{self.spec}: {x.n} samples for a width of {widest}; unrelated data score high "
+                "here, read it against its chance level"
+            )
+        return ""
+
     @cached_property
     def _pair(self) -> Any:
         return self.target(**self.parameters) if isinstance(self.target, type) else None

@@ -12,6 +12,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError, UsageError
 
 View = TypeVar("View")
+Permute = str | Callable[[Any, Tensor], Any] | None
 
 # Singular values below this share of the largest are noise of rounding.
 RANK_TOLERANCE = 1e-10
@@ -90,7 +91,7 @@ class Representation:
     @property
     def tensor(self) -> Tensor:
         """The matrix, ``(n, width)``."""
-        return self.view("tensor", self._tensor)
+        return self.view("tensor", self._tensor, "rows")
 
     @property
     def centred(self) -> Tensor:
@@ -101,28 +102,28 @@ class Representation:
         UndefinedError
             When all samples are the same.
         """
-        return self.view("centred", self._centred)
+        return self.view("centred", self._centred, "rows")
 
     @property
     def gram(self) -> Tensor:
         """Inner products of centred rows, ``(n, n)``."""
-        return self.view("gram", lambda: self.centred @ self.centred.T)
+        return self.view("gram", lambda: self.centred @ self.centred.T, "pairs")
 
     @property
     def scatter(self) -> Tensor:
         """Inner products of centred columns, ``(width, width)``."""
-        return self.view("scatter", lambda: self.centred.T @ self.centred)
+        return self.view("scatter", lambda: self.centred.T @ self.centred, "same")
 
     @property
     def gram_norm(self) -> float:
         """Frobenius norm of the Gram matrix; that of the scatter matrix is the same."""
         smaller = self.gram if self.n <= self.width else self.scatter
-        return self.view("gram_norm", lambda: float(torch.linalg.norm(smaller)))
+        return self.view("gram_norm", lambda: float(torch.linalg.norm(smaller)), "same")
 
     @property
     def norm(self) -> float:
         """Frobenius norm of the centred matrix."""
-        return self.view("norm", lambda: float(torch.linalg.norm(self.centred)))
+        return self.view("norm", lambda: float(torch.linalg.norm(self.centred)), "same")
 
     @property
     def unit_rows(self) -> Tensor:
@@ -133,12 +134,12 @@ class Representation:
         UndefinedError
             When a row is zero and so has no direction.
         """
-        return self.view("unit_rows", self._unit_rows)
+        return self.view("unit_rows", self._unit_rows, "rows")
 
     @property
     def singular(self) -> tuple[Tensor, Tensor]:
         """Left singular vectors ``(n, rank)`` and values ``(rank,)`` of the centred matrix."""
-        return self.view("singular", self._singular)
+        return self.view("singular", self._singular, lambda view, order: (view[0][order], view[1]))
 
     def neighbours(self, k: int, distance: str = "cosine") -> Tensor:
         """The k nearest other samples of each, nearest first, ``(n, k)`` indices.
@@ -156,42 +157,48 @@ class Representation:
             raise UsageError(f"k={k} needs 1 <= k < n, and there are n={self.n} samples")
         if distance not in ("cosine", "euclidean"):
             raise UsageError(f"unknown distance '{distance}'; known: cosine, euclidean")
-        return self.view(("neighbours", k, distance), lambda: self._neighbours(k, distance))
+        return self.view(
+            ("neighbours", k, distance),
+            lambda: self._neighbours(k, distance),
+            lambda view, order: torch.argsort(order)[view[order]],
+        )
 
-    def neighbour_mask(self, k: int, distance: str = "cosine") -> Tensor:
-        """Whether sample j is among the k nearest of sample i, ``(n, n)`` booleans."""
+    def neighbour_ranks(self, k: int, distance: str = "cosine") -> Tensor:
+        """Rank from 1 of sample j among the k nearest of sample i, 0 if it is none, ``(n, n)``."""
 
         def make() -> Tensor:
-            mask = torch.zeros((self.n, self.n), dtype=torch.bool, device=self.device)
-            return mask.scatter_(1, self.neighbours(k, distance), True)
+            kind = torch.int16 if k < 2**15 else torch.int32
+            ranks = torch.zeros((self.n, self.n), dtype=kind, device=self.device)
+            order = torch.arange(1, k + 1, dtype=kind, device=self.device).expand(self.n, k)
+            return ranks.scatter_(1, self.neighbours(k, distance), order)
 
-        return self.view(("neighbour_mask", k, distance), make)
+        return self.view(("neighbour_ranks", k, distance), make, "pairs")
 
-    def view(self, key: Any, make: Callable[[], View]) -> View:
-        """Give a kept view, or make and keep it. Metrics may keep views of their own."""
+    def view(self, key: Any, make: Callable[[], View], permute: Permute = None) -> View:
+        """Give a kept view, or make and keep it. Metrics may keep views of their own.
+
+        Parameters
+        ----------
+        key
+            Anything hashable, unique to what is made.
+        make : callable
+        permute : str or callable, optional
+            How the view follows when samples are reordered: ``rows`` (first axis), ``pairs``
+            (first two axes), ``same`` (not at all), or ``permute(view, order)``. Others are
+            made anew.
+        """
         if key not in self._views:
-            self._views[key] = make()
-        return self._views[key]
+            self._views[key] = (make(), permute)
+        return self._views[key][0]
 
     def permuted(self, order: Tensor) -> Representation:
         """The rows in another order; views that exist already are reordered, not remade."""
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
-        other.ids, other._source = None, self.tensor[order]
-        other._views = {"tensor": other._source}
-        inverse = torch.argsort(order)
-        for key, view in self._views.items():
-            kind = key[0] if isinstance(key, tuple) else key
-            if kind in ("centred", "unit_rows"):
-                other._views[key] = view[order]
-            elif kind == "gram":
-                other._views[key] = view[order][:, order]
-            elif kind == "neighbours":
-                other._views[key] = inverse[view[order]]
-            elif kind == "singular":
-                other._views[key] = (view[0][order], view[1])
-            elif kind in ("norm", "gram_norm", "scatter"):
-                other._views[key] = view
+        other.ids, other._source, other._views = None, self.tensor[order], {}
+        for key, (view, permute) in self._views.items():
+            if permute is not None:
+                other._views[key] = (_reordered(view, permute, order), permute)
         return other
 
     def _check(self) -> None:
@@ -265,6 +272,18 @@ class Representation:
         nearness = torch.round(nearness * _TIE_STEPS)
         nearness.fill_diagonal_(-torch.inf)
         return _largest(nearness, k)
+
+
+def _reordered(view: Any, permute: Permute, order: Tensor) -> Any:
+    match permute:
+        case "rows":
+            return view[order]
+        case "pairs":
+            return view[order][:, order]
+        case "same":
+            return view
+    assert callable(permute)
+    return permute(view, order)
 
 
 def _largest(nearness: Tensor, k: int) -> Tensor:

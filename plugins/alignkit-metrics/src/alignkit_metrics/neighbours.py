@@ -1,7 +1,13 @@
-"""Metrics of nearest neighbours."""
+"""Metrics of nearest neighbours: which samples lie close, and in what order."""
 
 from __future__ import annotations
 
+import math
+
+import torch
+from torch import Tensor
+
+import alignkit
 from alignkit import Representation
 
 
@@ -22,12 +28,11 @@ def mknn(x: Representation, y: Representation, *, k: int = 10, distance: str = "
     Raises
     ------
     alignkit.UsageError
-        When k is not from 1 to n - 1.
+        When k is not from 1 to n - 1, or the distance is unknown.
     alignkit.UndefinedError
         When a row is zero and the distance is ``cosine``.
     """
-    shared = x.neighbour_mask(k, distance).gather(1, y.neighbours(k, distance))
-    return float(shared.sum()) / (x.n * k)
+    return float(_shared(x, y, k, distance).sum()) / (x.n * k)
 
 
 def mknn_chance(
@@ -35,3 +40,225 @@ def mknn_chance(
 ) -> float:
     """Mean of ``mknn`` over all permutations of rows: k / (n - 1)."""
     return k / (x.n - 1)
+
+
+def jaccard(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
+) -> float:
+    """Mean Jaccard index of the two sets of k nearest neighbours.
+
+    In [0, 1], up is more aligned. Parameters and errors are those of ``mknn``.
+    """
+    shared = _shared(x, y, k, distance).double()
+    return float((shared / (2 * k - shared)).mean())
+
+
+def jaccard_chance(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
+) -> float:
+    """Mean of ``jaccard`` over all permutations: the overlap is hypergeometric."""
+    others = x.n - 1
+    ways = [
+        math.comb(k, m) * math.comb(others - k, k - m) for m in range(max(0, 2 * k - others), k + 1)
+    ]
+    sizes = range(max(0, 2 * k - others), k + 1)
+    total = math.comb(others, k)
+    return sum(way / total * m / (2 * k - m) for way, m in zip(ways, sizes, strict=True))
+
+
+def cycle_knn(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine",
+    direction: str = "yx",
+) -> float:  # fmt: skip
+    """Share of samples that are found again by a step in one and a step back in the other.
+
+    Sample i counts if it is among the neighbours in x of one of its neighbours in y. In
+    [0, 1], up is more aligned. Not symmetric, and not 1 on identical input: a sample that no
+    other has as a neighbour is never found again.
+
+    Parameters
+    ----------
+    k, distance
+        As for ``mknn``.
+    direction : str
+        ``yx``: out in y, back in x; ``xy`` the other way.
+    """
+    if direction not in ("yx", "xy"):
+        raise alignkit.UsageError(f"cycle_knn: unknown direction '{direction}'; known: yx, xy")
+    out, back = (y, x) if direction == "yx" else (x, y)
+    steps = out.neighbours(k, distance)
+    start = torch.arange(x.n, device=steps.device)[:, None]
+    return float((back.neighbour_ranks(k, distance)[steps, start] > 0).any(dim=1).double().mean())
+
+
+def lcs_knn(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
+) -> float:
+    """Mean length of the longest common subsequence of the ordered neighbours, over k.
+
+    In [0, 1], up is more aligned. Parameters and errors are those of ``mknn``.
+    """
+    ranks = _ranks(x, y, k, distance)
+    # Neighbours are distinct, so it is the longest increasing run of ranks.
+    longest = torch.zeros_like(ranks)
+    for t in range(k):
+        before = (ranks[:, :t] < ranks[:, t : t + 1]) & (ranks[:, :t] > 0)
+        best = torch.where(before, longest[:, :t], 0).amax(dim=1) if t else longest[:, 0]
+        longest[:, t] = torch.where(ranks[:, t] > 0, best + 1, 0)
+    return float(longest.amax(dim=1).double().mean()) / k
+
+
+def edit_distance_knn(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
+) -> float:
+    """1 minus the mean Levenshtein distance of the ordered neighbours, over k.
+
+    A similarity in spite of its name: in [0, 1], up is more aligned. Parameters and errors
+    are those of ``mknn``.
+    """
+    one, other = x.neighbours(k, distance), y.neighbours(k, distance)
+    previous = torch.arange(k + 1, device=one.device).expand(x.n, k + 1).contiguous()
+    for i in range(k):
+        current = previous + 1
+        current[:, 0] = i + 1
+        replaced = previous[:, :-1] + (one[:, i : i + 1] != other)
+        current[:, 1:] = torch.minimum(current[:, 1:], replaced)
+        for j in range(1, k + 1):
+            current[:, j] = torch.minimum(current[:, j], current[:, j - 1] + 1)
+        previous = current
+    return 1 - float(previous[:, k].double().mean()) / k
+
+
+def rank_similarity(
+    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
+) -> float:
+    """How alike common neighbours are ranked (Wang et al. 2020).
+
+    Mean over samples of sum 2 / ((1 + |r - s|)(r + s)) over the m common neighbours with
+    ranks r and s, divided by sum 1 / t for t up to m; 0 where there are none. In [0, 1], up
+    is more aligned. Parameters and errors are those of ``mknn``.
+    """
+    r = _ranks(x, y, k, distance).double()
+    s = torch.arange(1, k + 1, device=r.device, dtype=r.dtype)
+    terms = torch.where(r > 0, 2 / ((1 + (r - s).abs()) * (r + s)), 0.0).sum(dim=1)
+    common = (r > 0).sum(dim=1)
+    harmonic = torch.cat([s.new_zeros(1), (1 / s).cumsum(0)])
+    return float((terms / harmonic[common].clamp(min=1)).mean())
+
+
+def cknna(x: Representation, y: Representation, *, k: int = 10, biased: bool = False) -> float:
+    """CKA over mutual nearest neighbours (Huh et al. 2024).
+
+    The alignment of cosine kernels, restricted to pairs that are neighbours in both. 1 on
+    identical input, up is more aligned; on few samples it can exceed 1 slightly. Not quite
+    symmetric: being a neighbour is not.
+
+    Parameters
+    ----------
+    k : int
+    biased : bool
+        The biased estimator of HSIC, which counts every sample as its own neighbour.
+
+    Raises
+    ------
+    alignkit.UsageError
+        When k is not from 1 to n - 1.
+    alignkit.UndefinedError
+        When a row is zero, there are fewer than 4 samples, or a self-term is not positive.
+    """
+    if x.n < 4:
+        raise alignkit.UndefinedError(f"cknna needs 4 samples, there are {x.n}")
+    both = _near(x, k, biased) & _near(y, k, biased)
+    cross = _hsic(_cosines(x) * both, _cosines(y) * both, biased)
+    own = _self_alignment(x, k, biased) * _self_alignment(y, k, biased)
+    return cross / math.sqrt(own)
+
+
+def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) -> float:
+    """Do samples lie equally close to their joint neighbours (Hamilton et al. 2016)?
+
+    Mean over samples of the cosine between its similarities, in x and in y, to the union of
+    its k nearest in both. In [-1, 1], up is more aligned.
+
+    Raises
+    ------
+    alignkit.UsageError
+        When k is not from 1 to n - 1.
+    alignkit.UndefinedError
+        When a row is zero, or a sample is orthogonal to all of its neighbours.
+    """
+    union = (_near(x, k) | _near(y, k)).to(x.dtype)
+    a, b = _cosines(x) * union, _cosines(y) * union
+    lengths = torch.linalg.norm(a, dim=1) * torch.linalg.norm(b, dim=1)
+    if float(lengths.min()) == 0:
+        raise alignkit.UndefinedError("a sample is orthogonal to all of its neighbours")
+    return float(((a * b).sum(dim=1) / lengths).mean())
+
+
+def information_imbalance(x: Representation, y: Representation) -> float:
+    """How far in y the nearest neighbour in x lies (Glielmo et al. 2022).
+
+    2 / n times the mean rank in y of each sample's nearest neighbour in x, by Euclidean
+    distance. A distance, in (0, 2): 2 / n when x foretells y's neighbours, 1 at chance. Not
+    symmetric.
+
+    Raises
+    ------
+    alignkit.UndefinedError
+        When a representation is constant.
+    """
+    _ = x.norm, y.norm  # constant data have no neighbours worth a rank
+    nearest = x.neighbours(1, "euclidean")
+    ranks = y.neighbour_ranks(y.n - 1, "euclidean").gather(1, nearest)
+    return 2 * float(ranks.double().mean()) / x.n
+
+
+def one(x: Representation, y: Representation) -> float:
+    """Mean of ``information_imbalance`` over all permutations of rows."""
+    return 1.0
+
+
+def _shared(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
+    """Number of common neighbours of each sample, ``(n,)``."""
+    return (_ranks(x, y, k, distance) > 0).sum(dim=1)
+
+
+def _ranks(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
+    """Rank in x, from 1, of each neighbour in y; 0 where it is none, ``(n, k)``."""
+    return x.neighbour_ranks(k, distance).gather(1, y.neighbours(k, distance))
+
+
+def _self_alignment(x: Representation, k: int, biased: bool) -> float:
+    """HSIC of the kernel over the own neighbours with itself."""
+
+    def make() -> float:
+        kernel = _cosines(x) * _near(x, k, biased)
+        return _hsic(kernel, kernel, biased)
+
+    value = x.view(("cknna_self", k, biased), make, "same")
+    if value <= 0:
+        name = x.name or "the representation"
+        raise alignkit.UndefinedError(f"cknna: {name} has no positive alignment with itself")
+    return value
+
+
+def _near(x: Representation, k: int, itself: bool = False) -> Tensor:
+    near = x.neighbour_ranks(k) > 0
+    return near.clone().fill_diagonal_(True) if itself else near
+
+
+def _cosines(x: Representation) -> Tensor:
+    return x.view("cosines", lambda: x.unit_rows @ x.unit_rows.T, "pairs")
+
+
+def _hsic(k: Tensor, l: Tensor, biased: bool) -> float:  # noqa: E741
+    """HSIC of kernels that need not be symmetric; unbiased: Song et al. 2012."""
+    n = len(k)
+    if biased:
+        return (
+            float(((k - k.mean(dim=0)) * (l - l.mean(dim=1, keepdim=True)).T).sum()) / (n - 1) ** 2
+        )
+    trace = (k * l.T).sum()
+    sums = k.sum() * l.sum() / ((n - 1) * (n - 2))
+    mixed = 2 / (n - 2) * (k.sum(dim=0) @ l.sum(dim=1))
+    return float(trace + sums - mixed) / (n * (n - 3))

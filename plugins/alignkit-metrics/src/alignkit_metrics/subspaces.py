@@ -9,8 +9,39 @@ import alignkit
 from alignkit import Representation
 
 
+def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
+    """Mean canonical correlation.
+
+    Over the smaller of the two numerical ranks (singular values above 1e-10 of the largest).
+    In [0, 1], up is more aligned; 1 for any data where samples are fewer than columns.
+
+    Parameters
+    ----------
+    squared : bool
+        The mean of the squared correlations instead.
+
+    Raises
+    ------
+    alignkit.UndefinedError
+        When a representation is constant.
+    """
+    correlations = _correlations(x.singular[0], y.singular[0])
+    return float((correlations.square() if squared else correlations).mean())
+
+
+def cca_chance(x: Representation, y: Representation, *, squared: bool = False) -> float | None:
+    """Mean of the squared form over all permutations of rows; the other has no closed form."""
+    ranks = [side.singular[0].shape[1] for side in (x, y)]
+    return max(ranks) / (x.n - 1) if squared else None
+
+
 def svcca(
-    x: Representation, y: Representation, *, threshold: float = 0.99, dims: int | None = None
+    x: Representation,
+    y: Representation,
+    *,
+    threshold: float = 0.99,
+    dims: int | None = None,
+    standardised: bool = False,
 ) -> float:
     """Singular vector canonical correlation.
 
@@ -24,6 +55,8 @@ def svcca(
         Share of the variance that the principal components of each side keep.
     dims : int, optional
         Keep so many components instead; all there are, if there are fewer.
+    standardised : bool
+        Give every column unit variance first; invariance to rotation is lost.
 
     Raises
     ------
@@ -32,8 +65,71 @@ def svcca(
     alignkit.UndefinedError
         When a representation is constant.
     """
-    one, other = (_principal(side, threshold, dims) for side in (x, y))
-    return float(torch.linalg.svdvals(one.T @ other).mean())
+    if standardised:
+        x, y = (_standardised(side) for side in (x, y))
+    return float(_correlations(*(_principal(side, threshold, dims) for side in (x, y))).mean())
+
+
+def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> float:
+    """Canonical correlations weighted by how much of one side their variates account for.
+
+    Weights are sum_j |<h_i, x_j>| over the columns of the weighing side (Morcos et al.
+    2018). In [0, 1], up is more aligned. Not symmetric where the ranks are equal.
+
+    Parameters
+    ----------
+    side : str
+        ``smaller``: the side of the smaller rank, x if equal; or ``x`` or ``y``.
+
+    Raises
+    ------
+    alignkit.UsageError
+        For an unknown side.
+    alignkit.UndefinedError
+        When a representation is constant.
+    """
+    if side not in ("smaller", "x", "y"):
+        raise alignkit.UsageError(f"pwcca: unknown side '{side}'; known: smaller, x, y")
+    (u, _), (v, _) = x.singular, y.singular
+    swap = side == "y" or (side == "smaller" and v.shape[1] < u.shape[1])
+    weighing, u, v = (y, v, u) if swap else (x, u, v)
+    a, correlations, _ = torch.linalg.svd(u.T @ v, full_matrices=False)
+    weights = ((u @ a).T @ weighing.centred).abs().sum(dim=1)
+    return float((weights * correlations.clamp(max=1)).sum() / weights.sum())
+
+
+def eigenspace_overlap(
+    x: Representation, y: Representation, *, threshold: float = 1.0, dims: int | None = None
+) -> float:
+    """Overlap of column spaces: |U'V|^2 over the larger rank (May et al. 2019).
+
+    In [0, 1], up is more aligned.
+
+    Parameters
+    ----------
+    threshold, dims
+        Which principal components are kept, as for ``svcca``; all of them by default.
+
+    Raises
+    ------
+    alignkit.UsageError
+        When threshold is not in (0, 1], or dims is not from 1.
+    alignkit.UndefinedError
+        When a representation is constant.
+    """
+    u, v = (_principal(side, threshold, dims) for side in (x, y))
+    return float((u.T @ v).square().sum()) / max(u.shape[1], v.shape[1])
+
+
+def eigenspace_overlap_chance(
+    x: Representation, y: Representation, *, threshold: float = 1.0, dims: int | None = None
+) -> float:
+    """Mean over all permutations of rows: the smaller rank / (n - 1)."""
+    return min(_principal(side, threshold, dims).shape[1] for side in (x, y)) / (x.n - 1)
+
+
+def _correlations(u: Tensor, v: Tensor) -> Tensor:
+    return torch.linalg.svdvals(u.T @ v).clamp(max=1)
 
 
 def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
@@ -41,11 +137,21 @@ def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
     vectors, values = x.singular
     if dims is not None:
         if dims < 1:
-            raise alignkit.UsageError(f"svcca: dims={dims} must be at least 1")
+            raise alignkit.UsageError(f"dims={dims} must be at least 1")
         return vectors[:, :dims]
     if not 0 < threshold <= 1:
-        raise alignkit.UsageError(f"svcca: threshold={threshold} must be above 0 and at most 1")
+        raise alignkit.UsageError(f"threshold={threshold} must be above 0 and at most 1")
     share = (values.square() / values.square().sum()).cumsum(0)
     # The first count whose share reaches the threshold; rounding must not add components.
     kept = int((share < threshold - 1e-12).sum()) + 1
-    return vectors[:, :kept]
+    return vectors[:, : len(values) if threshold == 1 else kept]
+
+
+def _standardised(x: Representation) -> Representation:
+    def make() -> Representation:
+        deviation = torch.linalg.norm(x.centred, dim=0)
+        # A constant column has no unit variance; it stays out.
+        varies = deviation > 1e-12 * deviation.max()
+        return Representation(x.centred[:, varies] / deviation[varies], name=x.name)
+
+    return x.view("standardised", make)
