@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.chain.extract import extract
 from alignkit.chain.layers import Pair, select_pairs
 from alignkit.chain.talk import SILENT, Talk
+from alignkit.errors import DataError
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Run
 from alignkit.runs.files import locked, write_csv
@@ -151,6 +152,8 @@ def read_alignment(file: Path) -> pd.DataFrame:
 
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
     for column in NUMBERS:
+        if column not in table:
+            raise DataError(f"{file} lacks the column '{column}'; measure again with --force")
         # Python reads a float back exactly; pandas does so in some versions only.
         table[column] = [float(text) if text else float("nan") for text in table[column]]
     return table.astype({"n": int, "permutations": int})

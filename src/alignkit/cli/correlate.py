@@ -88,7 +88,7 @@ def correlate(
             chosen_runs(None, runs, task, placement), metric, layer, outcome,
             check_split(split), pool, samples, seed,
         )  # fmt: skip
-        found = correlate_joined(joined, outcome, metric_columns(joined, outcome), unit,
+        found = correlate_joined(joined, outcome, metric_columns(joined, outcome), layer, unit,
                                  permutations, seed)  # fmt: skip
     if output is not None:
         from alignkit.runs.files import write_csv
@@ -128,18 +128,20 @@ def metric_columns(joined: pd.DataFrame, outcome: str) -> list[str]:
 
 
 def correlate_joined(
-    joined: pd.DataFrame, outcome: str, metrics: Sequence[str], unit: str, permutations: int,
-    seed: int,
+    joined: pd.DataFrame, outcome: str, metrics: Sequence[str], layer: str, unit: str,
+    permutations: int, seed: int,
 ) -> Correlations:  # fmt: skip
     """Correlate a table that was joined from runs, with every direction known."""
     from alignkit.metrics import resolve
     from alignkit.statistics import correlate as correlate_table
 
     down = [spec for spec in metrics if not resolve(spec).higher_is_better]
-    return correlate_table(
+    found = correlate_table(
         joined, outcome, metrics, unit=unit, lower_is_better=[*down, *_losses(outcome)],
         permutations=permutations, seed=seed,
     )  # fmt: skip
+    found.settings["layer"] = layer
+    return found
 
 
 def _of_table(

@@ -65,7 +65,7 @@ def report(
         measure_run(run, specs, split=check_split(split), pool=pool, samples=samples, seed=seed,
                     talk=talk)  # fmt: skip
     joined, named = joined_runs(chosen, specs, layer, outcome, split, pool, samples, seed)
-    found = correlate_joined(joined, named, metric_columns(joined, named), "placement",
+    found = correlate_joined(joined, named, metric_columns(joined, named), layer, "placement",
                              permutations, seed)  # fmt: skip
     page = write_report(
         chosen, output, correlations=found, table=joined, metrics=specs, split=split, pool=pool

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,12 +130,32 @@ def grid(
         pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
     xs, ys = ([_matched(xs[0], one)[1] for one in side] for side in (xs, ys))
     prepared = _Prepared(metric)
-    values = []
-    for i, j in pairs:
-        values.append(_one(metric, prepared, xs[i], ys[j], null, seed))
-        if progress is not None:
-            progress(1)
+    with single_threads() as pool:
+        values = []
+        todo = [(metric, prepared, xs[i], ys[j], null, seed) for i, j in pairs]
+        for value in pool.map(lambda one: _one(*one), todo):
+            values.append(value)
+            if progress is not None:
+                progress(1)
     return values
+
+
+@contextmanager
+def single_threads() -> Iterator[ThreadPoolExecutor]:
+    """Workers side by side, each with one thread for its linear algebra.
+
+    Two single-threaded factorisations finish sooner than one with two threads, and a value
+    then depends on neither the number of workers nor that of threads.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    workers = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads,
+                                 initargs=(1,))  # fmt: skip
+    try:
+        with workers as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Prepared:
@@ -141,17 +165,25 @@ class _Prepared:
         self._metric = metric
         self._kept: dict[int, tuple[Representation, Any]] = {}
         self._selves: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self._locks: dict[int, threading.RLock] = {}
 
     def self_score(self, x: Representation) -> float:
         """What a layer scores against itself, computed once."""
-        if id(x) not in self._selves:
-            self._selves[id(x)] = self._metric.compare(self(x), self(x))
-        return self._selves[id(x)]
+        with self._lock_of(x):
+            if id(x) not in self._selves:
+                self._selves[id(x)] = self._metric.compare(self(x), self(x))
+            return self._selves[id(x)]
 
     def __call__(self, x: Representation) -> Any:
-        if id(x) not in self._kept:
-            self._kept[id(x)] = (x, self._metric.prepare(x))
-        return self._kept[id(x)][1]
+        with self._lock_of(x):
+            if id(x) not in self._kept:
+                self._kept[id(x)] = (x, self._metric.prepare(x))
+            return self._kept[id(x)][1]
+
+    def _lock_of(self, x: Representation) -> threading.RLock:
+        with self._lock:
+            return self._locks.setdefault(id(x), threading.RLock())
 
 
 def _one(

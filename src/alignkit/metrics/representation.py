@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -58,6 +59,7 @@ class Representation:
         self._source = values.detach() if isinstance(values, Tensor) else np.asarray(values)
         self.ids = None if ids is None else [str(one) for one in ids]
         self._views: dict[Any, Any] = {}
+        self._lock = threading.RLock()
         self._check()
 
     def __repr__(self) -> str:
@@ -187,15 +189,17 @@ class Representation:
             (first two axes), ``same`` (not at all), or ``permute(view, order)``. Others are
             made anew.
         """
-        if key not in self._views:
-            self._views[key] = (make(), permute)
-        return self._views[key][0]
+        with self._lock:  # workers that need the same view wait for it, and do not make it twice
+            if key not in self._views:
+                self._views[key] = (make(), permute)
+            return self._views[key][0]
 
     def permuted(self, order: Tensor) -> Representation:
         """The rows in another order; views that exist already are reordered, not remade."""
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
         other.ids, other._source, other._views = None, self.tensor[order], {}
+        other._lock = threading.RLock()
         for key, (view, permute) in self._views.items():
             if permute is not None:
                 other._views[key] = (_reordered(view, permute, order), permute)

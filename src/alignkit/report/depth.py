@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from alignkit.report.style import FAINT, colours, new_figure, plain, settings
+from alignkit.report.style import (
+    CONTEXT,
+    FAINT,
+    INK,
+    WIDTH,
+    Look,
+    columns_for,
+    house_style,
+    looks,
+    panels,
+    plain,
+    short,
+)
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 
 
-def depth_curves(values: pd.DataFrame, placements: Placements, label: str) -> Figure:
+def depth_curves(
+    values: pd.DataFrame,
+    placements: Placements,
+    label: str,
+    look: Mapping[str, Look] | None = None,
+) -> Figure:
     """Draw one panel per placement: its curve in colour, the others in grey.
 
     Parameters
@@ -23,50 +43,84 @@ def depth_curves(values: pd.DataFrame, placements: Placements, label: str) -> Fi
     values : DataFrame
         ``placement``, ``seed``, ``depth``, ``value``, ``chance``.
     placements : mapping
-        Name to ``{"text": [...], "vision": [...]}``.
+        Name to ``{"text": [...], "vision": [...]}``; one panel each, in this order.
     label : str
         Of the vertical axis.
+    look : mapping, optional
+        Placement to its look, where other figures share it.
     """
     names = [name for name in placements if name in set(values["placement"])]
-    columns = min(3, len(names))
-    rows = math.ceil(len(names) / columns)
+    look = look or looks(names)
     means = values.groupby(["placement", "depth"])[["value", "chance"]].mean().reset_index()
-    colour = colours(names)
-    with matplotlib.rc_context(settings()):
-        figure = new_figure(3.1 * columns + 0.3, 2.1 * rows + 0.5)
-        axes = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-        for ax in axes.flat[len(names) :]:
-            ax.set_visible(False)
-        for name, ax in zip(names, axes.flat, strict=False):
+    curves = {name: means[means["placement"] == name] for name in names}
+    columns = columns_for(len(names))
+    width = min(5.2, (WIDTH - 0.8 - 0.3 * (columns - 1)) / columns)
+    with house_style():
+        figure, axes = panels(
+            len(names), columns, width, 0.62 * width if columns > 1 else 2.9, gap=(0.3, 0.42),
+            margins=(0.65, 0.15, 0.3, 0.85), share=True,
+        )  # fmt: skip
+        for i, (name, ax) in enumerate(zip(names, axes, strict=True)):
             for other in names:
-                curve = means[means["placement"] == other]
-                ax.plot(curve["depth"], curve["value"], color="#d5d5d5", lw=0.9, zorder=1)
-            _one(ax, values[values["placement"] == name], means[means["placement"] == name],
-                 placements[name], colour[name])  # fmt: skip
-            ax.set_title(name)
-        figure.supxlabel("layer (fusions marked: triangle up text, down vision)", fontsize=8.5)
-        figure.supylabel(label, fontsize=8.5)
+                ax.plot(curves[other]["depth"], curves[other]["value"], color=CONTEXT, lw=0.8,
+                        zorder=1)  # fmt: skip
+            seeds = values[values["placement"] == name]
+            _curve(ax, seeds, curves[name], look[name].colour)
+            _fusions(ax, curves[name], placements[name], look[name].colour)
+            ax.set_title(short(name, 40), y=1)
+            ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(names))
+        axes[0].xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        _foot(figure, label, bool(values["chance"].notna().any()), len(names) > 1)
     return figure
 
 
-def _one(
-    ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, placement: Mapping[str, Sequence[int]],
-    colour: str,
-) -> None:  # fmt: skip
-    for _, one in seeds.groupby("seed"):
-        ax.plot(one["depth"], one["value"], color=colour, lw=0.7, alpha=0.45, zorder=2)
-    ax.plot(mean["depth"], mean["value"], color=colour, lw=1.8, marker="o", ms=3, zorder=3)
-    if mean["chance"].notna().any():
-        ax.plot(mean["depth"], mean["chance"], color=FAINT, lw=0.9, ls=":", zorder=2)
-    # Fusion at index k stands before layer k, so between the points of k - 1 and k.
-    foot = ax.get_xaxis_transform()
-    for text, vision in zip(placement["text"], placement["vision"], strict=True):
-        ax.plot(text - 0.5, 0.09, marker="^", ms=5, color=colour, transform=foot, ls="",
-                clip_on=False)  # fmt: skip
-        ax.plot(vision - 0.5, 0.03, marker="v", ms=5, color=colour, transform=foot, ls="",
-                mfc="white", clip_on=False)  # fmt: skip
-        for index in {text, vision}:
-            ax.axvline(index - 0.5, color=colour, lw=0.6, alpha=0.25, zorder=0)
+def _curve(ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, colour: str) -> None:
+    if seeds["seed"].nunique() > 1:
+        for _, one in seeds.groupby("seed"):
+            ax.plot(one["depth"], one["value"], color=colour, lw=0.7, alpha=0.4, zorder=2)
+    ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=2.6, zorder=3)
+    ax.plot(mean["depth"], mean["chance"], color=FAINT, lw=1, ls=(0, (1, 1.5)), zorder=2)
     plain(ax)
-    depths = sorted(mean["depth"])
-    ax.set_xticks(depths[:: max(1, len(depths) // 6)])
+
+
+def _fusions(
+    ax: Axes, mean: pd.DataFrame, placement: Mapping[str, Sequence[int]], colour: str
+) -> None:
+    """Mark the fusions on the curve: index k stands before layer k, between k - 1 and k."""
+    known = mean.dropna(subset=["value"])
+    if known.empty:
+        return
+    # The tip of each triangle touches the curve: text from below, vision from above.
+    for stream, marker, fill, offset in (
+        ("text", "^", colour, -4.2),
+        ("vision", "v", "white", 4.2),
+    ):
+        x = np.array(placement[stream], dtype=float) - 0.5
+        y = np.interp(x, known["depth"], known["value"])
+        for place in zip(x, y, strict=True):
+            ax.plot(*place, marker=marker, ms=5.5, mfc=fill, mec=colour, mew=0.9, ls="", zorder=4,
+                    clip_on=False, transform=_raised(ax, offset))  # fmt: skip
+    for index in {*placement["text"], *placement["vision"]}:
+        ax.axvline(index - 0.5, color=colour, lw=0.6, alpha=0.3, zorder=0)
+
+
+def _raised(ax: Axes, points: float) -> Transform:
+    return ax.transData + ScaledTranslation(0, points / 72, ax.figure.dpi_scale_trans)
+
+
+def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
+    """Label the shared axes once, and explain the marks."""
+    height = figure.get_figheight()
+    figure.text(0.5, 0.52 / height, "layer", ha="center", va="center", fontsize=8.5)
+    figure.text(0.14 / figure.get_figwidth(), 0.5, short(label, 40), ha="center", va="center",
+                rotation=90, fontsize=8.5)  # fmt: skip
+    mark: dict[str, Any] = {"color": INK, "ls": "", "ms": 5.5}
+    handles = [
+        Line2D([], [], marker="^", label="fusion in text", **mark),
+        Line2D([], [], marker="v", mfc="white", label="fusion in vision", **mark),
+    ]
+    if chance:
+        handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label="chance"))
+    if several:
+        handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label="the other placements"))
+    figure.legend(handles=handles, loc="lower center", ncols=4, bbox_to_anchor=(0.5, 0))

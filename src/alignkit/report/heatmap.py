@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.markers import TICKRIGHT, TICKUP
+from matplotlib.patches import Patch
 
-from alignkit.report.sites import depth_of, in_order
-from alignkit.report.style import new_figure, settings
+from alignkit.report.sites import in_order, short_name
+from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
+# A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
+_LAYER, _FUSION = 2, 1
+_UNDEFINED: dict[str, Any] = {"facecolor": "#cccccc", "edgecolor": "#777777", "hatch": "////"}
+_TICK: dict[str, Any] = {"ms": 4, "mew": 1.4, "color": "#D55E00", "clip_on": False}
 
 
-def heatmaps(values: pd.DataFrame, placements: Placements, label: str) -> Figure:
+def heatmaps(
+    values: pd.DataFrame,
+    placements: Placements,
+    label: str,
+    limits: tuple[float, float] | None = None,
+    chance: float | None = None,
+    lower_is_aligned: bool = False,
+) -> Figure:
     """Draw the grid of text sites x vision sites for every placement.
 
     Parameters
@@ -27,68 +39,122 @@ def heatmaps(values: pd.DataFrame, placements: Placements, label: str) -> Figure
     values : DataFrame
         ``placement``, ``x``, ``y`` and ``value``: the mean over seeds.
     placements : mapping
-        Name to ``{"text": [...], "vision": [...]}``; draws one map each, in this order.
+        Name to ``{"text": [...], "vision": [...]}``; one map each, in this order.
     label : str
         Of the colour bar.
+    limits : (float, float), optional
+        Of the colour scale, where other figures share it.
+    chance : float, optional
+        Marked on the colour bar.
+    lower_is_aligned : bool
+        Turns the colours round, so that bright is aligned for a distance too.
     """
     names = [name for name in placements if name in set(values["placement"])]
-    columns = min(3, len(names))
-    rows = math.ceil(len(names) / columns)
-    scale = _scale(values["value"])
-    with matplotlib.rc_context(settings()):
-        figure = new_figure(3.1 * columns + 0.9, 2.9 * rows + 0.3)
-        axes = figure.subplots(rows, columns, squeeze=False)
-        for ax in axes.flat[len(names) :]:
-            ax.set_visible(False)
-        image = None
-        for name, ax in zip(names, axes.flat, strict=False):
+    columns = columns_for(len(names))
+    scale = _scale(values["value"], limits)
+    colours = "viridis_r" if lower_is_aligned else "viridis"
+    # One size for one to three columns: a single map must not fill the page.
+    side = (WIDTH - 1.95 - 0.62 * (max(3, columns) - 1)) / max(3, columns)
+    fusions = any(placements[name]["text"] for name in names)
+    with house_style():
+        figure, axes = panels(len(names), columns, side, side, gap=(0.62, 0.82),
+                              margins=(0.5, 1.45, 0.55, 0.6))  # fmt: skip
+        for name, ax in zip(names, axes, strict=True):
             part = values[values["placement"] == name]
-            image = _one(ax, part, placements[name], name, scale)
-        if image is not None:
-            figure.colorbar(image, ax=axes, shrink=0.75, aspect=28, pad=0.02, label=label)
+            _one(ax, part, placements[name], scale, colours, columns > 3)
+            ax.set_title(short(name, 34), pad=16 if fusions else 5, y=1)
+        _colour_bar(figure, ScalarMappable(scale, colours), label, chance)
+        if values["value"].isna().any():
+            handle = Patch(**_UNDEFINED, label="undefined")
+            figure.legend(handles=[handle], loc="lower right", borderaxespad=0.3)
     return figure
 
 
 def _one(
-    ax: Axes, values: pd.DataFrame, placement: Mapping[str, Sequence[int]], name: str, scale: Any
-) -> Any:
+    ax: Axes, values: pd.DataFrame, placement: Mapping[str, Sequence[int]], scale: Normalize,
+    colours: str, tight: bool,
+) -> None:  # fmt: skip
     xs = in_order(values["x"], placement["text"])
     ys = in_order(values["y"], placement["vision"])
     grid = values.pivot_table(index="x", columns="y", values="value", dropna=False)
-    grid = grid.reindex(index=xs, columns=ys)
-    cells = np.ma.masked_invalid(grid.to_numpy(float))
-    ax.set_facecolor("#d0d0d0")  # undefined cells
-    image = ax.imshow(cells, cmap="viridis", norm=scale, origin="lower", aspect="equal")
-    ax.set_title(name)
-    ax.set_xticks(*_ticks(ys))
-    ax.set_yticks(*_ticks(xs))
-    ax.set_xlabel("vision", labelpad=2)
-    ax.set_ylabel("text", labelpad=2)
-    ax.tick_params(length=2, labelsize=6.5)
+    cells = grid.reindex(index=xs, columns=ys).to_numpy(float)
+    tall, wide = ([_cells(site) for site in sites] for sites in (xs, ys))
+    if np.isnan(cells).any():  # they are see-through
+        ax.patch.set(**_UNDEFINED)
+    ax.imshow(
+        _repeated(cells, tall, wide), cmap=colours, norm=scale, origin="lower",
+        interpolation="none", aspect="auto", extent=(0, sum(wide), 0, sum(tall)),
+    )  # fmt: skip
+    _axis(ax, "x", ys, wide, tight)
+    _axis(ax, "y", xs, tall, False)
+    ax.set_xlabel("vision layer", labelpad=2)
+    ax.set_ylabel("text layer", labelpad=2)
     for spine in ax.spines.values():
         spine.set_visible(False)
-    for i, site in enumerate(xs):
-        if depth_of(site) is None:
-            ax.axhline(i, color="white", lw=0.7, ls=":", alpha=0.9)
-    for i, site in enumerate(ys):
-        if depth_of(site) is None:
-            ax.axvline(i, color="white", lw=0.7, ls=":", alpha=0.9)
-    return image
 
 
-def _ticks(sites: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Label fusions always, layers where there is room."""
-    labels = []
-    for site in sites:
-        depth = depth_of(site)
-        if depth is None:
-            labels.append(site.partition(".")[2])
-        else:
-            labels.append(str(depth) if len(sites) <= 15 or depth % 3 == 2 else "")
-    return list(range(len(sites))), labels
+def _cells(site: str) -> int:
+    return _FUSION if ".f" in site else _LAYER
 
 
-def _scale(values: pd.Series) -> Normalize:
+def _repeated(cells: np.ndarray, tall: Sequence[int], wide: Sequence[int]) -> np.ndarray:
+    """Give each site its width in cells of the picture; undefined ones stay see-through."""
+    return np.ma.masked_invalid(np.repeat(np.repeat(cells, tall, axis=0), wide, axis=1))
+
+
+def _axis(ax: Axes, axis: str, sites: Sequence[str], widths: Sequence[int], tight: bool) -> None:
+    """Layers are numbered on one side of the map, fusions are marked on the other."""
+    ends = np.cumsum(widths)
+    middles = ends - np.array(widths) / 2
+    layers = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" not in s]
+    getattr(ax, f"set_{axis}ticks")(*_thinned(layers, 8 if tight else 13))
+    ax.tick_params(axis=axis, length=2, labelsize=6.5, pad=1.5)  # type: ignore[arg-type]
+    fusions = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" in s]
+    _mark_fusions(ax, axis, *_thinned(fusions, 8 if tight else 13))
+
+
+def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
+    """Mark places along the top or the right edge."""
+    edge = np.ones(len(places))
+    if axis == "x":
+        ax.plot(places, edge, ls="", marker=TICKUP, transform=ax.get_xaxis_transform(), **_TICK)
+    else:
+        ax.plot(edge, places, ls="", marker=TICKRIGHT, transform=ax.get_yaxis_transform(), **_TICK)
+    for place, name in zip(places, names, strict=True):
+        ax.annotate(
+            name, (place, 1) if axis == "x" else (1, place), textcoords="offset points",
+            xytext=(0, 5) if axis == "x" else (5, 0), fontsize=6, color="#A04000",
+            xycoords=("data", "axes fraction") if axis == "x" else ("axes fraction", "data"),
+            ha="center" if axis == "x" else "left", va="bottom" if axis == "x" else "center",
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _thinned(ticks: Sequence[tuple[float, str]], most: int) -> tuple[list[float], list[str]]:
+    """All ticks, with labels on every second or third where there are too many to read."""
+    step = -(-len(ticks) // most)
+    return [place for place, _ in ticks], [
+        name if i % step == 0 else "" for i, (_, name) in enumerate(ticks)
+    ]
+
+
+def _colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float | None) -> None:
+    width, height = figure.get_size_inches()
+    tall = min(height - 1.1, 3.2)
+    box = ((width - 0.85) / width, (height - 0.55 - tall) / height, 0.13 / width, tall / height)
+    bar = figure.colorbar(mapped, cax=figure.add_axes(box))
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(length=2, labelsize=7)
+    bar.set_label(short(label, 40), fontsize=8)
+    low, high = mapped.get_clim()
+    if chance is not None and low <= chance <= high:
+        bar.ax.plot([0, 1], [chance, chance], color="white", lw=1.6)
+        bar.ax.plot([0, 1], [chance, chance], color=INK, lw=0.9, ls=(0, (1, 1)))
+        bar.ax.annotate("chance", (0, chance), xytext=(-3, 0), textcoords="offset points",
+                        ha="right", va="center", fontsize=6.5)  # fmt: skip
+
+
+def _scale(values: pd.Series, limits: tuple[float, float] | None) -> Normalize:
     known = values.dropna()
-    low, high = (known.min(), known.max()) if len(known) else (0.0, 1.0)
+    low, high = limits or ((known.min(), known.max()) if len(known) else (0.0, 1.0))
     return Normalize(low, high if high > low else low + 1e-9)

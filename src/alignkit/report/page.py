@@ -1,46 +1,30 @@
-"""Write the page: figures first, then HTML and Markdown around them."""
+"""Write the report: figures first, then HTML and Markdown around them."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pandas as pd
-from matplotlib.figure import Figure
 
-from alignkit.report.content import (
-    Content,
-    answers,
-    equal_depth_values,
-    gather,
-    grid_means,
-    score_sentences,
+from alignkit.report import sentences, tables
+from alignkit.report.content import Content, gather, shown_paths
+from alignkit.report.figures import (
+    EXPLAINED,
+    FigureFolder,
+    Shown,
+    depths,
+    grids,
+    scatters,
+    trainings,
 )
-from alignkit.report.depth import depth_curves
-from alignkit.report.heatmap import heatmaps
-from alignkit.report.scatter import p_text, scatter
-from alignkit.report.style import png, svg
-from alignkit.report.training import training_curves
+from alignkit.report.style import visible
 from alignkit.runs import Run
-from alignkit.runs.files import whole_file, write_csv, write_json, write_text
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure on the page: its file name, what it shows, and its bytes."""
-
-    name: str
-    title: str
-    caption: str
-    picture: str
-
-    @property
-    def source(self) -> str:
-        """The picture as a data address, so that the page needs no other file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.picture.encode()).decode()
+from alignkit.runs.files import write_json, write_text
 
 
 def write_report(
@@ -55,6 +39,8 @@ def write_report(
     title: str = "Alignment and performance",
 ) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` from measured runs.
+
+    The same input gives the same bytes.
 
     Parameters
     ----------
@@ -72,23 +58,20 @@ def write_report(
     -------
     Path
         Of ``report.html``, which needs no other file.
+
+    Raises
+    ------
+    DataError
+        When a run is not measured yet.
     """
     folder = Path(folder)
     content = gather(runs, metrics, split, pool)
-    figures = _Figures(folder / "figures")
-    sections = [_section(content, task, figures, correlations, table) for task in content.tasks]
-    found = correlations.table if correlations is not None else None
-    facts = {
-        "title": title, "split": split, "pool": pool, "sections": sections,
-        "answers": answers(found, correlations.settings) if found is not None else [],
-        "score_sentences": score_sentences(content.scores, split),
-        "scores": _score_rows(content.scores),
-        "correlations": [] if found is None else [_row(row) for _, row in found.iterrows()],
-        "warnings": correlations.warnings if correlations is not None else [],
-        "settings": _settings(content, correlations),
-        "versions": runs[0].stored.get("versions", {}),
-        "metrics": _metric_rows(content), "runs": [str(run.path) for run in content.runs],
-    }  # fmt: skip
+    figures = FigureFolder(folder / "figures")
+    facts = _facts(content, correlations) | {
+        "title": title,
+        "explained": EXPLAINED,
+        "sections": _sections(content, figures, correlations, table),
+    }
     write_text(folder / "report.md", _render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
     page = folder / "report.html"
@@ -96,167 +79,72 @@ def write_report(
     return page
 
 
-class _Figures:
-    """Writes each figure as SVG and PNG with the CSV of its data beside it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def add(self, name: str, figure: Figure, data: pd.DataFrame, title: str, caption: str) -> Shown:
-        picture = svg(figure)
-        write_text(self.folder / f"{name}.svg", picture)
-        with whole_file(self.folder / f"{name}.png") as temporary:
-            temporary.write_bytes(png(figure))
-        write_csv(self.folder / f"{name}.csv", _safe(data))
-        return Shown(name, title, caption, picture)
-
-
-def _section(
-    content: Content, task: str, figures: _Figures, correlations: Any, table: pd.DataFrame | None
-) -> dict[str, Any]:
-    """Everything about one task."""
-    shown = []
-    if correlations is not None:
-        placements = list(content.placements[task])
-        shown.append(_scatter(task, placements, figures, correlations, table))
-    for metric in content.metrics:
-        shown += _of_metric(content, task, metric, figures)
-    history = content.history[content.history["task"] == task]
-    figure = training_curves(history, history["score"].iloc[0])
-    shown.append(figures.add(
-        f"{_file(task)}-training", figure, history, "Training",
-        "Validation score by epoch, mean over seeds. Epoch 0 is the untrained model; the weights "
-        "of the best epoch are kept.",
-    ))  # fmt: skip
-    return {"task": task, "figures": shown}
-
-
-def _scatter(
-    task: str,
-    placements: Sequence[str],
-    figures: _Figures,
-    correlations: Any,
-    table: pd.DataFrame | None,
-) -> Shown:
-    rows = correlations.table[correlations.table["task"] == task]
-    order = [*placements, *correlations.units["unit"].unique()]
-    units = correlations.units[correlations.units["task"] == task]
-    runs = None if table is None else table[table["task"] == task]
-    outcome = correlations.settings["outcome"]
-    units = units.sort_values("unit", key=lambda names: names.map(order.index), kind="stable")
-    return figures.add(
-        f"{_file(task)}-scatter", scatter(units, runs, rows, outcome), units,
-        "Alignment against performance",
-        f"Each large point is a unit (the mean over seeds), each small dot a run. The line is a "
-        f"least-squares fit; p is a permutation p over units. Outcome: {outcome}.",
-    )  # fmt: skip
-
-
-def _of_metric(content: Content, task: str, metric: str, figures: _Figures) -> list[Shown]:
-    placements = content.placements[task]
-    by_depth = equal_depth_values(content, task, metric)
-    grid = grid_means(content, task, metric)
-    shown = []
-    if not by_depth.empty:
-        shown.append(figures.add(
-            f"{_file(task)}-{_file(metric)}-depth", depth_curves(by_depth, placements, metric),
-            by_depth, f"{metric} by depth",
-            "Text layer i against vision layer i; other placements in grey, chance dotted where "
-            "it is known. A fusion marked between two layers stands between them.",
-        ))  # fmt: skip
-    if grid["x"].nunique() > 1 and grid["y"].nunique() > 1:
-        shown.append(figures.add(
-            f"{_file(task)}-{_file(metric)}-layers", heatmaps(grid, placements, metric), grid,
-            f"{metric} layer by layer",
-            "Every text site against every vision site, mean over seeds; the state after each "
-            "fusion (f0, f1, ...) is marked by a dotted line. Grey: undefined.",
-        ))  # fmt: skip
-    return shown
-
-
-def _score_rows(scores: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = []
-    for _, row in scores.iterrows():
-        sd = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}"
-        value = "not scored" if pd.isna(row["mean"]) else f"{row['mean']:.3f}{sd}"
-        rows.append({"task": row["task"], "placement": row["placement"], "score": row["score"],
-                     "value": value, "seeds": int(row["seeds"])})  # fmt: skip
-    return rows
-
-
-def _row(row: Any) -> dict[str, str]:
-    def number(name: str) -> str:
-        return "" if pd.isna(row[name]) else f"{row[name]:+.2f}"
-
-    def p(name: str) -> str:
-        return "" if pd.isna(row[name]) else p_text(row[name])
-
-    interval = f"{number('low')} to {number('high')}" if number("low") else ""
+def _facts(content: Content, correlations: Any) -> dict[str, Any]:
+    """Everything that the page says in words and tables."""
+    found = None if correlations is None else correlations.table
+    settings = tables.settings(content, correlations)
+    said = sentences.score_sentences(content)
+    if found is None:
+        said.append(sentences.why_no_correlation(content))
+    else:
+        said += sentences.answers(found, correlations.settings)
     return {
-        "task": row["task"], "metric": row["metric"], "direction": row["direction"],
-        "n": str(row["n"]), "runs": str(row["runs"]), "r": number("pearson"),
-        "interval": interval, "rho": number("spearman"), "p": p("p"),
-        "adjusted": p("p_adjusted"), "family": row["family"], "without": number("without_none"),
-        "verdict": row["verdict"] + (f" ({row['reason']})" if row["reason"] else ""),
-    }  # fmt: skip
+        "content": content,
+        "question": sentences.question(content, settings.get("outcome")),
+        "answers": said,
+        "warnings": sentences.warnings(content, correlations.warnings if correlations else []),
+        "score_heads": tables.score_heads(content),
+        "scores": tables.score_rows(content),
+        "correlations": [] if found is None else tables.correlation_rows(found, content),
+        "why_none": sentences.why_no_correlation(content) if found is None else "",
+        "metrics": tables.metric_rows(content),
+        "runs": tables.run_rows(content, shown_paths(content.runs)),
+        "settings": settings,
+        "flat_settings": list(tables.flat(settings)),
+    }
 
 
-def _metric_rows(content: Content) -> list[dict[str, str]]:
-    from alignkit.metrics import resolve
-
-    rows = []
-    for label in content.metrics:
-        metric = resolve(label)
-        part = content.alignment[content.alignment["label"] == label]
-        chance = part["chance"].dropna()
-        span = f"{chance.min():.3f} to {chance.max():.3f}" if len(chance) else "not known"
-        counts = ", ".join(str(n) for n in sorted(set(part["n"])))
-        rows.append({
-            "metric": label, "range": f"{metric.range[0]:g} to {metric.range[1]:g}",
-            "best": f"{metric.best:g}", "chance": span, "n": counts,
-            "paper": str(metric.declared.get("paper", "")),
-        })  # fmt: skip
-    return rows
+def _sections(
+    content: Content, folder: FigureFolder, correlations: Any, table: pd.DataFrame | None
+) -> dict[str, dict[str, list[Shown]]]:
+    """The figures by kind and task, in the order of the page."""
+    against = scatters(content, folder, correlations, table) if correlations is not None else ()
+    return {
+        "against": _by_task(against),
+        "depth": _by_task(depths(content, folder)),
+        "layers": _by_task(grids(content, folder)),
+        "training": _by_task(trainings(content, folder)),
+    }
 
 
-def _settings(content: Content, correlations: Any) -> dict[str, Any]:
-    first = content.runs[0].stored
-    shared = {"training": first["training"], "architecture": first["architecture"]}
-    same = all({key: run.stored[key] for key in shared} == shared for run in content.runs)
-    chosen: dict[str, Any] = dict(correlations.settings) if correlations is not None else {}
-    return chosen | (shared if same else {"training": "differs between runs, see config.json"})
+def _by_task(figures: Iterable[tuple[str, Shown]]) -> dict[str, list[Shown]]:
+    grouped: dict[str, list[Shown]] = {}
+    for task, shown in figures:
+        grouped.setdefault(task, []).append(shown)
+    return grouped
 
 
 def _render(name: str, facts: dict[str, Any]) -> str:
-    import jinja2
-
+    html = name.endswith(".html.j2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("alignkit.report"), trim_blocks=True, lstrip_blocks=True,
-        autoescape=name.endswith(".html.j2"), undefined=jinja2.StrictUndefined,
+        autoescape=html, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
+        finalize=_visible if html else None,
     )  # fmt: skip
-    environment.filters["cell"] = _markdown_cell
-    return environment.get_template(name).render(facts)
+    environment.filters["cell"] = _markdown
+    style = environment.get_template("report.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template(name).render(facts, style_hash=f"sha256-{digest}")
 
 
-def _markdown_cell(value: Any) -> str:
-    """Text that cannot break out of a Markdown table or start HTML."""
-    text = str(value).replace("\n", " ")
-    for mark in "\\|<>`*_[]":
+def _visible(value: Any) -> Any:
+    """Write out control characters of plain text; markup was made from such text."""
+    return visible(value) if type(value) is str else value
+
+
+def _markdown(value: Any) -> str:
+    """Text that cannot break out of a Markdown table or start HTML, a link or a formula."""
+    text = visible(value).replace("&", "&amp;")
+    for mark in "\\|<>`*_[]#$~!":
         text = text.replace(mark, f"\\{mark}")
     return text
-
-
-def _safe(data: pd.DataFrame) -> pd.DataFrame:
-    """Keep a spreadsheet from taking text for a formula."""
-    data = data.copy()
-    for column in data.columns:
-        if not pd.api.types.is_numeric_dtype(data[column]):
-            data[column] = [
-                f"'{cell}" if isinstance(cell, str) and cell[:1] in "=+-@" and cell else cell
-                for cell in data[column]
-            ]
-    return data
-
-
-def _file(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "._=" else "-" for c in name)

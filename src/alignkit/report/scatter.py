@@ -1,21 +1,25 @@
-"""Alignment against performance: units as large points, their runs as small ones."""
+"""Alignment against performance: units as large named points, their runs as small dots."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.report.style import FAINT, colours, markers, new_figure, plain, settings
+from alignkit.report.labels import label_points
+from alignkit.report.style import FAINT, WIDTH, Look, house_style, looks, panels, plain, short
 
 
 def scatter(
-    units: pd.DataFrame, runs: pd.DataFrame | None, rows: pd.DataFrame, outcome: str
+    units: pd.DataFrame,
+    runs: pd.DataFrame | None,
+    rows: pd.DataFrame,
+    outcome: str,
+    look: Mapping[str, Look] | None = None,
 ) -> Figure:
     """Draw one panel per metric of one task.
 
@@ -24,61 +28,77 @@ def scatter(
     units : DataFrame
         ``unit``, the outcome and the metrics: the points that were correlated.
     runs : DataFrame or None
-        ``placement``, ``seed``, the outcome and the metrics, for the small dots.
+        ``unit``, the outcome and the metrics, one row per run, for the small dots.
     rows : DataFrame
-        The table of correlations: ``metric``, ``pearson``, ``p``, ``n``, ``verdict``.
+        The table of correlations: ``metric``, ``pearson``, ``p``, ``n``, ``verdict``,
+        ``direction``; one panel each, in this order.
     outcome : str
+    look : mapping, optional
+        Unit to its look, where other figures share it.
     """
-    count = len(rows)
-    columns = min(3, count)
-    names = list(units["unit"])
-    colour, marker = colours(names), markers(names)
-    height = math.ceil(count / columns)
-    with matplotlib.rc_context(settings()):
-        figure = new_figure(3.3 * columns, 2.9 * height + 0.55)
-        axes = figure.subplots(height, columns, squeeze=False, sharey=True)
-        for ax in axes.flat[count:]:
-            ax.set_visible(False)
-        for (_, row), ax in zip(rows.iterrows(), axes.flat, strict=False):
-            _one(ax, units, runs, row, outcome, colour, marker)
-        for ax in axes[:, 0]:
-            ax.set_ylabel(outcome)
-        handles = [
-            matplotlib.lines.Line2D([], [], ls="", color=colour[n], marker=marker[n], label=n)
-            for n in names
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(6, len(names)))
+    look = look or looks(units["unit"])
+    columns = min(2 if len(rows) <= 4 else 3, len(rows))
+    width = (WIDTH - 0.85 - 0.5 * (columns - 1)) / columns if columns > 1 else 5.2
+    height = 2.9 if columns < 3 else 2.5
+    with house_style():
+        figure, axes = panels(len(rows), columns, width, height, gap=(0.5, 0.95),
+                              margins=(0.7, 0.15, 0.55, 0.5))  # fmt: skip
+        for (_, row), ax in zip(rows.iterrows(), axes, strict=True):
+            _one(ax, units, runs, row, outcome, look)
+        for ax in axes[::columns]:
+            ax.set_ylabel(short(outcome))
     return figure
 
 
 def _one(
     ax: Axes, units: pd.DataFrame, runs: pd.DataFrame | None, row: Any, outcome: str,
-    colour: dict[str, str], marker: dict[str, str],
+    look: Mapping[str, Look],
 ) -> None:  # fmt: skip
     metric = row["metric"]
     known = units.dropna(subset=[metric, outcome])
+    ax.margins(0.12)
+    dots: list[np.ndarray] = []
     if runs is not None and len(runs) > len(units):
-        ax.plot(runs[metric], runs[outcome], ".", ms=3, color=FAINT, alpha=0.7, zorder=1)
-    for _, unit in known.iterrows():
-        name = unit["unit"]
-        ax.plot(unit[metric], unit[outcome], marker[name], ms=7, color=colour[name], zorder=3,
-                mec="white", mew=0.6)  # fmt: skip
-    if len(known) > 2 and np.ptp(known[metric]) > 0:
-        slope, offset = np.polyfit(known[metric], known[outcome], 1)
-        ends = np.array([known[metric].min(), known[metric].max()])
-        ax.plot(ends, offset + slope * ends, color=FAINT, lw=1, zorder=2)
-    ax.set_title(_title(row))
-    ax.set_xlabel(f"{metric} ({row['direction']})", fontsize=8)
+        for unit, one in runs.dropna(subset=[metric, outcome]).groupby("unit", sort=False):
+            colour = look[unit].colour if unit in look else FAINT
+            ax.plot(one[metric], one[outcome], "o", ms=3, mew=0, color=colour, alpha=0.45, zorder=2)
+            dots.append(one[[metric, outcome]].to_numpy(float))
+    line = _fit(ax, known[metric].to_numpy(float), known[outcome].to_numpy(float))
+    for name, x, y in zip(known["unit"], known[metric], known[outcome], strict=True):
+        ax.plot(x, y, look[name].marker, ms=7, color=look[name].colour, zorder=4, mec="white",
+                mew=0.6)  # fmt: skip
+    ax.autoscale_view()
+    label_points(
+        ax, list(known[metric]), list(known[outcome]), list(known["unit"]),
+        [look[name].colour for name in known["unit"]], 7.5 if len(known) <= 10 else 6.5,
+        np.concatenate([line, *dots]),
+    )  # fmt: skip
+    ax.set_title(f"{short(metric, 40)}\n{_finding(row)}", y=1)
+    ax.set_xlabel(f"{short(metric)} ({short(row['direction'], 40)})")
     plain(ax)
 
 
-def _title(row: Any) -> str:
+def _fit(ax: Axes, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Draw the line of least squares, as far as there are points; give places along it."""
+    if len(x) < 3 or np.ptp(x) == 0:
+        return np.empty((0, 2))
+    slope, offset = np.polyfit(x, y, 1)
+    along = np.linspace(x.min(), x.max(), 60)
+    ax.plot(along[[0, -1]], offset + slope * along[[0, -1]], color=FAINT, lw=1, zorder=1)
+    return np.column_stack([along, offset + slope * along])
+
+
+def _finding(row: Any) -> str:
+    """The numbers of a panel's title."""
+    verdict = short(row["verdict"])
     if pd.isna(row["pearson"]):
-        return f"{row['verdict']}"
-    p = "" if pd.isna(row["p"]) else f", p = {p_text(row['p'])}"
-    return f"r = {row['pearson']:+.2f}{p}, n = {row['n']}: {row['verdict']}"
+        return f"n = {row['n']}, {verdict}"
+    p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
+    return f"r = {row['pearson']:+.2f}{p}, n = {row['n']}, {verdict}"
 
 
-def p_text(p: float) -> str:
-    """A p-value in print: never 0.000."""
-    return "<0.001" if p < 0.001 else f"{p:.3f}"
+def p_text(p: float, sign: bool = False) -> str:
+    """A p-value in print, never 0.000; with ``sign``, as the right side of ``p``."""
+    if p < 0.001:
+        return "< 0.001" if sign else "<0.001"
+    return f"= {p:.3f}" if sign else f"{p:.3f}"

@@ -25,3 +25,9 @@ def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:
         return (fusions[j] if j < len(fusions) else 0), 0
 
     return sorted(set(sites), key=position)
+
+
+def short_name(site: str) -> str:
+    """A site's name without its stream: ``3``, ``in``, ``f0``."""
+    depth = depth_of(site)
+    return site.partition(".")[2] if depth is None else str(depth)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import math
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -12,29 +17,93 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# Okabe and Ito, readable for the colour-blind; then shades of them for longer lists.
+# Okabe and Ito's colours without their yellow, which white paper swallows; then Tol's muted ones.
 PALETTE = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C510A",
-    "#5E3C99", "#1B7837", "#B2182B", "#4D4D4D", "#80CDC1", "#C994C7", "#A6611A", "#2166AC",
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255",
+    "#332288", "#999933", "#44AA99", "#AA4499", "#117733", "#CC6677", "#888888", "#661100",
 )  # fmt: skip
 MARKERS = "osD^vPX<>hp*dH8"
-INK, FAINT = "#222222", "#8a8a8a"
+INK, FAINT, CONTEXT = "#222222", "#777777", "#D9D9D9"
+WIDTH = 9.6  # inches of a full row of panels
+DPI = 150
 
-# Text stays text, so that a page can be searched; no dates, so that bytes repeat.
+# Text stays text, so that it can be searched. Names are no formulas: "$" is a dollar.
 _SETTINGS: Any = {
-    "svg.fonttype": "none", "svg.hashsalt": "alignkit", "font.size": 9, "axes.titlesize": 9.5,
-    "font.family": "DejaVu Sans", "axes.labelcolor": INK, "text.color": INK,
-    "axes.edgecolor": FAINT, "xtick.color": INK, "ytick.color": INK, "axes.linewidth": 0.8,
-    "legend.frameon": False, "legend.fontsize": 8,
+    "svg.fonttype": "none", "svg.hashsalt": "alignkit", "text.parse_math": False,
+    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5,
+    "axes.titlelocation": "left", "axes.labelcolor": INK, "text.color": INK,
+    "axes.edgecolor": FAINT, "axes.linewidth": 0.8, "axes.labelsize": 8.5,
+    "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8, "ytick.labelsize": 8,
+    "legend.frameon": False, "legend.fontsize": 8, "hatch.linewidth": 0.6,
 }  # fmt: skip
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that needs no window."""
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-        FigureCanvasAgg(figure)
-    return figure
+@dataclass(frozen=True)
+class Look:
+    """Colour and marker of one name; the marker, so that colour is never the only difference."""
+
+    colour: str
+    marker: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """One look per name, by order; made once for a report, so that figures agree."""
+    return {
+        name: Look(PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(dict.fromkeys(names))
+    }
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw under these settings alone, whatever the user's own matplotlibrc says."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        # The page shows such a letter in another font; only the PNG has a box for it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
+def columns_for(count: int) -> int:
+    """Panels beside each other: as even a block as can be, at most four wide."""
+    return {0: 1, 4: 2, 7: 4, 8: 4}.get(count, min(3, count) if count < 10 else 4)
+
+
+def panels(
+    count: int, columns: int, width: float, height: float, *,
+    gap: tuple[float, float] = (0.45, 0.6),
+    margins: tuple[float, float, float, float] = (0.6, 0.15, 0.35, 0.75), share: bool = False,
+) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    """A figure that needs no window, and its axes, row by row, of one size everywhere.
+
+    Parameters
+    ----------
+    count, columns : int
+    width, height : float
+        Of one panel, in inches.
+    gap : (float, float)
+        Inches between columns and between rows.
+    margins : (float, float, float, float)
+        Inches left, right, above and below.
+    share : bool
+        One pair of scales for all.
+    """
+    left, right, top, bottom = margins
+    rows = math.ceil(count / columns)
+    across = left + columns * width + (columns - 1) * gap[0] + right
+    down = top + rows * height + (rows - 1) * gap[1] + bottom
+    figure = Figure(figsize=(across, down), dpi=DPI)
+    FigureCanvasAgg(figure)
+    axes: list[Axes] = []
+    for i in range(count):
+        row, column = divmod(i, columns)
+        x = left + column * (width + gap[0])
+        y = down - top - height - row * (height + gap[1])
+        first = axes[0] if axes and share else None
+        box = (x / across, y / down, width / across, height / down)
+        axes.append(figure.add_axes(box, sharex=first, sharey=first))
+    return figure, axes
 
 
 def plain(axes: Axes) -> None:
@@ -43,25 +112,25 @@ def plain(axes: Axes) -> None:
     axes.tick_params(length=3)
 
 
-def colours(names: Iterable[str]) -> dict[str, str]:
-    """One colour per name, by order; the same in every figure of a report."""
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
+def visible(text: object) -> str:
+    """Text with its control characters written out; they would break an SVG or a terminal."""
+    return re.sub(
+        r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]",
+        lambda found: f"\\x{ord(found[0]):02x}",
+        str(text),
+    )
 
 
-def markers(names: Iterable[str]) -> dict[str, str]:
-    """One marker per name, so that colour is never the only difference."""
-    return {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(dict.fromkeys(names))}
-
-
-def settings() -> Any:
-    """The settings under which axes are filled."""
-    return _SETTINGS
+def short(text: object, most: int = 24) -> str:
+    """Text that fits into a figure."""
+    shown = visible(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def svg(figure: Figure) -> str:
     """The figure as SVG, from its root element on."""
     out = io.BytesIO()
-    with matplotlib.rc_context(_SETTINGS):
+    with house_style():
         FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     text = out.getvalue().decode()
     return text[text.index("<svg") :]
@@ -70,6 +139,7 @@ def svg(figure: Figure) -> str:
 def png(figure: Figure) -> bytes:
     """The figure as PNG, for viewers that show no SVG."""
     out = io.BytesIO()
-    with matplotlib.rc_context(_SETTINGS):
+    with house_style():
+        figure.set_dpi(DPI)  # an SVG drawn before has left its own
         FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
     return out.getvalue()

@@ -207,8 +207,7 @@ def r2(x, y, folds, alpha):
     for part in parts:
         train = np.setdiff1d(np.arange(n), part)
         a, b = x[train] - x[train].mean(axis=0), y[train] - y[train].mean(axis=0)
-        s = np.linalg.svd(a, compute_uv=False)
-        penalty = alpha * np.mean(s[s > 1e-10 * s[0]] ** 2)
+        penalty = alpha * np.mean(np.linalg.svd(a, compute_uv=False) ** 2)
         weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b)
         held = y[part] - y[train].mean(axis=0)
         residual += ((held - (x[part] - x[train].mean(axis=0)) @ weights) ** 2).sum()

@@ -151,6 +151,8 @@ def _same_width(spec, x, y):
 @given(pair=inputs())
 def test_declared_properties_hold(spec, pair):
     x, y = _same_width(spec, *pair)
+    if spec == "pwcca":  # equal correlations have no variates of their own: keep them apart
+        x, y = x[:, :4], y[:, :5]
     metric = resolve(spec)
     value = _measure_or_skip(x, y, spec)
     low, high = metric.range

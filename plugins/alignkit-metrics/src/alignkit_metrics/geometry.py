@@ -37,8 +37,7 @@ def procrustes(x: Representation, y: Representation, *, form: str = "similarity"
         When a representation is constant.
     """
     _known("procrustes", "form", form, FORMS)
-    product = (x.centred / x.norm).T @ (y.centred / y.norm)
-    similarity = min(1.0, float(torch.linalg.svdvals(product).sum()))
+    similarity = min(1.0, float(torch.linalg.svdvals(_product(x, y)).sum()))
     match form:
         case "angular":
             return math.acos(similarity)
@@ -125,6 +124,22 @@ def rsa_chance(
     return None if compare == "kendall" else 0.0
 
 
+def _product(x: Representation, y: Representation) -> Tensor:
+    """A matrix with the singular values of X'Y, X and Y of unit norm."""
+    if x.n < min(x.width, y.width):
+        return _triangle(x) @ _triangle(y).T
+    return _unit(x).T @ _unit(y)
+
+
+def _unit(x: Representation) -> Tensor:
+    return x.view("unit", lambda: x.centred / x.norm, "rows")
+
+
+def _triangle(x: Representation) -> Tensor:
+    """R of X' = QR: X'Y = Q R_x R_y' Q', so n x n will do where there are more columns."""
+    return x.view("triangle", lambda: torch.linalg.qr(_unit(x).T, mode="r").R)
+
+
 def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     """Upper triangle of the dissimilarities, ``(n (n - 1) / 2,)``."""
 
@@ -166,11 +181,16 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
 
 def _average_ranks(values: Tensor) -> Tensor:
     """Ranks from 1, ties sharing the mean of theirs; equal up to 12 digits is a tie."""
-    scale = values.abs().max().clamp(min=1e-300)
-    steps = torch.round(values / scale * 2.0**40)
-    _, inverse, counts = torch.unique(steps, return_inverse=True, return_counts=True)
-    last = counts.cumsum(0).to(values.dtype)
-    return (last - (counts - 1) / 2)[inverse]
+    import numpy as np
+
+    steps = torch.round(values * (2.0**40 / values.abs().max().clamp(min=1e-300))).cpu().numpy()
+    order = np.argsort(steps)  # vectorised, several times faster than torch's
+    in_order = steps[order]
+    starts = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]]))
+    counts = np.diff(np.append(starts, len(steps)))
+    ranks = np.empty(len(steps))
+    ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
+    return torch.from_numpy(ranks).to(values)
 
 
 def _known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:

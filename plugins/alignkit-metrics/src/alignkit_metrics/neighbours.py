@@ -168,10 +168,12 @@ def cknna(x: Representation, y: Representation, *, k: int = 10, biased: bool = F
     """
     if x.n < 4:
         raise alignkit.UndefinedError(f"cknna needs 4 samples, there are {x.n}")
-    both = _near(x, k, biased) & _near(y, k, biased)
-    cross = _hsic(_cosines(x) * both, _cosines(y) * both, biased)
-    own = _self_alignment(x, k, biased) * _self_alignment(y, k, biased)
-    return cross / math.sqrt(own)
+    if biased:
+        both = _near(x, k, True) & _near(y, k, True)
+        cross = _hsic_biased(_cosines(x) * both, _cosines(y) * both)
+    else:
+        cross = _hsic_of_neighbours(x, y, k)
+    return cross / math.sqrt(_self_alignment(x, k, biased) * _self_alignment(y, k, biased))
 
 
 def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) -> float:
@@ -232,8 +234,10 @@ def _self_alignment(x: Representation, k: int, biased: bool) -> float:
     """HSIC of the kernel over the own neighbours with itself."""
 
     def make() -> float:
-        kernel = _cosines(x) * _near(x, k, biased)
-        return _hsic(kernel, kernel, biased)
+        if biased:
+            kernel = _cosines(x) * _near(x, k, True)
+            return _hsic_biased(kernel, kernel)
+        return _hsic_of_neighbours(x, x, k)
 
     value = x.view(("cknna_self", k, biased), make, "same")
     if value <= 0:
@@ -251,14 +255,25 @@ def _cosines(x: Representation) -> Tensor:
     return x.view("cosines", lambda: x.unit_rows @ x.unit_rows.T, "pairs")
 
 
-def _hsic(k: Tensor, l: Tensor, biased: bool) -> float:  # noqa: E741
-    """HSIC of kernels that need not be symmetric; unbiased: Song et al. 2012."""
-    n = len(k)
-    if biased:
-        return (
-            float(((k - k.mean(dim=0)) * (l - l.mean(dim=1, keepdim=True)).T).sum()) / (n - 1) ** 2
-        )
-    trace = (k * l.T).sum()
-    sums = k.sum() * l.sum() / ((n - 1) * (n - 2))
-    mixed = 2 / (n - 2) * (k.sum(dim=0) @ l.sum(dim=1))
+def _hsic_of_neighbours(x: Representation, y: Representation, k: int) -> float:
+    """Unbiased HSIC (Song et al. 2012) of cosine kernels over pairs that are near in both.
+
+    The masked kernels have at most k entries a row, and need not be symmetric; only those
+    entries are visited.
+    """
+    n, columns = x.n, y.neighbours(k)
+    rows = torch.arange(n, device=columns.device)[:, None].expand(n, k)
+    near = x.neighbour_ranks(k).gather(1, columns) > 0
+    a = _cosines(x).gather(1, columns) * near
+    b = _cosines(y).gather(1, columns) * near
+    back = (x.neighbour_ranks(k)[columns, rows] > 0) & (y.neighbour_ranks(k)[columns, rows] > 0)
+    trace = (a * _cosines(y)[columns, rows] * back).sum()
+    sums = a.sum() * b.sum() / ((n - 1) * (n - 2))
+    column_sums = a.new_zeros(n).scatter_add_(0, columns.flatten(), a.flatten())
+    mixed = 2 / (n - 2) * (column_sums @ b.sum(dim=1))
     return float(trace + sums - mixed) / (n * (n - 3))
+
+
+def _hsic_biased(k: Tensor, l: Tensor) -> float:  # noqa: E741
+    centred = (k - k.mean(dim=0)) * (l - l.mean(dim=1, keepdim=True)).T
+    return float(centred.sum()) / (len(k) - 1) ** 2

@@ -31,7 +31,7 @@ def r2(
     ----------
     alpha : float
         Ridge penalty as a share of the mean squared singular value of the training rows, so
-        that the scale of x does not matter.
+        that the scale of x does not matter; 0 is least squares of least norm.
     folds : int
         Seeded folds; 1 fits and scores on the same rows.
     seed : int
@@ -54,25 +54,33 @@ def r2(
     source, target = (x, y) if direction == "xy" else (y, x)
     _ = target.norm  # constant targets have no variance to explain
     residual = total = 0.0
-    for train, test, hat in _hats(source, alpha, folds, seed):
-        fitted, held = target.tensor[train], target.tensor[test]
-        mean = fitted.mean(dim=0)
-        residual += float((held - mean - hat @ (fitted - mean)).square().sum())
-        total += float((held - mean).square().sum())
+    hats, parts = _hats(source, alpha, folds, seed), _parts(target, folds, seed)
+    for hat, (fitted, held) in zip(hats, parts, strict=True):
+        residual += float(torch.addmm(held, hat, fitted, alpha=-1).square().sum())
+        total += float(held.square().sum())
     return 1 - residual / total
 
 
-def _hats(
-    x: Representation, alpha: float, folds: int, seed: int
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Per fold: training rows, held-out rows, and the map between their centred targets."""
+def _hats(x: Representation, alpha: float, folds: int, seed: int) -> list[Tensor]:
+    """Per fold, the map from the targets of training rows to those of held-out rows."""
 
-    def make() -> list[tuple[Tensor, Tensor, Tensor]]:
-        return [
-            (train, test, _hat(x, train, test, alpha)) for train, test in _rows(x.n, folds, seed)
-        ]
+    def make() -> list[Tensor]:
+        return [_hat(x, train, test, alpha) for train, test in _rows(x.n, folds, seed)]
 
     return x.view(("r2_hats", alpha, folds, seed), make)
+
+
+def _parts(y: Representation, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Per fold, training and held-out targets less the mean of the training rows."""
+
+    def make() -> list[tuple[Tensor, Tensor]]:
+        parts = []
+        for train, test in _rows(y.n, folds, seed):
+            mean = y.tensor[train].mean(dim=0)
+            parts.append((y.tensor[train] - mean, y.tensor[test] - mean))
+        return parts
+
+    return y.view(("r2_parts", folds, seed), make)
 
 
 def _rows(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
@@ -91,12 +99,19 @@ def _hat(x: Representation, train: Tensor, test: Tensor, alpha: float) -> Tensor
     """Predictions of held-out rows from training rows are this times the training targets."""
     mean = x.tensor[train].mean(dim=0)
     known, new = x.tensor[train] - mean, x.tensor[test] - mean
-    u, s, v = torch.linalg.svd(known, full_matrices=False)
-    if float(s[0]) <= 1e-12 * float(x.tensor.abs().max()):
+    size = float(known.square().sum())
+    if size <= (1e-12 * float(x.tensor.abs().max())) ** 2 * known.numel():
         raise alignkit.UndefinedError(
             f"{x.name or 'the representation'} is constant on the training rows of a fold"
         )
-    kept = s > 1e-10 * s[0]
-    u, s, v = u[:, kept], s[kept], v[kept]
-    penalty = alpha * float(s.square().mean())
-    return (new @ v.T) * (s / (s.square() + penalty)) @ u.T
+    if alpha == 0:
+        return new @ torch.linalg.pinv(known, rtol=1e-10)
+    # Normal equations on the smaller side; the penalty keeps them well-posed.
+    penalty = alpha * size / min(known.shape)
+    if known.shape[0] <= known.shape[1]:
+        inner = known @ known.T
+        inner.diagonal().add_(penalty)
+        return torch.cholesky_solve(known @ new.T, torch.linalg.cholesky(inner)).T
+    inner = known.T @ known
+    inner.diagonal().add_(penalty)
+    return torch.cholesky_solve(known.T, torch.linalg.cholesky(inner)).T.mm(new.T).T

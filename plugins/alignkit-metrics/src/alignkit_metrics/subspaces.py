@@ -8,6 +8,9 @@ from torch import Tensor
 import alignkit
 from alignkit import Representation
 
+# Singular values below this share of the largest are rounding.
+RANK = 1e-10
+
 
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
     """Mean canonical correlation.
@@ -74,7 +77,9 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     """Canonical correlations weighted by how much of one side their variates account for.
 
     Weights are sum_j |<h_i, x_j>| over the columns of the weighing side (Morcos et al.
-    2018). In [0, 1], up is more aligned. Not symmetric where the ranks are equal.
+    2018). In [0, 1], up is more aligned. Not symmetric where the ranks are equal. Where
+    canonical correlations are equal (all are 1 when samples are few) their variates are not
+    unique, and neither is the weighting.
 
     Parameters
     ----------
@@ -134,17 +139,40 @@ def _correlations(u: Tensor, v: Tensor) -> Tensor:
 
 def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
     """Left singular vectors of the components that are kept, ``(n, components)``."""
-    vectors, values = x.singular
-    if dims is not None:
-        if dims < 1:
-            raise alignkit.UsageError(f"dims={dims} must be at least 1")
-        return vectors[:, :dims]
+    if dims is not None and dims < 1:
+        raise alignkit.UsageError(f"dims={dims} must be at least 1")
     if not 0 < threshold <= 1:
         raise alignkit.UsageError(f"threshold={threshold} must be above 0 and at most 1")
-    share = (values.square() / values.square().sum()).cumsum(0)
+    key = ("principal", threshold, dims)
+    return x.view(key, lambda: _components(x, threshold, dims), "rows")
+
+
+def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
+    spectrum, axes = x.view("spectrum", lambda: _spectrum(x))
+    kept = _count(spectrum, threshold, dims)
+    if kept == len(spectrum) or float(spectrum[kept - 1]) < 1e-8 * float(spectrum[0]):
+        # So small components need their digits: the SVD of the matrix itself.
+        vectors, values = x.singular
+        return vectors[:, : _count(values.square(), threshold, dims)]
+    leading = axes[:, :kept] if x.n <= x.width else x.centred @ axes[:, :kept]
+    return torch.linalg.qr(leading).Q
+
+
+def _spectrum(x: Representation) -> tuple[Tensor, Tensor]:
+    """Squared singular values, largest first, and axes on the smaller side."""
+    values, axes = torch.linalg.eigh(x.gram if x.n <= x.width else x.scatter)
+    return values.flip(0).clamp(min=0), axes.flip(1)
+
+
+def _count(squares: Tensor, threshold: float, dims: int | None) -> int:
+    """How many components are kept."""
+    if dims is not None:
+        return min(dims, int((squares > RANK**2 * squares[0]).sum()))
+    if threshold == 1:
+        return len(squares)
+    share = (squares / squares.sum()).cumsum(0)
     # The first count whose share reaches the threshold; rounding must not add components.
-    kept = int((share < threshold - 1e-12).sum()) + 1
-    return vectors[:, : len(values) if threshold == 1 else kept]
+    return int((share < threshold - 1e-12).sum()) + 1
 
 
 def _standardised(x: Representation) -> Representation:

@@ -1,0 +1,219 @@
+"""Every figure of a report, written as SVG and PNG with the CSV of its data beside it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alignkit.report.content import (
+    Content,
+    equal_depth,
+    grid_means,
+    known_metric,
+    unit_name,
+)
+from alignkit.report.depth import depth_curves
+from alignkit.report.heatmap import heatmaps
+from alignkit.report.scatter import scatter
+from alignkit.report.style import Look, looks, png, svg
+from alignkit.report.training import training_curves
+from alignkit.runs.files import whole_file, write_csv, write_text
+
+# How to read each kind of figure, once for all of its kind.
+EXPLAINED = {
+    "against": (
+        "Large points are units (means over seeds), small dots their runs. The line is a "
+        "least-squares fit over units; p is a permutation p over units, not corrected."
+    ),
+    "depth": (
+        "Text layer i against vision layer i: the mean over seeds, thin lines single seeds. A "
+        "fusion at index k stands before layer k, so it is marked between k − 1 and k: filled "
+        "below the curve in the text stream, open above it in the vision stream."
+    ),
+    "layers": (
+        "Every text layer against every vision layer, mean over seeds; one colour scale per "
+        "metric, the same for all tasks. Narrow rows and columns are the states right after a "
+        "fusion (f0, f1, ...), at its place in each stream. Hatched: undefined, with the reason "
+        "in the data."
+    ),
+    "training": (
+        "Means over seeds. Epoch 0 is the untrained model; the weights of the epoch with the "
+        "best validation score are kept."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure on the page: its file name, what it shows, and its bytes."""
+
+    name: str
+    title: str
+    alternative: str
+    picture: str
+
+    @property
+    def source(self) -> str:
+        """The picture as a data address, so that the page needs no other file."""
+        return "data:image/svg+xml;base64," + base64.b64encode(self.picture.encode()).decode()
+
+
+class FigureFolder:
+    """A folder of figures, each under a name of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: list[str] = []
+
+    def add(
+        self, name: str, figure: Figure, data: pd.DataFrame, title: str, alternative: str
+    ) -> Shown:
+        """Write a figure and its data."""
+        name = self._free(name)
+        picture = svg(figure)
+        write_text(self.folder / f"{name}.svg", picture)
+        with whole_file(self.folder / f"{name}.png") as temporary:
+            temporary.write_bytes(png(figure))
+        write_csv(self.folder / f"{name}.csv", without_formulas(data))
+        return Shown(name, title, alternative, picture)
+
+    def _free(self, name: str) -> str:
+        """A file name that any system takes, and that no other figure has."""
+        plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
+        plain = plain.lstrip(".")[:100]
+        taken = {other.lower() for other in self.names}
+        free = next(
+            one for i in range(1, len(taken) + 2)
+            if (one := plain if i == 1 else f"{plain}-{i}").lower() not in taken
+        )  # fmt: skip
+        self.names.append(free)
+        return free
+
+
+def without_formulas(data: pd.DataFrame) -> pd.DataFrame:
+    """Keep a spreadsheet from taking text, in a cell or a heading, for a formula."""
+    data = data.rename(columns=_quoted)
+    for i, column in enumerate(data.columns):
+        if not pd.api.types.is_numeric_dtype(data.iloc[:, i]):
+            data[column] = data.iloc[:, i].map(_quoted)
+    return data
+
+
+def _quoted(cell: Any) -> Any:
+    dangerous = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{cell}" if dangerous else cell
+
+
+def scatters(
+    content: Content, folder: FigureFolder, correlations: Any, table: pd.DataFrame | None
+) -> Iterator[tuple[str, Shown]]:
+    """Alignment against performance, a figure per task with at least two units."""
+    outcome = correlations.settings["outcome"]
+    units = correlations.units
+    if "unit" not in units:
+        units = units.assign(unit=units["placement"])
+    for task in content.tasks:
+        rows = correlations.table[correlations.table["task"] == task]
+        mine = _in_order(units[units["task"] == task], content)
+        if len(mine) < 2 or rows.empty:
+            continue
+        look = content.look if set(mine["unit"]) <= set(content.look) else looks(mine["unit"])
+        runs = None if table is None else _with_units(table[table["task"] == task])
+        yield task, folder.add(
+            f"{task}-scatter", scatter(mine, runs, rows, outcome, look), mine,
+            f"{outcome} against alignment",
+            f"{outcome} against alignment over {len(mine)} units, one panel per metric. "
+            + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
+        )  # fmt: skip
+
+
+def _in_order(units: pd.DataFrame, content: Content) -> pd.DataFrame:
+    order = {name: i for i, name in enumerate(content.look)}
+    rank = units["unit"].map(order).fillna(len(order))
+    return units.assign(_rank=rank).sort_values("_rank", kind="stable").drop(columns="_rank")
+
+
+def _with_units(table: pd.DataFrame) -> pd.DataFrame:
+    """Name the unit of every run as the correlations do."""
+    if "unit" not in table:
+        return table.assign(unit=table["placement"])
+    several = table.groupby("placement")["unit"].transform("nunique") > 1
+    names = [
+        unit_name(p, u, s)
+        for p, u, s in zip(table["placement"], table["unit"], several, strict=True)
+    ]
+    return table.assign(unit=names)
+
+
+def _row_in_words(row: Any) -> str:
+    r = "not computed" if pd.isna(row["pearson"]) else f"{row['pearson']:+.2f}"
+    return f"{row['metric']}: r {r}, {row['verdict']}."
+
+
+def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
+    """Alignment by depth, a figure per task and metric measured at two depths or more."""
+    for task in content.tasks:
+        for metric in content.metrics:
+            values = equal_depth(content.values(task, metric))
+            if values["depth"].nunique() < 2:
+                continue
+            placements = content.placements[task]
+            yield task, folder.add(
+                f"{task}-{metric}-depth",
+                depth_curves(values, placements, metric, _look(content, placements)),
+                values, f"{metric} by depth",
+                _ends_in_words(values, metric),
+            )  # fmt: skip
+
+
+def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
+    last = values[values["depth"] == values["depth"].max()]
+    means = last.groupby("placement", sort=False)["value"].mean().dropna()
+    if means.empty:
+        return f"{metric} by depth, one panel per placement."
+    return f"{metric} by depth, one panel per placement. At the last layer it is " + ", ".join(
+        f"{value:.2f} for {placement}" for placement, value in means.items()
+    )
+
+
+def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
+    """Layer by layer, a figure per task and metric with a grid; one colour scale per metric."""
+    for metric in content.metrics:
+        means = {task: grid_means(content.values(task, metric)) for task in content.tasks}
+        known = pd.concat([grid["value"] for grid in means.values()]).dropna()
+        limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        found = known_metric(metric)
+        down = found is not None and not found.higher_is_better
+        for task, grid in means.items():
+            if grid["x"].nunique() < 2 or grid["y"].nunique() < 2:
+                continue
+            chance = float(grid["chance"].mean()) if grid["chance"].notna().any() else None
+            figure = heatmaps(grid, content.placements[task], metric, limits, chance, down)
+            yield task, folder.add(
+                f"{task}-{metric}-layers", figure, grid, f"{metric} layer by layer",
+                f"{metric} for every pair of text and vision layers, one map per placement; "
+                f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
+            )  # fmt: skip
+
+
+def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
+    """Training curves, a figure per task."""
+    for task in content.tasks:
+        history = content.history[content.history["task"] == task]
+        score = str(history["score"].iloc[0])
+        look = _look(content, content.placements[task])
+        yield task, folder.add(
+            f"{task}-training", training_curves(history, score, look), history,
+            f"{score} and loss by epoch",
+            f"Validation {score} and loss by epoch, one line per placement.",
+        )  # fmt: skip
+
+
+def _look(content: Content, names: Any) -> dict[str, Look]:
+    return {name: content.look[name] for name in names}

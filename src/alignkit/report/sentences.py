@@ -1,0 +1,174 @@
+"""What the numbers say, in plain sentences: associations, never causes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from alignkit.report.content import Content, score_means
+from alignkit.report.scatter import p_text
+
+# In this order; any other verdict follows as it stands in the table.
+_VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")
+
+
+def question(content: Content, outcome: str | None) -> str:
+    """What was asked, and of how many runs."""
+    if len(content.runs) == 1:
+        return "The question: how aligned are the text stream and the vision stream of this run?"
+    placements = content.scores["placement"].nunique()
+    seeds = _list([str(seed) for seed in sorted(set(content.scores["seed"]))])
+    of = (
+        f"{_count(len(content.runs), 'run')}: {_count(placements, 'placement')}, "
+        f"{_count(len(content.tasks), 'task')}, "
+        f"{'seed' if content.scores['seed'].nunique() == 1 else 'seeds'} {seeds}"
+    )
+    against = outcome or _list(sorted(set(content.scores["score"])))
+    return (
+        f"The question: does the alignment of the text stream and the vision stream go with "
+        f"{against} on the {content.split} split, over placements of co-attention? Asked of {of}."
+    )
+
+
+def score_sentences(content: Content) -> list[str]:
+    """Which placement scored best and worst, per task."""
+    said = []
+    for task, part in score_means(content.scores).dropna(subset=["mean"]).groupby("task"):
+        best, worst = part.loc[part["mean"].idxmax()], part.loc[part["mean"].idxmin()]
+        score = best["score"]
+        if len(part) > 1:
+            said.append(
+                f"{task}: the highest {score} is {best['mean']:.3f} ({best['placement']}), the "
+                f"lowest {worst['mean']:.3f} ({worst['placement']})."
+            )
+        else:
+            said.append(f"{task}: {score} is {best['mean']:.3f} ({best['placement']}).")
+    return said
+
+
+def answers(rows: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+    """What the correlations say, per task, in the words of their verdicts."""
+    return [
+        _answer(str(task), part, str(settings["outcome"]))
+        for task, part in rows.groupby("task", sort=False)
+    ]
+
+
+def _answer(task: str, rows: pd.DataFrame, outcome: str) -> str:
+    testable = rows[rows["verdict"] != "not testable"]
+    if testable.empty:
+        reason = _first(rows, "reason")
+        return (
+            f"{task}: alignment cannot be tested against {outcome}"
+            f"{f' ({reason})' if reason else ''}."
+        )
+    present = list(dict.fromkeys(rows["verdict"]))
+    order = [v for v in _VERDICTS if v in present] + [v for v in present if v not in _VERDICTS]
+    verdicts = "; ".join(
+        f"{verdict}: {_list(list(rows.loc[rows['verdict'] == verdict, 'metric']))}"
+        for verdict in order
+    )
+    said = f"{task}, over {_units(testable)}: {verdicts}."
+    known = testable.dropna(subset=["pearson"])
+    if not known.empty:
+        said += f" {_strongest(known.loc[known['pearson'].abs().idxmax()], outcome)}"
+    if not set(present) & {"supported", "contradicted"}:
+        said += " No association stands after correction; with so few units, that is not absence."
+    return said
+
+
+def _strongest(row: Any, outcome: str) -> str:
+    interval = (
+        "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:+.2f} to {row['high']:+.2f}"
+    )
+    p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
+    corrected = (
+        "" if pd.isna(row["p_adjusted"])
+        else f", corrected p {p_text(row['p_adjusted'], sign=True)}"
+    )  # fmt: skip
+    return (
+        f"The strongest association with {outcome} is that of {row['metric']} "
+        f"(r = {row['pearson']:+.2f}{interval}{p}{corrected})."
+    )
+
+
+def why_no_correlation(content: Content) -> str:
+    """Why a report stands without a correlation."""
+    most = content.scores.groupby("task")["placement"].nunique().max()
+    if len(content.runs) == 1:
+        return "One run: there is nothing to compare yet."
+    if most < 3:
+        return (
+            f"No task has more than {_count(int(most), 'placement')}; a correlation over "
+            "placements needs three or more, a test six."
+        )
+    return "Alignment was not correlated with performance here; alignkit correlate does that."
+
+
+def warnings(content: Content, given: Sequence[str]) -> list[str]:
+    """What a reader should know before trusting the numbers."""
+    lines = [line.rstrip(".") for line in given]
+    lines += _missing_scores(content) + _about_samples(content) + _missing_metrics(content)
+    undefined = content.alignment[content.alignment["value"].isna()]
+    for (task, metric), part in undefined.groupby(["task", "label"], sort=False):
+        total = len(content.values(task, metric))
+        reason = _first(part, "reason") or "no reason given"
+        lines.append(
+            f"{task}, {metric}: {len(part)} of {total} values are undefined (first: {reason})"
+        )
+    return list(dict.fromkeys(lines))
+
+
+def _missing_scores(content: Content) -> list[str]:
+    missing = content.scores[content.scores["value"].isna()]
+    return [
+        f"{task}: {_count(len(part), 'run')} not scored on {content.split}"
+        for task, part in missing.groupby("task", sort=False)
+    ]
+
+
+def _about_samples(content: Content) -> list[str]:
+    """Alignment from different numbers of samples has different chance levels."""
+    return [
+        f"{task}, {metric}: measured on different numbers of samples "
+        f"({_list([str(n) for n in sorted(set(part['n']))])}); such values should not be compared"
+        for (task, metric), part in content.alignment.groupby(["task", "label"], sort=False)
+        if part["n"].nunique() > 1
+    ]
+
+
+def _missing_metrics(content: Content) -> list[str]:
+    runs = content.scores.groupby("task").size()
+    lines = []
+    for task in content.tasks:
+        for metric in content.metrics:
+            part = content.values(task, metric)
+            have = len(part[["placement", "seed"]].drop_duplicates())
+            if have < runs[task]:
+                lines.append(f"{task}, {metric}: measured in {have} of {runs[task]} runs only")
+    return lines
+
+
+def _units(rows: pd.DataFrame) -> str:
+    low, high = int(rows["n"].min()), int(rows["n"].max())
+    runs = f"{int(rows['runs'].max())} runs" if "runs" in rows else ""
+    n = str(low) if low == high else f"{low} to {high}"
+    return f"{n} units" + (f" ({runs})" if runs else "")
+
+
+def _first(rows: pd.DataFrame, column: str) -> str:
+    if column not in rows:
+        return ""
+    given = [text for text in rows[column] if isinstance(text, str) and text]
+    return given[0] if given else ""
+
+
+def _list(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,0 +1,144 @@
+"""The tables of the page, as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from alignkit.report.content import Content, known_metric, score_means, spec_of
+from alignkit.report.scatter import p_text
+
+Row = dict[str, str]
+
+
+def score_rows(content: Content) -> list[dict[str, Any]]:
+    """One row per placement: its fusions, and for each task the score over seeds."""
+    means = score_means(content.scores).set_index(["task", "placement"])
+    rows = []
+    for placement in content.look:
+        tasks = [task for task in content.tasks if placement in content.placements[task]]
+        indices = content.placements[tasks[0]][placement]
+        cells = [
+            _score(means.loc[(task, placement)]) if task in tasks else {"value": "", "seeds": ""}
+            for task in content.tasks
+        ]
+        rows.append({"placement": placement, "text": _indices(indices["text"]),
+                     "vision": _indices(indices["vision"]), "cells": cells})  # fmt: skip
+    return rows
+
+
+def score_heads(content: Content) -> list[Row]:
+    """The columns of the table of scores: each task with its primary score."""
+    names = content.scores.groupby("task")["score"].first()
+    return [{"task": task, "score": str(names[task])} for task in content.tasks]
+
+
+def _score(row: Any) -> Row:
+    if pd.isna(row["mean"]):
+        return {"value": "not scored", "seeds": "0"}
+    sd = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}"
+    return {"value": f"{row['mean']:.3f}{sd}", "seeds": str(int(row["seeds"]))}
+
+
+def _indices(indices: Any) -> str:
+    return " ".join(map(str, indices)) or "–"
+
+
+def correlation_rows(table: pd.DataFrame, content: Content) -> list[Row]:
+    """The table of correlations, rounded for reading; the chance level is the measured one."""
+    return [_correlation(row, content) for _, row in table.iterrows()]
+
+
+def _correlation(row: Any, content: Content) -> Row:
+    low, high = _number(row, "low"), _number(row, "high")
+    reason = row.get("reason")
+    because = f" ({reason})" if isinstance(reason, str) and reason else ""
+    return {
+        "task": str(row["task"]), "metric": str(row["metric"]), "n": str(row["n"]),
+        "runs": str(row.get("runs", "")), "r": _number(row, "pearson"),
+        "interval": f"{low} to {high}" if low and high else "",
+        "rho": _number(row, "spearman"), "p": _p(row, "p"),
+        "parametric": _p(row, "p_parametric"), "adjusted": _p(row, "p_adjusted"),
+        "without": _number(row, "without_none"), "family": str(row.get("family", "")),
+        "chance": _chance(content.values(str(row["task"]), spec_of(str(row["metric"])))),
+        "verdict": f"{row['verdict']}{because}", "direction": str(row.get("direction", "")),
+    }  # fmt: skip
+
+
+def _number(row: Any, name: str) -> str:
+    return f"{row[name]:+.2f}" if pd.notna(row.get(name)) else ""
+
+
+def _p(row: Any, name: str) -> str:
+    return p_text(row[name]) if pd.notna(row.get(name)) else ""
+
+
+def metric_rows(content: Content) -> list[Row]:
+    """What each metric is: all its parameters, its range and direction, its chance level."""
+    rows = []
+    for label in content.metrics:
+        metric = known_metric(label)
+        part = content.alignment[content.alignment["label"] == label]
+        rows.append({
+            "metric": label, "parameters": part["parameters"].iloc[0].replace(",", ", ") or "none",
+            "range": f"{metric.range[0]:g} to {metric.range[1]:g}" if metric else "",
+            "direction": direction(label), "chance": _chance(part),
+            "n": ", ".join(str(n) for n in sorted(set(part["n"]))),
+            "paper": str(metric.declared.get("paper", "")) if metric else "",
+        })  # fmt: skip
+    return rows
+
+
+def direction(label: str) -> str:
+    """Which way a metric goes; nothing where its plugin is not installed."""
+    metric = known_metric(label)
+    if metric is None:
+        return ""
+    return "higher is more aligned" if metric.higher_is_better else "lower is more aligned"
+
+
+def _chance(values: pd.DataFrame) -> str:
+    """The span of the chance level over layers and runs."""
+    known = values["chance"].dropna()
+    if known.empty:
+        return "not known"
+    low, high = f"{known.min():.3f}", f"{known.max():.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def run_rows(content: Content, paths: list[str]) -> list[Row]:
+    """Every run: where it lies, and how many samples it was trained and scored on."""
+    rows = []
+    for run, path, score in zip(content.runs, paths, content.scores.itertuples(), strict=True):
+        counts = run.stored.get("data", {}).get("n", {})
+        n = ", ".join(f"{count} {split}" for split, count in counts.items())
+        scored = "" if pd.isna(score.n) else f"{int(score.n)} {content.split}"
+        rows.append({"path": path, "seed": str(run.seed), "n": ", ".join(filter(None, [n, scored])),
+                     "value": "" if pd.isna(score.value) else f"{score.value:.3f}"})  # fmt: skip
+    return rows
+
+
+def settings(content: Content, correlations: Any) -> dict[str, Any]:
+    """What the numbers depend on: the analysis, and what all runs share."""
+    chosen: dict[str, Any] = dict(correlations.settings) if correlations is not None else {}
+    chosen |= {"split": content.split, "pool": content.pool}
+    for key in ("training", "architecture", "versions"):
+        chosen[key] = _shared([run.stored.get(key, {}) for run in content.runs])
+    return chosen
+
+
+def _shared(found: list[Any]) -> Any:
+    same = all(one == found[0] for one in found)
+    return found[0] if same else "differs between runs; see their config.json"
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Settings as pairs of dotted name and value."""
+    for key, value in nested.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{name}.")
+        else:
+            yield name, ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,151 @@
+"""Figures from plain tables: what is drawn is what the table holds."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Annotation
+
+from alignkit.report.depth import depth_curves
+from alignkit.report.heatmap import heatmaps
+from alignkit.report.scatter import p_text, scatter
+from alignkit.report.sites import in_order
+from alignkit.report.style import columns_for, looks, png, svg
+from alignkit.report.training import training_curves
+
+PLACEMENTS = {"none": {"text": [], "vision": []}, "odd": {"text": [1, 3], "vision": [2, 3]}}
+
+
+def _depths():
+    return pd.DataFrame([
+        {"placement": name, "seed": seed, "depth": i, "value": 0.1 * i + seed, "chance": 0.05}
+        for name in PLACEMENTS for seed in (0, 1) for i in range(4)
+    ])  # fmt: skip
+
+
+def test_depth_curves_are_means_and_fusions_stand_between_layers():
+    figure = depth_curves(_depths(), PLACEMENTS, "cka")
+    odd = next(ax for ax in figure.axes if ax.get_title(loc="left") == "odd")
+    curve = next(line for line in odd.lines if line.get_linewidth() == 1.7)
+    assert np.allclose(curve.get_ydata(), [0.5, 0.6, 0.7, 0.8])
+    marks = {
+        marker: [tuple(line.get_xydata()[0]) for line in odd.lines if line.get_marker() == marker]
+        for marker in "^v"
+    }
+    assert np.allclose(marks["^"], [(0.5, 0.55), (2.5, 0.75)])  # text
+    assert np.allclose(marks["v"], [(1.5, 0.65), (2.5, 0.75)])  # vision
+    none = next(ax for ax in figure.axes if ax.get_title(loc="left") == "none")
+    assert not [line for line in none.lines if line.get_marker() in "^v"]
+
+
+def _grid(placement, sites_x, sites_y, value=0.5):
+    return pd.DataFrame([
+        {"placement": placement, "x": x, "y": y, "value": value + 0.01 * i}
+        for i, (x, y) in enumerate((x, y) for x in sites_x for y in sites_y)
+    ])  # fmt: skip
+
+
+def test_fusions_stand_at_their_places_in_each_stream():
+    sites = ["t00", "t01", "t02", "t03", "t.f0", "t.f1"]
+    assert in_order(sites, [1, 3]) == ["t00", "t.f0", "t01", "t02", "t.f1", "t03"]
+    assert in_order(sites, [0, 4]) == ["t.f0", "t00", "t01", "t02", "t03", "t.f1"]
+    values = _grid("odd", sites, [s.replace("t", "v") for s in sites])
+    figure = heatmaps(values, PLACEMENTS, "cka")
+    ax = figure.axes[0]
+    cells = ax.images[0].get_array()
+    # Four layers of two cells, two fusions of one; text f0 follows layer 0, vision f0 layer 1.
+    assert cells.shape == (10, 10)
+    lookup = values.set_index(["x", "y"])["value"]
+    assert cells[2, 0] == lookup["t.f0", "v00"]
+    assert cells[0, 4] == lookup["t00", "v.f0"]
+    assert cells[9, 9] == lookup["t03", "v03"]
+    marked = [(t.get_text(), t.xy) for t in ax.texts]
+    assert marked == [("f0", (4.5, 1)), ("f1", (7.5, 1)), ("f0", (1, 2.5)), ("f1", (1, 7.5))]
+
+
+def test_maps_share_a_colour_scale_and_show_what_is_undefined():
+    first = _grid("none", ["t00", "t01"], ["v00", "v01"], 0.1)
+    second = _grid("odd", ["t00", "t01"], ["v00", "v01"], 0.8)
+    second.loc[0, "value"] = float("nan")
+    figure = heatmaps(pd.concat([first, second]), PLACEMENTS, "cka")
+    maps = [ax.images[0] for ax in figure.axes if ax.images]
+    assert len(maps) == 2
+    for image in maps:
+        assert image.get_clim() == pytest.approx((0.1, 0.83))
+    assert maps[1].get_array().mask[0, 0]
+    assert not maps[0].get_array().mask.any()
+    assert "undefined" in svg(figure)
+
+
+def test_bright_is_aligned_for_distances_too():
+    values = _grid("none", ["t00", "t01"], ["v00", "v01"])
+    image = heatmaps(values, PLACEMENTS, "d", lower_is_aligned=True).axes[0].images[0]
+    low, high = image.cmap(image.norm([0.5, 0.53]))[:, :3].sum(axis=1)
+    assert low > high
+
+
+def _scatter(n=6):
+    names = [f"placement_{i}" for i in range(n)]
+    rng = np.random.default_rng(0)
+    units = pd.DataFrame({
+        "unit": names, "cka": 0.5 + 0.1 * rng.random(n), "accuracy": 0.7 + 0.1 * rng.random(n),
+    })  # fmt: skip
+    rows = pd.DataFrame([{
+        "metric": "cka", "pearson": 0.5, "p": 0.0004, "n": n, "verdict": "suggestive",
+        "direction": "higher is more aligned",
+    }])  # fmt: skip
+    runs = pd.concat([units.assign(cka=units["cka"] + d) for d in (-0.01, 0.01)])
+    return units, scatter(units, runs, rows, "accuracy")
+
+
+@pytest.mark.parametrize("n", [6, 16])
+def test_labels_of_scattered_points_do_not_overlap(n):
+    units, figure = _scatter(n)
+    labels = [t for t in figure.axes[0].texts if isinstance(t, Annotation)]
+    assert sorted(t.get_text() for t in labels) == sorted(units["unit"])
+    figure.canvas.draw()  # settles where the annotations stand
+    renderer = figure.canvas.get_renderer()
+    boxes = [matplotlib.text.Text.get_window_extent(t, renderer) for t in labels]
+    pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
+    assert not [1 for a, b in pairs if a.overlaps(b)]
+
+
+def test_scatter_shows_units_runs_and_the_finding():
+    units, figure = _scatter()
+    ax = figure.axes[0]
+    large = [line for line in ax.lines if line.get_markersize() == 7]
+    assert np.allclose([line.get_xydata()[0] for line in large], units[["cka", "accuracy"]])
+    assert sum(len(line.get_xdata()) for line in ax.lines if line.get_markersize() == 3) == 12
+    assert "r = +0.50, p < 0.001, n = 6, suggestive" in ax.get_title(loc="left")
+
+
+def test_training_curves_are_means_over_seeds():
+    history = pd.DataFrame([
+        {"placement": "a", "seed": s, "epoch": e, "split": split, "loss": 1.0 - 0.1 * e + s,
+         "value": 0.5 + 0.1 * e + s}
+        for s in (0, 1) for e in (0, 1, 2) for split in ("train", "validation")
+    ])  # fmt: skip
+    left, right = training_curves(history, "accuracy").axes
+    assert np.allclose(left.lines[0].get_ydata(), [1.0, 1.1, 1.2])
+    assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
+
+
+def test_a_users_own_style_changes_nothing_and_stays_as_it_was():
+    figure = depth_curves(_depths(), PLACEMENTS, "cka")
+    before = svg(figure), png(figure)
+    with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9, "svg.fonttype": "path"}):
+        again = depth_curves(_depths(), PLACEMENTS, "cka")
+        assert (svg(again), png(again)) == before
+        assert matplotlib.rcParams["font.size"] == 30
+
+
+def test_p_is_never_printed_as_zero():
+    assert p_text(0.0002) == "<0.001"
+    assert p_text(0.04567) == "0.046"
+
+
+def test_sixteen_names_look_different():
+    found = looks(f"p{i}" for i in range(16))
+    assert len(set(found.values())) == 16
+    assert len({look.colour for look in found.values()}) == 16
+    assert [columns_for(n) for n in (1, 2, 4, 6, 8, 16)] == [1, 2, 2, 3, 4, 4]

@@ -1,0 +1,188 @@
+"""The page: self-contained, repeatable, honest about what is missing, safe with any name."""
+
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from alignkit.report import write_report
+from alignkit.report.figures import without_formulas
+from alignkit.runs import Run
+from alignkit.statistics import correlate
+
+EVIL = '<img src=x onerror=alert(1)>|</td><script>alert("1")</script>$\\frac{$ \x1b[31m'
+
+
+class _Elements(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(name for name, _ in attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def parse(page):
+    parser = _Elements()
+    parser.feed(page.read_text())
+    return parser
+
+
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory):
+    runs, table, found = study
+    folder = tmp_path_factory.mktemp("page")
+    page = write_report(runs, folder, correlations=found, table=table, metrics=["cka"])
+    return page, folder
+
+
+def test_scores_are_means_over_seeds(study, written):
+    table = study[1]
+    text = " ".join(parse(written[0]).text)
+    markdown = (written[1] / "report.md").read_text()
+    for _, part in table.groupby(["task", "placement"]):
+        shown = f"{part['accuracy'].mean():.3f} ± {part['accuracy'].std():.3f}"
+        assert shown in text
+        assert f"{shown} (3)" in markdown
+
+
+def test_the_answer_is_in_the_words_of_the_verdicts(study, written):
+    found = study[2].table
+    lines = parse(written[0]).text
+    said = " ".join(lines)
+    assert "36 runs: 6 placements, 2 tasks, seeds 0, 1, 2" in said
+    for task, part in found.groupby("task"):
+        answer = next(line for line in lines if line.startswith(f"{task}, over"))
+        assert "over 6 units (18 runs)" in answer
+        assert set(part["verdict"]) <= set(re.findall("|".join(part["verdict"]), answer))
+        best = part.loc[part["pearson"].abs().idxmax()]
+        assert f"that of {best['metric']} (r = {best['pearson']:+.2f}" in answer
+    assert "none of them says that alignment causes performance" in said
+
+
+def test_sections_stand_in_order(written):
+    ids = re.findall(r'<h2 id="(\w+)"', written[0].read_text())
+    assert ids == ["scores", "against", "depth", "layers", "training", "made"]
+
+
+def test_the_page_needs_no_other_file(written):
+    page = written[0].read_text()
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+    assert not re.search(r'(src|href)="(?!data:image/svg\+xml;base64,|#|figures/)', page)
+    assert "url(" not in page
+    for target in re.findall(r'href="(figures/[^"]+)"', page):
+        assert (written[1] / target).is_file()
+
+
+def test_markdown_points_at_figures_that_are_there(written):
+    markdown = (written[1] / "report.md").read_text()
+    targets = re.findall(r"\]\((figures/[^)]+)\)", markdown)
+    assert len(targets) == 3 * written[0].read_text().count("<figure>")
+    assert all((written[1] / target).is_file() for target in targets)
+
+
+def test_every_picture_has_words(written):
+    page = written[0].read_text()
+    alternatives = re.findall(r'<img [^>]*alt="([^"]+)"', page)
+    assert len(alternatives) == page.count("<img") > 0
+
+
+def test_same_input_gives_the_same_bytes(study, tmp_path):
+    runs, table, found = study
+    runs = [run for run in runs if run.task == "toy_match"]
+    for folder, given in (("a", runs), ("b/c", runs[::-1])):
+        write_report(given, tmp_path / folder, correlations=found, table=table, metrics=["cka"])
+    files = [file for file in sorted((tmp_path / "a").rglob("*")) if file.is_file()]
+    assert len(files) == 3 + 4 * 3
+    for file in files:
+        twin = tmp_path / "b" / "c" / file.relative_to(tmp_path / "a")
+        assert file.read_bytes() == twin.read_bytes(), file.name
+
+
+def test_one_run_without_correlation_says_why(study, tmp_path):
+    page = write_report(study[0][:1], tmp_path)
+    assert "there is nothing to compare yet" in page.read_text()
+    assert not list((tmp_path / "figures").glob("*scatter*"))
+
+
+def test_two_placements_are_too_few_and_the_page_says_so(study, tmp_path):
+    runs = [run for run in study[0] if run.task == "toy_match" and run.seed == 0][:2]
+    assert "No task has more than 2 placements" in write_report(runs, tmp_path).read_text()
+
+
+def test_runs_that_differ_are_reported(study, tmp_path):
+    """A metric that one run lacks, another number of samples, a run without a score."""
+    runs = [_copy(run, tmp_path) for run in study[0] if run.task == "toy_match" and run.seed == 0]
+    _edit(runs[0], lambda table: table[table["metric"] != "mknn"])
+    _edit(runs[1], lambda table: table.assign(n=100))
+    runs[2].performance_file.write_text('{"primary": "accuracy", "splits": {}}')
+    text = write_report(runs, tmp_path / "report").read_text()
+    assert "toy_match, mknn: measured in 5 of 6 runs only" in text
+    assert "toy_match, cka: measured on different numbers of samples (100, 512)" in text
+    assert "toy_match: 1 run not scored on test" in text
+    assert "not scored" in text
+
+
+def _copy(run, folder):
+    target = folder / "runs" / run.task / run.path.parent.name / run.path.name
+    target.mkdir(parents=True)
+    for file in run.path.iterdir():
+        (target / file.name).write_bytes(file.read_bytes())
+    return Run(target)
+
+
+def _edit(run, change):
+    change(pd.read_csv(run.alignment_file)).to_csv(run.alignment_file, index=False)
+
+
+def test_hostile_names_stay_text(write_study, joined, tmp_path):
+    def report(folder, task, metric, prefix, note):
+        placements = {f"{prefix}{i}": ([i], [i]) for i in range(3)}
+        root = tmp_path / folder / "runs"
+        runs = write_study(root, (task,), placements, (0,), ("cka", metric), depth=4)
+        table = joined(runs, ("cka", metric))
+        found = correlate(table, "accuracy", ["cka", metric], permutations=9)
+        found = SimpleNamespace(
+            table=found.table.assign(verdict=note, direction=note), units=found.units,
+            warnings=[note], settings=found.settings,
+        )  # fmt: skip
+        return write_report(runs, tmp_path / folder, correlations=found, table=table, title=note)
+
+    plain = parse(report("plain", "task", "metric", "p", "note"))
+    page = report("evil", EVIL, f"={EVIL}", EVIL, EVIL)
+    assert parse(page).tags == plain.tags
+    assert _svg_tags(tmp_path / "evil") == _svg_tags(tmp_path / "plain")
+    markdown = (tmp_path / "evil" / "report.md").read_text()
+    assert "\x1b" not in markdown + page.read_text()
+    assert not re.search(r"(?<!\\)<", markdown)
+    rows = [line for line in markdown.splitlines() if line.startswith("|") and "onerror" in line]
+    columns = {len(re.findall(r"(?<!\\)\|", line)) for line in rows}
+    assert columns == {5, 15, 8}  # scores, correlations, metrics
+
+
+def _svg_tags(folder):
+    pictures = sorted((folder / "figures").glob("*.svg"))
+    assert len(pictures) == 6
+    return {element.tag for picture in pictures for element in ElementTree.parse(picture).iter()}
+
+
+def test_cells_and_headings_are_no_formulas():
+    table = pd.DataFrame({"=name": ["=1+1", "fine", "@x", None], "value": [-1.0, 2.0, 3.0, 4.0]})
+    safe = without_formulas(table)
+    assert list(safe.columns) == ["'=name", "value"]
+    assert list(safe["'=name"])[:3] == ["'=1+1", "fine", "'@x"]
+    assert list(safe["value"]) == [-1.0, 2.0, 3.0, 4.0]
+
+
+def test_names_that_differ_in_odd_letters_keep_their_own_files(write_study, tmp_path):
+    runs = write_study(tmp_path / "runs", ("a/b", "a:b", "A|b"), {"p": ([1], [1])}, (0,), ("m",), 3)
+    write_report(runs, tmp_path)
+    names = [file.stem.lower() for file in (tmp_path / "figures").glob("*-training*.svg")]
+    assert len(set(names)) == 3
