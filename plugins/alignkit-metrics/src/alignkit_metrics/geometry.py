@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.kernels import squared_distances
+from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
 COMPARISONS = ("spearman", "pearson", "kendall")
+
+EPS = 2.2e-16
+# Largest share of a nuclear norm that squaring may cost.
+SQUARED = 2e-7
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -37,7 +43,7 @@ def procrustes(x: Representation, y: Representation, *, form: str = "similarity"
         When a representation is constant.
     """
     _known("procrustes", "form", form, FORMS)
-    similarity = min(1.0, float(torch.linalg.svdvals(_product(x, y)).sum()))
+    similarity = min(1.0, nuclear_norm(_product(x, y), x.dtype))
     match form:
         case "angular":
             return math.acos(similarity)
@@ -78,19 +84,33 @@ def rsa(
     if compare == "kendall":
         from scipy.stats import kendalltau
 
-        sides = [_dissimilarities(side, rdm).cpu().numpy() for side in (x, y)]
+        sides = [_dissimilarities(side, rdm) for side in (x, y)]
         return float(kendalltau(*sides).statistic)
-    one, other = (_unit_rdm(side, rdm, compare) for side in (x, y))
-    return float(torch.dot(one, other))
+    return alignkit.inner(*(_unit_rdm(side, rdm, compare) for side in (x, y)))
 
 
-def cosine(x: Representation, y: Representation, *, aligned: bool = False) -> float:
+def rsa_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    rdm: str = "correlation", compare: str = "spearman",
+) -> np.ndarray | None:  # fmt: skip
+    """Values of ``rsa`` on permuted rows of y."""
+    if compare == "kendall":
+        return None
+    sides = ([_square(_unit_rdm(x, rdm, compare), x.n) for x in layers] for layers in (xs, ys))
+    return alignkit.permuted_products(*sides, orders)
+
+
+def cosine(
+    x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
+) -> float:
     """Mean cosine of each sample's two vectors. In [-1, 1], up is more aligned.
 
     Parameters
     ----------
     aligned : bool
         After the best orthogonal map of x to y; unequal widths are padded with zeros.
+    centred : bool
+        Subtract the mean of every column first.
 
     Raises
     ------
@@ -105,16 +125,22 @@ def cosine(x: Representation, y: Representation, *, aligned: bool = False) -> fl
                 f"cosine needs equal widths, there are {x.width} and {y.width}; "
                 "cosine:aligned=true does not"
             )
-        return float((x.unit_rows * y.unit_rows).sum(dim=1).mean())
-    u, _, v = torch.linalg.svd((x.tensor / x.norm).T @ (y.tensor / y.norm), full_matrices=False)
-    # The map into the smaller space loses length; cosines are taken of the full vectors.
-    dots = ((x.unit_rows @ u) * (y.unit_rows @ v.T)).sum(dim=1)
-    return float(dots.mean())
+        return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
+    matrix = _product(x, y, whole=True) if centred else _uncentred(x).T @ _uncentred(y)
+    # Directions of the smaller space, mapped into the other, keep their length; the map back
+    # loses some. Cosines are taken of the full vectors.
+    weights = _directions(x, centred).T @ _directions(y, centred)
+    return _best_turn(matrix, weights, x.dtype) / x.n
 
 
-def cosine_chance(x: Representation, y: Representation, *, aligned: bool = False) -> float | None:
+def cosine_chance(
+    x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
+) -> float | None:
     """Mean of the plain form over all permutations of rows."""
-    return None if aligned else float(x.unit_rows.mean(dim=0) @ y.unit_rows.mean(dim=0))
+    if aligned:
+        return None
+    one, other = (_directions(side, centred).mean(0, dtype=torch.float64) for side in (x, y))
+    return float(one @ other)
 
 
 def rsa_chance(
@@ -124,39 +150,104 @@ def rsa_chance(
     return None if compare == "kendall" else 0.0
 
 
-def _product(x: Representation, y: Representation) -> Tensor:
-    """A matrix with the singular values of X'Y, X and Y of unit norm."""
-    if x.n < min(x.width, y.width):
+def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
+    """Sum of the singular values.
+
+    For float32 data by the eigenvalues of the smaller product of the matrix with itself, in
+    float64: as accurate as the data, and less work. Where squaring could cost digits that
+    count, and for float64 data, by the singular values themselves.
+    """
+    matrix = matrix.double()
+    if dtype == torch.float32:
+        squares = eigenvalues(matrix @ matrix.T if len(matrix) < matrix.shape[1]
+                               else matrix.T @ matrix)  # fmt: skip
+        values = squares.clamp(min=0).sqrt()
+        lost = 4 * EPS * float(squares.max())
+        # What rounding of a square can do to its root.
+        bound = torch.minimum(values.new_tensor(lost**0.5), lost / (2 * values.clamp(min=1e-300)))
+        if float(bound.sum()) <= SQUARED * float(values.sum()):
+            return float(values.sum())
+    return float(singular_values(matrix).sum())
+
+
+def _best_turn(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
+    """<Q, weights> for the orthogonal (or partial) factor Q of the matrix's polar form."""
+    if dtype == torch.float32:
+        if len(matrix) < matrix.shape[1]:
+            matrix, weights = matrix.T, weights.T
+        exact = matrix.double()
+        squares, vectors = eigenvectors(exact.T @ exact)
+        # Below the digits of float32 a direction is noise, and so is a turn by it.
+        kept = squares > 1e-13 * squares.max()
+        vectors = vectors[:, kept].to(dtype)
+        turned = (matrix.to(dtype) @ vectors, weights.to(dtype) @ vectors)
+        cosines = torch.linalg.vecdot(*(side.T.double() for side in turned))
+        return float((cosines / squares[kept].sqrt()).sum())
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    return alignkit.inner(u @ v, weights.to(u.dtype))
+
+
+def _product(x: Representation, y: Representation, whole: bool = False) -> Tensor:
+    """X'Y, X and Y of unit norm, or (unless ``whole``) a smaller one of the same singular values."""
+    if not whole and x.n < min(x.width, y.width):
         return _triangle(x) @ _triangle(y).T
-    return _unit(x).T @ _unit(y)
-
-
-def _unit(x: Representation) -> Tensor:
-    return x.view("unit", lambda: x.centred / x.norm, "rows")
+    return x.cross(y)
 
 
 def _triangle(x: Representation) -> Tensor:
     """R of X' = QR: X'Y = Q R_x R_y' Q', so n x n will do where there are more columns."""
-    return x.view("triangle", lambda: torch.linalg.qr(_unit(x).T, mode="r").R)
+    return x.view(
+        "triangle", lambda: torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R
+    )
 
 
-def _dissimilarities(x: Representation, rdm: str) -> Tensor:
-    """Upper triangle of the dissimilarities, ``(n (n - 1) / 2,)``."""
+def _directions(x: Representation, centred: bool) -> Tensor:
+    """Rows of length one."""
+    return _centred_directions(x) if centred else x.unit_rows
+
+
+def _centred_directions(x: Representation) -> Tensor:
+    def make() -> Tensor:
+        if bool((x.squares == 0).any()):
+            name = x.name or "the representation"
+            raise alignkit.UndefinedError(f"{name} has a row that is its mean")
+        return x.unit / x.squares.sqrt()[:, None].to(x.dtype)
+
+    return x.view("centred_directions", make, "rows")
+
+
+def _uncentred(x: Representation) -> Tensor:
+    """The matrix with Frobenius norm one."""
 
     def make() -> Tensor:
-        upper = tuple(torch.triu_indices(x.n, x.n, 1))
-        if rdm == "euclidean":
-            return squared_distances(x)[upper].sqrt()
-        rows = x.unit_rows if rdm == "cosine" else _centred_rows(x)
-        return 1 - (rows @ rows.T)[upper]
+        scale = x.tensor.abs().max()
+        scaled = x.tensor / scale
+        return scaled / torch.linalg.norm(scaled.double()).to(x.dtype)
 
-    return x.view(("rdm", rdm), make)
+    return x.view("uncentred", make, "rows")
+
+
+def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
+    """Upper triangle of the dissimilarities in float64, ``(n (n - 1) / 2,)``.
+
+    Of centred points, so that a large common part costs no digits.
+    """
+    exact = (
+        x.exact_unit(slice(None)) if rdm == "euclidean"
+        else x.exact_unit_rows(slice(None)) if rdm == "cosine" else _centred_rows(x)
+    )  # fmt: skip
+    points = exact - exact.mean(dim=0)
+    lengths = points.square().sum(dim=1)
+    squares = torch.addmm(lengths[:, None] + lengths, points, points.T, alpha=-2).clamp_(min=0)
+    upper = squares.cpu().numpy()[np.triu(np.ones((x.n, x.n), dtype=bool), 1)]
+    return np.sqrt(upper) if rdm == "euclidean" else upper / 2
 
 
 def _centred_rows(x: Representation) -> Tensor:
-    rows = x.tensor - x.tensor.mean(dim=1, keepdim=True)
+    raw = x.rows(slice(None))
+    rows = raw - raw.mean(dim=1, keepdim=True)
     lengths = torch.linalg.norm(rows, dim=1, keepdim=True)
-    if bool((lengths <= 1e-12 * x.tensor.abs().amax(dim=1, keepdim=True)).any()):
+    if bool((lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)).any()):
         raise alignkit.UndefinedError(f"{x.name or 'the representation'} has a constant row")
     return rows / lengths
 
@@ -167,30 +258,37 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
     def make() -> Tensor:
         values = _dissimilarities(x, rdm)
         if compare == "spearman":
-            values = _average_ranks(values)
+            values = average_ranks(values)
         values = values - values.mean()
-        length = torch.linalg.norm(values)
-        if float(length) <= 1e-12 * len(values) ** 0.5:
+        length = np.linalg.norm(values)
+        if length <= 1e-12 * len(values) ** 0.5:
             raise alignkit.UndefinedError(
                 f"all samples of {x.name or 'the representation'} are equally dissimilar"
             )
-        return values / length
+        return torch.from_numpy(values / length).to(device=x.device, dtype=x.dtype)
 
     return x.view(("unit_rdm", rdm, compare), make)
 
 
-def _average_ranks(values: Tensor) -> Tensor:
-    """Ranks from 1, ties sharing the mean of theirs; equal up to 12 digits is a tie."""
-    import numpy as np
+def _square(triangle: Tensor, n: int) -> Tensor:
+    """A symmetric matrix of length one from its upper triangle."""
+    square = triangle.new_zeros(n, n)
+    square[torch.triu(torch.ones(n, n, dtype=torch.bool, device=square.device), 1)] = triangle
+    return (square + square.T) / 2**0.5
 
-    steps = torch.round(values * (2.0**40 / values.abs().max().clamp(min=1e-300))).cpu().numpy()
-    order = np.argsort(steps)  # vectorised, several times faster than torch's
-    in_order = steps[order]
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties sharing the mean of theirs; equal up to nine digits is a tie."""
+    # One sort of whole numbers that carry their place is several times faster than argsort.
+    bits = max(1, (len(values) - 1).bit_length())
+    steps = np.rint(values * ((2.0 ** min(31, 62 - bits)) / max(values.max(), 1e-300)))
+    keys = np.sort((steps.astype(np.int64) << bits) | np.arange(len(values)))
+    order, in_order = keys & ((1 << bits) - 1), keys >> bits
     starts = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]]))
-    counts = np.diff(np.append(starts, len(steps)))
-    ranks = np.empty(len(steps))
+    counts = np.diff(np.append(starts, len(keys)))
+    ranks = np.empty(len(keys))
     ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
-    return torch.from_numpy(ranks).to(values)
+    return ranks
 
 
 def _known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:
