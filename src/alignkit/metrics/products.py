@@ -12,18 +12,25 @@ from torch import Tensor
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import spread
 
+# Products that are added up in their own precision.
+_RUN = 1024
 # Rows of a matrix over samples that are gathered and multiplied at once, to stay in cache.
 _ROWS = 64
 
 
+# Newer releases of numpy have it, and it calls the fast dot product of BLAS for every row.
+_vecdot = getattr(np, "vecdot", None) or (lambda a, b: np.einsum("ij,ij->i", a, b))
+
+
 def inner(a: Tensor, b: Tensor) -> float:
-    """Sum of the entrywise product of two tensors of one shape; rows are added up in float64."""
-    if a.device.type == "cpu" and a.dtype == b.dtype:
-        rows = np.vecdot(_rows_of(a), _rows_of(b)) if hasattr(np, "vecdot") else np.einsum(
-            "ij,ij->i", _rows_of(a), _rows_of(b)
-        )  # fmt: skip
-        return float(rows.sum(dtype=np.float64))
-    return float((a * b).sum(dtype=torch.float64))
+    """Sum of the entrywise product of two tensors of one shape; short runs added in float64."""
+    if a.device.type != "cpu":
+        return float((a * b).sum(dtype=torch.float64))
+    one, other = (side.detach().contiguous().numpy().ravel() for side in (a, b))
+    whole = len(one) // _RUN * _RUN
+    runs = _vecdot(one[:whole].reshape(-1, _RUN), other[:whole].reshape(-1, _RUN))
+    rest = float(np.dot(one[whole:].astype(np.float64), other[whole:]))
+    return float(runs.sum(dtype=np.float64)) + rest
 
 
 def permuted_products(
@@ -91,8 +98,3 @@ def _upper(n: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
 
 def _triangle(x: Tensor, upper: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     return torch.cat([x[block] for block in upper]), x.diagonal()
-
-
-def _rows_of(a: Tensor) -> np.ndarray:
-    values = a.detach().contiguous().numpy()
-    return values if values.ndim == 2 else values.reshape(-1)[None]

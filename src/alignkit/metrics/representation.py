@@ -150,7 +150,7 @@ class Representation:
 
     @property
     def singular(self) -> tuple[Tensor, Tensor]:
-        """Left singular vectors ``(n, rank)`` and values ``(rank,)`` of ``unit``, by float64."""
+        """Left singular vectors ``(n, rank)`` and values ``(rank,)`` of ``unit``, in float64."""
         return self.shared(
             "singular", self._singular, lambda view, order: (view[0][order], view[1])
         )
@@ -386,7 +386,7 @@ class Representation:
         exact = self.exact_unit(slice(None))
         vectors, values, _ = torch.linalg.svd(exact, full_matrices=False)
         rank = int((values > self.rank_tolerance * values[0]).sum())
-        return vectors[:, :rank].to(self.dtype), values[:rank]
+        return vectors[:, :rank], values[:rank]
 
     def _nearest(self, k: int, distance: str) -> tuple[Tensor, Tensor]:
         if not 1 <= k < self.n:

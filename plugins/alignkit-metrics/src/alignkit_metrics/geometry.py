@@ -20,6 +20,8 @@ COMPARISONS = ("spearman", "pearson", "kendall")
 EPS = 2.2e-16
 # Largest share of a nuclear norm that squaring may cost.
 SQUARED = 2e-7
+# Smallest share of the largest eigenvalue that keeps enough digits to be inverted.
+CONDITION = 1e-9
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -43,16 +45,12 @@ def procrustes(x: Representation, y: Representation, *, form: str = "similarity"
         When a representation is constant.
     """
     _known("procrustes", "form", form, FORMS)
-    similarity = min(1.0, nuclear_norm(_product(x, y), x.dtype))
-    match form:
-        case "angular":
-            return math.acos(similarity)
-        case "distance":
-            return math.sqrt(2 - 2 * similarity)
-        case "size_and_shape":
-            squared = x.norm**2 + y.norm**2 - 2 * x.norm * y.norm * similarity
-            return math.sqrt(max(0.0, squared))
-    return similarity
+    if form == "similarity":
+        return nuclear_norm(_product(x, y), x.dtype)
+    if form == "size_and_shape":
+        return _distance(x, y, x.norm, y.norm)
+    distance = _distance(x, y, 1.0, 1.0)
+    return distance if form == "distance" else 2 * math.asin(min(1.0, distance / 2))
 
 
 def rsa(
@@ -126,11 +124,13 @@ def cosine(
                 "cosine:aligned=true does not"
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
-    matrix = _product(x, y, whole=True) if centred else _uncentred(x).T @ _uncentred(y)
-    # Directions of the smaller space, mapped into the other, keep their length; the map back
-    # loses some. Cosines are taken of the full vectors.
+    if centred:
+        matrix = x.cross(y, torch.float64)
+    else:
+        matrix = _uncentred(x).T @ _uncentred(y)
+    # A map into a smaller space loses length; the cosines are those of the full vectors.
     weights = _directions(x, centred).T @ _directions(y, centred)
-    return _best_turn(matrix, weights, x.dtype) / x.n
+    return _turned(matrix, weights.double(), x.dtype) / x.n
 
 
 def cosine_chance(
@@ -159,8 +159,7 @@ def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
     """
     matrix = matrix.double()
     if dtype == torch.float32:
-        squares = eigenvalues(matrix @ matrix.T if len(matrix) < matrix.shape[1]
-                               else matrix.T @ matrix)  # fmt: skip
+        squares = eigenvalues(_smaller_square(matrix))
         values = squares.clamp(min=0).sqrt()
         lost = 4 * EPS * float(squares.max())
         # What rounding of a square can do to its root.
@@ -170,26 +169,42 @@ def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
     return float(singular_values(matrix).sum())
 
 
-def _best_turn(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
-    """<Q, weights> for the orthogonal (or partial) factor Q of the matrix's polar form."""
+def _smaller_square(matrix: Tensor) -> Tensor:
+    return matrix @ matrix.T if len(matrix) < matrix.shape[1] else matrix.T @ matrix
+
+
+def _turned(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
+    """<Q, weights> for the orthogonal (or partial) factor Q of a matrix's polar form."""
+    if len(matrix) < matrix.shape[1]:
+        matrix, weights = matrix.T, weights.T
     if dtype == torch.float32:
-        if len(matrix) < matrix.shape[1]:
-            matrix, weights = matrix.T, weights.T
-        exact = matrix.double()
-        squares, vectors = eigenvectors(exact.T @ exact)
-        # Below the digits of float32 a direction is noise, and so is a turn by it.
-        kept = squares > 1e-13 * squares.max()
-        vectors = vectors[:, kept].to(dtype)
-        turned = (matrix.to(dtype) @ vectors, weights.to(dtype) @ vectors)
-        cosines = torch.linalg.vecdot(*(side.T.double() for side in turned))
-        return float((cosines / squares[kept].sqrt()).sum())
+        squares, vectors = eigenvectors(matrix.T @ matrix)
+        # Q is the matrix times the inverse root of its square, where that keeps enough digits.
+        if float(squares[-1]) > CONDITION * float(squares[0]):
+            both = ((weights.T @ matrix) @ vectors * vectors).sum(dim=0)
+            return float((both / squares.sqrt()).sum())
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    return alignkit.inner(u @ v, weights.to(u.dtype))
+    return float((weights * (u @ v)).sum())
 
 
-def _product(x: Representation, y: Representation, whole: bool = False) -> Tensor:
-    """X'Y, X and Y of unit norm, or (unless ``whole``) a smaller one of the same singular values."""
-    if not whole and x.n < min(x.width, y.width):
+def _distance(x: Representation, y: Representation, size_x: float, size_y: float) -> float:
+    """|a X Q - b Y| for the best orthogonal Q, X and Y of unit norm.
+
+    As a difference of rows, not of norms: what is close keeps its digits.
+    """
+    if x.width > y.width:
+        x, y, size_x, size_y = y, x, size_y, size_x
+    u, _, v = torch.linalg.svd(x.cross(y, torch.float64), full_matrices=False)
+    total = 0.0
+    for rows in x.slices():
+        rest = size_x * (x.exact_unit(rows) @ u @ v) - size_y * y.exact_unit(rows)
+        total += float(rest.square().sum())
+    return math.sqrt(total)
+
+
+def _product(x: Representation, y: Representation) -> Tensor:
+    """A matrix with the singular values of X'Y, X and Y of unit norm."""
+    if x.n < min(x.width, y.width):
         return _triangle(x) @ _triangle(y).T
     return x.cross(y)
 
@@ -217,12 +232,12 @@ def _centred_directions(x: Representation) -> Tensor:
 
 
 def _uncentred(x: Representation) -> Tensor:
-    """The matrix with Frobenius norm one."""
+    """The matrix with Frobenius norm one, in float64."""
 
     def make() -> Tensor:
-        scale = x.tensor.abs().max()
-        scaled = x.tensor / scale
-        return scaled / torch.linalg.norm(scaled.double()).to(x.dtype)
+        rows = x.rows(slice(None))
+        scaled = rows / rows.abs().max()
+        return scaled / torch.linalg.norm(scaled)
 
     return x.view("uncentred", make, "rows")
 

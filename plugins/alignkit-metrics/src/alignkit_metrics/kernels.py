@@ -199,10 +199,10 @@ def product(x: Representation, y: Representation) -> float:
     return float(x.cross(y).square().sum())
 
 
-def squared_distances(x: Representation) -> Tensor:
-    """Squared Euclidean distances of the rows of ``unit``, ``(n, n)``, zero on the diagonal."""
-    lengths = x.squares.to(x.dtype)
-    squares = torch.addmm(lengths[:, None] + lengths, x.unit, x.unit.T, alpha=-2)
+def squared_distances(points: Tensor) -> Tensor:
+    """Squared Euclidean distances of rows, ``(n, n)``, zero on the diagonal."""
+    lengths = points.square().sum(dim=1)
+    squares = torch.addmm(lengths[:, None] + lengths, points, points.T, alpha=-2)
     return squares.clamp_(min=0).fill_diagonal_(0)
 
 
@@ -272,7 +272,7 @@ def _gaussian(
         raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")
 
     def make() -> tuple[Tensor, float]:
-        squares = squared_distances(x)
+        squares = squared_distances(x.unit)
         scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _median(x, squares)
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))
@@ -303,7 +303,8 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
         if unbiased and x.n < 4:
             name = x.name or "the representation"
             raise alignkit.UndefinedError(f"{name} has {x.n} samples, needs 4")
-        distances = squared_distances(x).sqrt_()
+        # In float64: a root doubles the share that rounding has in what is small.
+        distances = squared_distances(x.exact_unit(slice(None))).sqrt_().to(x.dtype)
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
         return centred, math.sqrt(alignkit.inner(centred, centred))
 

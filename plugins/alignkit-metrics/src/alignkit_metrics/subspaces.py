@@ -30,7 +30,8 @@ def cca(x: Representation, y: Representation, *, squared: bool = False) -> float
     alignkit.UndefinedError
         When a representation is constant.
     """
-    correlations = _correlations(x.singular[0], y.singular[0]).double()
+    vectors = (side.singular[0].to(side.dtype) for side in (x, y))
+    correlations = _correlations(*vectors).double()
     return float((correlations.square() if squared else correlations).mean())
 
 
@@ -107,8 +108,8 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     swap = side == "y" or (side == "smaller" and v.shape[1] < u.shape[1])
     weighing, u, v = (y, v, u) if swap else (x, u, v)
     a, correlations, _ = torch.linalg.svd(u.T @ v, full_matrices=False)
-    weights = ((u @ a).T @ weighing.unit).abs().sum(dim=1).double()
-    return float((weights * correlations.double().clamp(max=1)).sum() / weights.sum())
+    weights = ((u @ a).T @ weighing.exact_unit(slice(None))).abs().sum(dim=1)
+    return float((weights * correlations.clamp(max=1)).sum() / weights.sum())
 
 
 def eigenspace_overlap(
@@ -167,7 +168,8 @@ def _components(x: Representation, threshold: float, dims: int | None) -> Tensor
     if kept == min(x.n, x.width) or float(squares[kept - 1]) < 1e-8 * float(squares[0]):
         # So small components need their digits: the SVD of the matrix itself.
         vectors, values = x.singular
-        return vectors[:, : _count(values.square(), threshold, dims, x.rank_tolerance)]
+        kept = _count(values.square(), threshold, dims, x.rank_tolerance)
+        return vectors[:, :kept].to(x.dtype)
     leading = axes[:, :kept] if wide else exact @ axes[:, :kept]
     return torch.linalg.qr(leading).Q.to(x.dtype)
 
