@@ -30,6 +30,8 @@ def workers() -> Iterator[None]:
     if _pool is not None:  # within another's workers
         yield
         return
+    import scipy.linalg  # noqa: F401  (its threads can be limited once it is loaded)
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads,

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values
+from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values, square
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
@@ -20,8 +20,8 @@ COMPARISONS = ("spearman", "pearson", "kendall")
 EPS = 2.2e-16
 # Largest share of a nuclear norm that squaring may cost.
 SQUARED = 2e-7
-# Smallest share of the largest eigenvalue that keeps enough digits to be inverted.
-CONDITION = 1e-9
+# Least size of an eigenvalue, in rounding errors of the largest, whose root is of use.
+ROOTED = 64
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -94,7 +94,7 @@ def rsa_null(
     """Values of ``rsa`` on permuted rows of y."""
     if compare == "kendall":
         return None
-    sides = ([_square(_unit_rdm(x, rdm, compare), x.n) for x in layers] for layers in (xs, ys))
+    sides = ([_symmetric(_unit_rdm(x, rdm, compare), x.n) for x in layers] for layers in (xs, ys))
     return alignkit.permuted_products(*sides, orders)
 
 
@@ -125,12 +125,12 @@ def cosine(
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
     if centred:
-        matrix = x.cross(y, torch.float64)
+        matrix = x.cross(y)
     else:
         matrix = _uncentred(x).T @ _uncentred(y)
     # A map into a smaller space loses length; the cosines are those of the full vectors.
     weights = _directions(x, centred).T @ _directions(y, centred)
-    return _turned(matrix, weights.double(), x.dtype) / x.n
+    return _turned(matrix, weights, x.dtype) / x.n
 
 
 def cosine_chance(
@@ -159,7 +159,7 @@ def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
     """
     matrix = matrix.double()
     if dtype == torch.float32:
-        squares = eigenvalues(_smaller_square(matrix))
+        squares = eigenvalues(square(matrix.T if len(matrix) < matrix.shape[1] else matrix))
         values = squares.clamp(min=0).sqrt()
         lost = 4 * EPS * float(squares.max())
         # What rounding of a square can do to its root.
@@ -169,22 +169,22 @@ def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
     return float(singular_values(matrix).sum())
 
 
-def _smaller_square(matrix: Tensor) -> Tensor:
-    return matrix @ matrix.T if len(matrix) < matrix.shape[1] else matrix.T @ matrix
-
-
 def _turned(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
     """<Q, weights> for the orthogonal (or partial) factor Q of a matrix's polar form."""
     if len(matrix) < matrix.shape[1]:
         matrix, weights = matrix.T, weights.T
     if dtype == torch.float32:
-        squares, vectors = eigenvectors(matrix.T @ matrix)
-        # Q is the matrix times the inverse root of its square, where that keeps enough digits.
-        if float(squares[-1]) > CONDITION * float(squares[0]):
-            both = ((weights.T @ matrix) @ vectors * vectors).sum(dim=0)
-            return float((both / squares.sqrt()).sum())
+        squares, vectors = eigenvectors(square(matrix))
+        # Q is the matrix times the inverse root of its square; what rounding of the square did
+        # to that root, two steps towards the nearest orthogonal matrix undo.
+        if float(squares[-1]) > ROOTED * EPS * float(squares[0]):
+            vectors, matrix = vectors.to(dtype), matrix.to(dtype)
+            turn = (matrix @ vectors / squares.sqrt().to(dtype)) @ vectors.T
+            for _ in range(2):
+                turn = 1.5 * turn - 0.5 * turn @ (turn.T @ turn)
+            return alignkit.inner(turn, weights.to(dtype))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    return float((weights * (u @ v)).sum())
+    return float((weights.double() * (u @ v)).sum())
 
 
 def _distance(x: Representation, y: Representation, size_x: float, size_y: float) -> float:
@@ -243,7 +243,7 @@ def _uncentred(x: Representation) -> Tensor:
 
 
 def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
-    """Upper triangle of the dissimilarities in float64, ``(n (n - 1) / 2,)``.
+    """Lower triangle of the dissimilarities in float64, ``(n (n - 1) / 2,)``.
 
     Of centred points, so that a large common part costs no digits.
     """
@@ -252,10 +252,12 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
         else x.exact_unit_rows(slice(None)) if rdm == "cosine" else _centred_rows(x)
     )  # fmt: skip
     points = exact - exact.mean(dim=0)
-    lengths = points.square().sum(dim=1)
-    squares = torch.addmm(lengths[:, None] + lengths, points, points.T, alpha=-2).clamp_(min=0)
-    upper = squares.cpu().numpy()[np.triu(np.ones((x.n, x.n), dtype=bool), 1)]
-    return np.sqrt(upper) if rdm == "euclidean" else upper / 2
+    products = square(points.T)
+    lengths = products.diagonal()
+    lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
+    rows, columns = (part[lower] for part in (lengths[:, None].expand_as(lower), lengths.expand_as(lower)))
+    squares = (rows + columns - 2 * products[lower]).clamp_(min=0).cpu().numpy()
+    return np.sqrt(squares) if rdm == "euclidean" else squares / 2
 
 
 def _centred_rows(x: Representation) -> Tensor:
@@ -285,11 +287,11 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
     return x.view(("unit_rdm", rdm, compare), make)
 
 
-def _square(triangle: Tensor, n: int) -> Tensor:
-    """A symmetric matrix of length one from its upper triangle."""
-    square = triangle.new_zeros(n, n)
-    square[torch.triu(torch.ones(n, n, dtype=torch.bool, device=square.device), 1)] = triangle
-    return (square + square.T) / 2**0.5
+def _symmetric(triangle: Tensor, n: int) -> Tensor:
+    """A symmetric matrix of length one from its lower triangle."""
+    whole = triangle.new_zeros(n, n)
+    whole[torch.ones_like(whole, dtype=torch.bool).tril_(-1)] = triangle
+    return (whole + whole.T) / 2**0.5
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:

@@ -32,13 +32,16 @@ def r2(
     symmetric, and below 1 on identical input: what is held out is predicted, not fitted.
 
     What a fold leaves is a linear map of y, so the residual is <B, K> with K the Gram matrix
-    of y and B, ``(n, n)``, made once from x: a pair costs one product of two matrices.
+    of y and B, ``(n, n)``, made once from x: a pair costs one product of two matrices. B
+    itself needs one factorisation, not one for every fold: held-out residuals follow from
+    those of the fit to all rows (Cook 1977; the block form of leave-one-out).
 
     Parameters
     ----------
     alpha : float
-        Ridge penalty as a share of the mean squared singular value of the training rows, so
-        that the scale of x does not matter; 0 is least squares of least norm.
+        Ridge penalty as a share of the mean squared singular value, (1 - 1 / folds) of it to
+        match the rows that are fitted, so that the scale of x does not matter; 0 is least
+        squares of least norm.
     folds : int
         Seeded folds; 1 fits and scores on the same rows.
     seed : int
@@ -50,7 +53,7 @@ def r2(
     alignkit.UsageError
         When folds is not from 1 to n, alpha is negative, or the direction is unknown.
     alignkit.UndefinedError
-        When a representation is constant on the training rows of a fold.
+        When a representation is constant.
     """
     source, target = _sides(x, y, folds, alpha, direction)
     if x.n > COLUMNS * max(x.width, y.width) and alpha > 0:
@@ -91,25 +94,52 @@ def _residual(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
     """B: the sum over folds of A'A, where A y is what the fold leaves of y, ``(n, n)``."""
 
     def make() -> Tensor:
-        exact = x.exact_unit(slice(None))
-        leaves = [
-            _leaves(x, exact, train, test, alpha).to(x.dtype)
-            for train, test in _rows(x.n, folds, seed)
-        ]
-        left = torch.cat(leaves)
-        return left.T @ left
+        rows = _rows(x.n, folds, seed)
+        if alpha == 0:
+            exact = x.exact_unit(slice(None))
+            parts = [_left_by_fold(exact, train, test) for train, test in rows]
+        else:
+            left = _left_by_all(x, alpha, folds)
+            parts = [left if folds == 1 else torch.linalg.solve(left[test][:, test], left[test])
+                     for _, test in rows]  # fmt: skip
+        leaves = torch.cat(parts).to(x.dtype)
+        return leaves.T @ leaves
 
     return x.view(("r2_residual", alpha, folds, seed), make)
 
 
-def _leaves(x: Representation, exact: Tensor, train: Tensor, test: Tensor, alpha: float) -> Tensor:
-    """The map from all targets to what a fold leaves of the held-out ones, ``(held out, n)``."""
-    hat = _hat(x, exact[train], exact[test], alpha)
-    left = exact.new_zeros(len(test), x.n)
+def _left_by_all(x: Representation, alpha: float, folds: int) -> Tensor:
+    """I - H: what the fit to all rows leaves of all targets, ``(n, n)`` in float64."""
+    exact = x.exact_unit(slice(None))
+    penalty = _penalty(x, alpha, folds)
+    if x.n <= x.width:
+        # I - K (K + p)^-1 = p (K + p)^-1, less the mean.
+        inner = exact @ exact.T
+        inner.diagonal().add_(penalty)
+        return torch.cholesky_inverse(torch.linalg.cholesky(inner)) * penalty - 1 / x.n
+    inner = exact.T @ exact
+    inner.diagonal().add_(penalty)
+    root = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), exact.T, upper=False)
+    left = -(root.T @ root) - 1 / x.n
+    left.diagonal().add_(1)
+    return left
+
+
+def _left_by_fold(exact: Tensor, train: Tensor, test: Tensor) -> Tensor:
+    """What least squares of least norm leaves of the held-out targets, ``(held out, n)``."""
+    mean = exact[train].mean(dim=0)
+    hat = (exact[test] - mean) @ torch.linalg.pinv(exact[train] - mean, rtol=1e-10)
+    left = exact.new_zeros(len(test), len(exact))
     # Predictions are means of the training rows plus the hat times what differs from them.
     left[:, train] = (hat.sum(dim=1, keepdim=True) - 1) / len(train) - hat
     left[torch.arange(len(test), device=left.device), test] += 1
     return left
+
+
+def _penalty(x: Representation, alpha: float, folds: int) -> float:
+    """Of ``unit``, whose squared singular values sum to 1."""
+    share = 1 - 1 / folds if folds > 1 else 1
+    return alpha * share / min(x.n, x.width)
 
 
 def _total(y: Representation, folds: int, seed: int) -> float:
@@ -154,32 +184,6 @@ def _rows(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def _hat(x: Representation, train: Tensor, test: Tensor, alpha: float) -> Tensor:
-    """Predictions of held-out rows from training rows are this times the training targets."""
-    mean = train.mean(dim=0)
-    known, new = train - mean, test - mean
-    size = float(known.square().sum())
-    _check_varies(x, size, known.numel())
-    if alpha == 0:
-        return new @ torch.linalg.pinv(known, rtol=1e-10)
-    # Normal equations on the smaller side; the penalty keeps them well-posed.
-    penalty = alpha * size / min(known.shape)
-    if known.shape[0] <= known.shape[1]:
-        inner = known @ known.T
-        inner.diagonal().add_(penalty)
-        return torch.cholesky_solve(known @ new.T, torch.linalg.cholesky(inner)).T
-    inner = known.T @ known
-    inner.diagonal().add_(penalty)
-    return torch.cholesky_solve(new.T, torch.linalg.cholesky(inner)).T @ known.T
-
-
-def _check_varies(x: Representation, size: float, entries: int) -> None:
-    if size <= (1e-12**2) * entries / (x.n * x.width):
-        raise alignkit.UndefinedError(
-            f"{x.name or 'the representation'} is constant on the training rows of a fold"
-        )
-
-
 def _from_columns(
     x: Representation, y: Representation, alpha: float, folds: int, seed: int
 ) -> float:
@@ -205,10 +209,8 @@ def _from_columns(
             + len(test) * torch.outer(means[0], means[at])
             for at in (0, 1)
         ]
-        size = float(known[0].trace())
-        _check_varies(x, size, len(train) * x.width)
         penalised = known[0].clone()
-        penalised.diagonal().add_(alpha * size / min(len(train), x.width))
+        penalised.diagonal().add_(_penalty(x, alpha, folds))
         weights = torch.cholesky_solve(known[1], torch.linalg.cholesky(penalised))
         held_total = (
             float(y.squares[test].sum()) - 2 * float(sums[1] @ means[1])

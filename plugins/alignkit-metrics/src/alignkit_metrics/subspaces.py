@@ -7,7 +7,7 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import eigenvectors, singular_values, triangle
+from alignkit_metrics.factor import eigenvectors, singular_values, square, triangle
 
 # Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
 COLUMNS = 4
@@ -163,7 +163,7 @@ def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
 def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
     exact = x.exact_unit(slice(None))
     wide = x.n <= x.width
-    squares, axes = eigenvectors(exact @ exact.T if wide else x.scatter, dims)
+    squares, axes = eigenvectors(square(exact.T if wide else exact), dims)
     kept = _count(squares, threshold, dims, x.rank_tolerance)
     if kept == min(x.n, x.width) or float(squares[kept - 1]) < 1e-8 * float(squares[0]):
         # So small components need their digits: the SVD of the matrix itself.
