@@ -15,6 +15,7 @@ from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.resample import calibrated, null_values, p_value, resampled_values
 from alignkit.metrics.resample import interval as interval_around
+from alignkit.metrics.views import give_back
 from alignkit.metrics.workers import spread, workers
 from alignkit.plugins.options import format_spec
 
@@ -259,6 +260,7 @@ def _release(*sides: Sequence[Representation]) -> None:
     for side in sides:
         for layer in side:
             layer.release()
+    give_back()
 
 
 class _Prepared:

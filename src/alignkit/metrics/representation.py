@@ -18,8 +18,10 @@ from alignkit.metrics.workers import spread
 View = TypeVar("View")
 Permute = str | Callable[[Any, Tensor], Any] | None
 
-# Rows that are converted, centred or multiplied at once. Fixed: sums must not depend on memory.
+# Rows that are multiplied at once, and that are converted at once: few, to stay in cache.
+# Fixed, as sums must not depend on memory.
 BLOCK = 4096
+CONVERTED = 512
 
 
 class Representation:
@@ -220,7 +222,7 @@ class Representation:
 
     def exact_unit(self, rows: Any) -> Tensor:
         """Some rows of ``unit`` in float64, from the source."""
-        return (self.rows(rows) - self.mean) / self.norm
+        return self.rows(rows).sub_(self.mean).div_(self.norm)
 
     def exact_unit_rows(self, rows: Any) -> Tensor:
         """Some rows of ``unit_rows`` in float64, from the source."""
@@ -296,10 +298,10 @@ class Representation:
             raise UsageError(f"{label}: sample id '{twice}' stands more than once")
 
     def rows(self, rows: Any) -> Tensor:
-        """Some rows of the source, a slice or indices, in float64."""
+        """Some rows of the source, a slice or indices, as a copy in float64."""
         source = self._source
         if isinstance(source, Tensor):
-            return source[rows].to(device=self.device, dtype=torch.float64)
+            return source[rows].to(device=self.device, dtype=torch.float64, copy=True)
         if isinstance(rows, Tensor):
             rows = rows.cpu().numpy()
         # A copy: torch does not take read-only memory maps.
@@ -311,7 +313,8 @@ class Representation:
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Every row of the source in float64, block by block."""
-        for rows in self.slices():
+        for at in range(0, self.n, CONVERTED):
+            rows = slice(at, min(at + CONVERTED, self.n))
             yield rows, self.rows(rows)
 
     def filled(self, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -371,7 +374,7 @@ class Representation:
 
     def _unit(self) -> Tensor:
         mean, norm = self.mean, self.norm
-        return self.filled(lambda rows: (rows - mean) / norm)
+        return self.filled(lambda rows: rows.sub_(mean).div_(norm))
 
     def to_unit_rows(self, rows: Tensor) -> Tensor:
         """Rows brought to length one; scaled first, so that tiny and huge ones keep their digits."""

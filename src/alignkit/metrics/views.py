@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import weakref
 from collections import OrderedDict
@@ -116,6 +117,14 @@ def set_memory(limit: int | None) -> None:
         raise UsageError(f"--memory is {limit} bytes; it must be at least 1 MB")
     VIEWS.limit = limit
 
+
+
+def give_back() -> None:
+    """Hand memory that is free again to the system, where the allocator can be asked to."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        return
 
 
 def bytes_of(value: Any) -> int:
