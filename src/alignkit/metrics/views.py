@@ -118,7 +118,6 @@ def set_memory(limit: int | None) -> None:
     VIEWS.limit = limit
 
 
-
 def give_back() -> None:
     """Hand memory that is free again to the system, where the allocator can be asked to."""
     try:
@@ -146,4 +145,3 @@ def free_memory() -> int:
         import os
 
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-

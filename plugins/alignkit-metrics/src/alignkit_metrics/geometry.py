@@ -211,9 +211,7 @@ def _product(x: Representation, y: Representation) -> Tensor:
 
 def _triangle(x: Representation) -> Tensor:
     """R of X' = QR: X'Y = Q R_x R_y' Q', so n x n will do where there are more columns."""
-    return x.view(
-        "triangle", lambda: torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R
-    )
+    return x.view("triangle", lambda: torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R)
 
 
 def _directions(x: Representation, centred: bool) -> Tensor:
@@ -255,7 +253,9 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
     products = square(points.T)
     lengths = products.diagonal()
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
-    rows, columns = (part[lower] for part in (lengths[:, None].expand_as(lower), lengths.expand_as(lower)))
+    rows, columns = (
+        part[lower] for part in (lengths[:, None].expand_as(lower), lengths.expand_as(lower))
+    )
     squares = (rows + columns - 2 * products[lower]).clamp_(min=0).cpu().numpy()
     return np.sqrt(squares) if rdm == "euclidean" else squares / 2
 

@@ -264,9 +264,7 @@ def _u_centred(k: Tensor) -> Tensor:
     return k.sub_(shift[:, None]).sub_(shift).fill_diagonal_(0)
 
 
-def _gaussian(
-    x: Representation, factor: float, bandwidth: float | None
-) -> tuple[Tensor, float]:
+def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tuple[Tensor, float]:
     """Centred kernel matrix and its length."""
     if factor <= 0 or (bandwidth is not None and bandwidth <= 0):
         raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")

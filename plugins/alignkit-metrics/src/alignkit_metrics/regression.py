@@ -192,7 +192,7 @@ def _from_columns(
     whole = [_fold_products(side, other, folds, seed)
              for side, other in ((x, x), (x, y))]  # fmt: skip
     for fold, (train, test) in enumerate(_rows(x.n, folds, seed)):
-        sums = [side.view(("r2_sums", folds, seed, fold), lambda s=side: _sums(s, test), "same")
+        sums = [side.view(("r2_sums", folds, seed, fold), lambda s=side: _sums(s, test))
                 for side in (x, y)]  # fmt: skip
         held = [products[fold] for products in whole]
         # Columns of unit sum to zero, so what is not held out sums to minus what is.
@@ -235,4 +235,4 @@ def _fold_products(x: Representation, y: Representation, folds: int, seed: int) 
 
         return list(alignkit.spread(one, [test for _, test in _rows(x.n, folds, seed)]))
 
-    return x.view(("r2_products", folds, seed), make, "same") if x is y else make()
+    return x.view(("r2_products", folds, seed), make) if x is y else make()
