@@ -48,13 +48,13 @@ def cycle_knn(x, y, k=10):
     return np.mean([back[out[i], i].any() for i in range(len(x))])
 
 
-def hsic_unbiased(k, l):
+def hsic_unbiased(k, m):
     n = len(k)
-    k, l = k.copy(), l.copy()
+    k, m = k.copy(), m.copy()
     np.fill_diagonal(k, 0)
-    np.fill_diagonal(l, 0)
-    total = (k * l.T).sum() + k.sum() * l.sum() / ((n - 1) * (n - 2))
-    return (total - 2 / (n - 2) * k.sum(axis=0) @ l.sum(axis=1)) / (n * (n - 3))
+    np.fill_diagonal(m, 0)
+    total = (k * m.T).sum() + k.sum() * m.sum() / ((n - 1) * (n - 2))
+    return (total - 2 / (n - 2) * k.sum(axis=0) @ m.sum(axis=1)) / (n * (n - 3))
 
 
 def cknna(x, y, k=10):
@@ -65,13 +65,13 @@ def cknna(x, y, k=10):
 
 
 def cka(x, y):
-    k, l = centred(x) @ centred(x).T, centred(y) @ centred(y).T
-    return (k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l))
+    k, m = centred(x) @ centred(x).T, centred(y) @ centred(y).T
+    return (k * m).sum() / (np.linalg.norm(k) * np.linalg.norm(m))
 
 
 def unbiased_cka(x, y):
-    k, l = centred(x) @ centred(x).T, centred(y) @ centred(y).T
-    return hsic_unbiased(k, l) / np.sqrt(hsic_unbiased(k, k) * hsic_unbiased(l, l))
+    k, m = centred(x) @ centred(x).T, centred(y) @ centred(y).T
+    return hsic_unbiased(k, m) / np.sqrt(hsic_unbiased(k, k) * hsic_unbiased(m, m))
 
 
 def cka_rbf(x, y):
@@ -83,8 +83,8 @@ def cka_rbf(x, y):
         kernel = np.exp(-(square + square.T) / (2 * np.median(distances) ** 2))
         kernel = kernel - kernel.mean(axis=0) - kernel.mean(axis=1)[:, None] + kernel.mean()
         kernels.append(kernel)
-    k, l = kernels
-    return (k * l).sum() / (np.linalg.norm(k) * np.linalg.norm(l))
+    k, m = kernels
+    return (k * m).sum() / (np.linalg.norm(k) * np.linalg.norm(m))
 
 
 def svcca(x, y, dims=10):

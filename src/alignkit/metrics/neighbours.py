@@ -81,7 +81,10 @@ class Points:
         x = self.x
         if self.cosine:
             _ = x.mean  # refuses what is not finite
-            return sum(x.to_unit_rows(block).sum(dim=0) for _, block in x.blocks()) / x.n, 1.0
+            total = torch.zeros(x.width, dtype=torch.float64, device=x.device)
+            for _, block in x.blocks():
+                total += x.to_unit_rows(block).sum(dim=0)
+            return total / x.n, 1.0
         try:
             return x.mean, x.norm
         except UndefinedError:  # a constant has points, all equal

@@ -59,7 +59,7 @@ class Representation:
         device: str | torch.device = "cpu",
     ) -> None:
         self.name, self.device = name, torch.device(device)
-        self._source = values.detach() if isinstance(values, Tensor) else np.asarray(values)
+        self._source: Any = values.detach() if isinstance(values, Tensor) else np.asarray(values)
         self.ids = None if ids is None else [str(one) for one in ids]
         self._check()
         self.dtype = dtype or _own_precision(self._source)
@@ -377,7 +377,7 @@ class Representation:
         return self.filled(lambda rows: rows.sub_(mean).div_(norm))
 
     def to_unit_rows(self, rows: Tensor) -> Tensor:
-        """Rows brought to length one; scaled first, so that tiny and huge ones keep their digits."""
+        """Rows brought to length one, scaled first: tiny and huge ones keep their digits."""
         largest = rows.abs().amax(dim=1, keepdim=True)
         if bool((largest == 0).any()):
             count = sum(int((block == 0).all(dim=1).sum()) for _, block in self.blocks())

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import alignkit
-from alignkit.metrics import Representation, representation, set_memory
+from alignkit.metrics import representation, set_memory
 from alignkit_metrics import kernels, regression, subspaces
 
 STREAMED = ("cka", "cka:normed=true", "unbiased_cka", "rv2", "svcca", "svcca:dims=3", "r2",

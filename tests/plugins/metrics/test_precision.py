@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from test_values import METRICS
 
 from alignkit.metrics import Representation, grid, resolve
-from test_values import METRICS
 
 TOLERANCE = 3e-6
 CASES = ("plain", "large mean", "rogue dimension", "near-duplicates", "constant columns", "norms")

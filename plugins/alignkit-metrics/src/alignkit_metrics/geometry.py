@@ -12,6 +12,7 @@ from torch import Tensor
 import alignkit
 from alignkit import Representation
 from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values, square
+from alignkit_metrics.kernels import null_products
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
@@ -94,8 +95,7 @@ def rsa_null(
     """Values of ``rsa`` on permuted rows of y."""
     if compare == "kendall":
         return None
-    sides = ([_symmetric(_unit_rdm(x, rdm, compare), x.n) for x in layers] for layers in (xs, ys))
-    return alignkit.permuted_products(*sides, orders)
+    return null_products(lambda x: _symmetric(_unit_rdm(x, rdm, compare), x.n), xs, ys, orders)
 
 
 def cosine(
@@ -124,10 +124,7 @@ def cosine(
                 "cosine:aligned=true does not"
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
-    if centred:
-        matrix = x.cross(y)
-    else:
-        matrix = _uncentred(x).T @ _uncentred(y)
+    matrix = x.cross(y) if centred else _uncentred(x).T @ _uncentred(y)
     # A map into a smaller space loses length; the cosines are those of the full vectors.
     weights = _directions(x, centred).T @ _directions(y, centred)
     return _turned(matrix, weights, x.dtype) / x.n

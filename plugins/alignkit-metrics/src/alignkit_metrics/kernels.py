@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -48,9 +48,7 @@ def cka_null(
     normed: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``cka`` on permuted rows of y."""
-    xs, ys = ([_normed(side) if normed else side for side in sides] for sides in (xs, ys))
-    return alignkit.permuted_products([_unit(x.gram) for x in xs], [_unit(y.gram) for y in ys],
-                                      orders)  # fmt: skip
+    return null_products(lambda x: _unit(_side(x, normed).gram), xs, ys, orders)
 
 
 def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -79,9 +77,7 @@ def unbiased_cka_null(
     normed: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``unbiased_cka`` on permuted rows of y."""
-    xs, ys = ([_normed(side) if normed else side for side in sides] for sides in (xs, ys))
-    sides = ([_unit(_u_centred(side.gram)) for side in layers] for layers in (xs, ys))
-    return alignkit.permuted_products(*sides, orders)
+    return null_products(lambda x: _unit(_u_centred(_side(x, normed).gram)), xs, ys, orders)
 
 
 def zero(x: Representation, y: Representation, **parameters: object) -> float:
@@ -126,8 +122,7 @@ def cka_rbf_null(
     factor: float = 1.0, bandwidth: float | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``cka_rbf`` on permuted rows of y."""
-    sides = ([_unit(_gaussian(x, factor, bandwidth)[0]) for x in layers] for layers in (xs, ys))
-    return alignkit.permuted_products(*sides, orders)
+    return null_products(lambda x: _unit(_gaussian(x, factor, bandwidth)[0]), xs, ys, orders)
 
 
 def rv2(x: Representation, y: Representation) -> float:
@@ -158,8 +153,7 @@ def rv2_null(
     xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
 ) -> np.ndarray:
     """Values of ``rv2`` on permuted rows of y."""
-    sides = ([_unit(x.gram.clone().fill_diagonal_(0)) for x in layers] for layers in (xs, ys))
-    return alignkit.permuted_products(*sides, orders)
+    return null_products(lambda x: _unit(x.gram.clone().fill_diagonal_(0)), xs, ys, orders)
 
 
 def distance_correlation(x: Representation, y: Representation, *, unbiased: bool = False) -> float:
@@ -187,8 +181,7 @@ def distance_correlation_null(
     unbiased: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``distance_correlation`` on permuted rows of y."""
-    sides = ([_unit(_centred_distances(x, unbiased)[0]) for x in layers] for layers in (xs, ys))
-    values = alignkit.permuted_products(*sides, orders)
+    values = null_products(lambda x: _unit(_centred_distances(x, unbiased)[0]), xs, ys, orders)
     return values if unbiased else np.sqrt(np.maximum(0, values))
 
 
@@ -197,6 +190,14 @@ def product(x: Representation, y: Representation) -> float:
     if x.n <= COLUMNS * max(x.width, y.width):
         return alignkit.inner(x.gram, y.gram)
     return float(x.cross(y).square().sum())
+
+
+def null_products(
+    make: Callable[[Representation], Tensor], xs: Sequence[Representation],
+    ys: Sequence[Representation], orders: Sequence[Tensor],
+) -> np.ndarray:  # fmt: skip
+    """Products of what is made of every layer, with samples of y reordered."""
+    return alignkit.permuted_products([make(x) for x in xs], [make(y) for y in ys], orders)
 
 
 def squared_distances(points: Tensor) -> Tensor:
@@ -209,7 +210,11 @@ def squared_distances(points: Tensor) -> Tensor:
 def _sides(
     x: Representation, y: Representation, normed: bool
 ) -> tuple[Representation, Representation]:
-    return (_normed(x), _normed(y)) if normed else (x, y)
+    return _side(x, normed), _side(y, normed)
+
+
+def _side(x: Representation, normed: bool) -> Representation:
+    return _normed(x) if normed else x
 
 
 def _normed(x: Representation) -> Representation:

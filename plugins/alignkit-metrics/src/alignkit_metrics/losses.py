@@ -1,4 +1,4 @@
-"""Metrics that can be trained on: the same values, with gradients, on a batch of representations."""
+"""Metrics that can be trained on: the same values, with gradients, on a batch."""
 
 from __future__ import annotations
 

@@ -192,8 +192,7 @@ def _from_columns(
     whole = [_fold_products(side, other, folds, seed)
              for side, other in ((x, x), (x, y))]  # fmt: skip
     for fold, (train, test) in enumerate(_rows(x.n, folds, seed)):
-        sums = [side.view(("r2_sums", folds, seed, fold), lambda s=side: _sums(s, test))
-                for side in (x, y)]  # fmt: skip
+        sums = [_sums(side, test) for side in (x, y)]
         held = [products[fold] for products in whole]
         # Columns of unit sum to zero, so what is not held out sums to minus what is.
         means = [-each / len(train) if folds > 1 else 0 * each for each in sums]
