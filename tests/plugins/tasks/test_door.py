@@ -16,8 +16,8 @@ def test_names_and_targets():
 
 def test_the_folder_is_no_part_of_what_a_run_is(tmp_path):
     assert options_of(HatefulMemes)["root"].is_path
-    bound = bind(HatefulMemes, {"root": str(tmp_path), "missing": "skip"})
-    assert HatefulMemes(**bound) == HatefulMemes(tmp_path, missing="skip")
+    bound = bind(HatefulMemes, {"root": str(tmp_path), "images": "skip"})
+    assert HatefulMemes(**bound) == HatefulMemes(tmp_path, images="skip")
     assert bind(HatefulMemes, {})["root"] is None
 
 

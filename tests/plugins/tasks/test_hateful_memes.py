@@ -50,7 +50,7 @@ def test_both_takes_a_shared_meme_once(memes):
     task = HatefulMemes(memes, validation="both", test="both")
     validation = task.split("validation")
     assert (len(validation), len(set(validation.ids))) == (14, 14)
-    assert validation.notes == {"in two files, taken once": 2}
+    assert validation.notes == {"listed twice, taken once": 2}
     assert len(task.split("test")) == 16
 
 
@@ -103,7 +103,7 @@ def test_a_test_split_without_labels_has_no_targets(memes, rewrite):
 def test_some_labels_missing_is_an_error(memes, rewrite, part, split):
     number = {"train": 1002, "test_unseen": 4002}[part]
     rewrite(part, {number: {"label": None}})
-    with pytest.raises(alignkit.DataError, match=rf"{part}.jsonl:3: meme 0{number} has no label"):
+    with pytest.raises(alignkit.DataError, match=rf"{part}.jsonl:3: sample 0{number} has no label"):
         HatefulMemes(memes).split(split)
 
 
@@ -153,7 +153,7 @@ def test_empty_lines_and_a_byte_order_mark_are_passed_over(memes):
 
 def test_an_empty_split_is_an_error(memes):
     (memes / "dev_unseen.jsonl").write_text("\n")
-    with pytest.raises(alignkit.DataError, match=r"split 'validation' is empty \(dev_unseen\)"):
+    with pytest.raises(alignkit.DataError, match=r"split 'validation' is empty"):
         HatefulMemes(memes).split("validation")
 
 
@@ -169,13 +169,13 @@ def test_missing_pictures_stop_by_default(memes):
     expected = r"of 8 pictures 2 broken and 1 missing; the first is missing: id 01002, .*01002\.png"
     with pytest.raises(alignkit.DataError, match=expected) as caught:
         HatefulMemes(memes).split("train")
-    assert "missing=skip" in str(caught.value)
+    assert "images=skip" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_pictures_can_be_skipped(memes):
     damage(memes)
-    split = HatefulMemes(memes, missing="skip").split("train")
+    split = HatefulMemes(memes, images="skip").split("train")
     assert split.ids == ["01000", "01001", "01003", "01006", "01007"]
     assert split.targets.tolist() == [0, 1, 1, 0, 1]
     assert split.texts[2] == "look who is here 501"
@@ -185,7 +185,7 @@ def test_missing_pictures_can_be_skipped(memes):
 
 def test_missing_pictures_can_be_blank(memes):
     damage(memes)
-    split = HatefulMemes(memes, missing="blank").split("train")
+    split = HatefulMemes(memes, images="blank").split("train")
     assert len(split) == 8
     assert split.notes == {"picture missing, shown blank": 1, "picture broken, shown blank": 2}
     assert split.image(2).getextrema() == ((255, 255),) * 3
@@ -194,8 +194,8 @@ def test_missing_pictures_can_be_blank(memes):
 
 def test_skipping_every_picture_is_an_error(memes):
     shutil.rmtree(memes / "img")
-    with pytest.raises(alignkit.DataError, match="no meme of the train split has a picture"):
-        HatefulMemes(memes, missing="skip").split("train")
+    with pytest.raises(alignkit.DataError, match="no sample of the train split has a picture"):
+        HatefulMemes(memes, images="skip").split("train")
 
 
 def test_a_folder_that_is_not_there_shows_the_expected_tree(tmp_path, monkeypatch):
@@ -226,12 +226,12 @@ def test_the_fingerprint_is_of_the_content(memes, rewrite, tmp_path):
 
 
 def test_the_fingerprint_counts_what_is_skipped(memes, tmp_path):
-    first = HatefulMemes(memes, missing="skip").fingerprint()
+    first = HatefulMemes(memes, images="skip").fingerprint()
     damage(memes)
-    assert HatefulMemes(memes, missing="skip").fingerprint() != first
+    assert HatefulMemes(memes, images="skip").fingerprint() != first
 
 
-@pytest.mark.parametrize("option", ["validation", "test", "missing"])
+@pytest.mark.parametrize("option", ["validation", "test", "images", "splits", "duplicates"])
 def test_unknown_choices_are_refused(option):
     with pytest.raises(alignkit.UsageError, match=f"hateful_memes: {option}=other is not one of"):
         HatefulMemes(**{option: "other"})

@@ -1,36 +1,96 @@
-"""Where a data set lies, and what is said when it is not there."""
+"""Where a data set lies, which of its layouts it has, and what is said when it has none."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import alignkit
 
-VARIABLE = "ALIGNKIT_DATA"
+SHOWN = 6
+Read = TypeVar("Read")
 
 
-def data_folder(task: str, root: Path | None, tree: str) -> Path:
+@dataclass(frozen=True)
+class Layout(Generic[Read]):
+    """One form in which a data set is passed on.
+
+    Attributes
+    ----------
+    name : str
+    tree : str
+        What its folder holds, on one line, for messages.
+    is_in : callable
+        Whether a folder holds it.
+    read : callable
+        Gives what the annotations of a folder say.
+    """
+
+    name: str
+    tree: str
+    is_in: Callable[[Path], bool]
+    read: Callable[[Path], Read]
+
+
+def data_folder(task: str, root: Path | None, expected: str) -> Path:
     """Give the folder of a data set: the one named, else ``$ALIGNKIT_DATA/<task>``.
 
     Raises
     ------
     alignkit.DataError
-        When there is no such folder; the message shows the expected tree.
+        When there is no such folder; the message says what is expected in it.
     """
-    if root is None and not os.environ.get(VARIABLE):
+    found = root or alignkit.default_root(task)
+    if found is None:
         raise alignkit.DataError(
-            f"{task} needs its data: name the folder (--data FOLDER), or set {VARIABLE} to the "
-            f"folder that holds {task}/\n{tree}"
+            f"{task} needs its data: name the folder (--data FOLDER), or set ALIGNKIT_DATA to "
+            f"the folder that holds {task}/; expected: {expected}"
         )
-    folder = Path(os.environ[VARIABLE]) / task if root is None else Path(root)
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise alignkit.DataError(f"{task}: there is no folder {folder}\n{tree}")
+    folder = Path(found).expanduser()
+    if not folder.exists():
+        raise alignkit.DataError(f"{task}: there is no folder {folder}; expected: {expected}")
     return folder
 
 
-def first_that_exists(root: Path, places: tuple[str, ...], names: tuple[str, ...]) -> Path | None:
+def layout_of(
+    task: str, root: Path | None, layouts: Sequence[Layout[Read]]
+) -> tuple[Path, Layout[Read]]:
+    """Look at a folder and say in which layout the data set lies there: the first that fits.
+
+    Raises
+    ------
+    alignkit.DataError
+        When none does; the one line says what was expected and what was found.
+    """
+    expected = trees(layouts)
+    folder = data_folder(task, root, expected)
+    for layout in layouts:
+        if layout.is_in(folder):
+            return folder, layout
+    raise alignkit.DataError(
+        f"{task}: {folder} holds no layout that is known; expected: {expected}; "
+        f"found: {contents(folder)}"
+    )
+
+
+def trees(layouts: Sequence[Layout[Read]]) -> str:
+    """All layouts on one line."""
+    return " | ".join(f"({layout.name}) {layout.tree}" for layout in layouts)
+
+
+def contents(folder: Path) -> str:
+    """Name the first few things in a folder."""
+    if not folder.is_dir():
+        return f"the file {folder.name}"
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return (", ".join(names[:SHOWN]) or "nothing") + more
+
+
+def first_that_exists(root: Path, places: Sequence[str], names: Sequence[str]) -> Path | None:
     """Find a file that mirrors of a data set keep in different places or call differently."""
     for name in names:
         for place in places:
@@ -47,3 +107,24 @@ def inside(name: str) -> str | None:
     path = os.path.normpath(name)
     leaves = os.path.isabs(path) or path == ".." or path.startswith(".." + os.sep)
     return None if leaves or path == "." or "\0" in name else path
+
+
+def picture_path(root: Path, name: object, where: str) -> Path:
+    """Give the path of a picture that an annotation names.
+
+    Raises
+    ------
+    alignkit.DataError
+        When it is no path, or leads out of the folder.
+    """
+    relative = inside(name) if isinstance(name, str) and name else None
+    if relative is None:
+        raise alignkit.DataError(
+            f"{where}: the picture is {name!r}, expected a path inside the folder"
+        )
+    return root / relative
+
+
+def stamp(*paths: Path) -> tuple[tuple[int, int], ...]:
+    """Size and time of files: what is read once is read again when they change."""
+    return tuple((s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths))

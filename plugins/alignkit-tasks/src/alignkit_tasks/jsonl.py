@@ -1,4 +1,4 @@
-"""Reading ``.jsonl`` annotations, with errors that name the file and the line."""
+"""Reading JSON annotations, with errors that name the file and the line."""
 
 from __future__ import annotations
 
@@ -24,13 +24,34 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _parse(line, f"{path.name}:{number}")
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def read_json(path: Path) -> Any:
+    """Read one JSON file.
+
+    Raises
+    ------
+    alignkit.DataError
+        When it is missing or no JSON.
+    """
     try:
-        record = json.loads(line.decode("utf-8-sig").rstrip())
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise alignkit.MissingError(f"there is no {path}") from None
+    return _loads(content, str(path))
+
+
+def _parse(line: bytes, where: str) -> dict[str, Any]:
+    record = _loads(line.rstrip(), where)
+    if not isinstance(record, dict):
+        raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
+    return record
+
+
+def _loads(content: bytes, where: str) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
         raise alignkit.DataError(f"{where}: not JSON: {error.msg} (column {error.colno})") from None
-    if not isinstance(record, dict):
-        raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
-    return record
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        raise alignkit.DataError(f"{where}: not JSON: {error!s:.60}") from None
