@@ -84,6 +84,7 @@ class RecordedTask(ABC):
         records = self.records(name, notes)
         if not records:
             raise alignkit.DataError(f"{self.name}: split '{name}' is empty")
+        _check_ids(self.name, records)
         targets = self._targets(name, records, notes)
         sources = [record.picture for record in records]
         rows, pictures = usable(
@@ -181,6 +182,16 @@ def classes(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
     """The index of each sample's label."""
     index = {label: i for i, label in enumerate(labels)}
     return np.array([index[record.label] for record in records], dtype=np.int64)
+
+
+def _check_ids(task: str, records: Sequence[Record]) -> None:
+    known: dict[str, Record] = {}
+    for record in records:
+        if known.setdefault(record.id, record) is not record:
+            raise alignkit.DataError(
+                f"{record.where}: id {record.id} stands at {known[record.id].where} already; "
+                f"ids must be unique; see: alignkit data verify {task}"
+            )
 
 
 def _digest(records: Sequence[Record]) -> str:
