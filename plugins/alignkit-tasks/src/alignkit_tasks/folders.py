@@ -128,3 +128,15 @@ def picture_path(root: Path, name: object, where: str) -> Path:
 def stamp(*paths: Path) -> tuple[tuple[int, int], ...]:
     """Size and time of files: what is read once is read again when they change."""
     return tuple((s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths))
+
+
+def moved_path(root: Path, name: object, where: str, marker: str = "images") -> Path:
+    """Like ``picture_path``, for names that were relative to another folder when written.
+
+    Where ``res/data/x/images/a.jpg`` is not there, ``images/a.jpg`` is looked for.
+    """
+    path = picture_path(root, name, where)
+    parts = path.relative_to(root).parts
+    if marker in parts[1:] and not path.is_file():
+        return root.joinpath(*parts[parts.index(marker) :])
+    return path

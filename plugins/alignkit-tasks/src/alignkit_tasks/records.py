@@ -43,6 +43,7 @@ class RecordedTask(ABC):
     name: ClassVar[str]
     positional: ClassVar[str] = "root"
     choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    labelled: ClassVar[bool] = True
     images: str
 
     def __post_init__(self) -> None:
@@ -61,9 +62,9 @@ class RecordedTask(ABC):
     def records(self, split: str, notes: Counter[str]) -> Sequence[Record]:
         """Samples of a split after every policy but that for pictures."""
 
-    @abstractmethod
     def encode(self, records: Sequence[Record]) -> np.ndarray | None:
-        """Targets of labelled samples, one row each."""
+        """Targets of labelled samples, one row each; None where there are no labels at all."""
+        return None
 
     def all_records(self, split: str) -> Sequence[Record]:
         """Samples of a split before any policy has left some out."""
@@ -85,7 +86,7 @@ class RecordedTask(ABC):
         if not records:
             raise alignkit.DataError(f"{self.name}: split '{name}' is empty")
         _check_ids(self.name, records)
-        targets = self._targets(name, records, notes)
+        targets = self._targets(name, records, notes) if self.labelled else None
         sources = [record.picture for record in records]
         rows, pictures = usable(
             self.name, [record.id for record in records], sources, self.images, notes
