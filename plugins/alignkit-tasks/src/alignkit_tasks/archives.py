@@ -65,12 +65,14 @@ def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
     alignkit.DataError
         When the file is no tar archive, or is cut off.
     """
-    key, parts = "", dict[str, Member]()
+    key, parts, end = "", dict[str, Member](), path.stat().st_size
     try:
         with tarfile.open(path, "r:") as archive:
             for info in archive:
                 if not info.isfile():
                     continue
+                if info.offset_data + info.size > end:
+                    raise EOFError(f"it ends within {info.name}")
                 folder, _, base = info.name.rpartition("/")
                 stem, _, extension = base.partition(".")
                 found = f"{folder}/{stem}" if folder else stem
