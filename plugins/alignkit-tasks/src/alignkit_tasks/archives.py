@@ -81,6 +81,9 @@ def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
                     parts = {}
                 key = found
                 parts[extension.lower()] = Member(path, info.name, info.offset_data, info.size)
+            # Python takes a cut-off header for the end; a whole archive has an empty block there.
+            if end < archive.offset + tarfile.BLOCKSIZE:
+                raise EOFError("its end mark is missing")
     except (tarfile.TarError, EOFError, OSError) as error:
         raise alignkit.DataError(f"{path} is not a whole tar archive: {error}") from None
     if parts:
