@@ -144,7 +144,7 @@ def _say_what_was_chosen(configs: list[RunConfig]) -> None:
     from alignkit.cli import console
 
     chosen = {
-        "task": [config.task_label for config in configs],
+        "task": [config.task_name for config in configs],
         "architecture": [config.architecture.name for config in configs],
         "placement": [config.placement.name for config in configs],
         "seed": [str(config.seed) for config in configs],

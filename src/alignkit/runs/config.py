@@ -87,12 +87,12 @@ class RunConfig:
     training: Training = field(default_factory=Training)
     seed: int = 0
     fingerprint: str = ""
-    label: str = ""
+    alias: str = ""
 
     @property
-    def task_label(self) -> str:
+    def task_name(self) -> str:
         """What folders and tables call the task: its name, unless it gives another."""
-        return self.label or self.task.name
+        return self.alias or self.task.name
 
     @property
     def unit(self) -> str:
@@ -115,7 +115,7 @@ class RunConfig:
     def folder(self) -> str:
         """Where the run lies below the folder of runs: ``toy_match/late/seed0``."""
         suffix = "" if self.is_default else f"-{self.unit[:8]}"
-        return f"{self.task_label}/{self.placement.name}/seed{self.seed}{suffix}"
+        return f"{self.task_name}/{self.placement.name}/seed{self.seed}{suffix}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything resolved, as it is stored in ``config.json``."""
@@ -123,7 +123,7 @@ class RunConfig:
             "identity": self.identity,
             "unit": self.unit,
             "task": {"name": self.task.name, "options": _plain(self.task.options)}
-            | ({"label": self.label} if self.label else {}),
+            | ({"alias": self.alias} if self.alias else {}),
             "architecture": {
                 "name": self.architecture.name,
                 "options": _plain(self.architecture.options),
@@ -213,7 +213,7 @@ def resolve_config(
     made = chosen.make()
     return RunConfig(
         chosen, built, where, training or Training(), seed, made.fingerprint(),
-        getattr(made, "label", ""),
+        getattr(made, "alias", ""),
     )  # fmt: skip
 
 
@@ -231,7 +231,7 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
         training=Training(**{k: v for k, v in stored["training"].items() if k in known}),
         seed=stored["seed"],
         fingerprint=stored["data"]["fingerprint"],
-        label=stored["task"].get("label", ""),
+        alias=stored["task"].get("alias", ""),
     )
 
 

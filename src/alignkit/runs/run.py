@@ -74,7 +74,7 @@ class Run:
     @property
     def task(self) -> str:
         """What the task is called: its registered name, unless it gave itself another."""
-        return self.stored["task"].get("label") or self.stored["task"]["name"]
+        return self.stored["task"].get("alias") or self.stored["task"]["name"]
 
     @property
     def placement(self) -> str:

@@ -50,7 +50,7 @@ class Task(Protocol):
     """What a task plugin provides. Its constructor's keywords are its options.
 
     Two further attributes are optional. ``positional``, on the class, names the option that
-    may be given without its name, as in ``folder:PATH``. ``label`` is what runs and tables
+    may be given without its name, as in ``name:VALUE``. ``alias`` is what runs and tables
     call the task where its registered name does not tell data sets apart.
     """
 

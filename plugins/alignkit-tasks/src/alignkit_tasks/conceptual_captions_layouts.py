@@ -121,7 +121,7 @@ def _from_columns(path: Path, root: Path) -> Iterator[Record]:
 
 
 def _from_tsv(path: Path, root: Path) -> Iterator[Record]:
-    for where, (caption, address) in read_rows(path, 2, tabs=True):
+    for where, (caption, address) in read_rows(path, 2, tabs=True, quotes=False):
         identity = hashlib.sha256(address.encode()).hexdigest()[:NAME_LENGTH]
         yield Record(identity, caption, picture_of_address(root, address), None, where)
 

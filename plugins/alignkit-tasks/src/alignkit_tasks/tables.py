@@ -13,7 +13,7 @@ csv.field_size_limit(1 << 24)
 
 
 def read_rows(
-    path: Path, columns: int | None = None, tabs: bool = False
+    path: Path, columns: int | None = None, tabs: bool = False, quotes: bool = True
 ) -> Iterator[tuple[str, list[str]]]:
     """Give every row with where it stands (``train.csv:12``); empty lines are passed over.
 
@@ -22,16 +22,18 @@ def read_rows(
     columns : int, optional
         How many cells a row must have.
     tabs : bool
-        Cells are separated by tabs, and quotes are ordinary characters.
+        Cells are separated by tabs rather than commas.
+    quotes : bool
+        Whether quotes hold a cell together, or are ordinary characters.
 
     Raises
     ------
     alignkit.DataError
         At a row with another number of cells, or bytes that are not UTF-8.
     """
-    form = {"delimiter": "\t", "quoting": csv.QUOTE_NONE} if tabs else {"strict": True}
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, **form)  # type: ignore[arg-type]
+        quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        rows = csv.reader(file, delimiter="\t" if tabs else ",", strict=True, quoting=quoting)
         try:
             for row in rows:
                 where = f"{path.name}:{rows.line_num}"
