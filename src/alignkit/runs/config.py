@@ -166,6 +166,18 @@ def parse_choice(kind: str, spec: str) -> tuple[str, dict[str, str]]:
     return parse_spec(spec, getattr(target, "positional", None))
 
 
+def choose_task(spec: str | None, root: str | None = None) -> Choice:
+    """Resolve a task, and the folder of its data where one is named.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or option, or a folder for a task that reads none.
+    """
+    chosen = choose("tasks", spec)
+    return chosen if root is None else _with_root(chosen, root)
+
+
 def choose_placement(text: str | None) -> Placement:
     """Resolve a placement by name, or spelled out as ``3,4,10`` or ``6,7/3,5``.
 
@@ -202,9 +214,7 @@ def resolve_config(
     DataError
         When the task's data are not there.
     """
-    chosen = choose("tasks", task)
-    if data is not None:
-        chosen = _with_root(chosen, data)
+    chosen = choose_task(task, data)
     built = choose("architectures", architecture)
     where = choose_placement(placement)
     built.make().schedule(where)

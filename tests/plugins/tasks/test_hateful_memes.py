@@ -1,5 +1,6 @@
 """Hateful Memes, as it was distributed and as mirrors have it."""
 
+import json
 import shutil
 
 import numpy as np
@@ -52,6 +53,103 @@ def test_both_takes_a_shared_meme_once(memes):
     assert (len(validation), len(set(validation.ids))) == (14, 14)
     assert validation.notes == {"listed twice, taken once": 2}
     assert len(task.split("test")) == 16
+
+
+def test_the_study_keeps_what_is_listed_twice(memes):
+    for options in ({"splits": "study"}, {"validation": "both", "duplicates": "keep"}):
+        split = HatefulMemes(memes, **options).split("validation")
+        assert (len(split), len(set(split.ids))) == (16, 16)
+        assert split.notes == {"listed twice, kept twice": 2}
+        assert split.ids[8:10] == ["02006-1", "02007-2"]
+        assert split.texts[6] == split.texts[8]
+    assert len(HatefulMemes(memes, splits="study").split("test")) == 16
+
+
+def joined(memes):
+    """Join the seen and unseen parts, as some copies do."""
+    for name, parts in (("validation", ("dev_seen", "dev_unseen")),
+                        ("test", ("test_seen", "test_unseen"))):  # fmt: skip
+        lines = [(memes / f"{part}.jsonl").read_text() for part in parts]
+        for part in parts:
+            (memes / f"{part}.jsonl").unlink()
+        (memes / f"{name}.jsonl").write_text("".join(lines))
+    return memes
+
+
+def test_a_copy_that_joined_the_parts(memes):
+    both = {"validation": "both", "test": "both"}
+    apart = {name: HatefulMemes(memes, **both).split(name) for name in both}
+    joined(memes)
+    for name, expected in apart.items():
+        split = HatefulMemes(memes, **both).split(name)
+        assert (split.ids, split.notes) == (expected.ids, expected.notes)
+        assert len(HatefulMemes(memes, splits="study").split(name)) == 16
+    with pytest.raises(alignkit.DataError, match=r"use --task hateful_memes:validation=both"):
+        HatefulMemes(memes).split("validation")
+
+
+def tables(memes, suffix, pictures):
+    """Rewrite the annotations as tables, with the pictures inside or as paths."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in memes.glob("*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            content = (memes / row["img"]).read_bytes()
+            match pictures:
+                case "struct":
+                    row["image"] = {"bytes": content, "path": row.pop("img")}
+                case "bytes":
+                    row["image"] = content
+                    del row["img"], row["id"]
+                    row["text"] = [row["text"]]
+        table = pa.Table.from_pylist(rows)
+        if suffix == "arrow":
+            target = memes / f"hatefulmemes_{path.stem}.arrow"
+            with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+                out.write_table(table)
+        else:
+            (memes / "data").mkdir(exist_ok=True)
+            pq.write_table(table, memes / f"data/{path.stem}-00000-of-00001.parquet")
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pictures"), [("parquet", "struct"), ("parquet", "path"), ("arrow", "bytes")]
+)
+def test_tables_of_mirrors(memes, suffix, pictures):
+    expected = HatefulMemes(memes).split("train")
+    tables(memes, suffix, pictures)
+    split = HatefulMemes(memes).split("train")
+    assert split.texts == expected.texts
+    assert split.targets.tolist() == expected.targets.tolist()
+    if pictures == "bytes":  # these tables have no ids
+        assert split.ids[:2] == ["hatefulmemes_train-00000", "hatefulmemes_train-00001"]
+    else:
+        assert split.ids == expected.ids
+    for i in range(8):
+        assert np.array_equal(np.asarray(split.image(i)), np.asarray(expected.image(i)))
+
+
+def test_a_key_called_image_is_as_good_as_img(memes, rewrite):
+    rewrite("train", {1000: {"img": ..., "image": "img/01000.png"}})
+    assert HatefulMemes(memes).split("train").image(0).size == (12, 8)
+
+
+def test_everything_that_is_listed(memes, rewrite):
+    rewrite("train", {1002: {"label": ...}})
+    damage(memes)
+    task = HatefulMemes(memes, validation="both")
+    listed = task.listed("train")
+    assert listed.targets.tolist() == [0, 1, -1, 1, 0, 1, 0, 1]
+    with pytest.raises(alignkit.MissingError, match="sample 01002"):
+        listed.image(2)
+    with pytest.raises(alignkit.DataError, match="sample 01005"):
+        listed.image(5)
+    assert len(task.listed("validation").ids) == 16
+    assert task.published == {"train": 8500, "validation": 1040, "test": 2000}
+    assert HatefulMemes(memes, splits="study").published["test"] == 3000
 
 
 def test_both_with_contradicting_labels_is_refused(memes, rewrite):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +70,7 @@ def _speaks_of_validation(path: Path, root: Path) -> bool:
     return "val" in str(path.relative_to(root)).lower()
 
 
-def _one_file(names: dict[str, tuple[str, ...]]) -> Callable[[Path, str], list[Path]]:
+def _one_file(names: Mapping[str, tuple[str, ...]]) -> Callable[[Path, str], list[Path]]:
     def found(root: Path, part: str) -> list[Path]:
         path = first_that_exists(root, ("", "annotations"), names[part])
         return [path] if path else []

@@ -15,7 +15,7 @@ import numpy as np
 
 import alignkit
 from alignkit_tasks.folders import layout_of
-from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie
+from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie, Movies
 from alignkit_tasks.records import Record, RecordedTask, one_hot
 from alignkit_tasks.splits import held_out, study_rows
 
@@ -160,7 +160,7 @@ def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]
     return kept
 
 
-def _as_the_study(parts: dict[str, Sequence[Movie]], split: str, folder: Path) -> Sequence[Movie]:
+def _as_the_study(parts: Movies, split: str, folder: Path) -> Sequence[Movie]:
     if "trainval" not in parts:
         raise alignkit.UsageError(
             f"{NAME}: splits=study is a shuffle of the study's own mmimdb_trainval.csv, which "

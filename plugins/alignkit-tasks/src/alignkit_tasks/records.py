@@ -130,12 +130,13 @@ class RecordedTask(ABC):
             When there is no folder, or nothing of the data set in it.
         """
         content: dict[str, Any] = {"task": self.name, "options": self._options()}
-        missing = []
+        missing: list[alignkit.AlignkitError] = []
         for name in SPLITS:
             try:
                 content[name] = _digest(self.records(name, Counter()))
             except alignkit.AlignkitError as error:
-                content[name], _ = "absent", missing.append(error)
+                content[name] = "absent"
+                missing.append(error)
         if len(missing) == len(SPLITS):
             raise missing[0]
         return alignkit.fingerprint_of(content)

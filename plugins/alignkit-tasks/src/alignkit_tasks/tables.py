@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import alignkit
 
@@ -32,7 +33,7 @@ def read_rows(
         At a row with another number of cells, or bytes that are not UTF-8.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
         rows = csv.reader(file, delimiter="\t" if tabs else ",", strict=True, quoting=quoting)
         try:
             for row in rows:

@@ -80,7 +80,7 @@ def _read_distributed(folder: Path) -> Dishes:
     parts: dict[str, list[str]] = {part: list(names) for part, names in listed.items()}
     if (base / "split.json").is_file():
         named = _mapping(base / "split.json")
-        dev = next((named[key] for key in ("val", "dev", "validation") if key in named), [])
+        dev = named.get("val") or named.get("dev") or named.get("validation") or []
         parts = {"train": named.get("train", []), "dev": dev, "test": named.get("test", [])}
     return {
         part: [_dish(base, "test" if part == "test" else "train", str(name), titles)
