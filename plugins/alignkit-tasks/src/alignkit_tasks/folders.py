@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -27,12 +28,16 @@ class Layout(Generic[Read]):
         Whether a folder holds it.
     read : callable
         Gives what the annotations of a folder say.
+    annotations : callable
+        The files, and folders full of files, that ``read`` reads. As long as they stay as
+        they are, it is called once in a process.
     """
 
     name: str
     tree: str
     is_in: Callable[[Path], bool]
     read: Callable[[Path], Read]
+    annotations: Callable[[Path], Iterable[Path | None]]
 
 
 def data_folder(task: str, root: Path | None, expected: str) -> Path:
@@ -55,10 +60,14 @@ def data_folder(task: str, root: Path | None, expected: str) -> Path:
     return folder
 
 
-def layout_of(
-    task: str, root: Path | None, layouts: Sequence[Layout[Read]]
-) -> tuple[Path, Layout[Read]]:
-    """Look at a folder and say in which layout the data set lies there: the first that fits.
+def read_layout(task: str, root: Path | None, layouts: Sequence[Layout[Read]]) -> tuple[Path, Read]:
+    """Find the layout of a data set by looking at its folder, and read it: the first that fits.
+
+    Returns
+    -------
+    folder : Path
+    read
+        What the layout's ``read`` gives; not to be changed.
 
     Raises
     ------
@@ -69,11 +78,29 @@ def layout_of(
     folder = data_folder(task, root, expected)
     for layout in layouts:
         if layout.is_in(folder):
-            return folder, layout
+            return folder, _read(layout.read, folder, _stamps(layout.annotations(folder)))
     raise alignkit.DataError(
         f"{task}: {folder} holds no layout that is known; expected: {expected}; "
         f"found: {contents(folder)}"
     )
+
+
+@lru_cache(4)
+def _read(read: Callable[[Path], Read], folder: Path, _stamps: object) -> Read:
+    return read(folder)
+
+
+def _stamps(paths: Iterable[Path | None]) -> tuple[object, ...]:
+    """Sizes and times of files, and of all that lies in folders."""
+    found: list[object] = []
+    for path in paths:
+        if path is not None and path.is_dir():
+            with os.scandir(path) as entries:
+                stats = ((entry.name, entry.stat()) for entry in entries)
+                found.append(frozenset((name, s.st_size, s.st_mtime_ns) for name, s in stats))
+        elif path is not None and path.is_file():
+            found.append((path, *stamp(path)))
+    return tuple(found)
 
 
 def trees(layouts: Sequence[Layout[Read]]) -> str:

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_tasks.folders import layout_of
+from alignkit_tasks.folders import read_layout
 from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie, Movies
 from alignkit_tasks.records import Record, RecordedTask, one_hot
 from alignkit_tasks.splits import held_out, study_rows
@@ -96,8 +96,7 @@ class MmImdb(RecordedTask):
         return one_hot(records, GENRES)
 
     def _movies(self, split: str) -> Sequence[Movie]:
-        folder, layout = layout_of(NAME, self.root, LAYOUTS)
-        parts = layout.read(folder)
+        folder, parts = read_layout(NAME, self.root, LAYOUTS)
         if self.splits == "study":
             return _as_the_study(parts, split, folder)
         if self.splits == "official" or split == "test":

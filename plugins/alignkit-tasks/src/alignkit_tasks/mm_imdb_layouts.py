@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import alignkit
 from alignkit_tasks.columns import column_names, picture_in, read_columns
-from alignkit_tasks.folders import Layout, first_that_exists, picture_path, stamp
+from alignkit_tasks.folders import Layout, first_that_exists, picture_path
 from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
 from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.pictures import File, Source
@@ -25,6 +24,7 @@ GENRES = (
     "Music", "Animation", "Musical", "Western", "Sport", "Short", "Film-Noir",
 )  # fmt: skip
 PARTS = ("train", "dev", "test")
+STUDY_PARTS = ("trainval", "test")
 HDF5 = ("multimodal_imdb.hdf5",)
 # Rows of the HDF5 file, should it lack the attribute that says so.
 ROWS = {"train": (0, 15552), "dev": (15552, 18160), "test": (18160, 25959)}
@@ -66,6 +66,11 @@ def _details_folder(base: Path) -> Path | None:
     return next((base / name for name in ("dataset", "labels") if (base / name).is_dir()), None)
 
 
+def _original_files(folder: Path) -> list[Path]:
+    base, details = _original_base(folder) or (folder, folder)
+    return [base / "split.json", details, base / "images"]
+
+
 def _read_original(folder: Path) -> Movies:
     base, details = _original_base(folder) or (folder, folder)
     posters = details if details.name == "dataset" else base / "images"
@@ -90,25 +95,20 @@ def _poster(folder: Path, number: str) -> Source:
 def _movie(details: Path, number: str, poster: Source) -> Movie:
     path = picture_path(details, f"{number}.json", "split.json")
     try:
-        plots, genres, outline, title = _details(path, stamp(path))
-    except FileNotFoundError:
+        told = read_json(path)
+    except alignkit.MissingError:
         raise alignkit.MissingError(f"there is no {path}, which the split lists") from None
-    return Movie(number, plots, genres, poster, path.name, outline, title)
-
-
-@lru_cache(1 << 16)
-def _details(path: Path, _stamp: object) -> tuple[tuple[str, ...], Any, str, str]:
-    """What matters of a movie's JSON file; read again only when it has changed."""
-    content = read_json(path)
-    if not isinstance(content, dict):
+    if not isinstance(told, dict):
         raise alignkit.DataError(f"{path}: expected a JSON object")
-    plots = _texts(content.get("plot"), f"{path}: plot")
-    genres = content.get("genres")
-    return (
-        plots,
+    genres = told.get("genres")
+    return Movie(
+        number,
+        _texts(told.get("plot"), f"{path}: plot"),
         None if genres is None else _texts(genres, f"{path}: genres"),
-        str(content.get("plot outline") or ""),
-        str(content.get("title") or ""),
+        poster,
+        path.name,
+        str(told.get("plot outline") or ""),
+        str(told.get("title") or ""),
     )
 
 
@@ -129,6 +129,11 @@ def _is_hdf5(folder: Path) -> bool:
 
 def _hdf5_file(folder: Path) -> Path | None:
     return first_that_exists(folder, _PLACES, HDF5)
+
+
+def _hdf5_files(folder: Path) -> list[Path | None]:
+    path = _hdf5_file(folder)
+    return [path, _details_folder(path.parent) or _details_folder(folder) if path else None]
 
 
 def _read_hdf5(folder: Path) -> Movies:
@@ -154,8 +159,7 @@ def _read_hdf5(folder: Path) -> Movies:
         for row in rows:
             told = _movie(details, ids[row], ArrayPicture(path, "images", row))
             genres = tuple(name for name, flag in zip(labels, flags[row], strict=True) if flag)
-            parts[part].append(Movie(told.id, told.plots, genres, told.poster,
-                                     f"{path.name}[{row}]", told.outline, told.title))  # fmt: skip
+            parts[part].append(replace(told, genres=genres, where=f"{path.name}[{row}]"))
     return parts
 
 
@@ -253,7 +257,7 @@ def _study_file(folder: Path, part: str) -> Path | None:
 def _read_study(folder: Path) -> Movies:
     """The study's copy: posters in images.h5, a row number, flags and a plot in CSV."""
     parts: dict[str, list[Movie]] = {}
-    for part in ("trainval", "test"):
+    for part in STUDY_PARTS:
         path = _study_file(folder, part)
         if path is None:
             raise alignkit.MissingError(f"there is no mmimdb_{part}.csv in {folder}")
@@ -278,22 +282,25 @@ def _from_study(row: dict[str, str], base: Path, where: str) -> Movie:
 LAYOUTS: tuple[Layout[Movies], ...] = (
     Layout(
         "HDF5", "multimodal_imdb.hdf5, dataset/0114709.json ...",
-        _is_hdf5, _read_hdf5,
+        _is_hdf5, _read_hdf5, _hdf5_files,
     ),
     Layout(
         "original", "split.json, dataset/0114709.json, dataset/0114709.jpeg ...",
-        lambda folder: _original_base(folder) is not None, _read_original,
+        lambda folder: _original_base(folder) is not None, _read_original, _original_files,
     ),
     Layout(
         "Arrow", "mmimdb_train.arrow, mmimdb_dev.arrow, mmimdb_test.arrow",
         lambda folder: _table_file(folder, "train") is not None, _read_tables,
+        lambda folder: [_table_file(folder, part) for part in PARTS],
     ),
     Layout(
         "jsonl", "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
         lambda folder: _lines_file(folder, "train") is not None, _read_lines,
+        lambda folder: [_lines_file(folder, part) for part in PARTS],
     ),
     Layout(
         "study", "images.h5, mmimdb_trainval.csv, mmimdb_test.csv",
         lambda folder: _study_file(folder, "trainval") is not None, _read_study,
+        lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_tasks.folders import layout_of
+from alignkit_tasks.folders import read_layout
 from alignkit_tasks.records import Record, RecordedTask, classes
 from alignkit_tasks.splits import held_out, study_rows
 from alignkit_tasks.upmc_food_layouts import LAYOUTS, Dish, Dishes
@@ -108,8 +108,7 @@ class UpmcFood(RecordedTask):
         return tuple(sorted(label for label in found if label is not None))
 
     def _parts(self) -> Dishes:
-        folder, layout = layout_of(NAME, self.root, LAYOUTS)
-        return layout.read(folder)
+        return read_layout(NAME, self.root, LAYOUTS)[1]
 
     def _dishes(self, split: str) -> Sequence[Dish]:
         parts = self._parts()

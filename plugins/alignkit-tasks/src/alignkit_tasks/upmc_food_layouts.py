@@ -16,6 +16,8 @@ from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.pictures import File, Source
 from alignkit_tasks.tables import read_rows, read_table
 
+PARTS = ("train", "dev", "test")
+STUDY_PARTS = ("trainval", "test")
 _PLACES = ("", "texts", "UPMC_Food101", "UPMC_Food101/texts")
 _WRAPPED = re.compile(r"""\[\[\s*(["'])(.*)\1\s*\]\]""", re.DOTALL)
 
@@ -67,6 +69,12 @@ def _titles_file(folder: Path, part: str) -> Path | None:
 def _is_distributed(folder: Path) -> bool:
     titled = _titles_file(folder, "train") or (_base(folder) / "text.json").is_file()
     return bool(titled) and (_base(folder) / "images").is_dir()
+
+
+def _distributed_files(folder: Path) -> list[Path | None]:
+    base = _base(folder)
+    titled = [_titles_file(folder, part) for part in ("train", "test")]
+    return [*titled, base / "text.json", base / "split.json", base / "texts_txt"]
 
 
 def _read_distributed(folder: Path) -> Dishes:
@@ -136,7 +144,7 @@ def _read_lines(folder: Path) -> Dishes:
             _from_line(line, path.parent, f"{path.name}:{number}")
             for number, line in read_jsonl(path)
         ]
-        for part in ("train", "dev", "test")
+        for part in PARTS
         if (path := _lines_file(folder, part))
     }
 
@@ -184,7 +192,7 @@ def _study_file(folder: Path, part: str) -> Path | None:
 def _read_study(folder: Path) -> Dishes:
     """The study's copy: picture, flags, class and text, told by their position."""
     parts: dict[str, list[Dish]] = {}
-    for part in ("trainval", "test"):
+    for part in STUDY_PARTS:
         path = _study_file(folder, part)
         if path is None:
             raise alignkit.MissingError(f"there is no upmcfood_{part}.csv in {folder}")
@@ -207,18 +215,21 @@ LAYOUTS: tuple[Layout[Dishes], ...] = (
         "distributed",
         "images/train/apple_pie/apple_pie_0.jpg ..., images/test/, texts/train_titles.csv, "
         "texts/test_titles.csv; with texts_txt/ for whole pages, split.json for a dev part",
-        _is_distributed, _read_distributed,
+        _is_distributed, _read_distributed, _distributed_files,
     ),
     Layout(
         "Arrow", "food101_train.arrow, food101_val.arrow, food101_test.arrow",
         lambda folder: _table_file(folder, "train") is not None, _read_tables,
+        lambda folder: [_table_file(folder, part) for part in ("train", "val", "test")],
     ),
     Layout(
         "jsonl", "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
         lambda folder: _lines_file(folder, "train") is not None, _read_lines,
+        lambda folder: [_lines_file(folder, part) for part in PARTS],
     ),
     Layout(
         "study", "upmcfood_trainval.csv, upmcfood_test.csv, images/",
         lambda folder: _study_file(folder, "trainval") is not None, _read_study,
+        lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
 )  # fmt: skip
