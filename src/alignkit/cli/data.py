@@ -18,7 +18,8 @@ SHOWN = 20
 Task = Annotated[
     str,
     typer.Argument(
-        help="A task, as name or name:key=value,key=value.", autocompletion=complete("tasks")
+        help="A task, as name, name:key=value,key=value or name:PATH.",
+        autocompletion=complete("tasks"),
     ),
 ]
 Root = Annotated[

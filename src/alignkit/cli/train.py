@@ -39,7 +39,7 @@ def train(
         Option(
             "--task",
             "-t",
-            help="A task, as name or name:key=value,key=value; may repeat.",
+            help="A task, as name, name:key=value,key=value or name:PATH; may repeat.",
             autocompletion=complete("tasks"),
         ),
     ] = None,

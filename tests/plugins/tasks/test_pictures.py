@@ -1,11 +1,17 @@
 """Pictures of every mode come out upright, in RGB, on white."""
 
+import contextlib
+import io
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import alignkit
-from alignkit_tasks.pictures import File, Pictures, open_rgb
+from alignkit_tasks.pictures import File, Pictures, open_rgb, usable
 
 
 @pytest.mark.parametrize(
@@ -87,6 +93,37 @@ def test_a_picture_of_absurd_size_is_oversized(tmp_path, monkeypatch, limit, suf
     assert File(path).fault() == "oversized"
     with pytest.raises(alignkit.DataError, match=f"has more than {limit:,} pixels"):
         open_rgb(File(path))
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("skip", 1), ("blank", 3)])
+def test_a_policy_counts_each_kind_of_fault(tmp_path, monkeypatch, policy, kept):
+    Image.new("L", (4, 4)).save(tmp_path / "good.png")
+    Image.new("L", (64, 64)).save(tmp_path / "huge.png")
+    sources = [File(tmp_path / f"{name}.png") for name in ("good", "huge", "gone")]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    notes = Counter()
+    rows, pictures = usable("memes", ["a", "b", "c"], sources, policy, notes)
+    done = "left out" if policy == "skip" else "shown blank"
+    assert notes == {f"picture oversized, {done}": 1, f"picture missing, {done}": 1}
+    assert len(rows) == len(pictures.ids) == kept
+    with pytest.raises(alignkit.DataError, match=r"1 missing and 1 oversized; .* id b"):
+        usable("memes", ["a", "b", "c"], sources, "error", notes)
+
+
+@given(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF", "BMP"]), st.data())
+def test_damaged_bytes_never_raise_anything_else(tmp_path_factory, form, data):
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, form)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "picture"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    fault = File(path).fault()
+    assert fault in (None, "broken", "oversized")
+    with contextlib.suppress(alignkit.DataError):
+        assert open_rgb(File(path)).mode == "RGB"
 
 
 def test_formats_that_need_interpreters_are_refused(tmp_path):

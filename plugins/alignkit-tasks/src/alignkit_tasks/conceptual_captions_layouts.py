@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def _shards(suffix: str) -> Callable[[Path, str], list[Path]]:
 
 
 def _speaks_of_validation(path: Path, root: Path) -> bool:
-    return "val" in str(path.relative_to(root)).lower()
+    name = str(path.relative_to(root)).lower()
+    return re.search("(?<![a-z])val(id|idation)?(?![a-z])", name) is not None
 
 
 def _one_file(names: Mapping[str, tuple[str, ...]]) -> Callable[[Path, str], list[Path]]:

@@ -48,10 +48,24 @@ def _parse(line: bytes, where: str) -> dict[str, Any]:
 
 def _loads(content: bytes, where: str) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        return json.loads(
+            content.decode("utf-8-sig"), object_pairs_hook=_each_once, parse_constant=_no_constant
+        )
     except UnicodeDecodeError as error:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
         raise alignkit.DataError(f"{where}: not JSON: {error.msg} (column {error.colno})") from None
     except (ValueError, RecursionError) as error:  # endless digits, endless nesting
         raise alignkit.DataError(f"{where}: not JSON: {error!s:.60}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
