@@ -109,6 +109,9 @@ def test_pixels_that_were_tampered_with_are_refused(made):
     np.save(folder / "pixels.npy", np.zeros((3, 3), dtype=np.uint8))
     with pytest.raises(DataError, match="does not hold what its manifest says; delete it"):
         find_pixels(split, inputs, "validation", lambda: "f")
+    (folder / "pixels.npy").write_bytes(b"half a fi")
+    with pytest.raises(DataError, match="does not hold what its manifest says; delete it"):
+        find_pixels(split, inputs, "validation", lambda: "f")
 
 
 def test_a_full_disk_is_said_before_the_work(made, monkeypatch):

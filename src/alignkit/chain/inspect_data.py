@@ -103,6 +103,8 @@ def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:
         return {"used": 0, "notes": {}}
     if used.targets is None and not isinstance(task.target, Pairs) and name != "test":
         findings.problems.append(f"{name}: no sample has a label")
+    if len(set(used.ids)) < len(used):
+        findings.problems.append(f"{name}: {len(used) - len(set(used.ids))} ids are repeated")
     return {"used": len(used), "notes": dict(used.notes)}
 
 
@@ -179,10 +181,6 @@ def _compare_splits(listed: Mapping[str, Split], findings: Findings) -> None:
         findings.overlaps.append({"splits": f"{one}, {other}", "ids": ids, "texts": texts})
         if ids:
             findings.problems.append(f"{one} and {other} share {ids} ids")
-    for row in findings.splits:
-        handled = row["used"] is not None and row["notes"]
-        if row["repeated_ids"] and not handled:
-            findings.problems.append(f"{row['split']}: {row['repeated_ids']} ids are repeated")
 
 
 def _shared(one: Sequence[str], other: Sequence[str]) -> int:

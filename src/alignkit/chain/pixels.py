@@ -98,11 +98,18 @@ def find_pixels(
         manifest = read_json(folder / "manifest.json")
         if manifest["ids"] != _hash(list(split.ids)):
             continue
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
-        if pixels.shape != (len(split), *manifest["shape"]) or pixels.dtype != np.uint8:
-            raise DataError(f"{folder} does not hold what its manifest says; delete it")
-        return pixels
+        return _opened(folder, (len(split), *manifest["shape"]))
     return None
+
+
+def _opened(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+    try:
+        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        pixels = np.empty(0)
+    if pixels.shape != shape or pixels.dtype != np.uint8:
+        raise DataError(f"{folder} does not hold what its manifest says; delete it")
+    return pixels
 
 
 def _key(fingerprint: str, name: str, recipe: Any) -> str:

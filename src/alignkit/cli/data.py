@@ -51,6 +51,7 @@ def info(task: Task, root: Root = None, json: Json = False) -> None:
         console.print_json(vars(findings))
         return
     _print(findings)
+    _print_problems(findings)
 
 
 def verify(task: Task, root: Root = None, json: Json = False) -> None:
@@ -66,6 +67,8 @@ def verify(task: Task, root: Root = None, json: Json = False) -> None:
     else:
         _print(findings)
         _print_problems(findings)
+        if not findings.problems:
+            print("nothing is wrong")
     if findings.problems:
         raise typer.Exit(1)
 
@@ -141,8 +144,6 @@ def _print_problems(findings: Findings) -> None:
         print(f"and {len(findings.pictures) - SHOWN} more pictures; --json lists them all")
     for problem in findings.problems:
         console.print_line(f"problem: {problem}")
-    if not findings.problems:
-        print("nothing is wrong")
 
 
 def _print(findings: Findings) -> None:

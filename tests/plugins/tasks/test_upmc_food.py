@@ -128,7 +128,6 @@ def test_listed_but_missing_and_corrupt_pictures(root):
             "tacos_9.jpg,Title, with a comma,tacos\r\n",
             r"train_titles.csv:19: 4 columns, expected 3",
         ),
-        ("tacos_0.jpg,Again,tacos\r\n", r"tacos_0.jpg stands at train_titles.csv:13 already"),
         ("../x/tacos_9.jpg,Title,tacos\r\n", r"'../x/tacos_9.jpg' is no file name"),
     ],
 )
@@ -137,6 +136,22 @@ def test_a_wrong_line_is_named(root, line, message):
         file.write(line)
     with pytest.raises(alignkit.DataError, match=message):
         UpmcFood(root).split("train")
+
+
+def test_a_picture_that_is_listed_twice_is_taken_once(root):
+    with (root / "texts/test_titles.csv").open("a", newline="") as file:
+        file.write("tacos_2.jpg,Again,tacos\r\n")
+    split = UpmcFood(root).split("test")
+    assert (len(split), split.notes) == (6, {"listed twice, taken once": 1})
+    assert split.texts[split.ids.index("tacos_2")] == "Title of tacos_2"
+    assert len(UpmcFood(root).listed("test")) == 7
+
+
+def test_a_stray_quote_is_taken_as_it_stands(root):
+    with (root / "texts/test_titles.csv").open("a", newline="") as file:
+        file.write('tacos_9.jpg,"Best" tacos ever,tacos\r\n')
+    dishes.picture(root / "images/test/tacos/tacos_9.jpg", "tacos_9")
+    assert UpmcFood(root).split("test").texts[-1] == "Best tacos ever"
 
 
 def test_a_wrong_name_in_split_json_is_refused(tmp_path):

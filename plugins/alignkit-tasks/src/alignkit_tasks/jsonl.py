@@ -36,21 +36,19 @@ def read_json(path: Path) -> Any:
         content = path.read_bytes()
     except FileNotFoundError:
         raise alignkit.MissingError(f"there is no {path}") from None
-    return _loads(content, str(path))
+    return _loads(content, str(path))  # of a large dump only a few keys matter
 
 
 def _parse(line: bytes, where: str) -> dict[str, Any]:
-    record = _loads(line.rstrip(), where)
+    record = _loads(line.rstrip(), where, object_pairs_hook=_each_once, parse_constant=_no_constant)
     if not isinstance(record, dict):
         raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
     return record
 
 
-def _loads(content: bytes, where: str) -> Any:
+def _loads(content: bytes, where: str, **checks: Any) -> Any:
     try:
-        return json.loads(
-            content.decode("utf-8-sig"), object_pairs_hook=_each_once, parse_constant=_no_constant
-        )
+        return json.loads(content.decode("utf-8-sig"), **checks)
     except UnicodeDecodeError as error:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:

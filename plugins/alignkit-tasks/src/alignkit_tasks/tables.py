@@ -14,7 +14,11 @@ csv.field_size_limit(1 << 24)
 
 
 def read_rows(
-    path: Path, columns: int | None = None, tabs: bool = False, quotes: bool = True
+    path: Path,
+    columns: int | None = None,
+    tabs: bool = False,
+    quotes: bool = True,
+    strict: bool = False,
 ) -> Iterator[tuple[str, list[str]]]:
     """Give every row with where it stands (``train.csv:12``); empty lines are passed over.
 
@@ -26,6 +30,8 @@ def read_rows(
         Cells are separated by tabs rather than commas.
     quotes : bool
         Whether quotes hold a cell together, or are ordinary characters.
+    strict : bool
+        Refuse stray quotes, rather than take them as they stand.
 
     Raises
     ------
@@ -34,7 +40,7 @@ def read_rows(
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         quoting: Any = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-        rows = csv.reader(file, delimiter="\t" if tabs else ",", strict=True, quoting=quoting)
+        rows = csv.reader(file, delimiter="\t" if tabs else ",", strict=strict, quoting=quoting)
         try:
             for row in rows:
                 where = f"{path.name}:{rows.line_num}"
@@ -58,7 +64,7 @@ def read_table(path: Path, tabs: bool = False) -> Iterator[tuple[str, dict[str, 
     alignkit.DataError
         When there is no header, a column name stands twice, or a row is ragged.
     """
-    rows = read_rows(path, tabs=tabs)
+    rows = read_rows(path, tabs=tabs, strict=True)
     _, header = next(rows, ("", []))
     header = [name.strip() for name in header]
     if not header or len(set(header)) < len(header):

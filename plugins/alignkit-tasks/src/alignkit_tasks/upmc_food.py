@@ -71,14 +71,16 @@ class UpmcFood(RecordedTask):
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Dishes of a split that have the text which the options choose."""
-        records = []
+        records: dict[str, Record] = {}
         for dish in self._dishes(split):
             text = self._text_of(dish)
             if text is None:
                 notes[f"without a {self.text} text, left out"] += 1
+            elif dish.id in records:
+                notes["listed twice, taken once"] += 1
             else:
-                records.append(Record(dish.id, text, dish.picture, dish.label, dish.where))
-        return records
+                records[dish.id] = Record(dish.id, text, dish.picture, dish.label, dish.where)
+        return list(records.values())
 
     def all_records(self, split: str) -> list[Record]:
         """Every dish of a split, with its title."""

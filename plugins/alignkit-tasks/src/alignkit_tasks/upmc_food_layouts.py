@@ -81,11 +81,13 @@ def _read_distributed(folder: Path) -> Dishes:
     """Titles and pictures in folders; with split.json, also a development part."""
     base = _base(folder)
     listed = {part: _titles(folder, part) for part in ("train", "test")}
-    titles = {name: told for part in listed.values() for name, told in part.items()}
+    titles: dict[str, tuple[str, str]] = {}
+    for name, title, where in (row for rows in listed.values() for row in rows):
+        titles.setdefault(name, (title, where))
     if (base / "text.json").is_file():
         found = _mapping(base / "text.json")
         titles = {name: (str(title), "text.json") for name, title in found.items()} | titles
-    parts: dict[str, list[str]] = {part: list(names) for part, names in listed.items()}
+    parts = {part: [name for name, _, _ in rows] for part, rows in listed.items()}
     if (base / "split.json").is_file():
         named = _mapping(base / "split.json")
         dev = named.get("val") or named.get("dev") or named.get("validation") or []
@@ -97,18 +99,16 @@ def _read_distributed(folder: Path) -> Dishes:
     }  # fmt: skip
 
 
-def _titles(folder: Path, part: str) -> dict[str, tuple[str, str]]:
-    """Titles by file name: three columns, no header, quoted, CRLF."""
+def _titles(folder: Path, part: str) -> list[tuple[str, str, str]]:
+    """File names, titles, and where they stand: three columns, no header, quoted, CRLF."""
     path = _titles_file(folder, part)
-    found: dict[str, tuple[str, str]] = {}
+    found = []
     for where, (name, title, label) in read_rows(path, 3) if path else ():
         if _class_of(name) != label:
             raise alignkit.DataError(
                 f"{where}: {name!r} is not named after its class {label!r}: class_number.jpg"
             )
-        if name in found:
-            raise alignkit.DataError(f"{where}: {name} stands at {found[name][1]} already")
-        found[name] = (title, where)
+        found.append((name, title, where))
     return found
 
 
