@@ -122,6 +122,8 @@ def test_tables_of_mirrors(memes, suffix, pictures):
     expected = HatefulMemes(memes).split("train")
     tables(memes, suffix, pictures)
     split = HatefulMemes(memes).split("train")
+    if pictures != "bytes":
+        assert len(HatefulMemes(memes, validation="both").split("validation")) == 14
     assert split.texts == expected.texts
     assert split.targets.tolist() == expected.targets.tolist()
     if pictures == "bytes":  # these tables have no ids

@@ -143,7 +143,7 @@ class RecordedTask(ABC):
 
     def _options(self) -> dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        return {name: v for name, v in values.items() if name != "root" and not _is_path(v)}
+        return {k: v for k, v in values.items() if k != "root" and not isinstance(v, Path)}
 
     def _check_split(self, name: str) -> None:
         if name not in SPLITS:
@@ -201,7 +201,3 @@ def _digest(records: Sequence[Record]) -> str:
     for record in records:
         digest.update(repr((record.id, record.text, record.label, record.picture.size())).encode())
     return digest.hexdigest()[:16]
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, Path)
