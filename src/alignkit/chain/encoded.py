@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from alignkit.chain.pixels import find_pixels
 from alignkit.errors import DataError
 from alignkit.tasks import Split
 
@@ -24,7 +25,9 @@ class Encoded:
     inputs
         What the architecture's ``inputs`` gave: ``tokens``, ``pixels`` and ``batch``.
     name : str
-        Of the split, for messages.
+        Of the split.
+    fingerprint : callable, optional
+        Gives the data's fingerprint; with it, kept pixels are used where there are any.
 
     Raises
     ------
@@ -32,13 +35,16 @@ class Encoded:
         When the split is empty.
     """
 
-    def __init__(self, split: Split, inputs: Any, name: str) -> None:
+    def __init__(
+        self, split: Split, inputs: Any, name: str, fingerprint: Callable[[], str] | None = None
+    ) -> None:
         if not len(split):
             raise DataError(f"the {name} split is empty; it needs at least one sample")
         self.split, self.inputs, self.name = split, inputs, name
         self.tokens = [inputs.tokens(text) for text in split.texts]
         self._pixels: list[np.ndarray | None] = [None] * len(split)
         self._cached = 0
+        self._stored = find_pixels(split, inputs, name, fingerprint) if fingerprint else None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -76,6 +82,8 @@ class Encoded:
             yield order[start : start + batch_size]
 
     def _picture(self, row: int) -> np.ndarray:
+        if self._stored is not None:
+            return self._stored[row]
         kept = self._pixels[row]
         if kept is not None:
             return kept

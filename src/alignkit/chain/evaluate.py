@@ -39,9 +39,8 @@ def evaluate(
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
         model, schedule, inputs = models.load(run, task.target.n_outputs)
-        scores = score(
-            model, schedule, Encoded(task.split(split), inputs, split), task.target, talk
-        )
+        data = Encoded(task.split(split), inputs, split, task.fingerprint)
+        scores = score(model, schedule, data, task.target, talk)
         performance = run.performance()
         performance["splits"][split] = scores
         write_json(run.performance_file, performance)

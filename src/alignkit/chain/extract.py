@@ -68,7 +68,7 @@ def _extract(run: Run, split: str, pools: list[str], talk: Talk) -> dict[str, An
     models.make_repeatable(run.seed, run.config.training.threads)
     task: Task = run.config.task.make()
     model, schedule, inputs = models.load(run, task.target.n_outputs)
-    data = Encoded(task.split(split), inputs, split)
+    data = Encoded(task.split(split), inputs, split, task.fingerprint)
     index: dict[str, Any] = {
         "sites": sites(schedule), "pools": pools, "n": len(data), "dtype": "float32",
         "split": split,

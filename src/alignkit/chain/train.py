@@ -63,11 +63,11 @@ def _train(run: Run, config: RunConfig, talk: Talk) -> None:
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
     inputs = config.architecture.make().inputs(splits["train"].texts)
-    data = {name: Encoded(split, inputs, name) for name, split in splits.items()}
+    data = {name: Encoded(split, inputs, name, task.fingerprint) for name, split in splits.items()}
     for name, split in splits.items():
         data[name].targets()  # a split without labels fails before the work, not after
         for note, count in split.notes.items():
-            talk.note(f"{config.task.name} {name}: {count} {note}")
+            talk.note(f"{config.task_name} {name}: {count} {note}")
     model, schedule = build(config, task.target.n_outputs, inputs)
     history, best = _Loop(model, schedule, task.target, data, options, config.seed, talk).run()
     write_json(run.path / "config.json", _stored(config, task.target, splits))

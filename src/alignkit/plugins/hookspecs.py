@@ -42,4 +42,8 @@ def register_placements(register):  # type: ignore[no-untyped-def]
 
 @hookspec(historic=True)
 def register_tasks(register):  # type: ignore[no-untyped-def]
-    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``."""
+    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``.
+
+    Optional: ``positional`` (the option that may stand without its name), ``alias``, and,
+    for ``alignkit data``, ``published`` and ``listed``; see ``alignkit.tasks``.
+    """
