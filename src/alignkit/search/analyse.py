@@ -1,0 +1,301 @@
+"""What the trials of a study say: counts, correlations, importances, the Pareto front."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from alignkit.search.layers import placement_of
+from alignkit.search.search import STORED
+from alignkit.statistics.adjust import holm
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
+EVALUATOR = "fANOVA"
+LEAST = 3  # trials, below which nothing is said
+LEAST_IMPORTANCE = 4  # with fewer, a forest has nothing to split
+
+
+@dataclass
+class Analysis:
+    """Everything that is read off a study.
+
+    Attributes
+    ----------
+    study : str
+    objectives : list of dict
+        ``name`` and ``direction`` (``maximize`` or ``minimize``).
+    states : dict of str to int
+        Trials by state.
+    duplicates, retried : int
+        Trials whose value is another's, and trials that were started again.
+    table : DataFrame
+        One row per trial: ``number``, ``state``, ``duplicate_of``, the parameters and the
+        objectives.
+    parameters : list of str
+    correlations : list of dict
+        ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``, ``reason``.
+    importances : list of dict
+        ``parameter``, ``objective``, ``importance`` (in sum 1), ``evaluator``, ``n``,
+        ``reason``.
+    pareto : list of dict
+        Trials that no other betters in every objective; of one objective, the best.
+    notes : list of str
+    """
+
+    study: str
+    objectives: list[dict[str, str]]
+    states: dict[str, int]
+    duplicates: int
+    retried: int
+    table: pd.DataFrame
+    parameters: list[str]
+    correlations: list[dict[str, Any]] = field(default_factory=list)
+    importances: list[dict[str, Any]] = field(default_factory=list)
+    pareto: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the objectives."""
+        return [objective["name"] for objective in self.objectives]
+
+    @property
+    def complete(self) -> pd.DataFrame:
+        """Trials with a value of their own in every objective."""
+        own = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
+        return self.table[own & self.table[self.names].notna().all(axis=1)]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return {
+            "study": self.study, "objectives": self.objectives, "trials": self.states,
+            "duplicates": self.duplicates, "retried": self.retried,
+            "correlations": self.correlations, "importances": self.importances,
+            "pareto": self.pareto, "notes": self.notes,
+        }  # fmt: skip
+
+
+def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
+    """Analyse a study, alignkit's or any other.
+
+    Only complete trials with finite values enter, each once: one that repeats another's runs
+    adds no observation. A number is never made up where a trial failed.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    seed : int
+        Of the forest behind the importances.
+    depth : int
+        Layers per stream, where a study does not say.
+
+    Returns
+    -------
+    Analysis
+    """
+    trials = study.get_trials(deepcopy=False)
+    objectives = _objectives(study)
+    names = [objective["name"] for objective in objectives]
+    parameters = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    states = Counter(trial.state.name for trial in trials)
+    found = Analysis(
+        study.study_name, objectives, {state: states[state] for state in STATES},
+        sum("duplicate_of" in t.user_attrs for t in trials),
+        sum(_is_retry(t) for t in trials), _table(trials, parameters, names), parameters,
+    )  # fmt: skip
+    found.correlations = _correlations(found)
+    found.importances = _importances(study, found, seed)
+    found.pareto = _described(study, _front(found.complete, found), depth)
+    found.notes = _notes(found)
+    return found
+
+
+def best(found: Analysis, study: optuna.Study, count: int, depth: int = 12) -> list[dict[str, Any]]:
+    """Describe the best trials: by the one objective, or front after front."""
+    numbers: list[int] = []
+    rest = found.complete
+    while len(numbers) < count and len(rest):
+        front = _front(rest, found)
+        numbers += front
+        rest = rest[~rest["number"].isin(front)]
+    return _described(study, numbers[:count], depth)
+
+
+def _objectives(study: optuna.Study) -> list[dict[str, str]]:
+    directions = [direction.name.lower() for direction in study.directions]
+    names = study.metric_names
+    if not names:  # as Optuna's own tables call them
+        several = [f"values_{i}" for i in range(len(directions))]
+        names = several if len(directions) > 1 else ["value"]
+    return [{"name": n, "direction": d} for n, d in zip(names, directions, strict=True)]
+
+
+def _is_retry(trial: FrozenTrial) -> bool:
+    return "retry_of" in trial.user_attrs or "failed_trial" in trial.system_attrs
+
+
+def _table(
+    trials: Sequence[FrozenTrial], parameters: Sequence[str], names: Sequence[str]
+) -> pd.DataFrame:
+    rows = []
+    for trial in trials:
+        values = trial.values if trial.state.name == "COMPLETE" else None
+        row: dict[str, Any] = {
+            "number": trial.number, "state": trial.state.name,
+            "duplicate_of": trial.user_attrs.get("duplicate_of"),
+        }  # fmt: skip
+        row |= {name: trial.params.get(name) for name in parameters}
+        rows.append(row | dict(zip(names, values or [None] * len(names), strict=True)))
+    table = pd.DataFrame(rows, columns=["number", "state", "duplicate_of", *parameters, *names])
+    for name in names:
+        numbers = pd.to_numeric(table[name], errors="coerce").astype(float)
+        table[name] = numbers.where(np.isfinite(numbers))
+    return table
+
+
+def _correlations(found: Analysis) -> list[dict[str, Any]]:
+    """Spearman of every parameter with every objective; Holm over all that can be tested."""
+    rows = [_correlation(found.complete, p, o) for p in found.parameters for o in found.names]
+    adjusted = holm(np.array([np.nan if r["p"] is None else r["p"] for r in rows]))
+    for row, p in zip(rows, adjusted, strict=True):
+        row["p_adjusted"] = None if np.isnan(p) else float(p)
+    return rows
+
+
+def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[str, Any]:
+    from scipy.stats import spearmanr
+
+    numbers = as_numbers(table[parameter])
+    row: dict[str, Any] = {
+        "parameter": parameter, "objective": objective, "spearman": None, "p": None,
+        "n": int(table[parameter].notna().sum()), "p_adjusted": None, "reason": "",
+    }  # fmt: skip
+    if numbers is None:
+        return row | {"reason": "its values have no order"}
+    known = numbers.notna()
+    x, y = numbers[known].to_numpy(float), table.loc[known, objective].to_numpy(float)
+    if len(x) < LEAST:
+        return row | {"reason": f"{len(x)} trial(s), at least {LEAST} are needed"}
+    for name, values in ((parameter, x), (objective, y)):
+        if np.ptp(values) == 0:
+            return row | {"reason": f"{name} is constant"}
+    rho = spearmanr(x, y)
+    return row | {"spearman": float(rho.statistic), "p": float(rho.pvalue)}
+
+
+def as_numbers(column: pd.Series) -> pd.Series | None:
+    """A parameter as numbers, switches as 0 and 1; None if it is made of names."""
+    if not all(isinstance(value, (bool, int, float, np.number)) for value in column.dropna()):
+        return None
+    return column.map(lambda value: np.nan if value is None else float(value)).astype(float)
+
+
+def _importances(study: optuna.Study, found: Analysis, seed: int) -> list[dict[str, Any]]:
+    return [
+        {"parameter": parameter, "objective": name, "importance": value, "evaluator": EVALUATOR,
+         "n": len(found.complete), "reason": reason}
+        for i, name in enumerate(found.names)
+        for parameter, (value, reason) in _importance(study, found, i, seed).items()
+    ]  # fmt: skip
+
+
+def _importance(
+    study: optuna.Study, found: Analysis, index: int, seed: int
+) -> dict[str, tuple[float | None, str]]:
+    """Share of a forest's variance that each parameter explains (Hutter et al. 2014)."""
+    import optuna
+
+    table, name = found.complete, found.names[index]
+    if len(table) < LEAST_IMPORTANCE:
+        reason = f"{len(table)} trial(s), at least {LEAST_IMPORTANCE} are needed"
+        return {parameter: (None, reason) for parameter in found.parameters}
+    if np.ptp(table[name].to_numpy(float)) == 0:
+        return {parameter: (None, f"{name} is constant") for parameter in found.parameters}
+    own = optuna.create_study(directions=study.directions)
+    trials = study.get_trials(deepcopy=False)
+    own.add_trials([_bare(trials[number]) for number in table["number"]])
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = optuna.importance.get_param_importances(
+            own, evaluator=evaluator, target=lambda trial: trial.values[index]
+        )
+    return {
+        parameter: (float(values[parameter]), "") if parameter in values
+        else (None, "not every trial has it")
+        for parameter in found.parameters
+    }  # fmt: skip
+
+
+def _bare(trial: FrozenTrial) -> FrozenTrial:
+    import optuna
+
+    return optuna.trial.create_trial(
+        state=trial.state, values=trial.values, params=trial.params,
+        distributions=trial.distributions,
+    )  # fmt: skip
+
+
+def _front(table: pd.DataFrame, found: Analysis) -> list[int]:
+    """Numbers of the trials that none betters: as good everywhere and better somewhere."""
+    signs = [1 if o["direction"] == "maximize" else -1 for o in found.objectives]
+    values = table[found.names].to_numpy(float) * signs
+    kept = [
+        i for i, mine in enumerate(values)
+        if not np.any(np.all(values >= mine, axis=1) & np.any(values > mine, axis=1))
+    ]  # fmt: skip
+    kept.sort(key=lambda i: tuple(-values[i]))
+    return [int(table["number"].iloc[i]) for i in kept]
+
+
+def _described(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[dict[str, Any]]:
+    trials = study.get_trials(deepcopy=False)
+    names = [objective["name"] for objective in _objectives(study)]
+    stored = study.user_attrs.get(STORED, {})
+    depths = stored.get("depths", {"text": depth, "vision": depth})
+    return [
+        {
+            "number": number, "values": dict(zip(names, trials[number].values, strict=True)),
+            "parameters": dict(trials[number].params),
+            "placement": _placement(trials[number], depths),
+            "runs": trials[number].user_attrs.get("runs", []),
+        }
+        for number in numbers
+    ]  # fmt: skip
+
+
+def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[int]] | None:
+    """The layer indices that were trained: as stored, or worked out of the parameters."""
+    stored = trial.user_attrs.get("placement")
+    if isinstance(stored, dict) and {"text", "vision"} <= set(stored):
+        return {stream: stored[stream] for stream in ("text", "vision")}
+    read = placement_of(trial.params, depths)
+    return {"text": list(read.text), "vision": list(read.vision)} if read else None
+
+
+def _notes(found: Analysis) -> list[str]:
+    notes = []
+    complete = found.table[found.table["state"] == "COMPLETE"]
+    missing = int(complete[found.names].isna().any(axis=1).sum())
+    if missing:
+        notes.append(f"{missing} complete trial(s) without a finite value are left out")
+    for name in found.names:
+        zeros = int((complete[name] == 0).sum())
+        if zeros:
+            notes.append(
+                f"{zeros} trial(s) have {name} = 0 exactly; if failures were stored as 0, they "
+                "distort everything here"
+            )
+    if found.states["RUNNING"]:
+        notes.append(f"{found.states['RUNNING']} trial(s) are still running, or lost their worker")
+    return notes
