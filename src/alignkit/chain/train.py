@@ -20,7 +20,6 @@ from alignkit.runs.files import discard, locked, sha256_of, write_csv, write_jso
 from alignkit.tasks import Target, Task
 from alignkit.versions import versions
 
-
 OnEpoch = Callable[[int, dict[str, float]], None]
 
 

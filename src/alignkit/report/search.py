@@ -146,8 +146,10 @@ def _pareto(
     if not len(known):
         _say(ax, "no complete trial")
     for axis, objective in ((ax.set_xlabel, x), (ax.set_ylabel, y)):
-        axis(f"{short(objective['name'])} "
-             f"({'higher' if objective['direction'] == 'maximize' else 'lower'} is better)")
+        axis(
+            f"{short(objective['name'])} "
+            f"({'higher' if objective['direction'] == 'maximize' else 'lower'} is better)"
+        )
     ax.set_title(f"Pareto front: {len(best)} of {len(known)} trials")
     plain(ax)
 

@@ -218,9 +218,9 @@ def _importance(
     table, name = found.complete, found.names[index]
     if len(table) < LEAST_IMPORTANCE:
         reason = f"{len(table)} trial(s), at least {LEAST_IMPORTANCE} are needed"
-        return {parameter: (None, reason) for parameter in found.parameters}
+        return dict.fromkeys(found.parameters, (None, reason))
     if np.ptp(table[name].to_numpy(float)) == 0:
-        return {parameter: (None, f"{name} is constant") for parameter in found.parameters}
+        return dict.fromkeys(found.parameters, (None, f"{name} is constant"))
     own = optuna.create_study(directions=study.directions)
     trials = study.get_trials(deepcopy=False)
     own.add_trials([_bare(trials[number]) for number in table["number"]])

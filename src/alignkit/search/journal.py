@@ -21,6 +21,13 @@ class Repair:
     backup: Path | None
 
 
+def lock_of(file: Path) -> Any:
+    """The lock that Optuna's writers take: a file, which network disks know too."""
+    from optuna.storages.journal import JournalFileOpenLock
+
+    return JournalFileOpenLock(str(file))
+
+
 def check_tail(file: Path, lock: Any) -> None:
     """Refuse a journal whose last record was cut short; the next one would be glued to it.
 

@@ -79,6 +79,27 @@ def read_study(storage: Any, text: str, name: str | None) -> optuna.Study:
     return open_study(storage, url, names[0])
 
 
+def list_of_studies(storage: Any) -> list[dict[str, Any]]:
+    """Every study: its name, objectives, counts of trials, and the best value of a single one."""
+    import optuna
+
+    rows = []
+    for name in optuna.get_all_study_names(storage):
+        study = optuna.load_study(study_name=name, storage=storage)
+        trials = study.get_trials(deepcopy=False)
+        values = [t.values[0] for t in trials if t.state.name == "COMPLETE"]
+        single = len(study.directions) == 1 and values
+        up = study.directions[0].name == "MAXIMIZE"
+        rows.append({
+            "study": name, "objectives": study.metric_names or [
+                direction.name.lower() for direction in study.directions
+            ],
+            "trials": len(trials), "complete": len(values),
+            "best": (max if up else min)(values) if single else None,
+        })  # fmt: skip
+    return rows
+
+
 def _copy(file: Path, copy: Path) -> None:
     """Copy a SQLite file through SQLite, which sees what other processes have just written."""
     address = f"{file.resolve().as_uri()}?mode=ro"

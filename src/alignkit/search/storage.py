@@ -129,14 +129,13 @@ def _database(url: Url, heartbeat: int, on_stale: Any) -> Any:
 
 def _journal(url: Url) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.storages.journal import JournalFileBackend
 
-    from alignkit.search.journal import check_tail
+    from alignkit.search.journal import check_tail, lock_of
 
     assert url.file is not None
-    lock = JournalFileOpenLock(str(url.file))
-    check_tail(url.file, lock)
-    return JournalStorage(JournalFileBackend(str(url.file), JournalFileOpenLock(str(url.file))))
+    check_tail(url.file, lock_of(url.file))
+    return JournalStorage(JournalFileBackend(str(url.file), lock_of(url.file)))
 
 
 @contextmanager
@@ -181,7 +180,8 @@ def in_one_line(url: Url) -> Iterator[None]:
         if url.file:
             raise
         raise UsageError(
-            f"the driver of {url} is not installed; for PostgreSQL: pip install 'alignkit[postgres]'"
+            f"the driver of {url} is not installed; for PostgreSQL: "
+            "pip install 'alignkit[postgres]'"
         ) from None
     except RuntimeError as error:
         if "table schema" not in str(error):
