@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from alignkit.report.figures import FigureFolder
 from alignkit.report.labels import label_points
@@ -60,7 +61,7 @@ def write_search_figures(
     names = [o["name"] for o in objectives]
     drawn: list[tuple[str, Figure, pd.DataFrame]] = [
         ("history", history(table, objectives), table),
-        ("correlations", bars(correlations, "spearman", "Spearman's rho", names),
+        ("correlations", bars(correlations, "spearman", "Spearman's rho; p after Holm", names),
          pd.DataFrame(correlations)),
         ("importances", bars(importances, "importance", "share of variance explained", names),
          pd.DataFrame(importances)),
@@ -106,9 +107,36 @@ def _history(ax: Axes, table: pd.DataFrame, objective: Mapping[str, str]) -> Non
         _say(ax, "no complete trial")
     ax.set_xlabel("trial")
     ax.set_ylabel(short(name))
-    ax.set_title(f"{short(name)} ({'higher' if up else 'lower'} is better)")
-    ax.margins(x=0.03, y=0.12)
+    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    ax.margins(x=0.03)
+    outside = _zoom(ax.set_ylim, known[name])
+    ax.set_title(f"{short(name)} ({'higher' if up else 'lower'} is better){_beyond(outside)}")
     plain(ax)
+
+
+def inner_range(values: pd.Series) -> tuple[float, float]:
+    """The range of the values without far outliers, such as a failure stored as 0.
+
+    Far is more than three times the interquartile range beyond the quartiles (Tukey 1977).
+    """
+    known = values.dropna().to_numpy(float)
+    if not len(known):
+        return 0.0, 1.0
+    low, high = np.quantile(known, [0.25, 0.75])
+    near = known[(known >= low - 3 * (high - low)) & (known <= high + 3 * (high - low))]
+    return float(near.min()), float(near.max())
+
+
+def _zoom(set_limits: Any, values: pd.Series) -> int:
+    """Set an axis to the inner range; give how many values are left outside."""
+    low, high = inner_range(values)
+    room = 0.12 * (high - low) or 0.05 * abs(high) or 0.5
+    set_limits(low - room, high + room)
+    return int(((values < low) | (values > high)).sum())
+
+
+def _beyond(count: int) -> str:
+    return f", {count} far outside" if count else ""
 
 
 def pareto(
@@ -138,8 +166,7 @@ def _pareto(
         ax.step(best[x["name"]], best[y["name"]], color=BLUE, lw=0.9,
                 where="pre" if x["direction"] == "maximize" else "post")  # fmt: skip
     ax.plot(best[x["name"]], best[y["name"]], "D", ms=6, mec="white", mew=0.6, color=BLUE)
-    ax.margins(0.12)
-    ax.autoscale_view()
+    outside = max(_zoom(ax.set_xlim, known[x["name"]]), _zoom(ax.set_ylim, known[y["name"]]))
     label_points(ax, list(best[x["name"]]), list(best[y["name"]]),
                  [f"trial {n}" for n in best["number"]], [BLUE] * len(best),
                  7.5, others[[x["name"], y["name"]]].to_numpy(float))  # fmt: skip
@@ -150,7 +177,7 @@ def _pareto(
             f"{short(objective['name'])} "
             f"({'higher' if objective['direction'] == 'maximize' else 'lower'} is better)"
         )
-    ax.set_title(f"Pareto front: {len(best)} of {len(known)} trials")
+    ax.set_title(f"Pareto front: {len(best)} of {len(known)} trials{_beyond(outside)}")
     plain(ax)
 
 
@@ -179,7 +206,8 @@ def bars(
             ax.set_yticks(range(len(order)), [short(p, 20) for p in order])
             ax.tick_params(labelleft=i % columns == 0)
         axes[0].set_ylim(len(order) - 0.4, -0.6)
-        axes[0].set_xlim(-1.05 if signed else 0, 1.05)
+        axes[0].set_xlim(-1.7 if signed else 0, 1.7 if signed else 1.1)  # room for the numbers
+        axes[0].set_xticks([-1, -0.5, 0, 0.5, 1] if signed else [0, 0.25, 0.5, 0.75, 1])
     return figure
 
 
@@ -191,14 +219,12 @@ def _bars(ax: Axes, rows: Sequence[Mapping[str, Any]], column: str, signed: bool
     for i, row in enumerate(rows):
         value = row[column]
         if value is None:
-            ax.text(0.02, i, short(row["reason"], 30), va="center", fontsize=7, color=FAINT)
+            ax.text(0.02, i, short(row["reason"], 44), va="center", fontsize=7, color=FAINT)
             continue
         ax.barh(i, value, height=0.66, color=BLUE if value >= 0 else RED)
         note = f"{value:+.2f}, p {p_text(row['p_adjusted'], True)}" if signed else f"{value:.2f}"
-        inside = signed and abs(value) > 0.55
-        right = (value >= 0) != inside
-        ax.text(value + (0.02 if right else -0.02), i, note, va="center", fontsize=6.5,
-                ha="left" if right else "right", color="white" if inside else INK)  # fmt: skip
+        ax.text(value + (0.03 if value >= 0 else -0.03), i, note, va="center", fontsize=6.5,
+                ha="left" if value >= 0 else "right")  # fmt: skip
     ax.axvline(0, color=FAINT, lw=0.8)
     plain(ax)
 
@@ -225,15 +251,16 @@ def _parallel(
     name, up = objective["name"], objective["direction"] == "maximize"
     known = table[table[name].notna()].sort_values(name, ascending=up)  # the best on top
     columns = [*parameters, name]
-    scaled = pd.DataFrame({c: _scaled(ax, i, known[c]) for i, c in enumerate(columns)})
-    norm = Normalize(known[name].min(), known[name].max()) if len(known) else Normalize(0, 1)
+    norm = Normalize(*inner_range(known[name]), clip=True)
+    shown = known.assign(**{name: known[name].clip(norm.vmin, norm.vmax)})
+    scaled = pd.DataFrame({c: _scaled(ax, i, shown[c]) for i, c in enumerate(columns)})
     colours = colormaps["viridis" if up else "viridis_r"]
     for i in range(len(columns)):
         ax.axvline(i, color=CONTEXT, lw=0.8, zorder=0)
     for row, value in zip(scaled.to_numpy(float), known[name], strict=True):
         ax.plot(range(len(columns)), row, color=colours(norm(value)), lw=0.9, alpha=0.75)
-    ax.set_xticks(range(len(columns)), [short(c, 14) for c in columns],
-                  rotation=30 if len(columns) > 8 else 0, ha="right" if len(columns) > 8 else "center")  # fmt: skip  # noqa: E501
+    slanted: dict[str, Any] = {"rotation": 30, "ha": "right"} if len(columns) > 8 else {}
+    ax.set_xticks(range(len(columns)), [short(c, 14) for c in columns], **slanted)
     ax.tick_params(axis="x", pad=12, length=0)
     ax.set_yticks([])
     ax.set_ylim(-0.03, 1.03)
@@ -247,22 +274,22 @@ def _parallel(
     bar.outline.set_visible(False)  # type: ignore[operator]
 
 
-def _scaled(ax: Axes, position: int, column: pd.Series) -> Iterator[float] | np.ndarray:
-    """Values as heights from 0 to 1, with the ends of the scale written at its ends."""
+def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
+    """Values as heights from 0 to 1, with what the heights mean written beside them."""
     known = column.dropna()
     if all(isinstance(value, (bool, int, float, np.number)) for value in known):
         numbers = column.map(lambda v: np.nan if v is None else float(v)).to_numpy(float)
         low, high = (np.nanmin(numbers), np.nanmax(numbers)) if len(known) else (0.0, 0.0)
-        ends = [f"{low:.3g}", f"{high:.3g}"]
-    else:
-        names = sorted(map(str, known.unique()))
-        numbers = np.array([names.index(str(v)) if v is not None else np.nan for v in column])
-        low, high = 0, len(names) - 1
-        ends = [short(names[0], 12), short(names[-1], 12)]
-    for height, text, side in ((-0.04, ends[0], "top"), (1.04, ends[1], "bottom")):
-        if len(known):
+        for height, end, side in ((-0.04, low, "top"), (1.04, high, "bottom")):
+            text = f"{end:.3g}" if len(known) else ""
             ax.text(position, height, text, ha="center", va=side, fontsize=6.5, color=FAINT)
-    return (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
+        return (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
+    names = sorted(map(str, known.unique()))
+    heights = dict(zip(names, np.linspace(0, 1, len(names)), strict=True))
+    for name, height in heights.items():
+        side = {"x": position - 0.02, "ha": "right"} if position == 0 else {"x": position}
+        ax.text(s=short(name, 16), y=height, va="center", fontsize=6.5, zorder=5, **side)
+    return np.array([heights[str(v)] if pd.notna(v) else np.nan for v in column])
 
 
 def _say(ax: Axes, text: str) -> None:

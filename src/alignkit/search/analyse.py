@@ -69,11 +69,10 @@ class Analysis:
         """Names of the objectives."""
         return [objective["name"] for objective in self.objectives]
 
-    @property
-    def complete(self) -> pd.DataFrame:
-        """Trials with a value of their own in every objective."""
+    def own(self, *names: str) -> pd.DataFrame:
+        """Trials with a finite value of their own in these objectives, or in all of them."""
         own = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
-        return self.table[own & self.table[self.names].notna().all(axis=1)]
+        return self.table[own & self.table[list(names or self.names)].notna().all(axis=1)]
 
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
@@ -115,7 +114,7 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
     )  # fmt: skip
     found.correlations = _correlations(found)
     found.importances = _importances(study, found, seed)
-    found.pareto = _described(study, _front(found.complete, found), depth)
+    found.pareto = _described(study, _front(found.own(), found), depth)
     found.notes = _notes(found)
     return found
 
@@ -123,7 +122,7 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
 def best(found: Analysis, study: optuna.Study, count: int, depth: int = 12) -> list[dict[str, Any]]:
     """Describe the best trials: by the one objective, or front after front."""
     numbers: list[int] = []
-    rest = found.complete
+    rest = found.own()
     while len(numbers) < count and len(rest):
         front = _front(rest, found)
         numbers += front
@@ -165,7 +164,7 @@ def _table(
 
 def _correlations(found: Analysis) -> list[dict[str, Any]]:
     """Spearman of every parameter with every objective; Holm over all that can be tested."""
-    rows = [_correlation(found.complete, p, o) for p in found.parameters for o in found.names]
+    rows = [_correlation(found.own(o), p, o) for p in found.parameters for o in found.names]
     adjusted = holm(np.array([np.nan if r["p"] is None else r["p"] for r in rows]))
     for row, p in zip(rows, adjusted, strict=True):
         row["p_adjusted"] = None if np.isnan(p) else float(p)
@@ -203,7 +202,7 @@ def as_numbers(column: pd.Series) -> pd.Series | None:
 def _importances(study: optuna.Study, found: Analysis, seed: int) -> list[dict[str, Any]]:
     return [
         {"parameter": parameter, "objective": name, "importance": value, "evaluator": EVALUATOR,
-         "n": len(found.complete), "reason": reason}
+         "n": len(found.own(name)), "reason": reason}
         for i, name in enumerate(found.names)
         for parameter, (value, reason) in _importance(study, found, i, seed).items()
     ]  # fmt: skip
@@ -215,7 +214,8 @@ def _importance(
     """Share of a forest's variance that each parameter explains (Hutter et al. 2014)."""
     import optuna
 
-    table, name = found.complete, found.names[index]
+    name = found.names[index]
+    table = found.own(name)
     if len(table) < LEAST_IMPORTANCE:
         reason = f"{len(table)} trial(s), at least {LEAST_IMPORTANCE} are needed"
         return dict.fromkeys(found.parameters, (None, reason))
@@ -288,7 +288,9 @@ def _notes(found: Analysis) -> list[str]:
     complete = found.table[found.table["state"] == "COMPLETE"]
     missing = int(complete[found.names].isna().any(axis=1).sum())
     if missing:
-        notes.append(f"{missing} complete trial(s) without a finite value are left out")
+        notes.append(
+            f"{missing} complete trial(s) lack a finite value and are left out where they do"
+        )
     for name in found.names:
         zeros = int((complete[name] == 0).sum())
         if zeros:

@@ -77,7 +77,8 @@ def placement_of(
         for stream in STREAMS
     ]  # fmt: skip
     shorter = min(map(len, sides))
-    return Placement(*(side[:shorter] for side in sides))
+    text, vision = (side[:shorter] for side in sides)
+    return Placement(text, vision)
 
 
 def masked(values: Mapping[str, Any], depths: Mapping[str, int]) -> Placement:
@@ -86,7 +87,8 @@ def masked(values: Mapping[str, Any], depths: Mapping[str, int]) -> Placement:
         [i for i in range(depths[stream] + 1) if values[f"{stream}_{i}"]] for stream in STREAMS
     ]
     shorter = min(map(len, chosen))
-    return Placement(*(_thinned(side, shorter) for side in chosen))
+    text, vision = (_thinned(side, shorter) for side in chosen)
+    return Placement(text, vision)
 
 
 def _thinned(indices: Sequence[int], count: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.plugins import registry
@@ -40,7 +41,7 @@ class Objective:
     name: str
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Literal["maximize", "minimize"]:
         return "maximize" if self.higher_is_better else "minimize"
 
     @property
