@@ -75,6 +75,24 @@ def test_correlations_are_spearmans_with_n_p_and_holm():
     assert any("values_0 = 0 exactly" in note for note in found.notes)
 
 
+def test_a_perfect_correlation_of_few_trials_proves_nothing():
+    study = optuna.create_study()
+    for x in range(4):
+        study.add_trial(create_trial(
+            value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)}
+        ))  # fmt: skip
+    (row,) = analyse(study).correlations
+    assert row["spearman"] == pytest.approx(1)
+    assert row["p"] == pytest.approx(2 / math.factorial(4))
+    assert row["p_parametric"] == pytest.approx(0, abs=1e-12)
+    for x in range(4, 12):
+        study.add_trial(create_trial(
+            value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)}
+        ))  # fmt: skip
+    (row,) = analyse(study).correlations
+    assert row["p"] == pytest.approx(2 / math.factorial(12))
+
+
 def test_the_front_is_optunas():
     study = _study()
     found = analyse(study)

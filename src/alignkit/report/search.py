@@ -287,8 +287,9 @@ def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
     names = sorted(map(str, known.unique()))
     heights = dict(zip(names, np.linspace(0, 1, len(names)), strict=True))
     for name, height in heights.items():
-        side = {"x": position - 0.02, "ha": "right"} if position == 0 else {"x": position}
-        ax.text(s=short(name, 16), y=height, va="center", fontsize=6.5, zorder=5, **side)
+        first = position == 0  # there is room before it, and no line
+        ax.text(position - 0.02 * first, height, short(name, 16), va="center", fontsize=6.5,
+                ha="right" if first else "left", zorder=5)  # fmt: skip
     return np.array([heights[str(v)] if pd.notna(v) else np.nan for v in column])
 
 

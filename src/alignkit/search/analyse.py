@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,7 @@ import pandas as pd
 from alignkit.search.layers import placement_of
 from alignkit.search.search import STORED
 from alignkit.statistics.adjust import holm
+from alignkit.statistics.permutation import EXACT_UNITS, null_correlations, orders, p_value
 
 if TYPE_CHECKING:
     import optuna
@@ -43,7 +46,8 @@ class Analysis:
         objectives.
     parameters : list of str
     correlations : list of dict
-        ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``, ``reason``.
+        ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``,
+        ``p_parametric`` (by the t approximation), ``reason``.
     importances : list of dict
         ``parameter``, ``objective``, ``importance`` (in sum 1), ``evaluator``, ``n``,
         ``reason``.
@@ -177,7 +181,8 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
     numbers = as_numbers(table[parameter])
     row: dict[str, Any] = {
         "parameter": parameter, "objective": objective, "spearman": None, "p": None,
-        "n": int(table[parameter].notna().sum()), "p_adjusted": None, "reason": "",
+        "n": int(table[parameter].notna().sum()), "p_adjusted": None, "p_parametric": None,
+        "reason": "",
     }  # fmt: skip
     if numbers is None:
         return row | {"reason": "its values have no order"}
@@ -189,7 +194,23 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
         if np.ptp(values) == 0:
             return row | {"reason": f"{name} is constant"}
     rho = spearmanr(x, y)
-    return row | {"spearman": float(rho.statistic), "p": float(rho.pvalue)}
+    p = _p(x, y, float(rho.statistic), float(rho.pvalue))
+    return row | {"spearman": float(rho.statistic), "p": p, "p_parametric": float(rho.pvalue)}
+
+
+def _p(x: np.ndarray, y: np.ndarray, rho: float, parametric: float) -> float:
+    """Exact over all orders of few trials; else by the t approximation, which may not fall to 0."""
+    from scipy.stats import rankdata
+
+    if len(x) > EXACT_UNITS:
+        return max(parametric, 2 / math.factorial(len(x)))
+    null = null_correlations(rankdata(x)[:, None], rankdata(y), _all_orders(len(x)))
+    return p_value(rho, null, exact=True)[0]
+
+
+@cache
+def _all_orders(n: int) -> np.ndarray:
+    return orders(n, 0, np.random.default_rng(0))[0]
 
 
 def as_numbers(column: pd.Series) -> pd.Series | None:
