@@ -157,7 +157,6 @@ def test_another_search_is_refused_under_the_same_name(tiny_search):
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"objectives": ("scor",)}, "has no score 'scor'"),
         ({"objectives": ("cka@first",)}, "unknown layer rule"),
         ({"objectives": ("other/score",)}, "names task 'other'"),
         ({"objectives": ("score", "auroc")}, "given twice"),
@@ -170,13 +169,18 @@ def test_another_search_is_refused_under_the_same_name(tiny_search):
     ],
 )
 def test_what_is_wrong_is_said_before_any_work(tiny_search, tmp_path, asked, message):
-    if asked.get("objectives") == ("scor",):  # only a run knows the names of its scores
-        study = tiny_search(1, space="named", placements=("none",), **asked)
-        assert message in study.trials[0].user_attrs["error"]
-        return
     with pytest.raises(UsageError, match=message):
         tiny_search(1, **asked)
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path):
+    """Only a validation knows the names of scores; the one before the training is enough."""
+    words = [*RUN, "--space", "named", "-p", "1", "-n", "1", "--objective", "scor"]
+    done = alignkit(*words, "--epochs", "1000", cwd=tmp_path, code=1)
+    assert "Error: every trial failed" in done.stderr
+    assert "has no score 'scor'; it has: auroc, accuracy, loss" in done.stderr
+    assert "1 FAIL" in done.stdout
 
 
 def test_the_command_prints_the_best_and_continues(tmp_path):

@@ -66,22 +66,22 @@ def _check_completed(trials, killed, wanted):
 @pytest.mark.slow
 def test_two_workers_of_one_command_one_killed(tmp_path):
     storage = f"sqlite:///{tmp_path}/search.db"
-    command = _start(storage, tmp_path, "-n", "4", "--workers", "2")
+    command = _start(storage, tmp_path, "-n", "3", "--workers", "2")
     killed = _kill_a_worker(storage)
     _, said = command.communicate(timeout=300)
     assert command.returncode == 0, said
     assert f"trial {killed} lost its worker" in said
     assert "exit code -9" in said
-    _check_completed(_read(storage), killed, 4)
+    _check_completed(_read(storage), killed, 3)
 
 
 @pytest.mark.slow
 def test_two_commands_on_postgresql_one_killed(tmp_path, postgresql):
-    commands = [_start(postgresql, tmp_path, "-n", "4") for _ in range(2)]
+    commands = [_start(postgresql, tmp_path, "-n", "3") for _ in range(2)]
     killed = _kill_a_worker(postgresql)
     said = [command.communicate(timeout=300)[1] for command in commands]
     assert sorted(command.returncode for command in commands) == [-9, 0], said
-    _check_completed(_read(postgresql), killed, 4)
+    _check_completed(_read(postgresql), killed, 3)
 
 
 def test_a_worker_lost_on_another_machine_is_found_by_its_silence(tiny_search, storage, tmp_path):

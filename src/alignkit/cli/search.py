@@ -263,14 +263,18 @@ def _search(**asked: Any) -> Search:
 
 def _show_best(study: Any, json: bool) -> None:
     from alignkit.cli import console
+    from alignkit.errors import AlignkitError
     from alignkit.search.analyse import analyse as analyse_study
 
     found = analyse_study(study)
     if json:
         kept = ("study", "objectives", "trials", "duplicates", "retried", "pareto")
         console.print_json({key: found.to_json()[key] for key in kept})
-        return
-    _show_front(found)
+    else:
+        _show_front(found)
+    if not found.states["COMPLETE"] + found.states["PRUNED"]:
+        errors = [t.user_attrs["error"] for t in study.trials if "error" in t.user_attrs]
+        raise AlignkitError(f"every trial failed, the last with: {errors[-1]}")
 
 
 def _show(found: Analysis) -> None:

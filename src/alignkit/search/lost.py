@@ -1,10 +1,14 @@
-"""Trials whose worker died: found, marked as failed, and put back into the queue."""
+"""Signs of life, and trials whose worker gives none: failed, and put back into the queue."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +55,44 @@ def _without_proc(pid: int) -> str:
     except PermissionError:
         pass
     return "running"
+
+
+def sign(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Give one sign of life: a heartbeat of Optuna's, or a time where there are none."""
+    from optuna.storages._heartbeat import BaseHeartbeat
+
+    storage = study._storage
+    if isinstance(storage, BaseHeartbeat):
+        storage.record_heartbeat(trial._trial_id)
+    else:
+        storage.set_trial_user_attr(trial._trial_id, SIGN, time.time())
+
+
+@contextmanager
+def alive(study: optuna.Study, trial: optuna.Trial, interval: int) -> Iterator[None]:
+    """Give signs of life while a trial runs.
+
+    Optuna gives them only within ``Study.optimize``, which cannot take turns, and never to a
+    journal.
+    """
+    ended = threading.Event()
+
+    def beat() -> None:
+        while True:
+            try:
+                sign(study, trial)
+            except Exception as error:  # a busy database is no reason to be taken for dead
+                print(f"note: no sign of life could be stored: {error}", file=sys.stderr)
+            if ended.wait(interval):
+                return
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class PutBack:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from alignkit.runs import Run, RunConfig
 from alignkit.search.search import Search
@@ -70,7 +70,7 @@ def conduct(
         return twin.values
     runs: dict[str, Run] = {}
     for name, config in configs.items():
-        runs[name] = train(config, search.runs, on_epoch=_pruning(search, trial))
+        runs[name] = train(config, search.runs, on_epoch=_watch(search, name, trial))
     values = [objective.of(runs) for objective in search.resolved_objectives]
     twin = _twin(study, trial)  # another worker may have drawn the same meanwhile
     if twin is not None and twin.state.name == "COMPLETE":
@@ -93,17 +93,18 @@ def _twin(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
     )  # fmt: skip
 
 
-def _pruning(search: Search, trial: optuna.Trial) -> Any:
-    """What training calls after each validation."""
-    if search.chosen_pruner == "none":
-        return None
+def _watch(search: Search, task: str, trial: optuna.Trial) -> Callable[..., None]:
+    """What training calls after each validation: look for the scores wanted, and prune."""
     import optuna
 
-    objective = search.resolved_objectives[0]
+    wanted = [o for o in search.resolved_objectives if o.task == task and o.is_score]
+    prunes = search.chosen_pruner != "none"
 
     def on_epoch(epoch: int, scores: dict[str, float]) -> None:
-        trial.report(objective.read(scores), epoch)
-        if trial.should_prune():
-            raise optuna.TrialPruned(f"behind the others in epoch {epoch}")
+        values = [objective.read(scores) for objective in wanted]  # a wrong name ends it at once
+        if prunes:
+            trial.report(values[0], epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned(f"behind the others in epoch {epoch}")
 
     return on_epoch

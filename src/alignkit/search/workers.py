@@ -5,10 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
-from alignkit.search.lost import SIGN, PutBack, put_back_lost, this_worker
+from alignkit.search.lost import PutBack, alive, put_back_lost, sign, this_worker
 from alignkit.search.search import STORED, Search, refuse_another
 from alignkit.search.storage import (
     Url,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 PAUSE = 0.5  # seconds between looks at what the others do
+GRACE = 10.0  # seconds that an interrupted worker has to put its trial back
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def work(search: Search, place: Place, trials: int, talk: Talk = SILENT) -> None
         if taken is None:
             time.sleep(PAUSE)
             continue
-        with _alive(study, taken[0], place.heartbeat):
+        with alive(study, taken[0], place.heartbeat):
             _finish(search, study, *taken, put_back, talk)
 
 
@@ -182,6 +182,7 @@ def _take(search: Search, study: optuna.Study) -> tuple[optuna.Trial, Any]:
     if search.exhausts and not any(t.state.name == "WAITING" for t in there):
         study.enqueue_trial(_untried(search, there))
     trial = study.ask()
+    sign(study, trial)  # before it has a name: one without is known to be lost
     trial.set_user_attr("worker", this_worker())
     try:
         return trial, propose(search, trial)
@@ -248,41 +249,6 @@ def _line(study: optuna.Study, number: int) -> str:
     return f"trial {number}, {where}: {trial.state.name}, {why}"
 
 
-@contextmanager
-def _alive(study: optuna.Study, trial: optuna.Trial, interval: int) -> Iterator[None]:
-    """Give signs of life while a trial runs.
-
-    Optuna gives them only within ``Study.optimize``, which cannot take turns, and never to a
-    journal.
-    """
-    from optuna.storages._heartbeat import BaseHeartbeat
-
-    storage, ended = study._storage, threading.Event()
-
-    def sign() -> None:
-        if isinstance(storage, BaseHeartbeat):
-            storage.record_heartbeat(trial._trial_id)
-        else:
-            storage.set_trial_user_attr(trial._trial_id, SIGN, time.time())
-
-    def beat() -> None:
-        while True:
-            try:
-                sign()
-            except Exception as error:  # a busy database is no reason to be taken for dead
-                print(f"note: no sign of life could be stored: {error}", file=sys.stderr)
-            if ended.wait(interval):
-                return
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def _work_together(search: Search, place: Place, trials: int, workers: int, talk: Talk) -> None:
     """Several workers, each a fresh process; one that dies takes no other with it."""
     context = multiprocessing.get_context("spawn")
@@ -297,6 +263,10 @@ def _work_together(search: Search, place: Place, trials: int, workers: int, talk
     try:
         for process in processes:
             process.join()
+    except KeyboardInterrupt:  # they were interrupted too, and put their trials back
+        for process in processes:
+            process.join(GRACE)
+        raise
     finally:
         for process in processes:
             process.terminate()
