@@ -11,7 +11,7 @@ from alignkit.chain import train as training
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.train import learning_rate_factor, train
 from alignkit.errors import DataError
-from alignkit.runs import Training, load_runs, resolve_config
+from alignkit.runs import Run, Training, load_runs, resolve_config
 from tiny import TINY_MODEL, TINY_TASK, train_tiny
 
 
@@ -155,3 +155,18 @@ def test_runs_are_found_and_filtered(tiny_runs):
     assert len(load_runs(root)) == len(runs) == 6
     assert {r.task for r in load_runs(root, ["toy_unique"])} == {"toy_unique"}
     assert {r.placement for r in load_runs(root, placement=["none"])} == {"none"}
+
+
+def test_every_validation_is_told_and_what_it_raises_leaves_no_run(tmp_path):
+    told = []
+
+    def on_epoch(epoch, scores):
+        told.append((epoch, set(scores) >= {"auroc", "loss"}))
+        if epoch == 1:
+            raise RuntimeError("enough")
+
+    config = resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=3))
+    with pytest.raises(RuntimeError, match="enough"):
+        train(config, tmp_path, on_epoch=on_epoch)
+    assert told == [(0, True), (1, True)]
+    assert not Run(tmp_path / config.folder).is_trained

@@ -20,8 +20,13 @@ from alignkit.runs.files import discard, locked, sha256_of, write_csv, write_jso
 from alignkit.tasks import Target, Task
 from alignkit.versions import versions
 
+OnEpoch = Callable[[int, dict[str, float]], None]
 
-def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILENT) -> Run:
+
+def train(
+    config: RunConfig, root: Path, force: bool = False, talk: Talk = SILENT,
+    on_epoch: OnEpoch | None = None,
+) -> Run:  # fmt: skip
     """Train a run, unless that is done already.
 
     The test split is never read. The weights kept are those of the epoch with the best
@@ -34,6 +39,9 @@ def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILEN
         The folder of runs.
     force : bool
         Train anew and drop everything that was made from the old model.
+    on_epoch : callable, optional
+        Called with the epoch and its scores after each validation. What it raises ends the
+        training and leaves the run untrained.
 
     Returns
     -------
@@ -53,11 +61,11 @@ def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILEN
         if run.is_trained and not force:  # another process may have done it meanwhile
             return run
         _clear(run)
-        _train(run, config, talk)
+        _train(run, config, talk, on_epoch)
     return run
 
 
-def _train(run: Run, config: RunConfig, talk: Talk) -> None:
+def _train(run: Run, config: RunConfig, talk: Talk, on_epoch: OnEpoch | None) -> None:
     options = config.training
     make_repeatable(config.seed, options.threads)
     task: Task = config.task.make()
@@ -69,7 +77,8 @@ def _train(run: Run, config: RunConfig, talk: Talk) -> None:
         for note, count in split.notes.items():
             talk.note(f"{config.task_name} {name}: {count} {note}")
     model, schedule = build(config, task.target.n_outputs, inputs)
-    history, best = _Loop(model, schedule, task.target, data, options, config.seed, talk).run()
+    loop = _Loop(model, schedule, task.target, data, options, config.seed, talk, on_epoch)
+    history, best = loop.run()
     write_json(run.path / "config.json", _stored(config, task.target, splits))
     save(run, model, inputs)
     write_csv(run.path / "history.csv", history)
@@ -86,8 +95,9 @@ class _Loop:
 
     def __init__(
         self, model: Any, schedule: Any, target: Target, data: dict[str, Encoded],
-        options: Training, seed: int, talk: Talk,
+        options: Training, seed: int, talk: Talk, on_epoch: OnEpoch | None = None,
     ) -> None:  # fmt: skip
+        self.on_epoch = on_epoch
         self.model, self.schedule, self.target = model, schedule, target
         self.data, self.options, self.seed, self.talk = data, options, seed, talk
         per_epoch = math.ceil(len(data["train"]) / options.batch_size)
@@ -156,6 +166,8 @@ class _Loop:
         if not self.best or scores[self.target.primary] > self.best["scores"][self.target.primary]:
             weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
             self.best = {"epoch": epoch, "scores": scores, "weights": weights}
+        if self.on_epoch:
+            self.on_epoch(epoch, scores)
 
     def _out_of_patience(self, epoch: int) -> bool:
         return 0 < self.options.patience <= epoch - self.best["epoch"]

@@ -66,6 +66,11 @@ class _Bar:
         self.progress.update(self.task, description=text)
 
 
+def talk() -> Talk:
+    """What to hand to a step, also one in another process: nothing is said when quiet."""
+    return Talk() if settings.quiet else TerminalTalk()
+
+
 def note(text: str) -> None:
     """Say one line on stderr."""
     TerminalTalk().note(text)
