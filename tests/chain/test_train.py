@@ -9,9 +9,10 @@ import torch
 
 from alignkit.chain import train as training
 from alignkit.chain.encoded import Encoded
-from alignkit.chain.train import learning_rate_factor, train
+from alignkit.chain.train import train
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
+from alignkit.training.optimizer import groups, learning_rate_factor
 from tiny import TINY_MODEL, TINY_TASK, train_tiny
 
 
@@ -112,7 +113,7 @@ def test_no_decay_on_norms_biases_and_positions(tmp_path):
     config = resolve_config(TINY_TASK, "1,2", TINY_MODEL)
     architecture = config.architecture.make()
     model = architecture.build(config.placement, 1, architecture.inputs(["a word"]))
-    decayed, left = training._groups(model, 0.1)
+    decayed, left = groups(model.named_parameters(), 0.1)
     assert decayed["weight_decay"] == 0.1
     assert left["weight_decay"] == 0.0
     names = {id(p): n for n, p in model.named_parameters()}
