@@ -21,7 +21,6 @@ from alignkit.runs.files import (
     read_json,
     sha256_of,
     whole_file,
-    write_csv,
     write_json,
 )
 from alignkit.tasks import Split, Target, Task
@@ -211,9 +210,7 @@ def _store(
             save_file(heads, temporary)
     parts.records.write(run.path)
     if parts.tracker is not None:
-        import pandas as pd
-
-        write_csv(run.path / "tracking.csv", pd.DataFrame(parts.tracker.found))
+        parts.tracker.write(run.path / "tracking.csv")
     write_json(
         run.performance_file,
         {"primary": parts.primary, "epoch": best["epoch"],

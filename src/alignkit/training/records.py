@@ -51,12 +51,16 @@ class Records:
         return {k: v for k, v in row.items() if k not in ("epoch", "split")}
 
     def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
-        return {"steps": self.steps, "epochs": self.epochs}
+        """Plain values for a checkpoint; pairs, because JSON does not keep the order of keys."""
+        return {
+            "steps": [list(row.items()) for row in self.steps],
+            "epochs": [list(row.items()) for row in self.epochs],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` gave; events after it are hidden by TensorBoard."""
-        self.steps, self.epochs = list(state["steps"]), list(state["epochs"])
+        self.steps = [dict(row) for row in state["steps"]]
+        self.epochs = [dict(row) for row in state["epochs"]]
         if self._class:
             self._writer = self._class(str(self._folder), purge_step=len(self.steps) + 1)
 

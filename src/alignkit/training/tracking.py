@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,12 @@ from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState, walk
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Conduct
+from alignkit.runs.files import write_csv
 
 BATCH = 128
 POOL = "cls"
+COLUMNS = ["epoch", "step", "split", "metric", "parameters", "pool", "x", "y", "n", "value",
+           "reason", "chance"]  # fmt: skip
 
 
 class Tracker:
@@ -68,6 +72,12 @@ class Tracker:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Go on from what ``state`` gave."""
         self.found = list(state)
+
+    def write(self, file: Path) -> None:
+        """Write what was found as a tidy table."""
+        import pandas as pd
+
+        write_csv(file, pd.DataFrame(self.found, columns=COLUMNS))
 
     def _measure(self, epoch: int, step: int) -> None:
         with torch.random.fork_rng(devices=[]):
