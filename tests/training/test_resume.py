@@ -190,3 +190,16 @@ def test_signals_are_left_alone_outside_the_main_thread(tmp_path):
     thread.start()
     thread.join()
     assert list(tmp_path.rglob("train.json"))
+
+
+def test_runs_side_by_side_are_told_to_stop_too(tmp_path):
+    command = [sys.executable, "-m", "alignkit", *WORDS, "--epochs", "400", "--checkpoint-every", "1",
+               "--seed", "0", "--seed", "1", "--seed", "2", "--jobs", "2"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait() == 143
+    assert len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) == 2
+    assert not list(tmp_path.rglob("train.json"))

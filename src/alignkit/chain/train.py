@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,21 +72,19 @@ def train(
     """
     run = Run(root / config.folder)
     _refuse_another(run, config)
-    if run.is_trained and not force:
-        talk.note(f"{run.path} is trained already; --force trains it anew")
-        return run
     device = choose_device(local_device(config.conduct.device))
     processes = join_processes(device)
-    if not processes.is_first:
-        _train(run, config, SILENT, on_epoch, device, processes)
-        processes.wait()
+    first = processes.is_first
+    if processes.any(first and run.is_trained and not force):
+        talk.note(f"{run.path} is trained already; --force trains it anew")
         return run
-    with locked(run.path):
-        if run.is_trained and not force:  # another process may have done it meanwhile
-            return run
-        _clear(run, force)
-        _train(run, config, talk, on_epoch, device, processes)
-    processes.wait()
+    with locked(run.path) if first else nullcontext():
+        # Another program may have done it meanwhile.
+        if not processes.any(first and run.is_trained and not force):
+            if first:
+                _clear(run, force)
+            _train(run, config, talk if first else SILENT, on_epoch, device, processes)
+        processes.wait()
     return run
 
 

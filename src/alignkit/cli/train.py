@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -162,11 +163,15 @@ def train(
         tensorboard=tensorboard,
     )  # fmt: skip
     configs = _configs(task, placement, architecture, training, seed, data, init, conduct)
+    if _is_helper():
+        console.settings.quiet = True
     _say_what_was_chosen(configs)
     if dry_run:
         _show(configs, runs, json)
         return
     trained = _train_all(configs, runs, force, jobs)
+    if _is_helper():
+        return
     if json:
         console.print_json([_summary(run) for run in trained])
     else:
@@ -205,6 +210,11 @@ def evaluate(
         console.print_json(rows)
     else:
         console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
+
+
+def _is_helper() -> bool:
+    """Whether a launcher such as torchrun has started this process beside the one that talks."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
 
 
 def _say_what_was_chosen(configs: list[RunConfig]) -> None:

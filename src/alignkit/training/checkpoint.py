@@ -142,7 +142,8 @@ class Checkpoints:
         if state["scaler"]:
             learner.scaler.load_state_dict(state["scaler"])
         if len(generators["cpu"]) == learner.processes.size:
-            own = {name: states[learner.processes.rank] for name, states in generators.items()}
+            rank = learner.processes.rank  # cloned: torch reads the state as a struct, aligned
+            own = {name: states[rank].clone() for name, states in generators.items()}
             set_random_state(own, learner.device)
         _set_global_state(state["random"])
         self._last_step = state["progress"]["step"]
