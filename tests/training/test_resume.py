@@ -193,8 +193,8 @@ def test_signals_are_left_alone_outside_the_main_thread(tmp_path):
 
 
 def test_runs_side_by_side_are_told_to_stop_too(tmp_path):
-    command = [sys.executable, "-m", "alignkit", *WORDS, "--epochs", "400", "--checkpoint-every", "1",
-               "--seed", "0", "--seed", "1", "--seed", "2", "--jobs", "2"]  # fmt: skip
+    command = [sys.executable, "-m", "alignkit", *WORDS, "--epochs", "400", "--checkpoint-every",
+               "1", "--seed", "0", "--seed", "1", "--seed", "2", "--jobs", "2"]  # fmt: skip
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     while len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) < 2:
         assert process.poll() is None

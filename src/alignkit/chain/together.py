@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -63,7 +64,17 @@ def train_together(
         return [Run(future.result()) for future in futures]
 
 
+# In a process of the pool: that it was told to stop, and begins no other run.
+_stopped = threading.Event()
+
+
 def _train_one(stored: dict[str, object], root: Path, force: bool) -> Path:
     from alignkit.chain.train import train
 
-    return train(config_from_json(stored), root, force).path
+    if _stopped.is_set():
+        raise SystemExit(143)
+    try:
+        return train(config_from_json(stored), root, force).path
+    except (SystemExit, KeyboardInterrupt):
+        _stopped.set()
+        raise
