@@ -25,7 +25,7 @@ def make_repeatable(seed: int, threads: int) -> None:
 
 def outputs_of(task: Any) -> int:
     """How many logits a task's model gives; one, which nothing reads, where it has no labels."""
-    return task.target.n_outputs if task.target is not None else 1
+    return max(1, task.target.n_outputs) if task.target is not None else 1
 
 
 def build(config: RunConfig, n_outputs: int, inputs: Any) -> tuple[Any, Schedule]:

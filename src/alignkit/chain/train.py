@@ -96,7 +96,7 @@ def _train(
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
     inputs = _inputs(config, splits["train"])
-    data = {name: Encoded(split, inputs, name, device) for name, split in splits.items()}
+    data = {name: Encoded(split, inputs, name, device=device) for name, split in splits.items()}
     for name, split in splits.items():
         for note, count in split.notes.items():
             talk.note(f"{config.task.name} {name}: {count} {note}")
@@ -122,12 +122,14 @@ def _inputs(config: RunConfig, train: Split) -> Any:
 
 
 def _target(task: Task, config: RunConfig) -> Target | None:
-    if config.training.uses_labels and task.target is None:
+    """What is predicted; None for pairs without labels."""
+    target = task.target if task.target is not None and task.target.n_outputs else None
+    if config.training.uses_labels and target is None:
         raise DataError(
             f"task '{config.task.name}' has no labels to train on; pretrain on its pairs: "
             "--objective pretrain"
         )
-    return task.target
+    return target
 
 
 def _learner(

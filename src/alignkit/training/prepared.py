@@ -82,7 +82,8 @@ class Preparation:
             data.targets()  # a split without labels fails before the work, not after
         if "mlm" in self.asked:
             self.word_share = _share(self.asked["mlm"], "mlm", 0.15)
-            if getattr(data.inputs, "vocabulary", None) is None:
+            vocabulary = getattr(data.inputs, "vocabulary", None)
+            if getattr(vocabulary, "mask", None) is None:
                 raise UsageError("--objective mlm: the inputs of this architecture have no "
                                  "vocabulary with a mask token; leave it out")  # fmt: skip
         if "mim" in self.asked:
