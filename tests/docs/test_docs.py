@@ -43,9 +43,10 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_every_command_of_the_readme_runs(place):
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_every_command_of_a_page_runs(place, page):
     """On tiny models: only the sizes differ from what is printed."""
-    for words in _commands(ROOT / "README.md"):
+    for words in _commands(ROOT / page):
         if "train" in words:
             words = ["3,4,10" if w == "late" else w for w in words]
             words += ["--task", TINY_TASK, "--architecture",

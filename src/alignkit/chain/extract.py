@@ -18,6 +18,7 @@ from alignkit.models.walk import StreamState, walk
 from alignkit.runs import Run
 from alignkit.runs.files import discard, locked, whole_folder, write_json
 from alignkit.tasks import Task
+from alignkit.training.device import choose_device
 
 POOLS = ("cls", "mean")
 BATCH = 128
@@ -29,6 +30,7 @@ def extract(
     pools: Sequence[str] = POOLS,
     force: bool = False,
     talk: Talk = SILENT,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Store every site's representation on a split, unless that is done already.
 
@@ -61,14 +63,16 @@ def extract(
         if force and run.alignment_folder(split).exists():
             discard(run.alignment_folder(split))  # it was measured on what is now replaced
         stored = index["pools"] if index else []
-        return _extract(run, split, sorted({*pools, *stored}), talk)
+        return _extract(run, split, sorted({*pools, *stored}), talk, choose_device(device))
 
 
-def _extract(run: Run, split: str, pools: list[str], talk: Talk) -> dict[str, Any]:
+def _extract(
+    run: Run, split: str, pools: list[str], talk: Talk, device: torch.device
+) -> dict[str, Any]:
     models.make_repeatable(run.seed, run.config.training.threads)
     task: Task = run.config.task.make()
-    model, schedule, inputs = models.load(run, task.target.n_outputs)
-    data = Encoded(task.split(split), inputs, split, task.fingerprint)
+    model, schedule, inputs = models.load(run, models.outputs_of(task), device)
+    data = Encoded(task.split(split), inputs, split, task.fingerprint, device)
     index: dict[str, Any] = {
         "sites": sites(schedule), "pools": pools, "n": len(data), "dtype": "float32",
         "split": split,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
@@ -35,6 +37,9 @@ def train_together(
 
     if jobs < 1:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+    if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("--jobs is for runs side by side; leave it out when a launcher such as "
+                         "torchrun trains one run by several processes")  # fmt: skip
     if jobs == 1 or len(configs) == 1:
         return [train(config, root, force, talk) for config in configs]
     # Fresh processes: torch's threads do not survive a fork.
@@ -45,14 +50,31 @@ def train_together(
         talk.progress("train runs", len(configs)) as bar,
     ):
         futures = [pool.submit(_train_one, config.to_json(), root, force) for config in configs]
-        for future in as_completed(futures):
-            bar.advance()
-            if future.exception() is None:
-                talk.note(f"{future.result()} is trained")
+        try:
+            for future in as_completed(futures):
+                bar.advance()
+                if future.exception() is None:
+                    talk.note(f"{future.result()} is trained")
+        except (SystemExit, KeyboardInterrupt):
+            # Told to stop: so are the runs, which leave their checkpoints; none is begun.
+            pool.shutdown(wait=False, cancel_futures=True)
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
         return [Run(future.result()) for future in futures]
+
+
+# In a process of the pool: that it was told to stop, and begins no other run.
+_stopped = threading.Event()
 
 
 def _train_one(stored: dict[str, object], root: Path, force: bool) -> Path:
     from alignkit.chain.train import train
 
-    return train(config_from_json(stored), root, force).path
+    if _stopped.is_set():
+        raise SystemExit(143)
+    try:
+        return train(config_from_json(stored), root, force).path
+    except (SystemExit, KeyboardInterrupt):
+        _stopped.set()
+        raise

@@ -49,6 +49,7 @@ Metrics = Annotated[
 ]  # fmt: skip
 SplitName = Annotated[str, typer.Option("--split", help="train, validation or test.")]
 Pool = Annotated[str, typer.Option("--pool", help="cls or mean.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps or auto.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Samples = Annotated[

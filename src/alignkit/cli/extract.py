@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
+    Device,
     Force,
     Json,
     Placements,
@@ -35,6 +36,7 @@ def extract(
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Store the representations of every layer and fusion.
@@ -52,7 +54,7 @@ def extract(
     talk = console.TerminalTalk()
     rows = []
     for run in chosen_runs(paths, runs, task, placement):
-        index = extract_run(run, split, pool or POOLS, force, talk)
+        index = extract_run(run, split, pool or POOLS, force, talk, device)
         rows.append({"folder": str(run.representations_folder(split)), **index})
     if json:
         console.print_json(rows)

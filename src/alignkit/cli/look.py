@@ -10,7 +10,7 @@ import typer
 from alignkit.cli.arguments import Json, RunsFolder, Tasks
 
 PANEL = "Look"
-KIND = "metrics, architectures, placements or tasks."
+KIND = "metrics, architectures, placements, tasks or losses."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +38,7 @@ def list_names(
     kind: Annotated[str, typer.Argument(help=KIND, autocompletion=_complete_kind)],
     json: Json = False,
 ) -> None:
-    """List what is registered: metrics, architectures, placements or tasks.
+    """List what is registered: metrics, architectures, placements, tasks or losses.
 
     Example: alignkit list metrics
     """
@@ -66,7 +66,7 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="metric, architecture, placement or task.", autocompletion=_complete_kind
+            help="metric, architecture, placement, task or loss.", autocompletion=_complete_kind
         ),
     ],
     name: Annotated[
@@ -167,4 +167,6 @@ def _counts(names: dict[str, list[str]]) -> str:
 
 
 def _plural(kind: str) -> str:
+    if kind == "loss":
+        return "losses"
     return kind if kind.endswith("s") else f"{kind}s"

@@ -11,6 +11,7 @@ from alignkit.errors import DataError
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
 from alignkit.plugins.options import bind, options_of
+from alignkit.plugins.registry import singular
 from alignkit.runs.config import choose, choose_placement, parse_choice
 
 
@@ -58,7 +59,7 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     plain, given = parse_choice(kind, name)
     entry = registry().get(kind, plain)
     target = entry.load()
-    bound = bind(target, given, f"{kind[:-1]} '{plain}'")
+    bound = bind(target, given, f"{singular(kind)} '{plain}'")
     facts = {"name": plain, **_owner(entry), **entry.declarations}
     if kind == "tasks":
         facts |= _target_facts(target, bound)

@@ -5,59 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.models.placement import Placement, parse_placement
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
+from alignkit.plugins.registry import singular
+from alignkit.runs.files import read_json
+from alignkit.runs.training import Conduct, Training, read_options
 from alignkit.tasks import default_root
-
-
-@dataclass(frozen=True)
-class Training:
-    """Options of the training loop.
-
-    Attributes
-    ----------
-    epochs : int
-        0 stores the untrained model.
-    batch_size : int
-    learning_rate : float
-        Peak; reached after the warm-up, then a cosine down to ``floor``.
-    warmup, floor : float
-        Shares of all steps, and of the peak learning rate.
-    weight_decay : float
-        On matrices only; never on norms, biases and embeddings of positions.
-    clip : float
-        Largest norm of the gradient; 0 leaves it as it is.
-    patience : int
-        Epochs without a better validation score before training stops; 0 never stops.
-    threads : int
-        Threads of this run. Results repeat byte for byte only with the same number.
-    """
-
-    epochs: int = 4
-    batch_size: int = 32
-    learning_rate: float = 5e-4
-    warmup: float = 0.1
-    floor: float = 0.05
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    patience: int = 0
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        _require(self.epochs >= 0, "--epochs", self.epochs, "at least 0")
-        _require(self.batch_size >= 1, "--batch-size", self.batch_size, "at least 1")
-        _require(self.learning_rate > 0, "--learning-rate", self.learning_rate, "above 0")
-        _require(0 <= self.warmup < 1, "--warmup", self.warmup, "from 0 to below 1")
-        _require(0 <= self.floor <= 1, "--floor", self.floor, "from 0 to 1")
-        _require(self.weight_decay >= 0, "--weight-decay", self.weight_decay, "at least 0")
-        _require(self.clip >= 0, "--clip", self.clip, "at least 0")
-        _require(self.patience >= 0, "--patience", self.patience, "at least 0")
-        _require(self.threads >= 1, "--threads", self.threads, "at least 1")
 
 
 @dataclass(frozen=True)
@@ -78,6 +37,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Init:
+    """The run that training starts from: where it lies, and its identity."""
+
+    run: str
+    identity: str
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """One trained model: architecture x placement x task x seed, and how it is trained."""
 
@@ -88,6 +55,8 @@ class RunConfig:
     seed: int = 0
     fingerprint: str = ""
     alias: str = ""
+    init: Init | None = None
+    conduct: Conduct = field(default_factory=Conduct)
 
     @property
     def task_name(self) -> str:
@@ -107,8 +76,10 @@ class RunConfig:
     @property
     def is_default(self) -> bool:
         """Whether all but task, placement and seed stands at its default."""
-        return not self.task.changed and not self.architecture.changed and (
-            self.training == Training() and _is_default_architecture(self.architecture.name)
+        return (
+            not self.task.changed and not self.architecture.changed
+            and self.training == Training() and self.init is None
+            and _is_default_architecture(self.architecture.name)
         )  # fmt: skip
 
     @property
@@ -133,19 +104,22 @@ class RunConfig:
                 "text": list(self.placement.text),
                 "vision": list(self.placement.vision),
             },
-            "training": asdict(self.training),
+            "training": self.training.to_json(),
+            "conduct": self.conduct.to_json(),
+            "init": vars(self.init) if self.init else None,
             "seed": self.seed,
             "data": {"fingerprint": self.fingerprint},
         }
 
     def _content(self) -> dict[str, Any]:
         # The task's options are in its fingerprint; a placement is its indices, not its name.
-        return {
+        content = {
             "task": [self.task.name, self.fingerprint],
             "architecture": [self.architecture.name, _plain(self.architecture.options)],
             "placement": [list(self.placement.text), list(self.placement.vision)],
-            "training": asdict(self.training),
+            "training": self.training.identity(),
         }
+        return content | ({"init": self.init.identity} if self.init else {})
 
 
 def choose(kind: str, spec: str | None) -> Choice:
@@ -204,6 +178,8 @@ def resolve_config(
     training: Training | None = None,
     seed: int = 0,
     data: str | None = None,
+    init: str | Path | None = None,
+    conduct: Conduct | None = None,
 ) -> RunConfig:
     """Resolve what a user asked for into a run's configuration, data fingerprint included.
 
@@ -212,7 +188,7 @@ def resolve_config(
     UsageError
         For unknown names, bad options, or a placement that the architecture cannot hold.
     DataError
-        When the task's data are not there.
+        When the task's data, or the run to start from, are not there.
     """
     chosen = choose_task(task, data)
     built = choose("architectures", architecture)
@@ -220,16 +196,40 @@ def resolve_config(
     built.make().schedule(where)
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
+    training = training or Training()
+    for aux in training.weighted_aux:
+        registry().get("losses", aux.name)
     made = chosen.make()
     return RunConfig(
-        chosen, built, where, training or Training(), seed, made.fingerprint(),
-        getattr(made, "alias", ""),
+        chosen, built, where, training, seed, made.fingerprint(), getattr(made, "alias", ""),
+        choose_init(init, built.name) if init is not None else None, conduct or Conduct(),
     )  # fmt: skip
+
+
+def choose_init(run: str | Path, architecture: str) -> Init:
+    """Identify the run to start from.
+
+    Raises
+    ------
+    DataError
+        When it holds no trained model.
+    UsageError
+        When its architecture is another one: its weights mean something else there.
+    """
+    folder = Path(run)
+    if not (folder / "train.json").is_file():
+        raise DataError(f"--init {run}: this folder holds no trained run; see: alignkit runs")
+    stored = read_json(folder / "config.json")
+    if stored["architecture"]["name"] != architecture:
+        raise UsageError(
+            f"--init {run} is of architecture '{stored['architecture']['name']}', the new run of "
+            f"'{architecture}'; start from a run of the same architecture"
+        )
+    return Init(str(run), stored["identity"])
 
 
 def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
     """Read back what ``RunConfig.to_json`` wrote."""
-    known = {field.name for field in fields(Training)}
     return RunConfig(
         task=_bound("tasks", stored["task"]["name"], stored["task"]["options"]),
         architecture=_bound(
@@ -238,16 +238,18 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
         placement=Placement(
             stored["placement"]["text"], stored["placement"]["vision"], stored["placement"]["name"]
         ),
-        training=Training(**{k: v for k, v in stored["training"].items() if k in known}),
+        training=read_options(Training, stored["training"]),
         seed=stored["seed"],
         fingerprint=stored["data"]["fingerprint"],
         alias=stored["task"].get("alias", ""),
+        init=Init(**stored["init"]) if stored.get("init") else None,
+        conduct=read_options(Conduct, stored.get("conduct", {})),
     )
 
 
 def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
     target = registry().get(kind, name).load()
-    options = bind(target, given, f"{kind[:-1]} '{name}'")
+    options = bind(target, given, f"{singular(kind)} '{name}'")
     # Where something lies does not make a run another one.
     paths = {key for key, option in options_of(target).items() if option.is_path}
     differing = {k: v for k, v in changed(target, options).items() if k not in paths}
@@ -273,8 +275,3 @@ def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _hash(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _require(holds: bool, option: str, value: Any, expected: str) -> None:
-    if not holds:
-        raise UsageError(f"{option} is {value}; it must be {expected}")

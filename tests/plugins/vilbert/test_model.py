@@ -172,10 +172,10 @@ def test_a_head_may_read_one_stream_alone():
 
 
 def test_the_tokenizer():
-    inputs = Inputs.fit(["b a a", "A c"], Vilbert(vocabulary=6, max_tokens=4))
-    assert inputs.words == ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "a", "b"]
-    assert inputs.tokens("A c b!").tolist() == [CLS, 4, UNKNOWN, SEP]  # cut to four
-    again = Vilbert(vocabulary=6, max_tokens=4).load_inputs(inputs.to_json())
+    inputs = Inputs.fit(["b a a", "A c"], Vilbert(vocabulary=7, max_tokens=4))
+    assert inputs.words == ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "a", "b"]
+    assert inputs.tokens("A c b!").tolist() == [CLS, 5, UNKNOWN, SEP]  # cut to four
+    again = Vilbert(vocabulary=7, max_tokens=4).load_inputs(inputs.to_json())
     assert again.tokens("b").tolist() == inputs.tokens("b").tolist()
 
 

@@ -34,7 +34,7 @@ class Vilbert:
     image_size, patch_size : int
         Pixels; pictures are resized to ``image_size`` squares.
     max_tokens, vocabulary : int
-        Longest text in tokens, and the largest vocabulary, ``[CLS]`` and ``[SEP]`` included.
+        Longest text in tokens, and the largest vocabulary, special tokens included.
     head : str
         The streams whose ``[CLS]`` the head reads: ``both``, ``text`` or ``vision``. With
         placement ``none``, a single one is that stream alone.
@@ -65,7 +65,7 @@ class Vilbert:
         )
         _require(self.max_tokens >= 3, "max_tokens", self.max_tokens, "at least 3")
         _require(self.head in HEADS, "head", self.head, f"one of {', '.join(HEADS)}")
-        _require(self.vocabulary >= 5, "vocabulary", self.vocabulary, "at least 5")
+        _require(self.vocabulary >= 6, "vocabulary", self.vocabulary, "at least 6")
 
     def depths(self) -> dict[str, int]:
         """Number of layers per stream."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +16,27 @@ from torch import Tensor
 if TYPE_CHECKING:
     from alignkit_vilbert.architecture import Vilbert
 
-PAD, CLS, SEP, UNKNOWN = range(4)
-SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+PAD, CLS, SEP, UNKNOWN, MASK = range(5)
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 _WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What masked language modelling has to know of the tokens.
+
+    Attributes
+    ----------
+    size : int
+    mask : int
+        Index of the token that hides a word.
+    special : frozenset of int
+        Indices that are no words: neither hidden nor drawn in place of a word.
+    """
+
+    size: int
+    mask: int
+    special: frozenset[int]
 
 
 class Inputs:
@@ -42,6 +61,11 @@ class Inputs:
         counts = Counter(word for text in texts for word in _split(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([*SPECIAL, *ranked[: options.vocabulary - len(SPECIAL)]], options)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its size and its special tokens."""
+        return Vocabulary(len(self.words), MASK, frozenset(range(len(SPECIAL))))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values to store with a run."""
