@@ -47,6 +47,21 @@ Metrics = Annotated[
     typer.Option("--metric", "-m", help="A metric, as name or name:key=value; may repeat.",
                  autocompletion=complete("metrics")),
 ]  # fmt: skip
+Architecture = Annotated[
+    str | None,
+    typer.Option("--architecture", "-a", help="An architecture, as name or name:key=value.",
+                 autocompletion=complete("architectures")),
+]  # fmt: skip
+TextModel = Annotated[
+    str | None,
+    typer.Option(help="The text stream: a BERT-like model, by name or folder."),
+]
+VisionModel = Annotated[
+    str | None, typer.Option(help="The vision stream: a ViT, by name or folder.")
+]
+FromScratch = Annotated[
+    bool, typer.Option("--from-scratch", help="Named models with random weights.")
+]
 SplitName = Annotated[str, typer.Option("--split", help="train, validation or test.")]
 Pool = Annotated[str, typer.Option("--pool", help="cls or mean.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done.")]
@@ -55,6 +70,11 @@ Samples = Annotated[
     int | None, typer.Option("--samples", help="Measure on so many samples; all if not given.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
+
+
+def architecture_options(**given: object) -> dict[str, object]:
+    """Options of the architecture that were given as options of the command."""
+    return {key: value for key, value in given.items() if value not in (None, False)}
 
 
 def chosen_runs(

@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    Architecture,
     Force,
+    FromScratch,
     Json,
     Placements,
     RunPaths,
     RunsFolder,
     SplitName,
     Tasks,
+    TextModel,
+    VisionModel,
+    architecture_options,
     check_split,
     chosen_runs,
     complete,
@@ -52,14 +57,12 @@ def train(
             autocompletion=complete("placements"),
         ),
     ] = None,
-    architecture: Annotated[
-        str | None,
-        Option(
-            "--architecture",
-            "-a",
-            help="An architecture, as name or name:key=value.",
-            autocompletion=complete("architectures"),
-        ),
+    architecture: Architecture = None,
+    text_model: TextModel = None,
+    vision_model: VisionModel = None,
+    from_scratch: FromScratch = False,
+    freeze: Annotated[
+        str | None, Option(help="Not trained: text:0-5+vision:0-3+embeddings.")
     ] = None,
     seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
     data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
@@ -95,7 +98,10 @@ def train(
         epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, warmup=warmup,
         floor=floor, weight_decay=weight_decay, clip=clip, patience=patience, threads=threads,
     )  # fmt: skip
-    configs = _configs(task, placement, architecture, training, seed, data)
+    options = architecture_options(
+        text_model=text_model, vision_model=vision_model, from_scratch=from_scratch, freeze=freeze
+    )
+    configs = _configs(task, placement, architecture, training, seed, data, options)
     _say_what_was_chosen(configs)
     if dry_run:
         _show(configs, runs, json)
@@ -160,14 +166,14 @@ def _training(**given: Any) -> Training:
 
 def _configs(
     tasks: list[str] | None, placements: list[str] | None, architecture: str | None,
-    training: Training, seeds: list[int] | None, data: str | None,
+    training: Training, seeds: list[int] | None, data: str | None, options: dict[str, Any],
 ) -> list[RunConfig]:  # fmt: skip
     from alignkit.runs import resolve_config
 
     what: list[str | None] = list(tasks) if tasks else [None]
     where: list[str | None] = list(placements) if placements else [None]
     return [
-        resolve_config(task, placement, architecture, training, seed, data)
+        resolve_config(task, placement, architecture, training, seed, data, options)
         for task in dict.fromkeys(what)
         for placement in dict.fromkeys(where)
         for seed in dict.fromkeys(seeds or [0])

@@ -68,9 +68,22 @@ class Choice:
     options: Mapping[str, Any]
     changed: Mapping[str, Any]
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The options that decide a result: all but where things lie."""
+        known = options_of(registry().get(self.kind, self.name).load())
+        return {key: v for key, v in self.options.items() if not known[key].is_path}
+
     def make(self, **further: Any) -> Any:
         """Build the thing that was chosen."""
         return registry().get(self.kind, self.name).load()(**{**self.options, **further})
+
+    def resolved(self) -> Choice:
+        """Ask the thing that was chosen to look up what its options name, if it can."""
+        resolve = getattr(self.make(), "resolve", None)
+        if resolve is None:
+            return self
+        return _bound(self.kind, self.name, {**self.options, **resolve()})
 
 
 @dataclass(frozen=True)
@@ -131,32 +144,48 @@ class RunConfig:
         # The task's options are in its fingerprint; a placement is its indices, not its name.
         return {
             "task": [self.task.name, self.fingerprint],
-            "architecture": [self.architecture.name, _plain(self.architecture.options)],
+            "architecture": [self.architecture.name, _plain(self.architecture.content)],
             "placement": [list(self.placement.text), list(self.placement.vision)],
             "training": asdict(self.training),
         }
 
 
-def choose(kind: str, spec: str | None) -> Choice:
+def choose(kind: str, spec: str | None, further: Mapping[str, Any] | None = None) -> Choice:
     """Resolve ``name:key=value`` of a kind; the embedded default when None.
+
+    Parameters
+    ----------
+    kind : str
+    spec : str or None
+    further : mapping, optional
+        Options that were given beside the spec, such as ``--text-model``.
 
     Raises
     ------
     UsageError
-        For an unknown name or option, with a suggestion.
+        For an unknown name or option, with a suggestion, or one given in both places.
     """
     name, given = parse_spec(spec) if spec else (registry().default(kind).name, {})
-    return _bound(kind, name, given)
+    for key in further or {}:
+        if key in given:
+            raise UsageError(f"option '{key}' is given in '{spec}' and on its own; give it once")
+    return _bound(kind, name, {**given, **(further or {})})
 
 
-def choose_placement(text: str | None) -> Placement:
+def choose_placement(text: str | None, architecture: Any = None) -> Placement:
     """Resolve a placement by name, or spelled out as ``3,4,10`` or ``6,7/3,5``.
+
+    Without a text it is the one that the architecture has for itself, if it has one, else
+    the embedded default.
 
     Raises
     ------
     UsageError
         For an unknown name or an illegal list.
     """
+    own = getattr(architecture, "default_placement", None)
+    if not text and own is not None:
+        return own()
     spelled = parse_placement(text) if text else None
     if spelled is None:
         entry = registry().get("placements", text) if text else registry().default("placements")
@@ -175,8 +204,11 @@ def resolve_config(
     training: Training | None = None,
     seed: int = 0,
     data: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Resolve what a user asked for into a run's configuration, data fingerprint included.
+
+    ``options`` are options of the architecture, given beside its spec.
 
     Raises
     ------
@@ -188,8 +220,9 @@ def resolve_config(
     chosen = choose("tasks", task)
     if data is not None:
         chosen = _with_root(chosen, data)
-    built = choose("architectures", architecture)
-    where = choose_placement(placement)
+    built = choose("architectures", architecture, options)
+    where = choose_placement(placement, built.make())
+    built = built.resolved()
     built.make().schedule(where)
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
