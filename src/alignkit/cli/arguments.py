@@ -82,8 +82,11 @@ def chosen_runs(
     root: Path,
     tasks: Sequence[str] | None = None,
     placements: Sequence[str] | None = None,
+    scored: bool = False,
 ) -> list[Run]:
     """Open the runs that were named, or every run that fits.
+
+    With ``scored``, runs that cannot have scores are left out, and that is said.
 
     Raises
     ------
@@ -97,7 +100,21 @@ def chosen_runs(
         return [load_run(path) for path in paths]
     for name in tasks or ():
         registry().get("tasks", name)  # a misspelt name gets its suggestion
-    return load_runs(root, tasks or (), placements or ())
+    found = load_runs(root, tasks or (), placements or ())
+    return _scored(found) if scored else found
+
+
+def _scored(runs: Sequence[Run]) -> list[Run]:
+    from alignkit.cli import console
+    from alignkit.errors import DataError
+
+    kept = [run for run in runs if not run.unscored]
+    for run in runs:
+        if run.unscored:
+            console.note(f"{run.path} is left out: {run.unscored}")
+    if not kept:
+        raise DataError(f"no run has a performance: {runs[0].unscored}; train some: alignkit train")
+    return kept
 
 
 def check_split(name: str) -> str:

@@ -135,7 +135,7 @@ def evaluate(
     check_split(split)
     talk = console.TerminalTalk()
     rows = []
-    for run in chosen_runs(paths, runs, task, placement):
+    for run in chosen_runs(paths, runs, task, placement, scored=True):
         scores = evaluate_run(run, split, force, talk)
         rows.append({"task": run.task, "placement": run.placement, "seed": run.seed,
                      "split": split, **scores, "run": str(run.path)})  # fmt: skip

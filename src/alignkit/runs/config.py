@@ -79,11 +79,10 @@ class Choice:
         return registry().get(self.kind, self.name).load()(**{**self.options, **further})
 
     def resolved(self) -> Choice:
-        """Ask the thing that was chosen to look up what its options name, if it can."""
-        resolve = getattr(self.make(), "resolve", None)
-        if resolve is None:
-            return self
-        return _bound(self.kind, self.name, {**self.options, **resolve()})
+        """Fill in the options that others decide, and look up what options name, if it can."""
+        made = self.make()
+        resolve = getattr(made, "resolve", dict)
+        return _bound(self.kind, self.name, {**_settled(made, self.options), **resolve()})
 
 
 @dataclass(frozen=True)
@@ -254,7 +253,16 @@ def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
     # Where something lies does not make a run another one.
     paths = {key for key, option in options_of(target).items() if option.is_path}
     differing = {k: v for k, v in changed(target, options).items() if k not in paths}
+    if kind == "architectures" and differing:
+        # Neither does an option that spells out what it would have been.
+        own = _settled(target(), bind(target, {}))
+        differing = {k: v for k, v in differing.items() if v != own[k]}
     return Choice(kind, name, options, differing)
+
+
+def _settled(made: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of which those at None have the value that the thing itself gave them."""
+    return {k: getattr(made, k, None) if v is None else v for k, v in options.items()}
 
 
 def _with_root(task: Choice, root: str) -> Choice:

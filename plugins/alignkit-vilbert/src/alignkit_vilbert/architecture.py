@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 STREAMS = ("text", "vision")
 HEADS = ("concat", "sum", "hadamard", "text", "vision")
-FINALS = ("norm", "none", "pooler")
+FINALS = ("norm", "raw", "pooler")
 FITS = ("own", "crop", "squash")
 ACTIVATIONS = ("gelu", "relu")
 BLOCKS = ("vilbert", "study")
 # What a preset decides, where an option is not given.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "standard": {"block": "vilbert", "final": "norm", "pad": False, "activation": "gelu"},
-    "study": {"block": "study", "final": "none", "pad": True, "activation": "relu",
+    "study": {"block": "study", "final": "raw", "pad": True, "activation": "relu",
               "head_width": 512},
 }  # fmt: skip
 
@@ -50,7 +50,7 @@ class TwoStream:
         What is not trained: ``text:0-5+vision:0-3+embeddings``.
     final : str, optional
         What follows the last layers: ``norm`` (each stream's final norm, so that both are
-        normalised), ``none``, or ``pooler`` (as ``norm``, and the head reads the text's
+        normalised), ``raw``, or ``pooler`` (as ``norm``, and the head reads the text's
         ``[CLS]`` through BERT's pooler).
     depth, width, heads, feedforward : int
         Of small streams: layers, width, attention heads, inner width of the feed-forward
@@ -228,7 +228,7 @@ class TwoStream:
             fixed = not self.model_of(stream) or getattr(self, f"{stream}_width") is None
             self.require(fixed, f"{stream}_width", "left out: it is the named model's own")
         small_text = self.final == "pooler" and not self.text_model
-        self.require(not small_text, "final", "norm or none: a small text stream has no pooler")
+        self.require(not small_text, "final", "norm or raw: a small text stream has no pooler")
         parse_freeze(self.freeze)
 
     def _check_sizes(self) -> None:

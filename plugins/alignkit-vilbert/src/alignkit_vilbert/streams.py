@@ -50,7 +50,7 @@ class Stream(nn.Module):
         super().__init__()
         self.width = width
         self.layers = nn.ModuleList(Layer(width, options) for _ in range(depth))
-        self.norm = nn.Identity() if options.final == "none" else nn.LayerNorm(width)
+        self.norm = nn.Identity() if options.final == "raw" else nn.LayerNorm(width)
         self.dropout = nn.Dropout(options.dropout or 0.0)
 
     def layer(self, index: int, state: StreamState) -> StreamState:

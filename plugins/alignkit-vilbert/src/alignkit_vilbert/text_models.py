@@ -126,7 +126,7 @@ def _pooler(model: Any) -> nn.Module:
     pooler = getattr(model, "pooler", None)
     if pooler is None:
         raise alignkit.UsageError(
-            f"the text model ({model.config.model_type}) has no pooler; use final=norm or final=none"
+            f"the text model ({model.config.model_type}) has no pooler; use final=norm or final=raw"
         )
     return pooler
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class PretrainedVision(nn.Module):
     """Patches and blocks of a ViT, run one block at a time.
 
-    Its blocks are pre-norm: with ``final=none`` the last state is not normalised, otherwise
+    Its blocks are pre-norm: with ``final=raw`` the last state is not normalised, otherwise
     the model's own final norm follows the last block.
 
     Parameters
@@ -52,7 +52,7 @@ class PretrainedVision(nn.Module):
         self.prefix: int = vit.num_prefix_tokens
         self.layers = nn.ModuleList(vit.blocks[:depth])
         norm = vit.fc_norm if isinstance(vit.norm, nn.Identity) else vit.norm
-        self.norm = nn.Identity() if options.final == "none" else norm
+        self.norm = nn.Identity() if options.final == "raw" else norm
         self.pooler = None
         # What is left embeds pictures; the rest runs from here, or never.
         vit.blocks, vit.norm, vit.fc_norm = nn.Sequential(), nn.Identity(), nn.Identity()
