@@ -105,6 +105,4 @@ def _encoders(
         resolve_config(task, ",", architecture, None, seed, data, options)
         for task in dict.fromkeys(tasks)
     ]
-    return [
-        store_separate(separate(config), root, console.TerminalTalk()) for config in configs
-    ]
+    return [store_separate(separate(config), root, console.TerminalTalk()) for config in configs]

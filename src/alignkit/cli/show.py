@@ -94,7 +94,9 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 def _documentation(target: Any) -> str:
     """The docstring, and those of the classes whose options are inherited."""
-    family = [c for c in inspect.getmro(target) if c is not object] if inspect.isclass(target) else []
+    family = (
+        [c for c in inspect.getmro(target) if c is not object] if inspect.isclass(target) else []
+    )
     texts = [inspect.cleandoc(member.__doc__ or "") for member in family or [target]]
     return "\n\n".join(text for text in texts if text)
 

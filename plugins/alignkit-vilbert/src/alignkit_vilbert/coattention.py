@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alignkit import StreamState
+from alignkit_vilbert.sizes import Sizes
 from alignkit_vilbert.streams import attention_mask
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a block, whatever the widths of the streams.
-
-    Attributes
-    ----------
-    inner : int
-        Width of queries, keys and values, shared by the heads.
-    heads : int
-    feedforward : int or None
-        Inner width of the feed-forward parts; four times the stream's width when None.
-    dropout : float
-    """
-
-    inner: int
-    heads: int
-    feedforward: int | None = None
-    dropout: float = 0.0
 
 
 class Attention(nn.Module):
@@ -110,9 +90,7 @@ class StudyDirection(nn.Module):
         self.feedforward = feedforward(asking, sizes)
         self.dropout = nn.Dropout(sizes.dropout)
 
-    def forward(
-        self, tokens: Tensor, asking: Tensor, answering: Tensor, mask: Tensor
-    ) -> Tensor:
+    def forward(self, tokens: Tensor, asking: Tensor, answering: Tensor, mask: Tensor) -> Tensor:
         """Add to ``tokens`` what ``asking``, their norm, finds in the other stream's norm."""
         attended = self.dropout(self.attention(asking, answering, mask))
         tokens = self.norm_attention(attended + tokens)

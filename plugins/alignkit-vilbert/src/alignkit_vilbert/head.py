@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import TwoStream
+    from alignkit_vilbert.two_stream import TwoStream
 
 ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU}
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from alignkit import StreamState
-from alignkit_vilbert.architecture import STREAMS, TwoStream
 from alignkit_vilbert.freeze import frozen_modules, parse_freeze
 from alignkit_vilbert.head import Head
 from alignkit_vilbert.streams import TextStream, VisionStream
+from alignkit_vilbert.two_stream import STREAMS, TwoStream
 
 
 class TwoStreamModel(nn.Module):
@@ -59,7 +58,10 @@ class TwoStreamModel(nn.Module):
     def _freeze(self, options: TwoStream) -> None:
         depths = {stream: len(self.streams[stream].layers) for stream in STREAMS}
         parts = parse_freeze(options.freeze, depths)
-        parameters, modules = dict(self.streams.named_parameters()), dict(self.streams.named_modules())
+        parameters, modules = (
+            dict(self.streams.named_parameters()),
+            dict(self.streams.named_modules()),
+        )
         for name in frozen_modules(parts, parameters):
             parameters[name].requires_grad_(False)
         # In a list, so that they are not registered a second time.
@@ -85,9 +87,7 @@ def make_streams(options: TwoStream, inputs: Any) -> nn.ModuleDict:
         from alignkit_vilbert.vision_models import PretrainedVision
 
         source = models["vision"]
-        vision = PretrainedVision(
-            source.config, source.folder, options.depths()["vision"], options
-        )
+        vision = PretrainedVision(source.config, source.folder, options.depths()["vision"], options)
     else:
         vision = VisionStream(options)
     return nn.ModuleDict({"text": text, "vision": vision})

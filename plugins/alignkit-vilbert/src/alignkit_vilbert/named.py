@@ -19,7 +19,7 @@ from alignkit_vilbert.weights import (
 )
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import TwoStream
+    from alignkit_vilbert.two_stream import TwoStream
 
 # From scratch these need no file: BERT's shapes (Devlin et al. 2019, table 1), words of the
 # training texts as vocabulary.

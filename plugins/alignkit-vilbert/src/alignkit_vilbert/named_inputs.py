@@ -18,7 +18,7 @@ from alignkit_vilbert.tokenizer import Tokenizer
 from alignkit_vilbert.vision_models import FoundViT
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import TwoStream
+    from alignkit_vilbert.two_stream import TwoStream
 
 
 class Words:

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alignkit import StreamState
-from alignkit_vilbert.architecture import TwoStream
 from alignkit_vilbert.inputs import PAD, SEP
+from alignkit_vilbert.two_stream import TwoStream
 
 
 class Layer(nn.Module):

@@ -15,7 +15,7 @@ from alignkit_vilbert.quiet import quiet
 from alignkit_vilbert.streams import attention_mask
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import TwoStream
+    from alignkit_vilbert.two_stream import TwoStream
 
 # Parts that a BERT-like model consists of; with any other its layers alone are not the model.
 PARTS = {"embeddings", "embeddings_project", "encoder", "transformer", "pooler"}

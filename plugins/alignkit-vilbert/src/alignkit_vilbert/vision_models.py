@@ -16,7 +16,7 @@ import alignkit
 from alignkit import StreamState
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import TwoStream
+    from alignkit_vilbert.two_stream import TwoStream
 
 
 class PretrainedVision(nn.Module):
@@ -134,7 +134,9 @@ def find_vit(name: str, folder: Path | None, image_size: int | None) -> FoundViT
         )
     with torch.device("meta"):  # shapes without memory
         vit = _created(name, arguments)
-    data = resolve_data_config({}, pretrained_cfg=declared.get("pretrained_cfg") or vit.pretrained_cfg)
+    data = resolve_data_config(
+        {}, pretrained_cfg=declared.get("pretrained_cfg") or vit.pretrained_cfg
+    )
     height, width = vit.patch_embed.img_size
     if height != width:
         raise alignkit.UsageError(
@@ -177,7 +179,11 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
 def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
     arguments = dict(found.arguments)
     if dropout is not None:
-        arguments |= {"proj_drop_rate": dropout, "attn_drop_rate": dropout, "pos_drop_rate": dropout}
+        arguments |= {
+            "proj_drop_rate": dropout,
+            "attn_drop_rate": dropout,
+            "pos_drop_rate": dropout,
+        }
     if folder is None:
         return _created(found.architecture, arguments)
     import timm
