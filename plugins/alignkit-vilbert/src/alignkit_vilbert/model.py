@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,11 +26,11 @@ class TwoStreamModel(nn.Module):
     """
 
     def __init__(
-        self, options: TwoStream, streams: nn.ModuleDict, fusions: Sequence[nn.Module],
+        self, options: TwoStream, streams: Mapping[str, Any], fusions: Sequence[nn.Module],
         n_outputs: int,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.streams = streams
+        self.streams = nn.ModuleDict(streams)
         self.fusions = nn.ModuleList(fusions)
         self.classifier = Head(options, streams["text"].width, streams["vision"].width, n_outputs)
         for stream in STREAMS:
@@ -44,8 +44,9 @@ class TwoStreamModel(nn.Module):
     def head(self, text: StreamState, vision: StreamState) -> Tensor:
         """Logits from ``[CLS]`` of the streams that the head reads."""
         cls = {"text": text.pooled("cls"), "vision": vision.pooled("cls")}
-        if self.streams["text"].pooler is not None:
-            cls["text"] = self.streams["text"].pooler(text.tokens)
+        pooler: Any = self.streams["text"].pooler
+        if pooler is not None:
+            cls["text"] = pooler(text.tokens)
         return self.classifier(cls["text"], cls["vision"])
 
     def train(self, mode: bool = True) -> TwoStreamModel:
@@ -56,8 +57,7 @@ class TwoStreamModel(nn.Module):
         return self
 
     def _freeze(self, options: TwoStream) -> None:
-        depths = {stream: len(self.streams[stream].layers) for stream in STREAMS}
-        parts = parse_freeze(options.freeze, depths)
+        parts = parse_freeze(options.freeze)
         parameters, modules = (
             dict(self.streams.named_parameters()),
             dict(self.streams.named_modules()),
@@ -68,7 +68,7 @@ class TwoStreamModel(nn.Module):
         self._frozen = [modules[name] for name in frozen_modules(parts, modules)]
 
 
-def make_streams(options: TwoStream, inputs: Any) -> nn.ModuleDict:
+def make_streams(options: TwoStream, inputs: Any) -> dict[str, Any]:
     """Build both streams: small ones, or from the models that the inputs have found."""
     models = getattr(inputs, "models", {})
     text: nn.Module
@@ -90,7 +90,7 @@ def make_streams(options: TwoStream, inputs: Any) -> nn.ModuleDict:
         vision = PretrainedVision(source.config, source.folder, options.depths()["vision"], options)
     else:
         vision = VisionStream(options)
-    return nn.ModuleDict({"text": text, "vision": vision})
+    return {"text": text, "vision": vision}
 
 
 def _keep_variance(module: nn.Module) -> None:

@@ -111,7 +111,7 @@ class NamedInputs:
         }
         text: Words | Tokenizer
         if "text" in found and found["text"].folder is not None:
-            limit = min(options.max_tokens, _positions(found["text"].config))
+            limit = min(options.number("max_tokens"), _positions(found["text"].config))
             text = Tokenizer.read(found["text"].folder, limit)
         else:
             text = Words(small.Inputs.fit(texts, options))
@@ -120,7 +120,7 @@ class NamedInputs:
             vit: FoundViT = found["vision"].config
             fit = _fit(options, "crop")
             pictures = Pictures(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
-        return cls(text, pictures, options.max_tokens if options.pad else 0, models)
+        return cls(text, pictures, options.number("max_tokens") if options.pad else 0, models)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], options: TwoStream) -> NamedInputs:

@@ -67,7 +67,7 @@ class TextStream(Stream):
         width = options.width_of("text")
         super().__init__(width, options.depths()["text"], options)
         self.words = nn.Embedding(vocabulary, width, padding_idx=PAD)
-        self.positions = nn.Parameter(torch.zeros(options.max_tokens, width))
+        self.positions = nn.Parameter(torch.zeros(options.number("max_tokens"), width))
         nn.init.normal_(self.words.weight)
         nn.init.normal_(self.positions, std=0.2)
 
@@ -85,7 +85,7 @@ class VisionStream(Stream):
     def __init__(self, options: TwoStream) -> None:
         width = options.width_of("vision")
         super().__init__(width, options.depths()["vision"], options)
-        patches = (options.image_size // options.patch_size) ** 2
+        patches = (options.number("image_size") // options.patch_size) ** 2
         self.patches = nn.Conv2d(3, width, options.patch_size, options.patch_size)
         self.cls = nn.Parameter(torch.zeros(1, 1, width))
         self.positions = nn.Parameter(torch.zeros(patches + 1, width))

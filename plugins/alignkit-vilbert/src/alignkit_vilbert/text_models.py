@@ -49,6 +49,8 @@ class PretrainedText(nn.Module):
         When the weights lack parts of the model.
     """
 
+    outer: Tensor
+
     def __init__(
         self, config: Mapping[str, Any], folder: Path | None, depth: int, options: TwoStream,
         padding: int, outer: frozenset[int],

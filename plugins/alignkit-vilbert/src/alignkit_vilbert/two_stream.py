@@ -128,6 +128,12 @@ class TwoStream:
         """Width of a small stream."""
         return getattr(self, f"{stream}_width") or self.width
 
+    def number(self, name: str) -> int:
+        """An option that others may have decided."""
+        value = getattr(self, name)
+        assert isinstance(value, int)
+        return value
+
     def depths(self) -> dict[str, int]:
         """Number of layers per stream; a named model is looked up.
 
@@ -240,9 +246,10 @@ class TwoStream:
             self.require(fits, name, f"a multiple of heads={self.heads}")
         self.require(self.dropout is None or 0 <= self.dropout < 1, "dropout", "from 0 to below 1")
         if not self.vision_model:
-            whole = self.image_size >= 1 and self.image_size % self.patch_size == 0
+            size = self.number("image_size")
+            whole = size >= 1 and size % self.patch_size == 0
             self.require(whole, "image_size", f"a multiple of patch_size={self.patch_size}")
-        self.require(self.max_tokens >= 3, "max_tokens", "at least 3")
+        self.require(self.number("max_tokens") >= 3, "max_tokens", "at least 3")
         self.require(self.vocabulary >= 5, "vocabulary", "at least 5")
 
     def require(self, holds: bool, name: str, expected: str) -> None:
