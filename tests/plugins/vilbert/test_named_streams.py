@@ -151,7 +151,7 @@ def test_from_scratch_takes_the_shapes_and_not_the_weights(tmp_path):
     assert inputs.tokens("the red disc").tolist() == [2, 5, 11, 9, 3]
     (folder / "model.safetensors").unlink()
     _built(text_model=str(folder), from_scratch=True)
-    with pytest.raises(alignkit.DataError, match="holds no weights; expected model.safetensors"):
+    with pytest.raises(alignkit.DataError, match=r"holds no weights; expected model.safetensors"):
         _built(text_model=str(folder))
 
 
@@ -197,10 +197,10 @@ def test_what_is_no_stream_is_refused_in_one_line(tmp_path):
     ]:
         with pytest.raises(alignkit.UsageError, match=message):
             Vilbert(vision_model=name, from_scratch=True).depths()
-    with pytest.raises(alignkit.DataError, match="there is no folder ./nowhere"):
+    with pytest.raises(alignkit.DataError, match=r"there is no folder ./nowhere"):
         Vilbert(text_model="./nowhere").depths()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(alignkit.DataError, match="it has no config.json"):
+    with pytest.raises(alignkit.DataError, match=r"it has no config.json"):
         Vilbert(text_model=str(tmp_path / "empty")).depths()
 
 
@@ -229,7 +229,7 @@ def test_a_folder_is_known_by_its_content_wherever_it_lies(tmp_path):
     changed = Vilbert(text_model=str(moved)).resolve()
     assert changed["text_model"] != resolved["text_model"]
     stale = Vilbert(text_model=resolved["text_model"], text_folder=moved)
-    with pytest.raises(alignkit.DataError, match="holds minilm@.* and not minilm@"):
+    with pytest.raises(alignkit.DataError, match=r"holds minilm@.* and not minilm@"):
         stale.depths()
     with pytest.raises(alignkit.DataError, match="give its folder too: text_folder="):
         Vilbert(text_model=resolved["text_model"]).depths()
