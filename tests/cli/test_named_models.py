@@ -7,9 +7,8 @@ import pytest
 
 import alignkit
 from named_models import text_folder, vision_folder
-from tiny import TINY_TASK
+from tiny import TINY_TASK, alignkit_process
 from tiny import alignkit as command
-from tiny import alignkit_process
 
 BARE = """
 import alignkit

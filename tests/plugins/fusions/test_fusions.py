@@ -182,9 +182,9 @@ def test_the_bottleneck_adds_its_tokens_and_nothing_else():
 
 
 def test_the_bottleneck_lets_streams_of_named_models_exchange(tmp_path):
-    from named_models import text_folder, vision_folder
-
     import timm
+
+    from named_models import text_folder, vision_folder
 
     assert timm.create_model("test_vit").embed_dim == 64
     options = Mbt(
