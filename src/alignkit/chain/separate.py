@@ -57,15 +57,16 @@ def store_separate(config: RunConfig, root: Path, talk: Talk = SILENT) -> Run:
 def _store(run: Run, config: RunConfig, talk: Talk) -> None:
     make_repeatable(config.seed, config.training.threads)
     task: Task = config.task.make()
+    target = task.target  # a task of pairs alone has none
     inputs = config.architecture.make().inputs(task.split("train").texts)
-    model, _ = build(config, task.target.n_outputs, inputs)
+    model, _ = build(config, target.n_outputs if target else 1, inputs)
     stored = config.to_json()
-    stored["data"] |= {"labels": list(task.target.labels)}
+    stored["data"] |= {"labels": list(target.labels) if target else []}
     write_json(run.path / "config.json", stored | {"versions": versions()})
     save(run, model, inputs)
     write_json(
         run.performance_file,
-        {"primary": task.target.primary, "splits": {}, "unscored": REASON},
+        {"primary": target.primary if target else "", "splits": {}, "unscored": REASON},
     )
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
     talk.note(f"{run.path} holds the two encoders")

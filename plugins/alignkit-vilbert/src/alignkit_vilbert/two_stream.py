@@ -250,7 +250,7 @@ class TwoStream:
             whole = size >= 1 and size % self.patch_size == 0
             self.require(whole, "image_size", f"a multiple of patch_size={self.patch_size}")
         self.require(self.number("max_tokens") >= 3, "max_tokens", "at least 3")
-        self.require(self.vocabulary >= 5, "vocabulary", "at least 5")
+        self.require(self.vocabulary >= 6, "vocabulary", "at least 6")
 
     def require(self, holds: bool, name: str, expected: str) -> None:
         """Refuse an option's value with one line.
