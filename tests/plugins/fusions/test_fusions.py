@@ -242,7 +242,11 @@ def test_one_way_parameters_are_half_a_blocks():
     [
         (Mbt, {"bottlenecks": 0}, "architecture 'mbt': bottlenecks=0 must be at least 1"),
         (Lxmert, {"cross_layers": 0}, "cross_layers=0 must be at least 1"),
-        (OneWay, {"direction": "up"}, "direction=up must be one of vision_to_text, text_to_vision"),
+        (
+            OneWay,
+            {"direction": "up"},
+            "'one_way': direction=up must be one of vision_to_text, text_to_vision",
+        ),
     ],
 )
 def test_impossible_options(kind, options, message):

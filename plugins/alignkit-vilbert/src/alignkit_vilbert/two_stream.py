@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,7 +261,7 @@ class TwoStream:
         UsageError
         """
         if not holds:
-            label = type(self).__name__.lower()
+            label = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
             raise alignkit.UsageError(
                 f"architecture '{label}': {name}={getattr(self, name)} must be {expected}"
             )

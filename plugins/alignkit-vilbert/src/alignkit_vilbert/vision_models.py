@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -110,7 +111,6 @@ class FoundViT:
         return asdict(self)
 
 
-@lru_cache
 def find_vit(name: str, folder: Path | None, image_size: int | None) -> FoundViT:
     """Look a ViT up by its name in timm, or by its folder.
 
@@ -119,10 +119,24 @@ def find_vit(name: str, folder: Path | None, image_size: int | None) -> FoundViT
     UsageError
         For an unknown name, or a model that is no ViT.
     """
+    if folder is None:
+        return _found(name, "{}", image_size)
+    from alignkit_vilbert.weights import read_config
+
+    declared = read_config(folder)
+    if "architecture" not in declared:
+        raise alignkit.DataError(
+            f"{folder / 'config.json'} names no architecture; expected a folder that timm wrote"
+        )
+    return _found(declared["architecture"], json.dumps(declared, sort_keys=True), image_size)
+
+
+@lru_cache
+def _found(name: str, declaration: str, image_size: int | None) -> FoundViT:
     import timm
     from timm.data import resolve_data_config
 
-    name, declared = _in_folder(folder) if folder else (name, {})
+    declared = json.loads(declaration)
     arguments = {k: v for k, v in declared.get("model_args", {}).items() if k != "num_classes"}
     if image_size is not None:
         arguments["img_size"] = image_size
@@ -148,17 +162,6 @@ def find_vit(name: str, folder: Path | None, image_size: int | None) -> FoundViT
     )  # fmt: skip
 
 
-def _in_folder(folder: Path) -> tuple[str, dict[str, Any]]:
-    from alignkit_vilbert.weights import read_config
-
-    config = read_config(folder)
-    if "architecture" not in config:
-        raise alignkit.DataError(
-            f"{folder / 'config.json'} names no architecture; expected a folder that timm wrote"
-        )
-    return config["architecture"], config
-
-
 def _created(name: str, arguments: Mapping[str, Any]) -> Any:
     import timm
     from timm.models.vision_transformer import VisionTransformer
@@ -179,11 +182,8 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
 def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
     arguments = dict(found.arguments)
     if dropout is not None:
-        arguments |= {
-            "proj_drop_rate": dropout,
-            "attn_drop_rate": dropout,
-            "pos_drop_rate": dropout,
-        }
+        rates = ("proj_drop_rate", "attn_drop_rate", "pos_drop_rate")
+        arguments |= dict.fromkeys(rates, dropout)
     if folder is None:
         return _created(found.architecture, arguments)
     import timm
