@@ -38,14 +38,18 @@ _PUBLIC = {
     "between_layers": "alignkit.models.schedule",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
+    "fusion_site": "alignkit.models.schedule",
     "hookimpl": "alignkit.plugins.hookspecs",
     "inner": "alignkit.metrics",
+    "input_site": "alignkit.models.schedule",
+    "layer_site": "alignkit.models.schedule",
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.api",
     "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
+    "run_layers": "alignkit.models.schedule",
     "spread": "alignkit.metrics",
 }
 
@@ -83,6 +87,10 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Record as Record
     from alignkit.models.schedule import RunLayer as RunLayer
     from alignkit.models.schedule import between_layers as between_layers
+    from alignkit.models.schedule import fusion_site as fusion_site
+    from alignkit.models.schedule import input_site as input_site
+    from alignkit.models.schedule import layer_site as layer_site
+    from alignkit.models.schedule import run_layers as run_layers
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.runs import Run as Run

@@ -84,3 +84,20 @@ def test_only_the_first_piece_may(spec):
 def test_a_target_without_options():
     with pytest.raises(UsageError, match="has no option 'k'; it has none"):
         bind(lambda x, y: 0.0, {"k": "1"}, "plain")
+
+
+def test_inherited_fields_keep_their_types_across_modules(tmp_path, monkeypatch):
+    top = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    (tmp_path / "declares_options.py").write_text(
+        f"{top}from pathlib import Path\n@dataclass\nclass Base:\n    k: int = 3\n"
+        "    root: Path | None = None\n"
+    )
+    (tmp_path / "inherits_options.py").write_text(
+        f"{top}from declares_options import Base\n@dataclass\nclass Heir(Base):\n"
+        "    n: int | None = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from inherits_options import Heir  # which has no name Path
+
+    wanted = {"k": 5, "n": 7, "root": Path("a")}
+    assert bind(Heir, {"k": "5", "n": "7", "root": "a"}) == wanted

@@ -9,6 +9,7 @@ import torch
 from alignkit.chain import model as models
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.talk import SILENT, Talk
+from alignkit.errors import DataError
 from alignkit.models.walk import walk
 from alignkit.runs import Run
 from alignkit.runs.files import locked, write_json
@@ -33,8 +34,14 @@ def evaluate(
     Raises
     ------
     DataError
-        When the run is not trained, or the split is empty or has no labels.
+        When the run is not trained, or the split is empty or has no labels, or the run
+        cannot have scores.
     """
+    if run.performance_file.is_file() and run.unscored:
+        raise DataError(
+            f"{run.path} has no performance: {run.unscored}; measure works on it, but evaluate, "
+            "correlate and report need trained runs"
+        )
     if not force and run.performance_file.is_file() and split in run.performance()["splits"]:
         return run.performance()["splits"][split]
     with locked(run.path):

@@ -11,7 +11,6 @@ from alignkit.models.schedule import (
     Fuse,
     Record,
     Schedule,
-    fusion_site,
     head_site,
     input_site,
     layer_site,
@@ -121,13 +120,18 @@ def _around_fusions(schedule: Schedule) -> list[dict[str, str]]:
     """The sites of both streams just before, then just after, every fusion."""
     latest: dict[str, str] = {}
     around: list[dict[str, str]] = []
+    after: dict[str, str] | None = None
     for step in schedule:
         match step:
             case Record(site):
                 latest[stream_of(site)] = site
-            case Fuse(fusion):
-                around.append(dict(latest))
-                around.append({s: fusion_site(s, fusion) for s in ("text", "vision")})
+                if after is not None:
+                    after[stream_of(site)] = site
+            case Fuse():
+                after = dict(latest)
+                around += [dict(latest), after]
+            case _:
+                after = None
     return around
 
 

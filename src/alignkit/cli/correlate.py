@@ -85,7 +85,7 @@ def correlate(
         found = _of_table(table, outcome, metric, task, unit, permutations, seed)
     else:
         joined, outcome = joined_runs(
-            chosen_runs(None, runs, task, placement), metric, layer, outcome,
+            chosen_runs(None, runs, task, placement, scored=True), metric, layer, outcome,
             check_split(split), pool, samples, seed,
         )  # fmt: skip
         found = correlate_joined(joined, outcome, metric_columns(joined, outcome), layer, unit,

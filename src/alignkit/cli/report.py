@@ -58,7 +58,7 @@ def report(
     from alignkit.cli.measure import specs_or_default
     from alignkit.report import write_report
 
-    chosen = chosen_runs(paths, runs, task, placement)
+    chosen = chosen_runs(paths, runs, task, placement, scored=True)
     specs = specs_or_default(metric)
     talk = console.TerminalTalk()
     for run in chosen:

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    Architecture,
     Device,
     Force,
+    FromScratch,
     Json,
     Placements,
     RunPaths,
     RunsFolder,
     SplitName,
     Tasks,
+    TextModel,
+    VisionModel,
+    architecture_options,
     check_split,
     chosen_runs,
     complete,
@@ -60,14 +65,12 @@ def train(
             autocompletion=complete("placements"),
         ),
     ] = None,
-    architecture: Annotated[
-        str | None,
-        Option(
-            "--architecture",
-            "-a",
-            help="An architecture, as name or name:key=value.",
-            autocompletion=complete("architectures"),
-        ),
+    architecture: Architecture = None,
+    text_model: TextModel = None,
+    vision_model: VisionModel = None,
+    from_scratch: FromScratch = False,
+    freeze: Annotated[
+        str | None, Option(help="Not trained: text:0-5+vision:0-3+embeddings.")
     ] = None,
     seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
     data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
@@ -157,12 +160,16 @@ def train(
         accumulate=accumulate, precision=precision, class_weights=class_weights, bucket=bucket,
         objectives=tuple(objective or ()), aux=tuple(aux or ()),
     )  # fmt: skip
+    options = architecture_options(
+        text_model=text_model, vision_model=vision_model, from_scratch=from_scratch, freeze=freeze
+    )
     conduct = _conduct(
         device=device, workers=workers, checkpoint_every=checkpoint_every,
         track=tuple(track_alignment or ()), track_every=track_every, track_samples=track_samples,
         tensorboard=tensorboard,
     )  # fmt: skip
-    configs = _configs(task, placement, architecture, training, seed, data, init, conduct)
+    configs = _configs(task, placement, architecture, training, seed, data, init, conduct,
+                       options)  # fmt: skip
     if _is_helper():
         console.settings.quiet = True
     _say_what_was_chosen(configs)
@@ -201,7 +208,7 @@ def evaluate(
     check_split(split)
     talk = console.TerminalTalk()
     rows = []
-    for run in chosen_runs(paths, runs, task, placement):
+    for run in chosen_runs(paths, runs, task, placement, scored=True):
         scores = evaluate_run(run, split, force, talk, device)
         rows.append({"task": run.task, "placement": run.placement, "seed": run.seed,
                      "split": split, **scores, "run": str(run.path)})  # fmt: skip
@@ -244,14 +251,14 @@ def _conduct(**given: Any) -> Conduct:
 def _configs(
     tasks: list[str] | None, placements: list[str] | None, architecture: str | None,
     training: Training, seeds: list[int] | None, data: str | None, init: Path | None,
-    conduct: Conduct,
+    conduct: Conduct, options: dict[str, Any],
 ) -> list[RunConfig]:  # fmt: skip
     from alignkit.runs import resolve_config
 
     what: list[str | None] = list(tasks) if tasks else [None]
     where: list[str | None] = list(placements) if placements else [None]
     return [
-        resolve_config(task, placement, architecture, training, seed, data, init, conduct)
+        resolve_config(task, placement, architecture, training, seed, data, init, conduct, options)
         for task in dict.fromkeys(what)
         for placement in dict.fromkeys(where)
         for seed in dict.fromkeys(seeds or [0])

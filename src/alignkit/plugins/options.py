@@ -145,11 +145,16 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    source = target.__init__ if inspect.isclass(target) else target
-    try:
-        return typing.get_type_hints(source)
-    except Exception:  # a hint that only a type checker can resolve
-        return {}
+    """Annotations of the parameters; of a dataclass's fields where they are declared."""
+    # The fields that a dataclass inherits are spelled in terms of the module they come from.
+    sources = [target, target.__init__] if inspect.isclass(target) else [target]  # type: ignore[misc]
+    found: dict[str, Any] = {}
+    for source in sources:
+        try:
+            found |= typing.get_type_hints(source)
+        except Exception:  # a hint that only a type checker can resolve
+            continue
+    return found
 
 
 def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:

@@ -28,12 +28,24 @@ class Choice:
     options: Mapping[str, Any]
     changed: Mapping[str, Any]
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The options that decide a result: all but where things lie."""
+        known = options_of(registry().get(self.kind, self.name).load())
+        return {key: v for key, v in self.options.items() if not known[key].is_path}
+
     def make(self, **further: Any) -> Any:
         """Build the thing that was chosen; a task's folder follows ``$ALIGNKIT_DATA``."""
         options = {**self.options, **further}
         if self.kind == "tasks" and options.get("root", ...) is None:
             options["root"] = default_root(self.name)
         return registry().get(self.kind, self.name).load()(**options)
+
+    def resolved(self) -> Choice:
+        """Fill in the options that others decide, and look up what options name, if it can."""
+        made = self.make()
+        resolve = getattr(made, "resolve", dict)
+        return _bound(self.kind, self.name, {**_settled(made, self.options), **resolve()})
 
 
 @dataclass(frozen=True)
@@ -115,23 +127,33 @@ class RunConfig:
         # The task's options are in its fingerprint; a placement is its indices, not its name.
         content = {
             "task": [self.task.name, self.fingerprint],
-            "architecture": [self.architecture.name, _plain(self.architecture.options)],
+            "architecture": [self.architecture.name, _plain(self.architecture.content)],
             "placement": [list(self.placement.text), list(self.placement.vision)],
             "training": self.training.identity(),
         }
         return content | ({"init": self.init.identity} if self.init else {})
 
 
-def choose(kind: str, spec: str | None) -> Choice:
+def choose(kind: str, spec: str | None, further: Mapping[str, Any] | None = None) -> Choice:
     """Resolve ``name:key=value`` of a kind; the embedded default when None.
+
+    Parameters
+    ----------
+    kind : str
+    spec : str or None
+    further : mapping, optional
+        Options that were given beside the spec, such as ``--text-model``.
 
     Raises
     ------
     UsageError
-        For an unknown name or option, with a suggestion.
+        For an unknown name or option, with a suggestion, or one given in both places.
     """
     name, given = parse_choice(kind, spec) if spec else (registry().default(kind).name, {})
-    return _bound(kind, name, given)
+    for key in further or {}:
+        if key in given:
+            raise UsageError(f"option '{key}' is given in '{spec}' and on its own; give it once")
+    return _bound(kind, name, {**given, **(further or {})})
 
 
 def parse_choice(kind: str, spec: str) -> tuple[str, dict[str, str]]:
@@ -152,14 +174,20 @@ def choose_task(spec: str | None, root: str | None = None) -> Choice:
     return chosen if root is None else _with_root(chosen, root)
 
 
-def choose_placement(text: str | None) -> Placement:
+def choose_placement(text: str | None, architecture: Any = None) -> Placement:
     """Resolve a placement by name, or spelled out as ``3,4,10`` or ``6,7/3,5``.
+
+    Without a text it is the one that the architecture has for itself, if it has one, else
+    the embedded default.
 
     Raises
     ------
     UsageError
         For an unknown name or an illegal list.
     """
+    own = getattr(architecture, "default_placement", None)
+    if not text and own is not None:
+        return own()
     spelled = parse_placement(text) if text else None
     if spelled is None:
         entry = registry().get("placements", text) if text else registry().default("placements")
@@ -180,8 +208,11 @@ def resolve_config(
     data: str | None = None,
     init: str | Path | None = None,
     conduct: Conduct | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Resolve what a user asked for into a run's configuration, data fingerprint included.
+
+    ``options`` are options of the architecture, given beside its spec.
 
     Raises
     ------
@@ -191,8 +222,9 @@ def resolve_config(
         When the task's data, or the run to start from, are not there.
     """
     chosen = choose_task(task, data)
-    built = choose("architectures", architecture)
-    where = choose_placement(placement)
+    built = choose("architectures", architecture, options)
+    where = choose_placement(placement, built.make())
+    built = built.resolved()
     built.make().schedule(where)
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
@@ -253,7 +285,16 @@ def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
     # Where something lies does not make a run another one.
     paths = {key for key, option in options_of(target).items() if option.is_path}
     differing = {k: v for k, v in changed(target, options).items() if k not in paths}
+    if kind == "architectures" and differing:
+        # Neither does an option that spells out what it would have been.
+        own = _settled(target(), bind(target, {}))
+        differing = {k: v for k, v in differing.items() if v != own[k]}
     return Choice(kind, name, options, differing)
+
+
+def _settled(made: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of which those at None have the value that the thing itself gave them."""
+    return {k: getattr(made, k, None) if v is None else v for k, v in options.items()}
 
 
 def _with_root(task: Choice, root: str) -> Choice:

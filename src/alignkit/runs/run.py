@@ -97,6 +97,11 @@ class Run:
         """Scores per split: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
         return read_json(self.performance_file)
 
+    @property
+    def unscored(self) -> str:
+        """Why the run has no scores and cannot have any; empty for a run that was trained."""
+        return self.performance().get("unscored", "")
+
     def history(self) -> pd.DataFrame:
         """One row per epoch and split."""
         return _read_csv(self.path / "history.csv", "alignkit train")

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import Vilbert
+    from alignkit_vilbert.two_stream import TwoStream
 
 PAD, CLS, SEP, UNKNOWN, MASK = range(5)
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
@@ -46,17 +46,17 @@ class Inputs:
     ----------
     words : sequence of str
         The vocabulary; the special tokens come first.
-    options : Vilbert
+    options : TwoStream
     """
 
-    def __init__(self, words: Sequence[str], options: Vilbert) -> None:
+    def __init__(self, words: Sequence[str], options: TwoStream) -> None:
         self.words = list(words)
         self._index = {word: index for index, word in enumerate(self.words)}
-        self._max_tokens = options.max_tokens
-        self._size = options.image_size
+        self._max_tokens = options.number("max_tokens")
+        self._size = options.image_size or 0  # 0: a named model takes the pictures
 
     @classmethod
-    def fit(cls, texts: Sequence[str], options: Vilbert) -> Inputs:
+    def fit(cls, texts: Sequence[str], options: TwoStream) -> Inputs:
         """Take the most frequent words, ties in alphabetical order."""
         counts = Counter(word for text in texts for word in _split(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
