@@ -208,11 +208,12 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
         return as_placement(target, name)
     if kind == "metrics":
-        _check_metric(name, declarations)
+        check_declarations(name, declarations)
     return target
 
 
-def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
+def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
+    """Refuse what a metric cannot declare, or an empty range."""
     known = {"range", "best", "symmetric", "invariances", "chance", "cost", "paper", "identity",
              "inflated", "variants"}  # fmt: skip
     unknown = sorted(set(declarations) - known)
