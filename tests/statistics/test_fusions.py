@@ -34,7 +34,7 @@ def test_the_contrast_is_the_mean_of_with_minus_without():
     steps, fused = _study(np.random.default_rng(0))
     found = contrast(steps, fused)
     slow = _slow(steps, fused)
-    assert per_placement(steps, fused) == pytest.approx(slow)
+    assert per_placement(steps, fused, ~fused) == pytest.approx(slow)
     assert found.n == 5
     assert found.mean == pytest.approx(np.mean(slow))
     interval = ttest_1samp(slow, 0).confidence_interval()
@@ -59,7 +59,7 @@ def test_an_effect_is_found_and_chance_is_not():
 
 def test_a_step_where_every_placement_fuses_is_no_comparison():
     fused = np.array([[True, True], [True, False], [True, False]])
-    assert (contrast_weights(fused)[:, 0] == 0).all()
+    assert (contrast_weights(fused, ~fused)[:, 0] == 0).all()
     everywhere = contrast(np.ones((3, 2)), np.ones((3, 2), bool))
     assert everywhere.mean is None
     assert "without one" in everywhere.reason
@@ -67,6 +67,20 @@ def test_a_step_where_every_placement_fuses_is_no_comparison():
     assert few.mean == pytest.approx(1.0)
     assert few.p is None
     assert "3 are needed" in few.reason
+
+
+def test_a_step_with_a_fusion_in_one_stream_only_is_left_out():
+    steps, fused = _study(np.random.default_rng(2))
+    free = ~fused
+    free[0, 3] = False  # neither with nor without
+    others = [steps[q, 3] for q in range(6) if free[q, 3]]
+    one = steps[2, 3] - np.mean(others)
+    two = steps[2, 4] - np.mean([steps[q, 4] for q in range(6) if free[q, 4]])
+    assert per_placement(steps, fused, free)[1] == pytest.approx((one + two) / 2)
+    weights = contrast_weights(fused, free)
+    assert weights[0, 3] == 0
+    assert (weights * steps).sum() == pytest.approx(per_placement(steps, fused, free).mean())
+    assert contrast(steps, fused, free).mean == pytest.approx((weights * steps).sum())
 
 
 def test_sign_flips_are_counted():

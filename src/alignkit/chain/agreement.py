@@ -58,7 +58,7 @@ def agree(
 
     if not 0 < alike <= 1:
         raise UsageError(f"--alike is {alike}; it must be above 0, at most 1")
-    table = layer_values(runs, metrics, layers=layers, split=split, pool=pool, samples=samples,
+    table = layer_values(runs, metrics, layers=[layers], split=split, pool=pool, samples=samples,
                          seed=seed, lenient=lenient, talk=talk)  # fmt: skip
     n = same_samples(table)
     order = list(dict.fromkeys(table["metric"]))

@@ -20,7 +20,7 @@ def layer_values(
     runs: Sequence[Run],
     metrics: Sequence[str],
     *,
-    layers: str = "same",
+    layers: Sequence[str] = ("same",),
     split: str = "test",
     pool: str = "cls",
     samples: int | None = None,
@@ -35,7 +35,9 @@ def layer_values(
     runs : sequence of Run
     metrics : sequence of str
         Specs.
-    layers, split, pool, samples, seed
+    layers : sequence of str
+        Selections of pairs, as for ``measure_run``; a pair in several stands once.
+    split, pool, samples, seed
         As for ``measure_run``.
     lenient : bool
         Leave out, with a note, a metric that cannot take the data (``k >= n``, unequal
@@ -57,14 +59,16 @@ def layer_values(
     from alignkit.metrics import resolve
 
     specs = list(dict.fromkeys(resolve(one).spec for one in metrics))
-    options = {"split": split, "pool": pool, "layers": layers, "samples": samples, "seed": seed}
+    options: dict[str, Any] = {"split": split, "pool": pool, "samples": samples, "seed": seed}
     tables = []
     with talk.progress("measure runs", len(runs)) as bar:
         for run in runs:
-            specs, measured = _measured(run, specs, options, lenient, talk)
-            tables.append(_labelled(measured, run, specs))
+            for selection in layers:
+                options["layers"] = selection
+                specs, measured = _measured(run, specs, options, lenient, talk)
+                tables.append(_labelled(measured, run, specs))
             bar.advance()
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).drop_duplicates(["run", "metric", "x", "y"])
     return table[table["metric"].isin(specs)].reset_index(drop=True)
 
 

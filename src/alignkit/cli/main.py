@@ -10,7 +10,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from alignkit.cli import agreement, correlate, extract, look, measure, report, sanity, train
+from alignkit.cli import (
+    agreement,
+    correlate,
+    extract,
+    hypotheses,
+    look,
+    measure,
+    report,
+    sanity,
+    train,
+)
 from alignkit.errors import AlignkitError
 
 app = typer.Typer(
@@ -20,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (train, extract, measure, correlate, report, agreement, sanity, look):
+for part in (train, extract, measure, correlate, report, hypotheses, agreement, sanity, look):
     part.add_to(app)
 
 

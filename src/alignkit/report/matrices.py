@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -46,6 +47,21 @@ def correlation_maps(
             ax.set_xticks(range(len(names)), labels, rotation=90, fontsize=7)
             ax.set_yticks(range(len(names)), labels if i == 0 else [], fontsize=7)
         _bar(figure, axes[-1], scale)
+    return figure
+
+
+def correlation_table(grid: pd.DataFrame) -> Figure:
+    """Draw a table of correlations whose rows and columns differ."""
+    down, across = grid.shape
+    with house_style():
+        figure, (ax,) = panels(1, 1, 0.75 * across, max(0.7, _CELL * down),
+                               margins=(2.6, 0.95, 0.2, 1.1))  # fmt: skip
+        scale = Normalize(-1, 1)
+        _one(ax, grid.to_numpy(float), scale)
+        ax.set_aspect("auto")
+        ax.set_xticks(range(across), [short(name) for name in grid], rotation=40, ha="right")
+        ax.set_yticks(range(down), [short(name, 40) for name in grid.index])
+        _bar(figure, ax, scale)
     return figure
 
 

@@ -59,7 +59,10 @@ def rise(changes: np.ndarray, drawn: int = 9999, seed: int = 0) -> Rise:
     return Rise(n, *_interval(changes), p, exact)
 
 
-def contrast(steps: np.ndarray, fused: np.ndarray, drawn: int = 9999, seed: int = 0) -> Rise:
+def contrast(
+    steps: np.ndarray, fused: np.ndarray, free: np.ndarray | None = None, drawn: int = 9999,
+    seed: int = 0,
+) -> Rise:  # fmt: skip
     """Compare the change over a step where a fusion stands with the same step elsewhere.
 
     Each placement's steps with a fusion are compared with the mean of the placements that
@@ -70,8 +73,9 @@ def contrast(steps: np.ndarray, fused: np.ndarray, drawn: int = 9999, seed: int 
     ----------
     steps : ndarray (placements, steps)
         Change of alignment over each step of depth, mean over seeds.
-    fused : ndarray of bool (placements, steps)
-        Whether a fusion stands in the step.
+    fused, free : ndarray of bool (placements, steps)
+        Whether a fusion stands in the step in both streams, or in none. ``free`` is all
+        that is not fused if it is not given; what is neither is left out.
 
     Returns
     -------
@@ -79,12 +83,13 @@ def contrast(steps: np.ndarray, fused: np.ndarray, drawn: int = 9999, seed: int 
         ``mean`` is with a fusion less without one.
     """
     steps, fused = np.asarray(steps, float), np.asarray(fused, bool)
-    weights = contrast_weights(fused)
+    free = ~fused if free is None else np.asarray(free, bool)
+    weights = contrast_weights(fused, free)
     used = weights.any(axis=1)
     n = int((weights > 0).any(axis=1).sum())
     if n == 0:
         return Rise(0, reason="no step has placements with a fusion and placements without one")
-    own = per_placement(steps, fused)
+    own = per_placement(steps, fused, free)
     if used.sum() < 3:
         return Rise(n, *_alone(own), reason=f"{int(used.sum())} placements, 3 are needed")
     weights, steps = weights[used], steps[used]
@@ -96,28 +101,24 @@ def contrast(steps: np.ndarray, fused: np.ndarray, drawn: int = 9999, seed: int 
     return Rise(n, *_interval(own), p, exact)
 
 
-def per_placement(steps: np.ndarray, fused: np.ndarray) -> np.ndarray:
+def per_placement(steps: np.ndarray, fused: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Of every placement with a fusion and a comparison: its mean difference."""
-    controls = np.where(fused, np.nan, steps)
-    known = ~np.isnan(controls).all(axis=0)
-    without = np.full(steps.shape[1], np.nan)
-    without[known] = np.nanmean(controls[:, known], axis=0)
-    differences = np.where(fused & known, steps - without, np.nan)
-    rows = differences[~np.isnan(differences).all(axis=1)]
-    return np.nanmean(rows, axis=1) if len(rows) else np.empty(0)
+    usable = fused & (free.sum(axis=0) > 0)
+    without = np.where(free, steps, 0).sum(axis=0) / np.maximum(free.sum(axis=0), 1)
+    sums = np.where(usable, steps - without, 0).sum(axis=1)
+    counts = usable.sum(axis=1)
+    return sums[counts > 0] / counts[counts > 0]
 
 
-def contrast_weights(fused: np.ndarray) -> np.ndarray:
+def contrast_weights(fused: np.ndarray, free: np.ndarray) -> np.ndarray:
     """Weights whose sum with the changes is the mean contrast, ``(placements, steps)``."""
-    fused = np.asarray(fused, bool)
-    without = (~fused).sum(axis=0)
+    without = free.sum(axis=0)
     usable = fused & (without > 0)
     entering = usable.any(axis=1)
     if not entering.any():
         return np.zeros(fused.shape)
     per = np.divide(usable, usable.sum(axis=1, keepdims=True).clip(min=1)) / entering.sum()
-    controls = ~fused * (per.sum(axis=0) / np.maximum(without, 1))
-    return per - controls
+    return per - free * (per.sum(axis=0) / np.maximum(without, 1))
 
 
 def _interval(values: np.ndarray) -> tuple[float, float | None, float | None]:
