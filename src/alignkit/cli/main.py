@@ -19,6 +19,7 @@ from alignkit.cli import (
     measure,
     report,
     sanity,
+    stability,
     train,
 )
 from alignkit.errors import AlignkitError
@@ -30,7 +31,18 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (train, extract, measure, correlate, report, hypotheses, agreement, sanity, look):
+for part in (
+    train,
+    extract,
+    measure,
+    correlate,
+    report,
+    hypotheses,
+    agreement,
+    stability,
+    sanity,
+    look,
+):
     part.add_to(app)
 
 

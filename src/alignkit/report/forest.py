@@ -13,12 +13,13 @@ from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plai
 def forest(
     rows: pd.DataFrame, labels: Sequence[str], value: str, axis: str, groups: Sequence[str] = ()
 ) -> Figure:
-    """Draw one line per row: the estimate, its interval, and its p on the right.
+    """Draw one line per row: the estimate, its interval, and on the right its p and verdict.
 
     Parameters
     ----------
     rows : DataFrame
-        The value, ``low``, ``high``, ``p`` and ``verdict``; without a value a row says why.
+        The value, ``low``, ``high``, ``p``, ``p_holm`` and ``verdict``; without a value a
+        row says why.
     labels : sequence of str
     value : str
         The column of the estimates; 0 is no difference.
@@ -38,8 +39,7 @@ def forest(
                     ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2)
                 ax.plot(row[value], y, "o", color=colour, ms=5)
             if pd.notna(row["p"]):
-                p = "< 0.001" if row["p"] < 0.001 else f"= {row['p']:.3f}"
-                note = f"p {p}, {row['verdict']}"
+                note = f"p {_p(row['p'])}, Holm {_p(row['p_holm'])}, {row['verdict']}"
             ax.annotate(short(note, 44), (1, y), xycoords=("axes fraction", "data"), xytext=(8, 0),
                         textcoords="offset points", va="center", fontsize=7,
                         annotation_clip=False)  # fmt: skip
@@ -51,3 +51,7 @@ def forest(
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
     return figure
+
+
+def _p(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

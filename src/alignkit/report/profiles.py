@@ -66,8 +66,8 @@ def around_fusions(changes: pd.DataFrame) -> Figure:
             part = changes[(changes["task"] == task) & (changes["metric"] == metric)]
             means = part.dropna(subset=["before", "after"]).groupby("placement")
             for name, row in means[["before", "after"]].mean().iterrows():
-                ax.plot([0, 1], row, color=look[name].colour, marker=look[name].marker, ms=5, lw=1.1,
-                        label=short(name, 20))  # fmt: skip
+                ax.plot([0, 1], row, color=look[name].colour, marker=look[name].marker, ms=5,
+                        lw=1.1, label=short(name, 20))  # fmt: skip
             ax.set_xticks([0, 1], ["before", "after"])
             ax.set_xlim(-0.25, 1.25)
             ax.set_title(f"{short(metric, 24)}, {short(task, 20)}", y=1)
@@ -144,8 +144,9 @@ def poolings(values: pd.DataFrame) -> Figure:
                               margins=(0.65, 1.6, 0.35, 0.55))  # fmt: skip
         for ax, metric in zip(axes, metrics, strict=True):
             for task, part in values[values["metric"] == metric].groupby("task", sort=False):
-                ax.plot(part["value_cls"], part["value_mean"], look[str(task)].marker, ms=3.2,
-                        mew=0, alpha=0.55, color=look[str(task)].colour, label=short(task))  # fmt: skip
+                one = look[str(task)]
+                ax.plot(part["value_cls"], part["value_mean"], one.marker, ms=3.2, mew=0,
+                        alpha=0.55, color=one.colour, label=short(task))  # fmt: skip
             low, high = ax.get_xlim()
             ax.plot([low, high], [low, high], color=FAINT, lw=0.8, ls=(0, (3, 2)), zorder=0)
             ax.set_title(short(metric, 30), y=1)

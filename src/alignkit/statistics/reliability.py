@@ -40,8 +40,8 @@ def split_half(halves: np.ndarray) -> float | None:
     -------
     float or None
         Mean over splits of Pearson's r over layers, stepped up to the whole by Spearman and
-        Brown; None with fewer than 3 layers or constant profiles. Negative where the halves
-        disagree.
+        Brown; None with fewer than 3 layers or constant profiles. Where the halves disagree
+        it is their correlation as it is, below 0: there is nothing to step up.
     """
     halves = np.asarray(halves, float)
     if halves.ndim != 3 or halves.shape[2] < 3 or not np.isfinite(halves).all():
@@ -52,4 +52,4 @@ def split_half(halves: np.ndarray) -> float | None:
     if (lengths <= 1e-12 * np.maximum(size, 1e-300)).any():
         return None
     r = float(((centred[:, 0] * centred[:, 1]).sum(axis=1) / lengths.prod(axis=1)).mean())
-    return spearman_brown(r) if r > -1 else -1.0
+    return spearman_brown(r) if r > 0 else r

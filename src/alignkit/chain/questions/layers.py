@@ -137,9 +137,9 @@ def _words(rows: list[dict[str, Any]]) -> str:
     said = (
         f"In {stronger} of {counted(len(tested), 'comparison')} intermediate layers correlate more "
         f"strongly with score than the last layer. The clearest difference is {most['rule']} of "
-        f"{most['metric']} on {most['task']} over {counted(most['n'], 'placement')}: r = {most['r_rule']:+.2f} "
-        f"against {most['r_last']:+.2f}, difference {most['difference']:+.2f}"
-        f"{interval_words(most['low'], most['high'])}, Williams {p_words(most['p'])}, "
+        f"{most['metric']} on {most['task']} over {counted(most['n'], 'placement')}: "
+        f"r = {most['r_rule']:+.2f} against {most['r_last']:+.2f}, difference "
+        f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, Williams {p_words(most['p'])}, "
         f"{p_words(most['p_holm'])} after Holm. "
     )
     if supported or contradicted:
