@@ -108,7 +108,8 @@ def stability(
     if json:
         console.print_json({
             "settings": {"samples": wanted.samples, "k": wanted.k, "splits": wanted.splits,
-                         "null": wanted.null, "seed": wanted.seed, "models": [model.name for model in models],
+                         "null": wanted.null, "seed": wanted.seed,
+                         "models": [model.name for model in models],
                          "layers": [len(model.xs) for model in models]},
             "summary": console.records(summary), "models": console.records(table),
         })  # fmt: skip

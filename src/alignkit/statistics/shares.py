@@ -57,7 +57,8 @@ def between(values: np.ndarray, groups: np.ndarray, drawn: int = 9999, seed: int
     -------
     Share
     """
-    values = np.asarray(values, dtype=float).reshape(len(groups), -1)
+    values = np.asarray(values, dtype=float)
+    values = values[:, None] if values.ndim == 1 else values
     index, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     n, k = len(values), len(counts)
     reason = _why_not(n, k)

@@ -139,8 +139,8 @@ def _words(rows: list[dict[str, Any]]) -> str:
         f"strongly with score than the last layer. The clearest difference is {most['rule']} of "
         f"{most['metric']} on {most['task']} over {counted(most['n'], 'placement')}: "
         f"r = {most['r_rule']:+.2f} against {most['r_last']:+.2f}, difference "
-        f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, Williams {p_words(most['p'])}, "
-        f"{p_words(most['p_holm'])} after Holm. "
+        f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, "
+        f"Williams {p_words(most['p'])}, {p_words(most['p_holm'])} after Holm. "
     )
     if supported or contradicted:
         found = []

@@ -62,6 +62,8 @@ def _interaction_rows(evidence: Evidence, found: Interaction) -> list[dict[str, 
 
 def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """One row per pair of tasks and metric, over the placements that both have."""
+    import pandas as pd
+
     from alignkit.statistics.difference import difference
 
     rows: list[dict[str, Any]] = []
@@ -74,7 +76,7 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
                 means.loc[task, [metric, "score"]] * [evidence.sign(metric), evidence.outcome_sign]
                 for task in (one, other)
             )
-            both = first.join(second, rsuffix=" 2", how="inner").dropna().to_numpy(float)
+            both = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float)
             found = difference(both[:, :2], both[:, 2:], evidence.permutations, evidence.seed)
             rows.append({
                 "task": one, "other": other, "metric": metric, "n": found.n, "r": found.first,
