@@ -131,7 +131,7 @@ def test_h2_compares_dependent_correlations(study):
     root, runs = study
     _, (answer,) = _ask(root, "--question", "h2", "--metric", "cka", "--task", "toy_redundant")
     rows = {row["rule"]: row for row in answer["tables"]["against_last"]}
-    assert set(rows) == {"max", "mean", "middle"}
+    assert set(rows) == {"max", "mean", "half"}
     last, same = _means(runs, "toy_redundant"), _means(runs, "toy_redundant", "same")
     for rule, column in (("mean", "x"), ("max", "max")):
         r = np.corrcoef([same[column], last["x"], last["y"]])
@@ -139,8 +139,8 @@ def test_h2_compares_dependent_correlations(study):
         assert (row["r_rule"], row["r_last"]) == pytest.approx((r[0, 2], r[1, 2]))
         assert row["p"] == pytest.approx(williams(r[0, 2], r[1, 2], r[0, 1], 7)[1])
         assert (row["low"], row["high"]) == pytest.approx(zou(r[0, 2], r[1, 2], r[0, 1], 7))
-    middle = _means(runs, "toy_redundant", "1")
-    assert rows["middle"]["r_rule"] == pytest.approx(np.corrcoef(middle["x"], middle["y"])[0, 1])
+    half = _means(runs, "toy_redundant", "1")
+    assert rows["half"]["r_rule"] == pytest.approx(np.corrcoef(half["x"], half["y"])[0, 1])
     (best,) = answer["tables"]["best_layer"]
     by_layer = [np.corrcoef(m["x"], m["y"])[0, 1]
                 for m in (_means(runs, "toy_redundant", str(i)) for i in range(3))]  # fmt: skip

@@ -263,11 +263,10 @@ def _compared(rows: list[dict[str, Any]], spec: str, model: Layers) -> list[dict
     found = []
     for row in rows:
         profile = row.pop("profile")
-        known = profile is not None and last is not None
         found.append({
             "metric": spec, "model": model.name, **row,
             "value": float(profile.mean()) if profile is not None else None,
-            "agreement": rank_agreement(profile, last) if known else None,
+            "agreement": None if profile is None or last is None else rank_agreement(profile, last),
         })  # fmt: skip
     return found
 

@@ -58,7 +58,7 @@ def hypotheses(
     metric: Metrics = None,
     layer: Annotated[
         str,
-        typer.Option(help="last, mean, max, middle or an index: how layers become one number."),
+        typer.Option(help="last, mean, max, half or an index: how layers become one number."),
     ] = "last",
     outcome: Annotated[
         str | None,

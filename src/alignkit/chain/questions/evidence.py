@@ -17,7 +17,7 @@ from alignkit.runs import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-RULES = ("last", "mean", "max", "middle")
+RULES = ("last", "mean", "max", "half")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Evidence:
         Specs.
     layer : str
         How a run's layers become one number: ``last``, ``mean``, ``max`` (the best value
-        over layers of equal depth), ``middle``, or the index of a layer.
+        over layers of equal depth), ``half`` (the layer at half the depth), or an index.
     outcome : str or None
         A score or ``loss``; each task's primary score when None.
     split, pool : str
@@ -195,7 +195,7 @@ def layer_count(runs: Sequence[Run]) -> int:
 
 
 def _index(rule: str, depth: int, run: str) -> int:
-    index = depth // 2 if rule == "middle" else int(rule)
+    index = depth // 2 if rule == "half" else int(rule)
     if index >= depth:
         raise UsageError(f"--layer {rule}: {run} has layers 0 to {depth - 1}")
     return index

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TITLE = "H2: do intermediate layers tell more than the last?"
 LEAST_UNITS = 6
-RULES = ("max", "mean", "middle")
+RULES = ("max", "mean", "half")
 
 
 def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
@@ -107,14 +107,16 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
     rows = []
     for task in evidence.tasks:
         for metric in evidence.metrics:
-            table = evidence.scores.join(wide.loc[metric, layers], on="run")
-            units = evidence.units(table[table["task"] == task], [*layers, "score"])
-            units = units.dropna(subset=[*layers, "score"])
+            by_layer = wide.loc[metric, layers].rename(columns=str)
+            columns = list(by_layer)
+            table = evidence.scores.join(by_layer, on="run")
+            units = evidence.units(table[table["task"] == task], [*columns, "score"])
+            units = units.dropna(subset=[*columns, "score"])
             row: dict[str, Any] = {
                 "task": task, "metric": metric, "layers": len(layers), "n": len(units),
                 "layer": None, "r": None, "p": None,
             }  # fmt: skip
-            x = evidence.sign(metric) * units[layers].to_numpy(float)
+            x = evidence.sign(metric) * units[columns].to_numpy(float)
             y = evidence.outcome_sign * units["score"].to_numpy(float)
             row["reason"] = next(
                 (why for i in range(x.shape[1]) if (why := _why_not(x[:, i], x[:, i], y))), ""
