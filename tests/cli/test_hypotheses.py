@@ -265,6 +265,17 @@ def test_seeds_and_numbers_of_permutations_are_used(study):
     assert p[1] * 100 == pytest.approx(round(p[1] * 100))
 
 
+def test_filters_and_samples_are_used(study):
+    root, _ = study
+    words = ("--question", "placement", "--metric", "cka", "--task", "toy_match")
+    _, (all_samples,) = _ask(root, *words)
+    _, (few,) = _ask(root, *words, "--samples", "20", "--placement", "none", "--placement", "at_1")
+    assert few["settings"]["runs"] == 4
+    assert few["settings"]["samples"] == 20
+    row, other = (a["tables"]["variance"][0] for a in (all_samples, few))
+    assert (row["placements"], other["placements"]) == (7, 2)
+
+
 def test_the_primary_family_is_asked_unless_metrics_are_named(study):
     root, runs = study
     paths = [run.path for run in runs[:2]]
