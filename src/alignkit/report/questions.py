@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alignkit.chain.questions import Answer
+from alignkit.report.differences import differences
 from alignkit.report.figures import FigureFolder
-from alignkit.report.forest import forest
 from alignkit.report.matrices import correlation_table
 from alignkit.report.profiles import (
     around_fusions,
@@ -40,7 +40,7 @@ def _h1(answer: Answer) -> Drawn:
         drawn.append(("scores", figure, scores))
     if len(rows) and rows["difference"].notna().any():
         labels = _labels(rows, "metric", "task", "other")
-        drawn.append(("correlations", forest(rows, labels, "difference", "r on the first task "
+        drawn.append(("correlations", differences(rows, labels, "difference", "r on the first task "
                       "less r on the second", list(rows["metric"])), rows))  # fmt: skip
     return drawn
 
@@ -51,7 +51,9 @@ def _h2(answer: Answer) -> Drawn:
         return []
     labels = _labels(rows, "metric", "rule", "task")
     axis = "r of the rule less r of the last layer"
-    return [("against-last", forest(rows, labels, "difference", axis, list(rows["metric"])), rows)]
+    return [
+        ("against-last", differences(rows, labels, "difference", axis, list(rows["metric"])), rows)
+    ]
 
 
 def _h3(answer: Answer) -> Drawn:
@@ -63,7 +65,7 @@ def _h3(answer: Answer) -> Drawn:
     if rows["change"].notna().any():
         labels = _labels(rows, "metric", "task")
         axis = "change with a fusion less change without one"
-        figure = forest(rows, labels, "change", axis, list(rows["metric"]))
+        figure = differences(rows, labels, "change", axis, list(rows["metric"]))
         drawn.append(("against-none", figure, rows))
     return drawn
 

@@ -15,13 +15,11 @@ from alignkit.chain.questions.answer import (
     with_holm,
 )
 from alignkit.chain.questions.evidence import Evidence, layer_count
-from alignkit.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "H2: do intermediate layers tell more than the last?"
-LEAST_UNITS = 6
 RULES = ("max", "mean", "half")
 
 
@@ -53,26 +51,19 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
 def _row(
     evidence: Evidence, task: str, metric: str, rule: str, tables: dict[str, pd.DataFrame]
 ) -> dict[str, Any]:
-    from alignkit.statistics.dependent import williams, zou
+    from alignkit.statistics.overlapping import compare
 
     last, other, score = _units(evidence, task, metric, tables["last"], tables[rule])
-    row: dict[str, Any] = {
-        "task": task, "metric": metric, "rule": rule, "n": len(score), "r_last": None,
-        "r_rule": None, "r_between": None, "stronger_by": None, "difference": None, "low": None,
-        "high": None, "t": None, "p": None, "reason": _why_not(last, other, score),
+    found = compare(other, last, score)
+    stronger = None
+    if found.r_first is not None and found.r_second is not None:
+        stronger = abs(found.r_first) - abs(found.r_second)
+    return {
+        "task": task, "metric": metric, "rule": rule, "n": found.n, "r_last": found.r_second,
+        "r_rule": found.r_first, "r_between": found.r_between, "stronger_by": stronger,
+        "difference": found.difference, "low": found.low, "high": found.high, "t": found.t,
+        "p": found.p, "reason": found.reason,
     }  # fmt: skip
-    if row["reason"]:
-        return row
-    r = np.corrcoef([other, last, score])
-    row |= {"r_last": float(r[1, 2]), "r_rule": float(r[0, 2]), "r_between": float(r[0, 1]),
-            "difference": float(r[0, 2] - r[1, 2]),
-            "stronger_by": float(abs(r[0, 2]) - abs(r[1, 2]))}  # fmt: skip
-    try:
-        t, p = williams(row["r_rule"], row["r_last"], row["r_between"], len(score))
-        low, high = zou(row["r_rule"], row["r_last"], row["r_between"], len(score))
-    except UsageError as error:
-        return row | {"reason": str(error)}
-    return row | {"t": t, "p": p, "low": low, "high": high}
 
 
 def _units(
@@ -86,18 +77,10 @@ def _units(
             evidence.outcome_sign * units["score"].to_numpy(float))  # fmt: skip
 
 
-def _why_not(last: np.ndarray, other: np.ndarray, score: np.ndarray) -> str:
-    if len(score) < LEAST_UNITS:
-        return f"{len(score)} placement(s) with alignment and score, {LEAST_UNITS} are needed"
-    for name, values in (("the last layer", last), ("the rule", other), ("the score", score)):
-        if np.ptp(values) <= 1e-12 * max(1e-300, float(np.abs(values).max())):
-            return f"{name} is constant over placements"
-    return ""
-
-
 def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
     """The layer with the largest correlation, against the null of that choice."""
     from alignkit.statistics.association import best_of
+    from alignkit.statistics.overlapping import compare
 
     values = evidence.values("same")
     depth = values.groupby(["run", "metric"]).cumcount()
@@ -118,9 +101,7 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
             }  # fmt: skip
             x = evidence.sign(metric) * units[columns].to_numpy(float)
             y = evidence.outcome_sign * units["score"].to_numpy(float)
-            row["reason"] = next(
-                (why for i in range(x.shape[1]) if (why := _why_not(x[:, i], x[:, i], y))), ""
-            )
+            row["reason"] = next((why for one in x.T if (why := compare(one, one, y).reason)), "")
             if not row["reason"]:
                 row["layer"], row["r"], row["p"] = best_of(x, y, evidence.permutations,
                                                            evidence.seed)  # fmt: skip

@@ -8,13 +8,11 @@ import numpy as np
 
 from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
-from alignkit.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TITLE = "Does cls tell the same as mean?"
-LEAST_UNITS = 6
 
 
 def does_pooling_matter(evidence: Evidence) -> Answer:
@@ -73,29 +71,18 @@ def _score_row(
     evidence: Evidence, joined: dict[str, pd.DataFrame], task: str, metric: str
 ) -> dict[str, Any]:
     """Does one pooling's alignment go with score more than the other's?"""
-    from alignkit.statistics.dependent import williams, zou
+    from alignkit.statistics.overlapping import compare
 
     both = joined["cls"].assign(other=joined["mean"][metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
-    row: dict[str, Any] = {"task": task, "metric": metric, "n": len(units), "r_cls": None,
-                           "r_mean": None, "r_between": None, "difference": None, "low": None,
-                           "high": None, "p": None, "reason": ""}  # fmt: skip
-    if len(units) < LEAST_UNITS:
-        why = f"{len(units)} placement(s) with alignment and score, {LEAST_UNITS} are needed"
-        return row | {"reason": why}
-    columns = units[[metric, "other", "score"]].to_numpy(float)
-    if (np.ptp(columns, axis=0) <= 1e-12 * np.abs(columns).max(axis=0)).any():
-        return row | {"reason": "alignment or score is constant over placements"}
     sign = evidence.sign(metric)
-    r = np.corrcoef(columns * [sign, sign, evidence.outcome_sign], rowvar=False)
-    row |= {"r_cls": float(r[0, 2]), "r_mean": float(r[1, 2]), "r_between": float(r[0, 1]),
-            "difference": float(r[0, 2] - r[1, 2])}  # fmt: skip
-    try:
-        row["p"] = williams(row["r_cls"], row["r_mean"], row["r_between"], len(units))[1]
-        row["low"], row["high"] = zou(row["r_cls"], row["r_mean"], row["r_between"], len(units))
-    except UsageError as error:
-        return row | {"p": None, "reason": str(error)}
-    return row
+    columns = units[[metric, "other", "score"]].to_numpy(float)
+    found = compare(*(columns * [sign, sign, evidence.outcome_sign]).T)
+    return {
+        "task": task, "metric": metric, "n": found.n, "r_cls": found.r_first,
+        "r_mean": found.r_second, "r_between": found.r_between, "difference": found.difference,
+        "low": found.low, "high": found.high, "p": found.p, "reason": found.reason,
+    }  # fmt: skip
 
 
 def _values_words(rows: list[dict[str, Any]]) -> str:

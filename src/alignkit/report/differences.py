@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
 
 
-def forest(
+def differences(
     rows: pd.DataFrame, labels: Sequence[str], value: str, axis: str, groups: Sequence[str] = ()
 ) -> Figure:
     """Draw one line per row: the estimate, its interval, and on the right its p and verdict.
