@@ -146,6 +146,7 @@ def test_k_beyond_a_smaller_draw_is_a_reason(layers):
         (("--k", "80", "-m", "mknn"), "--k 80; with 80 samples it must be 1 to 79"),
         (("--k", "0", "-m", "mknn"), "--k 0; with 80 samples"),
         (("--splits", "0"), "--splits is 0"),
+        (("--null", "-1"), "--null is -1"),
         (("-m", "mknn:k=90"), "mknn:k=90 needs more than 80 samples"),
         (("-m", "ckaa"), "did you mean 'cka'?"),
     ],

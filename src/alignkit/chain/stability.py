@@ -92,6 +92,8 @@ def plan(
         raise UsageError(f"--samples {sizes[0]}; at least 4 are needed")
     if splits < 1:
         raise UsageError(f"--splits is {splits}; it must be at least 1")
+    if null < 0:
+        raise UsageError(f"--null is {null}; it must be at least 0")
     neighbours = sorted(set(k)) if k else [one for one in DEFAULT_K if one < sizes[-1] // 2]
     for one in neighbours:
         if not 1 <= one < sizes[-1]:
@@ -161,14 +163,12 @@ def _of_model(model: Layers, spec: str, wanted: Plan) -> list[dict[str, Any]]:
     from alignkit.metrics import resolve
 
     metric = resolve(spec)
-    rng = np.random.default_rng(wanted.seed)
-    order = rng.permutation(model.n)
-    rows = [_setting(model, metric, order[:n], "samples", wanted) for n in wanted.samples]
-    usable = [n for n, row in zip(wanted.samples, rows, strict=True) if row["profile"] is not None]
-    if "k" in metric.parameters and not usable:
+    k = metric.parameters.get("k")
+    if isinstance(k, int) and k >= wanted.samples[-1]:
         raise UsageError(f"{spec} needs more than {wanted.samples[-1]} samples")
-    series = [rows]
-    if "k" in metric.parameters and wanted.k:
+    order = np.random.default_rng(wanted.seed).permutation(model.n)
+    series = [[_setting(model, metric, order[:n], "samples", wanted) for n in wanted.samples]]
+    if k is not None and wanted.k:
         chosen = [_with_k(metric, k) for k in wanted.k]
         largest = order[: wanted.samples[-1]]
         series.append([_setting(model, one, largest, "k", wanted) for one in chosen])
