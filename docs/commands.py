@@ -10,6 +10,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
+            "hypotheses", "agreement", "stability", "sanity",
             "search run", "search analyse", "search list", "search repair",
             "list", "show", "plugins", "runs",
             "data info", "data verify", "data cache")  # fmt: skip

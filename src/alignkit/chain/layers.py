@@ -81,7 +81,7 @@ def _pairs(schedule: Schedule, layers: str, one: str, other: str) -> list[Pair]:
     if layers == "same":
         return list(zip(_layer_sites(schedule, one), _layer_sites(schedule, other), strict=False))
     if layers == "fusions":
-        around = _around_fusions(schedule)
+        around = around_fusions(schedule)
         return [(pair[one], pair[other]) for pair in around]
     pieces = [piece.strip() for piece in layers.split(",") if piece.strip()]
     if pieces and all(re.fullmatch(r"\d+(-\d+)?", piece) for piece in pieces):
@@ -116,7 +116,7 @@ def _at_depths(schedule: Schedule, pieces: Sequence[str], one: str, other: str) 
     return chosen
 
 
-def _around_fusions(schedule: Schedule) -> list[dict[str, str]]:
+def around_fusions(schedule: Schedule) -> list[dict[str, str]]:
     """The sites of both streams just before, then just after, every fusion."""
     latest: dict[str, str] = {}
     around: list[dict[str, str]] = []

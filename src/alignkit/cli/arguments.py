@@ -71,6 +71,10 @@ Samples = Annotated[
     int | None, typer.Option("--samples", help="Measure on so many samples; all if not given.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
+Figures = Annotated[
+    Path | None,
+    typer.Option("--figures", help="Also write figures here: PNG, SVG and the CSV of each."),
+]
 
 
 def architecture_options(**given: object) -> dict[str, object]:

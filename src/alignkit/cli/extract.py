@@ -104,7 +104,7 @@ def _encoders(
     if paths or placements:
         raise UsageError("separate encoders are no trained run: leave out runs and --placement")
     configs = [
-        resolve_config(task, ",", architecture, None, seed, data, options)
+        resolve_config(task, ",", architecture, None, seed, data, options=options)
         for task in dict.fromkeys(tasks)
     ]
     return [store_separate(separate(config), root, console.TerminalTalk()) for config in configs]

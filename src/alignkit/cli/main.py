@@ -10,7 +10,20 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from alignkit.cli import correlate, data, extract, look, measure, report, search, train
+from alignkit.cli import (
+    agreement,
+    correlate,
+    data,
+    extract,
+    hypotheses,
+    look,
+    measure,
+    report,
+    sanity,
+    search,
+    stability,
+    train,
+)
 from alignkit.errors import AlignkitError
 
 app = typer.Typer(
@@ -20,7 +33,20 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (train, extract, measure, correlate, report, search, look, data):
+for part in (
+    train,
+    extract,
+    measure,
+    correlate,
+    report,
+    hypotheses,
+    agreement,
+    stability,
+    sanity,
+    search,
+    look,
+    data,
+):
     part.add_to(app)
 
 

@@ -213,13 +213,14 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
         return as_placement(target, name)
     if kind == "metrics":
-        _check_metric(name, declarations)
+        check_declarations(name, declarations)
     if kind == "losses":
         _check_known(f"loss '{name}'", declarations, {"maximise", "paper"})
     return target
 
 
-def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
+def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
+    """Refuse what a metric cannot declare, or an empty range."""
     known = {"range", "best", "symmetric", "invariances", "chance", "null", "cost", "paper",
              "identity", "inflated", "variants"}  # fmt: skip
     _check_known(f"metric '{name}'", declarations, known)

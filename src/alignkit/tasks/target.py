@@ -155,7 +155,9 @@ class Pairs(Target):
     labels: Sequence[str] = ()
     primary: str = ""
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         raise DataError(_NO_LABELS)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
