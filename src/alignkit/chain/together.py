@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
 from pathlib import Path
 
 from alignkit.chain.talk import SILENT, Talk
-from alignkit.errors import UsageError
-from alignkit.plugins.load import extra_plugin_files, use_plugin_files
+from alignkit.chain.units import train_unit
+from alignkit.engines import Outcome, run_units
+from alignkit.engines.local import local_engine
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.config import config_from_json
 
 
 def train_together(
@@ -31,28 +28,24 @@ def train_together(
     AlignkitError
         The first failure, after the others have ended.
     """
-    from alignkit.chain.train import train
-
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    if jobs == 1 or len(configs) == 1:
-        return [train(config, root, force, talk) for config in configs]
-    # Fresh processes: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    prepare = partial(use_plugin_files, extra_plugin_files())
-    with (
-        ProcessPoolExecutor(min(jobs, len(configs)), context, initializer=prepare) as pool,
-        talk.progress("train runs", len(configs)) as bar,
-    ):
-        futures = [pool.submit(_train_one, config.to_json(), root, force) for config in configs]
-        for future in as_completed(futures):
-            bar.advance()
-            if future.exception() is None:
-                talk.note(f"{future.result()} is trained")
-        return [Run(future.result()) for future in futures]
-
-
-def _train_one(stored: dict[str, object], root: Path, force: bool) -> Path:
-    from alignkit.chain.train import train
-
-    return train(config_from_json(stored), root, force).path
+    units = {unit.name: unit for unit in (train_unit(config, root, force) for config in configs)}
+    engine = local_engine(min(jobs, len(units)) if jobs > 1 else jobs, talk=talk)
+    failed: list[Outcome] = []
+    try:
+        if jobs == 1:
+            failed = [end for end in run_units(list(units.values()), engine) if end.error]
+        else:
+            with talk.progress("train runs", len(units)) as bar:
+                for outcome in run_units(list(units.values()), engine):
+                    bar.advance()
+                    for text in outcome.notes:
+                        talk.note(text)
+                    if outcome.error:
+                        failed.append(outcome)
+                    else:
+                        talk.note(f"{outcome.value} is trained")
+    finally:
+        engine.close()
+    if failed:
+        raise failed[0].exception()
+    return [Run(root / config.folder) for config in configs]
