@@ -49,7 +49,9 @@ def test_values_come_back(engine):
 
 
 def test_an_error_of_ours_keeps_its_class_and_others_go_on(engine):
-    ends = _run(engine, _unit("bad", "fail"), _unit("worse", "stumble"), _unit("good", "add", a=1, b=1))
+    ends = _run(
+        engine, _unit("bad", "fail"), _unit("worse", "stumble"), _unit("good", "add", a=1, b=1)
+    )
     assert ends["good"].value == 2
     assert (ends["bad"].state, ends["bad"].error) == ("failed", "there are no data")
     with pytest.raises(DataError, match="there are no data"):
@@ -71,7 +73,10 @@ def test_what_comes_after_a_failure_is_not_tried_and_the_rest_is_in_order(engine
         _unit("far after bad", "log", ["after bad"], file=file, word="x"),
     )
     assert (tmp_path / "log").read_text().split() == ["1", "2", "3"]
-    assert {n for n, end in ends.items() if end.state == "skipped"} == {"after bad", "far after bad"}
+    assert {n for n, end in ends.items() if end.state == "skipped"} == {
+        "after bad",
+        "far after bad",
+    }
     assert ends["far after bad"].error == "not tried: bad failed"
 
 
@@ -193,9 +198,12 @@ def test_a_scheduler_that_runs_already_is_used(monkeypatch):
 
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
-    with LocalCluster(
-        n_workers=1, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0"
-    ) as cluster, closing(DaskEngine(scheduler=cluster.scheduler_address)) as engine:
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        closing(DaskEngine(scheduler=cluster.scheduler_address)) as engine,
+    ):
         assert _run(engine, _unit("add", "add", a=2, b=2))["add"].value == 4
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -193,9 +194,30 @@ def resolve_config(
     built.make().schedule(where)
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
-    return RunConfig(
-        chosen, built, where, training or Training(), seed, chosen.make().fingerprint()
-    )
+    return RunConfig(chosen, built, where, training or Training(), seed, _fingerprint(chosen))
+
+
+_fingerprints: dict[str, str] | None = None
+
+
+@contextlib.contextmanager
+def data_looked_at_once() -> Iterator[None]:
+    """Take the fingerprint of the same data only once while many runs are resolved."""
+    global _fingerprints
+    _fingerprints = {}
+    try:
+        yield
+    finally:
+        _fingerprints = None
+
+
+def _fingerprint(task: Choice) -> str:
+    if _fingerprints is None:
+        return task.make().fingerprint()
+    key = json.dumps([task.name, _plain(task.options)], sort_keys=True)
+    if key not in _fingerprints:
+        _fingerprints[key] = task.make().fingerprint()
+    return _fingerprints[key]
 
 
 def config_from_json(stored: Mapping[str, Any]) -> RunConfig:

@@ -144,6 +144,21 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
+def held_by_another(folder: Path) -> bool:
+    """Whether a process holds a folder now."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
