@@ -210,7 +210,7 @@ def test_a_scheduler_that_runs_already_is_used(monkeypatch):
 def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("alignkit.engines.dask.PATIENCE", 1)
-    with pytest.raises(AlignkitError, match="no answer from tcp://127.0.0.1:9"):
+    with pytest.raises(AlignkitError, match=r"no answer from tcp://127\.0\.0\.1:9"):
         DaskEngine(scheduler="tcp://127.0.0.1:9")
 
 

@@ -103,7 +103,7 @@ class _Extraction:
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
         self.model, self.schedule, self.inputs = models.load(run, task.target.n_outputs)
-        self.data = task.split(split)
+        self.data: Split = task.split(split)
         self.shards = Shards(run, split, pools, len(self.data), shard_size, anew)
 
     def all(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Train several runs, some side by side: single-threaded units repeat and scale best."""
+"""Do one step for several runs, some side by side: single-threaded units scale best."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from alignkit.chain.talk import SILENT, Talk
-from alignkit.chain.units import train_unit
-from alignkit.engines import Outcome, run_units
+from alignkit.chain.units import extract_units, train_unit
+from alignkit.engines import Unit, run_units
 from alignkit.engines.local import local_engine
 from alignkit.runs import Run, RunConfig
 
@@ -28,24 +28,45 @@ def train_together(
     AlignkitError
         The first failure, after the others have ended.
     """
-    units = {unit.name: unit for unit in (train_unit(config, root, force) for config in configs)}
-    engine = local_engine(min(jobs, len(units)) if jobs > 1 else jobs, talk=talk)
-    failed: list[Outcome] = []
+    _do([train_unit(config, root, force) for config in configs], jobs, "train runs", talk)
+    return [Run(root / config.folder) for config in configs]
+
+
+def extract_together(
+    runs: Sequence[Run], split: str, pools: Sequence[str], shard_size: int | None = None,
+    force: bool = False, jobs: int = 1, talk: Talk = SILENT,
+) -> None:  # fmt: skip
+    """Extract runs, ``jobs`` at a time.
+
+    Raises
+    ------
+    AlignkitError
+        The first failure, after the others have ended.
+    """
+    units = [
+        unit for run in runs
+        for unit in extract_units(run, run.config.training.threads, split, pools,
+                                  shard_size=shard_size, force=force)
+    ]  # fmt: skip
+    _do(units, jobs, "extract runs", talk)
+
+
+def _do(units: Sequence[Unit], jobs: int, what: str, talk: Talk) -> None:
+    distinct = list({unit.name: unit for unit in units}.values())
+    failed = []
+    engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, talk=talk)
+    several = engine.slots > 1  # one at a time, units show bars of their own
     try:
-        if jobs == 1:
-            failed = [end for end in run_units(list(units.values()), engine) if end.error]
-        else:
-            with talk.progress("train runs", len(units)) as bar:
-                for outcome in run_units(list(units.values()), engine):
-                    bar.advance()
-                    for text in outcome.notes:
-                        talk.note(text)
-                    if outcome.error:
-                        failed.append(outcome)
-                    else:
-                        talk.note(f"{outcome.value} is trained")
+        with (talk if several else SILENT).progress(what, len(distinct)) as bar:
+            for outcome in run_units(distinct, engine):
+                bar.advance()
+                for text in outcome.notes:
+                    talk.note(text)
+                if outcome.error:
+                    failed.append(outcome)
+                elif several:
+                    talk.note(f"{outcome.unit.name}: done")
     finally:
         engine.close()
     if failed:
         raise failed[0].exception()
-    return [Run(root / config.folder) for config in configs]

@@ -8,7 +8,7 @@ from typing import Any
 
 from alignkit.chain.shards import count_shards
 from alignkit.engines import Unit
-from alignkit.runs import RunConfig
+from alignkit.runs import Run, RunConfig
 
 WORK = "alignkit.chain.work"
 
@@ -25,20 +25,18 @@ def train_unit(
 
 
 def evaluate_unit(
-    config: RunConfig, root: Path, split: str, after: Sequence[str] = (), gpus: int = 0
+    run: Run, threads: int, split: str, after: Sequence[str] = (), gpus: int = 0
 ) -> Unit:
     """Score one run on a split."""
     return Unit(
-        f"evaluate {config.folder} {split}", f"{WORK}:evaluate_run",
-        {"run": str(root / config.folder), "split": split},
-        after=tuple(after), threads=config.training.threads, gpus=gpus,
+        f"evaluate {run.path} {split}", f"{WORK}:evaluate_run",
+        {"run": str(run.path), "split": split}, after=tuple(after), threads=threads, gpus=gpus,
     )  # fmt: skip
 
 
 def extract_units(
-    config: RunConfig, root: Path, split: str, pools: Sequence[str], *,
-    shard_size: int | None = None, n: int | None = None, after: Sequence[str] = (),
-    gpus: int = 0,
+    run: Run, threads: int, split: str, pools: Sequence[str], *, shard_size: int | None = None,
+    n: int | None = None, force: bool = False, after: Sequence[str] = (), gpus: int = 0,
 ) -> list[Unit]:  # fmt: skip
     """Extract one run on a split: one unit, or one per shard and one that joins them.
 
@@ -47,31 +45,28 @@ def extract_units(
     n : int, optional
         Samples of the split; with it and a shard size, the shards are units of their own.
     """
-    name = f"extract {config.folder} {split}"
-    arguments: dict[str, Any] = {
-        "run": str(root / config.folder), "split": split, "pools": list(pools),
-    }  # fmt: skip
-    options: dict[str, Any] = {"threads": config.training.threads, "gpus": gpus}
+    name = f"extract {run.path} {split}"
+    arguments: dict[str, Any] = {"run": str(run.path), "split": split, "pools": list(pools)}
+    options: dict[str, Any] = {"threads": threads, "gpus": gpus}
     shards: list[Unit] = []
-    if shard_size is not None:
-        arguments["shard_size"] = shard_size
-        if n is not None and count_shards(n, shard_size) > 1:
-            shards = [
-                Unit(f"{name} shard {i}", f"{WORK}:extract_run_shard", arguments | {"shard": i},
-                     after=tuple(after), **options)
-                for i in range(count_shards(n, shard_size))
-            ]  # fmt: skip
+    if shard_size is not None and n is not None and count_shards(n, shard_size) > 1:
+        shards = [
+            Unit(f"{name} shard {i}", f"{WORK}:extract_run_shard",
+                 arguments | {"shard_size": shard_size, "shard": i}, after=tuple(after), **options)
+            for i in range(count_shards(n, shard_size))
+        ]  # fmt: skip
     joined = tuple(unit.name for unit in shards) or tuple(after)
+    arguments |= {"shard_size": shard_size, "force": force}
     return [*shards, Unit(name, f"{WORK}:extract_run", arguments, after=joined, **options)]
 
 
 def measure_unit(
-    config: RunConfig, root: Path, metrics: Sequence[str], options: Mapping[str, Any],
+    run: Run, threads: int, metrics: Sequence[str], options: Mapping[str, Any],
     after: Sequence[str] = (),
 ) -> Unit:  # fmt: skip
     """Measure one run with all metrics, on one split and pooling."""
     return Unit(
-        f"measure {config.folder} {options['split']} {options['pool']}", f"{WORK}:measure",
-        {"run": str(root / config.folder), "metrics": list(metrics), **options},
-        after=tuple(after), threads=config.training.threads,
+        f"measure {run.path} {options['split']} {options['pool']}", f"{WORK}:measure",
+        {"run": str(run.path), "metrics": list(metrics), **options},
+        after=tuple(after), threads=threads,
     )  # fmt: skip

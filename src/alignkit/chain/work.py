@@ -29,12 +29,12 @@ def evaluate_run(run: str, split: str, talk: Talk = SILENT) -> dict[str, float]:
 
 def extract_run(
     run: str, split: str, pools: Sequence[str], shard_size: int | None = None,
-    talk: Talk = SILENT,
+    force: bool = False, talk: Talk = SILENT,
 ) -> int:  # fmt: skip
     """Extract a run's representations, or put together the shards that others made."""
     from alignkit.chain.extract import extract
 
-    return int(extract(load_run(run), split, pools, shard_size=shard_size, talk=talk)["n"])
+    return int(extract(load_run(run), split, pools, force, talk, shard_size)["n"])
 
 
 def extract_run_shard(

@@ -33,6 +33,13 @@ def extract(
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples of a range that is kept when the rest fails; 2048 if not given."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Runs extracted side by side.")] = 1,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     json: Json = False,
@@ -40,20 +47,22 @@ def extract(
     """Store the representations of every layer and fusion.
 
     Prints the folder of every run's representations: one .npy per site and pooling, the
-    sample ids, and index.json.
+    sample ids, and index.json. An extraction that was killed goes on at the range of samples
+    it had reached.
 
     Example: alignkit extract --task toy_redundant --split test
     """
     from alignkit.chain.extract import POOLS
-    from alignkit.chain.extract import extract as extract_run
+    from alignkit.chain.together import extract_together
     from alignkit.cli import console
 
-    check_split(split)
-    talk = console.TerminalTalk()
-    rows = []
-    for run in chosen_runs(paths, runs, task, placement):
-        index = extract_run(run, split, pool or POOLS, force, talk)
-        rows.append({"folder": str(run.representations_folder(split)), **index})
+    chosen = chosen_runs(paths, runs, task, placement)
+    extract_together(chosen, check_split(split), pool or POOLS, shard_size, force, jobs,
+                     console.TerminalTalk())  # fmt: skip
+    rows = [
+        {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
+        for run in chosen
+    ]
     if json:
         console.print_json(rows)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -115,10 +116,8 @@ class _Worker:
 
     def give(self, unit: Unit) -> None:
         self.unit = unit
-        try:
+        with contextlib.suppress(OSError):  # it is dead; waiting for its answer will tell
             self.connection.send((asdict(unit), this_place()))
-        except OSError:
-            pass  # it is dead; waiting for its answer will tell
 
     def take(self) -> dict[str, Any]:
         told = self.connection.recv()

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from alignkit.chain.units import evaluate_unit, extract_units, measure_unit, train_unit
 from alignkit.engines import Unit
-from alignkit.errors import DataError
+from alignkit.errors import DataError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
@@ -149,6 +149,8 @@ def _resolve(entry: Entry) -> Planned:
         return Planned(entry, entry.resolve())
     except DataError as error:
         return Planned(entry, problem=str(error))
+    except UsageError as error:
+        raise UsageError(f"{entry.words}: {error}") from None
 
 
 def _pretraining(study: Study, entry: Entry) -> Planned:
@@ -202,7 +204,7 @@ def _steps(
     if planned.pretrains:
         return
     for split in study.evaluate.splits:
-        unit = evaluate_unit(config, study.runs, split, [train.name], gpus)
+        unit = evaluate_unit(run, config.training.threads, split, [train.name], gpus)
         yield step(f"evaluate {split}", is_evaluated(run, split), [unit])
     yield from _representation_steps(run, config, study, step, train.name, gpus)
 
@@ -217,7 +219,7 @@ def _representation_steps(
         to_measure = measure.pools if split in measure.splits else ()
         missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
         units = extract_units(
-            config, study.runs, split, pools, shard_size=extract.shard_size,
+            run, config.training.threads, split, pools, shard_size=extract.shard_size,
             n=_samples(config, split, extract.shard_size), after=[trained], gpus=gpus,
         )  # fmt: skip
         # Representations that nobody asked to keep are needed only until they are measured.
@@ -228,7 +230,8 @@ def _representation_steps(
                 "split": split, "pool": pool, "layers": measure.layers,
                 "streams": measure.streams, "samples": measure.samples, "null": measure.null,
             }  # fmt: skip
-            unit = measure_unit(config, study.runs, measure.metrics, options, [units[-1].name])
+            unit = measure_unit(run, config.training.threads, measure.metrics, options,
+                                [units[-1].name])  # fmt: skip
             yield step(f"measure {split} {pool}", pool not in missing, [unit])
 
 
