@@ -31,7 +31,12 @@ def test_a_grid_is_every_combination_and_runs_follow(tmp_path):
     )
     assert len(study.entries) == 2 * 2 * 2 * 2 + 2
     first, last = study.entries[0], study.entries[-1]
-    assert (first.task, first.placement, first.seed, first.options) == ("a", "none", 0, {"epochs": 1})
+    assert (first.task, first.placement, first.seed, first.options) == (
+        "a",
+        "none",
+        0,
+        {"epochs": 1},
+    )
     assert (last.task, last.placement, last.seed, last.options) == (None, "3", 6, {"epochs": 9})
 
 

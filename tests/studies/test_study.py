@@ -136,7 +136,9 @@ def test_a_failure_is_recorded_stops_no_other_and_is_retried_when_asked(tmp_path
 
 
 def test_absent_data_are_a_problem_of_their_runs_only(tmp_path):
-    file = write_study(tmp_path, more='[[run]]\nplacement = "1"\ntask = "hateful_memes:root=nowhere"\n')
+    file = write_study(
+        tmp_path, more='[[run]]\nplacement = "1"\ntask = "hateful_memes:root=nowhere"\n'
+    )
     plan = _plan(file, tmp_path)
     (absent,) = [run for run in plan["runs"] if run["state"] == "unresolved"]
     assert "nowhere" in absent["problem"]
