@@ -117,7 +117,7 @@ class _Extraction:
             bar.advance(n - sum(stop - start for start, stop in missing))
             for shard in missing:
                 self.one(shard, bar)
-        index = {"sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
+        index: dict[str, Any] = {"sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
                  "split": self.split}  # fmt: skip
         self.shards.join(index, list(self.data.ids))
         self.talk.note(
