@@ -117,8 +117,10 @@ class _Extraction:
             bar.advance(n - sum(stop - start for start, stop in missing))
             for shard in missing:
                 self.one(shard, bar)
-        index: dict[str, Any] = {"sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
-                 "split": self.split}  # fmt: skip
+        index: dict[str, Any] = {
+            "sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
+            "split": self.split,
+        }  # fmt: skip
         self.shards.join(index, list(self.data.ids))
         self.talk.note(
             f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"
