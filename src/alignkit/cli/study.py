@@ -111,11 +111,15 @@ def plan(
         })  # fmt: skip
         return
     rows = [_row(planned) for planned in chosen.runs]
-    console.print_table(
-        [row | {"starts from": row["init"]} | _states(row) for row in rows],
-        [c for c in ("run", "starts from", "train", "evaluate", "extract", "measure", "problem")
-         if c != "starts from" or any(row["init"] for row in rows)],
-    )  # fmt: skip
+    columns = ["run", "starts from", "train", "evaluate", "extract", "measure", "problem"]
+    shown = [
+        {"run": row["run"], "starts from": row["init"], "problem": row["problem"].split(";")[0]}
+        | _states(row)
+        for row in rows
+    ]
+    console.print_table(shown, [c for c in columns if any(row.get(c) for row in shown)])
+    for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
+        console.note(f"problem: {problem}")
     print(_summary(chosen))
     if left.seconds:
         print(
