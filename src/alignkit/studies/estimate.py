@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from alignkit.runs import Run
+from alignkit.runs import Run, Training
 from alignkit.studies.plan import Plan, Planned
 
 # Where nothing has been done yet: small models on a CPU for the time, BERT-base and
@@ -81,7 +81,9 @@ class _Seconds:
     def of(self, planned: Planned) -> float:
         """Seconds of the steps of a run that are missing."""
         if planned.config is None:
-            return self._of_step("", "train")
+            epochs = int(planned.entry.options.get("epochs", Training().epochs))
+            after = () if planned.pretrains else ("evaluate", "extract", "measure")
+            return epochs * self._of_step("", "train") + sum(self._of_step("", k) for k in after)
         task, epochs = planned.config.task.name, max(1, planned.config.training.epochs)
         return sum(
             self._of_step(task, step.name.split()[0]) * (epochs if step.name == "train" else 1)
