@@ -11,8 +11,10 @@ from pathlib import Path
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
             "hypotheses", "agreement", "stability", "sanity",
+            "study", "study run", "study plan", "study status", "study retry",
             "search run", "search analyse", "search list", "search repair",
-            "list", "show", "plugins", "runs",
+            "list", "show", "plugins",
+            "runs", "runs list", "runs show", "runs rm", "runs gc", "runs export", "runs import",
             "data info", "data verify", "data cache")  # fmt: skip
 
 

@@ -38,6 +38,8 @@ except SystemExit as stop:
         HELP.format(words=["--help"]),
         HELP.format(words=["measure", "--help"]),
         HELP.format(words=["search", "run", "--help"]),
+        HELP.format(words=["study", "run", "--help"]),
+        HELP.format(words=["runs", "--help"]),
         HELP.format(words=["list", "metrics", "--json"]),
         HELP.format(words=["show", "placement", "late"]),
         HELP.format(words=["plugins"]),
@@ -48,6 +50,8 @@ except SystemExit as stop:
         "help",
         "measure help",
         "search help",
+        "study help",
+        "runs help",
         "list",
         "show placement",
         "plugins",
@@ -106,10 +110,10 @@ def test_core_names_no_plugin(file):
 
 
 def test_imports_run_one_way():
-    """Command line, then chain and report, then models, metrics, statistics, then the rest."""
-    level = {"cli": 4, "search": 3, "chain": 3, "training": 3, "report": 3, "metrics": 2,
-             "statistics": 2,
-             "models": 1, "tasks": 1, "runs": 1, "plugins": 0}  # fmt: skip
+    """Command line, studies, chain and report, models, metrics, statistics, then the rest."""
+    level = {"cli": 5, "studies": 4, "search": 4, "chain": 3, "training": 3, "engines": 3,
+             "report": 3, "metrics": 2, "statistics": 2, "models": 1, "tasks": 1, "runs": 1,
+             "plugins": 0}  # fmt: skip
     for file in SOURCE.rglob("*.py"):
         part = file.relative_to(SOURCE).parts[0]
         if part not in level:

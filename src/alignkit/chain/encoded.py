@@ -94,10 +94,13 @@ class Encoded:
             for stream, parts in batch.items()
         }
 
-    def in_order(self, batch_size: int) -> Iterator[np.ndarray]:
-        """Rows of every batch, first to last."""
-        for start in range(0, len(self), batch_size):
-            yield np.arange(start, min(start + batch_size, len(self)))
+    def in_order(
+        self, batch_size: int, first: int = 0, stop: int | None = None
+    ) -> Iterator[np.ndarray]:
+        """Rows of every batch, first to last; of a range of samples if one is named."""
+        stop = len(self) if stop is None else stop
+        for start in range(first, stop, batch_size):
+            yield np.arange(start, min(start + batch_size, stop))
 
     def shuffled(
         self, batch_size: int, seed: int, epoch: int, bucket: bool = False

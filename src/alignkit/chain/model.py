@@ -56,6 +56,11 @@ def load(run: Run, n_outputs: int, device: torch.device | str = "cpu") -> tuple[
     """
     if not run.is_trained:
         raise DataError(f"{run.path} holds no trained model; train it first: alignkit train")
+    if not run.model_file.is_file():
+        raise DataError(
+            f"{run.path} is here without its weights; train it anew: alignkit train --force, "
+            "or import an export that has them"
+        )
     architecture = run.config.architecture.make()
     inputs = architecture.load_inputs(read_json(run.path / "inputs.json"))
     model, schedule = build(run.config, n_outputs, inputs)

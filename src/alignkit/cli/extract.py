@@ -45,6 +45,13 @@ def extract(
     architecture: Architecture = None,
     data: Annotated[str | None, typer.Option(help="The folder of the task's data.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of random weights; 0 if not given.")] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples of a range that is kept when the rest fails; 2048 if not given."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Runs extracted side by side.")] = 1,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     device: Device = "auto",
@@ -54,19 +61,18 @@ def extract(
 
     Prints the folder of every run's representations: one .npy per site and pooling, the
     sample ids, and index.json. With --text-model and --vision-model it takes two separate
-    encoders and trains nothing: a run without performance, on which measure works.
+    encoders and trains nothing: a run without performance, on which measure works. An extraction that
+    was killed goes on at the range of samples it had reached.
 
     Examples: alignkit extract --task toy_redundant --split test
 
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
     from alignkit.chain.extract import POOLS
-    from alignkit.chain.extract import extract as extract_run
+    from alignkit.chain.together import extract_together
     from alignkit.cli import console
 
     check_split(split)
-    talk = console.TerminalTalk()
-    rows = []
     options = architecture_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch
     )
@@ -74,9 +80,12 @@ def extract(
         chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
     else:
         chosen = chosen_runs(paths, runs, task, placement)
-    for run in chosen:
-        index = extract_run(run, split, pool or POOLS, force, talk, device)
-        rows.append({"folder": str(run.representations_folder(split)), **index})
+    extract_together(chosen, split, pool or POOLS, shard_size, force, jobs,
+                     console.TerminalTalk(), device)  # fmt: skip
+    rows = [
+        {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
+        for run in chosen
+    ]
     if json:
         console.print_json(rows)
     else:

@@ -19,9 +19,11 @@ from alignkit.cli import (
     look,
     measure,
     report,
+    runs,
     sanity,
     search,
     stability,
+    study,
     train,
 )
 from alignkit.errors import AlignkitError
@@ -39,12 +41,14 @@ for part in (
     measure,
     correlate,
     report,
+    study,
     hypotheses,
     agreement,
     stability,
     sanity,
     search,
     look,
+    runs,
     data,
 ):
     part.add_to(app)

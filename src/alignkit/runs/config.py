@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -233,7 +234,7 @@ def resolve_config(
         registry().get("losses", aux.name)
     made = chosen.make()
     return RunConfig(
-        chosen, built, where, training, seed, made.fingerprint(), getattr(made, "alias", ""),
+        chosen, built, where, training, seed, _fingerprint(chosen), getattr(made, "alias", ""),
         choose_init(init, built.name) if init is not None else None, conduct or Conduct(),
     )  # fmt: skip
 
@@ -258,6 +259,29 @@ def choose_init(run: str | Path, architecture: str) -> Init:
             f"'{architecture}'; start from a run of the same architecture"
         )
     return Init(str(run), stored["identity"])
+
+
+_fingerprints: dict[str, str] | None = None
+
+
+@contextlib.contextmanager
+def data_looked_at_once() -> Iterator[None]:
+    """Take the fingerprint of the same data only once while many runs are resolved."""
+    global _fingerprints
+    _fingerprints = {}
+    try:
+        yield
+    finally:
+        _fingerprints = None
+
+
+def _fingerprint(task: Choice) -> str:
+    if _fingerprints is None:
+        return task.make().fingerprint()
+    key = json.dumps([task.name, _plain(task.options)], sort_keys=True)
+    if key not in _fingerprints:
+        _fingerprints[key] = task.make().fingerprint()
+    return _fingerprints[key]
 
 
 def config_from_json(stored: Mapping[str, Any]) -> RunConfig:

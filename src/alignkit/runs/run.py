@@ -91,7 +91,8 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        return self.train_manifest.is_file() and self.model_file.is_file()
+        """Whether training is through; the weights may have been left out since."""
+        return self.train_manifest.is_file()
 
     def performance(self) -> dict[str, Any]:
         """Scores per split: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
