@@ -10,6 +10,7 @@ from alignkit.chain.talk import SILENT, Talk
 from alignkit.chain.units import extract_units, train_unit
 from alignkit.engines import Unit, run_units
 from alignkit.engines.local import local_engine
+from alignkit.errors import UsageError
 from alignkit.runs import Run, RunConfig
 
 

@@ -34,7 +34,7 @@ def extract_run(
     """Extract a run's representations, or put together the shards that others made."""
     from alignkit.chain.extract import extract
 
-    return int(extract(load_run(run), split, pools, force, talk, device, shard_size)["n"])
+    return int(extract(load_run(run), split, pools, force, talk, shard_size, device)["n"])
 
 
 def extract_run_shard(

@@ -61,8 +61,8 @@ def extract(
 
     Prints the folder of every run's representations: one .npy per site and pooling, the
     sample ids, and index.json. With --text-model and --vision-model it takes two separate
-    encoders and trains nothing: a run without performance, on which measure works. An extraction that
-    was killed goes on at the range of samples it had reached.
+    encoders and trains nothing: a run without performance, on which measure works. An
+    extraction that was killed goes on at the range of samples it had reached.
 
     Examples: alignkit extract --task toy_redundant --split test
 
