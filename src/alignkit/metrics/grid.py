@@ -8,13 +8,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from alignkit.errors import UndefinedError, UsageError
+from alignkit.errors import UndefinedError
+from alignkit.metrics.joining import matched
 from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
 from alignkit.plugins.options import format_spec
@@ -39,6 +40,8 @@ class Value:
         deviation, and (1 + b) / (1 + m) with b of m at least as good as the value.
     calibrated : float or None
         (value - null mean) / (best - null mean): 0 at chance, 1 at best.
+    low, high : float or None
+        95 % interval by resampling samples.
     self_score : float or None
         For a metric whose identity is not its best value: the mean of what x and y score
         against themselves.
@@ -56,6 +59,8 @@ class Value:
     null_std: float | None = None
     p: float | None = None
     calibrated: float | None = None
+    low: float | None = None
+    high: float | None = None
     self_score: float | None = None
     warning: str = ""
 
@@ -86,7 +91,7 @@ def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
     """
     chosen = resolve(format_spec(metric, parameters) if parameters else metric)
     one, other = (_representation(side, name) for side, name in ((x, "x"), (y, "y")))
-    one, other = _matched(one, other)
+    one, other = matched(one, other)
     return chosen.compare(chosen.prepare(one), chosen.prepare(other))
 
 
@@ -97,6 +102,7 @@ def grid(
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     null: int = 0,
+    interval: int = 0,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> list[Value]:
@@ -113,6 +119,8 @@ def grid(
         Indices into ``xs`` and ``ys``; all of them when None.
     null, seed : int
         Number of permutations of rows for the null, the same ones for every pair.
+    interval : int
+        Number of random halves of the samples for the 95 % interval.
     progress : callable, optional
         Called with the number of pairs that were finished.
 
@@ -128,7 +136,7 @@ def grid(
     """
     if pairs is None:
         pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
-    xs, ys = ([_matched(xs[0], one)[1] for one in side] for side in (xs, ys))
+    xs, ys = ([matched(xs[0], one)[1] for one in side] for side in (xs, ys))
     prepared = _Prepared(metric)
     with single_threads() as pool:
         values = []
@@ -137,7 +145,68 @@ def grid(
             values.append(value)
             if progress is not None:
                 progress(1)
+    if interval:
+        bounds = _intervals(metric, xs, ys, pairs, values, interval, seed)
+        values = [
+            replace(v, low=low, high=high) for v, (low, high) in zip(values, bounds, strict=True)
+        ]
     return values
+
+
+def maximum(
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    null: int = 0,
+    interval: int = 0,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Value:
+    """The best value over pairs, with the null of maxima over the same pairs."""
+    if pairs is None:
+        pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
+    values = grid(metric, xs, ys, pairs=pairs, interval=interval, seed=seed, progress=progress)
+    known = [(value, pair) for value, pair in zip(values, pairs, strict=True)
+             if value.value is not None]  # fmt: skip
+    if not known:
+        return values[0]
+    best = max if metric.higher_is_better else min
+    found = replace(best((value for value, _ in known), key=lambda one: one.value),
+                    chance=None, null_mean=None, calibrated=None)  # fmt: skip
+    if not null:
+        return found
+    nulls = [_null(metric, metric.prepare(xs[i]), ys[j], null, seed) for _, (i, j) in known]
+    drawn = np.max(nulls, axis=0) if metric.higher_is_better else np.min(nulls, axis=0)
+    mean = float(drawn.mean())
+    assert found.value is not None
+    return replace(
+        found, null_mean=mean, null_std=float(drawn.std()),
+        p=_p(found.value, drawn, metric.higher_is_better),
+        calibrated=_calibrated(found.value, mean, metric.best),
+    )  # fmt: skip
+
+
+def _intervals(
+    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation],
+    pairs: Sequence[tuple[int, int]], values: Sequence[Value], interval: int, seed: int,
+) -> list[tuple[float | None, float | None]]:  # fmt: skip
+    rng = np.random.default_rng([seed, xs[0].n, 2])
+    n = xs[0].n
+    halves = [np.sort(rng.choice(n, n // 2, replace=False)) for _ in range(interval)]
+    bounds: list[tuple[float | None, float | None]] = []
+    for (i, j), value in zip(pairs, values, strict=True):
+        if value.value is None:
+            bounds.append((None, None))
+            continue
+        drawn = np.array([
+            metric.compare(metric.prepare(xs[i][rows]), metric.prepare(ys[j][rows]))
+            for rows in halves
+        ])  # fmt: skip
+        low, high = np.quantile(drawn - drawn.mean(), [0.025, 0.975])
+        bounds.append((float(value.value + low), float(value.value + high)))
+    return bounds
 
 
 @contextmanager
@@ -202,7 +271,7 @@ def _one(
         p = _p(value, drawn, metric.higher_is_better)
     return Value(
         x.name, y.name, x.n, value, "", chance, None if mean is None else float(mean), std, p,
-        _calibrated(value, mean, metric.best), _self_score(metric, prepared, x, y),
+        _calibrated(value, mean, metric.best), None, None, _self_score(metric, prepared, x, y),
         metric.warning(x, y),
     )  # fmt: skip
 
@@ -239,34 +308,3 @@ def _calibrated(value: float, mean: float | None, best: float) -> float | None:
 
 def _representation(values: Any, name: str) -> Representation:
     return values if isinstance(values, Representation) else Representation(values, name=name)
-
-
-def _matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
-    """Bring both to the same samples in the same order, or refuse.
-
-    Rows are joined by id where both have ids; without ids, only equal lengths will do.
-    """
-    if x.ids is not None and y.ids is not None and x.ids != y.ids:
-        if set(x.ids) != set(y.ids):
-            raise UsageError(_difference(x, y))
-        place = {one: row for row, one in enumerate(y.ids)}
-        y = y[np.array([place[one] for one in x.ids])]
-    if x.n != y.n:
-        raise UsageError(
-            f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
-            "rows must be the same samples in the same order"
-        )
-    return x, y
-
-
-def _difference(x: Representation, y: Representation) -> str:
-    assert x.ids is not None
-    assert y.ids is not None
-    pairs = enumerate(zip(x.ids, y.ids, strict=False))
-    row, (one, other) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
-    shared = len(set(x.ids) & set(y.ids))
-    where = f" at row {row}: '{one}' against '{other}'" if row >= 0 else ""
-    return (
-        f"sample ids differ{where} ({shared} ids are shared, of {x.n} and {y.n}); "
-        "both sides must hold the same samples"
-    )

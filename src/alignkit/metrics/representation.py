@@ -35,7 +35,7 @@ class Representation:
         Sample ids in the order of the rows.
     name : str
         A site, a file or a layer; for messages and tables.
-    dtype : torch.dtype
+    dtype : torch.dtype, optional
         In which views are computed.
     device : str or torch.device
 
@@ -51,11 +51,11 @@ class Representation:
         values: Any,
         ids: Sequence[str] | None = None,
         name: str = "",
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
         self.name = name
-        self.dtype, self.device = dtype, device
+        self.dtype, self.device = dtype or torch.float64, device
         self._source = values.detach() if isinstance(values, Tensor) else np.asarray(values)
         self.ids = None if ids is None else [str(one) for one in ids]
         self._views: dict[Any, Any] = {}
