@@ -57,7 +57,7 @@ def test_streams_choose_the_sides():
     ("layers", "streams", "message"),
     [
         ("7", "cross", "there is no layer 7; layers are 0 to 2"),
-        ("bogus", "cross", "'bogus' matches no site"),
+        ("bogus", "cross", "'bogus' matches no layer"),
         ("", "cross", "selects no pair"),
         ("all", "audio", "unknown streams 'audio'; known: cross, text, vision, all"),
     ],

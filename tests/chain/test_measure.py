@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 import alignkit
-from alignkit.chain import measure as measuring
+from alignkit import metrics
 from alignkit.chain.measure import COLUMNS, measure_run, read_alignment
 from alignkit.chain.table import Join, runs_table, summary
+from alignkit.chain.talk import Talk
 from alignkit.errors import UsageError
 from tiny import train_tiny
 
@@ -29,14 +30,23 @@ def test_rows_come_in_the_order_that_was_asked_for(tiny_run):
     assert list(table["x"]) == ["t02", "t00"]
 
 
-def test_only_what_is_missing_is_measured(tiny_run, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """Pairs that were measured, and not read from a file."""
+    found = []
+    real = metrics.grid
+
+    def counting(metric, xs, ys, *, pairs, **options):
+        found.extend((xs[i].name, ys[j].name) for i, j in pairs)
+        return real(metric, xs, ys, pairs=pairs, **options)
+
+    monkeypatch.setattr(metrics, "grid", counting)
+    return found
+
+
+def test_only_what_is_missing_is_measured(tiny_run, asked):
     measure_run(tiny_run, ["cka"], layers="same")
-    asked = []
-    real = measuring._Work._measure
-    monkeypatch.setattr(
-        measuring._Work, "_measure", lambda self, missing, bar: asked.extend(missing)
-        or real(self, missing, bar)
-    )  # fmt: skip
+    asked.clear()
     measure_run(tiny_run, ["cka"], layers="all")
     assert len(asked) == 25 - 3
     asked.clear()
@@ -72,15 +82,15 @@ def test_samples_are_a_seeded_draw_kept_apart(tiny_run):
 
 
 def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
-    class Talk(measuring.Talk):
+    class Listening(Talk):
         said = []  # noqa: RUF012
 
         def note(self, text):
             self.said.append(text)
 
-    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, talk=Talk())
+    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, talk=Listening())
     assert table["n"].iloc[0] == 48
-    assert any("fewer than --samples 4096" in line for line in Talk.said)
+    assert any("fewer than --samples 4096" in line for line in Listening.said)
 
 
 def test_poolings_and_splits_are_kept_apart(tiny_run):

@@ -85,5 +85,5 @@ def test_pickled_arrays_are_refused(tmp_path):
 def test_missing_and_empty(tmp_path):
     with pytest.raises(DataError, match="there is no"):
         read_arrays(tmp_path / "absent.npy")
-    with pytest.raises(DataError, match=r"holds no \.npy"):
+    with pytest.raises(DataError, match=r"holds none of \.npy"):
         read_arrays(tmp_path)

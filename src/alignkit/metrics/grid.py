@@ -173,7 +173,7 @@ def maximum(
     if not known:
         return values[0]
     best = max if metric.higher_is_better else min
-    found = replace(best((value for value, _ in known), key=lambda one: one.value),
+    found = replace(best((value for value, _ in known), key=lambda one: float(one.value or 0)),
                     chance=None, null_mean=None, calibrated=None)  # fmt: skip
     if not null:
         return found

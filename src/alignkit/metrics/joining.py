@@ -50,6 +50,6 @@ def _difference(ids: Sequence[str], other: Sequence[str], name: str, other_name:
     where = f" at row {row}: '{one}' against '{two}'" if row >= 0 else ""
     shared = len(set(ids) & set(other))
     return (
-        f"sample ids of {name} and {other_name} differ{where} ({shared} are shared, of {len(ids)} "
-        f"and {len(other)}); both sides must hold the same samples"
+        f"sample ids differ{where} ({shared} ids are shared, of {len(ids)} in {name} and "
+        f"{len(other)} in {other_name}); both sides must hold the same samples"
     )
