@@ -162,7 +162,7 @@ def measure_between(
     right = RunLayers(other, splits[1], pool, joined if rows is None else joined[rows], asked)
     stored = stores(parts, layers, asked, rows, "/".join(dict.fromkeys(splits)), pool)
     return Work(resolved, Sides(left, right), chosen, layers, stored, left.n,
-                f"{run.path} {other.path}", lenient=lenient, talk=talk).table()  # fmt: skip
+                "two runs", lenient=lenient, talk=talk).table()  # fmt: skip
 
 
 def _ids(run: Run, split: str) -> list[str]:

@@ -34,7 +34,8 @@ def print_heatmap(title: str, rows: Sequence[Row], higher_is_better: bool = True
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     width = console.width if sys.stdout.isatty() else None
-    console.print(Text(f"{title}   {_summary(rows, higher_is_better)}", style="bold"))
+    console.print(Text(title, style="bold"))
+    console.print(Text(_summary(rows, higher_is_better)))
     for line in _Grid(rows, higher_is_better).lines(width):
         console.print(line)
     for reason, count in Counter(row["reason"] for row in rows if row["value"] is None).items():

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 Row = dict[str, Any]
 
 COLUMNS = (
-    "run", "other", "split", "metric", "layers", "streams", "pairs", "x", "y", "n", "value",
-    "chance", "null_mean", "null_std", "p", "calibrated", "low", "high", "self_score", "reason",
+    "run", "split", "metric", "layers", "streams", "pairs", "x", "y", "n", "value", "95 %",
+    "chance", "null", "p", "calibrated", "self_score", "reason",
 )  # fmt: skip
+ALWAYS = ("metric", "n", "value")
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -19,7 +21,7 @@ def show(rows: Sequence[Row]) -> None:
     Parameters
     ----------
     rows : sequence of dict
-        With the columns of a table of alignment; runs and splits are named where they differ.
+        With the columns of a table of alignment, and perhaps ``run`` and ``other``.
     """
     from alignkit.cli import console
     from alignkit.cli.heatmap import print_heatmap
@@ -36,20 +38,24 @@ def show(rows: Sequence[Row]) -> None:
     for group in groups.values():
         metric = metrics[group[0]["metric"], group[0]["parameters"]]
         if _is_grid(group):
-            title = [group[0].get(name) for name in ("run", "other", "split")]
-            print_heatmap(" ".join([*filter(None, title), metric.spec]), group,
-                          metric.higher_is_better)  # fmt: skip
+            title = [*_where(group[0]), metric.spec]
+            print_heatmap(" ".join(title), group, metric.higher_is_better)
         else:
-            listed += [row | {"metric": metric.spec} for row in group]
+            listed += [_compact(row) | {"metric": metric.spec} for row in group]
     if listed:
-        console.print_table(listed, _columns(listed))
+        console.print_table(*_tabulated(listed))
+
+
+def _where(row: Row) -> list[str]:
+    """Run or runs, and split, of a row."""
+    runs = [row[name] for name in ("run", "other") if row.get(name)]
+    return [part for part in (" against ".join(runs), row.get("split")) if part]
 
 
 def _group(row: Row) -> tuple[str, ...]:
     """What one heat map shows: a metric on a run, a split and a pair of streams."""
     streams = (row["x"][0], row["y"][0]) if "run" in row else ()
-    names = ("run", "other", "split", "metric", "parameters")
-    return (*(str(row.get(name) or "") for name in names), *streams)
+    return (*_where(row), row["metric"], row["parameters"], *streams)
 
 
 def _is_grid(group: Sequence[Row]) -> bool:
@@ -58,10 +64,34 @@ def _is_grid(group: Sequence[Row]) -> bool:
     return min(len(xs), len(ys)) > 1 and 2 * len(group) > len(xs) * len(ys)
 
 
-def _columns(rows: Sequence[Row]) -> list[str]:
-    """Columns in which there is something to see."""
-    some = {name for name in COLUMNS if any(row.get(name) not in (None, "") for row in rows)}
-    for name in ("run", "split"):  # said once where all are the same
-        if len({row.get(name) for row in rows}) == 1 and "other" not in some:
-            some.discard(name)
-    return [name for name in COLUMNS if name in some | {"metric", "n", "value"}]
+def _compact(row: Row) -> Row:
+    """A row with its interval and its null in one column each."""
+    row = row | {"95 %": None, "null": None}
+    if row["low"] is not None:
+        row["95 %"] = f"{row['low']:.4f} to {row['high']:.4f}"
+    if row["null_std"] is not None:
+        row["null"] = f"{row['null_mean']:.4f} +- {row['null_std']:.4f}"
+    return row
+
+
+def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
+    """Rows, the columns in which there is something to see, and a title for all of them."""
+    names = [name for name in COLUMNS if name in ALWAYS
+             or any(row.get(name) not in (None, "") for row in rows)]  # fmt: skip
+    title = []
+    for name in ("run", "split", "layers", "streams"):
+        found = {_said(row, name) for row in rows} - {""}
+        if len(found) == 1:  # said once
+            title += found
+            names = [other for other in names if other != name]
+    if "run" in names:
+        common = os.path.commonpath([row["run"] for row in rows])
+        title.insert(0, common)
+        rows = [row | {"run": os.path.relpath(row["run"], common)} for row in rows]
+    return rows, names, " ".join(title)
+
+
+def _said(row: Row, name: str) -> str:
+    if name == "run":
+        return " against ".join(row[side] for side in ("run", "other") if row.get(side))
+    return str(row.get(name) or "")

@@ -88,7 +88,10 @@ class Representation:
     @property
     def values(self) -> np.ndarray:
         """The matrix as numpy, as it was given."""
-        return self._source.cpu().numpy() if isinstance(self._source, Tensor) else self._source
+        if isinstance(self._source, Tensor):
+            few = self._source.is_floating_point() and self._source.itemsize < 4
+            return (self._source.float() if few else self._source).cpu().numpy()  # no bfloat16
+        return self._source
 
     @property
     def tensor(self) -> Tensor:
