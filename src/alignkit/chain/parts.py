@@ -43,8 +43,10 @@ def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator
         try:
             yield folder
         except BaseException:
-            if not list(folder.rglob("*.csv")):
-                discard(folder)  # nothing was measured yet
+            if list(folder.rglob("*.csv")):
+                talk.note(f"what is measured is kept in {folder}; the same command goes on with it")
+            else:
+                discard(folder)
             raise
         discard(folder)
 

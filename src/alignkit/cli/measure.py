@@ -105,7 +105,9 @@ def measure(
     registered metric that can take the data. Nothing is stored of --between and of arrays but
     by --output.
 
-    Example: alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
+    Examples: alignkit measure --metric cka --layers all
+
+    alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
     """
     from alignkit.chain.pairs import Asked
     from alignkit.cli import console

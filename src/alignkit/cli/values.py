@@ -78,7 +78,7 @@ def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
     """Rows, the columns in which there is something to see, and a title for all of them."""
     names = [name for name in COLUMNS if name in ALWAYS
              or any(row.get(name) not in (None, "") for row in rows)]  # fmt: skip
-    title = []
+    title: list[str] = []
     for name in ("run", "split", "layers", "streams"):
         found = {_said(row, name) for row in rows} - {""}
         if len(found) == 1:  # said once

@@ -145,12 +145,14 @@ def _mapped(path: Path, start: int, size: int) -> np.ndarray:
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
     """Shape, order and dtype that a .npy header states, and where its data begin."""
-    version = np.lib.format.read_magic(file)
-    if version[0] > 1:
-        read = np.lib.format.read_array_header_2_0
-    else:
-        read = np.lib.format.read_array_header_1_0
-    shape, fortran, dtype = read(file)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version[0] > 1:
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        else:
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # numpy parses it as Python, with all of Python's errors
+        raise ValueError(f"it has no .npy header ({type(error).__name__})") from None
     return shape, fortran, dtype, file.tell()
 
 

@@ -47,8 +47,11 @@ def _csv(path: Path) -> pd.DataFrame:
         )
     if all(_is_number(name) for name in names) and names != [str(i) for i in range(len(names))]:
         raise ValueError("its first line holds numbers; expected the names of the columns")
-    # As text and nothing else: an id such as NA or 007 must stay what it is.
-    return pd.read_csv(path, converters={ID: str})
+    table = pd.read_csv(path)
+    if ID in table:  # as text and nothing else: an id such as NA or 007 must stay what it is
+        ids = pd.read_csv(path, usecols=[ID], dtype=str, keep_default_na=False)
+        table[ID] = ids[ID].astype(object)
+    return table
 
 
 def _parquet(path: Path) -> pd.DataFrame:
