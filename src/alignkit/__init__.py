@@ -36,11 +36,14 @@ _PUBLIC = {
     "between_layers": "alignkit.models.schedule",
     "fingerprint_of": "alignkit.tasks",
     "hookimpl": "alignkit.plugins.hookspecs",
+    "inner": "alignkit.metrics",
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.api",
+    "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
+    "spread": "alignkit.metrics",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -66,8 +69,11 @@ if TYPE_CHECKING:
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
     from alignkit.metrics import Representation as Representation
+    from alignkit.metrics import inner as inner
     from alignkit.metrics import measure as measure
+    from alignkit.metrics import permuted_products as permuted_products
     from alignkit.metrics import read_arrays as read_arrays
+    from alignkit.metrics import spread as spread
     from alignkit.models.placement import Placement as Placement
     from alignkit.models.schedule import Fuse as Fuse
     from alignkit.models.schedule import Record as Record

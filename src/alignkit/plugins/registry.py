@@ -213,8 +213,8 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
 
 def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
-    known = {"range", "best", "symmetric", "invariances", "chance", "cost", "paper", "identity",
-             "inflated", "variants"}  # fmt: skip
+    known = {"range", "best", "symmetric", "invariances", "chance", "null", "cost", "paper",
+             "identity", "inflated", "variants"}  # fmt: skip
     unknown = sorted(set(declarations) - known)
     if unknown:
         raise PluginError(
