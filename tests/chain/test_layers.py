@@ -2,7 +2,12 @@
 
 import pytest
 
-from alignkit.chain.layers import equal_depth, select_pairs
+from alignkit.chain.layers import (
+    equal_depth,
+    pairs_by_streams,
+    select_array_pairs,
+    select_pairs,
+)
 from alignkit.errors import UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import between_layers
@@ -37,6 +42,78 @@ def test_fusions_are_just_before_and_just_after():
     assert select_pairs(_schedule([0], [0]), "fusions")[0] == ("t.in", "v.in")
 
 
+def test_before_and_after_are_each_half_of_fusions():
+    two = _schedule([1, 2], [2, 3])
+    assert select_pairs(two, "before") == [("t00", "v01"), ("t01", "v02")]
+    assert select_pairs(two, "after") == [("t.f0", "v.f0"), ("t.f1", "v.f1")]
+    assert set(select_pairs(two, "fusions")) == {
+        *select_pairs(two, "before"), *select_pairs(two, "after"),
+    }  # fmt: skip
+    # Two fusions in a row: before the second is after the first.
+    assert select_pairs(_schedule([1, 2], [1, 3]), "before", "vision") == [
+        ("v00", "v00"), ("v02", "v02"),
+    ]  # fmt: skip
+
+
+def test_maxima_are_over_equal_depth_or_over_the_grid():
+    assert select_pairs(SCHEDULE, "max") == select_pairs(SCHEDULE, "same")
+    assert select_pairs(SCHEDULE, "max-pair") == select_pairs(SCHEDULE, "all")
+    # Within a stream, a layer against itself is no finding.
+    within = select_pairs(SCHEDULE, "max-pair", "text")
+    assert len(within) == 12
+    assert all(x != y for x, y in within)
+    with pytest.raises(UsageError, match="every layer of the text stream with itself"):
+        select_pairs(SCHEDULE, "max", "all")
+
+
+def test_pairs_are_grouped_by_streams():
+    groups = pairs_by_streams(SCHEDULE, "same", "text,vision")
+    assert {name: len(pairs) for name, pairs in groups.items()} == {
+        "text-text": 3, "vision-vision": 3,
+    }  # fmt: skip
+
+
+def test_between_two_runs_the_second_stands_second():
+    deeper = _schedule([2, 4], [2, 4], depth=4)
+    assert select_pairs(SCHEDULE, "last", "text,vision", deeper) == [
+        ("t02", "t.f1"), ("v02", "v.f1"),
+    ]  # fmt: skip
+    assert len(select_pairs(SCHEDULE, "all", "text", deeper)) == 4 * 6
+    assert select_pairs(SCHEDULE, "after", "cross", deeper) == [("t.f0", "v.f0")]
+    assert {(x[0], y[0]) for x, y in select_pairs(SCHEDULE, "same", "all", deeper)} == {
+        ("t", "v"), ("t", "t"), ("v", "v"), ("v", "t"),
+    }  # fmt: skip
+    # The same site of two runs is two representations.
+    assert ("t00", "t00") in select_pairs(SCHEDULE, "max-pair", "text", deeper)
+
+
+def test_layers_of_arrays():
+    xs, ys = ["l0", "l1", "l2"], ["m0", "m1"]
+    assert len(select_array_pairs(xs, ys, "all")) == len(select_array_pairs(xs, ys, "max-pair"))
+    assert (
+        select_array_pairs(xs, ys, "same") == [(0, 0), (1, 1)] == select_array_pairs(xs, ys, "max")
+    )
+    assert select_array_pairs(xs, ys, "last") == [(2, 1)]
+    assert select_array_pairs(xs, ys, "0-1,1") == [(0, 0), (1, 1)]
+    assert select_array_pairs(xs, ys, "l[12],m0") == [(1, 0), (2, 0)]
+    assert select_array_pairs(xs, ys, "m1") == [(0, 1), (1, 1), (2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ("fusions", "fusions is not for arrays"),
+        ("2", "there is no layer 2; layers are 0 to 1"),
+        ("1-0", "runs backwards; write 0-1"),
+        ("z*", r"'z\*' matches no layer; expected a name such as l0"),
+        (" , ", "is empty"),
+    ],
+)
+def test_layers_of_arrays_that_are_not_there(layers, message):
+    with pytest.raises(UsageError, match=message):
+        select_array_pairs(["l0", "l1", "l2"], ["m0", "m1"], layers)
+
+
 def test_indices_and_ranges():
     assert select_pairs(SCHEDULE, "0,2") == [("t00", "v00"), ("t02", "v02")]
     assert len(select_pairs(SCHEDULE, "0-2")) == 3
@@ -57,8 +134,11 @@ def test_streams_choose_the_sides():
     ("layers", "streams", "message"),
     [
         ("7", "cross", "there is no layer 7; layers are 0 to 2"),
-        ("bogus", "cross", "'bogus' matches no site"),
+        ("bogus", "cross", "'bogus' matches no layer"),
         ("", "cross", "selects no pair"),
+        ("2-0", "cross", "2-0 runs backwards; write 0-2"),
+        ("v0*", "text", "selects no pair"),
+        ("all", "text,sound", "unknown streams 'sound'"),
         ("all", "audio", "unknown streams 'audio'; known: cross, text, vision, all"),
     ],
 )

@@ -1,15 +1,41 @@
 """Measuring runs and joining them: what is kept, what is completed, which rule means what."""
 
+import gc
+import json
+import signal
+import subprocess
+import sys
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import alignkit
-from alignkit.chain import measure as measuring
-from alignkit.chain.measure import COLUMNS, measure_run, read_alignment
+from alignkit import metrics
+from alignkit.chain import pairs
+from alignkit.chain.measure import (
+    COLUMNS,
+    MAXIMA_COLUMNS,
+    measure_between,
+    measure_run,
+    read_alignment,
+)
 from alignkit.chain.table import Join, runs_table, summary
-from alignkit.errors import UsageError
+from alignkit.chain.talk import Talk
+from alignkit.errors import DataError, UsageError
+from alignkit.runs import Run
 from tiny import train_tiny
+
+
+class Listening(Talk):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
 
 
 def test_values_are_those_of_the_stored_arrays(tiny_run):
@@ -29,14 +55,23 @@ def test_rows_come_in_the_order_that_was_asked_for(tiny_run):
     assert list(table["x"]) == ["t02", "t00"]
 
 
-def test_only_what_is_missing_is_measured(tiny_run, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch):
+    """Pairs that were measured, and not read from a file."""
+    found = []
+    real = metrics.grid
+
+    def counting(metric, xs, ys, *, pairs, **options):
+        found.extend((xs[i].name, ys[j].name) for i, j in pairs)
+        return real(metric, xs, ys, pairs=pairs, **options)
+
+    monkeypatch.setattr(metrics, "grid", counting)
+    return found
+
+
+def test_only_what_is_missing_is_measured(tiny_run, asked):
     measure_run(tiny_run, ["cka"], layers="same")
-    asked = []
-    real = measuring._Work._measure
-    monkeypatch.setattr(
-        measuring._Work, "_measure", lambda self, missing, bar: asked.extend(missing)
-        or real(self, missing, bar)
-    )  # fmt: skip
+    asked.clear()
     measure_run(tiny_run, ["cka"], layers="all")
     assert len(asked) == 25 - 3
     asked.clear()
@@ -44,6 +79,213 @@ def test_only_what_is_missing_is_measured(tiny_run, monkeypatch):
     assert asked == []
     measure_run(tiny_run, ["cka"], layers="last", null=9)  # a null was not there yet
     assert asked == [("t02", "v02")]
+
+
+def test_what_is_asked_beyond_what_is_stored_is_measured_again(tiny_run, asked):
+    def again(**options):
+        asked.clear()
+        row = measure_run(tiny_run, ["cka"], layers="last", **options).iloc[0]
+        return len(asked), row
+
+    again()
+    for options in ({"null": 5}, {"null": 9}, {"interval": 4}, {"dtype": "float64"}):
+        again(**options)
+        assert again(**options)[0] == 0
+    count, row = again(null=9, interval=4, seed=1)  # other draws
+    assert count == 1
+    assert row["draw_seed"] == "1"
+    # Fewer than stored is enough, and what is measured again loses nothing.
+    assert again(null=3, seed=1)[0] == 0
+    count, row = again(null=20, seed=1)
+    assert (count, row["permutations"], row["resamples"]) == (1, 20, 4)
+    assert row["low"] < row["value"] < row["high"]
+    assert row["null_std"] > 0
+
+
+def test_force_measures_again_only_what_was_named(tiny_run, asked):
+    measure_run(tiny_run, ["cka", "mknn:k=5"], layers="same")
+    before = tiny_run.alignment_file.read_bytes()
+    asked.clear()
+    measure_run(tiny_run, ["cka"], layers="last", force=True)
+    assert asked == [("t02", "v02")]
+    assert tiny_run.alignment_file.read_bytes() == before
+
+
+def test_values_of_other_parameters_are_not_taken_for_these(tiny_run, asked):
+    measure_run(tiny_run, ["mknn"], layers="last")
+    file = next(tiny_run.alignment_folder("test").glob("mknn*.csv"))
+    file.write_text(file.read_text().replace("k=10", "k=7"))  # as if the default had been 7
+    asked.clear()
+    measure_run(tiny_run, ["mknn"], layers="last")
+    assert len(asked) == 1
+    assert "k=7" not in tiny_run.alignment_file.read_text()
+
+
+def test_within_a_stream_one_triangle_is_measured_and_mirrored(tiny_run, asked):
+    table = measure_run(tiny_run, ["cka"], layers="all", streams="text")
+    assert len(table) == 25
+    assert len(asked) == 15
+    grid = table.pivot(index="x", columns="y", values="value")
+    np.testing.assert_array_equal(grid, grid.T)
+    np.testing.assert_allclose(np.diag(grid), 1, atol=1e-6)
+    asked.clear()
+    # The triangle does not depend on what was asked first.
+    alone = measure_run(tiny_run, ["cka"], layers="t02,t00", streams="text", force=True)
+    assert ("t02", "t00") not in asked
+    assert alone.set_index(["x", "y"])["value"]["t02", "t00"] == grid.loc["t02", "t00"]
+    asked.clear()
+    measure_run(tiny_run, ["cycle_knn:k=5"], layers="all", streams="text")
+    assert len(asked) == 25  # it is not symmetric
+
+
+def test_a_maximum_has_the_null_of_maxima(tiny_run, asked):
+    options = {"layers": "max-pair", "null": 30, "seed": 3}
+    best = measure_run(tiny_run, ["cka"], **options)
+    assert list(best.columns) == list(MAXIMA_COLUMNS)
+    row = best.iloc[0]
+    grid = measure_run(tiny_run, ["cka"], layers="all", null=30, seed=3)
+    top = grid.loc[grid["value"].idxmax()]
+    assert (row["x"], row["y"], row["value"]) == (top["x"], top["y"], top["value"])
+    assert row["pairs"] == 25
+    assert row["null_mean"] > grid["null_mean"].max()
+    # It is kept apart: the pairs in alignment.csv are pairs, and each stands there once.
+    assert not tiny_run.alignment().duplicated(["metric", "parameters", "x", "y"]).any()
+    files = [file.stat().st_mtime_ns for file in tiny_run.path.rglob("maxima/*.csv")]
+    assert measure_run(tiny_run, ["cka"], **options).equals(best)
+    assert files == [file.stat().st_mtime_ns for file in tiny_run.path.rglob("maxima/*.csv")]
+
+
+def test_tables_that_lack_later_columns_are_read(tiny_run):
+    expected = measure_run(tiny_run, ["cka"], layers="same")
+    file = next(tiny_run.alignment_folder("test").glob("cka*.csv"))
+    old = pd.read_csv(file, dtype=str, keep_default_na=False)
+    later = ["null_std", "resamples", "low", "high", "dtype", "draw_seed", "warning"]
+    old.drop(columns=later).to_csv(file, index=False)
+    table = measure_run(tiny_run, ["cka"], layers="same")
+    assert table["value"].equals(expected["value"])
+    assert (table["resamples"] == 0).all()
+    old.drop(columns="value").to_csv(file, index=False)
+    with pytest.raises(DataError, match="lacks the column 'value'"):
+        measure_run(tiny_run, ["cka"], layers="same")
+
+
+def test_an_interrupted_grid_is_kept_and_completed(tiny_run, monkeypatch, asked):
+    counting = metrics.grid
+
+    def stopping(*arguments, **options):
+        if len(asked) >= 7:
+            raise KeyboardInterrupt
+        return counting(*arguments, **options)
+
+    monkeypatch.setattr(pairs, "SECONDS", 0.0)  # one pair at a time
+    monkeypatch.setattr(metrics, "grid", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        measure_run(tiny_run, ["cka"], layers="all")
+    assert len(tiny_run.alignment()) == 7
+    monkeypatch.setattr(metrics, "grid", counting)
+    asked.clear()
+    measure_run(tiny_run, ["cka"], layers="all")
+    assert len(asked) == 25 - 7
+
+
+def test_a_killed_grid_loses_little(tmp_path):
+    """Killed with -9 at the 8th pair; then the same bytes as without."""
+    runs = [train_tiny(tmp_path / name) for name in "ab"]
+    code = """
+import os, signal
+from alignkit import load_run, metrics
+from alignkit.chain import pairs
+from alignkit.chain.measure import measure_run
+pairs.SECONDS = 0.0
+real, seen = metrics.grid, []
+def grid(*arguments, **options):
+    seen.append(1)
+    if len(seen) == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+metrics.grid = grid
+measure_run(load_run(%r), ["mknn:k=5"], layers="all")
+"""
+    done = subprocess.run([sys.executable, "-c", code % str(runs[0].path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (file,) = runs[0].alignment_folder("test").glob("*.csv")
+    assert len(read_alignment(file)) == 7
+    for run in runs:
+        measure_run(run, ["mknn:k=5"], layers="all")
+    assert runs[0].alignment_file.read_bytes() == runs[1].alignment_file.read_bytes()
+
+
+def test_representations_are_gone_after_a_run(tiny_run, monkeypatch):
+    opened = weakref.WeakSet()
+    real = Run.representation
+
+    def opening(self, *arguments, **options):
+        one = real(self, *arguments, **options)
+        opened.add(one)
+        return one
+
+    monkeypatch.setattr(Run, "representation", opening)
+    gc.disable()
+    try:
+        measure_run(tiny_run, ["cka", "mknn:k=5"], layers="all", null=2)
+        assert len(opened) == 0
+    finally:
+        gc.enable()
+
+
+def test_layers_are_opened_once_for_all_metrics(tiny_run, monkeypatch):
+    sites = []
+    real = Run.representation
+    monkeypatch.setattr(
+        Run, "representation", lambda self, site, *more, **options: sites.append(site)
+        or real(self, site, *more, **options)
+    )  # fmt: skip
+    measure_run(tiny_run, ["cka", "mknn:k=5", "procrustes"], layers="all")
+    assert len(sites) == len(set(sites)) == 10
+
+
+def test_k_beyond_the_samples_is_refused_before_any_work(tiny_run, asked):
+    with pytest.raises(UsageError, match="k=48 needs 1 <= k < n, and there are n=48"):
+        measure_run(tiny_run, ["cka", "mknn:k=48"], layers="last")
+    assert asked == []
+    assert not tiny_run.alignment_file.exists()
+
+
+def test_lenient_leaves_out_what_cannot_take_the_data(tiny_run):
+    talk = Listening()
+    table = measure_run(tiny_run, ["mknn:k=48", "cka"], layers="last", lenient=True, talk=talk)
+    assert list(table["metric"]) == ["cka"]
+    assert any("mknn:k=48 is left out" in line for line in talk.said)
+    with pytest.raises(UsageError, match="k=48"):
+        measure_run(tiny_run, ["mknn:k=48"], layers="last", lenient=True)
+
+
+def test_two_runs_are_measured_on_joined_samples(tmp_path):
+    one, other = (train_tiny(tmp_path, placement) for placement in ("none", "1"))
+    table = measure_between(one, other, ["cka"], layers="same")
+    assert [(row["x"], row["y"]) for _, row in table.iterrows()] == [
+        (site, site) for site in ("t00", "t01", "t02", "v00", "v01", "v02")
+    ]
+    x, y = (run.representation("t01") for run in (one, other))
+    assert table["value"][1] == pytest.approx(alignkit.measure(x, y), abs=1e-6)
+    itself = measure_between(one, one, ["cka"], layers="same", samples=20)
+    assert (itself["n"] == 20).all()
+    np.testing.assert_allclose(itself["value"], 1, atol=1e-6)
+    assert not one.alignment_file.exists()
+    # The rows of the second are brought into the order of the first.
+    folder = other.representations_folder("test")
+    ids = json.loads((folder / "ids.json").read_text())
+    order = np.random.default_rng(0).permutation(len(ids))
+    (folder / "ids.json").write_text(json.dumps([ids[i] for i in order]))
+    for file in folder.glob("*.npy"):
+        np.save(file, np.load(file)[order])
+    again = measure_between(one, other, ["cka"], layers="same")
+    np.testing.assert_allclose(again["value"], table["value"], atol=1e-6)
+
+
+def test_two_splits_do_not_hold_the_same_samples(tiny_run):
+    with pytest.raises(UsageError, match=r"sample ids differ .* in .* on test and .* validation"):
+        measure_between(tiny_run, tiny_run, ["cka"], splits=("test", "validation"))
 
 
 def test_the_table_is_the_same_bytes_in_whatever_order_it_grew(tmp_path):
@@ -72,15 +314,10 @@ def test_samples_are_a_seeded_draw_kept_apart(tiny_run):
 
 
 def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
-    class Talk(measuring.Talk):
-        said = []  # noqa: RUF012
-
-        def note(self, text):
-            self.said.append(text)
-
-    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, talk=Talk())
+    talk = Listening()
+    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, talk=talk)
     assert table["n"].iloc[0] == 48
-    assert any("fewer than --samples 4096" in line for line in Talk.said)
+    assert any("fewer than --samples 4096" in line for line in talk.said)
 
 
 def test_poolings_and_splits_are_kept_apart(tiny_run):

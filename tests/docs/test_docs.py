@@ -55,6 +55,21 @@ def test_every_command_of_a_page_runs(place, page):
         assert done.stdout.strip(), words
 
 
+def test_commands_on_arrays_of_the_page_on_measuring_run(place):
+    """Those on runs are run in tests/cli/test_measure.py, on runs that take a second."""
+    for side in ("text", "vision"):
+        (place / side).mkdir()
+        for layer in range(2):
+            values = np.random.default_rng(layer).standard_normal((40, 4))
+            np.save(place / side / f"l{layer}.npy", values)
+    seen = 0
+    for words in _commands(ROOT / "docs" / "measure.md"):
+        if "x.npy" in words or "text/" in words:
+            assert alignkit(*words, cwd=place).stdout.strip(), words
+            seen += 1
+    assert seen == 3
+
+
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",

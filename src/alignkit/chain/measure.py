@@ -1,31 +1,39 @@
-"""Measure the alignment of a run: one file per metric, written once, resumable."""
+"""Measure the alignment of a run: one file per metric, resumable; two runs against each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alignkit.chain.extract import extract
-from alignkit.chain.layers import Pair, select_pairs
+from alignkit.chain.alignment import (
+    COLUMNS,
+    MAXIMA_COLUMNS,
+    read_alignment,
+    rebuild_alignment,
+)
+from alignkit.chain.layers import pairs_by_streams
+from alignkit.chain.measuring import (
+    RunLayers,
+    Work,
+    draw_rows,
+    extracted,
+    resolved_metrics,
+    stores,
+)
+from alignkit.chain.pairs import Asked, Sides
 from alignkit.chain.talk import SILENT, Talk
-from alignkit.errors import DataError
-from alignkit.plugins.options import format_spec
+from alignkit.models.schedule import stream_of
 from alignkit.runs import Run
-from alignkit.runs.files import locked, write_csv
+from alignkit.runs.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.metrics import Metric
-
-COLUMNS = (
-    "split", "metric", "parameters", "pool", "x", "y", "n", "value", "reason", "chance",
-    "permutations", "null_mean", "p", "calibrated", "self_score",
-)  # fmt: skip
-NUMBERS = ("n", "value", "chance", "permutations", "null_mean", "p", "calibrated",
-           "self_score")  # fmt: skip
+__all__ = [
+    "COLUMNS", "MAXIMA_COLUMNS", "draw_rows", "measure_between", "measure_run", "read_alignment",
+    "rebuild_alignment",
+]  # fmt: skip
 
 
 def measure_run(
@@ -39,7 +47,11 @@ def measure_run(
     samples: int | None = None,
     seed: int = 0,
     null: int = 0,
+    interval: int = 0,
+    dtype: str = "auto",
+    device: str = "cpu",
     force: bool = False,
+    lenient: bool = False,
     talk: Talk = SILENT,
 ) -> pd.DataFrame:
     """Measure metrics over pairs of a run's sites; what is measured already is kept.
@@ -50,143 +62,108 @@ def measure_run(
     metrics : sequence of str
         Specs such as ``cka`` or ``svcca:dims=10``.
     split, pool, layers, streams
-        Which representations, and which pairs of sites.
+        Which representations, and which pairs of sites (see ``select_pairs``).
     samples, seed : int
         Measure on a seeded draw of so many samples; all when None.
     null : int
         Permutations of rows for the null, its p and the calibrated value.
+    interval : int
+        Resamples of the samples for a 95 % interval.
+    dtype, device : str
+        ``auto``, ``float32`` or ``float64``; ``cpu`` or a device that torch knows.
+    force : bool
+        Measure again what is measured already.
+    lenient : bool
+        Leave out, with a note, a metric that cannot take the data, unless all cannot.
 
     Returns
     -------
     DataFrame
-        One row per metric and pair, with the columns ``COLUMNS``.
+        One row per metric and pair, with the columns ``COLUMNS``; for ``max`` and
+        ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
+
+    Raises
+    ------
+    UsageError
+        For arguments that do not fit the run.
     """
-    import pandas as pd
-
-    from alignkit.metrics import resolve
-
-    resolved = [resolve(spec) for spec in metrics]
-    pairs = select_pairs(run.schedule(), layers, streams)
-    index = run.representation_index(split)
-    if index is None or pool not in index["pools"] or force:
-        talk.note(f"{run.path}: representations on {split} are made first")
-        index = extract(run, split, force=force, talk=talk)
+    resolved = resolved_metrics(metrics)
+    chosen = pairs_by_streams(run.schedule(), layers, streams)
+    index = extracted(run, split, pool, talk)
     rows = draw_rows(index["n"], samples, seed, talk)
-    tables = []
-    with locked(run.path), talk.progress(f"measure {run.path}", len(resolved) * len(pairs)) as bar:
-        for metric in resolved:
-            bar.describe(f"measure {metric.spec}")
-            work = _Work(run, metric, split, pool, rows, seed, null)
-            tables.append(work.pairs(pairs, force, bar))
-        rebuild_alignment(run)
-    return pd.concat(tables, ignore_index=True)
+    asked = Asked(null, interval, seed, dtype, device, drawn=rows is not None)
+    opened = RunLayers(run, split, pool, rows, asked)
+    stored = stores(run.alignment_folder(split), layers, asked, rows, split, pool)
+    # Text first, so that pairs across the streams are never turned.
+    order = sorted(index["sites"], key=stream_of)
+    work = Work(resolved, Sides(opened, opened, order), chosen, layers, stored,
+                 opened.n, str(run.path), force, lenient, talk, run.path,
+                 lambda: rebuild_alignment(run))  # fmt: skip
+    return work.table()
 
 
-class _Work:
-    """One metric on one set of representations: what its file holds, and what is missing."""
+def measure_between(
+    run: Run,
+    other: Run,
+    metrics: Sequence[str],
+    *,
+    splits: tuple[str, str] = ("test", "test"),
+    pool: str = "cls",
+    layers: str = "all",
+    streams: str = "text,vision",
+    samples: int | None = None,
+    seed: int = 0,
+    null: int = 0,
+    interval: int = 0,
+    dtype: str = "auto",
+    device: str = "cpu",
+    lenient: bool = False,
+    talk: Talk = SILENT,
+    parts: Path | None = None,
+) -> pd.DataFrame:
+    """Measure metrics between the sites of two runs on the same samples.
 
-    def __init__(
-        self, run: Run, metric: Metric, split: str, pool: str, rows: Any, seed: int, null: int
-    ) -> None:
-        self.run, self.metric, self.split, self.pool = run, metric, split, pool
-        self.rows, self.seed, self.null = rows, seed, null
-        drawn = "" if rows is None else f".n{len(rows)}s{seed}"
-        spec = metric.spec.replace(":", "-").replace("/", "_")
-        self.file = run.alignment_folder(split) / f"{spec}.{pool}{drawn}.csv"
-        self._opened: dict[str, Any] = {}
+    Parameters
+    ----------
+    run, other : Run
+        ``x`` is a site of ``run``, ``y`` one of ``other``.
+    splits : (str, str)
+        Of the one and of the other; samples are joined by their ids.
+    streams : str
+        ``text`` against text, ``vision`` against vision, ``cross`` (text of the one, vision of
+        the other), ``all`` four, or several with commas.
+    parts : Path, optional
+        A folder that keeps every metric's values as the work goes on; else nothing is stored.
 
-    def pairs(self, pairs: Sequence[Pair], force: bool, bar: Any) -> pd.DataFrame:
-        """Give the rows of these pairs; measure those that the file lacks."""
-        import pandas as pd
+    Other parameters are those of ``measure_run``.
 
-        stored = read_alignment(self.file) if self.file.is_file() and not force else None
-        done = self._done(stored)
-        missing = [pair for pair in pairs if pair not in done]
-        bar.advance(len(pairs) - len(missing))
-        if missing:
-            fresh = pd.DataFrame(self._measure(missing, bar), columns=list(COLUMNS))
-            kept = [] if stored is None else [_without(stored, missing)]
-            stored = _ordered(pd.concat([*kept, fresh]) if kept else fresh)
-            write_csv(self.file, stored)
-            stored = read_alignment(self.file)
-        assert stored is not None
-        wanted = pd.MultiIndex.from_tuples(pairs)
-        return stored.set_index(["x", "y"], drop=False).loc[wanted].reset_index(drop=True)
+    Returns
+    -------
+    DataFrame
+        As from ``measure_run``.
 
-    def _done(self, stored: pd.DataFrame | None) -> set[Pair]:
-        if stored is None:
-            return set()
-        enough = stored[stored["permutations"] >= self.null]
-        return set(zip(enough["x"], enough["y"], strict=True))
+    Raises
+    ------
+    UsageError
+        When the two do not hold the same samples.
+    """
+    from alignkit.metrics.joining import rows_of
 
-    def _measure(self, missing: Sequence[Pair], bar: Any) -> list[dict[str, Any]]:
-        from alignkit.metrics import grid
-
-        xs = list(dict.fromkeys(x for x, _ in missing))
-        ys = list(dict.fromkeys(y for _, y in missing))
-        numbers = [(xs.index(x), ys.index(y)) for x, y in missing]
-        values = grid(
-            self.metric, [self._open(x) for x in xs], [self._open(y) for y in ys],
-            pairs=numbers, null=self.null, seed=self.seed, progress=bar.advance,
-        )  # fmt: skip
-        return [self._row(value) for value in values]
-
-    def _open(self, site: str) -> Any:
-        if site not in self._opened:
-            representation = self.run.representation(site, self.split, self.pool)
-            self._opened[site] = representation if self.rows is None else representation[self.rows]
-        return self._opened[site]
-
-    def _row(self, value: Any) -> dict[str, Any]:
-        parameters = format_spec("", self.metric.parameters).removeprefix(":")
-        row = asdict(value)
-        return {
-            "split": self.split, "metric": self.metric.name, "parameters": parameters,
-            "pool": self.pool, "permutations": self.null,
-        } | {key: row[key] for key in COLUMNS if key in row}  # fmt: skip
-
-
-def read_alignment(file: Path) -> pd.DataFrame:
-    """Read an alignment table so that writing it again gives the same bytes."""
-    import pandas as pd
-
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    for column in NUMBERS:
-        if column not in table:
-            raise DataError(f"{file} lacks the column '{column}'; measure again with --force")
-        # Python reads a float back exactly; pandas does so in some versions only.
-        table[column] = [float(text) if text else float("nan") for text in table[column]]
-    return table.astype({"n": int, "permutations": int})
+    resolved = resolved_metrics(metrics)
+    chosen = pairs_by_streams(run.schedule(), layers, streams, other.schedule())
+    for one, split in zip((run, other), splits, strict=True):
+        extracted(one, split, pool, talk)
+    ids, other_ids = (_ids(one, split) for one, split in zip((run, other), splits, strict=True))
+    names = (f"{one.path} on {split}" for one, split in zip((run, other), splits, strict=True))
+    joined = rows_of(ids, other_ids, *names)
+    rows = draw_rows(len(ids), samples, seed, talk)
+    asked = Asked(null, interval, seed, dtype, device, drawn=rows is not None)
+    left = RunLayers(run, splits[0], pool, rows, asked)
+    right = RunLayers(other, splits[1], pool, joined if rows is None else joined[rows], asked)
+    stored = stores(parts, layers, asked, rows, "/".join(dict.fromkeys(splits)), pool)
+    return Work(resolved, Sides(left, right), chosen, layers, stored, left.n,
+                "two runs", lenient=lenient, talk=talk).table()  # fmt: skip
 
 
-def rebuild_alignment(run: Run) -> None:
-    """Derive ``alignment.csv`` from the files of all metrics and splits."""
-    import pandas as pd
-
-    files = sorted((run.path / "alignment").glob("*/*.csv"))
-    if files:
-        write_csv(run.alignment_file, _ordered(pd.concat([read_alignment(f) for f in files])))
-
-
-def _ordered(table: pd.DataFrame) -> pd.DataFrame:
-    keys = ["split", "metric", "parameters", "pool", "n", "x", "y"]
-    return table[list(COLUMNS)].sort_values(keys, kind="stable").reset_index(drop=True)
-
-
-def _without(table: pd.DataFrame, pairs: Sequence[Pair]) -> pd.DataFrame:
-    again = set(pairs)
-    keep = [(x, y) not in again for x, y in zip(table["x"], table["y"], strict=True)]
-    return table[keep]
-
-
-def draw_rows(n: int, samples: int | None, seed: int, talk: Talk) -> Any:
-    """Rows of a seeded draw, in their order; None for all of them."""
-    import numpy as np
-
-    if samples is None:
-        return None
-    if samples >= n:
-        if samples > n:
-            talk.note(f"the split has {n} samples, fewer than --samples {samples}: all are used")
-        return None
-    return np.sort(np.random.default_rng(seed).choice(n, samples, replace=False))
+def _ids(run: Run, split: str) -> list[str]:
+    return read_json(run.representations_folder(split) / "ids.json")

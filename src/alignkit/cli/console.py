@@ -94,14 +94,19 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
 
     rows = list(rows)
     table = Table(title=Text(title) if title else None, header_style="bold")
+    least = 1
     for column in columns:
         numeric = any(_is_number(row.get(column)) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold",
+                         no_wrap=numeric)  # fmt: skip
+        width = max(len(column), *(len(_cell(row.get(column))) for row in rows), 0)
+        least += 3 + (width if numeric else min(width, 12))
     for row in rows:
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    # A pipe has no width; rows must not be cut there.
+    # A pipe has no width; rows must not be cut there, and digits nowhere.
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    console.width = max(console.width, least)
+    console.print(table, soft_wrap=False, crop=False)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -3,58 +3,135 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.style import Style
+    from rich.text import Text
+
+Row = Mapping[str, Any]
 
 # Viridis, dark to light: readable for the colour-blind, ordered in grey.
 _COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 
 
-def print_heatmap(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Print the pairs of one metric as a grid, x down and y across.
+def print_heatmap(title: str, rows: Sequence[Row], higher_is_better: bool = True) -> None:
+    """Print the pairs of one metric as a grid, x down and y across; bright is more aligned.
 
     Parameters
     ----------
     title : str
     rows : sequence of dict
-        With ``x``, ``y`` and ``value``; an undefined value stands as ``--``.
+        Of ``measure``: with ``x``, ``y``, ``n``, ``value`` and ``reason``, perhaps ``chance``
+        and ``p``. An undefined value stands as ``--``; a chance level that is not the same
+        everywhere stands below its value.
+    higher_is_better : bool
     """
     from rich.console import Console
-    from rich.style import Style
     from rich.text import Text
 
-    xs = list(dict.fromkeys(row["x"] for row in rows))
-    ys = list(dict.fromkeys(row["y"] for row in rows))
-    values = {(row["x"], row["y"]): row["value"] for row in rows}
-    known = [value for value in values.values() if value is not None]
-    low, high = (min(known), max(known)) if known else (0.0, 0.0)
-    width = max(6, *(len(str(y)) + 1 for y in ys))
-    console = Console(markup=False, highlight=False, soft_wrap=True,
-                      width=None if sys.stdout.isatty() else 100_000)  # fmt: skip
-    side = max(len(str(x)) for x in xs)
-    console.print(Text(f"{title}   n={rows[0]['n']}   {low:.3f} to {high:.3f}", style="bold"))
-    console.print(Text(" " * side + "".join(f"{y!s:>{width}}" for y in ys)))
-    for x in xs:
-        line = Text(f"{x!s:>{side}}")
-        for y in ys:
-            value = values.get((x, y))
-            text = "--" if value is None else f"{value:.2f}"
-            style = Style() if value is None else _style(value, low, high)
-            line.append(f"{text:>{width}}", style)
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    width = console.width if sys.stdout.isatty() else None
+    console.print(Text(title, style="bold"))
+    console.print(Text(_summary(rows, higher_is_better)))
+    for line in _Grid(rows, higher_is_better).lines(width):
         console.print(line)
+    for reason, count in Counter(row["reason"] for row in rows if row["value"] is None).items():
+        console.print(Text(f"--: {reason} ({count} of {len(rows)})"))
 
 
-def _style(value: float, low: float, high: float) -> Any:
-    from rich.color import Color
-    from rich.style import Style
+def _summary(rows: Sequence[Row], higher_is_better: bool) -> str:
+    parts = [f"n={rows[0]['n']}", _range(row["value"] for row in rows)]
+    if not higher_is_better:
+        parts.append("lower is more aligned")
+    chance = _range(row.get("chance") for row in rows)
+    if chance:
+        parts.append(f"chance {chance}")
+    known = [row["p"] for row in rows if row.get("p") is not None]
+    if known:
+        small = sum(p <= 0.05 for p in known)
+        parts.append(f"p <= 0.05 in {small} of {len(known)}")
+    return "   ".join(part for part in parts if part)
 
-    share = 0.0 if high <= low else (value - low) / (high - low)
-    position = share * (len(_COLOURS) - 1)
-    index = min(int(position), len(_COLOURS) - 2)
-    between = position - index
-    rgb = tuple(
-        round(a + (b - a) * between)
-        for a, b in zip(_COLOURS[index], _COLOURS[index + 1], strict=True)
-    )
-    ink = "black" if share > 0.55 else "white"
-    return Style(color=ink, bgcolor=Color.from_rgb(*rgb))
+
+def _range(values: Any) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = f"{min(known):.3f}", f"{max(known):.3f}"
+    return low if low == high else f"{low} to {high}"
+
+
+class _Grid:
+    """Cells with their texts and colours, laid out in bands that fit the terminal."""
+
+    def __init__(self, rows: Sequence[Row], higher_is_better: bool) -> None:
+        self.cells = {(row["x"], row["y"]): row for row in rows}
+        self.xs = list(dict.fromkeys(row["x"] for row in rows))
+        self.ys = list(dict.fromkeys(row["y"] for row in rows))
+        known = [row["value"] for row in rows if row["value"] is not None]
+        self.low = float(min(known, default=0.0))
+        self.high = float(max(known, default=0.0))
+        self.higher_is_better = higher_is_better
+        # Enough digits to tell neighbours apart, as the colours do.
+        spread = self.high - self.low
+        self.digits = 2 if spread >= 0.05 or not spread else 3 if spread >= 0.005 else 4
+        chances = {self._text(row.get("chance")) for row in rows}
+        self.chance_below = len(chances - {""}) > 1
+        self.side = max(len(str(x)) for x in self.xs)
+        self.width = 1 + max(5, *(len(str(y)) for y in self.ys),
+                             *(len(self._text(value)) for value in known))  # fmt: skip
+
+    def lines(self, width: int | None) -> Iterator[Text]:
+        """Lines of at most ``width`` characters; of any length when None."""
+        from rich.text import Text
+
+        fit = len(self.ys) if width is None else max(1, (width - self.side) // self.width)
+        for start in range(0, len(self.ys), fit):
+            ys = self.ys[start : start + fit]
+            yield Text(" " * self.side + "".join(f"{y!s:>{self.width}}" for y in ys))
+            for x in self.xs:
+                yield self._values(x, ys)
+                if self.chance_below:
+                    yield self._chances(x, ys)
+
+    def _values(self, x: str, ys: Sequence[str]) -> Text:
+        from rich.text import Text
+
+        line = Text(f"{x!s:>{self.side}}")
+        for y in ys:
+            row = self.cells.get((x, y))
+            text = "" if row is None else self._text(row["value"]) or "--"
+            style = "" if row is None or row["value"] is None else self._style(row["value"])
+            line.append(f"{text:>{self.width}}", style)
+        return line
+
+    def _chances(self, x: str, ys: Sequence[str]) -> Text:
+        from rich.text import Text
+
+        line = Text(" " * self.side)
+        for y in ys:
+            text = self._text(self.cells.get((x, y), {}).get("chance"))
+            line.append(f"{text:>{self.width}}", "dim")
+        return line
+
+    def _text(self, value: float | None) -> str:
+        return "" if value is None else f"{value:.{self.digits}f}"
+
+    def _style(self, value: float) -> Style:
+        from rich.color import Color
+        from rich.style import Style
+
+        share = 0.0 if self.high <= self.low else (value - self.low) / (self.high - self.low)
+        share = share if self.higher_is_better else 1 - share
+        position = share * (len(_COLOURS) - 1)
+        index = min(int(position), len(_COLOURS) - 2)
+        between = position - index
+        rgb = tuple(
+            round(a + (b - a) * between)
+            for a, b in zip(_COLOURS[index], _COLOURS[index + 1], strict=True)
+        )
+        ink = "black" if share > 0.55 else "white"
+        return Style(color=ink, bgcolor=Color.from_rgb(*rgb))

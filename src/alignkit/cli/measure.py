@@ -17,14 +17,15 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Samples,
     Seed,
-    SplitName,
     Tasks,
     check_split,
     chosen_runs,
 )
 
 if TYPE_CHECKING:
-    from alignkit.metrics import Metric, Representation
+    import pandas as pd
+
+    from alignkit.runs import Run
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,22 +39,57 @@ def measure(
         typer.Argument(
             metavar="[RUN... | X Y]",
             help="Run directories (every run if none), or two arrays: .npy, .npz, .safetensors, "
-            ".csv, .parquet, or a folder with one .npy per layer.",
+            ".csv, .parquet, or a folder with one file per layer.",
         ),
     ] = None,
     metric: Metrics = None,
+    k: Annotated[
+        int | None, typer.Option("--k", help="Neighbours, for every metric that has k.")
+    ] = None,
     layers: Annotated[
         str,
-        typer.Option(help="all, same, last, fusions, indices (0,3,7-11), or globs over sites."),
+        typer.Option(
+            help="all, same, last, max, max-pair, fusions, before, after, indices and ranges "
+            "(0,3,7-11), or globs over sites (t0*,v.f*) or names of layers."
+        ),
     ] = "all",
-    streams: Annotated[str, typer.Option(help="cross, text, vision or all.")] = "cross",
-    split: SplitName = "test",
+    streams: Annotated[
+        str | None,
+        typer.Option(
+            help="cross, text, vision or all, or several with commas. cross if not given; with "
+            "--between text,vision."
+        ),
+    ] = None,
+    between: Annotated[
+        bool,
+        typer.Option("--between", help="Measure the sites of the first run against the second's."),
+    ] = False,
+    split: Annotated[
+        list[str] | None,
+        typer.Option("--split", help="train, validation or test; may repeat. test if not given."),
+    ] = None,
     pool: Pool = "cls",
     samples: Samples = None,
     seed: Seed = 0,
     null: Annotated[
-        int, typer.Option("--null", help="Permutations of rows for a null, its p and calibration.")
+        int,
+        typer.Option("--null", help="Permutations of rows for a null, its p and calibration."),
     ] = 0,
+    interval: Annotated[
+        int, typer.Option("--interval", help="Resamples of the samples for a 95 % interval.")
+    ] = 0,
+    dtype: Annotated[
+        str, typer.Option(help="auto (the arrays' own), float32 or float64, for large products.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Bound on what is kept and on blocks: 2GB, 500MB. Half of what is free if not "
+            "given.",
+        ),
+    ] = None,
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
@@ -66,143 +102,208 @@ def measure(
     """Measure alignment over pairs of layers.
 
     On runs, the values are also stored in each run's alignment.csv. --metric all takes every
-    registered metric.
+    registered metric that can take the data. Nothing is stored of --between and of arrays but
+    by --output.
 
     Examples: alignkit measure --metric cka --layers all
 
-    alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --json
+    alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
     """
+    from alignkit.chain.pairs import Asked
     from alignkit.cli import console
+    from alignkit.cli.resources import check_device, use_memory
+    from alignkit.errors import UsageError
 
-    if null < 0:
-        raise typer.BadParameter("must be at least 0", param_hint="--null")
-    specs = specs_or_default(metric)
-    if paths and not any((path / "config.json").is_file() for path in paths):
-        rows, shapes = _arrays(paths, specs, layers, samples, seed, null)
+    Asked(null, interval, seed, dtype)  # refuses numbers out of range before any work
+    if output is not None and output.is_dir():
+        raise UsageError(f"--output {output} is a folder; expected the name of a .csv file")
+    use_memory(memory)
+    specs = specs_or_default(metric, k)
+    options: dict[str, Any] = {
+        "layers": layers.strip(), "samples": samples, "seed": seed, "null": null,
+        "interval": interval, "lenient": "all" in (metric or ()), "talk": console.TerminalTalk(),
+    }  # fmt: skip
+    arrays = bool(paths) and not any((path / "config.json").is_file() for path in paths or ())
+    if arrays:
+        _refuse_options_of_runs(between, split, streams, task, placement)
+        options |= {"dtype": dtype, "device": check_device(device)}
+        table = _arrays(paths or (), specs, output, options)
     else:
-        rows, shapes = _runs(
-            chosen_runs(paths, runs, task, placement), specs, layers=layers, streams=streams,
-            split=check_split(split), pool=pool, samples=samples, seed=seed, null=null, force=force,
-        )  # fmt: skip
-    if output is not None:
-        import pandas as pd
-
-        from alignkit.runs.files import write_csv
-
-        write_csv(output, pd.DataFrame(rows))
-    for warning in dict.fromkeys(row.get("warning") for row in rows):
-        if warning:
-            console.note(f"note: {warning}")
-    if json:
-        console.print_json(rows)
-    else:
-        _show(rows, shapes)
+        chosen = chosen_runs(paths, runs, task, placement)
+        splits = [check_split(one) for one in split or ["test"]]
+        options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
+        if between:
+            table = _between(chosen, specs, splits, streams or "text,vision", output, options)
+        else:
+            options["force"] = force
+            table = _runs(chosen, specs, splits, streams or "cross", output, options)
+    _finish(console.records(table), json)
 
 
-def specs_or_default(given: Sequence[str] | None) -> list[str]:
-    """Metrics that were named; all of them for ``all``, the default one for none."""
+def specs_or_default(given: Sequence[str] | None, k: int | None = None) -> list[str]:
+    """Metrics that were named; all of them for ``all``, the default one for none.
+
+    Parameters
+    ----------
+    given : sequence of str, optional
+    k : int, optional
+        Sets the parameter k of every metric that has one and does not name it.
+
+    Raises
+    ------
+    UsageError
+        When none of the metrics has a parameter k.
+    """
     from alignkit.plugins import registry
 
-    if not given:
-        return [registry().default("metrics").name]
-    if "all" in given:
-        return registry().names("metrics")
-    return list(dict.fromkeys(given))
+    named: list[str] = []
+    for spec in given or [registry().default("metrics").name]:
+        named += registry().names("metrics") if spec == "all" else [spec]
+    specs = list(dict.fromkeys(named))
+    return specs if k is None else list(dict.fromkeys(_with_k(specs, k)))
 
 
-def _runs(runs: Sequence[Any], specs: Sequence[str], **options: Any) -> tuple[list[Any], bool]:
+def _with_k(specs: Sequence[str], k: int) -> list[str]:
+    from alignkit.errors import UsageError
+    from alignkit.plugins import registry
+    from alignkit.plugins.options import format_spec, options_of, parse_spec
+
+    changed, takers = [], 0
+    for spec in specs:
+        name, given = parse_spec(spec)
+        has_k = "k" in options_of(registry().get("metrics", name).load())
+        takers += has_k
+        changed.append(format_spec(name, {"k": str(k)} | given) if has_k else spec)
+    if not takers:
+        raise UsageError(f"--k {k}: none of {', '.join(specs)} has a parameter k")
+    return changed
+
+
+def _check_pool(name: str) -> str:
+    from alignkit.chain.extract import POOLS
+    from alignkit.errors import UsageError
+
+    if name not in POOLS:
+        raise UsageError(f"unknown pooling '{name}'; known: {', '.join(POOLS)}")
+    return name
+
+
+def _refuse_options_of_runs(between: bool, split: Any, streams: Any, *filters: Any) -> None:
+    from alignkit.errors import UsageError
+
+    names = ("--between", "--split", "--streams", "--task", "--placement")
+    for name, value in zip(names, (between, split, streams, *filters), strict=True):
+        if value:
+            raise UsageError(f"{name} is for runs, and these paths are none; leave it out")
+
+
+def _runs(
+    runs: Sequence[Run], specs: Sequence[str], splits: Sequence[str], streams: str,
+    output: Path | None, options: dict[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    import pandas as pd
+
     from alignkit.chain.measure import measure_run
-    from alignkit.cli import console
 
-    rows = []
+    tables = []
+    for run in _selectable(runs, options["layers"], streams):
+        for split in splits:
+            table = measure_run(run, specs, split=split, streams=streams, **options)
+            table.insert(0, "run", str(run.path))
+            tables.append(table)
+    return _written(pd.concat(tables, ignore_index=True), output)
+
+
+def _selectable(runs: Sequence[Run], layers: str, streams: str) -> list[Run]:
+    """Runs in which the selection means something, all of them checked before any work.
+
+    A run without fusions among several is left out where fusions were asked for.
+    """
+    from alignkit.chain.layers import AT_FUSIONS, select_pairs
+    from alignkit.cli import console
+    from alignkit.errors import UsageError
+
+    kept = []
     for run in runs:
-        table = measure_run(run, specs, talk=console.TerminalTalk(), **options)
-        rows += [{"run": str(run.path)} | row for row in console.records(table)]
-    return rows, True
+        try:
+            select_pairs(run.schedule(), layers, streams)
+        except UsageError as error:
+            if layers not in AT_FUSIONS or len(runs) == 1 or len(run.config.placement):
+                raise UsageError(f"{run.path}: {error}") from None
+            console.note(f"note: {run.path} has no fusions and is left out")
+        else:
+            kept.append(run)
+    if not kept:
+        raise UsageError(f"--layers {layers}: none of the {len(runs)} runs has a fusion")
+    return kept
+
+
+def _between(
+    runs: Sequence[Run], specs: Sequence[str], splits: Sequence[str], streams: str,
+    output: Path | None, options: dict[str, Any],
+) -> pd.DataFrame:  # fmt: skip
+    from alignkit.chain.measure import measure_between
+    from alignkit.chain.parts import parts_of
+    from alignkit.errors import UsageError
+    from alignkit.runs.files import sha256_of
+
+    if len(runs) != 2 or len(splits) > 2:
+        raise UsageError(
+            f"--between takes two runs and one or two splits; there are {len(runs)} and "
+            f"{len(splits)}"
+        )
+    inputs = (f"{sha256_of(run.model_file)} {split}" for run, split in
+              zip(runs, (splits[0], splits[-1]), strict=True))  # fmt: skip
+    with parts_of(output, inputs, options["talk"]) as parts:
+        table = measure_between(
+            runs[0], runs[1], specs, splits=(splits[0], splits[-1]), streams=streams, parts=parts,
+            **options,
+        )  # fmt: skip
+        table.insert(0, "run", str(runs[0].path))
+        table.insert(1, "other", str(runs[1].path))
+        return _written(table, output)
 
 
 def _arrays(
-    paths: Sequence[Path], specs: Sequence[str], layers: str, samples: int | None, seed: int,
-    null: int,
-) -> tuple[list[dict[str, Any]], bool]:  # fmt: skip
-    from alignkit.cli import console
+    paths: Sequence[Path], specs: Sequence[str], output: Path | None, options: dict[str, Any]
+) -> pd.DataFrame:
+    from alignkit.chain.arrays import measure_arrays
+    from alignkit.chain.pairs import Asked
+    from alignkit.chain.parts import digests, parts_of
     from alignkit.errors import UsageError
-    from alignkit.metrics import grid, read_arrays, resolve
+    from alignkit.metrics import read_arrays
+    from alignkit.metrics.arrays import SUFFIXES
 
     if len(paths) != 2:
         raise UsageError(
             f"{len(paths)} path(s) that are no run directories; give two arrays or folders, or runs"
         )
-    xs, ys = (read_arrays(path) for path in paths)
-    xs, ys = _sampled(xs, ys, samples, seed)
-    pairs = _array_pairs(layers, len(xs), len(ys))
-    rows = []
-    talk = console.TerminalTalk()
-    resolved = [resolve(spec) for spec in specs]
-    with talk.progress("measure", len(pairs) * len(resolved)) as bar:
-        for metric in resolved:
-            bar.describe(f"measure {metric.spec}")
-            values = grid(metric, xs, ys, pairs=pairs, null=null, seed=seed, progress=bar.advance)
-            rows += [_row(metric, value) for value in values]
-    return rows, len(pairs) > 1
+    precision, device = Asked(dtype=options.pop("dtype")).precision, options.pop("device")
+    xs = read_arrays(paths[0], precision, device)
+    same = paths[0].resolve() == paths[1].resolve()
+    ys = xs if same else read_arrays(paths[1], precision, device)
+    inputs = (one for path in paths for one in digests(path, (*SUFFIXES, ".json")))
+    with parts_of(output, inputs, options["talk"]) as parts:
+        table = measure_arrays(xs, ys, specs, parts=parts, **options)
+        return _written(table.drop(columns=["split", "pool"]), output)
 
 
-def _sampled(
-    xs: list[Representation], ys: list[Representation], samples: int | None, seed: int
-) -> tuple[list[Representation], list[Representation]]:
-    from alignkit.chain.measure import draw_rows
+def _written(table: pd.DataFrame, output: Path | None) -> pd.DataFrame:
+    from alignkit.runs.files import write_csv
+
+    if output is not None:
+        write_csv(output, table)
+    return table
+
+
+def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     from alignkit.cli import console
+    from alignkit.cli.values import show
 
-    rows = draw_rows(xs[0].n, samples, seed, console.TerminalTalk())
-    if rows is None or xs[0].n != ys[0].n:
-        return xs, ys
-    return [x[rows] for x in xs], [y[rows] for y in ys]
-
-
-def _array_pairs(layers: str, n_x: int, n_y: int) -> list[tuple[int, int]]:
-    from alignkit.errors import UsageError
-
-    if layers == "all":
-        return [(i, j) for i in range(n_x) for j in range(n_y)]
-    if layers == "last":
-        return [(n_x - 1, n_y - 1)]
-    if layers == "same":
-        return [(i, i) for i in range(min(n_x, n_y))]
-    if layers.isdigit() and int(layers) < min(n_x, n_y):
-        return [(int(layers), int(layers))]
-    raise UsageError(
-        f"--layers {layers} is not for arrays; expected all, same, last or an index below "
-        f"{min(n_x, n_y)}"
-    )
-
-
-def _row(metric: Metric, value: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    from alignkit.plugins.options import format_spec
-
-    parameters = format_spec("", metric.parameters).removeprefix(":")
-    return {"metric": metric.name, "parameters": parameters, **asdict(value)}
-
-
-def _show(rows: list[dict[str, Any]], many: bool) -> None:
-    """A heat map for a grid, a table otherwise."""
-    from alignkit.cli import console
-    from alignkit.cli.heatmap import print_heatmap
-
-    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows:
-        key = tuple(str(row.get(name) or "") for name in ("run", "metric", "parameters"))
-        groups.setdefault(key, []).append(row)
-    listed: list[dict[str, Any]] = []
-    for key, group in groups.items():
-        if len({row["x"] for row in group}) > 1 and len({row["y"] for row in group}) > 1 and many:
-            print_heatmap(" ".join(part for part in key if part), group)
-        else:
-            listed += group
-    if listed:
-        optional = ("run", "parameters", "reason", "chance", "null_mean", "p", "calibrated",
-                "self_score")  # fmt: skip
-        shown = [c for c in optional if any(row.get(c) not in (None, "") for row in listed)]
-        columns = ["run", "metric", "parameters", "x", "y", "n", "value", *optional[2:]]
-        console.print_table(listed, [c for c in columns if c not in optional or c in shown])
+    for warning in dict.fromkeys(row["warning"] for row in rows):
+        if warning:
+            console.note(f"note: {warning}")
+    if json:
+        console.print_json(rows)
+    else:
+        show(rows)

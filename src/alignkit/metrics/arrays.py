@@ -1,29 +1,42 @@
-"""Anyone's arrays: files and folders as representations."""
+"""Anyone's arrays: files and folders as representations, mapped from disk where possible."""
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import zipfile
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from alignkit.errors import DataError
+from alignkit.errors import DataError, UsageError
 from alignkit.metrics.representation import Representation
+from alignkit.metrics.tables import read_table
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".csv", ".parquet")
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
+
+Arrays = dict[str, Any]
 
 
-def read_arrays(path: str | Path) -> list[Representation]:
+def read_arrays(
+    path: str | Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+) -> list[Representation]:
     """Read one array, an archive of arrays, or a folder with one file per layer.
 
     Parameters
     ----------
     path : path
         ``.npy``; ``.npz`` or ``.safetensors`` with one layer per name; ``.csv`` or
-        ``.parquet`` with an optional column ``id``; or a folder of ``.npy``. A folder's
-        ``ids.json`` gives the sample ids.
+        ``.parquet`` with an optional column ``id``; or a folder of such files. Sample ids are
+        the array ``ids`` of an archive, or a folder's ``ids.json``.
+    dtype, device
+        As for ``Representation``.
 
     Returns
     -------
@@ -33,81 +46,165 @@ def read_arrays(path: str | Path) -> list[Representation]:
     Raises
     ------
     DataError
-        When the path is missing, or is not such a file. Pickled arrays are refused.
+        When the path is missing, or is not such a file. Pickled arrays are refused, and so are
+        headers that do not fit their data.
+    UsageError
+        For what no representation can be: other shapes, no numbers, ids that do not fit.
     """
     path = Path(path)
     if not path.exists():
-        raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of .npy")
-    if path.is_dir():
-        return _folder(path)
-    readers = {
-        ".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".csv": _table,
-        ".parquet": _table,
-    }  # fmt: skip
-    if path.suffix not in readers:
+        raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
+    found = _folder(path) if path.is_dir() else _file(path)
+    names = sorted(found, key=_natural)
+    try:
+        return [Representation(found[name][0], found[name][1], name, dtype, device)
+                for name in names]  # fmt: skip
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+
+
+def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
+    files = [file for file in sorted(path.iterdir())
+             if file.suffix in SUFFIXES and not file.name.startswith(".")]  # fmt: skip
+    if not files:
+        raise DataError(f"{path} holds none of {', '.join(SUFFIXES)}; expected one file per layer")
+    listed = path / "ids.json"
+    ids = _listed_ids(listed) if listed.is_file() else None
+    found: dict[str, tuple[Any, list[str] | None]] = {}
+    for file in files:
+        inside = _file(file)
+        for name, (values, own) in inside.items():
+            layer = file.stem if len(inside) == 1 else f"{file.stem}/{name}"
+            if layer in found:
+                raise DataError(f"{path} holds layer {layer} twice; leave one of its files out")
+            found[layer] = (values, own if own is not None else ids)
+    return found
+
+
+def _file(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
+    """Arrays of one file with their sample ids, by name."""
+    if path.suffix in PICKLES:
+        raise DataError(f"{path} may hold a pickle, which is never read; save it as .safetensors "
+                        "or .npy")  # fmt: skip
+    if path.suffix not in SUFFIXES:
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}")
     try:
-        found = readers[path.suffix](path)
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path} cannot be read: {str(error).splitlines()[0]}") from None
-    if not found:
+        arrays, ids = _READERS[path.suffix](path)
+    except (OSError, ValueError, LookupError, ImportError, MemoryError, EOFError, RuntimeError,
+            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path} cannot be read: {reason}") from None
+    if not arrays:
         raise DataError(f"{path} holds no array")
-    return found
+    return {name: (values, ids) for name, values in arrays.items()}
 
 
-def _folder(path: Path) -> list[Representation]:
-    files = sorted(path.glob("*.npy"), key=lambda file: _natural(file.name))
-    if not files:
-        raise DataError(f"{path} holds no .npy file; expected one per layer")
-    listed = path / "ids.json"
-    ids = json.loads(listed.read_text(encoding="utf-8")) if listed.is_file() else None
-    found = []
-    for file in files:
-        (one,) = read_arrays(file)
-        found.append(Representation(one.values, ids, file.stem))
-    return found
+def _npy(path: Path) -> tuple[Arrays, None]:
+    return {path.stem: _mapped(path, 0, path.stat().st_size)}, None
 
 
-def _npy(path: Path) -> list[Representation]:
-    # A memory map: a header that lies about its size fails at once, and nothing is pickled.
-    return [Representation(np.load(path, mmap_mode="r", allow_pickle=False), name=path.stem)]
+def _npz(path: Path) -> tuple[Arrays, list[str] | None]:
+    arrays: Arrays = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.filename.endswith(".npy"):
+                raise ValueError(f"its member {member.filename} is no array")
+            name = member.filename.removesuffix(".npy")
+            if member.compress_type == zipfile.ZIP_STORED:
+                arrays[name] = _mapped(path, _start(path, member), member.file_size)
+            else:
+                with archive.open(member) as file:
+                    _check_size(*_header(file), member.file_size)
+                with archive.open(member) as file:
+                    arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+    return _without_ids(arrays)
 
 
-def _npz(path: Path) -> list[Representation]:
-    with np.load(path, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return _named(arrays)
-
-
-def _safetensors(path: Path) -> list[Representation]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def _safetensors(path: Path) -> tuple[Arrays, list[str] | None]:
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return _named(load_file(path))
+        # Torch's tensors are mapped from the file, and there are bfloat16 ones.
+        with safe_open(path, framework="pt") as file:
+            return _without_ids({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(str(error)) from None
 
 
-def _named(arrays: dict[str, Any]) -> list[Representation]:
+def _mapped(path: Path, start: int, size: int) -> np.ndarray:
+    """An array in .npy form that begins at ``start`` in a file, without reading it."""
+    with path.open("rb") as file:
+        file.seek(start)
+        shape, fortran, dtype, begin = _header(file)
+        _check_size(shape, fortran, dtype, begin - start, size)
+    if 0 in shape:
+        return np.empty(shape, dtype)
+    order: Any = "F" if fortran else "C"
+    return np.memmap(path, dtype, "r", begin, shape, order)
+
+
+def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order and dtype that a .npy header states, and where its data begin."""
+    try:
+        version = np.lib.format.read_magic(file)
+        if version[0] > 1:
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
+        else:
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception as error:  # numpy parses it as Python, with all of Python's errors
+        raise ValueError(f"it has no .npy header ({type(error).__name__})") from None
+    return shape, fortran, dtype, file.tell()
+
+
+def _check_size(
+    shape: tuple[int, ...], fortran: bool, dtype: np.dtype, begin: int, size: int
+) -> None:
+    """Refuse what would have to be unpickled, and a header that does not fit its data."""
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are never read; save plain numbers")
+    stated = math.prod(shape) * dtype.itemsize
+    if stated != size - begin:
+        raise ValueError(
+            f"its header states {stated:,} bytes ({'x'.join(map(str, shape))} of {dtype}), "
+            f"and it holds {size - begin:,}"
+        )
+
+
+def _start(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where the data of an uncompressed member begin: after its name and extra field."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        local = file.read(30)
+    if local[:4] != b"PK\x03\x04":
+        raise ValueError(f"its member {member.filename} is not where the directory says")
+    lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+    return member.header_offset + 30 + lengths
+
+
+def _without_ids(arrays: Arrays) -> tuple[Arrays, list[str] | None]:
     ids = arrays.pop("ids", None)
-    names = None if ids is None else [str(one) for one in ids.tolist()]
-    return [Representation(arrays[name], names, name) for name in sorted(arrays, key=_natural)]
+    return arrays, None if ids is None else [str(one) for one in ids.tolist()]
 
 
-def _table(path: Path) -> list[Representation]:
-    import pandas as pd
+def _table(path: Path) -> tuple[Arrays, Sequence[str] | None]:
+    values, ids = read_table(path)
+    return {path.stem: values}, ids
 
-    csv = path.suffix == ".csv"
-    table = pd.read_csv(path, dtype={"id": str}) if csv else pd.read_parquet(path)
-    ids = table.pop("id").astype(str).tolist() if "id" in table else None
-    text = [str(name) for name in table if not pd.api.types.is_numeric_dtype(table[name])]
-    if text:
-        raise ValueError(f"column '{text[0]}' is not numeric; the column of ids must be named 'id'")
-    return [Representation(table.to_numpy(dtype=np.float64), ids, path.stem)]
+
+def _listed_ids(path: Path) -> list[str]:
+    try:
+        listed = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is not JSON: {error}") from None
+    if not isinstance(listed, list):
+        raise DataError(f"{path} is no list of sample ids")
+    return [str(one) for one in listed]
 
 
 def _natural(name: str) -> list[Any]:
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+_READERS: dict[str, Any] = {
+    ".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".csv": _table, ".parquet": _table,
+}  # fmt: skip

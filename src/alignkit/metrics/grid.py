@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.errors import UndefinedError, UsageError
+from alignkit.errors import UndefinedError
+from alignkit.metrics.joining import matched
 from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.resample import calibrated, null_values, p_value, resampled_values
@@ -298,40 +299,9 @@ def _aligned(
     """Bring all layers to the same samples; all pairs where none are named."""
     if pairs is None:
         pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
-    joined = [[_matched(xs[0], one)[1] for one in side] for side in (xs, ys)]
+    joined = [[matched(xs[0], one)[1] for one in side] for side in (xs, ys)]
     return joined[0], joined[1], pairs
 
 
 def _representation(values: Any, name: str) -> Representation:
     return values if isinstance(values, Representation) else Representation(values, name=name)
-
-
-def _matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
-    """Bring both to the same samples in the same order, or refuse.
-
-    Rows are joined by id where both have ids; without ids, only equal lengths will do.
-    """
-    if x.ids is not None and y.ids is not None and x.ids != y.ids:
-        if set(x.ids) != set(y.ids):
-            raise UsageError(_difference(x, y))
-        place = {one: row for row, one in enumerate(y.ids)}
-        y = y[np.array([place[one] for one in x.ids])]
-    if x.n != y.n:
-        raise UsageError(
-            f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
-            "rows must be the same samples in the same order"
-        )
-    return x, y
-
-
-def _difference(x: Representation, y: Representation) -> str:
-    assert x.ids is not None
-    assert y.ids is not None
-    pairs = enumerate(zip(x.ids, y.ids, strict=False))
-    row, (one, other) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
-    shared = len(set(x.ids) & set(y.ids))
-    where = f" at row {row}: '{one}' against '{other}'" if row >= 0 else ""
-    return (
-        f"sample ids differ{where} ({shared} ids are shared, of {x.n} and {y.n}); "
-        "both sides must hold the same samples"
-    )

@@ -120,8 +120,12 @@ class Run:
         file = self.representations_folder(split) / "index.json"
         return read_json(file) if file.is_file() else None
 
-    def representation(self, site: str, split: str = "test", pool: str = "cls") -> Representation:
+    def representation(
+        self, site: str, split: str = "test", pool: str = "cls", **options: Any
+    ) -> Representation:
         """One site's representation, opened without reading it whole.
+
+        Options are those of ``Representation``: ``dtype``, ``device``.
 
         Raises
         ------
@@ -145,7 +149,7 @@ class Run:
             raise DataError(
                 f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids"
             )
-        return Representation(values, ids=ids, name=site)
+        return Representation(values, ids=ids, name=site, **options)
 
 
 def load_run(path: str | Path) -> Run:

@@ -1,0 +1,173 @@
+"""Measuring a metric over pairs of layers, stored in portions, so that little can be lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alignkit.chain.alignment import Stored
+from alignkit.chain.layers import Pair
+from alignkit.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from alignkit.chain.talk import Progress
+    from alignkit.metrics import Metric, Representation
+
+# Seconds of work that a kill in the middle of a long grid may cost.
+SECONDS = 20.0
+
+DTYPES = ("auto", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every value, and how it is computed.
+
+    Attributes
+    ----------
+    null, interval : int
+        Permutations of rows, and resamples of samples; 0 for none.
+    seed : int
+    dtype : str
+        ``auto`` (the arrays' own precision), ``float32`` or ``float64``.
+    device : str
+    drawn : bool
+        Whether the samples are a draw by the same seed.
+
+    Raises
+    ------
+    UsageError
+        For a number out of range or an unknown precision.
+    """
+
+    null: int = 0
+    interval: int = 0
+    seed: int = 0
+    dtype: str = "auto"
+    device: str = "cpu"
+    drawn: bool = False
+
+    def __post_init__(self) -> None:
+        for name, value in (("null", self.null), ("seed", self.seed)):
+            if value < 0:
+                raise UsageError(f"--{name} is {value}; it must be at least 0")
+        if self.interval < 0 or self.interval == 1:
+            raise UsageError(f"--interval is {self.interval}; it must be 0 or at least 2")
+        if self.dtype not in DTYPES:
+            raise UsageError(f"unknown precision '{self.dtype}'; known: {', '.join(DTYPES)}")
+
+    @property
+    def precision(self) -> torch.dtype | None:
+        """The dtype as torch knows it; None for the arrays' own."""
+        import torch
+
+        return None if self.dtype == "auto" else getattr(torch, self.dtype)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The two sides of pairs: how a layer is opened by its name.
+
+    Attributes
+    ----------
+    left, right : callable
+        ``left(name) -> Representation``; opened once, so that views are shared by metrics.
+    order : sequence of str
+        Names of layers where both sides are the same set of layers. Then a symmetric metric
+        is measured on one of ``(x, y)`` and ``(y, x)``, always the same, and mirrored.
+    """
+
+    left: Callable[[str], Representation]
+    right: Callable[[str], Representation]
+    order: Sequence[str] = ()
+
+    def turned(self, metric: Metric, pair: Pair) -> Pair:
+        """The pair, or its mirror image, that is measured for a pair."""
+        if not metric.symmetric or not set(pair) <= set(self.order):
+            return pair
+        return min(pair, pair[::-1], key=lambda one: self.order.index(one[0]))
+
+
+def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress) -> None:
+    """Measure the pairs that a table lacks; store them as the work goes on."""
+    missing = stored.missing(pairs)
+    bar.advance(len(pairs) - len(missing))
+    if not missing:
+        return
+    null, interval = stored.most(missing)
+    wanted: dict[Pair, list[Pair]] = {}
+    for pair in missing:
+        wanted.setdefault(sides.turned(stored.metric, pair), []).append(pair)
+    written = time.monotonic()
+    fresh = False
+    try:
+        for portion, values in _in_portions(stored, sides, list(wanted), null, interval, bar):
+            for measured, value in zip(portion, values, strict=True):
+                for pair in wanted[measured]:
+                    stored.add(pair, value, null, interval, dtype=_precision(sides, measured))
+                bar.advance(len(wanted[measured]) - 1)
+            fresh = True
+            if time.monotonic() - written >= SECONDS:
+                stored.write()
+                written, fresh = time.monotonic(), False
+    finally:
+        if fresh:
+            stored.write()
+
+
+def complete_maxima(
+    stored: Stored, sides: Sides, layers: str, groups: Mapping[str, Sequence[Pair]], bar: Progress
+) -> None:
+    """Take the best value over every group of pairs, with the null of maxima."""
+    from alignkit.metrics import maximum
+
+    for streams, pairs in groups.items():
+        key = (layers, streams)
+        if not stored.missing([key]):
+            bar.advance(len(pairs))
+            continue
+        null, interval = stored.most([key])
+        over = list(dict.fromkeys(sides.turned(stored.metric, pair) for pair in pairs))
+        best = _call(maximum, stored, sides, over, null, interval, bar)
+        bar.advance(len(pairs) - len(over))
+        stored.add(key, best, null, interval, pairs=len(over), dtype=_precision(sides, over[0]))
+        stored.write()
+
+
+def _in_portions(
+    stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int, bar: Progress
+) -> Any:
+    """Pairs with their values: one first, then as many as take about ``SECONDS``."""
+    from alignkit.metrics import grid
+
+    start, size = 0, 1
+    while start < len(pairs):
+        portion = pairs[start : start + size]
+        begun = time.monotonic()
+        yield portion, _call(grid, stored, sides, portion, null, interval, bar)
+        each = (time.monotonic() - begun) / len(portion)
+        start += size
+        size = max(1, int(SECONDS / max(each, 1e-6)))
+
+
+def _call(
+    function: Any, stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int,
+    bar: Progress,
+) -> Any:  # fmt: skip
+    """Call ``grid`` or ``maximum`` on pairs of names."""
+    xs, ys = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
+    return function(
+        stored.metric, [sides.left(x) for x in xs], [sides.right(y) for y in ys],
+        pairs=[(xs.index(x), ys.index(y)) for x, y in pairs],
+        null=null, interval=interval, seed=stored.asked.seed, progress=bar.advance,
+    )  # fmt: skip
+
+
+def _precision(sides: Sides, pair: Pair) -> str:
+    kinds = {str(one.dtype).removeprefix("torch.") for one in (sides.left(pair[0]),
+                                                              sides.right(pair[1]))}  # fmt: skip
+    return min(kinds)  # float32 before float64

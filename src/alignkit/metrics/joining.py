@@ -1,0 +1,55 @@
+"""The same samples on both sides: rows are joined by their ids, never assumed to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from alignkit.errors import UsageError
+from alignkit.metrics.representation import Representation
+
+
+def matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
+    """Bring both to the same samples in the order of x, or refuse.
+
+    Rows are joined by id where both have ids; without ids, only equal lengths will do.
+
+    Raises
+    ------
+    UsageError
+        When the samples are not the same.
+    """
+    if x.ids is not None and y.ids is not None and x.ids != y.ids:
+        y = y[rows_of(x.ids, y.ids, x.name or "x", y.name or "y")]
+    if x.n != y.n:
+        raise UsageError(
+            f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
+            "rows must be the same samples in the same order"
+        )
+    return x, y
+
+
+def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> np.ndarray:
+    """Rows in which ``other`` holds the samples of ``ids``, which it must hold all and only.
+
+    Raises
+    ------
+    UsageError
+        When the two do not hold the same ids.
+    """
+    if set(ids) != set(other):
+        raise UsageError(_difference(ids, other, name, other_name))
+    place = {one: row for row, one in enumerate(other)}
+    return np.array([place[one] for one in ids])
+
+
+def _difference(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> str:
+    pairs = enumerate(zip(ids, other, strict=False))
+    row, (one, two) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
+    where = f" at row {row}: '{one}' against '{two}'" if row >= 0 else ""
+    shared = len(set(ids) & set(other))
+    return (
+        f"sample ids differ{where} ({shared} ids are shared, of {len(ids)} in {name} and "
+        f"{len(other)} in {other_name}); both sides must hold the same samples"
+    )
