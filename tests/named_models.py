@@ -18,14 +18,14 @@ KINDS = {
 }  # fmt: skip
 
 
-def text_folder(folder: Path, kind: str = "bert", seed: int = 0) -> Path:
+def text_folder(folder: Path, kind: str = "bert", seed: int = 0, **config: int) -> Path:
     """A BERT-like model of three layers with a WordPiece tokenizer."""
     import torch
     from transformers import AutoConfig, AutoModel
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    model = AutoModel.from_config(AutoConfig.for_model(kind, **KINDS[kind]))
+    model = AutoModel.from_config(AutoConfig.for_model(kind, **KINDS[kind] | config))
     model.save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     (folder / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))

@@ -246,3 +246,32 @@ def test_absent_weights_without_a_network_are_one_line(monkeypatch, tmp_path):
         assert f"{stream} model '{name}' is not on this machine" in message
         assert "--from-scratch" in message
         assert "\n" not in message
+
+
+def test_names_are_read_from_the_hubs_cache_without_pickles(monkeypatch, tmp_path):
+    from fnmatch import fnmatch
+
+    from safetensors.torch import load_file
+
+    folders = {"some/bert": text_folder(tmp_path / "t"),
+               "timm/test_vit.r160_in1k": vision_folder(tmp_path / "v", size=160)}  # fmt: skip
+    asked = []
+
+    def snapshot(repository, allow_patterns):
+        asked.append(repository)
+        for pickled in ("pytorch_model.bin", "model.pt", "tf_model.h5", "flax_model.msgpack"):
+            assert not any(fnmatch(pickled, pattern) for pattern in allow_patterns)
+        return str(folders[repository])
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    names = {"text_model": "some/bert", "vision_model": "test_vit"}
+    resolved = Vilbert(**names).resolve()
+    assert resolved == {"text_depth": 3, "vision_depth": 6}  # a name is a name
+    model, _, _ = _built(**names, **resolved)
+    assert set(asked) == set(folders)
+    for stream, name in (("text", "encoder.layer.2.output.dense.weight"),
+                         ("vision", "blocks.5.mlp.fc1.weight")):  # fmt: skip
+        (folder,) = (f for key, f in folders.items() if ("timm" in key) == (stream == "vision"))
+        stored = load_file(folder / "model.safetensors")[name].double()
+        own = name.replace("encoder.layer", "layers").replace("blocks", "layers")
+        assert torch.equal(model.streams[stream].state_dict()[own], stored)
