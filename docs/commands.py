@@ -10,7 +10,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "list", "show", "plugins", "runs")  # fmt: skip
+            "list", "show", "plugins", "runs",
+            "data info", "data verify", "data cache")  # fmt: skip
 
 
 def help_of(*words: str) -> str:
@@ -28,7 +29,7 @@ def help_of(*words: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = ["# Commands\n\nWritten by `make docs` from `--help`.\n"]
-    for words in [(), *((command,) for command in COMMANDS)]:
+    for words in [(), *(tuple(command.split()) for command in COMMANDS)]:
         title = f"## alignkit {' '.join(words)}".rstrip()
         parts += [f"{title}\n\n```\n{help_of(*words).strip()}\n```\n"]
     return "\n".join(parts)

@@ -81,8 +81,8 @@ def _plugin_names() -> set[str]:
 
 # The declared primary family of the statistics, and words that are not only plugins' names:
 # the placement without co-attention is singled out by the statistics as the leverage point,
-# and neighbours are found by cosine or Euclidean distance.
-ALLOWED = {"cka", "mknn", "svcca", "procrustes", "none", "cosine"}
+# neighbours are found by cosine or Euclidean distance, and commands print a folder.
+ALLOWED = {"cka", "mknn", "svcca", "procrustes", "none", "cosine", "folder"}
 
 
 @pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: f.name)

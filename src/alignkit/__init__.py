@@ -19,7 +19,9 @@ _PUBLIC = {
     "Binary": "alignkit.tasks",
     "DataError": "alignkit.errors",
     "Fuse": "alignkit.models.schedule",
+    "MissingError": "alignkit.errors",
     "MultiLabel": "alignkit.tasks",
+    "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
     "PluginError": "alignkit.errors",
     "Record": "alignkit.models.schedule",
@@ -34,13 +36,17 @@ _PUBLIC = {
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
     "between_layers": "alignkit.models.schedule",
+    "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
     "hookimpl": "alignkit.plugins.hookspecs",
+    "inner": "alignkit.metrics",
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.api",
+    "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
+    "spread": "alignkit.metrics",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -62,12 +68,16 @@ if TYPE_CHECKING:
     from alignkit.api import names as names
     from alignkit.errors import AlignkitError as AlignkitError
     from alignkit.errors import DataError as DataError
+    from alignkit.errors import MissingError as MissingError
     from alignkit.errors import PluginError as PluginError
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
     from alignkit.metrics import Representation as Representation
+    from alignkit.metrics import inner as inner
     from alignkit.metrics import measure as measure
+    from alignkit.metrics import permuted_products as permuted_products
     from alignkit.metrics import read_arrays as read_arrays
+    from alignkit.metrics import spread as spread
     from alignkit.models.placement import Placement as Placement
     from alignkit.models.schedule import Fuse as Fuse
     from alignkit.models.schedule import Record as Record
@@ -80,8 +90,10 @@ if TYPE_CHECKING:
     from alignkit.runs import load_runs as load_runs
     from alignkit.tasks import Binary as Binary
     from alignkit.tasks import MultiLabel as MultiLabel
+    from alignkit.tasks import Pairs as Pairs
     from alignkit.tasks import SingleLabel as SingleLabel
     from alignkit.tasks import Split as Split
     from alignkit.tasks import Target as Target
     from alignkit.tasks import Task as Task
+    from alignkit.tasks import default_root as default_root
     from alignkit.tasks import fingerprint_of as fingerprint_of

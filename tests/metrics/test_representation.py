@@ -58,7 +58,7 @@ def test_numpy_reads_it_and_torch_makes_it():
     tensor = torch.arange(6.0).reshape(3, 2)
     x = Representation(tensor)
     np.testing.assert_array_equal(np.asarray(x), tensor.numpy())
-    assert x.tensor.dtype == torch.float64
+    assert x.tensor.dtype == torch.float32
     assert (len(x), x.n, x.width) == (3, 3, 2)
 
 

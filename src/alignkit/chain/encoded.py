@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from alignkit.chain.pixels import find_pixels
 from alignkit.errors import DataError
 from alignkit.tasks import Split
 
@@ -27,7 +28,9 @@ class Encoded:
     inputs
         What the architecture's ``inputs`` gave: ``tokens``, ``pixels`` and ``batch``.
     name : str
-        Of the split, for messages.
+        Of the split.
+    fingerprint : callable, optional
+        Gives the data's fingerprint; with it, kept pixels are used where there are any.
     device : torch.device or str
         Where batches are wanted.
 
@@ -38,8 +41,9 @@ class Encoded:
     """
 
     def __init__(
-        self, split: Split, inputs: Any, name: str, device: torch.device | str = "cpu"
-    ) -> None:
+        self, split: Split, inputs: Any, name: str,
+        fingerprint: Callable[[], str] | None = None, device: torch.device | str = "cpu",
+    ) -> None:  # fmt: skip
         if not len(split):
             raise DataError(f"the {name} split is empty; it needs at least one sample")
         self.split, self.inputs, self.name, self.device = split, inputs, name, device
@@ -47,6 +51,7 @@ class Encoded:
         self._pixels: list[np.ndarray | None] = [None] * len(split)
         self._cached = 0
         self._lock = threading.Lock()  # batches may be prepared by several threads
+        self._stored = find_pixels(split, inputs, name, fingerprint) if fingerprint else None
 
     def __len__(self) -> int:
         return len(self.split)
@@ -112,6 +117,8 @@ class Encoded:
             yield batches[index]
 
     def _picture(self, row: int) -> np.ndarray:
+        if self._stored is not None:
+            return self._stored[row]
         kept = self._pixels[row]
         if kept is not None:
             return kept

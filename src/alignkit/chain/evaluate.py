@@ -42,7 +42,7 @@ def evaluate(
         where = choose_device(device)
         task: Task = run.config.task.make()
         model, schedule, inputs = models.load(run, models.outputs_of(task), where)
-        data = Encoded(task.split(split), inputs, split, device=where)
+        data = Encoded(task.split(split), inputs, split, task.fingerprint, where)
         if run.config.training.uses_labels and task.target is not None:
             scores = score(model, schedule, data, task.target, talk)
         else:

@@ -72,7 +72,7 @@ def _extract(
     models.make_repeatable(run.seed, run.config.training.threads)
     task: Task = run.config.task.make()
     model, schedule, inputs = models.load(run, models.outputs_of(task), device)
-    data = Encoded(task.split(split), inputs, split, device=device)
+    data = Encoded(task.split(split), inputs, split, task.fingerprint, device)
     index: dict[str, Any] = {
         "sites": sites(schedule), "pools": pools, "n": len(data), "dtype": "float32",
         "split": split,

@@ -96,10 +96,11 @@ def _train(
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
     inputs = _inputs(config, splits["train"])
-    data = {name: Encoded(split, inputs, name, device=device) for name, split in splits.items()}
+    data = {name: Encoded(split, inputs, name, task.fingerprint, device)
+            for name, split in splits.items()}  # fmt: skip
     for name, split in splits.items():
         for note, count in split.notes.items():
-            talk.note(f"{config.task.name} {name}: {count} {note}")
+            talk.note(f"{config.task_name} {name}: {count} {note}")
     target = _target(task, config)
     learner, shapes = _learner(config, target, data["train"], device, processes, talk)
     parts = _parts(run, config, target, learner, shapes, data, talk)
@@ -126,7 +127,7 @@ def _target(task: Task, config: RunConfig) -> Target | None:
     target = task.target if task.target is not None and task.target.n_outputs else None
     if config.training.uses_labels and target is None:
         raise DataError(
-            f"task '{config.task.name}' has no labels to train on; pretrain on its pairs: "
+            f"task '{config.task_name}' has no labels to train on; pretrain on its pairs: "
             "--objective pretrain"
         )
     return target

@@ -77,7 +77,8 @@ def chosen_runs(
     if paths:
         return [load_run(path) for path in paths]
     for name in tasks or ():
-        registry().get("tasks", name)  # a misspelt name gets its suggestion
+        if not (root / name).is_dir():  # a misspelt name gets its suggestion
+            registry().get("tasks", name)
     return load_runs(root, tasks or (), placements or ())
 
 

@@ -76,6 +76,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
+def print_line(text: str) -> None:
+    """Print one line; control characters, which data may hold, are spelled out."""
+    print(_cell(text))
+
+
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
     """Print rows as a table; numbers to four digits, to the right."""
     from rich.console import Console

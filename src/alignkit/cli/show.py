@@ -7,11 +7,12 @@ from itertools import zip_longest
 from typing import Any
 
 from alignkit.cli import console
+from alignkit.errors import DataError
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
-from alignkit.plugins.options import bind, options_of, parse_spec
+from alignkit.plugins.options import bind, options_of
 from alignkit.plugins.registry import singular
-from alignkit.runs.config import choose, choose_placement
+from alignkit.runs.config import choose, choose_placement, parse_choice
 
 
 def show(kind: str, name: str, json: bool) -> None:
@@ -55,7 +56,7 @@ def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 
 def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    plain, given = parse_spec(name)
+    plain, given = parse_choice(kind, name)
     entry = registry().get(kind, plain)
     target = entry.load()
     bound = bind(target, given, f"{singular(kind)} '{plain}'")
@@ -75,7 +76,10 @@ def _owner(entry: Entry) -> dict[str, Any]:
 
 
 def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
-    target = task(**options).target
+    try:
+        target = task(**options).target
+    except DataError:
+        return {"kind": "the labels are found in the data: name their folder to see them"}
     return {
         "kind": type(target).__name__, "labels": list(target.labels),
         "primary score": target.primary,

@@ -47,7 +47,7 @@ def train(
         Option(
             "--task",
             "-t",
-            help="A task, as name or name:key=value,key=value; may repeat.",
+            help="A task, as name, name:key=value,key=value or name:PATH; may repeat.",
             autocompletion=complete("tasks"),
         ),
     ] = None,
@@ -221,7 +221,7 @@ def _say_what_was_chosen(configs: list[RunConfig]) -> None:
     from alignkit.cli import console
 
     chosen = {
-        "task": [config.task.name for config in configs],
+        "task": [config.task_name for config in configs],
         "architecture": [config.architecture.name for config in configs],
         "placement": [config.placement.name for config in configs],
         "seed": [str(config.seed) for config in configs],

@@ -1,8 +1,14 @@
 """Measuring alignment: representations, metrics, and grids of pairs."""
 
 from alignkit.metrics.arrays import read_arrays
-from alignkit.metrics.grid import Value, grid, measure
+from alignkit.metrics.grid import Value, grid, maximum, measure
 from alignkit.metrics.metric import Metric, resolve
+from alignkit.metrics.products import inner, permuted_products
 from alignkit.metrics.representation import Representation
+from alignkit.metrics.views import set_memory
+from alignkit.metrics.workers import spread
 
-__all__ = ["Metric", "Representation", "Value", "grid", "measure", "read_arrays", "resolve"]
+__all__ = [
+    "Metric", "Representation", "Value", "grid", "inner", "maximum", "measure",
+    "permuted_products", "read_arrays", "resolve", "set_memory", "spread",
+]  # fmt: skip

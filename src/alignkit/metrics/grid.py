@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import math
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
+from alignkit.metrics.resample import calibrated, null_values, p_value, resampled_values
+from alignkit.metrics.resample import interval as interval_around
+from alignkit.metrics.views import give_back
+from alignkit.metrics.workers import spread, workers
 from alignkit.plugins.options import format_spec
 
 
@@ -39,6 +39,8 @@ class Value:
         deviation, and (1 + b) / (1 + m) with b of m at least as good as the value.
     calibrated : float or None
         (value - null mean) / (best - null mean): 0 at chance, 1 at best.
+    low, high : float or None
+        95 % interval by resampling samples.
     self_score : float or None
         For a metric whose identity is not its best value: the mean of what x and y score
         against themselves.
@@ -56,6 +58,8 @@ class Value:
     null_std: float | None = None
     p: float | None = None
     calibrated: float | None = None
+    low: float | None = None
+    high: float | None = None
     self_score: float | None = None
     warning: str = ""
 
@@ -86,8 +90,10 @@ def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
     """
     chosen = resolve(format_spec(metric, parameters) if parameters else metric)
     one, other = (_representation(side, name) for side, name in ((x, "x"), (y, "y")))
-    one, other = _matched(one, other)
-    return chosen.compare(chosen.prepare(one), chosen.prepare(other))
+    (found,) = grid(chosen, [one], [other])
+    if found.value is None:
+        raise UndefinedError(found.reason)
+    return found.value
 
 
 def grid(
@@ -97,6 +103,7 @@ def grid(
     *,
     pairs: Sequence[tuple[int, int]] | None = None,
     null: int = 0,
+    interval: int = 0,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> list[Value]:
@@ -111,8 +118,11 @@ def grid(
     xs, ys : sequences of Representation
     pairs : sequence of (int, int), optional
         Indices into ``xs`` and ``ys``; all of them when None.
-    null, seed : int
+    null : int
         Number of permutations of rows for the null, the same ones for every pair.
+    interval : int
+        Number of random halves of the samples for the 95 % interval.
+    seed : int
     progress : callable, optional
         Called with the number of pairs that were finished.
 
@@ -126,36 +136,131 @@ def grid(
     UsageError
         For faulty arguments. Degenerate data give a value of None with a reason.
     """
-    if pairs is None:
-        pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
-    xs, ys = ([_matched(xs[0], one)[1] for one in side] for side in (xs, ys))
-    prepared = _Prepared(metric)
-    with single_threads() as pool:
-        values = []
-        todo = [(metric, prepared, xs[i], ys[j], null, seed) for i, j in pairs]
-        for value in pool.map(lambda one: _one(*one), todo):
-            values.append(value)
-            if progress is not None:
-                progress(1)
+    xs, ys, pairs = _aligned(xs, ys, pairs)
+    with workers():
+        values = _values(metric, xs, ys, pairs, progress)
+        known = [at for at, value in enumerate(values) if value.value is not None]
+        some = [pairs[at] for at in known]
+        if null and some:
+            drawn = null_values(metric, xs, ys, some, null, seed)
+            for column, at in enumerate(known):
+                values[at] = _with_null(metric, values[at], drawn[:, column])
+        if interval and some:
+            halves = resampled_values(metric, xs, ys, some, interval, seed)
+            for column, at in enumerate(known):
+                values[at] = _with_interval(metric, values[at], halves[:, column])
+    _release(xs, ys)
     return values
 
 
-@contextmanager
-def single_threads() -> Iterator[ThreadPoolExecutor]:
-    """Workers side by side, each with one thread for its linear algebra.
+def maximum(
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    *,
+    pairs: Sequence[tuple[int, int]] | None = None,
+    null: int = 0,
+    interval: int = 0,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Value:
+    """The best value over pairs: the largest, or the smallest of a distance.
 
-    Two single-threaded factorisations finish sooner than one with two threads, and a value
-    then depends on neither the number of workers nor that of threads.
+    The best of many is high by chance, so its null takes the same maximum: every permutation
+    is shared by all pairs, and the best of them is what counts. Parameters and errors are
+    those of ``grid``.
+
+    Returns
+    -------
+    Value
+        Of the best pair, with the null, p, calibrated value and interval of the maximum.
+        Undefined when every pair is.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    workers = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads,
-                                 initargs=(1,))  # fmt: skip
+    xs, ys, pairs = _aligned(xs, ys, pairs)
+    best = np.nanmax if metric.higher_is_better else np.nanmin
+    with workers():
+        values = _values(metric, xs, ys, pairs, progress)
+        known = [at for at, value in enumerate(values) if value.value is not None]
+        if not known:
+            return values[0]
+        some = [pairs[at] for at in known]
+        numbers = np.array([values[at].value for at in known], dtype=float)
+        top = known[int(numbers.argmax() if metric.higher_is_better else numbers.argmin())]
+        found = replace(values[top], chance=None, calibrated=None, null_mean=None)
+        if null:
+            drawn = best(null_values(metric, xs, ys, some, null, seed), axis=1)
+            found = _with_null(metric, found, drawn)
+        if interval:
+            halves = resampled_values(metric, xs, ys, some, interval, seed)
+            found = _with_interval(metric, found, best(halves, axis=1))
+    _release(xs, ys)
+    return found
+
+
+def _values(
+    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation],
+    pairs: Sequence[tuple[int, int]], progress: Callable[[int], None] | None,
+) -> list[Value]:  # fmt: skip
+    prepared = _Prepared(metric)
+    values = []
+    one = partial(_one_pair, metric, prepared, xs, ys)
+    # A single pair is measured here, so that its blocks are spread over the workers instead.
+    for value in map(one, pairs) if len(pairs) == 1 else spread(one, pairs):
+        values.append(value)
+        if progress is not None:
+            progress(1)
+    return values
+
+
+def _one_pair(
+    metric: Metric, prepared: _Prepared, xs: Sequence[Representation],
+    ys: Sequence[Representation], pair: tuple[int, int],
+) -> Value:  # fmt: skip
+    x, y = xs[pair[0]], ys[pair[1]]
     try:
-        with workers as pool:
-            yield pool
-    finally:
-        torch.set_num_threads(before)
+        value = metric.compare(prepared(x), prepared(y))
+        chance = metric.chance(x, y)
+    except UndefinedError as error:
+        return Value(x.name, y.name, x.n, None, error.reason)
+    return Value(
+        x.name, y.name, x.n, value, chance=chance, null_mean=chance,
+        calibrated=calibrated(value, chance, metric.best),
+        self_score=_self_score(metric, prepared, x, y), warning=metric.warning(x, y),
+    )  # fmt: skip
+
+
+def _with_null(metric: Metric, found: Value, drawn: np.ndarray) -> Value:
+    assert found.value is not None
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return found
+    mean = float(known.mean()) if found.chance is None else found.chance
+    return replace(
+        found, null_mean=mean, null_std=float(known.std()),
+        p=p_value(found.value, known, metric.higher_is_better),
+        calibrated=calibrated(found.value, mean, metric.best),
+    )  # fmt: skip
+
+
+def _with_interval(metric: Metric, found: Value, halves: np.ndarray) -> Value:
+    assert found.value is not None
+    low, high = interval_around(found.value, halves, metric.range)
+    return replace(found, low=low, high=high)
+
+
+def _self_score(
+    metric: Metric, prepared: _Prepared, x: Representation, y: Representation
+) -> float | None:
+    if "identity" not in metric.declared:
+        return None
+    return sum(prepared.self_score(side) for side in (x, y)) / 2
+
+
+def _release(*sides: Sequence[Representation]) -> None:
+    for side in sides:
+        for layer in side:
+            layer.release()
+    give_back()
 
 
 class _Prepared:
@@ -186,55 +291,15 @@ class _Prepared:
             return self._locks.setdefault(id(x), threading.RLock())
 
 
-def _one(
-    metric: Metric, prepared: _Prepared, x: Representation, y: Representation, null: int, seed: int
-) -> Value:
-    try:
-        value = metric.compare(prepared(x), prepared(y))
-        chance = metric.chance(x, y)
-    except UndefinedError as error:
-        return Value(x.name, y.name, x.n, None, error.reason)
-    mean, std, p = chance, None, None
-    if null:
-        drawn = _null(metric, prepared(x), y, null, seed)
-        mean = drawn.mean() if chance is None else chance
-        std = float(drawn.std())
-        p = _p(value, drawn, metric.higher_is_better)
-    return Value(
-        x.name, y.name, x.n, value, "", chance, None if mean is None else float(mean), std, p,
-        _calibrated(value, mean, metric.best), _self_score(metric, prepared, x, y),
-        metric.warning(x, y),
-    )  # fmt: skip
-
-
-def _self_score(
-    metric: Metric, prepared: _Prepared, x: Representation, y: Representation
-) -> float | None:
-    if "identity" not in metric.declared:
-        return None
-    return sum(prepared.self_score(side) for side in (x, y)) / 2
-
-
-def _null(metric: Metric, a: Any, y: Representation, null: int, seed: int) -> np.ndarray:
-    """Values on permuted rows of y: the same permutations for every pair."""
-    rng = np.random.default_rng([seed, y.n])
-    drawn = []
-    for _ in range(null):
-        order = torch.from_numpy(rng.permutation(y.n))
-        drawn.append(metric.compare(a, metric.prepare(y.permuted(order))))
-    return np.array(drawn)
-
-
-def _p(value: float, drawn: np.ndarray, higher_is_better: bool) -> float:
-    slack = 1e-9 * max(1.0, abs(value))  # ties count in spite of rounding
-    as_good = drawn >= value - slack if higher_is_better else drawn <= value + slack
-    return float((1 + as_good.sum()) / (1 + len(drawn)))
-
-
-def _calibrated(value: float, mean: float | None, best: float) -> float | None:
-    if mean is None or not math.isfinite(best) or abs(best - mean) < 1e-12:
-        return None
-    return float((value - mean) / (best - mean))
+def _aligned(
+    xs: Sequence[Representation], ys: Sequence[Representation],
+    pairs: Sequence[tuple[int, int]] | None,
+) -> tuple[list[Representation], list[Representation], Sequence[tuple[int, int]]]:  # fmt: skip
+    """Bring all layers to the same samples; all pairs where none are named."""
+    if pairs is None:
+        pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
+    joined = [[_matched(xs[0], one)[1] for one in side] for side in (xs, ys)]
+    return joined[0], joined[1], pairs
 
 
 def _representation(values: Any, name: str) -> Representation:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics.representation import Representation
@@ -29,10 +32,11 @@ class Metric:
     spec : str
         Name and parameters that differ from the defaults: ``svcca:dims=10``.
     target : callable
-        ``target(x, y, **parameters) -> float``, or a class with ``prepare(x)`` and
-        ``compare(a, b)`` whose constructor takes the parameters.
+        ``target(x, y, **parameters) -> float``, or a class with ``prepare(x)``,
+        ``compare(a, b)`` and perhaps ``permute(a, order)`` whose constructor takes the
+        parameters.
     declared : mapping
-        Range, best value, symmetry, invariances, chance, cost and paper.
+        Range, best value, symmetry, invariances, chance, null, cost and paper.
     """
 
     name: str
@@ -77,14 +81,38 @@ class Metric:
 
     def chance(self, x: Representation, y: Representation) -> float | None:
         """Mean over all permutations of rows in closed form; None where none is known."""
-        source = self.declared.get("chance")
-        if source is None:
-            return None
+        source = self._declared_function("chance")
+        value = None if source is None else source(x, y, **self.parameters)
+        return None if value is None else float(value)
+
+    @property
+    def permutes(self) -> bool:
+        """Whether it can reorder the samples of what it has prepared."""
+        return hasattr(self._pair, "permute")
+
+    def permute(self, prepared: Any, order: Tensor) -> Any:
+        """Reorder the samples of a prepared layer."""
+        return self._pair.permute(prepared, order)
+
+    def null(
+        self, xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
+    ) -> np.ndarray | None:
+        """Values of all pairs on permuted rows of y, where the metric declares a fast way.
+
+        Returns
+        -------
+        ndarray (len(orders), len(xs), len(ys)) or None
+        """
+        source = self._declared_function("null")
+        found = None if source is None else source(xs, ys, orders, **self.parameters)
+        return None if found is None else np.clip(found, *self.range)
+
+    def _declared_function(self, name: str) -> Any:
+        source = self.declared.get(name)
         if isinstance(source, str):
             module, _, attribute = source.partition(":")
-            source = getattr(importlib.import_module(module), attribute)
-        value = source(x, y, **self.parameters)
-        return None if value is None else float(value)
+            return getattr(importlib.import_module(module), attribute)
+        return source
 
     def warning(self, x: Representation, y: Representation) -> str:
         """What a reader of a value on these data should know; empty if there is nothing."""

@@ -22,9 +22,11 @@ def register_metrics(register):  # type: ignore[no-untyped-def]
     Declarations: ``range=(low, high)``, ``best`` (the value of perfect alignment),
     ``symmetric``, ``invariances`` (of ``"rotation"``, ``"scale"``, ``"shift"``,
     ``"linear"``), ``chance`` (``"module:function"`` of the same arguments: the mean over
-    permutations of rows), ``identity`` (a note, where identical input does not give the best
-    value), ``inflated`` (true where unrelated data score high when samples are fewer than
-    columns), ``variants`` (``{option: {value: declarations}}``), ``cost``, ``paper``.
+    permutations of rows), ``null`` (``"module:function"`` of lists of layers and of orders of
+    samples: their values on permuted rows, all at once), ``identity`` (a note, where identical
+    input does not give the best value), ``inflated`` (true where unrelated data score high when
+    samples are fewer than columns), ``variants`` (``{option: {value: declarations}}``),
+    ``cost``, ``paper``.
     """
 
 
@@ -40,7 +42,11 @@ def register_placements(register):  # type: ignore[no-untyped-def]
 
 @hookspec(historic=True)
 def register_tasks(register):  # type: ignore[no-untyped-def]
-    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``."""
+    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``.
+
+    Optional: ``positional`` (the option that may stand without its name), ``alias``, and,
+    for ``alignkit data``, ``published`` and ``listed``; see ``alignkit.tasks``.
+    """
 
 
 @hookspec(historic=True)

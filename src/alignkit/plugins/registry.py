@@ -220,8 +220,8 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
 
 def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
-    known = {"range", "best", "symmetric", "invariances", "chance", "cost", "paper", "identity",
-             "inflated", "variants"}  # fmt: skip
+    known = {"range", "best", "symmetric", "invariances", "chance", "null", "cost", "paper",
+             "identity", "inflated", "variants"}  # fmt: skip
     _check_known(f"metric '{name}'", declarations, known)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
     if not low < high:

@@ -16,6 +16,7 @@ from alignkit.plugins.options import bind, changed, options_of, parse_spec
 from alignkit.plugins.registry import singular
 from alignkit.runs.files import read_json
 from alignkit.runs.training import Conduct, Training, read_options
+from alignkit.tasks import default_root
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,11 @@ class Choice:
     changed: Mapping[str, Any]
 
     def make(self, **further: Any) -> Any:
-        """Build the thing that was chosen."""
-        return registry().get(self.kind, self.name).load()(**{**self.options, **further})
+        """Build the thing that was chosen; a task's folder follows ``$ALIGNKIT_DATA``."""
+        options = {**self.options, **further}
+        if self.kind == "tasks" and options.get("root", ...) is None:
+            options["root"] = default_root(self.name)
+        return registry().get(self.kind, self.name).load()(**options)
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,14 @@ class RunConfig:
     training: Training = field(default_factory=Training)
     seed: int = 0
     fingerprint: str = ""
+    alias: str = ""
     init: Init | None = None
     conduct: Conduct = field(default_factory=Conduct)
+
+    @property
+    def task_name(self) -> str:
+        """What folders and tables call the task: its name, unless it gives another."""
+        return self.alias or self.task.name
 
     @property
     def unit(self) -> str:
@@ -76,14 +86,15 @@ class RunConfig:
     def folder(self) -> str:
         """Where the run lies below the folder of runs: ``toy_match/late/seed0``."""
         suffix = "" if self.is_default else f"-{self.unit[:8]}"
-        return f"{self.task.name}/{self.placement.name}/seed{self.seed}{suffix}"
+        return f"{self.task_name}/{self.placement.name}/seed{self.seed}{suffix}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything resolved, as it is stored in ``config.json``."""
         return {
             "identity": self.identity,
             "unit": self.unit,
-            "task": {"name": self.task.name, "options": _plain(self.task.options)},
+            "task": {"name": self.task.name, "options": _plain(self.task.options)}
+            | ({"alias": self.alias} if self.alias else {}),
             "architecture": {
                 "name": self.architecture.name,
                 "options": _plain(self.architecture.options),
@@ -119,8 +130,26 @@ def choose(kind: str, spec: str | None) -> Choice:
     UsageError
         For an unknown name or option, with a suggestion.
     """
-    name, given = parse_spec(spec) if spec else (registry().default(kind).name, {})
+    name, given = parse_choice(kind, spec) if spec else (registry().default(kind).name, {})
     return _bound(kind, name, given)
+
+
+def parse_choice(kind: str, spec: str) -> tuple[str, dict[str, str]]:
+    """Split a spec into name and options; a target may take one option without its name."""
+    target = registry().get(kind, spec.partition(":")[0].strip()).load()
+    return parse_spec(spec, getattr(target, "positional", None))
+
+
+def choose_task(spec: str | None, root: str | None = None) -> Choice:
+    """Resolve a task, and the folder of its data where one is named.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or option, or a folder for a task that reads none.
+    """
+    chosen = choose("tasks", spec)
+    return chosen if root is None else _with_root(chosen, root)
 
 
 def choose_placement(text: str | None) -> Placement:
@@ -161,9 +190,7 @@ def resolve_config(
     DataError
         When the task's data, or the run to start from, are not there.
     """
-    chosen = choose("tasks", task)
-    if data is not None:
-        chosen = _with_root(chosen, data)
+    chosen = choose_task(task, data)
     built = choose("architectures", architecture)
     where = choose_placement(placement)
     built.make().schedule(where)
@@ -172,8 +199,9 @@ def resolve_config(
     training = training or Training()
     for aux in training.weighted_aux:
         registry().get("losses", aux.name)
+    made = chosen.make()
     return RunConfig(
-        chosen, built, where, training, seed, chosen.make().fingerprint(),
+        chosen, built, where, training, seed, made.fingerprint(), getattr(made, "alias", ""),
         choose_init(init, built.name) if init is not None else None, conduct or Conduct(),
     )  # fmt: skip
 
@@ -213,6 +241,7 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
         training=read_options(Training, stored["training"]),
         seed=stored["seed"],
         fingerprint=stored["data"]["fingerprint"],
+        alias=stored["task"].get("alias", ""),
         init=Init(**stored["init"]) if stored.get("init") else None,
         conduct=read_options(Conduct, stored.get("conduct", {})),
     )

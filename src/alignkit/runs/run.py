@@ -73,7 +73,8 @@ class Run:
 
     @property
     def task(self) -> str:
-        return self.stored["task"]["name"]
+        """What the task is called: its registered name, unless it gave itself another."""
+        return self.stored["task"].get("alias") or self.stored["task"]["name"]
 
     @property
     def placement(self) -> str:
@@ -169,7 +170,8 @@ def load_runs(
     chosen = [
         run
         for run in found
-        if (not task or run.task in task) and (not placement or run.placement in placement)
+        if (not task or {run.task, run.stored["task"]["name"]} & set(task))
+        and (not placement or run.placement in placement)
     ]
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+_NO_LABELS = "the task has pairs without labels: it is for pretraining, and has no scores"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -144,6 +146,22 @@ class MultiLabel(Target):
             "micro_f1": float(f1_score(targets, predicted, average="micro", zero_division=0)),
             "per_label_accuracy": float((targets.astype(bool) == predicted).mean()),
         }
+
+
+@dataclass(frozen=True)
+class Pairs(Target):
+    """Nothing: images and their texts without labels, for pretraining."""
+
+    labels: Sequence[str] = ()
+    primary: str = ""
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        raise DataError(_NO_LABELS)
+
+    def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        raise DataError(_NO_LABELS)
 
 
 def _bernoulli_loss(

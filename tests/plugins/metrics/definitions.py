@@ -203,11 +203,12 @@ def r2(x, y, folds, alpha):
     """Ridge by normal equations, the same seeded folds."""
     n = len(x)
     parts = np.array_split(np.random.default_rng([0, n]).permutation(n), folds)
+    size = ((x - x.mean(axis=0)) ** 2).sum() / min(x.shape)
+    penalty = alpha * (1 - 1 / folds) * size
     residual = total = 0.0
     for part in parts:
         train = np.setdiff1d(np.arange(n), part)
         a, b = x[train] - x[train].mean(axis=0), y[train] - y[train].mean(axis=0)
-        penalty = alpha * np.mean(np.linalg.svd(a, compute_uv=False) ** 2)
         weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ b)
         held = y[part] - y[train].mean(axis=0)
         residual += ((held - (x[part] - x[train].mean(axis=0)) @ weights) ** 2).sum()

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.kernels import squared_distances
+from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values, square
+from alignkit_metrics.kernels import null_products
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
 COMPARISONS = ("spearman", "pearson", "kendall")
+
+EPS = 2.2e-16
+# Largest share of a nuclear norm that squaring may cost.
+SQUARED = 2e-7
+# Least size of an eigenvalue, in rounding errors of the largest, whose root is of use.
+ROOTED = 64
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -37,16 +46,12 @@ def procrustes(x: Representation, y: Representation, *, form: str = "similarity"
         When a representation is constant.
     """
     _known("procrustes", "form", form, FORMS)
-    similarity = min(1.0, float(torch.linalg.svdvals(_product(x, y)).sum()))
-    match form:
-        case "angular":
-            return math.acos(similarity)
-        case "distance":
-            return math.sqrt(2 - 2 * similarity)
-        case "size_and_shape":
-            squared = x.norm**2 + y.norm**2 - 2 * x.norm * y.norm * similarity
-            return math.sqrt(max(0.0, squared))
-    return similarity
+    if form == "similarity":
+        return nuclear_norm(_product(x, y), x.dtype)
+    if form == "size_and_shape":
+        return _distance(x, y, x.norm, y.norm)
+    distance = _distance(x, y, 1.0, 1.0)
+    return distance if form == "distance" else 2 * math.asin(min(1.0, distance / 2))
 
 
 def rsa(
@@ -78,19 +83,32 @@ def rsa(
     if compare == "kendall":
         from scipy.stats import kendalltau
 
-        sides = [_dissimilarities(side, rdm).cpu().numpy() for side in (x, y)]
+        sides = [_dissimilarities(side, rdm) for side in (x, y)]
         return float(kendalltau(*sides).statistic)
-    one, other = (_unit_rdm(side, rdm, compare) for side in (x, y))
-    return float(torch.dot(one, other))
+    return alignkit.inner(*(_unit_rdm(side, rdm, compare) for side in (x, y)))
 
 
-def cosine(x: Representation, y: Representation, *, aligned: bool = False) -> float:
+def rsa_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    rdm: str = "correlation", compare: str = "spearman",
+) -> np.ndarray | None:  # fmt: skip
+    """Values of ``rsa`` on permuted rows of y."""
+    if compare == "kendall":
+        return None
+    return null_products(lambda x: _symmetric(_unit_rdm(x, rdm, compare), x.n), xs, ys, orders)
+
+
+def cosine(
+    x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
+) -> float:
     """Mean cosine of each sample's two vectors. In [-1, 1], up is more aligned.
 
     Parameters
     ----------
     aligned : bool
         After the best orthogonal map of x to y; unequal widths are padded with zeros.
+    centred : bool
+        Subtract the mean of every column first.
 
     Raises
     ------
@@ -105,16 +123,21 @@ def cosine(x: Representation, y: Representation, *, aligned: bool = False) -> fl
                 f"cosine needs equal widths, there are {x.width} and {y.width}; "
                 "cosine:aligned=true does not"
             )
-        return float((x.unit_rows * y.unit_rows).sum(dim=1).mean())
-    u, _, v = torch.linalg.svd((x.tensor / x.norm).T @ (y.tensor / y.norm), full_matrices=False)
-    # The map into the smaller space loses length; cosines are taken of the full vectors.
-    dots = ((x.unit_rows @ u) * (y.unit_rows @ v.T)).sum(dim=1)
-    return float(dots.mean())
+        return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
+    matrix = x.cross(y) if centred else _uncentred(x).T @ _uncentred(y)
+    # A map into a smaller space loses length; the cosines are those of the full vectors.
+    weights = _directions(x, centred).T @ _directions(y, centred)
+    return _turned(matrix, weights, x.dtype) / x.n
 
 
-def cosine_chance(x: Representation, y: Representation, *, aligned: bool = False) -> float | None:
+def cosine_chance(
+    x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
+) -> float | None:
     """Mean of the plain form over all permutations of rows."""
-    return None if aligned else float(x.unit_rows.mean(dim=0) @ y.unit_rows.mean(dim=0))
+    if aligned:
+        return None
+    one, other = (_directions(side, centred).mean(0, dtype=torch.float64) for side in (x, y))
+    return float(one @ other)
 
 
 def rsa_chance(
@@ -124,39 +147,121 @@ def rsa_chance(
     return None if compare == "kendall" else 0.0
 
 
+def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
+    """Sum of the singular values.
+
+    For float32 data by the eigenvalues of the smaller product of the matrix with itself, in
+    float64: as accurate as the data, and less work. Where squaring could cost digits that
+    count, and for float64 data, by the singular values themselves.
+    """
+    matrix = matrix.double()
+    if dtype == torch.float32:
+        squares = eigenvalues(square(matrix.T if len(matrix) < matrix.shape[1] else matrix))
+        values = squares.clamp(min=0).sqrt()
+        lost = 4 * EPS * float(squares.max())
+        # What rounding of a square can do to its root.
+        bound = torch.minimum(values.new_tensor(lost**0.5), lost / (2 * values.clamp(min=1e-300)))
+        if float(bound.sum()) <= SQUARED * float(values.sum()):
+            return float(values.sum())
+    return float(singular_values(matrix).sum())
+
+
+def _turned(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
+    """<Q, weights> for the orthogonal (or partial) factor Q of a matrix's polar form."""
+    if len(matrix) < matrix.shape[1]:
+        matrix, weights = matrix.T, weights.T
+    if dtype == torch.float32:
+        squares, vectors = eigenvectors(square(matrix))
+        # Q is the matrix times the inverse root of its square; what rounding of the square did
+        # to that root, two steps towards the nearest orthogonal matrix undo.
+        if float(squares[-1]) > ROOTED * EPS * float(squares[0]):
+            vectors, matrix = vectors.to(dtype), matrix.to(dtype)
+            turn = (matrix @ vectors / squares.sqrt().to(dtype)) @ vectors.T
+            for _ in range(2):
+                turn = 1.5 * turn - 0.5 * turn @ (turn.T @ turn)
+            return alignkit.inner(turn, weights.to(dtype))
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    return float((weights.double() * (u @ v)).sum())
+
+
+def _distance(x: Representation, y: Representation, size_x: float, size_y: float) -> float:
+    """|a X Q - b Y| for the best orthogonal Q, X and Y of unit norm.
+
+    As a difference of rows, not of norms: what is close keeps its digits.
+    """
+    if x.width > y.width:
+        x, y, size_x, size_y = y, x, size_y, size_x
+    u, _, v = torch.linalg.svd(x.cross(y, torch.float64), full_matrices=False)
+    total = 0.0
+    for rows in x.slices():
+        rest = size_x * (x.exact_unit(rows) @ u @ v) - size_y * y.exact_unit(rows)
+        total += float(rest.square().sum())
+    return math.sqrt(total)
+
+
 def _product(x: Representation, y: Representation) -> Tensor:
     """A matrix with the singular values of X'Y, X and Y of unit norm."""
     if x.n < min(x.width, y.width):
         return _triangle(x) @ _triangle(y).T
-    return _unit(x).T @ _unit(y)
-
-
-def _unit(x: Representation) -> Tensor:
-    return x.view("unit", lambda: x.centred / x.norm, "rows")
+    return x.cross(y)
 
 
 def _triangle(x: Representation) -> Tensor:
     """R of X' = QR: X'Y = Q R_x R_y' Q', so n x n will do where there are more columns."""
-    return x.view("triangle", lambda: torch.linalg.qr(_unit(x).T, mode="r").R)
+    return x.view("triangle", lambda: torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R)
 
 
-def _dissimilarities(x: Representation, rdm: str) -> Tensor:
-    """Upper triangle of the dissimilarities, ``(n (n - 1) / 2,)``."""
+def _directions(x: Representation, centred: bool) -> Tensor:
+    """Rows of length one."""
+    return _centred_directions(x) if centred else x.unit_rows
+
+
+def _centred_directions(x: Representation) -> Tensor:
+    def make() -> Tensor:
+        if bool((x.squares == 0).any()):
+            name = x.name or "the representation"
+            raise alignkit.UndefinedError(f"{name} has a row that is its mean")
+        return x.unit / x.squares.sqrt()[:, None].to(x.dtype)
+
+    return x.view("centred_directions", make, "rows")
+
+
+def _uncentred(x: Representation) -> Tensor:
+    """The matrix with Frobenius norm one, in float64."""
 
     def make() -> Tensor:
-        upper = tuple(torch.triu_indices(x.n, x.n, 1))
-        if rdm == "euclidean":
-            return squared_distances(x)[upper].sqrt()
-        rows = x.unit_rows if rdm == "cosine" else _centred_rows(x)
-        return 1 - (rows @ rows.T)[upper]
+        rows = x.rows(slice(None))
+        scaled = rows / rows.abs().max()
+        return scaled / torch.linalg.norm(scaled)
 
-    return x.view(("rdm", rdm), make)
+    return x.view("uncentred", make, "rows")
+
+
+def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
+    """Lower triangle of the dissimilarities in float64, ``(n (n - 1) / 2,)``.
+
+    Of centred points, so that a large common part costs no digits.
+    """
+    exact = (
+        x.exact_unit(slice(None)) if rdm == "euclidean"
+        else x.exact_unit_rows(slice(None)) if rdm == "cosine" else _centred_rows(x)
+    )  # fmt: skip
+    points = exact - exact.mean(dim=0)
+    products = square(points.T)
+    lengths = products.diagonal()
+    lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
+    rows, columns = (
+        part[lower] for part in (lengths[:, None].expand_as(lower), lengths.expand_as(lower))
+    )
+    squares = (rows + columns - 2 * products[lower]).clamp_(min=0).cpu().numpy()
+    return np.sqrt(squares) if rdm == "euclidean" else squares / 2
 
 
 def _centred_rows(x: Representation) -> Tensor:
-    rows = x.tensor - x.tensor.mean(dim=1, keepdim=True)
+    raw = x.rows(slice(None))
+    rows = raw - raw.mean(dim=1, keepdim=True)
     lengths = torch.linalg.norm(rows, dim=1, keepdim=True)
-    if bool((lengths <= 1e-12 * x.tensor.abs().amax(dim=1, keepdim=True)).any()):
+    if bool((lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)).any()):
         raise alignkit.UndefinedError(f"{x.name or 'the representation'} has a constant row")
     return rows / lengths
 
@@ -167,30 +272,37 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
     def make() -> Tensor:
         values = _dissimilarities(x, rdm)
         if compare == "spearman":
-            values = _average_ranks(values)
+            values = average_ranks(values)
         values = values - values.mean()
-        length = torch.linalg.norm(values)
-        if float(length) <= 1e-12 * len(values) ** 0.5:
+        length = np.linalg.norm(values)
+        if length <= 1e-12 * len(values) ** 0.5:
             raise alignkit.UndefinedError(
                 f"all samples of {x.name or 'the representation'} are equally dissimilar"
             )
-        return values / length
+        return torch.from_numpy(values / length).to(device=x.device, dtype=x.dtype)
 
     return x.view(("unit_rdm", rdm, compare), make)
 
 
-def _average_ranks(values: Tensor) -> Tensor:
-    """Ranks from 1, ties sharing the mean of theirs; equal up to 12 digits is a tie."""
-    import numpy as np
+def _symmetric(triangle: Tensor, n: int) -> Tensor:
+    """A symmetric matrix of length one from its lower triangle."""
+    whole = triangle.new_zeros(n, n)
+    whole[torch.ones_like(whole, dtype=torch.bool).tril_(-1)] = triangle
+    return (whole + whole.T) / 2**0.5
 
-    steps = torch.round(values * (2.0**40 / values.abs().max().clamp(min=1e-300))).cpu().numpy()
-    order = np.argsort(steps)  # vectorised, several times faster than torch's
-    in_order = steps[order]
+
+def average_ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 1, ties sharing the mean of theirs; equal up to nine digits is a tie."""
+    # One sort of whole numbers that carry their place is several times faster than argsort.
+    bits = max(1, (len(values) - 1).bit_length())
+    steps = np.rint(values * ((2.0 ** min(31, 62 - bits)) / max(values.max(), 1e-300)))
+    keys = np.sort((steps.astype(np.int64) << bits) | np.arange(len(values)))
+    order, in_order = keys & ((1 << bits) - 1), keys >> bits
     starts = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]]))
-    counts = np.diff(np.append(starts, len(steps)))
-    ranks = np.empty(len(steps))
+    counts = np.diff(np.append(starts, len(keys)))
+    ranks = np.empty(len(keys))
     ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
-    return torch.from_numpy(ranks).to(values)
+    return ranks
 
 
 def _known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+
+# Beyond this many samples for a width, columns are cheaper to compare than samples.
+COLUMNS = 4
 
 
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -29,20 +34,29 @@ def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
         When a representation is constant.
     """
     x, y = _sides(x, y, normed)
-    return _inner(x, y) / (x.gram_norm * y.gram_norm)
+    return product(x, y) / _norms(x, y)
 
 
 def cka_chance(x: Representation, y: Representation, *, normed: bool = False) -> float:
     """Mean of ``cka`` over all permutations of rows: tr K tr L / ((n - 1) |K| |L|)."""
     x, y = _sides(x, y, normed)
-    return (x.norm * y.norm) ** 2 / ((x.n - 1) * x.gram_norm * y.gram_norm)
+    return 1 / ((x.n - 1) * _norms(x, y))  # the traces are 1
+
+
+def cka_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    normed: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Values of ``cka`` on permuted rows of y."""
+    return null_products(lambda x: _unit(_side(x, normed).gram), xs, ys, orders)
 
 
 def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
     """Linear CKA from the unbiased estimator of HSIC.
 
-    HSIC_u(K, L) / sqrt(HSIC_u(K, K) HSIC_u(L, L)) (Song et al. 2012). In (-1, 1], up is more
-    aligned; its mean over permutations of rows is 0.
+    HSIC_u(K, L) / sqrt(HSIC_u(K, K) HSIC_u(L, L)) (Song et al. 2012), from <K, L> and the
+    diagonals alone: rows of a centred Gram matrix sum to zero. In [-1, 1], up is more aligned;
+    its mean over permutations of rows is 0.
 
     Parameters
     ----------
@@ -55,7 +69,15 @@ def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) 
         When a representation is constant, or there are fewer than 4 samples.
     """
     x, y = _sides(x, y, normed)
-    return _cosine(_u_centred(x), _u_centred(y))
+    return _unbiased_hsic(x, y) / math.sqrt(_own_hsic(x) * _own_hsic(y))
+
+
+def unbiased_cka_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    normed: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Values of ``unbiased_cka`` on permuted rows of y."""
+    return null_products(lambda x: _unit(_u_centred(_side(x, normed).gram)), xs, ys, orders)
 
 
 def zero(x: Representation, y: Representation, **parameters: object) -> float:
@@ -92,8 +114,15 @@ def cka_rbf_chance(
 ) -> float:
     """Mean of ``cka_rbf`` over all permutations of rows, in closed form."""
     k, l = (_gaussian(side, factor, bandwidth) for side in (x, y))  # noqa: E741
-    norms = torch.linalg.norm(k) * torch.linalg.norm(l)
-    return float(k.trace() * l.trace() / ((x.n - 1) * norms))
+    return _trace(k) * _trace(l) / ((x.n - 1) * _length(k) * _length(l))
+
+
+def cka_rbf_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    factor: float = 1.0, bandwidth: float | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Values of ``cka_rbf`` on permuted rows of y."""
+    return null_products(lambda x: _unit(_gaussian(x, factor, bandwidth)[0]), xs, ys, orders)
 
 
 def rv2(x: Representation, y: Representation) -> float:
@@ -107,14 +136,24 @@ def rv2(x: Representation, y: Representation) -> float:
     alignkit.UndefinedError
         When a representation is constant.
     """
-    return _cosine(*(_without_diagonal(side) for side in (x, y)))
+    lengths = [product(side, side) - _diagonals(side, side) for side in (x, y)]
+    if min(lengths) <= 0:
+        raise alignkit.UndefinedError("all samples are orthogonal to each other")
+    return (product(x, y) - _diagonals(x, y)) / math.sqrt(lengths[0] * lengths[1])
 
 
 def rv2_chance(x: Representation, y: Representation) -> float:
     """Mean of ``rv2`` over all permutations of rows, in closed form."""
-    k, l = (_without_diagonal(side) for side in (x, y))  # noqa: E741
-    norms = torch.linalg.norm(k) * torch.linalg.norm(l)
-    return float(k.sum() * l.sum() / (x.n * (x.n - 1) * norms))
+    lengths = [product(side, side) - _diagonals(side, side) for side in (x, y)]
+    # Off the diagonal a centred Gram matrix of trace 1 sums to -1.
+    return 1 / (x.n * (x.n - 1) * math.sqrt(lengths[0] * lengths[1]))
+
+
+def rv2_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
+) -> np.ndarray:
+    """Values of ``rv2`` on permuted rows of y."""
+    return null_products(lambda x: _unit(x.gram.clone().fill_diagonal_(0)), xs, ys, orders)
 
 
 def distance_correlation(x: Representation, y: Representation, *, unbiased: bool = False) -> float:
@@ -133,89 +172,123 @@ def distance_correlation(x: Representation, y: Representation, *, unbiased: bool
     alignkit.UndefinedError
         When a representation is constant, or unbiased with fewer than 4 samples.
     """
-    if unbiased:
-        return _cosine(*(_u_centred_distances(side) for side in (x, y)))
-    value = _cosine(*(_centred_distances(side) for side in (x, y)))
-    return math.sqrt(max(0.0, value))
+    value = _cosine(*(_centred_distances(side, unbiased) for side in (x, y)))
+    return value if unbiased else math.sqrt(max(0.0, value))
+
+
+def distance_correlation_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    unbiased: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Values of ``distance_correlation`` on permuted rows of y."""
+    values = null_products(lambda x: _unit(_centred_distances(x, unbiased)[0]), xs, ys, orders)
+    return values if unbiased else np.sqrt(np.maximum(0, values))
+
+
+def product(x: Representation, y: Representation) -> float:
+    """<K, L> of the Gram matrices of trace 1: of samples, or of columns where those are fewer."""
+    if x.n <= COLUMNS * max(x.width, y.width):
+        return alignkit.inner(x.gram, y.gram)
+    return float(x.cross(y).square().sum())
+
+
+def null_products(
+    make: Callable[[Representation], Tensor], xs: Sequence[Representation],
+    ys: Sequence[Representation], orders: Sequence[Tensor],
+) -> np.ndarray:  # fmt: skip
+    """Products of what is made of every layer, with samples of y reordered."""
+    return alignkit.permuted_products([make(x) for x in xs], [make(y) for y in ys], orders)
+
+
+def squared_distances(points: Tensor) -> Tensor:
+    """Squared Euclidean distances of rows, ``(n, n)``, zero on the diagonal."""
+    lengths = points.square().sum(dim=1)
+    squares = torch.addmm(lengths[:, None] + lengths, points, points.T, alpha=-2)
+    return squares.clamp_(min=0).fill_diagonal_(0)
 
 
 def _sides(
     x: Representation, y: Representation, normed: bool
 ) -> tuple[Representation, Representation]:
-    return (_normed(x), _normed(y)) if normed else (x, y)
+    return _side(x, normed), _side(y, normed)
+
+
+def _side(x: Representation, normed: bool) -> Representation:
+    return _normed(x) if normed else x
 
 
 def _normed(x: Representation) -> Representation:
-    return x.view("normed", lambda: Representation(x.unit_rows, name=x.name))
+    def make() -> Representation:
+        rows = x.exact_unit_rows(slice(None))
+        return Representation(rows, name=x.name, dtype=x.dtype, device=x.device)
+
+    return x.view("normed", make)
 
 
-def _inner(x: Representation, y: Representation) -> float:
-    """<K, L>: from Gram matrices, or from columns where those are fewer than samples."""
-    if x.n <= max(x.width, y.width):
-        return float(torch.vdot(x.gram.flatten(), y.gram.flatten()))
-    return float((x.centred.T @ y.centred).square().sum())
+def _norms(x: Representation, y: Representation) -> float:
+    """|K| |L|, each from the same kind of product as <K, L>."""
+    columns = x.n > COLUMNS * max(x.width, y.width)
+    return math.sqrt(_own_product(x, columns) * _own_product(y, columns))
 
 
-def _cosine(k: Tensor, l: Tensor) -> float:  # noqa: E741
-    """Cosine of two matrices; one without length has no direction."""
-    lengths = float(torch.linalg.norm(k)) * float(torch.linalg.norm(l))
-    if lengths == 0:
-        raise alignkit.UndefinedError("all samples are equally far from each other")
-    return float(torch.vdot(k.flatten(), l.flatten())) / lengths
+def _own_product(x: Representation, columns: bool) -> float:
+    def make() -> float:
+        return float(x.cross(x).square().sum()) if columns else alignkit.inner(x.gram, x.gram)
+
+    return x.shared(("own_product", columns), make, "same")
 
 
-def _u_centred(x: Representation) -> Tensor:
-    return x.view("u_gram", lambda: _u_centre(x.gram / x.gram_norm, x.name), "pairs")
+def _diagonals(x: Representation, y: Representation) -> float:
+    return float(x.squares @ y.squares)
 
 
-def _u_centre(k: Tensor, name: str) -> Tensor:
+def _unbiased_hsic(x: Representation, y: Representation) -> float:
+    """n (n - 3) times the estimator; the traces are 1 and the rows sum to 0."""
+    n = x.n
+    if n < 4:
+        raise alignkit.UndefinedError(f"{x.name or 'the representation'} has {n} samples, needs 4")
+    diagonals = _diagonals(x, y)
+    return product(x, y) - diagonals + (1 / (n - 1) - 2 * diagonals) / (n - 2)
+
+
+def _own_hsic(x: Representation) -> float:
+    value = _unbiased_hsic(x, x)
+    if value <= 1e-15:
+        raise alignkit.UndefinedError(
+            f"{x.name or 'the representation'}: all samples are equally far from each other"
+        )
+    return value
+
+
+def _u_centred(k: Tensor) -> Tensor:
     """Centre so that <A, B> / (n (n - 3)) is the unbiased HSIC (Szekely and Rizzo 2014)."""
     n = len(k)
-    if n < 4:
-        raise alignkit.UndefinedError(f"{name or 'the representation'} has {n} samples, needs 4")
     k = k.clone().fill_diagonal_(0)
-    rows = k.sum(dim=0)
-    k -= (rows[:, None] + rows[None, :]) / (n - 2)
-    k += rows.sum() / ((n - 1) * (n - 2))
-    return k.fill_diagonal_(0)
+    rows = k.sum(dim=0, dtype=torch.float64)
+    shift = (rows / (n - 2) - rows.sum() / (2 * (n - 1) * (n - 2))).to(k.dtype)
+    return k.sub_(shift[:, None]).sub_(shift).fill_diagonal_(0)
 
 
-def _without_diagonal(x: Representation) -> Tensor:
-    return x.view("rv2_gram", lambda: (x.gram / x.gram_norm).fill_diagonal_(0), "pairs")
-
-
-def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> Tensor:
+def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tuple[Tensor, float]:
+    """Centred kernel matrix and its length."""
     if factor <= 0 or (bandwidth is not None and bandwidth <= 0):
         raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")
 
-    def make() -> Tensor:
-        squares = squared_distances(x)
-        scale = bandwidth**2 if bandwidth is not None else factor**2 * _median(x, squares)
-        return _double_centred(torch.exp(-squares / (2 * scale)))
+    def make() -> tuple[Tensor, float]:
+        squares = squared_distances(x.unit)
+        scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _median(x, squares)
+        kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
+        return kernel, math.sqrt(alignkit.inner(kernel, kernel))
 
-    return x.view(("gaussian", factor, bandwidth), make, "pairs")
-
-
-def squared_distances(x: Representation) -> Tensor:
-    """Squared Euclidean distances of all samples, ``(n, n)``, zero on the diagonal."""
-
-    def make() -> Tensor:
-        lengths = x.gram.diagonal()
-        squares = lengths[:, None] + lengths[None, :] - 2 * x.gram
-        return squares.clamp_(min=0).fill_diagonal_(0)
-
-    return x.view("squared_distances", make, "pairs")
+    return x.view(("gaussian", factor, bandwidth), make, lambda view, order: (
+        view[0][order][:, order], view[1]))  # fmt: skip
 
 
 def _median(x: Representation, squares: Tensor) -> float:
     """Square of the median distance; the mean of the middle two where there are two."""
-    import numpy as np
-
-    # All entries without the diagonal hold each distance twice, which leaves the median.
-    count = x.n * (x.n - 1)
-    middle = [x.n + (count - 2) // 2, x.n + count // 2]
-    parted = np.partition(squares.cpu().numpy().ravel(), middle)
-    median = float(np.sqrt(parted[middle]).mean())
+    upper = squares.cpu().numpy()[np.triu(np.ones((x.n, x.n), dtype=bool), 1)]
+    middle = [(len(upper) - 1) // 2, len(upper) // 2]
+    median = float(np.sqrt(np.partition(upper, middle)[middle].astype(float)).mean())
     if median == 0:
         name = x.name or "the representation"
         raise alignkit.UndefinedError(f"half of the distances of {name} are 0")
@@ -223,15 +296,39 @@ def _median(x: Representation, squares: Tensor) -> float:
 
 
 def _double_centred(k: Tensor) -> Tensor:
-    rows = k.mean(dim=0)
-    return k - rows[:, None] - rows[None, :] + rows.mean()
+    rows = k.mean(dim=0, dtype=torch.float64)
+    shift = (rows - rows.mean() / 2).to(k.dtype)
+    return k.sub_(shift[:, None]).sub_(shift)
 
 
-def _centred_distances(x: Representation) -> Tensor:
-    return x.view(
-        "centred_distances", lambda: _double_centred(squared_distances(x).sqrt()), "pairs"
-    )
+def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float]:
+    def make() -> tuple[Tensor, float]:
+        if unbiased and x.n < 4:
+            name = x.name or "the representation"
+            raise alignkit.UndefinedError(f"{name} has {x.n} samples, needs 4")
+        # In float64: a root doubles the share that rounding has in what is small.
+        distances = squared_distances(x.exact_unit(slice(None))).sqrt_().to(x.dtype)
+        centred = _u_centred(distances) if unbiased else _double_centred(distances)
+        return centred, math.sqrt(alignkit.inner(centred, centred))
+
+    return x.view(("centred_distances", unbiased), make, lambda view, order: (
+        view[0][order][:, order], view[1]))  # fmt: skip
 
 
-def _u_centred_distances(x: Representation) -> Tensor:
-    return x.view("u_distances", lambda: _u_centre(squared_distances(x).sqrt(), x.name), "pairs")
+def _cosine(k: tuple[Tensor, float], l: tuple[Tensor, float]) -> float:  # noqa: E741
+    """Cosine of two matrices; one without length has no direction."""
+    if k[1] == 0 or l[1] == 0:
+        raise alignkit.UndefinedError("all samples are equally far from each other")
+    return alignkit.inner(k[0], l[0]) / (k[1] * l[1])
+
+
+def _unit(k: Tensor) -> Tensor:
+    return k / math.sqrt(alignkit.inner(k, k))
+
+
+def _trace(k: tuple[Tensor, float]) -> float:
+    return float(k[0].diagonal().sum(dtype=torch.float64))
+
+
+def _length(k: tuple[Tensor, float]) -> float:
+    return k[1]

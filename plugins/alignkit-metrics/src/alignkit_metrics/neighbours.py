@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+
+# Samples whose neighbours' neighbours are looked at together.
+ROWS = 4096
+# Bytes of a table over pairs of samples and layers; beyond it a null goes pair by pair.
+TABLE = 1 << 30
 
 
 def mknn(x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine") -> float:
@@ -42,6 +49,15 @@ def mknn_chance(
     return k / (x.n - 1)
 
 
+def mknn_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    k: int = 10, distance: str = "cosine",
+) -> np.ndarray | None:  # fmt: skip
+    """Values of ``mknn`` on permuted rows of y."""
+    score = torch.arange(k + 1, dtype=torch.float64) / k
+    return _overlap_null(xs, ys, orders, k, distance, score)
+
+
 def jaccard(
     x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
 ) -> float:
@@ -66,6 +82,15 @@ def jaccard_chance(
     return sum(way / total * m / (2 * k - m) for way, m in zip(ways, sizes, strict=True))
 
 
+def jaccard_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    k: int = 10, distance: str = "cosine",
+) -> np.ndarray | None:  # fmt: skip
+    """Values of ``jaccard`` on permuted rows of y."""
+    common = torch.arange(k + 1, dtype=torch.float64)
+    return _overlap_null(xs, ys, orders, k, distance, common / (2 * k - common))
+
+
 def cycle_knn(
     x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine",
     direction: str = "yx",
@@ -87,8 +112,11 @@ def cycle_knn(
         raise alignkit.UsageError(f"cycle_knn: unknown direction '{direction}'; known: yx, xy")
     out, back = (y, x) if direction == "yx" else (x, y)
     steps = out.neighbours(k, distance)
-    start = torch.arange(x.n, device=steps.device)[:, None]
-    return float((back.neighbour_ranks(k, distance)[steps, start] > 0).any(dim=1).double().mean())
+    found = [
+        (_rank_in(back, rows[:, None, None].expand(-1, k, 1), steps[rows], k, distance) > 0).any(1)
+        for rows in torch.arange(x.n, device=steps.device).split(ROWS)
+    ]
+    return float(torch.cat(found).double().mean())
 
 
 def lcs_knn(
@@ -210,9 +238,7 @@ def information_imbalance(x: Representation, y: Representation) -> float:
         When a representation is constant.
     """
     _ = x.norm, y.norm  # constant data have no neighbours worth a rank
-    nearest = x.neighbours(1, "euclidean")
-    ranks = y.neighbour_ranks(y.n - 1, "euclidean").gather(1, nearest)
-    return 2 * float(ranks.double().mean()) / x.n
+    return 2 * float(y.ranks_of(x.neighbours(1, "euclidean")[:, 0]).double().mean()) / x.n
 
 
 def one(x: Representation, y: Representation) -> float:
@@ -227,7 +253,50 @@ def _shared(x: Representation, y: Representation, k: int, distance: str) -> Tens
 
 def _ranks(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
     """Rank in x, from 1, of each neighbour in y; 0 where it is none, ``(n, k)``."""
-    return x.neighbour_ranks(k, distance).gather(1, y.neighbours(k, distance))
+    return _rank_in(x, y.neighbours(k, distance), None, k, distance)
+
+
+def _rank_in(
+    x: Representation, wanted: Tensor, rows: Tensor | None, k: int, distance: str
+) -> Tensor:
+    """Rank in x of the wanted samples among the neighbours of rows (each its own if None)."""
+    indices, ranks = x.neighbour_sets(k, distance)
+    if rows is not None:
+        indices, ranks = indices[rows], ranks[rows]
+    wanted = wanted.to(indices.dtype).contiguous()
+    places = torch.searchsorted(indices, wanted).clamp_(max=k - 1)
+    found = indices.gather(-1, places) == wanted
+    return torch.where(found, ranks.gather(-1, places), 0)
+
+
+def _overlap_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], k: int,
+    distance: str, score: Tensor,
+) -> np.ndarray | None:  # fmt: skip
+    """Mean score of the number of common neighbours on permuted rows of y.
+
+    Layers of x lie beside each other in a table of pairs of samples, so that one look finds a
+    neighbour in all of them. None where that table would not fit.
+    """
+    n = xs[0].n
+    if n * n * len(xs) > TABLE:
+        return None
+    near = torch.zeros(n * n, len(xs), dtype=torch.uint8)
+    start = torch.arange(n)[:, None] * n
+    for at, x in enumerate(xs):
+        near[(start + x.neighbours(k, distance).cpu()).flatten(), at] = 1
+    lists = [y.neighbours(k, distance).cpu() for y in ys]
+
+    def one(order: Tensor) -> np.ndarray:
+        back = torch.argsort(order)
+        values = np.empty((len(xs), len(ys)))
+        for at, found in enumerate(lists):
+            places = (start + back[found[order]]).flatten()
+            common = near.index_select(0, places).view(n, k, len(xs)).sum(1, dtype=torch.int32)
+            values[:, at] = score[common].mean(dim=0).numpy()
+        return values
+
+    return np.stack(list(alignkit.spread(one, orders)))
 
 
 def _self_alignment(x: Representation, k: int, biased: bool) -> float:
@@ -247,8 +316,9 @@ def _self_alignment(x: Representation, k: int, biased: bool) -> float:
 
 
 def _near(x: Representation, k: int, itself: bool = False) -> Tensor:
-    near = x.neighbour_ranks(k) > 0
-    return near.clone().fill_diagonal_(True) if itself else near
+    near = torch.zeros(x.n, x.n, dtype=torch.bool, device=x.device)
+    near.scatter_(1, x.neighbours(k), True)
+    return near.fill_diagonal_(True) if itself else near
 
 
 def _cosines(x: Representation) -> Tensor:
@@ -259,15 +329,21 @@ def _hsic_of_neighbours(x: Representation, y: Representation, k: int) -> float:
     """Unbiased HSIC (Song et al. 2012) of cosine kernels over pairs that are near in both.
 
     The masked kernels have at most k entries a row, and need not be symmetric; only those
-    entries are visited.
+    entries are visited. What both lists hold is known from either: a kernel is symmetric.
     """
     n, columns = x.n, y.neighbours(k)
-    rows = torch.arange(n, device=columns.device)[:, None].expand(n, k)
-    near = x.neighbour_ranks(k).gather(1, columns) > 0
-    a = _cosines(x).gather(1, columns) * near
-    b = _cosines(y).gather(1, columns) * near
-    back = (x.neighbour_ranks(k)[columns, rows] > 0) & (y.neighbour_ranks(k)[columns, rows] > 0)
-    trace = (a * _cosines(y)[columns, rows] * back).sum()
+    ranks = _rank_in(x, columns, None, k, "cosine").long()
+    near = ranks > 0
+    b = (1 - 0.5 * y.neighbour_distances(k).double()) * near
+    a = 1 - 0.5 * x.neighbour_distances(k).double().gather(1, (ranks - 1).clamp(min=0))
+    a = a * near
+    # Entries whose mirror image is kept as well, among the few that are kept at all.
+    i, place = near.nonzero(as_tuple=True)
+    j = columns[i, place]
+    back = (_rank_in(x, i[:, None], j, k, "cosine") > 0) & (
+        _rank_in(y, i[:, None], j, k, "cosine") > 0
+    )
+    trace = (a[i, place] * b[i, place] * back[:, 0]).sum()
     sums = a.sum() * b.sum() / ((n - 1) * (n - 2))
     column_sums = a.new_zeros(n).scatter_add_(0, columns.flatten(), a.flatten())
     mixed = 2 / (n - 2) * (column_sums @ b.sum(dim=1))
@@ -276,4 +352,4 @@ def _hsic_of_neighbours(x: Representation, y: Representation, k: int) -> float:
 
 def _hsic_biased(k: Tensor, l: Tensor) -> float:  # noqa: E741
     centred = (k - k.mean(dim=0)) * (l - l.mean(dim=1, keepdim=True)).T
-    return float(centred.sum()) / (len(k) - 1) ** 2
+    return float(centred.sum(dtype=torch.float64)) / (len(k) - 1) ** 2

@@ -21,24 +21,29 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "cka": ("kernels", "Linear CKA, biased: cosine of the centred Gram matrices", SIMILARITY | {
         "invariances": SHAPE, "chance": f"{HERE}.kernels:cka_chance", "default": True,
         "inflated": True,
+        "null": f"{HERE}.kernels:cka_null",
         "cost": f"{GRAM_COST}; n d^2 per pair where n > d", "variants": NORMED,
         "paper": "Kornblith et al. 2019, arXiv:1905.00414",
     }),
     "unbiased_cka": ("kernels", "Linear CKA from unbiased HSIC: 0 at chance", SIGNED | {
+        "null": f"{HERE}.kernels:unbiased_cka_null",
         "invariances": SHAPE, "chance": f"{HERE}.kernels:zero", "cost": GRAM_COST,
         "variants": NORMED, "paper": "Song et al. 2012; Nguyen et al. 2020, arXiv:2010.15327",
     }),
     "cka_rbf": ("kernels", "CKA of Gaussian kernels, bandwidth the median distance", SIMILARITY | {
+        "null": f"{HERE}.kernels:cka_rbf_null",
         "invariances": SHAPE, "chance": f"{HERE}.kernels:cka_rbf_chance", "cost": GRAM_COST,
         "inflated": True,
         "paper": "Kornblith et al. 2019, arXiv:1905.00414",
     }),
     "rv2": ("kernels", "Modified RV: cosine of the Gram matrices without diagonals", SIGNED | {
+        "null": f"{HERE}.kernels:rv2_null",
         "invariances": SHAPE, "chance": f"{HERE}.kernels:rv2_chance", "cost": GRAM_COST,
         "paper": "Smilde et al. 2009, Bioinformatics 25(3)",
     }),
     "distance_correlation": ("kernels", "Distance correlation of Euclidean distances",
         SIMILARITY | {
+        "null": f"{HERE}.kernels:distance_correlation_null",
         "invariances": SHAPE, "cost": GRAM_COST,
         "variants": {"unbiased": {True: {"range": (-1.0, 1.0),
                                          "chance": f"{HERE}.kernels:zero"}}},
@@ -47,10 +52,12 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mknn": ("neighbours", "Mutual kNN: share of the k nearest neighbours that both have",
         SIMILARITY | {
         "invariances": (ROTATION, SCALE), "chance": f"{HERE}.neighbours:mknn_chance",
+        "null": f"{HERE}.neighbours:mknn_null",
         "cost": KNN_COST, "paper": "Huh et al. 2024, arXiv:2405.07987",
     }),
     "jaccard": ("neighbours", "Jaccard index of the sets of k nearest neighbours", SIMILARITY | {
         "invariances": (ROTATION, SCALE), "chance": f"{HERE}.neighbours:jaccard_chance",
+        "null": f"{HERE}.neighbours:jaccard_null",
         "cost": KNN_COST, "paper": "Wang et al. 2020, arXiv:2006.02876",
     }),
     "cycle_knn": ("neighbours", "Share of samples found again by a step out and a step back",
@@ -122,6 +129,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     }),
     "rsa": ("geometry", "Correlation of representational dissimilarity matrices", SIGNED | {
         "invariances": (SCALE,), "chance": f"{HERE}.geometry:rsa_chance",
+        "null": f"{HERE}.geometry:rsa_null",
         "cost": "n^2 (d + log n) per layer and n^2 per pair",
         "variants": {"rdm": {"cosine": {"invariances": (ROTATION, SCALE)},
                              "euclidean": {"invariances": SHAPE}}},
@@ -136,6 +144,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "r2": ("regression", "Variance of y that a ridge regression from x explains, held out", {
         "range": (-math.inf, 1.0), "best": 1.0, "symmetric": False, "invariances": SHAPE,
         "identity": "below 1: held-out rows are predicted, not fitted; see self_score",
+        "null": f"{HERE}.regression:r2_null",
         "cost": "one SVD per layer and fold, n^2 d per pair",
         "paper": "Kornblith et al. 2019, arXiv:1905.00414 (in sample)",
     }),

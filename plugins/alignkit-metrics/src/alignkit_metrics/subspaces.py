@@ -7,15 +7,17 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit_metrics.factor import eigenvectors, singular_values, square, triangle
 
-# Singular values below this share of the largest are rounding.
-RANK = 1e-10
+# Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
+COLUMNS = 4
 
 
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
     """Mean canonical correlation.
 
-    Over the smaller of the two numerical ranks (singular values above 1e-10 of the largest).
+    Over the smaller of the two numerical ranks (singular values above 1e-10 of the largest; 1e-6 where values are stored in
+    float32).
     In [0, 1], up is more aligned; 1 for any data where samples are fewer than columns.
 
     Parameters
@@ -28,7 +30,8 @@ def cca(x: Representation, y: Representation, *, squared: bool = False) -> float
     alignkit.UndefinedError
         When a representation is constant.
     """
-    correlations = _correlations(x.singular[0], y.singular[0])
+    vectors = (side.singular[0].to(side.dtype) for side in (x, y))
+    correlations = _correlations(*vectors).double()
     return float((correlations.square() if squared else correlations).mean())
 
 
@@ -70,7 +73,13 @@ def svcca(
     """
     if standardised:
         x, y = (_standardised(side) for side in (x, y))
-    return float(_correlations(*(_principal(side, threshold, dims) for side in (x, y))).mean())
+    _check_components(threshold, dims)
+    if x.n > COLUMNS * max(x.width, y.width):
+        one, other = (_whitening(side, threshold, dims) for side in (x, y))
+        correlations = singular_values(one.T @ x.cross(y, torch.float64) @ other).clamp(max=1)
+    else:
+        correlations = _correlations(*(_principal(side, threshold, dims) for side in (x, y)))
+    return float(correlations.double().mean())
 
 
 def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> float:
@@ -99,7 +108,7 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     swap = side == "y" or (side == "smaller" and v.shape[1] < u.shape[1])
     weighing, u, v = (y, v, u) if swap else (x, u, v)
     a, correlations, _ = torch.linalg.svd(u.T @ v, full_matrices=False)
-    weights = ((u @ a).T @ weighing.centred).abs().sum(dim=1)
+    weights = ((u @ a).T @ weighing.exact_unit(slice(None))).abs().sum(dim=1)
     return float((weights * correlations.clamp(max=1)).sum() / weights.sum())
 
 
@@ -122,8 +131,9 @@ def eigenspace_overlap(
     alignkit.UndefinedError
         When a representation is constant.
     """
+    _check_components(threshold, dims)
     u, v = (_principal(side, threshold, dims) for side in (x, y))
-    return float((u.T @ v).square().sum()) / max(u.shape[1], v.shape[1])
+    return float((u.T @ v).double().square().sum()) / max(u.shape[1], v.shape[1])
 
 
 def eigenspace_overlap_chance(
@@ -134,52 +144,67 @@ def eigenspace_overlap_chance(
 
 
 def _correlations(u: Tensor, v: Tensor) -> Tensor:
-    return torch.linalg.svdvals(u.T @ v).clamp(max=1)
+    return singular_values(u.T @ v).clamp(max=1)
 
 
-def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
-    """Left singular vectors of the components that are kept, ``(n, components)``."""
+def _check_components(threshold: float, dims: int | None) -> None:
     if dims is not None and dims < 1:
         raise alignkit.UsageError(f"dims={dims} must be at least 1")
     if not 0 < threshold <= 1:
         raise alignkit.UsageError(f"threshold={threshold} must be above 0 and at most 1")
+
+
+def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
+    """Left singular vectors of the components that are kept, ``(n, components)``."""
     key = ("principal", threshold, dims)
     return x.view(key, lambda: _components(x, threshold, dims), "rows")
 
 
 def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
-    spectrum, axes = x.view("spectrum", lambda: _spectrum(x))
-    kept = _count(spectrum, threshold, dims)
-    if kept == len(spectrum) or float(spectrum[kept - 1]) < 1e-8 * float(spectrum[0]):
+    exact = x.exact_unit(slice(None))
+    wide = x.n <= x.width
+    squares, axes = eigenvectors(square(exact.T if wide else exact), dims)
+    kept = _count(squares, threshold, dims, x.rank_tolerance)
+    if kept == min(x.n, x.width) or float(squares[kept - 1]) < 1e-8 * float(squares[0]):
         # So small components need their digits: the SVD of the matrix itself.
         vectors, values = x.singular
-        return vectors[:, : _count(values.square(), threshold, dims)]
-    leading = axes[:, :kept] if x.n <= x.width else x.centred @ axes[:, :kept]
-    return torch.linalg.qr(leading).Q
+        kept = _count(values.square(), threshold, dims, x.rank_tolerance)
+        return vectors[:, :kept].to(x.dtype)
+    leading = axes[:, :kept] if wide else exact @ axes[:, :kept]
+    return torch.linalg.qr(leading).Q.to(x.dtype)
 
 
-def _spectrum(x: Representation) -> tuple[Tensor, Tensor]:
-    """Squared singular values, largest first, and axes on the smaller side."""
-    values, axes = torch.linalg.eigh(x.gram if x.n <= x.width else x.scatter)
-    return values.flip(0).clamp(min=0), axes.flip(1)
+def _whitening(x: Representation, threshold: float, dims: int | None) -> Tensor:
+    """Maps columns of ``unit`` to the vectors of ``_principal``, ``(width, components)``."""
+
+    def make() -> Tensor:
+        blocks = (x.exact_unit(rows) for rows in x.slices())
+        _, values, axes = torch.linalg.svd(triangle(blocks))
+        kept = _count(values.square(), threshold, dims, x.rank_tolerance)
+        return axes[:kept].T / values[:kept]
+
+    return x.view(("whitening", threshold, dims), make, "same")
 
 
-def _count(squares: Tensor, threshold: float, dims: int | None) -> int:
-    """How many components are kept."""
+def _count(squares: Tensor, threshold: float, dims: int | None, tolerance: float) -> int:
+    """How many components are kept, of squared singular values that sum to 1."""
+    squares = squares.clamp(min=0)
     if dims is not None:
-        return min(dims, int((squares > RANK**2 * squares[0]).sum()))
+        return min(dims, int((squares > tolerance**2 * squares[0]).sum()))
     if threshold == 1:
         return len(squares)
-    share = (squares / squares.sum()).cumsum(0)
+    share = squares.cumsum(0) / squares.sum()
     # The first count whose share reaches the threshold; rounding must not add components.
     return int((share < threshold - 1e-12).sum()) + 1
 
 
 def _standardised(x: Representation) -> Representation:
     def make() -> Representation:
-        deviation = torch.linalg.norm(x.centred, dim=0)
+        exact = x.exact_unit(slice(None))
+        deviation = torch.linalg.norm(exact, dim=0)
         # A constant column has no unit variance; it stays out.
-        varies = deviation > 1e-12 * deviation.max()
-        return Representation(x.centred[:, varies] / deviation[varies], name=x.name)
+        varies = deviation > 8 * x.eps * deviation.max()
+        columns = exact[:, varies] / deviation[varies]
+        return Representation(columns, name=x.name, dtype=x.dtype, device=x.device)
 
     return x.view("standardised", make)

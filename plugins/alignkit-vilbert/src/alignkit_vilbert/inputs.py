@@ -71,6 +71,11 @@ class Inputs:
         """Plain values to store with a run."""
         return {"words": self.words}
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How pictures become pixels: kept pixels are used where this is the same."""
+        return {"size": self._size, "resize": "whole, bicubic", "layout": "chw, uint8"}
+
     def tokens(self, text: str) -> np.ndarray:
         """Token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""
         words = _split(text)[: self._max_tokens - 2]

@@ -1,0 +1,174 @@
+"""Nearest neighbours by blocks of rows: fast products find them, float64 decides what is close."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from alignkit.errors import UndefinedError
+from alignkit.metrics.views import VIEWS
+from alignkit.metrics.workers import spread
+
+if TYPE_CHECKING:
+    from alignkit.metrics.representation import Representation
+
+# Products of float32 rows err by far less than this share of the rows' lengths.
+_ERROR = {torch.float32: 1e-6, torch.float64: 1e-13}
+# Distances that differ by less than this share of the largest are equal.
+_TIE_STEPS = 2.0**40
+# Candidates beyond k among which float64 decides; more doubtful rows are searched anew.
+_SPARE = 8
+_BLOCK_BYTES = 64 << 20
+
+
+def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
+    """Indices and squared distances of the k nearest other samples, both ``(n, k)``.
+
+    Points are unit rows (``cosine``: half the squared distance is 1 - cosine) or rows of
+    ``unit`` (``euclidean``), in either case less their mean, so that a large common part
+    costs no digits. Candidates come from products in the representation's precision. Where
+    these leave the order in doubt, distances are taken anew in float64, entry by entry, so
+    that equal rows tie; ties go to the lowest index.
+    """
+    points = Points(x, distance)
+    indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
+    distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
+    blocks = row_blocks(x)
+    found = spread(lambda rows: _block(points, rows, k, x.dtype), blocks)
+    for rows, (near, far) in zip(blocks, found, strict=True):
+        indices[rows], distances[rows] = near, far
+    return indices, distances
+
+
+def ranks_of(x: Representation, others: Tensor) -> Tensor:
+    """Rank, from 1, of one other sample among all others of each by distance, ``(n,)``.
+
+    By Euclidean distance in float64; of equal distances the lowest index comes first.
+    """
+    points = Points(x, "euclidean")
+
+    def one(rows: Tensor) -> Tensor:
+        near = points.nearness(rows, torch.float64)
+        steps = _steps(points, points.squares[rows, None] - 2 * near)
+        wanted = others[rows, None]
+        mine = steps.gather(1, wanted)
+        before = torch.arange(x.n, device=x.device) < wanted
+        return 1 + ((steps < mine) | ((steps == mine) & before)).sum(dim=1)
+
+    return torch.cat(list(spread(one, row_blocks(x))))
+
+
+def row_blocks(x: Representation) -> list[Tensor]:
+    """Rows whose products with all others are made at once."""
+    room = min(_BLOCK_BYTES, max(VIEWS.limit // 16, 1 << 20))
+    step = max(1, room // (x.n * x.dtype.itemsize))
+    everything = torch.arange(x.n, device=x.device)
+    return list(everything.split(step))
+
+
+class Points:
+    """Centred points of a representation, their squared lengths, and exact distances."""
+
+    def __init__(self, x: Representation, distance: str) -> None:
+        self.x, self.cosine = x, distance == "cosine"
+        self.mean, self.scale = self._centre()
+        self.values, self.squares = x.view(("points", distance), self._make)
+        self.largest = float(self.squares.max()) ** 0.5
+
+    def _centre(self) -> tuple[Tensor, float]:
+        x = self.x
+        if self.cosine:
+            _ = x.mean  # refuses what is not finite
+            total = torch.zeros(x.width, dtype=torch.float64, device=x.device)
+            for _, block in x.blocks():
+                total += x.to_unit_rows(block).sum(dim=0)
+            return total / x.n, 1.0
+        try:
+            return x.mean, x.norm
+        except UndefinedError:  # a constant has points, all equal
+            return x.mean, 1.0
+
+    def _make(self) -> tuple[Tensor, Tensor]:
+        squares = torch.empty(self.x.n, dtype=torch.float64, device=self.x.device)
+        values = torch.empty(self.x.n, self.x.width, dtype=self.x.dtype, device=self.x.device)
+        for rows in self.x.slices():
+            points = self.exact(rows)
+            values[rows], squares[rows] = points.to(values.dtype), points.square().sum(dim=1)
+        return values, squares
+
+    def exact(self, rows: Tensor | slice) -> Tensor:
+        """Points in float64."""
+        if self.cosine:
+            return self.x.exact_unit_rows(rows) - self.mean
+        return (self.x.rows(rows) - self.mean) / self.scale
+
+    def nearness(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
+        """Falls as the squared distance to a row grows, ``(rows, n)``; -inf to itself."""
+        half = (0.5 * self.squares).to(dtype)
+        if dtype == self.values.dtype:
+            near = torch.addmm(half, self.values[rows], self.values.T, beta=-1)
+        else:
+            mine = self.exact(rows)
+            parts = [mine @ self.exact(part).T for part in self.x.slices()]
+            near = torch.cat(parts, dim=1) - half
+        return near.scatter_(1, rows[:, None], -torch.inf)
+
+    def margin(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
+        """Nearness that differs by less may be rounding, ``(rows, 1)``."""
+        lengths = self.squares[rows, None].sqrt().clamp(min=0.1 * self.largest)
+        return (2 * _ERROR[dtype] * self.largest * lengths).to(dtype)
+
+
+def _block(points: Points, rows: Tensor, k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    near = points.nearness(rows, dtype)
+    others = points.x.n - 1
+    top = torch.topk(near, min(k + _SPARE, others), dim=1)
+    chosen = top.indices[:, :k].contiguous()
+    distances = (points.squares[rows, None].to(dtype) - 2 * top.values[:, :k]).clamp_(min=0)
+    margin = points.margin(rows, dtype)
+    doubtful = (top.values[:, :-1] - top.values[:, 1:] <= margin)[:, :k].any(dim=1)
+    # What is not among the spare candidates must be too far to belong to the k nearest.
+    covered = (top.values[:, k - 1] - top.values[:, -1] > margin[:, 0]) | (
+        top.values.shape[1] == others
+    )
+    for which in (doubtful & covered, doubtful & ~covered):
+        if not bool(which.any()):
+            continue
+        if bool(covered[which].all()):
+            found = _among(points, rows[which], top.indices[which], k)
+        elif dtype == torch.float64:
+            found = _by_steps(points, rows[which], near[which], k)
+        else:
+            found = _block(points, rows[which], k, torch.float64)
+        chosen[which], distances[which] = found[0], found[1].to(dtype)
+    return chosen, distances
+
+
+def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest among candidates, by distances in float64, entry by entry."""
+    chosen, distances = [], []
+    width = points.values.shape[1]
+    step = max(1, _BLOCK_BYTES // (8 * width * candidates.shape[1]))
+    # In the order of their indices, so that a stable sort gives ties to the lowest.
+    candidates = candidates.sort(dim=1).values
+    for some, others in zip(rows.split(step), candidates.split(step), strict=True):
+        there = points.exact(others.flatten()).view(*others.shape, width)
+        squared = (there - points.exact(some)[:, None]).square().sum(dim=2)
+        order = torch.sort(_steps(points, squared), dim=1, stable=True).indices[:, :k]
+        chosen.append(others.gather(1, order))
+        distances.append(squared.gather(1, order))
+    return torch.cat(chosen), torch.cat(distances)
+
+
+def _by_steps(points: Points, rows: Tensor, near: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Where very many tie: all others by their products, which tie where nearly equal."""
+    squared = points.squares[rows, None] - 2 * near
+    steps = _steps(points, squared)  # infinite to itself
+    order = torch.sort(steps, dim=1, stable=True).indices[:, :k]
+    return order, squared.gather(1, order).clamp(min=0)
+
+
+def _steps(points: Points, squared: Tensor) -> Tensor:
+    return torch.round(squared * (_TIE_STEPS / max(points.largest**2, 1e-300)))

@@ -1,0 +1,100 @@
+"""Inner products of matrices over samples, and of many of them under permutations of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alignkit.metrics.views import VIEWS
+from alignkit.metrics.workers import spread
+
+# Products that are added up in their own precision.
+_RUN = 1024
+# Rows of a matrix over samples that are gathered and multiplied at once, to stay in cache.
+_ROWS = 64
+
+
+# Newer releases of numpy have it, and it calls the fast dot product of BLAS for every row.
+_vecdot = getattr(np, "vecdot", None) or (lambda a, b: np.einsum("ij,ij->i", a, b))
+
+
+def inner(a: Tensor, b: Tensor) -> float:
+    """Sum of the entrywise product of two tensors of one shape; short runs added in float64."""
+    if a.device.type != "cpu":
+        return float((a * b).sum(dtype=torch.float64))
+    one, other = (side.detach().contiguous().numpy().ravel() for side in (a, b))
+    whole = len(one) // _RUN * _RUN
+    runs = _vecdot(one[:whole].reshape(-1, _RUN), other[:whole].reshape(-1, _RUN))
+    rest = float(np.dot(one[whole:].astype(np.float64), other[whole:]))
+    return float(runs.sum(dtype=np.float64)) + rest
+
+
+def permuted_products(
+    xs: Sequence[Tensor], ys: Sequence[Tensor], orders: Sequence[Tensor]
+) -> np.ndarray:
+    """Inner products of symmetric matrices over samples, those of y with samples reordered.
+
+    The null of every metric that is a product of two such matrices: Gram matrices, distances,
+    ranks of distances. Only the upper triangle is visited, layers lie beside each other, and
+    sums over blocks of rows are taken in float64.
+
+    Parameters
+    ----------
+    xs, ys : sequences of Tensor (n, n)
+        Symmetric.
+    orders : sequence of Tensor (n,)
+
+    Returns
+    -------
+    ndarray (len(orders), len(xs), len(ys))
+    """
+    n = len(xs[0])
+    result = np.empty((len(orders), len(xs), len(ys)))
+    # Layers at once, such that both stacks fit: the triangle of x and the square of y.
+    room = max(1, VIEWS.limit // 4 // (n * n * xs[0].element_size() * 2))
+    upper = _upper(n, xs[0].device)
+    for i in range(0, len(xs), room):
+        left = [_triangle(x, upper) for x in xs[i : i + room]]
+        triangles, diagonals = (torch.stack(part, dim=1) for part in zip(*left, strict=True))
+        for j in range(0, len(ys), room):
+            squares = torch.stack(list(ys[j : j + room]), dim=2)
+            one = partial(_one_order, triangles, diagonals, squares, upper)
+            for at, values in enumerate(spread(one, orders)):
+                result[at, i : i + room, j : j + room] = values
+    return result
+
+
+def _one_order(
+    triangles: Tensor, diagonals: Tensor, squares: Tensor, upper: list[tuple[Tensor, Tensor]],
+    order: Tensor,
+) -> np.ndarray:  # fmt: skip
+    n, layers = len(squares), squares.shape[2]
+    flat = squares.view(n * n, layers)
+    total = diagonals.double().T @ flat.index_select(0, order * n + order).double()
+    at = 0
+    for rows, columns in upper:
+        places = order[rows] * n + order[columns]
+        block = flat.index_select(0, places)
+        total += 2 * (triangles[at : at + len(rows)].T @ block).double()
+        at += len(rows)
+    return total.cpu().numpy()
+
+
+def _upper(n: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """Indices above the diagonal, by blocks of rows."""
+    rows, columns = torch.triu_indices(n, n, 1, device=device)
+    blocks = []
+    start = 0
+    for first in range(0, n, _ROWS):
+        count = sum(n - 1 - row for row in range(first, min(first + _ROWS, n)))
+        blocks.append((rows[start : start + count], columns[start : start + count]))
+        start += count
+    return blocks
+
+
+def _triangle(x: Tensor, upper: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    return torch.cat([x[block] for block in upper]), x.diagonal()

@@ -1,0 +1,135 @@
+"""What a value would be by chance, and how much it hangs on the samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alignkit.errors import UndefinedError
+from alignkit.metrics.metric import Metric
+from alignkit.metrics.representation import Representation
+from alignkit.metrics.workers import spread
+
+LEVEL = 0.95
+Pairs = Sequence[tuple[int, int]]
+
+
+def null_values(
+    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
+    permutations: int, seed: int,
+) -> np.ndarray:  # fmt: skip
+    """Values of pairs on permuted rows of y: the same permutations for every pair.
+
+    Returns
+    -------
+    ndarray (permutations, len(pairs))
+        NaN where a permutation has no value.
+    """
+    orders = _orders(ys[0].n, permutations, seed)
+    left, right = (sorted({pair[side] for pair in pairs}) for side in (0, 1))
+    some_xs, some_ys = [xs[i] for i in left], [ys[j] for j in right]
+    values = metric.null(some_xs, some_ys, orders)
+    if values is None:
+        return _one_by_one(metric, xs, ys, pairs, orders)
+    return values[:, [left.index(i) for i, _ in pairs], [right.index(j) for _, j in pairs]]
+
+
+def _one_by_one(
+    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
+    orders: Sequence[Tensor],
+) -> np.ndarray:  # fmt: skip
+    """Where a metric has no way of its own: every pair under every permutation."""
+    prepared_xs = {i: metric.prepare(xs[i]) for i in {i for i, _ in pairs}}
+    columns = sorted({j for _, j in pairs})
+    prepared_ys = {j: metric.prepare(ys[j]) for j in columns}
+    values = np.full((len(orders), len(pairs)), np.nan)
+
+    def fill(work: tuple[int, int]) -> None:
+        at, j = work
+        if metric.permutes:
+            reordered = metric.permute(prepared_ys[j], orders[at])
+        else:
+            reordered = metric.prepare(ys[j].permuted(orders[at]))
+        for place, pair in enumerate(pairs):
+            if pair[1] == j:
+                values[at, place] = _value(metric, prepared_xs[pair[0]], reordered)
+
+    list(spread(fill, [(at, j) for at in range(len(orders)) for j in columns]))
+    return values
+
+
+def resampled_values(
+    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
+    resamples: int, seed: int,
+) -> np.ndarray:  # fmt: skip
+    """Values of pairs on random halves of the samples, ``(resamples, len(pairs))``.
+
+    Halves are drawn without replacement: a sample that stands twice would be its own nearest
+    neighbour. Given the whole, the spread over halves is that of the whole over samples from
+    the population (delete-half jackknife: Efron and Tibshirani 1993, chapter 11).
+    """
+    rng = np.random.default_rng([seed, ys[0].n, 2])
+    n = ys[0].n
+    halves = [np.sort(rng.choice(n, max(2, n // 2), replace=False)) for _ in range(resamples)]
+
+    def one(rows: np.ndarray) -> list[float]:
+        halved = {id(layer): layer[rows] for i, j in pairs for layer in (xs[i], ys[j])}
+        prepared: dict[int, Any] = {}
+        values = []
+        for i, j in pairs:
+            try:
+                for layer in (xs[i], ys[j]):
+                    if id(layer) not in prepared:
+                        prepared[id(layer)] = metric.prepare(halved[id(layer)])
+                values.append(metric.compare(prepared[id(xs[i])], prepared[id(ys[j])]))
+            except UndefinedError:
+                values.append(math.nan)
+        return values
+
+    return np.array(list(spread(one, halves)))
+
+
+def interval(
+    value: float, resampled: np.ndarray, bounds: tuple[float, float]
+) -> tuple[float | None, float | None]:
+    """The central 95 % of how values on halves lie about their mean, laid around the value."""
+    known = resampled[np.isfinite(resampled)]
+    if len(known) < 2:
+        return None, None
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(known - known.mean(), [tail, 1 - tail])
+    return float(max(bounds[0], value + low)), float(min(bounds[1], value + high))
+
+
+def p_value(value: float, drawn: np.ndarray, higher_is_better: bool) -> float | None:
+    """(1 + b) / (1 + m): b of m permutations are at least as good as the value."""
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return None
+    slack = 1e-9 * max(1.0, abs(value))  # ties count in spite of rounding
+    as_good = known >= value - slack if higher_is_better else known <= value + slack
+    return float((1 + as_good.sum()) / (1 + len(known)))
+
+
+def calibrated(value: float, mean: float | None, best: float) -> float | None:
+    """(value - null mean) / (best - null mean); None where that has no meaning."""
+    if mean is None or not math.isfinite(best) or abs(best - mean) < 1e-12:
+        return None
+    return float((value - mean) / (best - mean))
+
+
+def _value(metric: Metric, a: Any, b: Any) -> float:
+    try:
+        return metric.compare(a, b)
+    except UndefinedError:
+        return math.nan
+
+
+def _orders(n: int, permutations: int, seed: int) -> list[Tensor]:
+    rng = np.random.default_rng([seed, n])
+    return [torch.from_numpy(rng.permutation(n)) for _ in range(permutations)]

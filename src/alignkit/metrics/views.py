@@ -1,0 +1,147 @@
+"""What representations keep: views made once, and given up, oldest first, beyond a bound."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from alignkit.errors import UsageError
+
+
+@dataclass
+class Kept:
+    """One view: its value, its size, and what is known about it."""
+
+    value: Any
+    size: int
+    permute: Any
+    shared: bool
+
+
+class Views:
+    """Views of all representations of a process, within a bound of memory.
+
+    Parameters
+    ----------
+    limit : int, optional
+        Bytes that kept views may take; half of the memory that is free at first use if None.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[tuple[int, Any], Kept] = OrderedDict()
+        self._size = 0
+        self._lock = threading.RLock()
+
+    @property
+    def limit(self) -> int:
+        """Bytes that kept views may take together."""
+        if self._limit is None:
+            self._limit = free_memory() // 2
+        return self._limit
+
+    @limit.setter
+    def limit(self, value: int | None) -> None:
+        with self._lock:
+            self._limit = value
+            self._shrink()
+
+    @property
+    def size(self) -> int:
+        """Bytes that kept views take now."""
+        return self._size
+
+    def get(self, owner: object, key: Any) -> Kept | None:
+        """Give a kept view, and remember that it was used."""
+        with self._lock:
+            kept = self._kept.get((id(owner), key))
+            if kept is not None:
+                self._kept.move_to_end((id(owner), key))
+            return kept
+
+    def put(self, owner: object, key: Any, value: Any, permute: Any, shared: bool) -> None:
+        """Keep a view; those unused for longest make room for it."""
+        kept = Kept(value, bytes_of(value), permute, shared)
+        with self._lock:
+            self._drop((id(owner), key))
+            self._kept[(id(owner), key)] = kept
+            self._size += kept.size
+            self._shrink()
+
+    def of(self, owner: object) -> dict[Any, Kept]:
+        """All kept views of one representation."""
+        with self._lock:
+            return {key: kept for (one, key), kept in self._kept.items() if one == id(owner)}
+
+    def release(self, owner: object, shared: bool = False) -> None:
+        """Give up what one metric alone reads; with ``shared``, everything of the owner."""
+        self._release(id(owner), shared)
+
+    def watch(self, owner: object) -> None:
+        """Give up everything of an owner once it is gone."""
+        weakref.finalize(owner, self._release, id(owner), True)
+
+    def _release(self, owner: int, shared: bool) -> None:
+        with self._lock:
+            for key in [key for key in self._kept if key[0] == owner]:
+                if shared or not self._kept[key].shared:
+                    self._drop(key)
+
+    def _drop(self, key: tuple[int, Any]) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._size -= kept.size
+
+    def _shrink(self) -> None:
+        limit = self.limit
+        while self._size > limit and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
+
+
+VIEWS = Views()
+
+
+def set_memory(limit: int | None) -> None:
+    """Bound the bytes of kept views and of blocks; None for half of what is free.
+
+    Raises
+    ------
+    UsageError
+        When the bound is too small to work in.
+    """
+    if limit is not None and limit < 1 << 20:
+        raise UsageError(f"--memory is {limit} bytes; it must be at least 1 MB")
+    VIEWS.limit = limit
+
+
+def give_back() -> None:
+    """Hand memory that is free again to the system, where the allocator can be asked to."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        return
+
+
+def bytes_of(value: Any) -> int:
+    """Size of tensors and arrays, also inside tuples and lists."""
+    if isinstance(value, (tuple, list)):
+        return sum(map(bytes_of, value))
+    if hasattr(value, "element_size"):
+        return int(value.element_size() * value.nelement())
+    return int(getattr(value, "nbytes", 64))
+
+
+def free_memory() -> int:
+    """Bytes that this process could still take, by the kernel's own estimate."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            line = next(line for line in file if line.startswith("MemAvailable"))
+        return int(line.split()[1]) * 1024
+    except (OSError, StopIteration):
+        import os
+
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -1,0 +1,57 @@
+"""Workers side by side, each with one thread for its linear algebra."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_pool: ThreadPoolExecutor | None = None
+_owner: int | None = None
+
+
+@contextmanager
+def workers() -> Iterator[None]:
+    """Start as many workers as there are cores; ``spread`` gives them work until the end.
+
+    Two single-threaded factorisations finish sooner than one with two threads, and a value
+    then depends on neither the number of workers nor that of threads.
+    """
+    global _pool, _owner
+    if _pool is not None:  # within another's workers
+        yield
+        return
+    import scipy.linalg  # noqa: F401  (its threads can be limited once it is loaded)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads,
+                              initargs=(1,))  # fmt: skip
+    try:
+        with threadpool_limits(1), pool:
+            _pool, _owner = pool, threading.get_ident()
+            yield
+    finally:
+        _pool = _owner = None
+        torch.set_num_threads(before)
+
+
+def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Do work on every item, results in their order: side by side unless done by a worker."""
+    if _pool is None or threading.get_ident() != _owner:
+        return map(work, items)
+    return _pool.map(work, items)
+
+
+def worker_count() -> int:
+    """How many work side by side."""
+    return os.cpu_count() or 1

@@ -1,0 +1,89 @@
+"""Neighbours: the same in every precision, ties to the lowest index, in any number of blocks."""
+
+import definitions
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alignkit.metrics import Representation, neighbours, set_memory
+
+
+def _hard(kind, n=260, d=24):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((n, 6)) @ rng.standard_normal((6, d)) + rng.standard_normal((n, d))
+    match kind:
+        case "large mean":
+            x = x + 1e3
+        case "rogue dimension":
+            x = x * np.where(np.arange(d) == 3, 1e4, 1)
+        case "near-duplicates":
+            x = np.concatenate(
+                [x[: n // 2], x[: n // 2] * (1 + 1e-6 * rng.standard_normal((n // 2, d)))]
+            )
+        case "equal rows":
+            x = np.concatenate([x[:20]] * (n // 20))
+        case "lattice":
+            x = rng.integers(-1, 2, (n, 5)) + np.array([3, 0, 0, 0, 0])
+        case "tiny":
+            x = x * 1e-6
+    return x.astype(np.float32)
+
+
+KINDS = ("plain", "large mean", "rogue dimension", "near-duplicates", "equal rows", "lattice",
+         "tiny")  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+def test_float32_finds_what_float64_finds(kind, distance):
+    x = _hard(kind)
+    found = [
+        Representation(x, dtype=dtype).neighbours(10, distance)
+        for dtype in (torch.float32, torch.float64)
+    ]
+    assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("kind", ["plain", "large mean", "rogue dimension", "near-duplicates"])
+def test_they_are_those_of_the_definition(kind):
+    x = _hard(kind, n=120)
+    found = Representation(x).neighbours(7).tolist()
+    assert found == [list(row) for row in definitions.neighbours(x.astype(np.float64), 7)]
+
+
+def test_blocks_change_nothing(monkeypatch):
+    x = _hard("near-duplicates")
+    whole = Representation(x).neighbours(10)
+    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 10_000)
+    assert torch.equal(Representation(x).neighbours(10), whole)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["cosine", "euclidean"]))
+def test_distances_belong_to_the_neighbours(seed, distance):
+    x = np.random.default_rng(seed).standard_normal((30, 4))
+    one = Representation(x)
+    points = one.unit_rows if distance == "cosine" else one.unit
+    expected = (points[:, None] - points[one.neighbours(3, distance)]).square().sum(2)
+    assert torch.allclose(one.neighbour_distances(3, distance), expected, atol=1e-12)
+
+
+def test_ranks_of_another_sample_count_what_is_nearer():
+    x = _hard("lattice", n=60).astype(np.float64)
+    others = torch.from_numpy((np.arange(60) + 7) % 60)
+    one = Representation(x)
+    everyone = one.neighbours(59, "euclidean")
+    expected = (everyone == others[:, None]).nonzero()[:, 1] + 1
+    assert torch.equal(one.ranks_of(others), expected)
+
+
+def test_a_small_memory_bound_gives_the_same(monkeypatch):
+    x = _hard("plain")
+    whole = Representation(x).neighbours(10)
+    set_memory(1 << 20)
+    try:
+        assert torch.equal(Representation(x).neighbours(10), whole)
+    finally:
+        set_memory(None)
