@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from alignkit.plugins.load import use_plugin_files
 from parts import cut, gradients, learner_and_batches
 
 ROWS = np.arange(40)
@@ -89,3 +90,24 @@ def test_too_small_a_group_has_no_auxiliary_loss():
     _, measured = gradients(learner, [prepare(ROWS[:5], 1)])
     assert "aux_cosine" not in measured
     assert np.isfinite(measured["loss"])
+
+
+@pytest.fixture
+def alignment_losses(tmp_path):
+    """The differentiable metrics, under names that nobody else claims."""
+    file = tmp_path / "alignment_losses.py"
+    file.write_text(
+        "import alignkit\n"
+        "@alignkit.hookimpl\n"
+        "def register_losses(register):\n"
+        "    for name in ('cka', 'unbiased_cka', 'procrustes'):\n"
+        "        register(f'tested_{name}', f'alignkit_metrics.losses:{name}', maximise=True)\n"
+    )
+    use_plugin_files([file])
+    yield
+    use_plugin_files([])
+
+
+@pytest.mark.parametrize("name", ["cka", "unbiased_cka", "procrustes"])
+def test_alignment_as_a_loss_sees_a_batch_larger_than_what_is_run_at_once(alignment_losses, name):
+    _compare((16, 16, 8), rtol=1e-3, aux=(f"tested_{name}=0.5:pool=mean",))

@@ -78,7 +78,7 @@ UNLABELLED = """
 import alignkit, numpy as np
 
 class Pairs:
-    target = None
+    target = TARGET
     def fingerprint(self): return "pairs"
     def split(self, name):
         rng = np.random.default_rng(len(name))
@@ -91,8 +91,9 @@ def register_tasks(register): register("pairs", Pairs)
 """
 
 
-def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path):
-    (tmp_path / "pairs.py").write_text(UNLABELLED)
+@pytest.mark.parametrize("target", ["alignkit.Pairs()", "None"])
+def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path, target):
+    (tmp_path / "pairs.py").write_text(UNLABELLED.replace("TARGET", target))
     words = ("--plugin", "pairs.py", "train", "--task", "pairs", "-a", TINY_MODEL, "-p", "1",
              "--epochs", "1")  # fmt: skip
     done = alignkit(*words, cwd=tmp_path, code=1)

@@ -111,6 +111,8 @@ def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
         target = task(**options).target
     except DataError:
         return {"kind": "the labels are found in the data: name their folder to see them"}
+    if target is None:
+        return {"kind": "pairs without labels"}
     return {
         "kind": type(target).__name__, "labels": list(target.labels),
         "primary score": target.primary,
