@@ -180,6 +180,16 @@ def test_precision_device_and_memory(arrays):
             bytes_of(text)
 
 
+def test_arrays_of_different_precision_are_measured_in_the_higher(arrays):
+    for name, kind in (("a", np.float16), ("b", np.float32)):
+        np.save(arrays / f"{name}.npy", np.load(arrays / "y.npy").astype(kind))
+    for pair, dtype in ((("a", "b"), "float32"), (("x", "b"), "float64")):
+        words = (f"{pair[0]}.npy", f"{pair[1]}.npy")
+        (row,) = _rows(*words, "--null", "5", "--interval", "5", cwd=arrays)
+        assert row["dtype"] == dtype
+        assert row["p"] is not None
+
+
 def test_the_memory_bound_reaches_the_views(arrays, monkeypatch):
     from alignkit import metrics
 

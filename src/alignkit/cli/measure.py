@@ -79,7 +79,11 @@ def measure(
         int, typer.Option("--interval", help="Resamples of the samples for a 95 % interval.")
     ] = 0,
     dtype: Annotated[
-        str, typer.Option(help="auto (the arrays' own), float32 or float64, for large products.")
+        str,
+        typer.Option(
+            help="auto (the arrays' own, float64 where they differ), float32 or float64, for "
+            "large products."
+        ),
     ] = "auto",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     memory: Annotated[
@@ -271,17 +275,14 @@ def _arrays(
     from alignkit.chain.pairs import Asked
     from alignkit.chain.parts import digests, parts_of
     from alignkit.errors import UsageError
-    from alignkit.metrics import read_arrays
-    from alignkit.metrics.arrays import SUFFIXES
+    from alignkit.metrics.arrays import SUFFIXES, read_sides
 
     if len(paths) != 2:
         raise UsageError(
             f"{len(paths)} path(s) that are no run directories; give two arrays or folders, or runs"
         )
     precision, device = Asked(dtype=options.pop("dtype")).precision, options.pop("device")
-    xs = read_arrays(paths[0], precision, device)
-    same = paths[0].resolve() == paths[1].resolve()
-    ys = xs if same else read_arrays(paths[1], precision, device)
+    xs, ys = read_sides(paths[0], paths[1], precision, device)
     inputs = (one for path in paths for one in digests(path, (*SUFFIXES, ".json")))
     with parts_of(output, inputs, options["talk"]) as parts:
         table = measure_arrays(xs, ys, specs, parts=parts, **options)

@@ -63,6 +63,20 @@ def read_arrays(
         raise UsageError(f"{path}: {error}") from None
 
 
+def read_sides(
+    x: Path, y: Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+) -> tuple[list[Representation], list[Representation]]:
+    """Read what stands on both sides of a comparison; one path twice is read once.
+
+    All are brought to one precision: ``dtype``, or their own, or float64 where they differ.
+    """
+    xs = read_arrays(x, dtype, device)
+    ys = xs if x.resolve() == y.resolve() else read_arrays(y, dtype, device)
+    if len({one.dtype for one in (*xs, *ys)}) > 1:
+        return read_sides(x, y, torch.float64, device)
+    return xs, ys
+
+
 def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
     files = [file for file in sorted(path.iterdir())
              if file.suffix in SUFFIXES and not file.name.startswith(".")]  # fmt: skip
