@@ -16,14 +16,15 @@ def test_alignment_is_drawn_against_the_share_of_redundant_information(tmp_path,
     example = runpy.run_path(str(EXAMPLES / "redundancy.py"))
     names = example["main"].__globals__
     names |= {
-        "SHARES": (0.0, 1.0), "SEEDS": (0,), "MODEL": TINY_MODEL, "TRAINING": Training(epochs=0),
+        "PLACEMENTS": {"none": "without", "1,2": "with"}, "SHARES": (0.0, 1.0), "SEEDS": (0,), "MODEL": TINY_MODEL, "TRAINING": Training(epochs=0),
         "TASK": "toy_redundant:redundancy={share},n_train=32,n_validation=16,n_test=24",
     }  # fmt: skip
     example["main"](tmp_path)
-    assert "cka: Spearman" in capsys.readouterr().out
+    assert "with, cka: Spearman" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "redundancy.csv")
-    assert table["share"].tolist() == [0, 1]
-    assert table["mknn chance"].tolist() == [10 / 23, 10 / 23]
+    assert table["share"].tolist() == [0, 1, 0, 1]
+    assert table["placement"].tolist() == ["none", "none", "1,2", "1,2"]
+    assert table["mknn chance"].tolist() == [10 / 23] * 4
     assert (tmp_path / "redundancy.png").read_bytes().startswith(b"\x89PNG")
 
 
