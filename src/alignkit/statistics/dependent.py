@@ -70,6 +70,7 @@ def zou(r_xz: float, r_yz: float, r_xy: float, n: int, level: float = 0.95) -> t
     Returns
     -------
     (low, high)
+        Both 0 where x and y are the same variable.
 
     Raises
     ------
@@ -77,6 +78,8 @@ def zou(r_xz: float, r_yz: float, r_xy: float, n: int, level: float = 0.95) -> t
         For fewer than four units, three correlations that no data can have, or such a level.
     """
     _check(r_xz, r_yz, r_xy, n)
+    if r_xy >= 1:
+        return 0.0, 0.0
     (low_x, high_x), (low_y, high_y) = (fisher_interval(r, n, level) for r in (r_xz, r_yz))
     shared = _correlation_of_correlations(r_xz, r_yz, r_xy)
     difference = r_xz - r_yz
