@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from alignkit.report.labels import label_points
 from alignkit.report.style import FAINT, WIDTH, Look, house_style, looks, panels, plain, short
+from alignkit.statistics.words import p_text
 
 
 def scatter(
@@ -95,10 +96,3 @@ def _finding(row: Any) -> str:
         return f"n = {row['n']}, {verdict}"
     p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
     return f"r = {row['pearson']:+.2f}{p}, n = {row['n']}, {verdict}"
-
-
-def p_text(p: float, sign: bool = False) -> str:
-    """A p-value in print, never 0.000; with ``sign``, as the right side of ``p``."""
-    if p < 0.001:
-        return "< 0.001" if sign else "<0.001"
-    return f"= {p:.3f}" if sign else f"{p:.3f}"

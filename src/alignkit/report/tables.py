@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.content import Content, known_metric, score_means, spec_of
-from alignkit.report.scatter import p_text
+from alignkit.statistics.words import p_text
 
 Row = dict[str, str]
 

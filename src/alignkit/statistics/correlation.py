@@ -71,6 +71,7 @@ def correlate(
     layer: str = "",
     joint: Mapping[str, tuple[str, str]] | None = None,
     beside: Mapping[str, Mapping[str, str]] | None = None,
+    assumed: Collection[str] = (),
 ) -> Correlations:
     """Correlate each metric with the outcome over units, task by task.
 
@@ -98,6 +99,8 @@ def correlate(
         are exploratory, and corrected by max-T over the pairs of a metric and task.
     beside : mapping, optional
         ``raw`` or ``calibrated`` to metric to the column that holds its other values.
+    assumed : collection of str
+        Metrics whose direction nobody declared, to say so.
 
     Returns
     -------
@@ -125,8 +128,9 @@ def correlate(
     table, repeated = without_duplicates(table, columns)
     warnings += repeated + ([] if joint else missing_values(table, columns))
     question = Question(
-        outcome, unit, layer, tuple(family), frozenset(lower_is_better), joint or {}, beside or {}
-    )
+        outcome, unit, layer, tuple(family), frozenset(lower_is_better), joint or {}, beside or {},
+        frozenset(assumed),
+    )  # fmt: skip
     runs = with_units(table, unit)
     hypotheses = _hypotheses(runs, metrics, question)
     _test(hypotheses, permutations, seed)
@@ -162,7 +166,7 @@ def _test(hypotheses: Sequence[Hypothesis], drawn: int, seed: int) -> None:
         _correct_family([h for h in tested if h.primary])
         _correct_others([h for h in tested if not h.primary])
     for h in hypotheses:
-        h.row["verdict"], h.row["reason"] = verdict(h.row, h.sign, h.reason)
+        h.row["verdict"], h.row["reason"] = verdict(h.row, h.sign, h.reason, h.doubts)
 
 
 def _correct_family(primary: Sequence[Hypothesis]) -> None:

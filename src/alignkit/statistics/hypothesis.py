@@ -20,6 +20,7 @@ from alignkit.statistics.shares import intraclass
 from alignkit.statistics.within import repeated_measures
 
 LEAST_UNITS = 6
+NOT_ABOVE = 1e-9  # a calibrated mean up to here is chance
 ESTIMATES = (
     "pearson", "low", "high", "spearman", "kendall", "p_parametric", "without_none",
     "leave_one_out_low", "leave_one_out_high", "leave_one_out_unit",
@@ -44,6 +45,8 @@ class Question:
         Column to metric and pair of layers, where every pair is a row of its own.
     beside : mapping
         Kind (``raw`` or ``calibrated``) to metric to the column with its other values.
+    assumed : set of str
+        Metrics whose direction nobody declared.
     """
 
     outcome: str
@@ -53,6 +56,7 @@ class Question:
     lower_is_better: Collection[str]
     joint: Mapping[str, tuple[str, str]]
     beside: Mapping[str, Mapping[str, str]]
+    assumed: Collection[str] = ()
 
     def is_primary(self, metric: str) -> bool:
         """Whether a metric belongs to the declared family; single layers and runs never do."""
@@ -87,13 +91,14 @@ class Hypothesis:
         self.x, self.y = (self.points[axis].to_numpy(float) for axis in "xy")
         self.primary = question.is_primary(self.metric)
         down = [name in question.lower_is_better for name in (self.metric, outcome)]
-        self.sign = -1 if down[0] != down[1] else 1
+        self.sign = self._sign(self.metric)
         self.orders: Orders | None = None
         self.reason = self._why_not(task, mine)
         self.row: dict[str, Any] = {
             "task": task, "metric": self.metric, "layer": self.layer,
             "family": "primary" if self.primary else "exploratory",
-            "direction": "lower is more aligned" if down[0] else "higher is more aligned",
+            "direction": ("lower" if down[0] else "higher") + " is more aligned"
+            + (" (assumed)" if self.metric in question.assumed else ""),
             "outcome": outcome,
             "outcome_direction": "lower is better" if down[1] else "higher is better",
             "expected_sign": "+" if self.sign > 0 else "-",
@@ -101,7 +106,8 @@ class Hypothesis:
         } | dict.fromkeys((*ESTIMATES, *TESTS))  # fmt: skip
         if len(self.x) >= 3 and not constant(self.x) and not constant(self.y):
             self.row |= self._estimates()
-        self.row |= self._within() | self._beside()
+        self.row |= self._within()
+        self.doubts = [doubt for kind in question.beside for doubt in self._beside(kind)]
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -197,16 +203,26 @@ class Hypothesis:
         icc = intraclass(self.runs[self.column].to_numpy(float), self.runs[groups].to_numpy())
         return row | {"icc": icc[0] if icc else None}
 
-    def _beside(self) -> dict[str, Any]:
-        """r of the other values, raw or calibrated, over the same units."""
-        row: dict[str, Any] = {}
-        for kind, columns in self.question.beside.items():
-            row[f"pearson_{kind}"] = row[f"mean_{kind}"] = None
-            if self.metric in columns and not self.runs.empty:
-                means = self.runs.groupby("_unit", sort=True)[columns[self.metric]].mean()
-                row[f"pearson_{kind}"] = correlation(means.to_numpy(float), self.y)
-                row[f"mean_{kind}"] = float(means.mean())
-        return row
+    def _beside(self, kind: str) -> list[str]:
+        """Add r of the other values, raw or calibrated, over the same units; say what differs."""
+        column = self.question.beside[kind].get(self.metric)
+        self.row[f"pearson_{kind}"] = None
+        if column is None or self.runs.empty:
+            return []
+        means = self.runs.groupby("_unit", sort=True)[column].mean()
+        other = self.row[f"pearson_{kind}"] = correlation(means.to_numpy(float), self.y)
+        doubts = []
+        r = self.row["pearson"]
+        if None not in (r, other) and r * self.sign * other * self._sign(column) <= 0:
+            doubts.append(f"r of {kind} values goes the other way ({other:+.2f})")
+        if kind == "calibrated" and means.mean() <= NOT_ABOVE:
+            doubts.append("alignment is not above chance")
+        return doubts
+
+    def _sign(self, column: str) -> int:
+        """The sign that r has if more alignment goes with better performance."""
+        down = self.question.lower_is_better
+        return -1 if (column in down) != (self.question.outcome in down) else 1
 
 
 def _points(runs: pd.DataFrame, task: str, metric: str, column: str, outcome: str) -> pd.DataFrame:

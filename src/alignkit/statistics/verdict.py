@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LEVEL = 0.05
 VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")
-NEAR_NOTHING = 1e-9
 
 
-def verdict(row: Mapping[str, Any], sign: int, why_not: str) -> tuple[str, str]:
+def verdict(
+    row: Mapping[str, Any], sign: int, why_not: str, doubts: Sequence[str] = ()
+) -> tuple[str, str]:
     """Judge one correlation.
 
     Parameters
@@ -21,6 +22,8 @@ def verdict(row: Mapping[str, Any], sign: int, why_not: str) -> tuple[str, str]:
         The sign that r has if more alignment goes with better performance.
     why_not : str
         Why there is no test; empty where there is one.
+    doubts : sequence of str
+        What else speaks against it, from calibrated values.
 
     Returns
     -------
@@ -35,7 +38,7 @@ def verdict(row: Mapping[str, Any], sign: int, why_not: str) -> tuple[str, str]:
     if why_not:
         return "not testable", why_not
     expected = row["pearson"] * sign > 0
-    doubts = _doubts(row)
+    doubts = [*_doubts(row), *doubts]
     if row["family"] == "primary" and row["p_adjusted"] < LEVEL and not doubts:
         if expected:
             return "supported", ""
@@ -61,11 +64,4 @@ def _doubts(row: Mapping[str, Any]) -> list[str]:
     low, high = row["leave_one_out_low"], row["leave_one_out_high"]
     if low is None or low * high <= 0:
         doubts.append(f"the sign changes without {row['leave_one_out_unit']}")
-    for kind in ("raw", "calibrated"):
-        other = row.get(f"pearson_{kind}")
-        if other is not None and other * r <= 0:
-            doubts.append(f"r of {kind} values has the other sign ({other:+.2f})")
-    above = row.get("mean_calibrated")
-    if above is not None and above <= NEAR_NOTHING:
-        doubts.append("alignment is not above chance")
     return doubts

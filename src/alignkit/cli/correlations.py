@@ -1,0 +1,179 @@
+"""How correlations are printed: what was asked, a table per task, what to bear in mind."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alignkit.statistics import Correlations
+
+_WIDTH = 100  # of a pipe, which has none
+_STRONGEST = 10
+_LEGEND = (
+    "r: Pearson over unit means, 95 % by Fisher's z. p: permutation. p adj: {how}. exp: the sign "
+    "that r has if more alignment goes with better performance. w/o none: r without the placement "
+    "'none'. leave one out: range of r. within: over seeds of a placement (repeated measures)."
+)
+_ADJUSTED = {
+    "max-T": "max-T over the primary family",
+    "BH": "false discovery rate among the exploratory",
+    "max-T over layers": "max-T over the pairs of layers",
+}
+
+
+def show(found: Correlations) -> None:
+    """Print a table per task on stdout, warnings below it."""
+    from alignkit.cli import console
+
+    rows = console.records(found.table)
+    out = _console()
+    for task in console.records(found.tasks):
+        mine = [row for row in rows if row["task"] == task["task"]]
+        if not mine:
+            continue
+        for line in head_lines(task, mine, found.settings):
+            out.print(line, style="bold" if line.startswith("task ") else None)
+        out.print(_table(_chosen(mine)))
+        for line in _reasons(mine):
+            out.print(line)
+        out.print()
+    used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
+    how = "; ".join(_ADJUSTED[one] for one in used) or "none"
+    out.print(_LEGEND.format(how=how), style="dim")
+    for warning in found.warnings:
+        console.note(f"note: {warning}")
+
+
+def head_lines(
+    task: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """What was correlated, over how many units, and what that can find."""
+    from types import SimpleNamespace
+
+    from alignkit.statistics.tasks import power_line
+
+    outcome, unit = rows[0]["outcome"], settings["unit"]
+    asked = [
+        f"task {task['task']}", f"split {settings.get('split', 'not named')}",
+        f"outcome {outcome} ({rows[0]['outcome_direction']})", f"layer rule: {settings['layer']}",
+    ]  # fmt: skip
+    if settings.get("values") == "calibrated":
+        asked.append("calibrated values")
+    yield " | ".join(asked)
+    low, high = task["seeds_low"], task["seeds_high"]
+    seeds = f"{low}" if low == high else f"{low} to {high}"
+    many = "runs as units" if unit == "run" else f"placements x {seeds} seeds"
+    spread = "ICC: -, one seed each or none differ"
+    if task["icc"] is not None:
+        spread = (
+            f"ICC({outcome}) {task['icc']:.2f} ({task['icc_low']:.2f} to {task['icc_high']:.2f}), "
+            f"effective n {task['effective_n']:.1f}"
+        )
+    missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
+    yield f"units: {task['n']} {many} = {task['runs']} runs{missing} | {spread}"
+    yield _family_line(rows, settings)
+    if unit != "run":
+        yield power_line(SimpleNamespace(**task))
+
+
+def _family_line(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
+    tested = [row for row in rows if row["p"] is not None]
+    if not tested:
+        return "p: none, nothing is testable"
+    n, exact = tested[0]["n"], tested[0]["exact"]
+    counted = (
+        f"exact over {n}! = {math.factorial(n):,}" if exact
+        else f"of {tested[0]['permutations']:,} drawn permutations, (1 + b) / (1 + m)"
+    )  # fmt: skip
+    primary = settings["tested_family"]
+    if not primary:
+        return f"p: {counted} | every row is exploratory"
+    return (
+        f"p: {counted} | primary family: {', '.join(settings['family'])}; {len(primary)} "
+        f"test{'s' if len(primary) > 1 else ''} corrected together"
+    )
+
+
+def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All rows; of many pairs of layers the strongest."""
+    if len(rows) <= 3 * _STRONGEST or rows[0]["adjustment"] != "max-T over layers":
+        return list(rows)
+    return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    columns = {
+        name: cells for name, cells in _columns(rows).items() if any(c != "-" for c in cells)
+    }
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold", expand=False)
+    for name in columns:
+        left = name in ("metric", "verdict", "layers")
+        table.add_column(Text(name), justify="left" if left else "right", no_wrap=not left)
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Cells by column, in the order in which they are read."""
+    from alignkit.statistics.words import p_text, r_text, range_text
+
+    def p(row: Mapping[str, Any], name: str) -> str:
+        if row[name] is None:
+            return "-"
+        return p_text(row[name], counted=row["p_fraction"] if name == "p" else None)
+
+    columns: dict[str, list[str]] = {"metric": [_visible(row["metric"]) for row in rows]}
+    if rows and rows[0]["adjustment"] == "max-T over layers":
+        columns["layers"] = [row["layer"] for row in rows]
+    columns |= {
+        "exp": [row["expected_sign"] for row in rows],
+        "verdict": [row["verdict"] for row in rows],
+        "r": [r_text(row["pearson"]) for row in rows],
+        "95 %": [range_text(row["low"], row["high"]) for row in rows],
+        "p": [p(row, "p") for row in rows],
+        "p adj": [p(row, "p_adjusted") for row in rows],
+        "rho": [r_text(row["spearman"]) for row in rows],
+        "w/o none": [r_text(row["without_none"]) for row in rows],
+        "leave one out": [
+            range_text(row["leave_one_out_low"], row["leave_one_out_high"]) for row in rows
+        ],
+        "within": [r_text(row["within"]) for row in rows],
+    }  # fmt: skip
+    for kind in ("raw", "calibrated"):
+        if rows and f"pearson_{kind}" in rows[0]:
+            columns["r cal." if kind == "calibrated" else "r raw"] = [
+                r_text(row[f"pearson_{kind}"]) for row in rows
+            ]
+    return columns
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why a verdict is no better, metrics with the same reason together."""
+    grouped: dict[str, list[str]] = {}
+    for row in _chosen(rows):
+        if row["reason"] and row["verdict"] != "inconclusive":
+            said = f"{row['verdict']}: {row['reason']}"
+            grouped.setdefault(said, []).append(_visible(row["metric"]))
+    for said, metrics in grouped.items():
+        yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
+    if len(_chosen(rows)) < len(rows):
+        yield f"the {_STRONGEST} strongest of {len(rows)} pairs; all of them with --json or -o"
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(markup=False, highlight=False, width=width, emoji=False)
