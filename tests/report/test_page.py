@@ -151,7 +151,7 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
         found = correlate(table, "accuracy", ["cka", metric], permutations=9)
         found = SimpleNamespace(
             table=found.table.assign(verdict=note, direction=note), units=found.units,
-            warnings=[note], settings=found.settings,
+            warnings=[note], settings=found.settings, hypotheses=found.hypotheses,
         )  # fmt: skip
         return write_report(runs, tmp_path / folder, correlations=found, table=table, title=note)
 

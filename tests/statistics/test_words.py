@@ -14,5 +14,5 @@ def test_p_is_never_printed_as_zero():
 def test_correlations_are_signed_and_missing_ones_a_dash():
     assert r_text(0.123) == "+0.12"
     assert r_text(None) == r_text(float("nan")) == "-"
-    assert range_text(-0.5, 0.25) == "-0.50 to +0.25"
+    assert range_text(-0.5, 0.25) == "-0.50..+0.25"
     assert range_text(None, None) == "-"

@@ -36,7 +36,7 @@ def show(found: Correlations) -> None:
             continue
         for line in head_lines(task, mine, found.settings):
             out.print(line, style="bold" if line.startswith("task ") else None)
-        out.print(_table(_chosen(mine)))
+        out.print(_table(_chosen(mine), out.width))
         for line in _reasons(mine):
             out.print(line)
         out.print()
@@ -58,7 +58,7 @@ def head_lines(
     outcome, unit = rows[0]["outcome"], settings["unit"]
     asked = [
         f"task {task['task']}", f"split {settings.get('split', 'not named')}",
-        f"outcome {outcome} ({rows[0]['outcome_direction']})", f"layer rule: {settings['layer']}",
+        f"outcome {outcome} ({rows[0]['outcome_direction']})", f"layer: {settings['layer']}",
     ]  # fmt: skip
     if settings.get("values") == "calibrated":
         asked.append("calibrated values")
@@ -92,7 +92,7 @@ def _family_line(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
     if not primary:
         return f"p: {counted} | every row is exploratory"
     return (
-        f"p: {counted} | primary family: {', '.join(settings['family'])}; {len(primary)} "
+        f"p: {counted} | primary: {', '.join(settings['family'])}; {len(primary)} "
         f"test{'s' if len(primary) > 1 else ''} corrected together"
     )
 
@@ -104,7 +104,7 @@ def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
 
 
-def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
+def _table(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -112,10 +112,13 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Any:
     columns = {
         name: cells for name, cells in _columns(rows).items() if any(c != "-" for c in cells)
     }
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), header_style="bold", expand=False)
+    widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
+    gap = 1 if sum(widths) + 2 * len(widths) + 2 <= width else 0
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), header_style="bold")
     for name in columns:
         left = name in ("metric", "verdict", "layers")
-        table.add_column(Text(name), justify="left" if left else "right", no_wrap=not left)
+        table.add_column(Text(name), justify="left" if left else "right",
+                         no_wrap=name not in ("metric", "layers"), overflow="fold")  # fmt: skip
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
     return table
@@ -141,15 +144,15 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         "p": [p(row, "p") for row in rows],
         "p adj": [p(row, "p_adjusted") for row in rows],
         "rho": [r_text(row["spearman"]) for row in rows],
-        "w/o none": [r_text(row["without_none"]) for row in rows],
-        "leave one out": [
+        "w/o\nnone": [r_text(row["without_none"]) for row in rows],
+        "leave\none out": [
             range_text(row["leave_one_out_low"], row["leave_one_out_high"]) for row in rows
         ],
         "within": [r_text(row["within"]) for row in rows],
     }  # fmt: skip
     for kind in ("raw", "calibrated"):
         if rows and f"pearson_{kind}" in rows[0]:
-            columns["r cal." if kind == "calibrated" else "r raw"] = [
+            columns["r\ncal." if kind == "calibrated" else "r\nraw"] = [
                 r_text(row[f"pearson_{kind}"]) for row in rows
             ]
     return columns

@@ -80,16 +80,15 @@ def warnings_of(
 ) -> list[str]:
     """What a reader should know before trusting the numbers."""
     lines = [EXPLORATORY] if question.unit == "run" else []
-    for task in tasks.itertuples():
-        if task.n < LEAST_UNITS:
-            lines.append(
-                f"{task.task}: {task.n} unit(s); {LEAST_UNITS} or more are needed for a test"
-            )
-        elif task.n < ENOUGH_UNITS and question.unit != "run":
-            lines.append(
-                f"{task.task}: {task.n} units find only strong associations; no finding is not "
-                "absence"
-            )
+    for task in tasks[tasks["n"] < LEAST_UNITS].itertuples():
+        lines.append(f"{task.task}: {task.n} unit(s); {LEAST_UNITS} or more are needed for a test")
+    few = tasks[(tasks["n"] >= LEAST_UNITS) & (tasks["n"] < ENOUGH_UNITS)]
+    if len(few) and question.unit != "run":
+        low, high = few["n"].min(), few["n"].max()
+        lines.append(
+            f"{', '.join(few['task'])}: {low if low == high else f'{low} to {high}'} units find "
+            "only strong associations; no finding is not absence"
+        )
     if not question.joint:
         for h in hypotheses:
             lines += _leverage(h)
@@ -108,7 +107,7 @@ def _leverage(h: Hypothesis) -> list[str]:
             f"{row['without_none']:+.2f} without the placement 'none'"
         ]
     unit, distance = most_influential(h.x, h.y, h.points["unit"].to_list())
-    if distance > 1:
+    if distance > 1 and row["p"] < LEVEL:
         left = h.left_out().set_index("unit")["pearson"]
         without = f", {left[unit]:+.2f} without it" if pd.notna(left[unit]) else ""
         return [
@@ -161,5 +160,5 @@ def power_line(task: Any) -> str:
     corrected = f" ({task.power_corrected:.2f} corrected for {task.tests} tests)"
     return (
         f"power: {task.power:.2f} to find r = {LIKELY_R} at {LEVEL}"
-        f"{corrected if task.tests > 1 else ''}; no finding is inconclusive, not absence"
+        f"{corrected if task.tests > 1 else ''}; no finding is not absence"
     )

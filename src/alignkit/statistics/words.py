@@ -28,4 +28,4 @@ def r_text(r: float | None) -> str:
 
 def range_text(low: float | None, high: float | None) -> str:
     """An interval in print."""
-    return "-" if low is None or low != low else f"{r_text(low)} to {r_text(high)}"
+    return "-" if low is None or low != low else f"{r_text(low)}..{r_text(high)}"
