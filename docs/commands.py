@@ -10,7 +10,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "list", "show", "plugins", "runs")  # fmt: skip
+            "power", "consistency", "list", "show", "plugins", "runs")  # fmt: skip
 
 
 def help_of(*words: str) -> str:

@@ -155,7 +155,7 @@ def correlate(
         show(found)
 
 
-def write_table(path: Path, found: Correlations) -> None:
+def write_table(path: Path, found: Any) -> None:
     """Write the table as CSV, and beside it everything that is needed to repeat it."""
     from alignkit.runs.files import write_csv, write_json
 
@@ -197,7 +197,7 @@ def _rows(
     """The rows of a table that were asked for."""
     from alignkit.errors import UsageError
 
-    table = _read(path)
+    table = read_table(path, "one row per run")
     split_given = [split] if split is not None else None
     for column, wanted in (("task", tasks), ("placement", placements), ("split", split_given)):
         if not wanted:
@@ -237,13 +237,20 @@ def _of_table(
     return found
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path, expected: str) -> pd.DataFrame:
+    """Read a CSV table, in which the placement ``none`` is a name.
+
+    Raises
+    ------
+    DataError
+        When it is missing or no table.
+    """
     import pandas as pd
 
     from alignkit.errors import DataError
 
     if not path.is_file():
-        raise DataError(f"there is no table {path}; expected a CSV with one row per run")
+        raise DataError(f"there is no table {path}; expected a CSV with {expected}")
     missing = ["", "nan", "NaN", "NA", "N/A", "null"]
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=missing)

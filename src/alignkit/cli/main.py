@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from alignkit.cli import correlate, extract, look, measure, report, train
+from alignkit.cli import consistency, correlate, extract, look, measure, power, report, train
 from alignkit.errors import AlignkitError
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (train, extract, measure, correlate, report, look):
+for part in (train, extract, measure, correlate, report, power, consistency, look):
     part.add_to(app)
 
 

@@ -39,14 +39,12 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
         _maps(found, figures)
         return len(figures.names)
     rows = found.table
-    figures.add(
-        "forest", forest(rows), rows, "r with its interval", "One line per metric and task."
-    )
+    figures.add("forest", forest(rows), rows, "r with its interval", "A line per metric and task.")
     known = [h for h in found.hypotheses if h.row["pearson"] is not None]
     if known:
         left_out = pd.concat([h.left_out() for h in known], ignore_index=True)
         figures.add("leave-one-out", leave_one_out(rows, left_out), left_out, "r without each unit",
-                    "One line per metric and task.")  # fmt: skip
+                    "A line per metric and task.")  # fmt: skip
     look = looks(found.units["unit"])
     for task in dict.fromkeys(rows["task"]):
         _of_task(task, [h for h in known if h.row["task"] == task], runs, figures, look)

@@ -95,8 +95,9 @@ def _strip(ax: Axes, height: float, row: Any, left_out: pd.DataFrame) -> None:
     ax.plot(row["pearson"], height, "|", ms=13, mew=1.6, color=INK, zorder=3)
     for one in left_out.itertuples():
         moved = one.unit == row["leave_one_out_unit"]
+        colour = _MOVED if moved else _NONE if one.unit == "none" else FAINT
         ax.plot(one.pearson, height, "D" if moved else "o", ms=5.5 if moved else 3.5, zorder=4,
-                mew=0, color=_MOVED if moved else FAINT)  # fmt: skip
+                mew=0, color=colour)  # fmt: skip
     ax.annotate(
         f"without {short(row['leave_one_out_unit'], 18)}", (1.02, height), va="center",
         xycoords=("axes fraction", "data"), fontsize=7.5, color=_MOVED,

@@ -94,6 +94,7 @@ def _one(
         ax.errorbar(one.x, one.y, one.y_sd, one.x_sd, fmt="none", ecolor=colour, elinewidth=0.9,
                     alpha=0.6, zorder=3)  # fmt: skip
         ax.plot(one.x, one.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
+        dots.append(_bars(one))
     ax.autoscale_view()
     line = _fit(ax, points["x"].to_numpy(float), points["y"].to_numpy(float), critical)
     label_points(
@@ -104,6 +105,15 @@ def _one(
     ax.set_title(f"{short(metric, 40)}\n{_finding(row)}", y=1)
     ax.set_xlabel(f"{short(metric)} ({short(row['direction'], 40)})")
     plain(ax)
+
+
+def _bars(one: Any) -> np.ndarray:
+    """Places along the bars of a unit, for names to keep clear of."""
+    steps = np.linspace(-1, 1, 15)
+    still = np.zeros_like(steps)
+    moved = np.concatenate([np.column_stack([steps * one.x_sd, still]),
+                            np.column_stack([still, steps * one.y_sd])])  # fmt: skip
+    return np.array([one.x, one.y]) + moved
 
 
 def _fit(ax: Axes, x: np.ndarray, y: np.ndarray, critical: float | None) -> np.ndarray:

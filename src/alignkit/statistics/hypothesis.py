@@ -98,7 +98,7 @@ class Hypothesis:
             "task": task, "metric": self.metric, "layer": self.layer,
             "family": "primary" if self.primary else "exploratory",
             "direction": ("lower" if down[0] else "higher") + " is more aligned"
-            + (" (assumed)" if self.metric in question.assumed else ""),
+            + (", assumed" if self.metric in question.assumed else ""),
             "outcome": outcome,
             "outcome_direction": "lower is better" if down[1] else "higher is better",
             "expected_sign": "+" if self.sign > 0 else "-",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alignkit.errors import UsageError
 from alignkit.statistics.permutation import Orders, null_correlations, p_value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEAST_UNITS = 4
 MOST_UNITS = 2000
@@ -57,6 +63,83 @@ def needed(r: float, target: float = 0.8, level: float = 0.05) -> int | None:
     return low
 
 
+@dataclass
+class Plan:
+    """What ``plan`` found.
+
+    Attributes
+    ----------
+    table : DataFrame
+        ``placements``, ``seeds``, ``tests``, ``level`` (of one test, after Bonferroni),
+        ``observed_r`` and ``power``; ``simulated`` where studies were simulated.
+    settings : dict
+        With ``needed``: the fewest placements per number of tests.
+    warnings : list of str
+    """
+
+    table: pd.DataFrame
+    settings: dict[str, Any]
+    warnings: list[str] = field(default_factory=list)
+
+
+def plan(
+    r: float, placements: Sequence[int], seeds: int = 3, tests: Sequence[int] = (1,), *,
+    icc_metric: float = 1.0, icc_outcome: float = 1.0, target: float = 0.8, level: float = 0.05,
+    studies: int = 0, seed: int = 0,
+) -> Plan:  # fmt: skip
+    """Tabulate power over numbers of placements and of tests corrected together.
+
+    Parameters
+    ----------
+    r : float
+        The true correlation of placements.
+    placements, tests : sequence of int
+    seeds : int
+    icc_metric, icc_outcome : float
+        How alike the seeds of a placement are; 1 where seeds do not matter.
+    target : float
+        The power that is wanted.
+    level : float
+    studies, seed : int
+        Simulated studies per row, with the permutation test itself; none when 0.
+
+    Raises
+    ------
+    UsageError
+        For numbers that cannot be.
+    """
+    import pandas as pd
+
+    if not 0 < target < 1:
+        raise UsageError(f"the power wanted is {target}; it must be between 0 and 1")
+    if min(tests) < 1:
+        raise UsageError(f"{min(tests)} test(s); at least 1 is needed")
+    left = observed_r(r, seeds, icc_metric, icc_outcome)
+    rows = []
+    for m in sorted(set(tests)):
+        for n in sorted(set(placements)):
+            row = {"placements": n, "seeds": seeds, "tests": m, "level": level / m,
+                   "observed_r": left, "power": power(n, left, level / m)}  # fmt: skip
+            if studies:
+                row["simulated"] = simulate(
+                    n, seeds, r, icc_metric=icc_metric, icc_outcome=icc_outcome, level=level / m,
+                    studies=studies, seed=seed,
+                )  # fmt: skip
+            rows.append(row)
+    needs = [{"tests": m, "placements": needed(left, target, level / m)}
+             for m in sorted(set(tests))]  # fmt: skip
+    settings = {
+        "r": r, "seeds": seeds, "icc_metric": icc_metric, "icc_outcome": icc_outcome,
+        "target": target, "level": level, "studies": studies, "seed": seed, "needed": needs,
+    }  # fmt: skip
+    warnings = []
+    if min(placements) < 6:
+        warnings.append("with fewer than 6 placements correlate makes no test")
+    if abs(left) < abs(r):
+        warnings.append(f"seeds blur r = {r:g} to {left:.2f} between unit means")
+    return Plan(pd.DataFrame(rows), settings, warnings)
+
+
 def observed_r(r: float, seeds: int, icc_metric: float = 1.0, icc_outcome: float = 1.0) -> float:
     """What is left of a true correlation of placements once seeds blur both sides (Spearman 1904).
 
@@ -79,7 +162,7 @@ def observed_r(r: float, seeds: int, icc_metric: float = 1.0, icc_outcome: float
 
 def simulate(
     units: int, seeds: int, r: float, *, icc_metric: float = 1.0, icc_outcome: float = 1.0,
-    level: float = 0.05, studies: int = 2000, permutations: int = 999, seed: int = 0,
+    level: float = 0.05, studies: int = 2000, permutations: int = 1999, seed: int = 0,
 ) -> float:  # fmt: skip
     """Share of simulated studies in which the permutation test of unit means rejects.
 

@@ -80,8 +80,10 @@ def warnings_of(
 ) -> list[str]:
     """What a reader should know before trusting the numbers."""
     lines = [EXPLORATORY] if question.unit == "run" else []
-    for task in tasks[tasks["n"] < LEAST_UNITS].itertuples():
-        lines.append(f"{task.task}: {task.n} unit(s); {LEAST_UNITS} or more are needed for a test")
+    lines += [
+        f"{task.task}: {task.n} unit(s); {LEAST_UNITS} or more are needed for a test"
+        for task in tasks[tasks["n"] < LEAST_UNITS].itertuples()
+    ]
     few = tasks[(tasks["n"] >= LEAST_UNITS) & (tasks["n"] < ENOUGH_UNITS)]
     if len(few) and question.unit != "run":
         low, high = few["n"].min(), few["n"].max()
