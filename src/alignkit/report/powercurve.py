@@ -23,7 +23,7 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
         Placements that there are.
     """
     with house_style():
-        figure, (ax,) = panels(1, 1, 5.6, 3.1, margins=(0.6, 1.9, 0.45, 0.5))
+        figure, (ax,) = panels(1, 1, 5.6, 3.1, margins=(0.6, 1.5, 0.45, 0.5))
         ax.axhline(target, color=FAINT, lw=0.8, ls=(0, (2, 2)))
         for i, (tests, line) in enumerate(curve.groupby("tests")):
             colour = PALETTE[i % len(PALETTE)]
@@ -38,8 +38,8 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
             if here is not None and (line["placements"] == here).any():
                 power = float(line.loc[line["placements"] == here, "power"].iloc[0])
                 ax.plot(here, power, "o", ms=7, color=colour, mec="white", zorder=4)
-                ax.annotate(f"{power:.2f}", (here, power), xytext=(7, -9), fontsize=8,
-                            textcoords="offset points", color=colour)  # fmt: skip
+                ax.annotate(f"{power:.2f}", (here, power), xytext=(-6, 5), fontsize=8,
+                            textcoords="offset points", color=colour, ha="right")  # fmt: skip
         if here is not None:
             ax.axvline(here, color=INK, lw=0.8, zorder=0)
             ax.annotate("you are here", (here, 1.02), xycoords=("data", "axes fraction"),

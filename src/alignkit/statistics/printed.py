@@ -123,8 +123,8 @@ def _remedy(found: Sequence[Triple], digits: int | None) -> list[str]:
         f"r({side})" for side in cures
     )  # fmt: skip
     return [
-        f"with the sign of {which} turned, or of every other correlation of one of the two, all are "
-        "possible: one of the two was taken with the other sign"
+        f"with the sign of {which} turned, or of every other correlation of one of the two, all "
+        "are possible: one of the two was taken with the other sign"
     ]
 
 
