@@ -50,7 +50,7 @@ def test_p_and_n_of_a_printed_r():
     assert not p_fits(0.739, 0.002, 24)
     assert p_fits(-0.263, 0.344, 15)
     assert p_fits(0.999, 0.000, 15)
-    assert implied_n(0.739, 0.002) == (14, 15)
+    assert implied_n(0.739, 0.002) == (15, 15)
     assert all(math.isnan(n) for n in implied_n(0.9, 0.9))
 
 
