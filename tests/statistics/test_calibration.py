@@ -1,4 +1,4 @@
-"""A small version of ``benchmarks/statistics.py``: shares within three standard errors."""
+"""A small version of ``benchmarks/calibration.py``: shares within three standard errors."""
 
 import importlib.util
 import sys
@@ -8,14 +8,13 @@ import pytest
 
 from alignkit.statistics.power import observed_r, power
 
-FILE = Path(__file__).parents[2] / "benchmarks" / "statistics.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
 STUDIES = 1000
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    # By path: the standard library has a module of this name.
-    spec = importlib.util.spec_from_file_location("benchmark_of_statistics", FILE)
+    spec = importlib.util.spec_from_file_location("benchmark_of_calibration", FILE)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

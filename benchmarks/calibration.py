@@ -5,7 +5,7 @@ hundred, and max-T must claim anything in a whole family in at most 5.5; with a 
 must find it as often as ``alignkit power`` plans. Beside it stands what treating seeds as
 independent runs would do. Fixed seed; some minutes on one core.
 
-    python benchmarks/statistics.py [STUDIES]
+    python benchmarks/calibration.py [STUDIES]
 """
 
 from __future__ import annotations
