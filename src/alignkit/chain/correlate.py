@@ -60,7 +60,7 @@ def correlate_runs(
     known = [f"{spec} (raw)" for spec in down] if join.calibrated else down
     found = correlate(
         joined, outcome, columns, lower_is_better=[*known, *losses(outcome), *lower],
-        layer=join.layer,
+        layer=join.layer, names=dict(zip(joined["task"], joined["outcome"], strict=True)),
         joint=joint, beside=beside, **options,
     )  # fmt: skip
     found.settings |= {

@@ -36,7 +36,7 @@ def show(found: Correlations) -> None:
             continue
         for line in head_lines(task, mine, found.settings):
             out.print(line, style="bold" if line.startswith("task ") else None)
-        out.print(_table(_chosen(mine), out.width))
+        out.print(_table(_chosen(mine), task["n"], out.width))
         for line in _reasons(mine):
             out.print(line)
         out.print()
@@ -53,7 +53,7 @@ def head_lines(
     """What was correlated, over how many units, and what that can find."""
     from types import SimpleNamespace
 
-    from alignkit.statistics.tasks import power_line
+    from alignkit.statistics.tasks import EXPLORATORY, power_line
 
     outcome, unit = rows[0]["outcome"], settings["unit"]
     asked = [
@@ -75,8 +75,7 @@ def head_lines(
     missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
     yield f"units: {task['n']} {many} = {task['runs']} runs{missing} | {spread}"
     yield _family_line(rows, settings)
-    if unit != "run":
-        yield power_line(SimpleNamespace(**task))
+    yield EXPLORATORY if unit == "run" else power_line(SimpleNamespace(**task))
 
 
 def _family_line(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> str:
@@ -91,9 +90,8 @@ def _family_line(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
     primary = settings["tested_family"]
     if not primary:
         return f"p: {counted} | every row is exploratory"
-    return (
-        f"p: {counted} | primary: {', '.join(settings['family'])}; {len(primary)} "
-        f"test{'s' if len(primary) > 1 else ''} corrected together"
+    return f"p: {counted} | primary: {', '.join(settings['family'])}; " + (
+        f"{len(primary)} tests corrected together" if len(primary) > 1 else "1 test"
     )
 
 
@@ -104,13 +102,13 @@ def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
 
 
-def _table(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
+def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     columns = {
-        name: cells for name, cells in _columns(rows).items() if any(c != "-" for c in cells)
+        name: cells for name, cells in _columns(rows, units).items() if any(c != "-" for c in cells)
     }
     widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
     gap = 1 if sum(widths) + 2 * len(widths) + 2 <= width else 0
@@ -124,7 +122,7 @@ def _table(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     return table
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
     """Cells by column, in the order in which they are read."""
     from alignkit.statistics.words import p_text, r_text, range_text
 
@@ -136,6 +134,8 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     columns: dict[str, list[str]] = {"metric": [_visible(row["metric"]) for row in rows]}
     if rows and rows[0]["adjustment"] == "max-T over layers":
         columns["layers"] = [row["layer"] for row in rows]
+    if any(row["n"] != units for row in rows):
+        columns["n"] = [str(row["n"]) for row in rows]
     columns |= {
         "exp": [row["expected_sign"] for row in rows],
         "verdict": [row["verdict"] for row in rows],
@@ -160,11 +160,15 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Why a verdict is no better, metrics with the same reason together."""
+    from alignkit.statistics.verdict import LEVEL
+
     grouped: dict[str, list[str]] = {}
     for row in _chosen(rows):
-        if row["reason"] and row["verdict"] != "inconclusive":
+        striking = row["verdict"] != "inconclusive" or row["p_adjusted"] < LEVEL
+        if row["reason"] and striking:
             said = f"{row['verdict']}: {row['reason']}"
-            grouped.setdefault(said, []).append(_visible(row["metric"]))
+            layer = f" {row['layer']}" if row["adjustment"] == "max-T over layers" else ""
+            grouped.setdefault(said, []).append(_visible(row["metric"]) + layer)
     for said, metrics in grouped.items():
         yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
     if len(_chosen(rows)) < len(rows):

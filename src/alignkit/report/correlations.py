@@ -61,7 +61,7 @@ def _of_task(
     points = pd.concat([h.points for h in hypotheses], ignore_index=True)
     tested = [h for h in hypotheses if h.testable]
     critical = {h.metric: h.critical() for h in tested}
-    outcome = rows["outcome"].iloc[0]
+    outcome = hypotheses[0].question.outcome
     mine = with_unit_names(runs[runs["task"] == task])
     figures.add(f"{task}-scatter", scatter(points, mine, rows, outcome, look, critical), points,
                 f"{outcome} against alignment", "One panel per metric.")  # fmt: skip

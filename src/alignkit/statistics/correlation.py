@@ -72,6 +72,7 @@ def correlate(
     joint: Mapping[str, tuple[str, str]] | None = None,
     beside: Mapping[str, Mapping[str, str]] | None = None,
     assumed: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Correlations:
     """Correlate each metric with the outcome over units, task by task.
 
@@ -101,6 +102,8 @@ def correlate(
         ``raw`` or ``calibrated`` to metric to the column that holds its other values.
     assumed : collection of str
         Metrics whose direction nobody declared, to say so.
+    names : mapping, optional
+        Task to the name of its outcome, where tasks with other scores share a column.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def correlate(
     warnings += repeated + ([] if joint else missing_values(table, columns))
     question = Question(
         outcome, unit, layer, tuple(family), frozenset(lower_is_better), joint or {}, beside or {},
-        frozenset(assumed),
+        frozenset(assumed), names or {},
     )  # fmt: skip
     runs = with_units(table, unit)
     hypotheses = _hypotheses(runs, metrics, question)

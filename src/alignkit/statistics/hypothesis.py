@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,8 @@ class Question:
         Kind (``raw`` or ``calibrated``) to metric to the column with its other values.
     assumed : set of str
         Metrics whose direction nobody declared.
+    names : mapping
+        Task to the name of its outcome, where tasks with other scores share a column.
     """
 
     outcome: str
@@ -57,6 +59,7 @@ class Question:
     joint: Mapping[str, tuple[str, str]]
     beside: Mapping[str, Mapping[str, str]]
     assumed: Collection[str] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def is_primary(self, metric: str) -> bool:
         """Whether a metric belongs to the declared family; single layers and runs never do."""
@@ -99,7 +102,7 @@ class Hypothesis:
             "family": "primary" if self.primary else "exploratory",
             "direction": ("lower" if down[0] else "higher") + " is more aligned"
             + (", assumed" if self.metric in question.assumed else ""),
-            "outcome": outcome,
+            "outcome": question.names.get(task, outcome),
             "outcome_direction": "lower is better" if down[1] else "higher is better",
             "expected_sign": "+" if self.sign > 0 else "-",
             "unit": question.unit, "n": len(self.x), "runs": len(self.runs),
@@ -153,7 +156,8 @@ class Hypothesis:
         outcome = self.question.outcome
         for column in (outcome, self.column):
             if mine[column].isna().all():
-                name = outcome if column == outcome else self.metric
+                named = self.question.names.get(task, outcome)
+                name = named if column == outcome else self.metric
                 return f"{task} has no {name}"
         if len(self.x) < LEAST_UNITS:
             return f"{len(self.x)} unit(s), at least {LEAST_UNITS} are needed"
