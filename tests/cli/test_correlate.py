@@ -43,8 +43,9 @@ def _rows(*words, cwd):
 def test_json_has_the_fixed_keys_and_every_seed(place):
     rows = _rows("--outcome", "accuracy", "-m", "cka", "-m", "mine", cwd=place)
     keys = {"task", "metric", "n", "pearson", "spearman", "p", "p_parametric", "p_adjusted",
-            "p_holm", "kendall", "p_spearman", "p_kendall", "within", "within_n", "without_none",
-            "outcome_direction", "resampling_seed", "permutations", "verdict", "reason"}  # fmt: skip
+            "p_holm", "kendall", "p_spearman", "p_kendall", "within", "within_n",
+            "without_none", "outcome_direction", "resampling_seed", "permutations", "verdict",
+            "reason"}  # fmt: skip
     assert all(keys <= set(row) for row in rows)
     assert [(row["task"], row["metric"]) for row in rows] == [
         ("a", "cka"), ("a", "mine"), ("b", "cka"), ("b", "mine")]  # fmt: skip
@@ -199,8 +200,8 @@ def test_power_tabulates_plans_and_draws(tmp_path):
     assert table[11, 8] == pytest.approx(0.16, abs=2e-3)
     assert json.loads((tmp_path / "p.settings.json").read_text())["r"] == 0.7
     assert (tmp_path / "f" / "power.svg").is_file()
-    rows = json.loads(alignkit("power", "--placements", "6", "--placements", "7", "--simulate", "50",
-                               "--json", cwd=tmp_path).stdout)  # fmt: skip
+    words = ("power", "--placements", "6", "--placements", "7", "--simulate", "50", "--json")
+    rows = json.loads(alignkit(*words, cwd=tmp_path).stdout)
     assert {row["placements"] for row in rows} == {6, 7}
     assert all(0 <= row["simulated"] <= 1 for row in rows)
 

@@ -53,6 +53,11 @@ def test_every_command_of_the_readme_runs(place):
         assert done.stdout.strip(), words
 
 
+def test_every_command_of_the_statistics_page_runs(place):
+    for words in _commands(ROOT / "docs" / "statistics.md"):
+        assert alignkit(*words, cwd=place).stdout.strip(), words
+
+
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
