@@ -173,3 +173,67 @@ def test_faulty_arguments(words, message):
     arguments = {"outcome": "accuracy", "metrics": ["cka"]} | words
     with pytest.raises(UsageError, match=message.replace("?", r"\?")):
         correlate(study(), **arguments)
+
+
+def test_an_association_is_found_in_one_task_and_not_claimed_in_another():
+    """Twenty studies of 10 placements x 3 seeds: r = 0.95 in one task, nothing in the other."""
+    found = claimed = 0
+    for seed in range(20):
+        here = study(units=10, effect=0.95, tasks=("redundant",), seed=seed)
+        there = study(units=10, effect=0.0, tasks=("unique",), seed=1000 + seed)
+        rows = correlate(
+            pd.concat([here, there]), "accuracy", ["cka", "mknn"], permutations=999
+        ).table.set_index("task")["verdict"]
+        found += (rows["redundant"] == "supported").any()
+        claimed += rows["unique"].isin(["supported", "contradicted"]).any()
+    assert found >= 18
+    assert claimed <= 2
+
+
+def test_means_are_over_runs_that_have_both_values():
+    table = study(effect=0.6)
+    table.loc[0, ["cka", "accuracy"]] = [np.nan, 50.0]
+    point = correlate(table, "accuracy", ["cka"]).hypotheses[0].points.iloc[0]
+    assert point["runs"] == 2
+    assert point["y"] == pytest.approx(table["accuracy"].iloc[1:3].mean())
+
+
+def test_infinite_numbers_and_rows_without_a_placement_are_missing():
+    table = study()
+    table.loc[3, "cka"] = np.inf
+    table.loc[7, "placement"] = None
+    found = correlate(table, "accuracy", ["cka"])
+    assert found.table["runs"].iloc[0] == 22
+    assert any("1 row(s) name no task or placement" in line for line in found.warnings)
+
+
+def test_a_run_listed_under_two_seeds_is_reported():
+    table = study()
+    table.loc[1, ["cka", "accuracy"]] = table.loc[0, ["cka", "accuracy"]]
+    found = correlate(table, "accuracy", ["cka"])
+    assert found.table["runs"].iloc[0] == 24
+    assert any("seed 1 has the very numbers of" in line for line in found.warnings)
+
+
+def test_missing_values_can_make_correlations_impossible_and_that_is_said():
+    x = np.arange(16, dtype=float)
+    rows = pd.DataFrame({
+        "task": "t", "placement": [f"p{i:02d}" for i in range(16)], "seed": 0,
+        "accuracy": np.where(x < 10, x, -10 * x), "cka": x, "mknn": x,
+    })  # fmt: skip
+    complete = correlate(rows, "accuracy", ["cka", "mknn"], permutations=99)
+    assert not any("no data have" in line for line in complete.warnings)
+    rows.loc[10:, "cka"] = np.nan
+    rows.loc[:5, "mknn"] = np.nan
+    found = correlate(rows, "accuracy", ["cka", "mknn"], permutations=99)
+    assert any("t: no data have r = +1.00 for cka" in line for line in found.warnings)
+
+
+def test_tasks_say_what_they_can_find():
+    table = pd.concat([study(units=8), study(units=5, tasks=("small",))])
+    tasks = correlate(table, "accuracy", ["cka"]).tasks.set_index("task")
+    assert tasks.loc["t", "power"] == pytest.approx(0.545, abs=1e-3)
+    assert np.isnan(tasks.loc["small", "power"])
+    assert tasks.loc["t", "icc"] > 0.9
+    assert 8 < tasks.loc["t", "effective_n"] < 9
+    assert tasks.loc["t", ["n", "runs", "seeds_low", "seeds_high"]].tolist() == [8, 24, 3, 3]

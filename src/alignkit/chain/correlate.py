@@ -52,7 +52,7 @@ def correlate_runs(
         check_outcome(runs, join.outcome, join.split, talk)
     joined, outcome = joined_runs(runs, join, talk)
     columns = metric_columns(joined, outcome)
-    joint = {c: tuple(c.rsplit("@", 1)) for c in columns} if join.layer == "all" else {}
+    joint = {c: _metric_and_pair(c) for c in columns} if join.layer == "all" else {}
     kind = "raw" if join.calibrated else "calibrated"
     beside = {} if joint else {kind: _other_values(runs, join, kind, columns, joined, talk)}
     down = [spec for spec in join.metrics if not resolve(spec).higher_is_better]
@@ -85,6 +85,11 @@ def metric_columns(joined: pd.DataFrame, outcome: str) -> list[str]:
     """The columns of a joined table that are metrics."""
     others = {"task", "placement", "seed", "unit", "run", "outcome", outcome}
     return [column for column in joined if column not in others]
+
+
+def _metric_and_pair(column: str) -> tuple[str, str]:
+    metric, _, pair = column.rpartition("@")
+    return metric, pair
 
 
 def losses(outcome: str) -> list[str]:

@@ -91,10 +91,12 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     """
     import pandas as pd
 
-    rows, counts = [], {}
+    rows: list[tuple[Run, dict[str, object], dict[str, float]]] = []
+    counts: dict[tuple[str, str], set[int]] = {}
     with talk.progress("join runs", len(runs)) as bar:
         for run in runs:
-            named, values = _named(run, join, talk), {}
+            named = _named(run, join, talk)
+            values: dict[str, float] = {}
             for spec in join.metrics:
                 found, n = _values(run, spec, join, talk)
                 values |= found
@@ -224,7 +226,7 @@ def _check_counts(counts: dict[tuple[str, str], set[int]]) -> None:
             )
 
 
-def _shared(rows: Sequence[tuple[Run, object, dict[str, float]]]) -> dict[str, set[str]]:
+def _shared(rows: Sequence[tuple[Run, dict[str, object], dict[str, float]]]) -> dict[str, set[str]]:
     """The columns that all runs of a task have."""
     shared: dict[str, set[str]] = {}
     for run, _, values in rows:

@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from alignkit.report.sites import in_order, short_name
 from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
@@ -18,7 +17,7 @@ _COLOURS, _SCALE = "RdBu_r", Normalize(-1, 1)
 
 
 def layer_pairs(rows: pd.DataFrame) -> Figure:
-    """Draw one map per metric of one task; outlined where corrected p is below 0.05.
+    """Draw one map per metric of one task; a dot where corrected p is below 0.05.
 
     Parameters
     ----------
@@ -36,6 +35,7 @@ def layer_pairs(rows: pd.DataFrame) -> Figure:
             _one(ax, rows[rows["metric"] == metric])
             ax.set_title(short(metric, 30), y=1)
         _colour_bar(figure)
+        figure.text(0.99, 0.02, f"dot: corrected p below {LEVEL}", ha="right", fontsize=7.5)
     return figure
 
 
@@ -49,8 +49,7 @@ def _one(ax: Axes, rows: pd.DataFrame) -> None:
     ax.imshow(values, cmap=_COLOURS, norm=_SCALE, origin="lower", aspect="auto",
               interpolation="none")  # fmt: skip
     for one in rows[rows["p_adjusted"].astype(float) < LEVEL].itertuples():
-        corner = ys.index(one.y) - 0.5, xs.index(one.x) - 0.5
-        ax.add_patch(Rectangle(corner, 1, 1, fill=False, ec=INK, lw=1.3))
+        ax.plot(ys.index(one.y), xs.index(one.x), "o", ms=4, mfc="white", mec=INK, mew=0.8)
     step = -(-max(len(xs), len(ys)) // 13)
     for axis, sites in (("x", ys), ("y", xs)):
         labels = [short_name(s) if i % step == 0 else "" for i, s in enumerate(sites)]

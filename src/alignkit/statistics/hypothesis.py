@@ -199,12 +199,12 @@ class Hypothesis:
     def _within(self) -> dict[str, Any]:
         # Placements, even where runs are the units: that is what seeds are repetitions of.
         groups = "placement" if self.question.unit == "run" else "_unit"
-        values = (self.runs[c].to_numpy(float) for c in (self.column, self.question.outcome))
-        found = repeated_measures(*values, self.runs[groups].to_numpy()) if len(self.runs) else None
+        x, y = (self.runs[c].to_numpy(float) for c in (self.column, self.question.outcome))
+        found = repeated_measures(x, y, self.runs[groups].to_numpy()) if len(self.runs) else None
         names = ("r", "low", "high", "p", "n")
         keys = ("within", "within_low", "within_high", "p_within", "within_n")
         row = {key: getattr(found, name, None) for key, name in zip(keys, names, strict=True)}
-        icc = intraclass(self.runs[self.column].to_numpy(float), self.runs[groups].to_numpy())
+        icc = intraclass(x, self.runs[groups].to_numpy())
         return row | {"icc": icc[0] if icc else None}
 
     def _beside(self, kind: str) -> list[str]:
