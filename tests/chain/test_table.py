@@ -135,3 +135,15 @@ def test_losses_by_name():
     assert losses("val_loss") == ["val_loss"]
     assert losses("perplexity") == ["perplexity"]
     assert losses("accuracy") == losses("terror_score") == []
+
+
+def test_calibrated_values_on_other_numbers_of_samples_may_stand_together(runs, monkeypatch):
+    from alignkit.chain import table as module
+
+    def measured(run, specs, **options):
+        return measure_run(run, specs, **options).assign(n=len(run.placement))
+
+    monkeypatch.setattr(module, "measure_run", measured)
+    found, _ = correlate_runs(runs, Join(("cka",), calibrated=True))
+    assert found.table["runs"].tolist() == [3]
+    assert pd.isna(found.table.get("pearson_raw", pd.Series([None]))).all()

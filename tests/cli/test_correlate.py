@@ -219,3 +219,9 @@ def test_consistency_of_three_correlations_and_of_a_table(tmp_path):
     assert rows[0]["verdict"] == "possible"
     assert "give a TABLE" in alignkit("consistency", cwd=tmp_path, code=2).stderr
     assert "no table" in alignkit("consistency", "x.csv", cwd=tmp_path, code=1).stderr
+
+
+def test_a_minus_in_the_column_of_signs_is_no_missing_value(place):
+    out = alignkit("correlate", "t.csv", "--outcome", "loss", "-m", "cka", cwd=place).stdout
+    assert "exp" in out
+    assert re.search(r"cka\s+-\s+supported", out)

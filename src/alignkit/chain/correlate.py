@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.table import Join, check_outcome, runs_table
 from alignkit.chain.talk import SILENT, Talk
+from alignkit.errors import UsageError
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -109,7 +110,10 @@ def _other_values(
     """
     free = join.layer not in ("max", "max-pair")
     null = 0 if free and kind == "calibrated" else join.null
-    other = runs_table(runs, replace(join, calibrated=kind == "calibrated", null=null), talk)
+    try:
+        other = runs_table(runs, replace(join, calibrated=kind == "calibrated", null=null), talk)
+    except UsageError:  # raw values on different numbers of samples cannot stand beside others
+        return {}
     names = {c: f"{c} ({kind})" for c in columns if c in other and other[c].notna().all()}
     for column, name in names.items():
         joined[name] = other[column].to_numpy()

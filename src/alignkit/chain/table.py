@@ -86,7 +86,7 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     Raises
     ------
     UsageError
-        When no run has such an outcome or such sites, or when alignment was measured on
+        When no run has such sites, or when alignment that is not calibrated was measured on
         different numbers of samples.
     """
     import pandas as pd
@@ -103,7 +103,8 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
                 counts.setdefault((run.task, spec), set()).add(n)
             rows.append((run, named, values))
             bar.advance()
-    _check_counts(counts)
+    if not join.calibrated:
+        _check_counts(counts)
     if join.pair and not any(_has(run, join.pair) for run in runs):
         raise UsageError(f"--layer {join.layer}: no run has these sites; see: alignkit show")
     shared = _shared(rows) if join.layer == "all" else None

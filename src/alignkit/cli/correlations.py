@@ -59,8 +59,11 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
     from rich.table import Table
     from rich.text import Text
 
+    # A dash is what is missing, but in the column of signs it is a sign.
     columns = {
-        name: cells for name, cells in _columns(rows, units).items() if any(c != "-" for c in cells)
+        name: cells
+        for name, cells in _columns(rows, units).items()
+        if name == "exp" or any(cell != "-" for cell in cells)
     }
     widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
     gap = 1 if sum(widths) + 2 * len(widths) + 2 <= width else 0

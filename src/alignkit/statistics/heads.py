@@ -24,7 +24,9 @@ def head_lines(
     yield " | ".join(asked)
     low, high = task["seeds_low"], task["seeds_high"]
     seeds = f"{low}" if low == high else f"{low} to {high}"
-    many = "runs as units" if unit == "run" else f"placements x {seeds} seeds"
+    many = f"{task['n']} placements x {seeds} seeds = {task['runs']} runs"
+    if unit == "run":
+        many = f"{task['runs']} runs as units"
     spread = "ICC: -, one seed each or none differ"
     if task["icc"] is not None:
         spread = (
@@ -32,7 +34,7 @@ def head_lines(
             f"effective n {task['effective_n']:.1f}"
         )
     missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
-    yield f"units: {task['n']} {many} = {task['runs']} runs{missing} | {spread}"
+    yield f"units: {many}{missing} | {spread}"
     yield _family_line(rows, settings)
     yield EXPLORATORY if unit == "run" else power_line(SimpleNamespace(**task))
 

@@ -153,11 +153,9 @@ class Hypothesis:
         }
 
     def _why_not(self, task: str, mine: pd.DataFrame) -> str:
-        outcome = self.question.outcome
-        for column in (outcome, self.column):
+        outcome = self.question.names.get(task, self.question.outcome)
+        for column, name in ((self.question.outcome, outcome), (self.column, self.metric)):
             if mine[column].isna().all():
-                named = self.question.names.get(task, outcome)
-                name = named if column == outcome else self.metric
                 return f"{task} has no {name}"
         if len(self.x) < LEAST_UNITS:
             return f"{len(self.x)} unit(s), at least {LEAST_UNITS} are needed"

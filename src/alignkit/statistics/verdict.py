@@ -63,5 +63,5 @@ def _doubts(row: Mapping[str, Any]) -> list[str]:
         doubts.append("the rank correlation disagrees")
     low, high = row["leave_one_out_low"], row["leave_one_out_high"]
     if low is None or low * high <= 0:
-        doubts.append(f"the sign changes without {row['leave_one_out_unit']}")
+        doubts.append("the sign changes when one unit is left out")
     return doubts
