@@ -10,7 +10,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "hypotheses", "agreement", "stability", "sanity",
+            "hypotheses", "agreement", "stability", "sanity", "power",
+            "consistency",
             "study", "study run", "study plan", "study status", "study retry",
             "search run", "search analyse", "search list", "search repair",
             "list", "show", "plugins",

@@ -70,6 +70,11 @@ def test_commands_on_arrays_of_the_page_on_measuring_run(place):
     assert seen == 3
 
 
+def test_every_command_of_the_statistics_page_runs(place):
+    for words in _commands(ROOT / "docs" / "statistics.md"):
+        assert alignkit(*words, cwd=place).stdout.strip(), words
+
+
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",

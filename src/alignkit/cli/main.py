@@ -12,12 +12,14 @@ import typer
 
 from alignkit.cli import (
     agreement,
+    consistency,
     correlate,
     data,
     extract,
     hypotheses,
     look,
     measure,
+    power,
     report,
     runs,
     sanity,
@@ -41,6 +43,8 @@ for part in (
     measure,
     correlate,
     report,
+    power,
+    consistency,
     study,
     hypotheses,
     agreement,
