@@ -227,8 +227,9 @@ def _engine(chosen: Plan) -> Engine:
 
 def _analyse(chosen: Plan, output: Path) -> list[Path]:
     """Correlate and report over the runs that are complete; give the files."""
+    from alignkit.chain.correlate import correlate_runs
+    from alignkit.chain.table import Join
     from alignkit.cli import console
-    from alignkit.cli.correlate import correlate_joined, joined_runs, metric_columns
     from alignkit.report import write_report
     from alignkit.runs import load_run
     from alignkit.runs.files import write_csv
@@ -247,12 +248,12 @@ def _analyse(chosen: Plan, output: Path) -> list[Path]:
         metrics = list(table.metrics or measure.metrics)
         split, pool = table.split or measure.splits[0], table.pool or measure.pools[0]
         for layer in (table.layer,) if isinstance(table.layer, str) else table.layer:
-            joined, outcome = joined_runs(
-                complete, metrics, layer, table.outcome, split, pool, measure.samples, table.seed
-            )
-            found = correlate_joined(
-                joined, outcome, metric_columns(joined, outcome), layer,
-                getattr(table, "unit", "placement"), table.permutations, table.seed,
+            join = Join(tuple(metrics), layer, table.outcome, split, pool, measure.samples,
+                        table.seed)  # fmt: skip
+            found, joined = correlate_runs(
+                complete, join, talk=console.TerminalTalk(),
+                unit=getattr(table, "unit", "placement"), permutations=table.permutations,
+                seed=table.seed,
             )  # fmt: skip
             if table is study.report:
                 written.append(write_report(complete, output / "report", correlations=found,
