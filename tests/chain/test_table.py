@@ -126,7 +126,7 @@ def test_raw_and_calibrated_stand_beside_each_other(runs):
 
 
 def test_an_outcome_that_no_run_has(runs):
-    with pytest.raises(UsageError, match=r"no run has the outcome 'acuracy'; known: .*loss"):
+    with pytest.raises(UsageError, match=r"has no outcome 'acuracy'; it has: .*loss"):
         correlate_runs(runs, Join(("cka",), outcome="acuracy"))
 
 

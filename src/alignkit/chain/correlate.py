@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.table import Join, check_outcome, runs_table
+from alignkit.chain.table import Join, runs_table
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
 from alignkit.runs import Run
@@ -49,8 +49,6 @@ def correlate_runs(
     from alignkit.metrics import resolve
     from alignkit.statistics import correlate
 
-    if join.outcome is not None:
-        check_outcome(runs, join.outcome, join.split, talk)
     joined, outcome = joined_runs(runs, join, talk)
     columns = metric_columns(joined, outcome)
     joint = {c: _metric_and_pair(c) for c in columns} if join.layer == "all" else {}

@@ -85,11 +85,13 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     Raises
     ------
     UsageError
-        When no run has such sites, or when alignment that is not calibrated was measured on
-        different numbers of samples.
+        When no run has such an outcome or such sites, or when alignment that is not
+        calibrated was measured on different numbers of samples.
     """
     import pandas as pd
 
+    if join.outcome is not None:
+        _check_outcome(runs, join, talk)
     rows: list[tuple[Run, dict[str, object], dict[str, float]]] = []
     counts: dict[tuple[str, str], set[int]] = {}
     with talk.progress("join runs", len(runs)) as bar:
@@ -128,23 +130,20 @@ def _named(run: Run, join: Join, talk: Talk) -> dict[str, object]:
     return row | {"outcome": outcome, outcome: scores.get(outcome, float("nan"))}
 
 
-def check_outcome(runs: Sequence[Run], outcome: str, split: str, talk: Talk = SILENT) -> None:
-    """Refuse an outcome that no run has.
-
-    Raises
-    ------
-    UsageError
-        With the outcomes that there are.
-    """
+def _check_outcome(runs: Sequence[Run], join: Join, talk: Talk) -> None:
+    """Refuse an outcome that no run has; a run that cannot be scored has none."""
     known: dict[str, None] = {}
     for run in runs:
         try:
-            known |= dict.fromkeys(evaluate(run, split, talk=talk))
+            known |= dict.fromkeys(evaluate(run, join.split, talk=talk))
         except DataError:
             continue
     names = [name for name in known if name != "n"]
-    if known and outcome not in names:
-        raise UsageError(f"no run has the outcome '{outcome}'; known: {', '.join(names)}")
+    if known and join.outcome not in names:
+        others = ", like every other run," if len(runs) > 1 else ""
+        raise UsageError(
+            f"{runs[0].path}{others} has no outcome '{join.outcome}'; it has: {', '.join(names)}"
+        )
 
 
 def summary(run: Run, spec: str, join: Join, talk: Talk = SILENT) -> float:
