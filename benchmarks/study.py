@@ -25,7 +25,7 @@ from alignkit.engines import Unit, run_units
 from alignkit.engines.local import Processes
 from alignkit.runs import Run, Training, resolve_config
 
-RUNS = 8
+RUNS = 6
 TASK = "toy_match:n_train=32,n_validation=32,n_test=1024"
 STUDY = """
 runs = "runs"
@@ -127,7 +127,7 @@ def _bytes(folder: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    what, number = sys.argv[1:2], int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    what, number = sys.argv[1:2], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     if what == ["speed"]:
         speed(number)
     elif what == ["kills"]:

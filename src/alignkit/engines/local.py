@@ -153,12 +153,10 @@ def _serve(connection: Connection, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGTERM, _terminated)
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ.update(environment)
-    while True:
-        try:
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone, and so are we
+        while True:
             unit, place = connection.recv()
-        except EOFError:
-            return
-        connection.send(perform_elsewhere(unit, place))
+            connection.send(perform_elsewhere(unit, place))
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
