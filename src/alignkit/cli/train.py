@@ -251,7 +251,9 @@ def _configs(
     what: list[str | None] = list(tasks) if tasks else [None]
     where: list[str | None] = list(placements) if placements else [None]
     return [
-        resolve_config(task, placement, architecture, training, seed, data, init, conduct)
+        resolve_config(
+            task, placement, architecture, training, seed, data, init=init, conduct=conduct
+        )
         for task in dict.fromkeys(what)
         for placement in dict.fromkeys(where)
         for seed in dict.fromkeys(seeds or [0])
