@@ -111,3 +111,18 @@ def alignment_losses(tmp_path):
 @pytest.mark.parametrize("name", ["cka", "unbiased_cka", "procrustes"])
 def test_alignment_as_a_loss_sees_a_batch_larger_than_what_is_run_at_once(alignment_losses, name):
     _compare((16, 16, 8), rtol=1e-3, aux=(f"tested_{name}=0.5:pool=mean",))
+
+
+def test_a_frozen_stream_is_pulled_nowhere():
+    learner, prepare = learner_and_batches(aux=("cosine=1",))
+    for parameter in learner.model.parameters():
+        parameter.requires_grad_(False)
+    for parameter in learner.model.streams["text"].parameters():
+        parameter.requires_grad_(True)
+    learner.aux["cosine"].text_site = "t00"  # before any fusion
+    learner.aux["cosine"].vision_site = "v00"
+    learner.sites |= {"t00", "v00"}
+    _, measured = gradients(learner, [prepare(rows, 1) for rows in cut(ROWS, 20, 20)])
+    assert measured["aux_cosine"] > 0
+    assert learner.model.streams["text"].words.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in learner.model.streams["vision"].parameters())

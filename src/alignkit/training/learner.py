@@ -169,8 +169,9 @@ class Learner:
             for side, gradient in zip(
                 self.aux[name].representations(outputs, batch.pairs), pull, strict=True
             ):
-                roots.append(side)
-                gradients.append(gradient)
+                if side.requires_grad:  # not so where all before it is frozen
+                    roots.append(side)
+                    gradients.append(gradient)
         if roots:
             torch.autograd.backward(roots, gradients)
 

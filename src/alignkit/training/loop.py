@@ -74,7 +74,7 @@ class Loop:
         self.parameters = [p for _, p in self.learner.named_parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.learner.named_parameters(), self.options)
         self.at = Position()
-        self.sums: dict[str, float] = {}
+        self.sums: dict[str, list[float]] = {}  # of the epoch so far: sum and samples by term
         self.best: dict[str, Any] = {}
         self.best_weights: dict[str, torch.Tensor] = {}
 
@@ -143,22 +143,22 @@ class Loop:
         self, group: Sequence[Prepared], measured: dict[str, float], norm: torch.Tensor | None
     ) -> None:
         n = self.processes.total({"n": sum(batch.n for batch in group)})["n"]
-        self.sums["n"] = self.sums.get("n", 0) + n
-        for name, value in measured.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value * n
+        for name, value in measured.items():  # a term may be left out of a small group
+            total, count = self.sums.get(name, (0.0, 0.0))
+            self.sums[name] = [total + value * n, count + n]
         row = {"loss": measured["loss"], "learning_rate": self.optimizer.param_groups[0]["lr"]}
-        if norm is not None:
+        if norm is not None and norm.isfinite():  # fp16 skips a step that overflows
             row["gradient_norm"] = float(norm)
         self.records.step(self.at.epoch, self.at.step, row)
 
     def _end_epoch(self) -> None:
         epoch = self.at.epoch
-        sums, self.sums = self.sums, {}
-        n = sums.pop("n")
-        terms = {f"{name}_loss" if name in self.learner.objectives else name: value / n
-                 for name, value in sums.items() if name != "loss"}  # fmt: skip
+        means = {name: total / count for name, (total, count) in self.sums.items()}
+        self.sums = {}
+        terms = {f"{name}_loss" if name in self.learner.objectives else name: value
+                 for name, value in means.items() if name != "loss"}  # fmt: skip
         self.records.epoch(epoch, "train", {
-            "loss": sums["loss"] / n, **(terms if len(terms) > 1 else {}),
+            "loss": means["loss"], **(terms if len(terms) > 1 else {}),
             "learning_rate": self.options.learning_rate * self.rate(self.at.step),
         })  # fmt: skip
         self.at.epoch, self.at.batches = epoch + 1, 0
