@@ -24,6 +24,7 @@ from alignkit.chain.measure import (
 from alignkit.chain.table import Join, runs_table, summary
 from alignkit.chain.talk import Talk
 from alignkit.errors import DataError, UsageError
+from alignkit.metrics import Metric
 from alignkit.runs import Run
 from tiny import train_tiny
 
@@ -169,27 +170,33 @@ def test_tables_that_lack_later_columns_are_read(tiny_run):
         measure_run(tiny_run, ["cka"], layers="same")
 
 
-def test_an_interrupted_grid_is_kept_and_completed(tiny_run, monkeypatch, asked):
-    counting = metrics.grid
+@pytest.mark.parametrize("null", [0, 3])
+def test_an_interrupted_grid_is_kept_and_completed(tiny_run, monkeypatch, asked, null):
+    real = Metric.compare
+    calls = []
 
-    def stopping(*arguments, **options):
-        if len(asked) >= 7:
+    def stopping(self, a, b):
+        calls.append(1)
+        if len(calls) == 25:
             raise KeyboardInterrupt
-        return counting(*arguments, **options)
+        return real(self, a, b)
 
-    monkeypatch.setattr(pairs, "SECONDS", 0.0)  # one pair at a time
-    monkeypatch.setattr(metrics, "grid", stopping)
+    monkeypatch.setattr(pairs, "SECONDS", 0.0)
+    monkeypatch.setattr(Metric, "compare", stopping)
     with pytest.raises(KeyboardInterrupt):
-        measure_run(tiny_run, ["cka"], layers="all")
-    assert len(tiny_run.alignment()) == 7
-    monkeypatch.setattr(metrics, "grid", counting)
+        measure_run(tiny_run, ["procrustes"], layers="all", null=null)
+    kept = len(tiny_run.alignment())
+    assert 0 < kept < 25
+    assert kept % 5 == 0 or not null  # columns of the grid
+    monkeypatch.setattr(Metric, "compare", real)
     asked.clear()
-    measure_run(tiny_run, ["cka"], layers="all")
-    assert len(asked) == 25 - 7
+    table = measure_run(tiny_run, ["procrustes"], layers="all", null=null)
+    assert len(asked) == 25 - kept
+    assert table["value"].notna().all()
 
 
 def test_a_killed_grid_loses_little(tmp_path):
-    """Killed with -9 at the 8th pair; then the same bytes as without."""
+    """Killed with -9 before the 8th pair; then the same bytes as without."""
     runs = [train_tiny(tmp_path / name) for name in "ab"]
     code = """
 import os, signal
@@ -197,12 +204,13 @@ from alignkit import load_run, metrics
 from alignkit.chain import pairs
 from alignkit.chain.measure import measure_run
 pairs.SECONDS = 0.0
-real, seen = metrics.grid, []
-def grid(*arguments, **options):
-    seen.append(1)
-    if len(seen) == 8:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **options)
+real = metrics.grid
+def grid(*arguments, found, **options):
+    def counting(place, value):
+        if place == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found(place, value)
+    return real(*arguments, found=counting, **options)
 metrics.grid = grid
 measure_run(load_run(%r), ["mknn:k=5"], layers="all")
 """
@@ -213,6 +221,17 @@ measure_run(load_run(%r), ["mknn:k=5"], layers="all")
     for run in runs:
         measure_run(run, ["mknn:k=5"], layers="all")
     assert runs[0].alignment_file.read_bytes() == runs[1].alignment_file.read_bytes()
+
+
+def test_portions_with_nulls_are_as_long_as_pays(monkeypatch):
+    monkeypatch.setattr(pairs, "SECONDS", 20.0)
+    assert pairs._portion([], 12) == 1
+    assert pairs._portion([(1, 2.0)], 11) == 11  # 22 seconds at most: at once
+    assert pairs._portion([(1, 30.0)], 11) == 2
+    assert pairs._portion([(1, 30.0), (2, 60.0)], 9) == 1  # nothing is saved by more at once
+    # 25 seconds for any number and 5 for each: 15 of them lose a quarter.
+    assert pairs._portion([(1, 30.0), (2, 35.0)], 90) == 15
+    assert pairs._portion([(1, 30.0), (2, 29.0)], 90) > 90  # one is as long as two
 
 
 def test_representations_are_gone_after_a_run(tiny_run, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from alignkit.chain.talk import Progress
-    from alignkit.metrics import Metric, Representation
+    from alignkit.metrics import Metric, Representation, Value
 
 # Seconds of work that a kill in the middle of a long grid may cost.
 SECONDS = 20.0
@@ -94,6 +94,8 @@ class Sides:
 
 def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress) -> None:
     """Measure the pairs that a table lacks; store them as the work goes on."""
+    from alignkit.metrics import grid
+
     missing = stored.missing(pairs)
     bar.advance(len(pairs) - len(missing))
     if not missing:
@@ -102,21 +104,43 @@ def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress)
     wanted: dict[Pair, list[Pair]] = {}
     for pair in missing:
         wanted.setdefault(sides.turned(stored.metric, pair), []).append(pair)
-    written = time.monotonic()
-    fresh = False
-    try:
-        for portion, values in _in_portions(stored, sides, list(wanted), null, interval, bar):
-            for measured, value in zip(portion, values, strict=True):
-                for pair in wanted[measured]:
-                    stored.add(pair, value, null, interval, dtype=_precision(sides, measured))
-                bar.advance(len(wanted[measured]) - 1)
-            fresh = True
-            if time.monotonic() - written >= SECONDS:
-                stored.write()
-                written, fresh = time.monotonic(), False
-    finally:
-        if fresh:
-            stored.write()
+    todo = list(wanted)
+    growing = _Growing(stored)
+
+    def take(measured: Pair, value: Value) -> None:
+        for pair in wanted[measured]:
+            stored.add(pair, value, null, interval, dtype=_precision(sides, measured))
+        growing.grown()
+        bar.advance(len(wanted[measured]) - 1)
+
+    with growing:
+        if null or interval:
+            for portion, values in _in_portions(stored, sides, todo, null, interval, bar):
+                for measured, value in zip(portion, values, strict=True):
+                    take(measured, value)
+        else:
+            _call(grid, stored, sides, todo, 0, 0, bar,
+                  found=lambda place, value: take(todo[place], value))  # fmt: skip
+
+
+class _Growing:
+    """Writes a table that grows, every ``SECONDS`` and at the end, whatever ends it."""
+
+    def __init__(self, stored: Stored) -> None:
+        self.stored, self.written, self.fresh = stored, time.monotonic(), False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self.fresh:
+            self.stored.write()
+
+    def grown(self) -> None:
+        self.fresh = True
+        if time.monotonic() - self.written >= SECONDS:
+            self.stored.write()
+            self.written, self.fresh = time.monotonic(), False
 
 
 def complete_maxima(
@@ -140,30 +164,52 @@ def complete_maxima(
 
 def _in_portions(
     stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int, bar: Progress
-) -> Any:
-    """Pairs with their values: one first, then as many as take about ``SECONDS``."""
+) -> Iterator[tuple[list[Pair], list[Value]]]:
+    """Pairs with their values, all pairs of some y at a time.
+
+    Nulls and intervals of many layers at once cost less than one after the other, so portions
+    are no smaller than keeps that loss below a third.
+    """
     from alignkit.metrics import grid
 
-    start, size = 0, 1
-    while start < len(pairs):
-        portion = pairs[start : start + size]
+    columns: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        columns.setdefault(pair[1], []).append(pair)
+    todo = list(columns.values())
+    took: list[tuple[int, float]] = []
+    while todo:
+        size = _portion(took, len(todo))
+        portion = [pair for column in todo[:size] for pair in column]
+        todo = todo[size:]
         begun = time.monotonic()
         yield portion, _call(grid, stored, sides, portion, null, interval, bar)
-        each = (time.monotonic() - begun) / len(portion)
-        start += size
-        size = max(1, int(SECONDS / max(each, 1e-6)))
+        took.append((size, time.monotonic() - begun))
+
+
+def _portion(took: Sequence[tuple[int, float]], left: int) -> int:
+    """How many columns to do next, by how long so many of them took."""
+    if not took:
+        return 1
+    if took[0][1] * left <= 2 * SECONDS:
+        return left  # quick enough to be done at once
+    if len(took) == 1:
+        return 2
+    (some, seconds), (more, longer) = took[0], took[1]
+    each = max((longer - seconds) / (more - some), 1e-6 + seconds / 100) if more > some else 1.0
+    fixed = max(seconds - each * some, 0.0)
+    return max(1, int(max(3 * fixed, SECONDS) / each))
 
 
 def _call(
     function: Any, stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int,
-    bar: Progress,
+    bar: Progress, **more: Any,
 ) -> Any:  # fmt: skip
     """Call ``grid`` or ``maximum`` on pairs of names."""
     xs, ys = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
     return function(
         stored.metric, [sides.left(x) for x in xs], [sides.right(y) for y in ys],
         pairs=[(xs.index(x), ys.index(y)) for x, y in pairs],
-        null=null, interval=interval, seed=stored.asked.seed, progress=bar.advance,
+        null=null, interval=interval, seed=stored.asked.seed, progress=bar.advance, **more,
     )  # fmt: skip
 
 

@@ -107,6 +107,7 @@ def grid(
     interval: int = 0,
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
+    found: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
     """Measure a metric over pairs of representations.
 
@@ -126,6 +127,9 @@ def grid(
     seed : int
     progress : callable, optional
         Called with the number of pairs that were finished.
+    found : callable, optional
+        Called with a pair's place in ``pairs`` and its value as soon as it is known, before
+        there is a null or an interval.
 
     Returns
     -------
@@ -139,7 +143,7 @@ def grid(
     """
     xs, ys, pairs = _aligned(xs, ys, pairs)
     with workers():
-        values = _values(metric, xs, ys, pairs, progress)
+        values = _values(metric, xs, ys, pairs, progress, found)
         known = [at for at, value in enumerate(values) if value.value is not None]
         some = [pairs[at] for at in known]
         if null and some:
@@ -201,6 +205,7 @@ def maximum(
 def _values(
     metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation],
     pairs: Sequence[tuple[int, int]], progress: Callable[[int], None] | None,
+    found: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:  # fmt: skip
     prepared = _Prepared(metric)
     values = []
@@ -208,6 +213,8 @@ def _values(
     # A single pair is measured here, so that its blocks are spread over the workers instead.
     for value in map(one, pairs) if len(pairs) == 1 else spread(one, pairs):
         values.append(value)
+        if found is not None:
+            found(len(values) - 1, value)
         if progress is not None:
             progress(1)
     return values
