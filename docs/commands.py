@@ -10,7 +10,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "hypotheses", "agreement", "stability", "sanity", "list", "show", "plugins", "runs")  # fmt: skip
+            "hypotheses", "agreement", "stability", "sanity",
+            "list", "show", "plugins", "runs")  # fmt: skip
 
 
 def help_of(*words: str) -> str:
