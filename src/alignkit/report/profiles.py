@@ -102,7 +102,7 @@ def variance_bars(rows: pd.DataFrame) -> Figure:
 
 def quadratics(units: pd.DataFrame, rows: pd.DataFrame) -> Figure:
     """Draw score against alignment with the quadratic curve and where it turns."""
-    columns = columns_for(len(rows))
+    columns = min(3, columns_for(len(rows)))  # names beside points need room
     width = min(3.6, (WIDTH - 0.8 - 0.5 * (columns - 1)) / columns)
     with house_style():
         figure, axes = panels(len(rows), columns, width, 2.4, gap=(0.6, 0.95), margins=_MARGINS)
