@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(rich_help_panel="Further questions")(consistency)
+    app.command(rich_help_panel="Questions")(consistency)
 
 
 def consistency(

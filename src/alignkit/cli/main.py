@@ -43,17 +43,17 @@ for part in (
     measure,
     correlate,
     report,
-    power,
-    consistency,
-    study,
     hypotheses,
     agreement,
     stability,
     sanity,
+    power,
+    study,
     search,
     look,
     runs,
     data,
+    consistency,
 ):
     part.add_to(app)
 

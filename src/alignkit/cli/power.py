@@ -12,7 +12,7 @@ from alignkit.cli.arguments import Json, RunsFolder, Seed
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(rich_help_panel="Further questions")(power)
+    app.command(rich_help_panel="Questions")(power)
 
 
 def power(
