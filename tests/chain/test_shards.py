@@ -60,15 +60,15 @@ def test_shards_made_out_of_order_by_several_are_joined(run):
 
 def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
     """And what was done is not done again, though the size asked for is another one."""
-    part, made = extraction._part, []
+    in_order, made = extraction.Encoded.in_order, []
 
-    def counted(split, start, stop):
+    def counted(data, batch_size, start=0, stop=None):
         made.append(start)
         if start == 256 and made.count(256) == 1:
             raise OSError(5, "the disk is gone")
-        return part(split, start, stop)
+        return in_order(data, batch_size, start, stop)
 
-    monkeypatch.setattr(extraction, "_part", counted)
+    monkeypatch.setattr(extraction.Encoded, "in_order", counted)
     with pytest.raises(OSError, match="the disk is gone"):
         extract(run, "test", shard_size=128)
     assert not run.representations_folder("test").exists()
