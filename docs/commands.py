@@ -10,7 +10,13 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
 COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "list", "show", "plugins", "runs")  # fmt: skip
+            "hypotheses", "agreement", "stability", "sanity", "power",
+            "consistency",
+            "study", "study run", "study plan", "study status", "study retry",
+            "search run", "search analyse", "search list", "search repair",
+            "list", "show", "plugins",
+            "runs", "runs list", "runs show", "runs rm", "runs gc", "runs export", "runs import",
+            "data info", "data verify", "data cache")  # fmt: skip
 
 
 def help_of(*words: str) -> str:
@@ -28,7 +34,7 @@ def help_of(*words: str) -> str:
 def page() -> str:
     """The whole page."""
     parts = ["# Commands\n\nWritten by `make docs` from `--help`.\n"]
-    for words in [(), *((command,) for command in COMMANDS)]:
+    for words in [(), *(tuple(command.split()) for command in COMMANDS)]:
         title = f"## alignkit {' '.join(words)}".rstrip()
         parts += [f"{title}\n\n```\n{help_of(*words).strip()}\n```\n"]
     return "\n".join(parts)

@@ -7,6 +7,15 @@ import pytest
 from tiny import TINY_TASK, train_tiny
 
 
+@pytest.fixture(scope="session", autouse=True)
+def places_of_their_own(tmp_path_factory):
+    """No test reads the user's data or kept pixels, or leaves any behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ALIGNKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.delenv("ALIGNKIT_DATA", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_runs(tmp_path_factory):
     """Trained runs: two tasks, three placements, to be read only."""

@@ -37,11 +37,25 @@ except SystemExit as stop:
         "import alignkit; alignkit.hookimpl, alignkit.Placement, alignkit.UsageError",
         HELP.format(words=["--help"]),
         HELP.format(words=["measure", "--help"]),
+        HELP.format(words=["search", "run", "--help"]),
+        HELP.format(words=["study", "run", "--help"]),
+        HELP.format(words=["runs", "--help"]),
         HELP.format(words=["list", "metrics", "--json"]),
         HELP.format(words=["show", "placement", "late"]),
         HELP.format(words=["plugins"]),
     ],
-    ids=["import", "names", "help", "measure help", "list", "show placement", "plugins"],
+    ids=[
+        "import",
+        "names",
+        "help",
+        "measure help",
+        "search help",
+        "study help",
+        "runs help",
+        "list",
+        "show placement",
+        "plugins",
+    ],
 )
 def test_nothing_heavy_is_imported(code):
     assert not _imported(code) & set(HEAVY)
@@ -81,8 +95,8 @@ def _plugin_names() -> set[str]:
 
 # The declared primary family of the statistics, and words that are not only plugins' names:
 # the placement without co-attention is singled out by the statistics as the leverage point,
-# and neighbours are found by cosine or Euclidean distance.
-ALLOWED = {"cka", "mknn", "svcca", "procrustes", "none", "cosine"}
+# neighbours are found by cosine or Euclidean distance, and commands print a folder.
+ALLOWED = {"cka", "mknn", "svcca", "procrustes", "none", "cosine", "folder"}
 
 
 @pytest.mark.parametrize("file", sorted(SOURCE.rglob("*.py")), ids=lambda f: f.name)
@@ -96,9 +110,10 @@ def test_core_names_no_plugin(file):
 
 
 def test_imports_run_one_way():
-    """Command line, then chain and report, then models, metrics, statistics, then the rest."""
-    level = {"cli": 4, "chain": 3, "report": 3, "metrics": 2, "statistics": 2, "models": 1,
-             "tasks": 1, "runs": 1, "plugins": 0}  # fmt: skip
+    """Command line, studies, chain and report, models, metrics, statistics, then the rest."""
+    level = {"cli": 5, "studies": 4, "search": 4, "chain": 3, "training": 3, "engines": 3,
+             "report": 3, "metrics": 2, "statistics": 2, "models": 1, "tasks": 1, "runs": 1,
+             "plugins": 0}  # fmt: skip
     for file in SOURCE.rglob("*.py"):
         part = file.relative_to(SOURCE).parts[0]
         if part not in level:

@@ -19,7 +19,9 @@ _PUBLIC = {
     "Binary": "alignkit.tasks",
     "DataError": "alignkit.errors",
     "Fuse": "alignkit.models.schedule",
+    "MissingError": "alignkit.errors",
     "MultiLabel": "alignkit.tasks",
+    "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
     "PluginError": "alignkit.errors",
     "Record": "alignkit.models.schedule",
@@ -34,15 +36,20 @@ _PUBLIC = {
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
     "between_layers": "alignkit.models.schedule",
+    "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
+    "fusion_site": "alignkit.models.schedule",
     "hookimpl": "alignkit.plugins.hookspecs",
     "inner": "alignkit.metrics",
+    "input_site": "alignkit.models.schedule",
+    "layer_site": "alignkit.models.schedule",
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.api",
     "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
+    "run_layers": "alignkit.models.schedule",
     "spread": "alignkit.metrics",
 }
 
@@ -65,6 +72,7 @@ if TYPE_CHECKING:
     from alignkit.api import names as names
     from alignkit.errors import AlignkitError as AlignkitError
     from alignkit.errors import DataError as DataError
+    from alignkit.errors import MissingError as MissingError
     from alignkit.errors import PluginError as PluginError
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
@@ -79,6 +87,10 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Record as Record
     from alignkit.models.schedule import RunLayer as RunLayer
     from alignkit.models.schedule import between_layers as between_layers
+    from alignkit.models.schedule import fusion_site as fusion_site
+    from alignkit.models.schedule import input_site as input_site
+    from alignkit.models.schedule import layer_site as layer_site
+    from alignkit.models.schedule import run_layers as run_layers
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.runs import Run as Run
@@ -86,8 +98,10 @@ if TYPE_CHECKING:
     from alignkit.runs import load_runs as load_runs
     from alignkit.tasks import Binary as Binary
     from alignkit.tasks import MultiLabel as MultiLabel
+    from alignkit.tasks import Pairs as Pairs
     from alignkit.tasks import SingleLabel as SingleLabel
     from alignkit.tasks import Split as Split
     from alignkit.tasks import Target as Target
     from alignkit.tasks import Task as Task
+    from alignkit.tasks import default_root as default_root
     from alignkit.tasks import fingerprint_of as fingerprint_of

@@ -6,7 +6,8 @@ from alignkit.plugins import registry
 
 
 def names(kind: str) -> list[str]:
-    """List registered names: ``metrics``, ``architectures``, ``placements`` or ``tasks``.
+    """List registered names: ``metrics``, ``architectures``, ``placements``, ``tasks`` or
+    ``losses``.
 
     Raises
     ------

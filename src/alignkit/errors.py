@@ -17,6 +17,10 @@ class DataError(AlignkitError):
     """A file or folder is missing, broken or not in the expected form."""
 
 
+class MissingError(DataError):
+    """A file that the data list is not there."""
+
+
 class PluginError(AlignkitError):
     """A plugin could not be loaded, or two plugins claim one name."""
 

@@ -9,9 +9,10 @@ import torch
 
 from alignkit.chain import train as training
 from alignkit.chain.encoded import Encoded
-from alignkit.chain.train import learning_rate_factor, train
+from alignkit.chain.train import train
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
+from alignkit.training.optimizer import groups, learning_rate_factor
 from tiny import TINY_MODEL, TINY_TASK, train_tiny
 
 
@@ -112,7 +113,7 @@ def test_no_decay_on_norms_biases_and_positions(tmp_path):
     config = resolve_config(TINY_TASK, "1,2", TINY_MODEL)
     architecture = config.architecture.make()
     model = architecture.build(config.placement, 1, architecture.inputs(["a word"]))
-    decayed, left = training._groups(model, 0.1)
+    decayed, left = groups(model.named_parameters(), 0.1)
     assert decayed["weight_decay"] == 0.1
     assert left["weight_decay"] == 0.0
     names = {id(p): n for n, p in model.named_parameters()}
@@ -155,3 +156,67 @@ def test_runs_are_found_and_filtered(tiny_runs):
     assert len(load_runs(root)) == len(runs) == 6
     assert {r.task for r in load_runs(root, ["toy_unique"])} == {"toy_unique"}
     assert {r.placement for r in load_runs(root, placement=["none"])} == {"none"}
+
+
+def test_buckets_hold_texts_of_similar_length_and_every_sample_once():
+    task = resolve_config(TINY_TASK, "1", TINY_MODEL).task.make()
+    split = task.split("train")
+    inputs = resolve_config(TINY_TASK, "1", TINY_MODEL).architecture.make().inputs(split.texts)
+    data = Encoded(split, inputs, "train")
+
+    def padding(bucket, seed=0, epoch=1):
+        batches = list(data.shuffled(8, seed, epoch, bucket))
+        assert sorted(np.concatenate(batches).tolist()) == list(range(64))
+        lengths = [[len(data.tokens[row]) for row in rows] for rows in batches]
+        return [row.tolist() for row in batches], sum(max(row) * len(row) for row in lengths)
+
+    plain, bucketed = padding(False), padding(True)
+    least = sum(len(row) for row in data.tokens)
+    assert bucketed[1] - least < (plain[1] - least) / 3
+    assert padding(True) == bucketed
+    assert padding(True, epoch=2) != bucketed
+    assert padding(True, seed=1) != bucketed
+
+
+def test_whoever_watches_sees_every_epoch_and_may_end_it(tmp_path):
+    config = resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=3))
+    seen = []
+
+    def prune(epoch, scores):
+        seen.append((epoch, scores["auroc"]))
+        if epoch == 2:
+            raise KeyError("pruned")
+
+    with pytest.raises(KeyError, match="pruned"):
+        train(config, tmp_path, on_epoch=prune)
+    assert [epoch for epoch, _ in seen] == [0, 1, 2]
+    assert not list(tmp_path.rglob("train.json"))
+    run = train(config, tmp_path, on_epoch=lambda epoch, scores: seen.append((epoch, scores)))
+    assert [epoch for epoch, _ in seen[3:]] == [0, 1, 2, 3]
+    history = run.history()
+    scores = history[history.split == "validation"]["auroc"].tolist()
+    assert [score for _, score in seen[:3]] == scores[:3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accumulate": 2}, {"precision": "bf16"}, {"class_weights": True}, {"bucket": True},
+        {"objectives": ("mlm",)}, {"aux": ("cosine=1",)},
+    ],
+    ids=lambda change: next(iter(change)),
+)  # fmt: skip
+def test_options_enter_the_identity_when_they_are_not_at_their_default(change):
+    plain, other = resolve_config(), resolve_config(training=Training(**change))
+    assert plain.unit != other.unit
+    assert not plain.training.identity().keys() & change.keys()
+    assert plain.to_json()["training"].keys() >= change.keys()
+
+
+def test_how_training_is_carried_out_is_no_part_of_the_identity():
+    from alignkit.runs import Conduct
+
+    conduct = Conduct("cpu", 3, "5", ("cka",), "2", 9, True)
+    one, other = resolve_config(), resolve_config(conduct=conduct)
+    assert one.identity == other.identity
+    assert one.folder == other.folder

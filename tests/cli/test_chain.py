@@ -158,3 +158,20 @@ def test_dry_run_trains_nothing(tmp_path):
     done = alignkit(*TRAIN, "--placement", "1", "--dry-run", "--json", cwd=tmp_path)
     assert json.loads(done.stdout)[0]["trained"] is False
     assert not (tmp_path / "runs").exists()
+
+
+def test_every_option_of_training_reaches_the_run(tmp_path):
+    options = {"accumulate": 2, "precision": "bf16", "class-weights": None, "bucket": None,
+               "device": "cpu", "workers": 2, "checkpoint-every": "30s", "track-every": "2",
+               "track-samples": 9}  # fmt: skip
+    given = [w for k, v in options.items() for w in (f"--{k}", v) if w is not None]
+    done = alignkit(*TRAIN, "--placement", "1", *given, "--objective", "task", "--objective",
+                    "mlm=0.5:share=0.2", "--aux", "cosine=0.1:pool=mean", "--track-alignment",
+                    "cka", cwd=tmp_path)  # fmt: skip
+    stored = json.loads((tmp_path / done.stdout.strip() / "config.json").read_text())
+    expected = {k.replace("-", "_"): True if v is None else v for k, v in options.items()}
+    found = stored["training"] | stored["conduct"]
+    assert {key: found[key] for key in expected} == expected
+    assert found["objectives"] == ["task=1", "mlm=0.5:share=0.2"]
+    assert found["aux"] == ["cosine=0.1:pool=mean"]
+    assert found["track"] == ["cka"]

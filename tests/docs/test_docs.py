@@ -1,5 +1,6 @@
 """The documentation is run: commands, Python and links."""
 
+import json
 import re
 import runpy
 import shlex
@@ -42,9 +43,10 @@ def place(tmp_path):
     return tmp_path
 
 
-def test_every_command_of_the_readme_runs(place):
+@pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
+def test_every_command_of_a_page_runs(place, page):
     """On tiny models: only the sizes differ from what is printed."""
-    for words in _commands(ROOT / "README.md"):
+    for words in _commands(ROOT / page):
         if "train" in words:
             words = ["3,4,10" if w == "late" else w for w in words]
             words += ["--task", TINY_TASK, "--architecture",
@@ -68,6 +70,11 @@ def test_commands_on_arrays_of_the_page_on_measuring_run(place):
     assert seen == 3
 
 
+def test_every_command_of_the_statistics_page_runs(place):
+    for words in _commands(ROOT / "docs" / "statistics.md"):
+        assert alignkit(*words, cwd=place).stdout.strip(), words
+
+
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
@@ -88,6 +95,36 @@ def test_plugins_of_the_documentation_work(place):
     done = alignkit("--plugin", place / "plugin0.py", "measure", "x.npy", "y.npy", "--metric", "rv",
                     cwd=place)  # fmt: skip
     assert "rv" in done.stdout
+
+
+def test_every_command_about_own_data_runs(place):
+    from PIL import Image
+
+    (place / "my_data/img").mkdir(parents=True)
+    rows = ["image,caption,label"]
+    for i in range(40):
+        Image.new("RGB", (8, 8), "red").save(place / f"my_data/img/{i}.jpg")
+        rows.append(f"img/{i}.jpg,a thing {i},{('red', 'blue')[i % 2]}")
+    (place / "my_data/data.csv").write_text("\n".join(rows) + "\n")
+    commands = list(_commands(ROOT / "docs" / "data.md"))
+    assert len(commands) > 5
+    for words in commands:
+        architecture = ["--architecture", TINY_MODEL.replace("depth=3", "depth=12")]
+        done = alignkit(*words, *(architecture if "train" in words else ()), cwd=place)
+        assert done.stdout.strip(), words
+
+
+def test_what_the_documentation_says_of_a_task_s_own_facts(place):
+    (block,) = [b for b in _blocks(ROOT / "docs" / "plugins.md", "python") if "published" in b]
+    (place / "tiny_task.py").write_text(block)
+    words = ("--plugin", "tiny_task.py", "data")
+    found = json.loads(alignkit(*words, "info", "tiny", "--json", cwd=place).stdout)
+    train = found["splits"][0]
+    assert (train["listed"], train["used"], train["published"]) == (4, 3, "6")
+    assert (train["without_label"], train["notes"]) == (1, {"picture missing, left out": 1})
+    done = alignkit(*words, "verify", "tiny", cwd=place, code=1)
+    assert "train: listed samples: 4, published 6" in done.stdout
+    assert "there is no picture 3.png" in done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

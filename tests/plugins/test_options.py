@@ -65,6 +65,39 @@ def test_broken_specs(spec):
         parse_spec(spec)
 
 
+@given(words, values, st.dictionaries(words, values, max_size=3))
+def test_one_option_may_stand_without_its_name(name, value, options):
+    options.pop("root", None)
+    rest = "".join(f",{key}={text}" for key, text in options.items())
+    parsed = parse_spec(f"{name}:{value}{rest}", positional="root")
+    assert parsed == (name, {"root": value} | options)
+    named = parse_spec(f"{name}:root={value}{rest}", positional="root")
+    assert named == parsed
+
+
+@pytest.mark.parametrize("spec", ["m:a,b", "m:k=1,a", "m:a,root=b", "m:", "m:,a"])
+def test_only_the_first_piece_may(spec):
+    with pytest.raises(UsageError):
+        parse_spec(spec, positional="root")
+
+
 def test_a_target_without_options():
     with pytest.raises(UsageError, match="has no option 'k'; it has none"):
         bind(lambda x, y: 0.0, {"k": "1"}, "plain")
+
+
+def test_inherited_fields_keep_their_types_across_modules(tmp_path, monkeypatch):
+    top = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+    (tmp_path / "declares_options.py").write_text(
+        f"{top}from pathlib import Path\n@dataclass\nclass Base:\n    k: int = 3\n"
+        "    root: Path | None = None\n"
+    )
+    (tmp_path / "inherits_options.py").write_text(
+        f"{top}from declares_options import Base\n@dataclass\nclass Heir(Base):\n"
+        "    n: int | None = None\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from inherits_options import Heir  # which has no name Path
+
+    wanted = {"k": 5, "n": 7, "root": Path("a")}
+    assert bind(Heir, {"k": "5", "n": "7", "root": "a"}) == wanted

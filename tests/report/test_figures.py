@@ -8,7 +8,7 @@ from matplotlib.text import Annotation
 
 from alignkit.report.depth import depth_curves
 from alignkit.report.heatmap import heatmaps
-from alignkit.report.scatter import p_text, scatter
+from alignkit.report.scatter import scatter
 from alignkit.report.sites import in_order
 from alignkit.report.style import columns_for, looks, png, svg
 from alignkit.report.training import training_curves
@@ -137,11 +137,6 @@ def test_a_users_own_style_changes_nothing_and_stays_as_it_was():
         again = depth_curves(_depths(), PLACEMENTS, "cka")
         assert (svg(again), png(again)) == before
         assert matplotlib.rcParams["font.size"] == 30
-
-
-def test_p_is_never_printed_as_zero():
-    assert p_text(0.0002) == "<0.001"
-    assert p_text(0.04567) == "0.046"
 
 
 def test_sixteen_names_look_different():

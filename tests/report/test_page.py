@@ -151,7 +151,8 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
         found = correlate(table, "accuracy", ["cka", metric], permutations=9)
         found = SimpleNamespace(
             table=found.table.assign(verdict=note, direction=note), units=found.units,
-            warnings=[note], settings=found.settings,
+            warnings=[note], settings=found.settings, hypotheses=found.hypotheses,
+            tasks=found.tasks,
         )  # fmt: skip
         return write_report(runs, tmp_path / folder, correlations=found, table=table, title=note)
 
@@ -164,7 +165,7 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
     assert not re.search(r"(?<!\\)<", markdown)
     rows = [line for line in markdown.splitlines() if line.startswith("|") and "onerror" in line]
     columns = {len(re.findall(r"(?<!\\)\|", line)) for line in rows}
-    assert columns == {5, 15, 8}  # scores, correlations, metrics
+    assert columns == {5, 17, 8}  # scores, correlations, metrics
 
 
 def _svg_tags(folder):

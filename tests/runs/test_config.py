@@ -98,3 +98,20 @@ def test_impossible_training(words, message):
 def test_a_negative_seed():
     with pytest.raises(UsageError, match="seed -1 must be at least 0"):
         resolve_config(seed=-1)
+
+
+def test_an_option_that_spells_out_its_default_changes_nothing():
+    plain = resolve_config("toy_match")
+    spelled = resolve_config("toy_match", None, "vilbert:final=norm,dropout=0,fusion_width=64")
+    assert spelled.identity == plain.identity
+    assert spelled.folder == plain.folder
+    options = plain.to_json()["architecture"]["options"]
+    assert (options["final"], options["dropout"], options["fusion_width"]) == ("norm", 0.0, 64)
+    again = config_from_json(plain.to_json())
+    assert (again.identity, again.folder) == (plain.identity, plain.folder)
+
+
+def test_versions_name_what_plugins_need():
+    from alignkit.versions import versions
+
+    assert {"timm", "transformers", "torch"} <= set(versions())

@@ -1,4 +1,4 @@
-"""Record the representations of a run at every site, streamed to disk."""
+"""Record the representations of a run at every site: shard by shard, streamed to disk."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import torch
 
 from alignkit.chain import model as models
 from alignkit.chain.encoded import Encoded
+from alignkit.chain.shards import BATCH, Shards
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.runs import Run
-from alignkit.runs.files import discard, locked, whole_folder, write_json
-from alignkit.tasks import Task
+from alignkit.runs.files import discard, locked, whole_folder
+from alignkit.tasks import Split, Task
+from alignkit.training.device import choose_device
 
 POOLS = ("cls", "mean")
-BATCH = 128
 
 
 def extract(
@@ -29,8 +30,13 @@ def extract(
     pools: Sequence[str] = POOLS,
     force: bool = False,
     talk: Talk = SILENT,
+    shard_size: int | None = None,
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Store every site's representation on a split, unless that is done already.
+
+    Samples are taken in ranges, and each range is kept once it is through: an extraction
+    that was killed goes on at the range it had reached.
 
     Parameters
     ----------
@@ -38,6 +44,8 @@ def extract(
     split : str
     pools : sequence of str
         ``cls``, ``mean`` or both; those stored before are kept.
+    shard_size : int, optional
+        Samples in a range, rounded up to whole batches; the result is the same for any.
 
     Returns
     -------
@@ -47,44 +55,100 @@ def extract(
     Raises
     ------
     UsageError
-        For an unknown pooling.
+        For an unknown pooling, or a size below 1.
     DataError
         When the run is not trained, or the split is empty.
     """
-    for pool in pools:
-        if pool not in POOLS:
-            raise UsageError(f"unknown pooling '{pool}'; known: {', '.join(POOLS)}")
-    index = None if force else run.representation_index(split)
-    if index is not None and set(pools) <= set(index["pools"]):
+    _check_pools(pools)
+    index = run.representation_index(split)
+    if index is not None and not force and set(pools) <= set(index["pools"]):
         return index
     with locked(run.path):
+        index = run.representation_index(split)  # another process may have done it meanwhile
+        if index is not None and not force and set(pools) <= set(index["pools"]):
+            return index
         if force and run.alignment_folder(split).exists():
             discard(run.alignment_folder(split))  # it was measured on what is now replaced
-        stored = index["pools"] if index else []
-        return _extract(run, split, sorted({*pools, *stored}), talk)
+        stored = index["pools"] if index and not force else []
+        return _Extraction(
+            run, split, sorted({*pools, *stored}), shard_size, talk, force, device
+        ).all()
 
 
-def _extract(run: Run, split: str, pools: list[str], talk: Talk) -> dict[str, Any]:
-    models.make_repeatable(run.seed, run.config.training.threads)
-    task: Task = run.config.task.make()
-    model, schedule, inputs = models.load(run, task.target.n_outputs)
-    data = Encoded(task.split(split), inputs, split)
-    index: dict[str, Any] = {
-        "sites": sites(schedule), "pools": pools, "n": len(data), "dtype": "float32",
-        "split": split,
-    }  # fmt: skip
-    with whole_folder(run.representations_folder(split)) as folder:
-        writer = _Writer(folder, len(data), pools)
-        with torch.inference_mode(), talk.progress(f"extract {split}", len(data)) as bar:
-            for rows in data.in_order(BATCH):
-                writer.rows = slice(int(rows[0]), int(rows[-1]) + 1)
-                walk(model, schedule, data.batch(rows), writer.record)
-                bar.advance(len(rows))
-        writer.close()
-        write_json(folder / "ids.json", list(data.split.ids))
-        write_json(folder / "index.json", index)
-    talk.note(f"{run.path}: {len(index['sites'])} sites x {len(data)} samples ({', '.join(pools)})")
-    return index
+def extract_shard(
+    run: Run, split: str, pools: Sequence[str], shard_size: int, shard: int, talk: Talk = SILENT,
+    device: str = "auto",
+) -> None:  # fmt: skip
+    """Store one range of samples; ``extract`` puts the ranges together.
+
+    Several processes may store different ranges of one run at the same time.
+    """
+    _check_pools(pools)
+    with locked(run.path, shared=True):
+        if not is_extracted(run, split, pools):
+            stored = (run.representation_index(split) or {"pools": []})["pools"]
+            work = _Extraction(run, split, sorted({*pools, *stored}), shard_size, talk,
+                               device=device)  # fmt: skip
+            work.one(work.shards.ranges[shard])
+
+
+def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
+    """Whether all of these poolings are stored."""
+    index = run.representation_index(split)
+    return index is not None and set(pools) <= set(index["pools"])
+
+
+class _Extraction:
+    """What extracting from one run needs, made once for all of its ranges."""
+
+    def __init__(
+        self, run: Run, split: str, pools: list[str], shard_size: int | None, talk: Talk,
+        anew: bool = False, device: str = "auto",
+    ) -> None:  # fmt: skip
+        self.run, self.split, self.pools, self.talk = run, split, pools, talk
+        models.make_repeatable(run.seed, run.config.training.threads)
+        task: Task = run.config.task.make()
+        where = choose_device(device)
+        self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), where)
+        self.data: Split = task.split(split)
+        self.encoded = Encoded(self.data, inputs, split, task.fingerprint, where)
+        self.shards = Shards(run, split, pools, len(self.data), shard_size, anew)
+
+    def all(self) -> dict[str, Any]:
+        """Make the missing ranges, then one array per site out of all of them."""
+        missing = self.shards.missing()
+        n = len(self.data)
+        if len(missing) < len(self.shards.ranges):
+            done = len(self.shards.ranges) - len(missing)
+            self.talk.note(f"{self.run.path}: {done} of {len(self.shards.ranges)} shards are kept")
+        with self.talk.progress(f"extract {self.split}", n) as bar:
+            bar.advance(n - sum(stop - start for start, stop in missing))
+            for shard in missing:
+                self.one(shard, bar)
+        index: dict[str, Any] = {
+            "sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
+            "split": self.split,
+        }  # fmt: skip
+        self.shards.join(index, list(self.data.ids))
+        self.talk.note(
+            f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"
+        )
+        return index
+
+    def one(self, shard: tuple[int, int], bar: Any = None) -> None:
+        """Make one range, unless it is there."""
+        with self.shards.held(shard):
+            if self.shards.is_done(shard):
+                return
+            with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
+                start, stop = shard
+                writer = _Writer(folder, stop - start, self.pools)
+                for rows in self.encoded.in_order(BATCH, start, stop):
+                    writer.rows = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
+                    walk(self.model, self.schedule, self.encoded.batch(rows), writer.record)
+                    if bar is not None:
+                        bar.advance(len(rows))
+                writer.close()
 
 
 class _Writer:
@@ -112,3 +176,9 @@ class _Writer:
                 self.folder / f"{site}.{pool}.npy", "w+", np.float32, (self.n, width)
             )
         return self._files[key]
+
+
+def _check_pools(pools: Sequence[str]) -> None:
+    for pool in pools:
+        if pool not in POOLS:
+            raise UsageError(f"unknown pooling '{pool}'; known: {', '.join(POOLS)}")

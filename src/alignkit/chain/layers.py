@@ -12,7 +12,6 @@ from alignkit.models.schedule import (
     Fuse,
     Record,
     Schedule,
-    fusion_site,
     head_site,
     input_site,
     layer_site,
@@ -181,20 +180,11 @@ class _Side:
 
     def before(self) -> list[str]:
         """The sites just before every fusion."""
-        latest = ""
-        found = []
-        for step in self.schedule:
-            match step:
-                case Record(site) if stream_of(site) == self.stream:
-                    latest = site
-                case Fuse():
-                    found.append(latest)
-        return found
+        return [sites[self.stream] for sites in around_fusions(self.schedule)[0::2]]
 
     def after(self) -> list[str]:
         """The sites just after every fusion."""
-        return [fusion_site(self.stream, step.fusion) for step in self.schedule
-                if isinstance(step, Fuse)]  # fmt: skip
+        return [sites[self.stream] for sites in around_fusions(self.schedule)[1::2]]
 
 
 def _pairs(one: _Side, two: _Side, layers: str) -> list[Pair]:
@@ -252,6 +242,25 @@ def _at_positions(pieces: Sequence[str], same: Sequence[Found]) -> list[Found]:
                              f"layers are 0 to {len(same) - 1}")  # fmt: skip
         chosen += same[first : last + 1]
     return list(dict.fromkeys(chosen))
+
+
+def around_fusions(schedule: Schedule) -> list[dict[str, str]]:
+    """The sites of both streams just before, then just after, every fusion."""
+    latest: dict[str, str] = {}
+    around: list[dict[str, str]] = []
+    after: dict[str, str] | None = None
+    for step in schedule:
+        match step:
+            case Record(site):
+                latest[stream_of(site)] = site
+                if after is not None:
+                    after[stream_of(site)] = site
+            case Fuse():
+                after = dict(latest)
+                around += [dict(latest), after]
+            case _:
+                after = None
+    return around
 
 
 def _check_patterns(patterns: Sequence[str], names: Sequence[str], expected: str) -> None:

@@ -23,6 +23,11 @@ def make_repeatable(seed: int, threads: int) -> None:
     torch.set_num_threads(threads)
 
 
+def outputs_of(task: Any) -> int:
+    """How many logits a task's model gives; one, which nothing reads, where it has no labels."""
+    return max(1, task.target.n_outputs) if task.target is not None else 1
+
+
 def build(config: RunConfig, n_outputs: int, inputs: Any) -> tuple[Any, Schedule]:
     """Build a fresh model and its schedule, and check that they fit."""
     architecture = config.architecture.make()
@@ -38,10 +43,10 @@ def save(run: Run, model: Any, inputs: Any) -> None:
 
     write_json(run.path / "inputs.json", inputs.to_json())
     with whole_file(run.model_file) as temporary:
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
+        save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
-def load(run: Run, n_outputs: int) -> tuple[Any, Schedule, Any]:
+def load(run: Run, n_outputs: int, device: torch.device | str = "cpu") -> tuple[Any, Schedule, Any]:
     """Bring back a run's trained model, its schedule and its inputs.
 
     Raises
@@ -51,6 +56,11 @@ def load(run: Run, n_outputs: int) -> tuple[Any, Schedule, Any]:
     """
     if not run.is_trained:
         raise DataError(f"{run.path} holds no trained model; train it first: alignkit train")
+    if not run.model_file.is_file():
+        raise DataError(
+            f"{run.path} is here without its weights; train it anew: alignkit train --force, "
+            "or import an export that has them"
+        )
     architecture = run.config.architecture.make()
     inputs = architecture.load_inputs(read_json(run.path / "inputs.json"))
     model, schedule = build(run.config, n_outputs, inputs)
@@ -62,4 +72,4 @@ def load(run: Run, n_outputs: int) -> tuple[Any, Schedule, Any]:
             f"{run.model_file} does not hold the weights of this model: {first}; "
             "retrain with: alignkit train --force"
         ) from None
-    return model.eval(), schedule, inputs
+    return model.to(device).eval(), schedule, inputs

@@ -1,18 +1,17 @@
-"""Train several runs, some side by side: single-threaded units repeat and scale best."""
+"""Do one step for several runs, some side by side: single-threaded units scale best."""
 
 from __future__ import annotations
 
-import multiprocessing
+import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
 from pathlib import Path
 
 from alignkit.chain.talk import SILENT, Talk
+from alignkit.chain.units import extract_units, train_unit
+from alignkit.engines import Unit, run_units
+from alignkit.engines.local import local_engine
 from alignkit.errors import UsageError
-from alignkit.plugins.load import extra_plugin_files, use_plugin_files
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.config import config_from_json
 
 
 def train_together(
@@ -31,28 +30,48 @@ def train_together(
     AlignkitError
         The first failure, after the others have ended.
     """
-    from alignkit.chain.train import train
-
-    if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
-    if jobs == 1 or len(configs) == 1:
-        return [train(config, root, force, talk) for config in configs]
-    # Fresh processes: torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    prepare = partial(use_plugin_files, extra_plugin_files())
-    with (
-        ProcessPoolExecutor(min(jobs, len(configs)), context, initializer=prepare) as pool,
-        talk.progress("train runs", len(configs)) as bar,
-    ):
-        futures = [pool.submit(_train_one, config.to_json(), root, force) for config in configs]
-        for future in as_completed(futures):
-            bar.advance()
-            if future.exception() is None:
-                talk.note(f"{future.result()} is trained")
-        return [Run(future.result()) for future in futures]
+    if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError("--jobs is for runs side by side; leave it out when a launcher such as "
+                         "torchrun trains one run by several processes")  # fmt: skip
+    _do([train_unit(config, root, force) for config in configs], jobs, "train runs", talk)
+    return [Run(root / config.folder) for config in configs]
 
 
-def _train_one(stored: dict[str, object], root: Path, force: bool) -> Path:
-    from alignkit.chain.train import train
+def extract_together(
+    runs: Sequence[Run], split: str, pools: Sequence[str], shard_size: int | None = None,
+    force: bool = False, jobs: int = 1, talk: Talk = SILENT, device: str = "auto",
+) -> None:  # fmt: skip
+    """Extract runs, ``jobs`` at a time.
 
-    return train(config_from_json(stored), root, force).path
+    Raises
+    ------
+    AlignkitError
+        The first failure, after the others have ended.
+    """
+    units = [
+        unit for run in runs
+        for unit in extract_units(run, run.config.training.threads, split, pools,
+                                  shard_size=shard_size, force=force, device=device)
+    ]  # fmt: skip
+    _do(units, jobs, "extract runs", talk)
+
+
+def _do(units: Sequence[Unit], jobs: int, what: str, talk: Talk) -> None:
+    distinct = list({unit.name: unit for unit in units}.values())
+    failed = []
+    engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, talk=talk)
+    several = engine.slots > 1  # one at a time, units show bars of their own
+    try:
+        with (talk if several else SILENT).progress(what, len(distinct)) as bar:
+            for outcome in run_units(distinct, engine):
+                bar.advance()
+                for text in outcome.notes:
+                    talk.note(text)
+                if outcome.error:
+                    failed.append(outcome)
+                elif several:
+                    talk.note(f"{outcome.unit.name}: done")
+    finally:
+        engine.close()
+    if failed:
+        raise failed[0].exception()

@@ -1,31 +1,54 @@
-"""Train one run: one readable loop, from configuration to a directory with a model."""
+"""Train one run: from configuration to a directory with a model."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
 from alignkit.chain.talk import SILENT, Talk
-from alignkit.errors import AlignkitError, DataError
-from alignkit.models.walk import walk
-from alignkit.runs import Run, RunConfig, Training
-from alignkit.runs.files import discard, locked, sha256_of, write_csv, write_json
-from alignkit.tasks import Target, Task
+from alignkit.errors import DataError
+from alignkit.runs import Run, RunConfig
+from alignkit.runs.files import (
+    discard,
+    locked,
+    read_json,
+    sha256_of,
+    whole_file,
+    write_json,
+)
+from alignkit.tasks import Split, Target, Task
+from alignkit.training.auxiliary import Auxiliary
+from alignkit.training.checkpoint import Checkpoints
+from alignkit.training.device import choose_device, choose_precision
+from alignkit.training.initial import HEADS, open_init, take_weights
+from alignkit.training.learner import Learner
+from alignkit.training.loop import Loop, OnEpoch, Parts
+from alignkit.training.objectives import Shapes, build_objectives, probe
+from alignkit.training.prepared import Preparation
+from alignkit.training.processes import Processes, join_processes, local_device
+from alignkit.training.records import Records
+from alignkit.training.tracking import Tracker
+from alignkit.training.validation import PRIMARY, score_objectives
 from alignkit.versions import versions
 
 
-def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILENT) -> Run:
+def train(
+    config: RunConfig, root: Path, force: bool = False, talk: Talk = SILENT,
+    on_epoch: OnEpoch | None = None,
+) -> Run:  # fmt: skip
     """Train a run, unless that is done already.
 
     The test split is never read. The weights kept are those of the epoch with the best
-    validation score, the earliest of equals; epoch 0 is the untrained model.
+    validation score, the earliest of equals; epoch 0 is the untrained model. A run that was
+    interrupted goes on from its newest checkpoint, to the same bytes.
 
     Parameters
     ----------
@@ -34,6 +57,9 @@ def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILEN
         The folder of runs.
     force : bool
         Train anew and drop everything that was made from the old model.
+    on_epoch : callable, optional
+        Called as ``on_epoch(epoch, scores)`` after each validation. What it raises ends the
+        training and leaves the run untrained.
 
     Returns
     -------
@@ -46,151 +72,162 @@ def train(config: RunConfig, root: Path, force: bool = False, talk: Talk = SILEN
     """
     run = Run(root / config.folder)
     _refuse_another(run, config)
-    if run.is_trained and not force:
+    device = choose_device(local_device(config.conduct.device))
+    processes = join_processes(device)
+    first = processes.is_first
+    if processes.any(first and run.is_trained and not force):
         talk.note(f"{run.path} is trained already; --force trains it anew")
         return run
-    with locked(run.path):
-        if run.is_trained and not force:  # another process may have done it meanwhile
-            return run
-        _clear(run)
-        _train(run, config, talk)
+    with locked(run.path) if first else nullcontext():
+        # Another program may have done it meanwhile.
+        if not processes.any(first and run.is_trained and not force):
+            if first:
+                _clear(run, force)
+            _train(run, config, talk if first else SILENT, on_epoch, device, processes)
+        processes.wait()
     return run
 
 
-def _train(run: Run, config: RunConfig, talk: Talk) -> None:
-    options = config.training
-    make_repeatable(config.seed, options.threads)
+def _train(
+    run: Run, config: RunConfig, talk: Talk, on_epoch: OnEpoch | None, device: torch.device,
+    processes: Processes,
+) -> None:  # fmt: skip
+    make_repeatable(config.seed, config.training.threads)
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
-    inputs = config.architecture.make().inputs(splits["train"].texts)
-    data = {name: Encoded(split, inputs, name) for name, split in splits.items()}
+    inputs = _inputs(config, splits["train"])
+    data = {
+        name: Encoded(split, inputs, name, task.fingerprint, device)
+        for name, split in splits.items()
+    }
     for name, split in splits.items():
-        data[name].targets()  # a split without labels fails before the work, not after
         for note, count in split.notes.items():
-            talk.note(f"{config.task.name} {name}: {count} {note}")
-    model, schedule = build(config, task.target.n_outputs, inputs)
-    history, best = _Loop(model, schedule, task.target, data, options, config.seed, talk).run()
-    write_json(run.path / "config.json", _stored(config, task.target, splits))
-    save(run, model, inputs)
-    write_csv(run.path / "history.csv", history)
+            talk.note(f"{config.task_name} {name}: {count} {note}")
+    target = _target(task, config)
+    learner, shapes = _learner(config, target, data["train"], device, processes, talk)
+    parts = _parts(run, config, target, learner, shapes, data, talk)
+    parts.on_epoch = on_epoch
+    best = Loop(parts).run()
+    if processes.is_first:
+        stored = _stored(config, target, splits) | {
+            "carried_out": {"device": device.type, "precision": learner.precision,
+                            "processes": processes.size},
+        }  # fmt: skip
+        _store(run, stored, learner, inputs, parts, best)
+
+
+def _inputs(config: RunConfig, train: Split) -> Any:
+    """Fit the inputs on the training texts, or take those that the init run's weights know."""
+    architecture = config.architecture.make()
+    if config.init is None:
+        return architecture.inputs(train.texts)
+    return architecture.load_inputs(read_json(open_init(config.init).path / "inputs.json"))
+
+
+def _target(task: Task, config: RunConfig) -> Target | None:
+    """What is predicted; None for pairs without labels."""
+    target = task.target if task.target is not None and task.target.n_outputs else None
+    if config.training.uses_labels and target is None:
+        raise DataError(
+            f"task '{config.task.name}' has no labels to train on; pretrain on its pairs: "
+            "--objective pretrain"
+        )
+    return target
+
+
+def _learner(
+    config: RunConfig, target: Target | None, data: Encoded, device: torch.device,
+    processes: Processes, talk: Talk,
+) -> tuple[Learner, Shapes]:  # fmt: skip
+    options = config.training
+    model, schedule = build(config, target.n_outputs if target else 1, data.inputs)
+    model.to(device)
+    shapes = probe(model, schedule, data)
+    weights = None
+    if options.class_weights and options.uses_labels and target is not None:
+        weights = target.class_weights(data.targets())
+    # The grid of patches and the labels are checked before any head is built.
+    Preparation(data, options.weighted_objectives, config.seed, shapes.grid)
+    objectives = build_objectives(options.weighted_objectives, target, shapes, data, weights)
+    aux = torch.nn.ModuleDict(
+        {spec.name: Auxiliary(spec, schedule, shapes) for spec in options.weighted_aux}
+    )
+    width = max(shapes.text_width, shapes.vision_width)
+    precision = choose_precision(options.precision, device, width)
+    learner = Learner(model, schedule, objectives.to(device), aux.to(device), precision, device,
+                      processes)  # fmt: skip
+    if config.init is not None:
+        labels = list(target.labels) if target else []
+        talk.note(take_weights(open_init(config.init), learner, labels))
+    processes.equalise([*model.state_dict().values(), *learner.heads.state_dict().values()])
+    if processes.rank:
+        torch.manual_seed(config.seed + 1_000_003 * processes.rank)  # dropout of one's own
+    return learner, shapes
+
+
+def _parts(
+    run: Run, config: RunConfig, target: Target | None, learner: Learner, shapes: Shapes,
+    data: dict[str, Encoded], talk: Talk,
+) -> Parts:  # fmt: skip
+    options, conduct, first = config.training, config.conduct, learner.processes.is_first
+    prepare = {
+        name: Preparation(data[name], options.weighted_objectives, config.seed, shapes.grid)
+        for name in data
+    }
+    tracker = None
+    if conduct.track and first:
+        tracker = Tracker(conduct, learner.model, learner.schedule, data["validation"])
+    return Parts(
+        config, learner, data["train"], prepare["train"],
+        validate=partial(_validate, learner, target, data["validation"], prepare["validation"]),
+        primary=target.primary if options.uses_labels and target else PRIMARY,
+        checkpoints=Checkpoints(run.path / "checkpoint", config.identity,
+                                conduct.checkpoint_every),
+        records=Records(run.path / "tensorboard" if conduct.tensorboard and first else None),
+        talk=talk, tracker=tracker,
+    )  # fmt: skip
+
+
+def _validate(
+    learner: Learner, target: Target | None, data: Encoded, prepare: Preparation
+) -> dict[str, float]:
+    """The task's scores on plain inputs, and how well the other objectives are met."""
+    scores: dict[str, float] = {}
+    if "task" in learner.objectives and target is not None:
+        scores |= score(learner.model, learner.schedule, data, target,
+                        processes=learner.processes)  # fmt: skip
+    if learner.objectives.keys() - {"task"}:
+        scores = score_objectives(learner, prepare) | scores
+    return scores
+
+
+def _store(
+    run: Run, stored: dict[str, Any], learner: Learner, inputs: Any, parts: Parts,
+    best: dict[str, Any],
+) -> None:  # fmt: skip
+    """Write everything, and last of all the file that says that it is complete."""
+    write_json(run.path / "config.json", stored)
+    save(run, learner.model, inputs)
+    heads = {k: v.detach().cpu().contiguous() for k, v in learner.heads.state_dict().items()}
+    if heads:
+        with whole_file(run.path / HEADS) as temporary:
+            save_file(heads, temporary)
+    parts.records.write(run.path)
+    if parts.tracker is not None:
+        parts.tracker.write(run.path / "tracking.csv")
     write_json(
         run.performance_file,
-        {"primary": task.target.primary, "epoch": best["epoch"],
+        {"primary": parts.primary, "epoch": best["epoch"],
          "splits": {"validation": best["scores"]}},
     )  # fmt: skip
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
+    parts.checkpoints.drop()
 
 
-class _Loop:
-    """Everything that one training needs, epoch by epoch."""
-
-    def __init__(
-        self, model: Any, schedule: Any, target: Target, data: dict[str, Encoded],
-        options: Training, seed: int, talk: Talk,
-    ) -> None:  # fmt: skip
-        self.model, self.schedule, self.target = model, schedule, target
-        self.data, self.options, self.seed, self.talk = data, options, seed, talk
-        per_epoch = math.ceil(len(data["train"]) / options.batch_size)
-        self.steps = per_epoch * options.epochs
-        self.optimizer = torch.optim.AdamW(
-            _groups(model, options.weight_decay), lr=options.learning_rate, fused=True
-        )
-        self.schedule_rate = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, learning_rate_factor(self.steps, options.warmup, options.floor)
-        )
-        self.rows: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {}
-
-    def run(self) -> tuple[Any, dict[str, Any]]:
-        """Train, put the best weights back, and give the history and the best epoch."""
-        import pandas as pd
-
-        self._validate(0)
-        with self.talk.progress("train", self.steps) as bar:
-            for epoch in range(1, self.options.epochs + 1):
-                self._epoch(epoch, bar)
-                self._validate(epoch)
-                bar.describe(
-                    f"train, {self.target.primary} {self.rows[-1][self.target.primary]:.3f}"
-                )
-                if self._out_of_patience(epoch):
-                    self.talk.note(
-                        f"stopped after epoch {epoch}: no better since {self.best['epoch']}"
-                    )
-                    break
-        self.model.load_state_dict(self.best.pop("weights"))
-        return pd.DataFrame(self.rows), self.best
-
-    def _epoch(self, epoch: int, bar: Any) -> None:
-        self.model.train()
-        total = 0.0
-        train = self.data["train"]
-        for rows in train.shuffled(self.options.batch_size, self.seed, epoch):
-            logits = walk(self.model, self.schedule, train.batch(rows))
-            loss = self.target.loss(logits, torch.from_numpy(train.targets(rows)))
-            if not torch.isfinite(loss):
-                raise AlignkitError(
-                    f"the training loss became {loss.item()} in epoch {epoch}; "
-                    "try a smaller --learning-rate"
-                )
-            self._step(loss)
-            total += loss.item() * len(rows)
-            bar.advance()
-        rate = self.schedule_rate.get_last_lr()[0]
-        self.rows.append(
-            {"epoch": epoch, "split": "train", "loss": total / len(train), "learning_rate": rate}
-        )
-
-    def _step(self, loss: torch.Tensor) -> None:
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.options.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options.clip)
-        self.optimizer.step()
-        self.schedule_rate.step()
-
-    def _validate(self, epoch: int) -> None:
-        scores = score(self.model, self.schedule, self.data["validation"], self.target)
-        row = {key: value for key, value in scores.items() if key != "n"}
-        self.rows.append({"epoch": epoch, "split": "validation", **row})
-        if not self.best or scores[self.target.primary] > self.best["scores"][self.target.primary]:
-            weights = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-            self.best = {"epoch": epoch, "scores": scores, "weights": weights}
-
-    def _out_of_patience(self, epoch: int) -> bool:
-        return 0 < self.options.patience <= epoch - self.best["epoch"]
-
-
-def learning_rate_factor(steps: int, warmup: float, floor: float) -> Callable[[int], float]:
-    """Share of the peak learning rate at a step: linear warm-up, then a cosine to a floor."""
-    rising = max(1, round(steps * warmup))
-
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        done = min(1.0, (step - rising) / max(1, steps - rising))
-        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * done))
-
-    return factor
-
-
-def _groups(model: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay matrices; leave norms, biases and learned positions alone."""
-    decayed: list[torch.Tensor] = []
-    left: list[torch.Tensor] = []
-    for name, parameter in model.named_parameters():
-        matrix = parameter.ndim >= 2 and not name.endswith(("positions", "cls"))
-        (decayed if matrix else left).append(parameter)
-    return [
-        {"params": decayed, "weight_decay": weight_decay},
-        {"params": left, "weight_decay": 0.0},
-    ]
-
-
-def _stored(config: RunConfig, target: Target, splits: dict[str, Any]) -> dict[str, Any]:
+def _stored(config: RunConfig, target: Target | None, splits: dict[str, Any]) -> dict[str, Any]:
     stored = config.to_json()
     stored["data"] |= {
-        "labels": list(target.labels),
+        "labels": list(target.labels) if target else [],
         "n": {name: len(split) for name, split in splits.items()},
         "notes": {name: dict(split.notes) for name, split in splits.items() if split.notes},
     }
@@ -210,16 +247,17 @@ def _refuse_another(run: Run, config: RunConfig) -> None:
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    keys = ("architecture", "placement", "training", "seed")
+    keys = ("architecture", "placement", "training", "init", "seed")
     differing = [key for key in keys if old.get(key) != new[key]]
     if old.get("data", {}).get("fingerprint") != new["data"]["fingerprint"]:
         differing.append("data")
     return f"it differs in: {', '.join(differing)}" if differing else "made by another version"
 
 
-def _clear(run: Run) -> None:
+def _clear(run: Run, force: bool) -> None:
     """Drop the commit mark first, so that no half of an old run passes for a whole one."""
-    for name in ("train.json", "performance.json", "alignment.csv", "alignment",
-                 "representations"):  # fmt: skip
+    made = ("train.json", "performance.json", "alignment.csv", "alignment", "representations",
+            "tracking.csv", HEADS)  # fmt: skip
+    for name in (*made, "checkpoint") if force else made:
         if (run.path / name).exists():
             discard(run.path / name)

@@ -66,6 +66,11 @@ class _Bar:
         self.progress.update(self.task, description=text)
 
 
+def talk() -> Talk:
+    """What to hand to a step, also one in another process: nothing is said when quiet."""
+    return Talk() if settings.quiet else TerminalTalk()
+
+
 def note(text: str) -> None:
     """Say one line on stderr."""
     TerminalTalk().note(text)
@@ -74,6 +79,11 @@ def note(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print JSON; what is not a finite number becomes null."""
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
+
+
+def print_line(text: str) -> None:
+    """Print one line; control characters, which data may hold, are spelled out."""
+    print(_cell(text))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:

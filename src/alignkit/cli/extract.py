@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from alignkit.cli.arguments import (
+    Architecture,
+    Device,
     Force,
+    FromScratch,
     Json,
     Placements,
     RunPaths,
     RunsFolder,
     SplitName,
     Tasks,
+    TextModel,
+    VisionModel,
+    architecture_options,
     check_split,
     chosen_runs,
 )
@@ -33,29 +39,81 @@ def extract(
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    text_model: TextModel = None,
+    vision_model: VisionModel = None,
+    from_scratch: FromScratch = False,
+    architecture: Architecture = None,
+    data: Annotated[str | None, typer.Option(help="The folder of the task's data.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of random weights; 0 if not given.")] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Samples of a range that is kept when the rest fails; 2048 if not given."
+        ),
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Runs extracted side by side.")] = 1,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Store the representations of every layer and fusion.
 
     Prints the folder of every run's representations: one .npy per site and pooling, the
-    sample ids, and index.json.
+    sample ids, and index.json. With --text-model and --vision-model it takes two separate
+    encoders and trains nothing: a run without performance, on which measure works. An
+    extraction that was killed goes on at the range of samples it had reached.
 
-    Example: alignkit extract --task toy_redundant --split test
+    Examples: alignkit extract --task toy_redundant --split test
+
+    alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
     from alignkit.chain.extract import POOLS
-    from alignkit.chain.extract import extract as extract_run
+    from alignkit.chain.together import extract_together
     from alignkit.cli import console
 
     check_split(split)
-    talk = console.TerminalTalk()
-    rows = []
-    for run in chosen_runs(paths, runs, task, placement):
-        index = extract_run(run, split, pool or POOLS, force, talk)
-        rows.append({"folder": str(run.representations_folder(split)), **index})
+    options = architecture_options(
+        text_model=text_model, vision_model=vision_model, from_scratch=from_scratch
+    )
+    if options or architecture or data or seed is not None:
+        chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
+    else:
+        chosen = chosen_runs(paths, runs, task, placement)
+    extract_together(chosen, split, pool or POOLS, shard_size, force, jobs,
+                     console.TerminalTalk(), device)  # fmt: skip
+    rows = [
+        {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
+        for run in chosen
+    ]
     if json:
         console.print_json(rows)
     else:
         for row in rows:
             print(row["folder"])
+
+
+def _encoders(
+    options: dict[str, object], architecture: str | None, tasks: list[str] | None,
+    data: str | None, seed: int, root: Path, paths: list[Path] | None,
+    placements: list[str] | None,
+) -> list[Any]:  # fmt: skip
+    """Two separate encoders on every task that was named."""
+    from alignkit.chain.separate import separate, store_separate
+    from alignkit.cli import console
+    from alignkit.errors import UsageError
+    from alignkit.runs import resolve_config
+
+    if not {"text_model", "vision_model"} <= set(options) or not tasks:
+        raise UsageError(
+            "two separate encoders need --text-model, --vision-model and --task; "
+            "for runs that are trained leave out these, --from-scratch, --architecture, --data "
+            "and --seed"
+        )
+    if paths or placements:
+        raise UsageError("separate encoders are no trained run: leave out runs and --placement")
+    configs = [
+        resolve_config(task, ",", architecture, None, seed, data, options=options)
+        for task in dict.fromkeys(tasks)
+    ]
+    return [store_separate(separate(config), root, console.TerminalTalk()) for config in configs]

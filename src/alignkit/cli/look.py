@@ -1,16 +1,15 @@
-"""``alignkit list``, ``show``, ``plugins`` and ``runs``: look, and change nothing."""
+"""``alignkit list``, ``show`` and ``plugins``: look, and change nothing."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, RunsFolder, Tasks
+from alignkit.cli.arguments import Json
 
 PANEL = "Look"
-KIND = "metrics, architectures, placements or tasks."
+KIND = "metrics, architectures, placements, tasks or losses."
 
 
 def add_to(app: typer.Typer) -> None:
@@ -18,7 +17,6 @@ def add_to(app: typer.Typer) -> None:
     app.command("list", rich_help_panel=PANEL)(list_names)
     app.command("show", rich_help_panel=PANEL)(show)
     app.command("plugins", rich_help_panel=PANEL)(plugins)
-    app.command("runs", rich_help_panel=PANEL)(list_runs)
 
 
 def _complete_kind(incomplete: str) -> list[str]:
@@ -38,7 +36,7 @@ def list_names(
     kind: Annotated[str, typer.Argument(help=KIND, autocompletion=_complete_kind)],
     json: Json = False,
 ) -> None:
-    """List what is registered: metrics, architectures, placements or tasks.
+    """List what is registered: metrics, architectures, placements, tasks or losses.
 
     Example: alignkit list metrics
     """
@@ -66,7 +64,7 @@ def show(
     kind: Annotated[
         str,
         typer.Argument(
-            help="metric, architecture, placement or task.", autocompletion=_complete_kind
+            help="metric, architecture, placement, task or loss.", autocompletion=_complete_kind
         ),
     ],
     name: Annotated[
@@ -118,35 +116,6 @@ def plugins(
                 print(plugin.traceback)
 
 
-def list_runs(task: Tasks = None, runs: RunsFolder = Path("runs"), json: Json = False) -> None:
-    """List trained runs and what each holds.
-
-    Example: alignkit runs --task toy_redundant
-    """
-    from alignkit.cli import console
-    from alignkit.runs import load_runs
-
-    rows = [_run_row(run) for run in load_runs(runs, task or ())]
-    if json:
-        console.print_json(rows)
-    else:
-        console.print_table(rows, ["run", "unit", "scores", "representations", "alignment"])
-
-
-def _run_row(run: Any) -> dict[str, Any]:
-    performance = run.performance()
-    primary = performance["primary"]
-    scores = {split: values[primary] for split, values in performance["splits"].items()}
-    extracted = sorted(file.parent.name for file in run.path.glob("representations/*/index.json"))
-    return {
-        "run": str(run.path), "task": run.task, "placement": run.placement, "seed": run.seed,
-        "unit": run.unit[:8],
-        "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
-        "representations": extracted,
-        "alignment": sorted({p.name.split(".")[0] for p in run.path.glob("alignment/*/*.csv")}),
-    }  # fmt: skip
-
-
 def _plugin_row(plugin: Any) -> dict[str, Any]:
     names: dict[str, list[str]] = {}
     for entry in plugin.entries:
@@ -167,4 +136,6 @@ def _counts(names: dict[str, list[str]]) -> str:
 
 
 def _plural(kind: str) -> str:
+    if kind == "loss":
+        return "losses"
     return kind if kind.endswith("s") else f"{kind}s"

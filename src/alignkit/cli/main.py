@@ -10,7 +10,24 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from alignkit.cli import correlate, extract, look, measure, report, train
+from alignkit.cli import (
+    agreement,
+    consistency,
+    correlate,
+    data,
+    extract,
+    hypotheses,
+    look,
+    measure,
+    power,
+    report,
+    runs,
+    sanity,
+    search,
+    stability,
+    study,
+    train,
+)
 from alignkit.errors import AlignkitError
 
 app = typer.Typer(
@@ -20,7 +37,24 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (train, extract, measure, correlate, report, look):
+for part in (
+    train,
+    extract,
+    measure,
+    correlate,
+    report,
+    power,
+    consistency,
+    study,
+    hypotheses,
+    agreement,
+    stability,
+    sanity,
+    search,
+    look,
+    runs,
+    data,
+):
     part.add_to(app)
 
 

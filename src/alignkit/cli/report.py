@@ -52,21 +52,21 @@ def report(
 
     Example: alignkit report --metric cka --metric mknn --output report
     """
+    from alignkit.chain.correlate import correlate_runs
     from alignkit.chain.measure import measure_run
+    from alignkit.chain.table import Join
     from alignkit.cli import console
-    from alignkit.cli.correlate import correlate_joined, joined_runs, metric_columns
     from alignkit.cli.measure import specs_or_default
     from alignkit.report import write_report
 
-    chosen = chosen_runs(paths, runs, task, placement)
+    chosen = chosen_runs(paths, runs, task, placement, scored=True)
     specs = specs_or_default(metric)
     talk = console.TerminalTalk()
     for run in chosen:
         measure_run(run, specs, split=check_split(split), pool=pool, samples=samples, seed=seed,
                     talk=talk)  # fmt: skip
-    joined, named = joined_runs(chosen, specs, layer, outcome, split, pool, samples, seed)
-    found = correlate_joined(joined, named, metric_columns(joined, named), layer, "placement",
-                             permutations, seed)  # fmt: skip
+    join = Join(tuple(specs), layer, outcome, split, pool, samples, seed)
+    found, joined = correlate_runs(chosen, join, permutations=permutations, seed=seed, talk=talk)
     page = write_report(
         chosen, output, correlations=found, table=joined, metrics=specs, split=split, pool=pool
     )

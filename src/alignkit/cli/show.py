@@ -7,10 +7,13 @@ from itertools import zip_longest
 from typing import Any
 
 from alignkit.cli import console
+from alignkit.errors import DataError, UsageError
+from alignkit.models.placement import Placement
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
-from alignkit.plugins.options import bind, options_of, parse_spec
-from alignkit.runs.config import choose, choose_placement
+from alignkit.plugins.options import bind, options_of
+from alignkit.plugins.registry import singular
+from alignkit.runs.config import choose, choose_placement, parse_choice
 
 
 def show(kind: str, name: str, json: bool) -> None:
@@ -48,16 +51,37 @@ def _placement(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     facts, _ = _declared(kind, name)
-    placement = choose_placement(None)
-    facts["placement"] = f"{placement.name} (its schedule follows)"
-    return facts, choose(kind, name).make().schedule(placement)
+    architecture = choose(kind, name).make()
+    placement = choose_placement(None, architecture)
+    try:
+        schedule = architecture.schedule(placement)
+        facts["placement"] = f"{placement.name} (its schedule follows)"
+    except UsageError as error:  # streams too shallow for the embedded default
+        placement = Placement([], [])
+        schedule = architecture.schedule(placement)
+        facts["placement"] = f"{placement.name} ({error})"
+    facts |= _sizes(architecture, placement)
+    return facts, schedule
+
+
+def _sizes(architecture: Any, placement: Any) -> dict[str, Any]:
+    """How much there is to train, but for words and outputs, which the task brings."""
+    from alignkit.models.walk import count_parameters
+
+    model = architecture.build(placement, 1, architecture.inputs([]))
+    trained = count_parameters(model)
+    total = sum(parameter.numel() for parameter in model.parameters())
+    return {
+        "layers": [f"{stream} {depth}" for stream, depth in architecture.depths().items()],
+        "parameters": f"{total:,}, of which {trained:,} are trained and {total - trained:,} frozen",
+    }
 
 
 def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    plain, given = parse_spec(name)
+    plain, given = parse_choice(kind, name)
     entry = registry().get(kind, plain)
     target = entry.load()
-    bound = bind(target, given, f"{kind[:-1]} '{plain}'")
+    bound = bind(target, given, f"{singular(kind)} '{plain}'")
     facts = {"name": plain, **_owner(entry), **entry.declarations}
     if kind == "tasks":
         facts |= _target_facts(target, bound)
@@ -65,8 +89,17 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
         {"option": o.name, "value": bound[o.name], "default": o.default, "type": o.type.__name__}
         for o in options_of(target).values()
     ]
-    facts["documentation"] = inspect.cleandoc(target.__doc__ or "")
+    facts["documentation"] = _documentation(target)
     return facts, []
+
+
+def _documentation(target: Any) -> str:
+    """The docstring, and those of the classes whose options are inherited."""
+    family = (
+        [c for c in inspect.getmro(target) if c is not object] if inspect.isclass(target) else []
+    )
+    texts = [inspect.cleandoc(member.__doc__ or "") for member in family or [target]]
+    return "\n\n".join(text for text in texts if text)
 
 
 def _owner(entry: Entry) -> dict[str, Any]:
@@ -74,7 +107,12 @@ def _owner(entry: Entry) -> dict[str, Any]:
 
 
 def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
-    target = task(**options).target
+    try:
+        target = task(**options).target
+    except DataError:
+        return {"kind": "the labels are found in the data: name their folder to see them"}
+    if target is None:
+        return {"kind": "pairs without labels"}
     return {
         "kind": type(target).__name__, "labels": list(target.labels),
         "primary score": target.primary,

@@ -76,6 +76,9 @@ class Points:
         self.mean, self.scale = self._centre()
         self.values, self.squares = x.view(("points", distance), self._make)
         self.largest = float(self.squares.max()) ** 0.5
+        if self.largest <= 8 * x.eps:
+            name = x.name or "the representation"
+            raise UndefinedError(f"{name} is constant")
 
     def _centre(self) -> tuple[Tensor, float]:
         x = self.x

@@ -105,12 +105,12 @@ def between_layers(placement: Placement, depths: Mapping[str, int]) -> list[Step
     for fusion in range(len(placement)):
         for stream in STREAMS:
             until = getattr(placement, stream)[fusion]
-            steps += _layers(stream, done[stream], until)
+            steps += run_layers(stream, done[stream], until)
             done[stream] = until
         steps.append(Fuse(fusion))
         steps += [Record(fusion_site(stream, fusion)) for stream in STREAMS]
     for stream in STREAMS:
-        steps += _layers(stream, done[stream], depths[stream])
+        steps += run_layers(stream, done[stream], depths[stream])
     return steps
 
 
@@ -140,7 +140,8 @@ def check_schedule(schedule: Schedule, depths: Mapping[str, int], fusions: int) 
         raise UsageError(f"schedule: {next_fusion} fusions run, but the model has {fusions}")
 
 
-def _layers(stream: str, start: int, stop: int) -> list[Step]:
+def run_layers(stream: str, start: int, stop: int) -> list[Step]:
+    """Run layers ``start`` to ``stop - 1`` of a stream, each with the record of its site."""
     steps: list[Step] = []
     for layer in range(start, stop):
         steps += [RunLayer(stream, layer), Record(layer_site(stream, layer))]

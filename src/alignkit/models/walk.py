@@ -19,25 +19,31 @@ class StreamState:
     Attributes
     ----------
     tokens : Tensor
-        ``(batch, length, width)``; the first token is ``[CLS]``.
+        ``(batch, length, width)``; the first token is ``[CLS]``, unless ``cls`` is false.
     mask : Tensor
         ``(batch, length)``, true where a token may be attended to (no padding).
     content : Tensor
         ``(batch, length)``, true where a token counts for the mean: neither padding nor
         a special token.
+    cls : bool
+        Whether the first token is a ``[CLS]``. Some vision models have none.
     """
 
     tokens: Tensor
     mask: Tensor
     content: Tensor
+    cls: bool = True
 
     def with_tokens(self, tokens: Tensor) -> StreamState:
         """The same positions with other values."""
         return replace(self, tokens=tokens)
 
     def pooled(self, pool: str) -> Tensor:
-        """Reduce to ``(batch, width)``: ``cls`` or the ``mean`` over content tokens."""
-        if pool == "cls":
+        """Reduce to ``(batch, width)``: ``cls`` or the ``mean`` over content tokens.
+
+        A stream without a ``[CLS]`` gives the mean for both.
+        """
+        if pool == "cls" and self.cls:
             return self.tokens[:, 0]
         weights = self.content.to(self.tokens.dtype).unsqueeze(-1)
         # A text without a single known word has no content; its mean is zero, not NaN.

@@ -42,4 +42,19 @@ def register_placements(register):  # type: ignore[no-untyped-def]
 
 @hookspec(historic=True)
 def register_tasks(register):  # type: ignore[no-untyped-def]
-    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``."""
+    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``.
+
+    Optional: ``positional`` (the option that may stand without its name), ``alias``, and,
+    for ``alignkit data``, ``published`` and ``listed``; see ``alignkit.tasks``.
+    """
+
+
+@hookspec(historic=True)
+def register_losses(register):  # type: ignore[no-untyped-def]
+    """Register auxiliary losses: functions of two tensors that give a scalar tensor.
+
+    The arguments are the ``(n, text width)`` and ``(n, vision width)`` representations of the
+    same n samples, in float32 and with gradients. The value is minimised; a similarity that
+    is 1 at best declares ``maximise=True``, and ``1 - value`` is minimised. Declarations:
+    ``maximise``, ``paper``.
+    """

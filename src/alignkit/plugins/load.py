@@ -21,7 +21,7 @@ import pluggy
 
 from alignkit.errors import PluginError, UsageError
 from alignkit.plugins import hookspecs
-from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry
+from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
 
 GROUP = "alignkit"
 ONLY = "ALIGNKIT_PLUGINS"
@@ -56,7 +56,7 @@ def registry() -> Registry:
             )
     for kind, name, owners in found.contested():
         print(
-            f"alignkit: {kind[:-1]} '{name}' is claimed by {' and '.join(owners)}; "
+            f"alignkit: {singular(kind)} '{name}' is claimed by {' and '.join(owners)}; "
             "using it is an error until one is gone",
             file=sys.stderr,
         )

@@ -58,8 +58,15 @@ class Option:
         return self.type(value)
 
 
-def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
+def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str, str]]:
     """Split ``"svcca:dims=10,centre=true"`` into a name and its options as text.
+
+    Parameters
+    ----------
+    spec : str
+    positional : str, optional
+        The option that the first piece stands for when it has no ``=``, as in
+        ``folder:PATH,text=caption``.
 
     Raises
     ------
@@ -70,6 +77,8 @@ def parse_spec(spec: str) -> tuple[str, dict[str, str]]:
     given: dict[str, str] = {}
     for piece in rest.split(",") if rest else []:
         key, equals, value = piece.partition("=")
+        if positional and piece.strip() and not equals and not given:
+            key, equals, value = positional, "=", piece
         key = key.strip()
         if not equals or not key:
             raise UsageError(f"'{piece}' in '{spec}' is not key=value; write {name}:key=value,...")
@@ -136,11 +145,16 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    source = target.__init__ if inspect.isclass(target) else target
-    try:
-        return typing.get_type_hints(source)
-    except Exception:  # a hint that only a type checker can resolve
-        return {}
+    """Annotations of the parameters; of a dataclass's fields where they are declared."""
+    # The fields that a dataclass inherits are spelled in terms of the module they come from.
+    sources = [target, target.__init__] if inspect.isclass(target) else [target]  # type: ignore[misc]
+    found: dict[str, Any] = {}
+    for source in sources:
+        try:
+            found |= typing.get_type_hints(source)
+        except Exception:  # a hint that only a type checker can resolve
+            continue
+    return found
 
 
 def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:

@@ -12,10 +12,15 @@ from typing import Any
 
 from alignkit.errors import PluginError, UsageError
 
-KINDS = ("metrics", "architectures", "placements", "tasks")
+KINDS = ("metrics", "architectures", "placements", "tasks", "losses")
 
 # Names stand in folder names and in specs, so nothing that a shell or a path would mind.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
+
+
+def singular(kind: str) -> str:
+    """One of a kind, as messages and ``alignkit show`` call it."""
+    return "loss" if kind == "losses" else kind.removesuffix("s")
 
 
 @dataclass
@@ -66,8 +71,8 @@ class Entry:
             return getattr(importlib.import_module(module), attribute)
         except Exception as error:
             raise PluginError(
-                f"{self.kind[:-1]} '{self.name}' of {self.plugin.label} cannot be imported from "
-                f"'{self.target}': {type(error).__name__}: {error}"
+                f"{singular(self.kind)} '{self.name}' of {self.plugin.label} cannot be imported "
+                f"from '{self.target}': {type(error).__name__}: {error}"
             ) from error
 
 
@@ -110,8 +115,8 @@ class Registry:
         if len(found) > 1:
             owners = " and ".join(sorted(entry.plugin.label for entry in found))
             raise PluginError(
-                f"{kind[:-1]} '{name}' is claimed by {owners}; uninstall one, or choose plugins "
-                "with ALIGNKIT_PLUGINS"
+                f"{singular(kind)} '{name}' is claimed by {owners}; uninstall one, or choose "
+                "plugins with ALIGNKIT_PLUGINS"
             )
         return found[0]
 
@@ -143,7 +148,7 @@ class Registry:
         hint = f"did you mean '{close[0]}'? " if close else ""
         broken = [plugin.label for plugin in self.plugins if plugin.error]
         missing = f" ({', '.join(broken)} failed to load: alignkit plugins -v)" if broken else ""
-        return f"unknown {kind[:-1]} '{name}'; {hint}Known: {self._listing(kind)}{missing}"
+        return f"unknown {singular(kind)} '{name}'; {hint}Known: {self._listing(kind)}{missing}"
 
     def _listing(self, kind: str) -> str:
         names = self.names(kind)
@@ -191,7 +196,7 @@ class Collector:
                 f"{name!r} is no name: use lower-case letters, digits and underscores"
             )
         if any(entry.kind == kind and entry.name == name for entry in self._plugin.entries):
-            raise PluginError(f"{kind[:-1]} '{name}' is registered twice")
+            raise PluginError(f"{singular(kind)} '{name}' is registered twice")
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
             raise PluginError(f"target {target!r} of '{name}' is not 'module:attribute'")
         entry = Entry(
@@ -208,21 +213,28 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
         return as_placement(target, name)
     if kind == "metrics":
-        _check_metric(name, declarations)
+        check_declarations(name, declarations)
+    if kind == "losses":
+        _check_known(f"loss '{name}'", declarations, {"maximise", "paper"})
     return target
 
 
-def _check_metric(name: str, declarations: Mapping[str, Any]) -> None:
+def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
+    """Refuse what a metric cannot declare, or an empty range."""
     known = {"range", "best", "symmetric", "invariances", "chance", "null", "cost", "paper",
              "identity", "inflated", "variants"}  # fmt: skip
-    unknown = sorted(set(declarations) - known)
-    if unknown:
-        raise PluginError(
-            f"metric '{name}' declares {', '.join(unknown)}; known: {', '.join(sorted(known))}"
-        )
+    _check_known(f"metric '{name}'", declarations, known)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
     if not low < high:
         raise PluginError(f"metric '{name}' declares an empty range ({low}, {high})")
+
+
+def _check_known(what: str, declarations: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(declarations) - known)
+    if unknown:
+        raise PluginError(
+            f"{what} declares {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
 
 
 def _first_line(target: Any) -> str:

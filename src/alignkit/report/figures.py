@@ -28,8 +28,9 @@ from alignkit.runs.files import whole_file, write_csv, write_text
 # How to read each kind of figure, once for all of its kind.
 EXPLAINED = {
     "against": (
-        "Large points are units (means over seeds), small dots their runs. The line is a "
-        "least-squares fit over units; p is a permutation p over units, not corrected."
+        "Large points are units (means over seeds, bars: their standard deviation), small dots "
+        "their runs. The line is a least-squares fit over units; 95 % of the fits to permuted "
+        "units stay in the grey band; p is a permutation p over units, not corrected."
     ),
     "depth": (
         "Text layer i against vision layer i: the mean over seeds, thin lines single seeds. A "
@@ -115,21 +116,21 @@ def scatters(
 ) -> Iterator[tuple[str, Shown]]:
     """Alignment against performance, a figure per task with at least two units."""
     outcome = correlations.settings["outcome"]
-    units = correlations.units
-    if "unit" not in units:
-        units = units.assign(unit=units["placement"])
     for task in content.tasks:
         rows = correlations.table[correlations.table["task"] == task]
-        mine = _in_order(units[units["task"] == task], content)
-        if len(mine) < 2 or rows.empty:
+        mine = [h for h in correlations.hypotheses if h.row["task"] == task and len(h.points) > 1]
+        rows = rows[rows["metric"].isin([h.metric for h in mine])]
+        if rows.empty:
             continue
-        look = content.look if set(mine["unit"]) <= set(content.look) else looks(mine["unit"])
-        runs = None if table is None else _with_units(table[table["task"] == task])
+        points = _in_order(pd.concat([h.points for h in mine], ignore_index=True), content)
+        look = content.look if set(points["unit"]) <= set(content.look) else looks(points["unit"])
+        critical = {h.metric: h.critical() for h in mine if h.testable}
+        runs = None if table is None else with_unit_names(table[table["task"] == task])
         yield task, folder.add(
-            f"{task}-scatter", scatter(mine, runs, rows, outcome, look), mine,
+            f"{task}-scatter", scatter(points, runs, rows, outcome, look, critical), points,
             f"{outcome} against alignment",
-            f"{outcome} against alignment over {len(mine)} units, one panel per metric. "
-            + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
+            f"{outcome} against alignment over {points['unit'].nunique()} units, one panel per "
+            "metric. " + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
         )  # fmt: skip
 
 
@@ -139,7 +140,7 @@ def _in_order(units: pd.DataFrame, content: Content) -> pd.DataFrame:
     return units.assign(_rank=rank).sort_values("_rank", kind="stable").drop(columns="_rank")
 
 
-def _with_units(table: pd.DataFrame) -> pd.DataFrame:
+def with_unit_names(table: pd.DataFrame) -> pd.DataFrame:
     """Name the unit of every run as the correlations do."""
     if "unit" not in table:
         return table.assign(unit=table["placement"])

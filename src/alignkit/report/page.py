@@ -96,6 +96,7 @@ def _facts(content: Content, correlations: Any) -> dict[str, Any]:
         "score_heads": tables.score_heads(content),
         "scores": tables.score_rows(content),
         "correlations": [] if found is None else tables.correlation_rows(found, content),
+        "heads": [] if found is None else tables.heads(correlations),
         "why_none": sentences.why_no_correlation(content) if found is None else "",
         "metrics": tables.metric_rows(content),
         "runs": tables.run_rows(content, shown_paths(content.runs)),

@@ -11,7 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignkit.report.labels import label_points
-from alignkit.report.style import FAINT, WIDTH, Look, house_style, looks, panels, plain, short
+from alignkit.report.style import (
+    CONTEXT,
+    FAINT,
+    WIDTH,
+    Look,
+    house_style,
+    looks,
+    panels,
+    plain,
+    short,
+)
+from alignkit.statistics.words import p_text
 
 
 def scatter(
@@ -20,13 +31,15 @@ def scatter(
     rows: pd.DataFrame,
     outcome: str,
     look: Mapping[str, Look] | None = None,
+    critical: Mapping[str, float] | None = None,
 ) -> Figure:
     """Draw one panel per metric of one task.
 
     Parameters
     ----------
     units : DataFrame
-        ``unit``, the outcome and the metrics: the points that were correlated.
+        The points that were correlated: ``metric``, ``unit``, ``x`` and ``y``, and the standard
+        deviations over seeds ``x_sd`` and ``y_sd``. Or ``unit``, the outcome and the metrics.
     runs : DataFrame or None
         ``unit``, the outcome and the metrics, one row per run, for the small dots.
     rows : DataFrame
@@ -35,6 +48,8 @@ def scatter(
     outcome : str
     look : mapping, optional
         Unit to its look, where other figures share it.
+    critical : mapping, optional
+        Metric to the |r| that 95 % of permutations stay below, for the band.
     """
     look = look or looks(units["unit"])
     columns = min(2 if len(rows) <= 4 else 3, len(rows))
@@ -44,33 +59,47 @@ def scatter(
         figure, axes = panels(len(rows), columns, width, height, gap=(0.5, 0.95),
                               margins=(0.7, 0.15, 0.55, 0.5))  # fmt: skip
         for (_, row), ax in zip(rows.iterrows(), axes, strict=True):
-            _one(ax, units, runs, row, outcome, look)
+            points = _points(units, row["metric"], outcome)
+            _one(ax, points, runs, row, outcome, look, (critical or {}).get(row["metric"]))
         for ax in axes[::columns]:
             ax.set_ylabel(short(outcome))
     return figure
 
 
+def _points(units: pd.DataFrame, metric: str, outcome: str) -> pd.DataFrame:
+    """``unit``, ``x``, ``y`` and standard deviations of one metric."""
+    if "metric" in units:
+        return units[units["metric"] == metric]
+    known = units.dropna(subset=[metric, outcome])
+    return pd.DataFrame({
+        "unit": known["unit"], "x": known[metric], "y": known[outcome],
+        "x_sd": np.nan, "y_sd": np.nan,
+    })  # fmt: skip
+
+
 def _one(
-    ax: Axes, units: pd.DataFrame, runs: pd.DataFrame | None, row: Any, outcome: str,
-    look: Mapping[str, Look],
+    ax: Axes, points: pd.DataFrame, runs: pd.DataFrame | None, row: Any, outcome: str,
+    look: Mapping[str, Look], critical: float | None,
 ) -> None:  # fmt: skip
     metric = row["metric"]
-    known = units.dropna(subset=[metric, outcome])
     ax.margins(0.12)
     dots: list[np.ndarray] = []
-    if runs is not None and len(runs) > len(units):
+    if runs is not None and len(runs) > len(points):
         for unit, one in runs.dropna(subset=[metric, outcome]).groupby("unit", sort=False):
             colour = look[unit].colour if unit in look else FAINT
             ax.plot(one[metric], one[outcome], "o", ms=3, mew=0, color=colour, alpha=0.45, zorder=2)
             dots.append(one[[metric, outcome]].to_numpy(float))
-    line = _fit(ax, known[metric].to_numpy(float), known[outcome].to_numpy(float))
-    for name, x, y in zip(known["unit"], known[metric], known[outcome], strict=True):
-        ax.plot(x, y, look[name].marker, ms=7, color=look[name].colour, zorder=4, mec="white",
-                mew=0.6)  # fmt: skip
+    for one in points.fillna({"x_sd": 0, "y_sd": 0}).itertuples():
+        colour, marker = look[one.unit].colour, look[one.unit].marker
+        ax.errorbar(one.x, one.y, one.y_sd, one.x_sd, fmt="none", ecolor=colour, elinewidth=0.9,
+                    alpha=0.6, zorder=3)  # fmt: skip
+        ax.plot(one.x, one.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
+        dots.append(_bars(one))
     ax.autoscale_view()
+    line = _fit(ax, points["x"].to_numpy(float), points["y"].to_numpy(float), critical)
     label_points(
-        ax, list(known[metric]), list(known[outcome]), list(known["unit"]),
-        [look[name].colour for name in known["unit"]], 7.5 if len(known) <= 10 else 6.5,
+        ax, list(points["x"]), list(points["y"]), list(points["unit"]),
+        [look[name].colour for name in points["unit"]], 7.5 if len(points) <= 10 else 6.5,
         np.concatenate([line, *dots]),
     )  # fmt: skip
     ax.set_title(f"{short(metric, 40)}\n{_finding(row)}", y=1)
@@ -78,12 +107,30 @@ def _one(
     plain(ax)
 
 
-def _fit(ax: Axes, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Draw the line of least squares, as far as there are points; give places along it."""
+def _bars(one: Any) -> np.ndarray:
+    """Places along the bars of a unit, for names to keep clear of."""
+    steps = np.linspace(-1, 1, 15)
+    still = np.zeros_like(steps)
+    moved = np.concatenate([np.column_stack([steps * one.x_sd, still]),
+                            np.column_stack([still, steps * one.y_sd])])  # fmt: skip
+    return np.array([one.x, one.y]) + moved
+
+
+def _fit(ax: Axes, x: np.ndarray, y: np.ndarray, critical: float | None) -> np.ndarray:
+    """Draw the line of least squares and the band of 95 % of lines through permuted points.
+
+    The line leaves the band on both sides where p is below 0.05. Gives places along it.
+    """
     if len(x) < 3 or np.ptp(x) == 0:
         return np.empty((0, 2))
     slope, offset = np.polyfit(x, y, 1)
     along = np.linspace(x.min(), x.max(), 60)
+    if critical is not None:
+        low, high = ax.get_ylim()
+        half = critical * y.std() / x.std() * np.abs(along - x.mean())
+        ax.fill_between(along, y.mean() - half, y.mean() + half, color=CONTEXT, alpha=0.55, lw=0,
+                        zorder=0)  # fmt: skip
+        ax.set_ylim(low, high)
     ax.plot(along[[0, -1]], offset + slope * along[[0, -1]], color=FAINT, lw=1, zorder=1)
     return np.column_stack([along, offset + slope * along])
 
@@ -95,10 +142,3 @@ def _finding(row: Any) -> str:
         return f"n = {row['n']}, {verdict}"
     p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
     return f"r = {row['pearson']:+.2f}{p}, n = {row['n']}, {verdict}"
-
-
-def p_text(p: float, sign: bool = False) -> str:
-    """A p-value in print, never 0.000; with ``sign``, as the right side of ``p``."""
-    if p < 0.001:
-        return "< 0.001" if sign else "<0.001"
-    return f"= {p:.3f}" if sign else f"{p:.3f}"

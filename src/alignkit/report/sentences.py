@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.content import Content, score_means
-from alignkit.report.scatter import p_text
+from alignkit.statistics.words import p_text
 
 # In this order; any other verdict follows as it stands in the table.
 _VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")

@@ -13,16 +13,19 @@ def depth_of(site: str) -> int | None:
 
 
 def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:
-    """Sites of one stream in the order in which they run: fusion j before layer fusions[j]."""
+    """Sites of one stream in the order in which they run: fusion j before layer fusions[j].
 
-    def position(site: str) -> tuple[float, int]:
+    Where there are more fusions than that, the others stand on top of the last.
+    """
+
+    def position(site: str) -> tuple[float, int, int]:
         depth = depth_of(site)
         if depth is not None:
-            return depth, 1
+            return depth, 1, 0
         if site.endswith(".in"):
-            return -1, 0
+            return -1, 0, 0
         j = int(site.rpartition("f")[2])
-        return (fusions[j] if j < len(fusions) else 0), 0
+        return (fusions[min(j, len(fusions) - 1)] if fusions else float("inf")), 0, j
 
     return sorted(set(sites), key=position)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.content import Content, known_metric, score_means, spec_of
-from alignkit.report.scatter import p_text
+from alignkit.statistics.heads import head_lines
+from alignkit.statistics.words import p_text
 
 Row = dict[str, str]
 
@@ -52,16 +53,17 @@ def correlation_rows(table: pd.DataFrame, content: Content) -> list[Row]:
 
 
 def _correlation(row: Any, content: Content) -> Row:
-    low, high = _number(row, "low"), _number(row, "high")
     reason = row.get("reason")
     because = f" ({reason})" if isinstance(reason, str) and reason else ""
     return {
         "task": str(row["task"]), "metric": str(row["metric"]), "n": str(row["n"]),
         "runs": str(row.get("runs", "")), "r": _number(row, "pearson"),
-        "interval": f"{low} to {high}" if low and high else "",
+        "interval": _range(row, "low", "high"),
         "rho": _number(row, "spearman"), "p": _p(row, "p"),
         "parametric": _p(row, "p_parametric"), "adjusted": _p(row, "p_adjusted"),
-        "without": _number(row, "without_none"), "family": str(row.get("family", "")),
+        "without": _number(row, "without_none"),
+        "left_out": _range(row, "leave_one_out_low", "leave_one_out_high"),
+        "within": _number(row, "within"), "family": str(row.get("family", "")),
         "chance": _chance(content.values(str(row["task"]), spec_of(str(row["metric"])))),
         "verdict": f"{row['verdict']}{because}", "direction": str(row.get("direction", "")),
     }  # fmt: skip
@@ -71,8 +73,34 @@ def _number(row: Any, name: str) -> str:
     return f"{row[name]:+.2f}" if pd.notna(row.get(name)) else ""
 
 
+def _range(row: Any, low: str, high: str) -> str:
+    ends = _number(row, low), _number(row, high)
+    return " to ".join(ends) if all(ends) else ""
+
+
 def _p(row: Any, name: str) -> str:
-    return p_text(row[name]) if pd.notna(row.get(name)) else ""
+    if pd.isna(row.get(name)):
+        return ""
+    counted = row.get("p_fraction") if name == "p" else None
+    return p_text(row[name], counted=counted if isinstance(counted, str) else None)
+
+
+def heads(correlations: Any) -> list[str]:
+    """What was correlated in each task, over how many units, and what that can find."""
+    lines: list[str] = []
+    for task in _records(correlations.tasks):
+        rows = _records(correlations.table[correlations.table["task"] == task["task"]])
+        if rows:
+            lines.append("; ".join(head_lines(task, rows, correlations.settings)))
+    return lines
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dictionaries, in which what is missing is None."""
+    return [
+        {k: None if pd.api.types.is_scalar(v) and pd.isna(v) else v for k, v in row.items()}
+        for row in table.to_dict(orient="records")
+    ]  # fmt: skip
 
 
 def metric_rows(content: Content) -> list[Row]:

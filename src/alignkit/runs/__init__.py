@@ -1,6 +1,7 @@
 """Run directories: their layout, their identity, and files that are whole or absent."""
 
-from alignkit.runs.config import RunConfig, Training, resolve_config
+from alignkit.runs.config import RunConfig, resolve_config
 from alignkit.runs.run import Run, load_run, load_runs
+from alignkit.runs.training import Conduct, Training
 
-__all__ = ["Run", "RunConfig", "Training", "load_run", "load_runs", "resolve_config"]
+__all__ = ["Conduct", "Run", "RunConfig", "Training", "load_run", "load_runs", "resolve_config"]

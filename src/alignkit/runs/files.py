@@ -45,16 +45,21 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.chmod(temporary, 0o777 & ~_umask())
-        for file in sorted(temporary.rglob("*")):
-            if file.is_file():
-                _sync(file)
-        _sync(temporary)
-        if path.exists():
-            discard(path)
-        os.replace(temporary, path)
-        _sync(path.parent)
+        put_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def put_folder(source: Path, path: Path) -> None:
+    """Move a finished folder to its place, in the room of what is there."""
+    for file in sorted(source.rglob("*")):
+        if file.is_file():
+            _sync(file)
+    _sync(source)
+    if path.exists():
+        discard(path)
+    os.replace(source, path)
+    _sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -106,8 +111,14 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     """Hold a folder for one process; others wait. The kernel lets go when a holder dies.
+
+    Parameters
+    ----------
+    folder : Path
+    shared : bool
+        Hold it together with others that share; whoever wants it alone waits for them all.
 
     Raises
     ------
@@ -121,15 +132,31 @@ def locked(folder: Path) -> Iterator[None]:
         raise AlignkitError(
             f"cannot write to {folder}: {error.strerror}; choose another place with --runs"
         ) from None
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            fcntl.flock(handle, kind)
         yield
     finally:
         os.close(handle)
+
+
+def held_by_another(folder: Path) -> bool:
+    """Whether a process holds a folder now."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _umask() -> int:

@@ -73,7 +73,8 @@ class Run:
 
     @property
     def task(self) -> str:
-        return self.stored["task"]["name"]
+        """What the task is called: its registered name, unless it gave itself another."""
+        return self.stored["task"].get("alias") or self.stored["task"]["name"]
 
     @property
     def placement(self) -> str:
@@ -90,11 +91,17 @@ class Run:
 
     @property
     def is_trained(self) -> bool:
-        return self.train_manifest.is_file() and self.model_file.is_file()
+        """Whether training is through; the weights may have been left out since."""
+        return self.train_manifest.is_file()
 
     def performance(self) -> dict[str, Any]:
         """Scores per split: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
         return read_json(self.performance_file)
+
+    @property
+    def unscored(self) -> str:
+        """Why the run has no scores and cannot have any; empty for a run that was trained."""
+        return self.performance().get("unscored", "")
 
     def history(self) -> pd.DataFrame:
         """One row per epoch and split."""
@@ -173,7 +180,8 @@ def load_runs(
     chosen = [
         run
         for run in found
-        if (not task or run.task in task) and (not placement or run.placement in placement)
+        if (not task or {run.task, run.stored["task"]["name"]} & set(task))
+        and (not placement or run.placement in placement)
     ]
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""

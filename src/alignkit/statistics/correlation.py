@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,20 +11,23 @@ import pandas as pd
 
 from alignkit.errors import UsageError
 from alignkit.statistics.adjust import benjamini_hochberg, holm
-from alignkit.statistics.permutation import (
-    fraction,
-    max_t,
-    null_correlations,
-    orders,
-    p_value,
+from alignkit.statistics.hypothesis import LEAST_UNITS, Hypothesis, Question
+from alignkit.statistics.joint import Correlated, max_t
+from alignkit.statistics.permutation import Orders
+from alignkit.statistics.tasks import describe_tasks, warnings_of
+from alignkit.statistics.units import (
+    checked_table,
+    missing_values,
+    named_rows,
+    unit_means,
+    with_units,
+    without_duplicates,
 )
-from alignkit.statistics.units import checked_table, unit_means, without_duplicates
-from alignkit.statistics.within import repeated_measures
+from alignkit.statistics.verdict import LEVEL, verdict
 
 # Declared, not found: installing another metric changes nobody's corrected p.
 FAMILY = ("cka", "mknn", "svcca", "procrustes")
-LEAST_UNITS = 6
-LEVEL = 0.05
+__all__ = ["FAMILY", "LEAST_UNITS", "LEVEL", "Correlations", "correlate"]
 
 
 @dataclass
@@ -34,19 +37,25 @@ class Correlations:
     Attributes
     ----------
     table : DataFrame
-        One row per task and metric.
+        One row per task and metric, or per task, metric and pair of layers.
     units : DataFrame
-        The means that were correlated: ``task``, ``unit``, ``placement``, ``runs``, the
-        outcome and the metrics.
+        ``task``, ``unit``, ``placement``, ``runs`` and the means of the outcome and metrics.
+    tasks : DataFrame
+        One row per task: units, runs, seeds, the outcome's intraclass correlation and
+        effective number of runs, the power to find r = 0.7.
     warnings : list of str
     settings : dict
-        Everything needed to repeat the analysis.
+        Everything needed to repeat the analysis, every seed of every resampling included.
+    hypotheses : list of Hypothesis
+        In the order of ``table``, with their points and nulls.
     """
 
     table: pd.DataFrame
     units: pd.DataFrame
+    tasks: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
+    hypotheses: list[Hypothesis] = field(default_factory=list, repr=False)
 
 
 def correlate(
@@ -59,6 +68,11 @@ def correlate(
     lower_is_better: Collection[str] = (),
     permutations: int = 9999,
     seed: int = 0,
+    layer: str = "",
+    joint: Mapping[str, tuple[str, str]] | None = None,
+    beside: Mapping[str, Mapping[str, str]] | None = None,
+    assumed: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Correlations:
     """Correlate each metric with the outcome over units, task by task.
 
@@ -71,7 +85,7 @@ def correlate(
     metrics : sequence of str
     unit : str
         ``placement``: means over seeds. ``run`` treats seeds as independent, which they are
-        not; exploratory only.
+        not; everything is exploratory then.
     family : sequence of str
         Primary metrics; their p are adjusted jointly over all tasks by max-T. The others
         are exploratory and get the false discovery rate among themselves.
@@ -79,229 +93,131 @@ def correlate(
         Metrics that are distances, and an outcome that is a loss.
     permutations, seed : int
         Drawn where a task has more than nine units.
+    layer : str
+        The layer rule that made the values, for the record.
+    joint : mapping, optional
+        Column to its metric and pair of layers, where every pair is a row of its own: all
+        are exploratory, and corrected by max-T over the pairs of a metric and task.
+    beside : mapping, optional
+        ``raw`` or ``calibrated`` to metric to the column that holds its other values.
+    assumed : collection of str
+        Metrics whose direction nobody declared, to say so.
+    names : mapping, optional
+        Task to the name of its outcome, where tasks with other scores share a column.
 
     Returns
     -------
     Correlations
         ``pearson`` with its interval (Fisher's z) and permutation ``p``; ``p_parametric``;
-        ``p_adjusted`` and ``p_holm``; ``spearman`` and ``kendall``; ``without_none`` (r
-        without the placement that has no co-attention); the range when one unit is left out;
-        ``within`` (repeated measures); and a verdict. What cannot be computed is NaN, and
-        ``reason`` says why.
+        ``p_adjusted`` and ``p_holm``; ``spearman`` and ``kendall`` with theirs;
+        ``without_none`` (r without the placement that has no co-attention); the range when
+        one unit is left out; ``within`` (repeated measures); and a verdict. What cannot be
+        computed is missing, and ``reason`` says why.
 
     Raises
     ------
     UsageError
-        When a column is missing or not numeric.
+        When a column is missing or not numeric, or splits are mixed.
     """
     if not metrics:
         raise UsageError("there is no metric to correlate; the table has no other numeric column")
     if permutations < 1:
         raise UsageError(f"--permutations is {permutations}; it must be at least 1")
     metrics = list(dict.fromkeys(metrics))
+    others = [c for columns in (beside or {}).values() for c in columns.values()]
     columns = [outcome, *metrics]
-    table, warnings = without_duplicates(checked_table(table, outcome, metrics), columns)
-    units = unit_means(table, unit, columns)
-    hypotheses = [
-        _Hypothesis(task, metric, units, table, outcome, lower_is_better, family)
-        for task in units["task"].unique()
-        for metric in metrics
-    ]
+    checked_table(table, outcome, [*metrics, *others])
+    table, warnings = named_rows(table, columns)
+    table, repeated = without_duplicates(table, columns)
+    warnings += repeated + ([] if joint else missing_values(table, columns))
+    question = Question(
+        outcome, unit, layer, tuple(family), frozenset(lower_is_better), joint or {}, beside or {},
+        frozenset(assumed), names or {},
+    )  # fmt: skip
+    runs = with_units(table, unit)
+    hypotheses = _hypotheses(runs, metrics, question)
     _test(hypotheses, permutations, seed)
-    warnings += _warnings(table, units, columns, unit, hypotheses)
-    settings = {
-        "outcome": outcome, "unit": unit, "metrics": metrics, "family": list(family),
-        "lower_is_better": sorted(lower_is_better), "permutations": permutations, "seed": seed,
-        "level": LEVEL,
-    }  # fmt: skip
-    return Correlations(pd.DataFrame([h.row for h in hypotheses]), units, warnings, settings)
+    tasks = describe_tasks(runs, hypotheses, question)
+    return Correlations(
+        pd.DataFrame([h.row for h in hypotheses]), unit_means(table, unit, columns), tasks,
+        warnings + warnings_of(tasks, hypotheses, question),
+        _settings(question, metrics, permutations, seed, hypotheses), hypotheses,
+    )  # fmt: skip
 
 
-class _Hypothesis:
-    """One metric on one task: the units it is tested on, and its row of the table."""
-
-    def __init__(
-        self, task: str, metric: str, units: pd.DataFrame, runs: pd.DataFrame, outcome: str,
-        lower_is_better: Collection[str], family: Sequence[str],
-    ) -> None:  # fmt: skip
-        all_units = units[units["task"] == task]
-        self.units = all_units.dropna(subset=[outcome, metric])
-        self.x = self.units[metric].to_numpy(float)
-        self.y = self.units[outcome].to_numpy(float)
-        self.primary = metric.partition(":")[0] in family
-        down = [name in lower_is_better for name in (metric, outcome)]
-        self.sign = -1 if down[0] != down[1] else 1
-        mine = runs[runs["task"] == task].dropna(subset=[outcome, metric])
-        self.row: dict[str, Any] = {
-            "task": task, "metric": metric, "family": "primary" if self.primary else "exploratory",
-            "direction": "lower is more aligned" if down[0] else "higher is more aligned",
-            "outcome": outcome,
-            "outcome_direction": "lower is better" if down[1] else "higher is better",
-            "n": len(self.units), "runs": len(mine),
-        }  # fmt: skip
-        self.reason = self._why_not(metric, outcome)
-        self.row |= self._estimates() if not self._degenerate() else dict.fromkeys(_ESTIMATES)
-        within = repeated_measures(
-            mine[metric].to_numpy(float), mine[outcome].to_numpy(float),
-            mine["placement"].to_numpy(),
-        ) if len(mine) > 2 else None  # fmt: skip
-        self.row["within"], self.row["p_within"] = within or (None, None)
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The units by name; hypotheses that share them share their permutations."""
-        return tuple(self.units["unit"])
-
-    @property
-    def testable(self) -> bool:
-        return not self.reason
-
-    def _degenerate(self) -> bool:
-        return len(self.units) < 3 or _constant(self.x) or _constant(self.y)
-
-    def _why_not(self, metric: str, outcome: str) -> str:
-        if len(self.units) < LEAST_UNITS:
-            return f"{len(self.units)} unit(s), at least {LEAST_UNITS} are needed"
-        for name, values in ((metric, self.x), (outcome, self.y)):
-            if _constant(values):
-                return f"{name} is constant"
-        return ""
-
-    def _estimates(self) -> dict[str, Any]:
-        from scipy.stats import kendalltau, pearsonr, spearmanr
-
-        pearson = pearsonr(self.x, self.y)
-        wide = len(self.x) > 3
-        interval = pearson.confidence_interval(0.95) if wide else (None, None)
-        spearman = spearmanr(self.x, self.y)
-        left_out = [_r(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))]
-        kept = (self.units["placement"] != "none").to_numpy()
-        return {
-            "pearson": float(pearson.statistic), "low": interval[0], "high": interval[1],
-            "spearman": float(spearman.statistic),
-            "kendall": float(kendalltau(self.x, self.y).statistic),
-            "p_parametric": float(pearson.pvalue),
-            "without_none": _r(self.x[kept], self.y[kept]) if not kept.all() else None,
-            "leave_one_out_low": min((r for r in left_out if r is not None), default=None),
-            "leave_one_out_high": max((r for r in left_out if r is not None), default=None),
-        }  # fmt: skip
-
-
-_ESTIMATES = ("pearson", "low", "high", "spearman", "kendall", "p_parametric", "without_none",
-              "leave_one_out_low", "leave_one_out_high")  # fmt: skip
-
-
-def _test(hypotheses: Sequence[_Hypothesis], drawn: int, seed: int) -> None:
-    """Fill in p, the adjusted p and the verdicts."""
-    nulls = _nulls([h for h in hypotheses if h.testable], drawn, seed)
-    for h in hypotheses:
-        h.row |= {"p": None, "p_fraction": None, "p_adjusted": None, "p_holm": None}
-        if h.testable:
-            null, exact = nulls[id(h)]
-            p, extreme = p_value(h.row["pearson"], null, exact)
-            h.row["p"] = p
-            h.row["p_fraction"] = fraction(extreme, len(h.x)) if exact else None
-    primary = [h for h in hypotheses if h.testable and h.primary]
-    if primary:
-        observed = np.array([h.row["pearson"] for h in primary])
-        exact = all(nulls[id(h)][1] for h in primary)
-        adjusted = max_t(observed, _same_length([nulls[id(h)][0] for h in primary]), exact)
-        holms = holm(np.array([h.row["p"] for h in primary]))
-        for h, one, other in zip(primary, adjusted, holms, strict=True):
-            h.row |= {"p_adjusted": float(max(one, h.row["p"])), "p_holm": float(other)}
-    others = [h for h in hypotheses if h.testable and not h.primary]
-    if others:
-        discovered = benjamini_hochberg(np.array([h.row["p"] for h in others]))
-        for h, one in zip(others, discovered, strict=True):
-            h.row["p_adjusted"] = float(one)
-    for h in hypotheses:
-        h.row["verdict"] = _verdict(h)
-        h.row["reason"] = h.reason
-
-
-def _nulls(
-    hypotheses: Sequence[_Hypothesis], drawn: int, seed: int
-) -> dict[int, tuple[np.ndarray, bool]]:
-    """Null correlations; hypotheses on the same units are permuted together.
-
-    Tasks share placements, so one permutation of the placements' labels serves all tasks
-    that have the same ones. Others draw their own, which keeps the test valid and gives up
-    the use of their dependence.
-    """
-    by_units: dict[tuple[str, ...], tuple[np.ndarray, bool]] = {}
-    nulls = {}
-    for h in hypotheses:
-        if h.key not in by_units:
-            rng = np.random.default_rng([seed, len(by_units)])
-            by_units[h.key] = orders(len(h.key), drawn, rng)
-        order, exact = by_units[h.key]
-        nulls[id(h)] = (null_correlations(h.x[:, None], h.y, order), exact)
-    return nulls
-
-
-def _same_length(nulls: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Bring nulls over different permutations to one length, pairing them by chance."""
-    longest = max(len(null) for null in nulls)
-    rng = np.random.default_rng(0)
+def _hypotheses(runs: pd.DataFrame, metrics: Sequence[str], question: Question) -> list[Hypothesis]:
+    """Every metric on every task; a pair of layers only where the task has it."""
     return [
-        null if len(null) == longest else null[rng.integers(0, len(null), longest)]
-        for null in nulls
+        Hypothesis(task, metric, runs, question)
+        for task in sorted(runs["task"].unique())
+        for metric in metrics
+        if not question.joint or runs.loc[runs["task"] == task, metric].notna().any()
     ]
 
 
-def _verdict(h: _Hypothesis) -> str:
-    """Supported, suggestive, inconclusive, contradicted, or not testable."""
-    if not h.testable:
-        return "not testable"
-    r = h.row["pearson"]
-    low, high = h.row["leave_one_out_low"], h.row["leave_one_out_high"]
-    steady = low is not None and low * high > 0 and h.row["spearman"] * r > 0
-    if h.primary and h.row["p_adjusted"] < LEVEL and steady:
-        return "supported" if r * h.sign > 0 else "contradicted"
-    if h.row["p"] < LEVEL and h.row["spearman"] * r > 0 and r * h.sign > 0:
-        return "suggestive"
-    return "inconclusive"
-
-
-def _warnings(
-    table: pd.DataFrame, units: pd.DataFrame, columns: Sequence[str], unit: str,
-    hypotheses: Sequence[_Hypothesis],
-) -> list[str]:  # fmt: skip
-    lines = []
-    if unit == "run":
-        lines.append(
-            "EXPLORATORY: seeds of a placement are treated as independent; a true null is "
-            "rejected about three times in ten"
-        )
-    for column in columns:
-        missing = int(table[column].isna().sum())
-        if missing:
-            lines.append(
-                f"{column} is missing in {missing} of {len(table)} runs, which are left out"
-            )
-    for task in units["task"].unique():
-        n = int((units["task"] == task).sum())
-        if n < LEAST_UNITS:
-            lines.append(f"{task}: {n} unit(s); {LEAST_UNITS} or more are needed for a test")
-        elif n < 16:
-            lines.append(
-                f"{task}: {n} units find only strong associations; no finding is not absence"
-            )
+def _test(hypotheses: Sequence[Hypothesis], drawn: int, seed: int) -> None:
+    """Fill in p, the corrected p and the verdicts."""
+    shared: dict[tuple[str, ...], Orders] = {}
+    tested = [h for h in hypotheses if h.testable]
+    for h in tested:
+        if h.key not in shared:
+            shared[h.key] = Orders(h.key, drawn, seed)
+        h.test(shared[h.key])
+    if any(h.question.joint for h in tested):
+        _correct_layers(tested)
+    else:
+        _correct_family([h for h in tested if h.primary])
+        _correct_others([h for h in tested if not h.primary])
     for h in hypotheses:
-        without = h.row["without_none"]
-        if h.testable and without is not None and abs(without - h.row["pearson"]) > 0.3:
-            lines.append(
-                f"{h.row['task']}, {h.row['metric']}: r is {h.row['pearson']:+.2f}, but "
-                f"{without:+.2f} without the placement 'none'"
-            )
-    return lines
+        h.row["verdict"], h.row["reason"] = verdict(h.row, h.sign, h.reason, h.doubts)
 
 
-def _constant(values: np.ndarray) -> bool:
-    return bool(np.ptp(values) <= 1e-12 * max(1e-300, float(np.abs(values).max())))
+def _correct_family(primary: Sequence[Hypothesis]) -> None:
+    """Max-T over all primary metrics and tasks at once, Holm beside it."""
+    holms = holm(np.array([h.row["p"] for h in primary]))
+    for h, one, other in zip(primary, _max_t(primary), holms, strict=True):
+        h.row |= {"p_adjusted": one, "adjustment": "max-T", "p_holm": float(other)}
 
 
-def _r(x: np.ndarray, y: np.ndarray) -> float | None:
-    if len(x) < 3 or _constant(x) or _constant(y):
-        return None
-    return float(np.corrcoef(x, y)[0, 1])
+def _correct_others(others: Sequence[Hypothesis]) -> None:
+    if not others:
+        return
+    discovered = benjamini_hochberg(np.array([h.row["p"] for h in others]))
+    for h, one in zip(others, discovered, strict=True):
+        h.row |= {"p_adjusted": float(one), "adjustment": "BH"}
+
+
+def _correct_layers(tested: Sequence[Hypothesis]) -> None:
+    """Max-T over the pairs of layers of each metric and task."""
+    groups: dict[tuple[str, str], list[Hypothesis]] = {}
+    for h in tested:
+        groups.setdefault((h.row["task"], h.metric), []).append(h)
+    for group in groups.values():
+        for h, one in zip(group, _max_t(group), strict=True):
+            h.row |= {"p_adjusted": one, "adjustment": "max-T over layers"}
+
+
+def _max_t(group: Sequence[Hypothesis]) -> list[float]:
+    adjusted = max_t([Correlated(h.x, h.y, h.row["pearson"], h.orders) for h in group if h.orders])
+    # Drawn permutations of several groups may leave a corrected p a hair below its own.
+    return [max(one, h.row["p"]) for one, h in zip(adjusted, group, strict=True)]
+
+
+def _settings(
+    question: Question, metrics: Sequence[str], permutations: int, seed: int,
+    hypotheses: Sequence[Hypothesis],
+) -> dict[str, Any]:  # fmt: skip
+    primary = [h for h in hypotheses if h.primary]
+    draws = {h.key: h.orders for h in hypotheses if h.orders is not None}
+    return {
+        "outcome": question.outcome, "unit": question.unit, "metrics": list(metrics),
+        "family": list(question.family), "layer": question.layer,
+        "tested_family": [f"{h.row['task']}: {h.metric}" for h in primary if h.testable],
+        "lower_is_better": sorted(question.lower_is_better), "permutations": permutations,
+        "seed": seed, "level": LEVEL,
+        "resampling": [
+            {"units": list(units), "permutations": len(orders), "exact": orders.exact,
+             "seed": None if orders.seeds is None else list(orders.seeds)}
+            for units, orders in draws.items()
+        ],
+    }  # fmt: skip

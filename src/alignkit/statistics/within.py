@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 
-def repeated_measures(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray
-) -> tuple[float, float] | None:
+@dataclass(frozen=True)
+class Within:
+    """A repeated-measures correlation.
+
+    Attributes
+    ----------
+    r, p : float
+    low, high : float or None
+        95 % interval by Fisher's z on the degrees of freedom; None with fewer than two.
+    n, groups : int
+        Runs, and the placements that they belong to.
+    freedom : int
+        n - groups - 1.
+    """
+
+    r: float
+    p: float
+    low: float | None
+    high: float | None
+    n: int
+    groups: int
+    freedom: int
+
+
+def repeated_measures(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Within | None:
     """Repeated-measures correlation (Bland and Altman 1995; Bakdash and Marusich 2017).
 
     Parameters
@@ -17,19 +42,26 @@ def repeated_measures(
 
     Returns
     -------
-    (r, p) or None
+    Within or None
         None where no group has two runs that differ.
     """
     from scipy.stats import t
 
+    from alignkit.statistics.dependent import fisher_interval
+
     names, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
     dx, dy = (v - (np.bincount(index, v) / counts)[index] for v in (x, y))
-    freedom = len(x) - len(names) - 1
-    lengths = np.linalg.norm(dx) * np.linalg.norm(dy)
-    scale = np.linalg.norm(x - x.mean()) * np.linalg.norm(y - y.mean())
-    if freedom < 1 or lengths <= 1e-12 * scale or lengths == 0:
+    n, freedom = len(x), len(x) - len(names) - 1
+    if freedom < 1 or not (_varies(dx, x) and _varies(dy, y)):
         return None
-    r = float(np.clip(dx @ dy / lengths, -1, 1))
-    if abs(r) == 1:
-        return r, 0.0
-    return r, float(2 * t.sf(abs(r) * np.sqrt(freedom / (1 - r * r)), freedom))
+    r = float(np.clip(dx @ dy / np.linalg.norm(dx) / np.linalg.norm(dy), -1, 1))
+    p = 0.0 if abs(r) == 1 else float(
+        2 * t.sf(abs(r) * math.sqrt(freedom / (1 - r * r)), freedom)
+    )  # fmt: skip
+    # freedom + 2 is the number of independent pairs that would have these degrees of freedom.
+    low, high = fisher_interval(r, freedom + 2) if freedom > 1 else (None, None)
+    return Within(r, p, low, high, n, len(names), freedom)
+
+
+def _varies(deviations: np.ndarray, values: np.ndarray) -> bool:
+    return bool(np.linalg.norm(deviations) > 1e-12 * max(1e-300, float(np.abs(values).max())))

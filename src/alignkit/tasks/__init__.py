@@ -1,15 +1,19 @@
 """What a task is: splits of image-text pairs, their targets, a loss and a score."""
 
-from alignkit.tasks.split import SPLITS, Split, Task, fingerprint_of
-from alignkit.tasks.target import Binary, MultiLabel, SingleLabel, Target
+from alignkit.tasks.root import default_root
+from alignkit.tasks.split import SPLITS, Inspectable, Split, Task, fingerprint_of
+from alignkit.tasks.target import Binary, MultiLabel, Pairs, SingleLabel, Target
 
 __all__ = [
     "SPLITS",
     "Binary",
+    "Inspectable",
     "MultiLabel",
+    "Pairs",
     "SingleLabel",
     "Split",
     "Target",
     "Task",
+    "default_root",
     "fingerprint_of",
 ]

@@ -47,7 +47,12 @@ class Split:
 
 
 class Task(Protocol):
-    """What a task plugin provides. Its constructor's keywords are its options."""
+    """What a task plugin provides. Its constructor's keywords are its options.
+
+    Two further attributes are optional. ``positional``, on the class, names the option that
+    may be given without its name, as in ``name:VALUE``. ``alias`` is what runs and tables
+    call the task where its registered name does not tell data sets apart.
+    """
 
     @property
     def target(self) -> Target:
@@ -58,6 +63,29 @@ class Task(Protocol):
 
     def fingerprint(self) -> str:
         """Identify the data by content, whatever folder they lie in."""
+
+
+class Inspectable(Task, Protocol):
+    """What ``alignkit data`` uses of a task, where the task provides it.
+
+    Without it, ``split`` is looked at: what the loader left out is then only in its notes.
+    """
+
+    @property
+    def published(self) -> Mapping[str, int | tuple[int, int]]:
+        """How many samples a split has, as published, with these options.
+
+        A pair of numbers is a range, where sources differ. ``"train+validation"`` stands
+        for the two together, where only the rest is fixed; ``"labels"`` for their number.
+        """
+
+    def listed(self, name: str) -> Split:
+        """Give a split as it is listed, with nothing left out and nothing refused.
+
+        Ids may repeat; a sample without label has the target -1 (in every column); and
+        ``image(i)`` raises ``DataError`` where a picture is broken, ``MissingError`` where
+        it is not there.
+        """
 
 
 def fingerprint_of(content: Mapping[str, Any]) -> str:

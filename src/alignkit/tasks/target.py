@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+_NO_LABELS = "the task has pairs without labels: it is for pretraining, and has no scores"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -33,8 +35,18 @@ class Target:
     def n_outputs(self) -> int:
         return len(self.labels)
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Mean loss over a batch; ``logits`` is ``(batch, n_outputs)``."""
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Mean loss over a batch; ``logits`` is ``(batch, n_outputs)``.
+
+        ``weights`` are those of ``class_weights``. The mean is over samples, not over their
+        weights, so that the mean of several batches is that of their union.
+        """
+        raise NotImplementedError
+
+    def class_weights(self, targets: np.ndarray) -> torch.Tensor:
+        """Weights against the frequency of labels among the targets of the training split."""
         raise NotImplementedError
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
@@ -46,10 +58,25 @@ class Target:
 class SingleLabel(Target):
     """One of several classes: cross-entropy, accuracy and macro F1."""
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
         import torch.nn.functional as F
 
-        return F.cross_entropy(logits, targets)
+        if weights is None:
+            return F.cross_entropy(logits, targets)
+        weights = weights.to(logits.dtype)
+        return F.cross_entropy(logits, targets, weights, reduction="sum") / len(logits)
+
+    def class_weights(self, targets: np.ndarray) -> torch.Tensor:
+        """``(n_outputs,)``: n / (classes x count of the class), 1 on average over samples."""
+        import numpy as np
+        import torch
+
+        counts = np.bincount(targets, minlength=self.n_outputs)
+        present = (counts > 0).sum()
+        weights = np.where(counts > 0, len(targets) / (present * np.maximum(counts, 1)), 1.0)
+        return torch.from_numpy(weights)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import accuracy_score, f1_score
@@ -72,10 +99,14 @@ class Binary(Target):
     def n_outputs(self) -> int:
         return 1
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        import torch.nn.functional as F
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return _bernoulli_loss(logits[:, 0], targets, weights)
 
-        return F.binary_cross_entropy_with_logits(logits[:, 0], targets.to(logits.dtype))
+    def class_weights(self, targets: np.ndarray) -> torch.Tensor:
+        """``(1,)``: the weight of a yes, noes per yes."""
+        return _positive_weights(targets[:, None])
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import accuracy_score, roc_auc_score
@@ -97,10 +128,14 @@ class MultiLabel(Target):
 
     primary: str = "macro_f1"
 
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        import torch.nn.functional as F
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return _bernoulli_loss(logits, targets, weights)
 
-        return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype))
+    def class_weights(self, targets: np.ndarray) -> torch.Tensor:
+        """``(n_outputs,)``: the weight of having a label, samples without it per sample with."""
+        return _positive_weights(targets)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score
@@ -111,3 +146,39 @@ class MultiLabel(Target):
             "micro_f1": float(f1_score(targets, predicted, average="micro", zero_division=0)),
             "per_label_accuracy": float((targets.astype(bool) == predicted).mean()),
         }
+
+
+@dataclass(frozen=True)
+class Pairs(Target):
+    """Nothing: images and their texts without labels, for pretraining."""
+
+    labels: Sequence[str] = ()
+    primary: str = ""
+
+    def loss(
+        self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        raise DataError(_NO_LABELS)
+
+    def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        raise DataError(_NO_LABELS)
+
+
+def _bernoulli_loss(
+    logits: torch.Tensor, targets: torch.Tensor, positive: torch.Tensor | None
+) -> torch.Tensor:
+    import torch.nn.functional as F
+
+    weights = None if positive is None else positive.to(logits.dtype)
+    return F.binary_cross_entropy_with_logits(logits, targets.to(logits.dtype), pos_weight=weights)
+
+
+def _positive_weights(targets: np.ndarray) -> torch.Tensor:
+    """Negatives per positive of every column; 1 where there is nothing to weigh."""
+    import numpy as np
+    import torch
+
+    positives = targets.sum(axis=0)
+    negatives = len(targets) - positives
+    both = (positives > 0) & (negatives > 0)
+    return torch.from_numpy(np.where(both, negatives / np.maximum(positives, 1), 1.0))

@@ -209,6 +209,16 @@ def test_a_constant_is_undefined_where_shifts_do_not_matter(spec):
             alignkit.measure(x, z, spec)
 
 
+@pytest.mark.parametrize(
+    "spec", [s for s in METRICS if s.partition(":")[0] in ("mknn", "jaccard", "cycle_knn", "cknna")]
+)
+def test_neighbours_of_a_constant_are_undefined(spec):
+    y = np.random.default_rng(0).standard_normal((20, 4))
+    for constant in (np.full((20, 4), 0.1), np.outer(np.arange(1, 21), np.ones(4))):
+        with pytest.raises(alignkit.UndefinedError, match="constant"):  # of direction, at least
+            alignkit.measure(constant, y, spec)
+
+
 def test_too_few_samples_are_undefined():
     x = np.random.default_rng(0).standard_normal((3, 4))
     for spec in ("unbiased_cka", "cknna:k=2"):

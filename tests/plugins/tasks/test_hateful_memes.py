@@ -1,5 +1,6 @@
 """Hateful Memes, as it was distributed and as mirrors have it."""
 
+import json
 import shutil
 
 import numpy as np
@@ -50,8 +51,107 @@ def test_both_takes_a_shared_meme_once(memes):
     task = HatefulMemes(memes, validation="both", test="both")
     validation = task.split("validation")
     assert (len(validation), len(set(validation.ids))) == (14, 14)
-    assert validation.notes == {"in two files, taken once": 2}
+    assert validation.notes == {"listed twice, taken once": 2}
     assert len(task.split("test")) == 16
+
+
+def test_the_study_keeps_what_is_listed_twice(memes):
+    for options in ({"splits": "study"}, {"validation": "both", "duplicates": "keep"}):
+        split = HatefulMemes(memes, **options).split("validation")
+        assert (len(split), len(set(split.ids))) == (16, 16)
+        assert split.notes == {"listed twice, kept twice": 2}
+        assert split.ids[8:10] == ["02006-1", "02007-2"]
+        assert split.texts[6] == split.texts[8]
+    assert len(HatefulMemes(memes, splits="study").split("test")) == 16
+
+
+def joined(memes):
+    """Join the seen and unseen parts, as some copies do."""
+    for name, parts in (("validation", ("dev_seen", "dev_unseen")),
+                        ("test", ("test_seen", "test_unseen"))):  # fmt: skip
+        lines = [(memes / f"{part}.jsonl").read_text() for part in parts]
+        for part in parts:
+            (memes / f"{part}.jsonl").unlink()
+        (memes / f"{name}.jsonl").write_text("".join(lines))
+    return memes
+
+
+def test_a_copy_that_joined_the_parts(memes):
+    both = {"validation": "both", "test": "both"}
+    apart = {name: HatefulMemes(memes, **both).split(name) for name in both}
+    joined(memes)
+    for name, expected in apart.items():
+        split = HatefulMemes(memes, **both).split(name)
+        assert (split.ids, split.notes) == (expected.ids, expected.notes)
+        assert len(HatefulMemes(memes, splits="study").split(name)) == 16
+    with pytest.raises(alignkit.DataError, match=r"use --task hateful_memes:validation=both"):
+        HatefulMemes(memes).split("validation")
+
+
+def tables(memes, suffix, pictures):
+    """Rewrite the annotations as tables, with the pictures inside or as paths."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in memes.glob("*.jsonl"):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            content = (memes / row["img"]).read_bytes()
+            match pictures:
+                case "struct":
+                    row["image"] = {"bytes": content, "path": row.pop("img")}
+                case "bytes":
+                    row["image"] = content
+                    del row["img"], row["id"]
+                    row["text"] = [row["text"]]
+        table = pa.Table.from_pylist(rows)
+        if suffix == "arrow":
+            target = memes / f"hatefulmemes_{path.stem}.arrow"
+            with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, table.schema) as out:
+                out.write_table(table)
+        else:
+            (memes / "data").mkdir(exist_ok=True)
+            pq.write_table(table, memes / f"data/{path.stem}-00000-of-00001.parquet")
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "pictures"), [("parquet", "struct"), ("parquet", "path"), ("arrow", "bytes")]
+)
+def test_tables_of_mirrors(memes, suffix, pictures):
+    expected = HatefulMemes(memes).split("train")
+    tables(memes, suffix, pictures)
+    split = HatefulMemes(memes).split("train")
+    if pictures != "bytes":
+        assert len(HatefulMemes(memes, validation="both").split("validation")) == 14
+    assert split.texts == expected.texts
+    assert split.targets.tolist() == expected.targets.tolist()
+    if pictures == "bytes":  # these tables have no ids
+        assert split.ids[:2] == ["hatefulmemes_train-00000", "hatefulmemes_train-00001"]
+    else:
+        assert split.ids == expected.ids
+    for i in range(8):
+        assert np.array_equal(np.asarray(split.image(i)), np.asarray(expected.image(i)))
+
+
+def test_a_key_called_image_is_as_good_as_img(memes, rewrite):
+    rewrite("train", {1000: {"img": ..., "image": "img/01000.png"}})
+    assert HatefulMemes(memes).split("train").image(0).size == (12, 8)
+
+
+def test_everything_that_is_listed(memes, rewrite):
+    rewrite("train", {1002: {"label": ...}})
+    damage(memes)
+    task = HatefulMemes(memes, validation="both")
+    listed = task.listed("train")
+    assert listed.targets.tolist() == [0, 1, -1, 1, 0, 1, 0, 1]
+    with pytest.raises(alignkit.MissingError, match="sample 01002"):
+        listed.image(2)
+    with pytest.raises(alignkit.DataError, match="sample 01005"):
+        listed.image(5)
+    assert len(task.listed("validation").ids) == 16
+    assert task.published == {"train": 8500, "validation": 1040, "test": 2000}
+    assert HatefulMemes(memes, splits="study").published["test"] == 3000
 
 
 def test_both_with_contradicting_labels_is_refused(memes, rewrite):
@@ -103,7 +203,7 @@ def test_a_test_split_without_labels_has_no_targets(memes, rewrite):
 def test_some_labels_missing_is_an_error(memes, rewrite, part, split):
     number = {"train": 1002, "test_unseen": 4002}[part]
     rewrite(part, {number: {"label": None}})
-    with pytest.raises(alignkit.DataError, match=rf"{part}.jsonl:3: meme 0{number} has no label"):
+    with pytest.raises(alignkit.DataError, match=rf"{part}.jsonl:3: sample 0{number} has no label"):
         HatefulMemes(memes).split(split)
 
 
@@ -134,6 +234,11 @@ def test_a_wrong_line_is_named(memes, rewrite, changed, message):
     ("line", "message"),
     [
         (b'{"id": 1, "text": \n', r"train.jsonl:9: not JSON: Expecting value \(column 18\)"),
+        (b'{"id": 1, "text": "a", "label": NaN}\n', r"train.jsonl:9: not JSON: NaN is no JSON"),
+        (b'{"id": 1, "text": "a", "id": 2}\n', r"train.jsonl:9: not JSON: key 'id' stands twice"),
+        (b'{"id": ' + b"9" * 5000 + b"}\n", r"train.jsonl:9: not JSON: Exceeds the limit"),
+        (b"[" * 100000 + b"\n", r"train.jsonl:9: not JSON: .*recursion"),
+        ('{"id": 1, "text": "a"}\n'.encode("utf-16"), r"train.jsonl:9: not UTF-8 \(byte 1\)"),
         (b"[1, 2]\n", r"train.jsonl:9: not a JSON object: \[1, 2\]"),
         (b'{"id": 1, "text": "\xff"}\n', r"train.jsonl:9: not UTF-8 \(byte 20\)"),
     ],
@@ -153,7 +258,7 @@ def test_empty_lines_and_a_byte_order_mark_are_passed_over(memes):
 
 def test_an_empty_split_is_an_error(memes):
     (memes / "dev_unseen.jsonl").write_text("\n")
-    with pytest.raises(alignkit.DataError, match=r"split 'validation' is empty \(dev_unseen\)"):
+    with pytest.raises(alignkit.DataError, match=r"split 'validation' is empty"):
         HatefulMemes(memes).split("validation")
 
 
@@ -169,13 +274,13 @@ def test_missing_pictures_stop_by_default(memes):
     expected = r"of 8 pictures 2 broken and 1 missing; the first is missing: id 01002, .*01002\.png"
     with pytest.raises(alignkit.DataError, match=expected) as caught:
         HatefulMemes(memes).split("train")
-    assert "missing=skip" in str(caught.value)
+    assert "images=skip" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_pictures_can_be_skipped(memes):
     damage(memes)
-    split = HatefulMemes(memes, missing="skip").split("train")
+    split = HatefulMemes(memes, images="skip").split("train")
     assert split.ids == ["01000", "01001", "01003", "01006", "01007"]
     assert split.targets.tolist() == [0, 1, 1, 0, 1]
     assert split.texts[2] == "look who is here 501"
@@ -185,7 +290,7 @@ def test_missing_pictures_can_be_skipped(memes):
 
 def test_missing_pictures_can_be_blank(memes):
     damage(memes)
-    split = HatefulMemes(memes, missing="blank").split("train")
+    split = HatefulMemes(memes, images="blank").split("train")
     assert len(split) == 8
     assert split.notes == {"picture missing, shown blank": 1, "picture broken, shown blank": 2}
     assert split.image(2).getextrema() == ((255, 255),) * 3
@@ -194,8 +299,8 @@ def test_missing_pictures_can_be_blank(memes):
 
 def test_skipping_every_picture_is_an_error(memes):
     shutil.rmtree(memes / "img")
-    with pytest.raises(alignkit.DataError, match="no meme of the train split has a picture"):
-        HatefulMemes(memes, missing="skip").split("train")
+    with pytest.raises(alignkit.DataError, match="no sample of the train split has a picture"):
+        HatefulMemes(memes, images="skip").split("train")
 
 
 def test_a_folder_that_is_not_there_shows_the_expected_tree(tmp_path, monkeypatch):
@@ -226,12 +331,12 @@ def test_the_fingerprint_is_of_the_content(memes, rewrite, tmp_path):
 
 
 def test_the_fingerprint_counts_what_is_skipped(memes, tmp_path):
-    first = HatefulMemes(memes, missing="skip").fingerprint()
+    first = HatefulMemes(memes, images="skip").fingerprint()
     damage(memes)
-    assert HatefulMemes(memes, missing="skip").fingerprint() != first
+    assert HatefulMemes(memes, images="skip").fingerprint() != first
 
 
-@pytest.mark.parametrize("option", ["validation", "test", "missing"])
+@pytest.mark.parametrize("option", ["validation", "test", "images", "splits", "duplicates"])
 def test_unknown_choices_are_refused(option):
     with pytest.raises(alignkit.UsageError, match=f"hateful_memes: {option}=other is not one of"):
         HatefulMemes(**{option: "other"})

@@ -1,11 +1,17 @@
 """Pictures of every mode come out upright, in RGB, on white."""
 
+import contextlib
+import io
+from collections import Counter
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import alignkit
-from alignkit_tasks.pictures import Pictures, fault_of, open_rgb
+from alignkit_tasks.pictures import File, Pictures, open_rgb, usable
 
 
 @pytest.mark.parametrize(
@@ -27,10 +33,10 @@ from alignkit_tasks.pictures import Pictures, fault_of, open_rgb
 def test_modes(tmp_path, mode, colour, suffix, expected):
     path = tmp_path / f"picture.{suffix}"
     Image.new(mode, (16, 16), colour).save(path)
-    picture = open_rgb(path)
+    picture = open_rgb(File(path))
     assert picture.mode == "RGB"
     assert np.allclose(picture.getpixel((5, 5)), expected, atol=2)
-    assert fault_of(path) is None
+    assert File(path).fault() is None
 
 
 @pytest.mark.parametrize("mode", ["P", "RGB", "L"])
@@ -38,7 +44,7 @@ def test_a_transparent_colour_becomes_white(tmp_path, mode):
     path = tmp_path / "picture.png"
     transparent = (0, 0, 0) if mode == "RGB" else 0
     Image.new(mode, (4, 4), transparent).save(path, transparency=transparent)
-    assert open_rgb(path).getpixel((0, 0)) == (255, 255, 255)
+    assert open_rgb(File(path)).getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_camera_held_sideways_is_turned(tmp_path):
@@ -46,7 +52,7 @@ def test_a_camera_held_sideways_is_turned(tmp_path):
     exif = picture.getexif()
     exif[0x0112] = 6
     picture.save(tmp_path / "side.jpg", exif=exif)
-    assert open_rgb(tmp_path / "side.jpg").size == (10, 20)
+    assert open_rgb(File(tmp_path / "side.jpg")).size == (10, 20)
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
@@ -57,29 +63,84 @@ def test_a_cut_off_picture_is_told(tmp_path, suffix, share):
     Image.fromarray(noise).save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    assert fault_of(path) == "broken"
+    assert File(path).fault() == "broken"
     with pytest.raises(alignkit.DataError, match=f"picture of sample 00007: {path} is not a whole"):
-        Pictures(["00007"], [path])(0)
+        Pictures(["00007"], [File(path)])(0)
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"<html>gone</html>", b"\x89PNG\r\n\x1a\n"])
 def test_what_is_no_picture_is_told(tmp_path, content):
     path = tmp_path / "picture.png"
     path.write_bytes(content)
-    assert fault_of(path) == "broken"
+    assert File(path).fault() == "broken"
     with pytest.raises(alignkit.DataError, match="is not a whole picture") as caught:
-        open_rgb(path)
+        open_rgb(File(path))
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_picture_is_told(tmp_path):
-    assert fault_of(tmp_path / "none.png") == "missing"
+    assert File(tmp_path / "none.png").fault() == "missing"
     with pytest.raises(alignkit.DataError, match=r"there is no picture .*none\.png"):
-        open_rgb(tmp_path / "none.png")
+        open_rgb(File(tmp_path / "none.png"))
 
 
-def test_a_picture_of_absurd_size_is_broken(tmp_path, monkeypatch):
-    path = tmp_path / "picture.png"
+@pytest.mark.parametrize("limit", [100, 3000])  # Pillow only warns up to twice the limit
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_a_picture_of_absurd_size_is_oversized(tmp_path, monkeypatch, limit, suffix):
+    path = tmp_path / f"picture.{suffix}"
     Image.new("L", (64, 64)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    assert File(path).fault() == "oversized"
+    with pytest.raises(alignkit.DataError, match=f"has more than {limit:,} pixels"):
+        open_rgb(File(path))
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("skip", 1), ("blank", 3)])
+def test_a_policy_counts_each_kind_of_fault(tmp_path, monkeypatch, policy, kept):
+    Image.new("L", (4, 4)).save(tmp_path / "good.png")
+    Image.new("L", (64, 64)).save(tmp_path / "huge.png")
+    sources = [File(tmp_path / f"{name}.png") for name in ("good", "huge", "gone")]
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert fault_of(path) == "broken"
+    notes = Counter()
+    rows, pictures = usable("memes", ["a", "b", "c"], sources, policy, notes)
+    done = "left out" if policy == "skip" else "shown blank"
+    assert notes == {f"picture oversized, {done}": 1, f"picture missing, {done}": 1}
+    assert len(rows) == len(pictures.ids) == kept
+    with pytest.raises(alignkit.DataError, match=r"1 missing and 1 oversized; .* id b"):
+        usable("memes", ["a", "b", "c"], sources, "error", notes)
+
+
+@given(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF", "BMP"]), st.data())
+def test_damaged_bytes_never_raise_anything_else(tmp_path_factory, form, data):
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(buffer, form)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 8))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "picture"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    fault = File(path).fault()
+    assert fault in (None, "broken", "oversized")
+    with contextlib.suppress(alignkit.DataError):
+        assert open_rgb(File(path)).mode == "RGB"
+
+
+def test_formats_that_need_interpreters_are_refused(tmp_path):
+    path = tmp_path / "picture.eps"
+    Image.new("RGB", (8, 8)).save(path)
+    assert File(path).fault() == "broken"
+
+
+def test_a_thumbnail_inside_does_not_pass_for_the_end(tmp_path):
+    path = tmp_path / "picture.jpg"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path, comment=b"\xff\xd9")
+    path.write_bytes(path.read_bytes()[:2000])
+    assert File(path).fault() == "broken"
+
+
+def test_blank_also_stands_for_what_breaks_in_decoding(tmp_path):
+    path = tmp_path / "picture.png"
+    path.write_bytes(b"no picture")
+    assert Pictures(["1"], [File(path)], blank=True)(0).getpixel((0, 0)) == (255, 255, 255)

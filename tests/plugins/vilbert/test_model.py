@@ -8,7 +8,7 @@ import alignkit
 from alignkit import Placement, StreamState
 from alignkit.models.walk import count_parameters, walk
 from alignkit_vilbert.architecture import Vilbert
-from alignkit_vilbert.coattention import CoAttention
+from alignkit_vilbert.coattention import CoAttention, Sizes
 from alignkit_vilbert.inputs import CLS, SEP, UNKNOWN, Inputs
 
 OPTIONS = Vilbert(depth=3, width=8, heads=2, feedforward=12, fusion_width=6, image_size=8,
@@ -41,9 +41,10 @@ def _direction(block, asking, answering, mask):
     query, key, value = (
         _linear(source, layer)
         for source, layer in (
-            (asking, block.query), (answering, block.key), (answering, block.value))
+            (asking, block.attention.query), (answering, block.attention.key),
+            (answering, block.attention.value))
     )  # fmt: skip
-    heads, size = block.heads, query.shape[-1] // block.heads
+    heads, size = block.attention.heads, query.shape[-1] // block.attention.heads
     mixed = np.zeros_like(query)
     for b in range(len(asking)):
         for h in range(heads):
@@ -52,14 +53,14 @@ def _direction(block, asking, answering, mask):
             scores[:, ~mask[b]] = -np.inf
             weights = np.exp(scores - scores.max(-1, keepdims=True))
             mixed[b][:, part] = weights / weights.sum(-1, keepdims=True) @ value[b][:, part]
-    tokens = _norm(asking + _linear(mixed, block.out), block.norm_attention)
+    tokens = _norm(asking + _linear(mixed, block.attention.out), block.norm_attention)
     inner = _gelu(_linear(tokens, block.feedforward[0]))
     return _norm(tokens + _linear(inner, block.feedforward[2]), block.norm_feedforward)
 
 
 def test_co_attention_equals_its_definition():
     torch.manual_seed(0)
-    block = CoAttention(OPTIONS, 8, 8).double().eval()
+    block = CoAttention(8, 8, Sizes(6, 2, 12)).double().eval()
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     text, vision = _state(2, 5, 8, 1, padded=2), _state(2, 4, 8, 2)
@@ -78,7 +79,7 @@ def test_co_attention_equals_its_definition():
 
 
 def test_directions_have_their_own_weights():
-    block = CoAttention(OPTIONS, 8, 8)
+    block = CoAttention(8, 8, Sizes(6, 2, 12))
     names = {name.split(".", 1)[1] for name, _ in block.named_parameters()}
     assert len(list(block.parameters())) == 2 * len(names)
 
@@ -172,10 +173,10 @@ def test_a_head_may_read_one_stream_alone():
 
 
 def test_the_tokenizer():
-    inputs = Inputs.fit(["b a a", "A c"], Vilbert(vocabulary=6, max_tokens=4))
-    assert inputs.words == ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "a", "b"]
-    assert inputs.tokens("A c b!").tolist() == [CLS, 4, UNKNOWN, SEP]  # cut to four
-    again = Vilbert(vocabulary=6, max_tokens=4).load_inputs(inputs.to_json())
+    inputs = Inputs.fit(["b a a", "A c"], Vilbert(vocabulary=7, max_tokens=4))
+    assert inputs.words == ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "a", "b"]
+    assert inputs.tokens("A c b!").tolist() == [CLS, 5, UNKNOWN, SEP]  # cut to four
+    again = Vilbert(vocabulary=7, max_tokens=4).load_inputs(inputs.to_json())
     assert again.tokens("b").tolist() == inputs.tokens("b").tolist()
 
 
@@ -194,7 +195,7 @@ def test_pictures_of_any_size_are_resized():
         ({"image_size": 30}, "image_size=30 must be a multiple of patch_size=8"),
         ({"depth": 0}, "depth=0 must be at least 1"),
         ({"dropout": 1.0}, "dropout=1.0 must be from 0 to below 1"),
-        ({"head": "audio"}, "head=audio must be one of both, text, vision"),
+        ({"head": "audio"}, "head=audio must be one of concat, sum, hadamard, text, vision"),
     ],
 )
 def test_impossible_options(options, message):

@@ -155,3 +155,17 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def register_metrics(register):  # type: ignore[no-untyped-def]
     for name, (family, summary, declared) in METRICS.items():
         register(name, f"{HERE}.{family}:{name}", summary=summary, **declared)
+
+
+LOSSES = {
+    "cka": "Linear CKA of a batch, biased",
+    "unbiased_cka": "Linear CKA of a batch from unbiased HSIC: 0 at chance for any batch size",
+    "procrustes": "Procrustes similarity of a batch",
+}
+
+
+@alignkit.hookimpl
+def register_losses(register):  # type: ignore[no-untyped-def]
+    for name, summary in LOSSES.items():
+        target, paper = f"{HERE}.losses:{name}", METRICS[name][2]["paper"]
+        register(name, target, summary=summary, maximise=True, paper=paper)

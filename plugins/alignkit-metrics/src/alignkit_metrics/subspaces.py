@@ -16,9 +16,9 @@ COLUMNS = 4
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
     """Mean canonical correlation.
 
-    Over the smaller of the two numerical ranks (singular values above 1e-10 of the largest; 1e-6 where values are stored in
-    float32).
-    In [0, 1], up is more aligned; 1 for any data where samples are fewer than columns.
+    Over the smaller of the two numerical ranks: singular values above 1e-10 of the largest, or
+    1e-6 where values are stored in float32. In [0, 1], up is more aligned; 1 for any data
+    where samples are fewer than columns.
 
     Parameters
     ----------

@@ -2,35 +2,35 @@
 
 Kiela et al., "The Hateful Memes Challenge", 2020. Reads the folder as it was distributed:
 phase 2 (``dev_seen``, ``dev_unseen``, ``test_seen``, ``test_unseen``) or phase 1 (``dev``
-and ``test``, which are the seen ones), and the layouts of common mirrors.
+and ``test``, which are the seen ones), copies that have joined the seen and unseen parts,
+and the same as Parquet or Arrow tables.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 import alignkit
-from alignkit_tasks.folders import data_folder, first_that_exists, inside
+from alignkit_tasks.columns import column_names, picture_in, read_columns
+from alignkit_tasks.folders import contents, data_folder, inside
 from alignkit_tasks.jsonl import read_jsonl
-from alignkit_tasks.pictures import POLICIES, usable
+from alignkit_tasks.pictures import File
+from alignkit_tasks.records import Record, RecordedTask
 
 NAME = "hateful_memes"
-TREE = """expected:
-  hateful_memes/
-    img/01235.png ...
-    train.jsonl  dev_seen.jsonl  dev_unseen.jsonl  test_seen.jsonl  test_unseen.jsonl
-(phase 1: train.jsonl, dev.jsonl, test.jsonl)"""
-
-SPLITS = ("train", "validation", "test")
-_PARTS = {
+TREE = (
+    "(phase 2) img/01235.png ..., train.jsonl, dev_seen.jsonl, dev_unseen.jsonl, "
+    "test_seen.jsonl, test_unseen.jsonl | (phase 1) img/, train.jsonl, dev.jsonl, test.jsonl | "
+    "(joined) img/, train.jsonl, validation.jsonl, test.jsonl | any of these as .parquet or .arrow"
+)
+PARTS = {
     "validation": {
         "dev_seen": ("dev_seen",),
         "dev_unseen": ("dev_unseen",),
@@ -42,28 +42,19 @@ _PARTS = {
         "both": ("test_seen", "test_unseen"),
     },
 }
+PUBLISHED = {
+    "train": 8500, "dev_seen": 500, "dev_unseen": 540, "test_seen": 1000, "test_unseen": 2000
+}  # fmt: skip
 # Phase 1 called the seen parts by shorter names.
-_FILES = {
-    "dev_seen": ("dev_seen.jsonl", "dev.jsonl"),
-    "test_seen": ("test_seen.jsonl", "test.jsonl"),
-}
+_STEMS = {"dev_seen": ("dev_seen", "dev"), "test_seen": ("test_seen", "test")}
+_JOINED = {"validation": ("validation", "val"), "test": ("test",)}
+_FORMS = ("{}.jsonl", "{}.parquet", "{}-*.parquet", "hatefulmemes_{}.arrow", "{}.arrow")
 _ANNOTATION_PLACES = ("", "data", "annotations", "defaults/annotations")
 _PICTURE_PLACES = ("", "data", "images", "defaults/images")
 
 
 @dataclass(frozen=True)
-class Meme:
-    """One line of an annotation file."""
-
-    id: str
-    img: str
-    text: str
-    label: int | None
-    where: str
-
-
-@dataclass(frozen=True)
-class HatefulMemes:
+class HatefulMemes(RecordedTask):
     """Is a meme hateful? Binary; AUROC, as the data set's authors ask for.
 
     Parameters
@@ -71,11 +62,15 @@ class HatefulMemes:
     root : Path, optional
         The data set's folder; without it ``$ALIGNKIT_DATA/hateful_memes``.
     validation : str
-        ``dev_seen``, ``dev_unseen`` or ``both``. The two share 400 memes; ``both`` takes
-        each once.
+        ``dev_seen``, ``dev_unseen`` or ``both``.
     test : str
         ``test_seen``, ``test_unseen`` or ``both``.
-    missing : str
+    splits : str
+        ``official`` follows the two options above; ``study`` takes both parts of each and
+        keeps the 400 memes that stand in both dev files twice.
+    duplicates : str
+        ``drop`` takes a meme that is listed twice once, ``keep`` as often as it is listed.
+    images : str
         What to do where a picture is missing or broken, as in most public copies:
         ``error`` stops, ``skip`` leaves the meme out, ``blank`` shows a white picture.
     """
@@ -83,172 +78,182 @@ class HatefulMemes:
     root: Path | None = None
     validation: str = "dev_unseen"
     test: str = "test_unseen"
-    missing: str = "error"
+    splits: str = "official"
+    duplicates: str = "drop"
+    images: str = "error"
 
-    def __post_init__(self) -> None:
-        known: dict[str, Sequence[str]] = {
-            "validation": tuple(_PARTS["validation"]),
-            "test": tuple(_PARTS["test"]),
-            "missing": POLICIES,
-        }
-        for option, choices in known.items():
-            value = getattr(self, option)
-            if value not in choices:
-                raise alignkit.UsageError(
-                    f"{NAME}: {option}={value} is not one of: {', '.join(choices)}"
-                )
+    name: ClassVar[str] = NAME
+    choices: ClassVar = {
+        "validation": tuple(PARTS["validation"]),
+        "test": tuple(PARTS["test"]),
+        "splits": ("official", "study"),
+        "duplicates": ("drop", "keep"),
+    }
 
     @property
     def target(self) -> alignkit.Binary:
         """Hateful or not."""
         return alignkit.Binary(("not hateful", "hateful"))
 
-    def split(self, name: str) -> alignkit.Split:
-        """Read a split and check that its pictures are there.
+    @property
+    def published(self) -> dict[str, int]:
+        """Lines of the files that the options choose, as counted in the original."""
+        return {
+            name: sum(PUBLISHED[part] for part in self._parts(name))
+            for name in ("train", *PARTS)
+        }  # fmt: skip
 
-        A test split that was distributed without labels has no targets.
+    def records(self, split: str, notes: Counter[str]) -> list[Record]:
+        """Memes of a split's files; one that is listed twice is taken once, unless kept."""
+        keep = self.splits == "study" or self.duplicates == "keep"
+        done = "listed twice, kept twice" if keep else "listed twice, taken once"
+        memes: dict[str, Record] = {}
+        for record in self.all_records(split):
+            known = memes.setdefault(record.id, record)
+            if known is record:
+                continue
+            _check_same(known, record)
+            notes[done] += 1
+            if keep:
+                again = f"{record.id}-{notes[done]}"  # ids are unique
+                memes[again] = replace(record, id=again)
+            elif known.label is None:
+                memes[record.id] = record
+        return list(memes.values())
 
-        Raises
-        ------
-        alignkit.DataError
-            When files are missing, or a line or a picture is not what it should be.
-        """
-        notes: Counter[str] = Counter()
-        memes = self._memes(name, notes)
-        if not memes:
-            raise alignkit.DataError(
-                f"{NAME}: split '{name}' is empty ({', '.join(self._parts(name))})"
-            )
-        targets = self._targets(name, memes, notes)
-        ids, paths = [meme.id for meme in memes], self._pictures(memes)
-        rows, pictures = usable(NAME, ids, paths, self.missing, notes)
-        if not rows:
-            raise alignkit.DataError(
-                f"{NAME}: no meme of the {name} split has a picture, such as {paths[0]}\n{TREE}"
-            )
-        return alignkit.Split(
-            ids=pictures.ids,
-            texts=[memes[row].text for row in rows],
-            image=pictures,
-            targets=None if targets is None else targets[rows],
-            notes=dict(notes),
-        )
+    def all_records(self, split: str) -> list[Record]:
+        """Every line of a split's files."""
+        return [record for path in self._files(split) for record in _read(path, self._folder)]
 
-    def fingerprint(self) -> str:
-        """Identify the data by the annotation files' bytes, and the options.
+    def encode(self, records: Sequence[Record]) -> np.ndarray:
+        """0 for not hateful, 1 for hateful."""
+        return np.array([record.label for record in records], dtype=np.int64)
 
-        Where memes without a picture are left out or blank, it counts which they are.
-
-        Raises
-        ------
-        alignkit.DataError
-            When there is no folder, or nothing of the data set in it.
-        """
-        if not any(self._find(part) for name in SPLITS for part in self._parts(name)):
-            raise alignkit.DataError(self._absent("train", "train"))
-        content: dict[str, Any] = {"task": NAME, "missing": self.missing}
-        for name in SPLITS:
-            for part in self._parts(name):
-                path = self._find(part)
-                content[f"{name}/{part}"] = _hash(path.read_bytes()) if path else "absent"
-                if path and self.missing != "error":
-                    content[f"{name}/{part}/missing"] = self._missing_of(path)
-        return alignkit.fingerprint_of(content)
-
-    def _missing_of(self, path: Path) -> str:
-        memes = _read(path)
-        gone = [m.id for m, p in zip(memes, self._pictures(memes), strict=True) if not p.is_file()]
-        return _hash(" ".join(gone).encode())
+    def without_labels(self, name: str) -> str:
+        files = " and ".join(f"{part}.jsonl" for part in self._parts(name))
+        return f"; fetch {files} of phase 2, with labels"
 
     @property
     def _folder(self) -> Path:
         return data_folder(NAME, self.root, TREE)
 
     def _parts(self, name: str) -> tuple[str, ...]:
-        if name not in SPLITS:
-            raise alignkit.UsageError(f"{NAME} has no split '{name}'; it has: {', '.join(SPLITS)}")
-        return ("train",) if name == "train" else _PARTS[name][getattr(self, name)]
+        chosen = "both" if self.splits == "study" else getattr(self, name, "both")
+        return ("train",) if name == "train" else PARTS[name][chosen]
 
-    def _find(self, part: str) -> Path | None:
-        return first_that_exists(
-            self._folder, _ANNOTATION_PLACES, _FILES.get(part, (f"{part}.jsonl",))
-        )
-
-    def _memes(self, name: str, notes: Counter[str]) -> list[Meme]:
-        """All memes of a split's files; one that stands in two of them is taken once."""
-        memes: dict[str, Meme] = {}
-        for part in self._parts(name):
-            path = self._find(part)
-            if path is None:
+    def _files(self, name: str) -> list[Path]:
+        """The files of a split, in order."""
+        parts = self._parts(name)
+        joined = self._joined(name) if len(parts) > 1 else []
+        if joined:
+            return joined
+        files = []
+        for part in parts:
+            found = self._find(_STEMS.get(part, (part,)))
+            if not found:
                 raise alignkit.DataError(self._absent(name, part))
-            for meme in _read(path):
-                known = memes.setdefault(meme.id, meme)
-                if known is meme:
-                    continue
-                if None not in (known.label, meme.label) and known.label != meme.label:
-                    raise alignkit.DataError(
-                        f"{meme.where}: meme {meme.id} has another label than at {known.where}"
-                    )
-                notes["in two files, taken once"] += 1
-        return list(memes.values())
+            files += found
+        return files
+
+    def _joined(self, name: str) -> list[Path]:
+        """The file of a copy that joined the seen and unseen parts; phase 1 did not."""
+        apart = self._find(("dev_seen", "dev", "dev_unseen"))
+        if apart or not self._find(_JOINED["validation"]):
+            return []
+        return self._find(_JOINED[name])
+
+    def _find(self, stems: Sequence[str]) -> list[Path]:
+        folder = self._folder
+        for stem in stems:
+            for form in _FORMS:
+                for place in _ANNOTATION_PLACES:
+                    found = sorted((folder / place).glob(form.format(stem)))
+                    if found:
+                        return found
+        return []
 
     def _absent(self, name: str, part: str) -> str:
         message = f"{NAME}: there is no {part}.jsonl in {self._folder}"
-        others = [p for p in _PARTS.get(name, {}) if p not in (part, "both") and self._find(p)]
+        others = [p for p in PARTS.get(name, {}) if p not in (part, "both")]
+        others = [p for p in others if self._find(_STEMS.get(p, (p,)))]
+        if not others and name in PARTS and self._joined(name):
+            others = ["both"]
         if others:
             return f"{message}; it has {others[0]}: use --task {NAME}:{name}={others[0]}"
-        return f"{message}\n{TREE}"
-
-    def _targets(self, name: str, memes: list[Meme], notes: Counter[str]) -> np.ndarray | None:
-        unlabelled = [meme for meme in memes if meme.label is None]
-        if not unlabelled:
-            return np.array([meme.label for meme in memes], dtype=np.int64)
-        files = " and ".join(f"{part}.jsonl" for part in self._parts(name))
-        fetch = f"fetch {files} of phase 2, with labels"
-        if name != "test" or len(unlabelled) < len(memes):
-            raise alignkit.DataError(
-                f"{unlabelled[0].where}: meme {unlabelled[0].id} has no label "
-                f"({len(unlabelled)} of {len(memes)} have none); {fetch}"
-            )
-        notes[f"without label; to evaluate, {fetch}"] = len(unlabelled)
-        return None
-
-    def _pictures(self, memes: list[Meme]) -> list[Path]:
-        """Paths of the pictures, below the first place that has a folder for them."""
-        folder = self._folder
-        places = [folder / place for place in _PICTURE_PLACES]
-        found = (p for p in places if memes and (p / memes[0].img).parent.is_dir())
-        place = next(found, folder)
-        return [place / meme.img for meme in memes]
+        return f"{message}; expected: {TREE}; found: {contents(self._folder)}"
 
 
-def _read(path: Path) -> list[Meme]:
-    """Read one annotation file; ids are unique in it."""
-    memes: dict[str, Meme] = {}
-    for number, record in read_jsonl(path):
-        meme = _meme(record, f"{path.name}:{number}")
-        known = memes.setdefault(meme.id, meme)
-        if known is not meme:
-            raise alignkit.DataError(f"{meme.where}: id {meme.id} stands at {known.where} already")
-    return list(memes.values())
+def _check_same(known: Record, record: Record) -> None:
+    """Refuse two lines of one id with two labels or pictures; one may lack the label."""
+    labels = {known.label, record.label} - {None}
+    if len(labels) > 1:
+        raise alignkit.DataError(
+            f"{record.where}: meme {record.id} has another label than at {known.where}"
+        )
+    files = isinstance(known.picture, File) and isinstance(record.picture, File)
+    if files and known.picture != record.picture:
+        raise alignkit.DataError(
+            f"{record.where}: id {record.id} stands at {known.where} already, for another meme"
+        )
 
 
-def _meme(record: dict[str, Any], where: str) -> Meme:
-    """Check one line. Ids are numbers in the original, padded text in re-uploads."""
-    number, text, label = record.get("id"), record.get("text"), record.get("label")
+def _read(path: Path, folder: Path) -> list[Record]:
+    read = _read_lines if path.suffix == ".jsonl" else _read_table
+    return list(read(path, folder))
+
+
+def _read_lines(path: Path, folder: Path) -> Iterator[Record]:
+    lines = [(line, f"{path.name}:{number}") for number, line in read_jsonl(path)]
+    named = [(_identity(line, where), line, where) for line, where in lines]
+    images = [_image(line, identity, where) for identity, line, where in named]
+    # Pictures lie below the first place that has a folder for them.
+    places = [folder / place for place in _PICTURE_PLACES]
+    place = next((p for p in places if images and (p / images[0]).parent.is_dir()), folder)
+    for (identity, line, where), image in zip(named, images, strict=True):
+        yield Record(identity, _text(line, where), File(place / image), _label(line, where), where)
+
+
+def _read_table(path: Path, folder: Path) -> Iterator[Record]:
+    names = column_names(path)
+    column = "image" if "image" in names else "img"
+    wanted = [name for name in ("id", "image_id", "text", "label") if name in names]
+    for row, line in enumerate(read_columns(path, wanted)):
+        where = f"{path.name}, row {row + 1}"
+        # Some tables have no ids: the file and the row are then all that names a meme.
+        identity = _identity(line, where) if "id" in line else f"{path.stem}-{row:05d}"
+        yield Record(
+            identity, _text(line, where), picture_in(path, column, row, folder),
+            _label(line, where), where,
+        )  # fmt: skip
+
+
+def _identity(line: dict[str, Any], where: str) -> str:
+    """Ids are numbers in the original, padded text in re-uploads."""
+    number = line.get("id")
     if isinstance(number, bool) or not re.fullmatch("[0-9]+", str(number)):
         raise alignkit.DataError(f"{where}: id is {number!r}, expected a number such as 8291")
+    return str(number).lstrip("0").zfill(5)
+
+
+def _text(line: dict[str, Any], where: str) -> str:
+    text = line.get("text")
+    if isinstance(text, list) and len(text) == 1:  # some tables wrap each text in a list
+        text = text[0]
     if not isinstance(text, str):
         raise alignkit.DataError(f"{where}: text is {text!r}, expected a string")
-    if isinstance(label, bool) or label not in (0, 1, "0", "1", None):
+    return text
+
+
+def _label(line: dict[str, Any], where: str) -> int | None:
+    label = line.get("label")
+    if isinstance(label, bool) or label not in (0, 1, "0", "1", None, ""):
         raise alignkit.DataError(f"{where}: label is {label!r}, expected 0, 1 or none")
-    identity = str(number).lstrip("0").zfill(5)
-    named = record.get("img") or f"img/{identity}.png"
-    img = inside(named) if isinstance(named, str) else None
-    if img is None:
+    return None if label in (None, "") else int(label)
+
+
+def _image(line: dict[str, Any], identity: str, where: str) -> str:
+    named = line.get("img") or line.get("image") or f"img/{identity}.png"
+    image = inside(named) if isinstance(named, str) else None
+    if image is None:
         raise alignkit.DataError(f"{where}: img is {named!r}, expected a path inside the folder")
-    return Meme(identity, img, text, None if label is None else int(label), where)
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
+    return image

@@ -1,4 +1,4 @@
-"""Reading ``.jsonl`` annotations, with errors that name the file and the line."""
+"""Reading JSON annotations, with errors that name the file and the line."""
 
 from __future__ import annotations
 
@@ -24,13 +24,46 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _parse(line, f"{path.name}:{number}")
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
+def read_json(path: Path) -> Any:
+    """Read one JSON file.
+
+    Raises
+    ------
+    alignkit.DataError
+        When it is missing or no JSON.
+    """
     try:
-        record = json.loads(line.decode("utf-8-sig").rstrip())
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise alignkit.MissingError(f"there is no {path}") from None
+    return _loads(content, str(path))  # of a large dump only a few keys matter
+
+
+def _parse(line: bytes, where: str) -> dict[str, Any]:
+    record = _loads(line.rstrip(), where, object_pairs_hook=_each_once, parse_constant=_no_constant)
+    if not isinstance(record, dict):
+        raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
+    return record
+
+
+def _loads(content: bytes, where: str, **checks: Any) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), **checks)
     except UnicodeDecodeError as error:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
         raise alignkit.DataError(f"{where}: not JSON: {error.msg} (column {error.colno})") from None
-    if not isinstance(record, dict):
-        raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
-    return record
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        raise alignkit.DataError(f"{where}: not JSON: {error!s:.60}") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} stands twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,56 +18,115 @@ import alignkit
 
 POLICIES = ("error", "skip", "blank")
 BLANK = (224, 224)
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+TAIL = 64
 
 # What Pillow and the codecs below it raise on bytes that are no picture, or half of one.
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+_OVERSIZED = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def open_rgb(path: Path) -> Image.Image:
+class Source(Protocol):
+    """Where one picture lies: a file, a row of a table, a member of an archive."""
+
+    def open(self) -> Image.Image:
+        """Open it; raise ``FileNotFoundError`` when it is not there."""
+
+    def fault(self) -> str | None:
+        """Say ``missing``, ``broken`` or ``oversized``, cheaply, or None."""
+
+    def size(self) -> int:
+        """Its size in bytes, 0 when it is missing; part of the fingerprint."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture in a file of its own."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def open(self) -> Image.Image:
+        return open_encoded(self.path)
+
+    def fault(self) -> str | None:
+        try:
+            with self.path.open("rb") as file:
+                return fault_of(file)
+        except OSError:
+            return "broken" if self.path.is_file() else "missing"
+
+    def size(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+
+def open_encoded(file: Path | BinaryIO) -> Image.Image:
+    """Open an encoded picture of an allowed format; one of absurd size is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        return Image.open(file, formats=FORMATS)
+
+
+def open_rgb(source: Source) -> Image.Image:
     """Open a picture upright and in RGB, with transparent parts on white.
 
     Raises
     ------
+    alignkit.MissingError
+        When it is not there.
     alignkit.DataError
-        When the file is missing, no picture, or cut off.
+        When it is no picture, cut off, or of a size that only an attack would have.
     """
     try:
-        with Image.open(path) as picture:
+        with source.open() as picture:
             picture.load()
             return _on_white(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
-        raise alignkit.DataError(f"there is no picture {path}") from None
+        raise alignkit.MissingError(f"there is no picture {source}") from None
+    except _OVERSIZED:
+        raise alignkit.DataError(
+            f"{source} has more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
+        ) from None
     except _BROKEN as error:
-        raise alignkit.DataError(f"{path} is not a whole picture: {_short(error)}") from None
+        raise alignkit.DataError(f"{source} is not a whole picture: {_short(error)}") from None
 
 
-def fault_of(path: Path) -> str | None:
-    """Say what is wrong with a picture file, without decoding it where that can be helped.
+def fault_of(file: BinaryIO) -> str | None:
+    """Say what is wrong with a picture, without decoding it where that can be helped.
+
+    A JPEG is whole when its header can be read and it ends with the end marker; a PNG when
+    the checksums of its chunks hold; any other picture is decoded.
 
     Returns
     -------
     str or None
-        ``"missing"``, ``"broken"`` or None.
+        ``"broken"``, ``"oversized"`` or None.
     """
     try:
-        with Image.open(path) as picture:
+        with open_encoded(file) as picture:
             if picture.format == "PNG":
-                picture.verify()  # checksums of all chunks: far cheaper than decoding
-            else:
+                picture.verify()
+            elif picture.format != "JPEG" or not _ends_as_jpeg(file):
                 picture.load()
-    except FileNotFoundError:
-        return "missing"
+    except _OVERSIZED:
+        return "oversized"
     except _BROKEN:
         return "broken"
     return None
+
+
+def _ends_as_jpeg(file: BinaryIO) -> bool:
+    here = file.tell()
+    file.seek(0, 2)
+    file.seek(max(0, file.tell() - TAIL))
+    ends = file.read().rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
+    file.seek(here)
+    return ends
 
 
 @dataclass(frozen=True)
@@ -75,27 +136,32 @@ class Pictures:
     Attributes
     ----------
     ids : sequence of str
-    paths : sequence of (Path or None)
+    sources : sequence of (Source or None)
         None stands for a blank picture.
+    blank : bool
+        Show blank what turns out to be broken only when it is decoded.
     """
 
     ids: Sequence[str]
-    paths: Sequence[Path | None]
+    sources: Sequence[Source | None]
+    blank: bool = False
 
     def __call__(self, i: int) -> Image.Image:
-        path = self.paths[i]
-        if path is None:
+        source = self.sources[i]
+        if source is None:
             return Image.new("RGB", BLANK, "white")
         try:
-            return open_rgb(path)
+            return open_rgb(source)
         except alignkit.DataError as error:
-            raise alignkit.DataError(f"picture of sample {self.ids[i]}: {error}") from None
+            if self.blank:
+                return Image.new("RGB", BLANK, "white")
+            raise type(error)(f"picture of sample {self.ids[i]}: {error}") from None
 
 
 def usable(
-    task: str, ids: Sequence[str], paths: Sequence[Path], policy: str, notes: Counter[str]
+    task: str, ids: Sequence[str], sources: Sequence[Source], policy: str, notes: Counter[str]
 ) -> tuple[list[int], Pictures]:
-    """Apply the policy for pictures that are missing or broken.
+    """Apply the policy for pictures that are missing, broken or oversized.
 
     Parameters
     ----------
@@ -116,19 +182,20 @@ def usable(
     alignkit.DataError
         With the policy ``error``, when there are any.
     """
-    faults = {i: fault for i, path in enumerate(paths) if (fault := fault_of(path))}
+    faults = {i: fault for i, source in enumerate(sources) if (fault := source.fault())}
     if faults and policy == "error":
         first, counts = next(iter(faults)), Counter(faults.values())
         counted = " and ".join(f"{counts[fault]} {fault}" for fault in sorted(counts))
         raise alignkit.DataError(
-            f"{task}: of {len(paths)} pictures {counted}; the first is {faults[first]}: id "
-            f"{ids[first]}, {paths[first]}; use --task {task}:missing=skip or missing=blank"
+            f"{task}: of {len(sources)} pictures {counted}; the first is {faults[first]}: id "
+            f"{ids[first]}, {sources[first]}; use --task {task}:images=skip or images=blank, "
+            f"and see: alignkit data verify {task}"
         )
     done = "left out" if policy == "skip" else "shown blank"
     notes.update(f"picture {fault}, {done}" for fault in faults.values())
-    rows = [i for i in range(len(paths)) if policy == "blank" or i not in faults]
-    shown = [None if i in faults else paths[i] for i in rows]
-    return rows, Pictures([ids[i] for i in rows], shown)
+    rows = [i for i in range(len(sources)) if policy == "blank" or i not in faults]
+    shown = [None if i in faults else sources[i] for i in rows]
+    return rows, Pictures([ids[i] for i in rows], shown, blank=policy == "blank")
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

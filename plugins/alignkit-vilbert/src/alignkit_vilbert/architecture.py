@@ -1,101 +1,86 @@
-"""The architecture as options and a schedule; torch is imported only to build it."""
+"""Architectures with blocks between the streams' layers: options, schedule, fusions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import alignkit
+from alignkit_vilbert.sizes import Sizes
+from alignkit_vilbert.two_stream import PRESETS, TwoStream
 
-if TYPE_CHECKING:
-    from alignkit_vilbert.inputs import Inputs
-    from alignkit_vilbert.model import TwoStreamModel
-
-HEADS = {"both": ("text", "vision"), "text": ("text",), "vision": ("vision",)}
+BLOCKS = ("vilbert", "study")
 
 
 @dataclass(frozen=True)
-class Vilbert:
-    """Two transformer streams with co-attention blocks between their layers.
-
-    The streams are pre-norm transformers trained from scratch; the block is ViLBERT's
-    (Lu et al. 2019, arXiv:1908.02265): post-norm, separate weights per direction.
+class CrossStream(TwoStream):
+    """Sizes of blocks in which streams attend to each other.
 
     Parameters
     ----------
-    depth : int
-        Layers of each stream.
-    width, heads, feedforward : int
-        Width of the streams, attention heads, and inner width of their feed-forward parts.
-    fusion_width : int
-        Inner width of the co-attention, shared by its heads.
-    dropout : float
-    image_size, patch_size : int
-        Pixels; pictures are resized to ``image_size`` squares.
-    max_tokens, vocabulary : int
-        Longest text in tokens, and the largest vocabulary, ``[CLS]`` and ``[SEP]`` included.
-    head : str
-        The streams whose ``[CLS]`` the head reads: ``both``, ``text`` or ``vision``. With
-        placement ``none``, a single one is that stream alone.
+    fusion_width, fusion_heads : int, optional
+        Inner width of the attention between streams, shared by its heads: 64 and ``heads``;
+        with named models 1024 and 8.
+    fusion_feedforward : int, optional
+        Inner width of the feed-forward parts: ``feedforward``; with named models four times
+        the stream's width.
     """
 
-    depth: int = 12
-    width: int = 64
-    heads: int = 4
-    feedforward: int = 128
-    fusion_width: int = 64
-    dropout: float = 0.0
-    image_size: int = 32
-    patch_size: int = 8
-    max_tokens: int = 48
-    vocabulary: int = 8192
-    head: str = "both"
+    fusion_width: int | None = None
+    fusion_heads: int | None = None
+    fusion_feedforward: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("depth", "width", "heads", "feedforward", "fusion_width", "patch_size"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
-        for name in ("width", "fusion_width"):
-            divides = getattr(self, name) % self.heads == 0
-            _require(divides, name, getattr(self, name), f"a multiple of heads={self.heads}")
-        _require(0 <= self.dropout < 1, "dropout", self.dropout, "from 0 to below 1")
-        whole = self.image_size >= 1 and self.image_size % self.patch_size == 0
-        _require(
-            whole, "image_size", self.image_size, f"a multiple of patch_size={self.patch_size}"
-        )
-        _require(self.max_tokens >= 3, "max_tokens", self.max_tokens, "at least 3")
-        _require(self.head in HEADS, "head", self.head, f"one of {', '.join(HEADS)}")
-        _require(self.vocabulary >= 5, "vocabulary", self.vocabulary, "at least 5")
+        named = bool(self.named())
+        self.settle({
+            "fusion_width": 1024 if named else 64,
+            "fusion_heads": 8 if named else self.heads,
+            "fusion_feedforward": None if named else self.feedforward,
+        })  # fmt: skip
+        super().__post_init__()
+        sizes = self.sizes()
+        for name in ("fusion_width", "fusion_heads"):
+            self.require(getattr(self, name) >= 1, name, "at least 1")
+        divides = sizes.inner % sizes.heads == 0
+        self.require(divides, "fusion_width", f"a multiple of fusion_heads={sizes.heads}")
 
-    def depths(self) -> dict[str, int]:
-        """Number of layers per stream."""
-        return {"text": self.depth, "vision": self.depth}
-
-    def schedule(self, placement: alignkit.Placement) -> list[Any]:
-        """Fusions between the layers, where the placement says."""
-        return alignkit.between_layers(placement, self.depths())
-
-    def inputs(self, texts: Sequence[str]) -> Inputs:
-        """Fit the tokenizer on the texts of the training split."""
-        from alignkit_vilbert.inputs import Inputs
-
-        return Inputs.fit(texts, self)
-
-    def load_inputs(self, stored: Mapping[str, Any]) -> Inputs:
-        """Read back what ``Inputs.to_json`` gave."""
-        from alignkit_vilbert.inputs import Inputs
-
-        return Inputs(stored["words"], self)
-
-    def build(
-        self, placement: alignkit.Placement, n_outputs: int, inputs: Inputs
-    ) -> TwoStreamModel:
-        """Build the model, with fresh weights from torch's generator."""
-        from alignkit_vilbert.model import TwoStreamModel
-
-        return TwoStreamModel(self, len(placement), n_outputs, len(inputs.words))
+    def sizes(self) -> Sizes:
+        """Sizes of one block."""
+        return Sizes(
+            self.fusion_width or 0, self.fusion_heads or 0, self.fusion_feedforward,
+            self.new_dropout,
+        )  # fmt: skip
 
 
-def _require(holds: bool, name: str, value: Any, expected: str) -> None:
-    if not holds:
-        raise alignkit.UsageError(f"architecture 'vilbert': {name}={value} must be {expected}")
+@dataclass(frozen=True)
+class Vilbert(CrossStream):
+    """Two transformer streams with co-attention blocks between their layers.
+
+    The blocks are ViLBERT's (Lu et al. 2019, arXiv:1908.02265) or the study's; the streams
+    are small ones from scratch, or pretrained.
+
+    Parameters
+    ----------
+    preset : str
+        ``standard``, or ``study``: the study's block, head and padding, and its final states
+        as they leave the last layers.
+    block : str, optional
+        ``vilbert`` (post-norm) or ``study`` (a norm before the attention, after the
+        residual, and before the feed-forward part).
+    """
+
+    preset: str = "standard"
+    block: str | None = None
+
+    def __post_init__(self) -> None:
+        self.require(self.preset in PRESETS, "preset", f"one of {', '.join(PRESETS)}")
+        self.settle(PRESETS[self.preset])
+        super().__post_init__()
+        self.require(self.block in BLOCKS, "block", f"one of {', '.join(BLOCKS)}")
+
+    def fusions(self, placement: alignkit.Placement, text: Any, vision: Any) -> list[Any]:
+        """One co-attention block per pair of the placement."""
+        from alignkit_vilbert.coattention import BLOCKS
+
+        block = BLOCKS[str(self.block)]
+        return [block(text.width, vision.width, self.sizes()) for _ in range(len(placement))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +14,29 @@ from PIL import Image
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.architecture import Vilbert
+    from alignkit_vilbert.two_stream import TwoStream
 
-PAD, CLS, SEP, UNKNOWN = range(4)
-SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]"]
+PAD, CLS, SEP, UNKNOWN, MASK = range(5)
+SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 _WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What masked language modelling has to know of the tokens.
+
+    Attributes
+    ----------
+    size : int
+    mask : int
+        Index of the token that hides a word.
+    special : frozenset of int
+        Indices that are no words: neither hidden nor drawn in place of a word.
+    """
+
+    size: int
+    mask: int
+    special: frozenset[int]
 
 
 class Inputs:
@@ -27,25 +46,35 @@ class Inputs:
     ----------
     words : sequence of str
         The vocabulary; the special tokens come first.
-    options : Vilbert
+    options : TwoStream
     """
 
-    def __init__(self, words: Sequence[str], options: Vilbert) -> None:
+    def __init__(self, words: Sequence[str], options: TwoStream) -> None:
         self.words = list(words)
         self._index = {word: index for index, word in enumerate(self.words)}
-        self._max_tokens = options.max_tokens
-        self._size = options.image_size
+        self._max_tokens = options.number("max_tokens")
+        self._size = options.image_size or 0  # 0: a named model takes the pictures
 
     @classmethod
-    def fit(cls, texts: Sequence[str], options: Vilbert) -> Inputs:
+    def fit(cls, texts: Sequence[str], options: TwoStream) -> Inputs:
         """Take the most frequent words, ties in alphabetical order."""
         counts = Counter(word for text in texts for word in _split(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([*SPECIAL, *ranked[: options.vocabulary - len(SPECIAL)]], options)
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Its size and its special tokens."""
+        return Vocabulary(len(self.words), MASK, frozenset(range(len(SPECIAL))))
+
     def to_json(self) -> dict[str, Any]:
         """Plain values to store with a run."""
         return {"words": self.words}
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How pictures become pixels: kept pixels are used where this is the same."""
+        return {"size": self._size, "resize": "whole, bicubic", "layout": "chw, uint8"}
 
     def tokens(self, text: str) -> np.ndarray:
         """Token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""

@@ -7,17 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alignkit import StreamState
-from alignkit_vilbert.architecture import Vilbert
 from alignkit_vilbert.inputs import PAD, SEP
+from alignkit_vilbert.two_stream import TwoStream
 
 
 class Layer(nn.Module):
     """Self-attention and feed-forward, each behind a norm and around a residual."""
 
-    def __init__(self, options: Vilbert) -> None:
+    def __init__(self, width: int, options: TwoStream) -> None:
         super().__init__()
-        width = options.width
-        self.heads, self.drop = options.heads, options.dropout
+        dropout = options.dropout or 0.0
+        self.heads, self.drop = options.heads, dropout
         self.norm_attention = nn.LayerNorm(width)
         self.query_key_value = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -25,7 +25,7 @@ class Layer(nn.Module):
         self.feedforward = nn.Sequential(
             nn.Linear(width, options.feedforward), nn.GELU(), nn.Linear(options.feedforward, width)
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
         tokens = tokens + self.dropout(self._attend(self.norm_attention(tokens), mask))
@@ -44,23 +44,30 @@ class Layer(nn.Module):
 class Stream(nn.Module):
     """Layers shared by both kinds of stream; subclasses embed."""
 
-    def __init__(self, options: Vilbert) -> None:
+    pooler = None
+
+    def __init__(self, width: int, depth: int, options: TwoStream) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(options) for _ in range(options.depth))
-        self.dropout = nn.Dropout(options.dropout)
+        self.width = width
+        self.layers = nn.ModuleList(Layer(width, options) for _ in range(depth))
+        self.norm = nn.Identity() if options.final == "raw" else nn.LayerNorm(width)
+        self.dropout = nn.Dropout(options.dropout or 0.0)
 
     def layer(self, index: int, state: StreamState) -> StreamState:
-        """Run one layer."""
-        return state.with_tokens(self.layers[index](state.tokens, attention_mask(state.mask)))
+        """Run one layer; the last one is followed by the stream's final norm."""
+        tokens = self.layers[index](state.tokens, attention_mask(state.mask))
+        last = index == len(self.layers) - 1
+        return state.with_tokens(self.norm(tokens) if last else tokens)
 
 
 class TextStream(Stream):
     """Words with learned positions, between ``[CLS]`` and ``[SEP]``."""
 
-    def __init__(self, options: Vilbert, vocabulary: int) -> None:
-        super().__init__(options)
-        self.words = nn.Embedding(vocabulary, options.width, padding_idx=PAD)
-        self.positions = nn.Parameter(torch.zeros(options.max_tokens, options.width))
+    def __init__(self, options: TwoStream, vocabulary: int) -> None:
+        width = options.width_of("text")
+        super().__init__(width, options.depths()["text"], options)
+        self.words = nn.Embedding(vocabulary, width, padding_idx=PAD)
+        self.positions = nn.Parameter(torch.zeros(options.number("max_tokens"), width))
         nn.init.normal_(self.words.weight)
         nn.init.normal_(self.positions, std=0.2)
 
@@ -75,12 +82,13 @@ class TextStream(Stream):
 class VisionStream(Stream):
     """Square patches with learned positions, after a learned ``[CLS]``."""
 
-    def __init__(self, options: Vilbert) -> None:
-        super().__init__(options)
-        patches = (options.image_size // options.patch_size) ** 2
-        self.patches = nn.Conv2d(3, options.width, options.patch_size, options.patch_size)
-        self.cls = nn.Parameter(torch.zeros(1, 1, options.width))
-        self.positions = nn.Parameter(torch.zeros(patches + 1, options.width))
+    def __init__(self, options: TwoStream) -> None:
+        width = options.width_of("vision")
+        super().__init__(width, options.depths()["vision"], options)
+        patches = (options.number("image_size") // options.patch_size) ** 2
+        self.patches = nn.Conv2d(3, width, options.patch_size, options.patch_size)
+        self.cls = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.zeros(patches + 1, width))
         nn.init.normal_(self.cls, std=0.2)
         nn.init.normal_(self.positions, std=0.2)
 

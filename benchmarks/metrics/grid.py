@@ -1,0 +1,132 @@
+"""Layer grids: alignkit against straightforward loops, and against the floor of the arithmetic.
+
+    python benchmarks/metrics/grid.py                # 12 x 12 layers, n = 512 and 1536
+    python benchmarks/metrics/grid.py --pairs 144    # every pair by the loop, not a sample of 12
+    python benchmarks/metrics/grid.py --null 200     # and the nulls
+
+Both sides run in this process, in turn, on the same float32 arrays. The loop is timed on a
+sample of pairs and scaled to all of them; ``--pairs 144`` times all. The floor is the number
+of floating-point operations that no way of computing can do without, over the speed of a
+large product measured here; factorisations are listed apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+import straightforward
+import torch
+
+from alignkit.metrics import Representation, grid, resolve, set_memory
+
+LAYERS, WIDTH = 12, 768
+MEMORY = 400 << 20
+
+
+def main() -> None:
+    """Time, compare, print Markdown."""
+    options = _options()
+    speed = _gflops()
+    print(f"sgemm of 1536^3: {speed:.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
+    set_memory(MEMORY)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for n in options.samples:
+        _one_size(n, options, speed)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"peak memory beyond imports, both sides: {peak / 1024:.0f} MB")
+
+
+def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
+    xs, ys = layers(n, 0), layers(n, 1)
+    alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ours, values = {}, {}
+    left, right = ([Representation(z) for z in side] for side in (xs, ys))
+    for spec in straightforward.METRICS:
+        started = time.perf_counter()
+        values[spec] = grid(resolve(spec), left, right)
+        ours[spec] = time.perf_counter() - started
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - alone
+    rng = np.random.default_rng(0)
+    pairs = rng.permutation(LAYERS**2)[: options.pairs]
+    loops, worst = {}, 0.0
+    for spec, function in straightforward.METRICS.items():
+        started = time.perf_counter()
+        for pair in pairs:
+            found = float(function(xs[pair // LAYERS], ys[pair % LAYERS]))
+            worst = max(worst, abs(found - float(values[spec][pair].value or 0)))
+        loops[spec] = (time.perf_counter() - started) * LAYERS**2 / len(pairs)
+    _print(n, ours, loops, speed, worst, used, len(pairs))
+    for spec in ("cka", "mknn") if options.null else ():
+        fresh = ([Representation(z) for z in side] for side in (xs, ys))
+        started = time.perf_counter()
+        grid(resolve(spec), *fresh, null=options.null)
+        print(f"{spec}, {options.null} permutations, n = {n}: "
+              f"{time.perf_counter() - started:.1f} s\n")  # fmt: skip
+
+
+def _print(
+    n: int, ours: dict[str, float], loops: dict[str, float], speed: float, worst: float, used: int,
+    pairs: int,
+) -> None:  # fmt: skip
+    print(f"### {LAYERS} x {LAYERS} layers, n = {n}, width {WIDTH}, float32\n")
+    print("| metric | alignkit, s | loop, s | ratio |\n|---|---|---|---|")
+    for spec in ours:
+        print(f"| {spec} | {ours[spec]:.2f} | {loops[spec]:.1f} | {loops[spec] / ours[spec]:.0f} |")
+    total, loop = sum(ours.values()), sum(loops.values())
+    print(f"| all {len(ours)} | {total:.1f} | {loop:.0f} | {loop / total:.0f} |\n")
+    products, factors = floor(n)
+    print(f"- floor: {products / speed:.1f} s of products ({products:.0f} GFLOP) and {factors}")
+    print(f"- largest difference from the loop's values: {worst:.1e}")
+    print(f"- loop timed on {pairs} of {LAYERS**2} pairs")
+    print(f"- memory of the grid beyond imports and input: {used / 1024:.0f} MB\n")
+
+
+def floor(n: int) -> tuple[float, str]:
+    """Products in GFLOP that the thirteen metrics need, and the factorisations beside them."""
+    both, pairs, d, giga = 2 * LAYERS, LAYERS**2, WIDTH, 1e9
+    grams = 2 * both * n * n * d / giga  # centred rows, unit rows
+    inner = 4 * pairs * 2 * n * n / giga  # cka, unbiased, Gaussian, ridge
+    ranks = both * n * n * d / giga + pairs * n * n / giga  # half of a square, twice the precision
+    ridge = LAYERS * (2 * n * d * d + 2 * n * n * d + 2 * n**3) / giga
+    crossed = 3 * pairs * 2 * n * d * d / giga  # procrustes, aligned cosine and its weights
+    squared = 2 * pairs * 2 * d**3 / giga
+    components = both * 2 * n * d * d / giga
+    factors = (f"{pairs} eigenvalue and {pairs} eigenvector problems of {min(n, d)} or {d}, "
+               f"{both} of leading eigenvectors, {both} sorts of {n * (n - 1) // 2:,}")  # fmt: skip
+    return grams + inner + ranks + ridge + crossed + squared + components, factors
+
+
+def layers(n: int, stream: int) -> list[np.ndarray]:
+    """Layers of one stream: a shared latent of falling spectrum, noise, and a common mean."""
+    rng = np.random.default_rng([n, stream])
+    latent = np.random.default_rng(n).standard_normal((n, 32)) * np.geomspace(4, 0.5, 32)
+    return [
+        (latent @ rng.standard_normal((32, WIDTH)) / 4 + 0.5 * rng.standard_normal((n, WIDTH))
+         + rng.standard_normal(WIDTH)).astype(np.float32)
+        for _ in range(LAYERS)
+    ]  # fmt: skip
+
+
+def _gflops() -> float:
+    a = torch.randn(1536, 1536)
+    times = []
+    for _ in range(8):
+        started = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - started)
+    return 2 * 1536**3 / float(np.median(times)) / 1e9
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--samples", type=int, nargs="+", default=[512, 1536])
+    parser.add_argument("--pairs", type=int, default=12, help="pairs that the loop is timed on")
+    parser.add_argument("--null", type=int, default=0, help="permutations; also time the nulls")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What the study's printed tables can and cannot be: r, p and n, a run listed twice, a sign.
+
+The study printed 176 correlations of eleven metrics with accuracy and loss, each with its p
+(source: the study's printed tables), and the runs behind them. No representation is needed to
+check them: (1) the number of runs that each p implies, (2) runs that are listed twice, (3)
+whether any data have such correlations with accuracy and with loss at once, and (4) what is
+left of "significant" once placements, not runs, are the units. A second, and on paper:
+
+    python examples/study_tables.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alignkit.report.figures import FigureFolder
+from alignkit.report.printed import bounds, p_against_n
+from alignkit.statistics.adjust import holm
+from alignkit.statistics.consistency import implied_n, p_fits, parametric_p
+from alignkit.statistics.printed import Checked, check
+from alignkit.statistics.units import repeated_numbers
+
+TABLES = Path(__file__).with_name("study_tables")
+GROUP = ["task", "split", "statistic"]
+NUMBERS = ["test_loss", "test_accuracy", "validation_loss", "validation_accuracy"]
+PLACEMENTS = 5  # of three seeds each: what the listed runs look like
+
+
+def main(folder: Path) -> dict[str, Any]:
+    """Print what is found, write figures with their data, give the numbers back."""
+    printed = pd.read_csv(TABLES / "printed.csv")
+    runs = pd.read_csv(TABLES / "runs.csv")
+    found = {"p": fitting(printed), "twice": twice(runs)}
+    found |= signs(printed, without_repeats(runs)) | {"units": with_five_units(printed)}
+    figures = FigureFolder(folder)
+    checked = found["as_printed"].triples
+    figures.add("signs", bounds(checked), checked, "r with loss", "Printed against possible.")
+    figures.add("p", p_against_n(found["units"], PLACEMENTS), found["units"], "p", "By units.")
+    print(f"\nfigures: {', '.join(figures.names)} in {folder}")
+    return found
+
+
+def fitting(printed: pd.DataFrame) -> pd.DataFrame:
+    """Which printed p some r within rounding of the printed one gives, and the n that fit."""
+    rows = list(zip(printed["r"], printed["p"], printed["n"], strict=True))
+    fits = [p_fits(r, p, n) for r, p, n in rows]
+    spans = [implied_n(r, p) for r, p, _ in rows]
+    print(f"{sum(fits)} of {len(fits)} printed p fit their r and n within rounding")
+    table = printed.assign(fits=fits, n_low=[s[0] for s in spans], n_high=[s[1] for s in spans])
+    for task, part in table.groupby("task"):
+        low, high = int(part["n_low"].max()), int(part["n_high"].min())
+        only = f"{low}" if low == high else f"{low} to {high}"
+        print(f"  {task}: all {len(part)} together imply n = {only}")
+    return table
+
+
+def twice(runs: pd.DataFrame) -> list[tuple[str, int, int]]:
+    """Runs that are listed twice: task, number in the list, number of the first."""
+    found = [
+        (runs.loc[copy, "task"], int(runs.loc[copy, "run"]), int(runs.loc[first, "run"]))
+        for copy, first in repeated_numbers(runs, NUMBERS)
+    ]
+    for task, copy, first in found:
+        print(f"{task}: run {copy} of the list has all four numbers of run {first}")
+    return found
+
+
+def without_repeats(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that are left."""
+    return runs.drop(index=[copy for copy, _ in repeated_numbers(runs, NUMBERS)])
+
+
+def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Checked]:
+    """Triples of metric, accuracy and loss: as printed, and with the sign of loss turned."""
+    known = printed.rename(columns={"metric": "x", "outcome": "y"})[[*GROUP, "x", "y", "r"]]
+    known = pd.concat([_accuracy_with_loss(runs), known])
+    turned = known.assign(r=known["r"].where((known["y"] != "loss") | (known["x"] == "accuracy"),
+                                             -known["r"]))  # fmt: skip
+    found = {}
+    for name, table in (("as_printed", known), ("turned", turned)):
+        groups = table[GROUP].agg(" ".join, axis=1)
+        found[name] = check(table.assign(group=groups), digits=3)
+    print("metric, accuracy and loss, as printed:")
+    for line in found["as_printed"].said:
+        print(f"  {line}")
+    print("with the sign of every printed correlation with loss turned:")
+    print(f"  {found['turned'].said[0]}")
+    print("  so these are correlations with minus loss, or with other losses than those listed")
+    return found
+
+
+def _accuracy_with_loss(runs: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for task, mine in runs.groupby("task"):
+        for split in ("test", "validation"):
+            for statistic in ("pearson", "spearman"):
+                accuracy, loss = mine[f"{split}_accuracy"], mine[f"{split}_loss"]
+                r = round(accuracy.corr(loss, method=statistic), 3)
+                print(f"{task} {split}: {statistic} of accuracy with loss is {r:+.3f}")
+                rows.append({"task": task, "split": split, "statistic": statistic,
+                             "x": "accuracy", "y": "loss", "r": r})  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def with_five_units(printed: pd.DataFrame) -> pd.DataFrame:
+    """The same r over five placements instead of runs; Holm over the eleven metrics of a block."""
+    table = printed.assign(
+        p_five=[parametric_p(r, PLACEMENTS) for r in printed["r"]],
+        p_runs=[parametric_p(r, n) for r, n in zip(printed["r"], printed["n"], strict=True)],
+    )
+    blocks = table.groupby([*GROUP, "outcome"])["p_runs"]
+    table["p_holm"] = blocks.transform(lambda p: holm(p.to_numpy()))
+    below = int((table["p_five"] < 0.05).sum())
+    print(f"over {PLACEMENTS} placements {below} of {len(table)} r of this size are below p = 0.05")
+    on_test = table[(table["split"] == "test") & (table["statistic"] == "pearson")]
+    kept = on_test[(on_test["outcome"] == "accuracy") & (on_test["p_holm"] < 0.01)]
+    named = ", ".join(f"{row.metric} on {row.task}" for row in kept.itertuples()) or "none"
+    print(f"with runs as units and Holm over 11 metrics, p < 0.01 on test: {named}")
+    return table
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "study_tables_figures"))

@@ -1,0 +1,74 @@
+"""Does alignment go with performance where it should? The toy tasks, whatever they say.
+
+Two questions on small models, from training to figures:
+
+1. How does alignment grow with the share of redundant information, when everything else
+   stays? ``toy_redundant`` with shares from 0 to 1, one placement, three seeds.
+2. Over eight placements x three seeds: does alignment go with the score on ``toy_redundant``
+   (both streams carry the label), and on ``toy_unique`` (each carries a half of it)?
+
+The answers are printed as they come out; a verdict of "inconclusive" is an answer too. About
+ten minutes on one core; what exists is not trained again.
+
+    python examples/toy_correlations.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alignkit.chain.correlate import correlate_runs
+from alignkit.chain.table import Join, runs_table
+from alignkit.chain.train import train
+from alignkit.cli.correlations import show
+from alignkit.report.correlations import write_figures
+from alignkit.report.curve import share_curve
+from alignkit.report.figures import FigureFolder
+from alignkit.runs import Run, Training, resolve_config
+
+METRICS = ("cka", "mknn", "svcca", "procrustes")
+MODEL = "vilbert:depth=4,width=32,heads=4,feedforward=64,fusion_width=32"
+PLACEMENTS = ("none", "0", "1", "2", "3", "0,2", "1,3", "0,1,2,3")
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+SEEDS = (0, 1, 2)
+
+
+def main(
+    folder: Path, *, n_train: int = 1024, epochs: int = 4, seeds: tuple[int, ...] = SEEDS,
+    shares: tuple[float, ...] = SHARES, placements: tuple[str, ...] = PLACEMENTS,
+) -> tuple[pd.DataFrame, Any]:  # fmt: skip
+    """Train what is missing, print, draw; give the curve and the correlations back."""
+    size = f"n_train={n_train},n_validation=128,n_test=256"
+
+    def trained(task: str, placement: str) -> list[Run]:
+        return [
+            train(resolve_config(task, placement, MODEL, Training(epochs=epochs), seed),
+                  folder / "runs")
+            for seed in seeds
+        ]  # fmt: skip
+
+    curve = pd.concat([
+        runs_table(trained(f"toy_redundant:{size},redundancy={share}", placements[-1]),
+                   Join(METRICS, "mean", calibrated=True)).assign(share=share)
+        for share in shares
+    ])  # fmt: skip
+    figures = FigureFolder(folder / "figures")
+    figures.add("redundancy", share_curve(curve, METRICS), curve, "alignment by redundancy",
+                "Calibrated alignment by the share of samples in which both streams carry the "
+                "label.")  # fmt: skip
+    print("calibrated alignment, mean over layers, by the share of redundant samples:")
+    print(curve.groupby("share")[list(METRICS)].mean().round(3).to_string(), "\n")
+    runs = [run for task in ("toy_redundant", "toy_unique") for placement in placements
+            for run in trained(f"{task}:{size}", placement)]  # fmt: skip
+    found, joined = correlate_runs(runs, Join(METRICS, "last"), family=METRICS)
+    show(found)
+    write_figures(found, joined, folder / "figures" / "placements")
+    return curve, found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "redundancy"))

@@ -1,0 +1,22 @@
+"""What this distribution adds: three architectures."""
+
+import alignkit
+
+
+@alignkit.hookimpl
+def register_architectures(register):  # type: ignore[no-untyped-def]
+    register(
+        "lxmert",
+        "alignkit_fusions.stack:Lxmert",
+        summary="A stack of cross-modal layers on top of both streams (Tan and Bansal 2019)",
+    )
+    register(
+        "mbt",
+        "alignkit_fusions.bottleneck:Mbt",
+        summary="Layers that exchange through bottleneck tokens (Nagrani et al. 2021)",
+    )
+    register(
+        "one_way",
+        "alignkit_fusions.one_way:OneWay",
+        summary="Cross-attention in one direction: one stream reads, the other stays as it is",
+    )

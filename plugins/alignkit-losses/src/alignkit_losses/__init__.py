@@ -1,0 +1,1 @@
+"""Auxiliary losses that compare the two streams pair by pair."""

@@ -1,0 +1,169 @@
+"""Arrow and Parquet tables: texts read at once, pictures one at a time."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image
+
+import alignkit
+from alignkit_tasks.extras import need
+from alignkit_tasks.folders import stamp
+from alignkit_tasks.pictures import File, Source, fault_of, open_encoded
+
+# Row groups that are kept decoded; rows that are read in order need only one.
+KEPT_GROUPS = 4
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of a table's columns."""
+    return list(_table(path).names)
+
+
+def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Read some columns of an Arrow or Parquet file as one dictionary per row.
+
+    Raises
+    ------
+    alignkit.DataError
+        When a column is missing, or the file is neither.
+    """
+    table = _table(path)
+    for name in names:
+        if name not in table.names:
+            raise alignkit.DataError(
+                f"{path.name} has no column '{name}'; it has: {', '.join(table.names)}"
+            )
+    return table.rows(list(names))
+
+
+def picture_in(path: Path, column: str, row: int, root: Path) -> Source:
+    """Give the picture of a row: its bytes, or the file that the row names.
+
+    Raises
+    ------
+    alignkit.DataError
+        When the file that it names lies outside of ``root``.
+    """
+    from alignkit_tasks.folders import picture_path
+
+    if _table(path).holds_paths(column):
+        named = _table(path).cell(column, row)
+        return File(picture_path(root, named, f"{path.name}, row {row + 1}"))
+    return ColumnPicture(path, column, row)
+
+
+@dataclass(frozen=True)
+class ColumnPicture:
+    """A picture whose bytes stand in a column, plain or as ``{"bytes": ..., "path": ...}``."""
+
+    path: Path
+    column: str
+    row: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, row {self.row + 1}"
+
+    def open(self) -> Image.Image:
+        return open_encoded(self._file())
+
+    def fault(self) -> str | None:
+        try:
+            return fault_of(self._file())
+        except FileNotFoundError:
+            return "missing"
+
+    def size(self) -> int:
+        return _table(self.path).size(self.column, self.row)
+
+    def _file(self) -> BinaryIO:
+        cell = _table(self.path).cell(self.column, self.row)
+        content = cell.get("bytes") if isinstance(cell, dict) else cell
+        if not content:
+            raise FileNotFoundError
+        return io.BytesIO(content)
+
+
+class _Table:
+    """A table that is opened once per process and read by row."""
+
+    def __init__(self, path: Path) -> None:
+        pa = need("pyarrow", "arrow", path)
+        try:
+            self._open(pa, path)
+        except pa.ArrowInvalid as error:
+            raise alignkit.DataError(f"{path} cannot be read: {error!s:.80}") from None
+        self._pa = pa
+
+    def _open(self, pa: Any, path: Path) -> None:
+        self._parquet = None
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            self._parquet = pyarrow.parquet.ParquetFile(path)
+            self._schema = self._parquet.schema_arrow
+            sizes = [
+                self._parquet.metadata.row_group(i).num_rows
+                for i in range(self._parquet.num_row_groups)
+            ]
+            self._groups = [i for i, size in enumerate(sizes) for _ in range(size)]
+            self._starts = [sum(sizes[:i]) for i in range(len(sizes))]
+            self._group = lru_cache(KEPT_GROUPS)(self._read_group)
+            return
+        try:
+            self._whole = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except pa.ArrowInvalid:  # the streaming format has no footer
+            self._whole = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+        self._schema = self._whole.schema
+
+    @property
+    def names(self) -> list[str]:
+        return self._schema.names
+
+    def holds_paths(self, column: str) -> bool:
+        types = self._pa.types
+        kind = self._schema.field(column).type
+        return bool(types.is_string(kind) or types.is_large_string(kind))
+
+    def rows(self, names: list[str]) -> list[dict[str, Any]]:
+        table = self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
+        return table.to_pylist()
+
+    def cell(self, column: str, row: int) -> Any:
+        return self._scalar(column, row).as_py()
+
+    def size(self, column: str, row: int) -> int:
+        """Bytes of a cell; for Parquet, where rows are dear, those of its row group."""
+        if self._parquet:
+            group = self._parquet.metadata.row_group(self._groups[row])
+            return int(group.total_byte_size)
+        scalar = self._scalar(column, row)
+        if self._pa.types.is_struct(scalar.type):
+            scalar = scalar["bytes"]
+        return scalar.as_buffer().size if scalar.is_valid else 0
+
+    def _scalar(self, column: str, row: int) -> Any:
+        if self._parquet is None:
+            return self._whole.column(column)[row]
+        group = self._groups[row]
+        return self._group(group, column)[row - self._starts[group]]
+
+    def _read_group(self, group: int, column: str) -> Any:
+        assert self._parquet is not None
+        return self._parquet.read_row_group(group, columns=[column]).column(column)
+
+
+def _table(path: Path) -> _Table:
+    # A handle must not be shared with the workers that a loader forks.
+    return _opened(path, stamp(path), os.getpid())
+
+
+@lru_cache(64)
+def _opened(path: Path, _stamp: object, _process: int) -> _Table:
+    return _Table(path)

@@ -1,0 +1,71 @@
+"""Pictures in the rows of an HDF5 array, as numbers rather than as files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import alignkit
+from alignkit_tasks.extras import need
+from alignkit_tasks.folders import stamp
+
+
+def open_hdf5(path: Path) -> Any:
+    """Open a file for reading; kept for the process.
+
+    Raises
+    ------
+    alignkit.DataError
+        When h5py is not installed, or the file is no HDF5.
+    """
+    return _opened(path, stamp(path), os.getpid())
+
+
+@lru_cache(8)
+def _opened(path: Path, _stamp: object, _process: int) -> Any:
+    h5py = need("h5py", "hdf5", path)
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise alignkit.DataError(f"{path} is not HDF5: {error!s:.80}") from None
+
+
+@dataclass(frozen=True)
+class ArrayPicture:
+    """One row of an ``(n, 3, height, width)`` or ``(n, height, width, 3)`` array."""
+
+    path: Path
+    dataset: str
+    row: int
+
+    def __str__(self) -> str:
+        return f"{self.path}, {self.dataset}[{self.row}]"
+
+    def open(self) -> Image.Image:
+        pixels = np.asarray(self._array()[self.row])
+        if pixels.shape[0] == 3:
+            pixels = pixels.transpose(1, 2, 0)
+        if pixels.min() < 0 or pixels.max() > 255:
+            raise ValueError("values outside of 0 to 255")
+        return Image.fromarray(np.ascontiguousarray(pixels.astype(np.uint8)), "RGB")
+
+    def fault(self) -> str | None:
+        return None if 0 <= self.row < self._array().shape[0] else "missing"
+
+    def size(self) -> int:
+        array = self._array()
+        return int(np.prod(array.shape[1:])) if 0 <= self.row < array.shape[0] else 0
+
+    def _array(self) -> Any:
+        array = open_hdf5(self.path)[self.dataset]
+        if array.ndim != 4 or 3 not in (array.shape[1], array.shape[3]):
+            raise alignkit.DataError(
+                f"{self.path}: {self.dataset} has the shape {array.shape}, expected (n, 3, h, w)"
+            )
+        return array

@@ -1,0 +1,187 @@
+"""MM-IMDb: the genres of a movie from its poster and its plot.
+
+Arevalo et al., "Gated Multimodal Units for Information Fusion", 2017 (arXiv:1702.01992).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+import alignkit
+from alignkit_tasks.folders import read_layout
+from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie, Movies
+from alignkit_tasks.records import Record, RecordedTask, one_hot
+from alignkit_tasks.splits import held_out, study_rows
+
+NAME = "mm_imdb"
+PUBLISHED = {"train": 15552, "validation": 2608, "test": 7799}
+_PART = {"train": "train", "validation": "dev", "test": "test"}
+
+
+@dataclass(frozen=True)
+class MmImdb(RecordedTask):
+    """Which of 23 genres does a movie have? Multi-label; macro and micro F1.
+
+    Parameters
+    ----------
+    root : Path, optional
+        The data set's folder; without it ``$ALIGNKIT_DATA/mm_imdb``.
+    splits : str
+        ``official``; ``stratified`` holds a share of train and dev out by a hash of the
+        ids, stratified by each movie's rarest genre; ``study`` repeats the study's shuffled
+        four fifths of its own copy. The test split is always the official one.
+    text : str
+        Which text of a movie: its ``longest`` plot, the ``first``, the ``outline`` (the
+        longest plot where there is none), the ``title`` followed by the longest plot, or
+        ``all``: in training every plot is a sample of its own, elsewhere the longest.
+    genres : str
+        What happens to genres outside of the 23, such as News: ``ignore`` drops the genre
+        and keeps the movie, ``skip`` leaves the movie out, ``error`` stops.
+    images : str
+        ``error``, ``skip`` or ``blank``: what happens where a poster is missing or broken.
+    validation_share : float
+        With ``splits=stratified``.
+    data_seed : int
+        Seeds ``splits=stratified``.
+    """
+
+    root: Path | None = None
+    splits: str = "official"
+    text: str = "longest"
+    genres: str = "ignore"
+    images: str = "error"
+    validation_share: float = 0.2
+    data_seed: int = 0
+
+    name: ClassVar[str] = NAME
+    choices: ClassVar = {
+        "splits": ("official", "stratified", "study"),
+        "text": ("longest", "first", "outline", "title", "all"),
+        "genres": ("ignore", "skip", "error"),
+    }
+
+    @property
+    def target(self) -> alignkit.MultiLabel:
+        """The 23 genres, by frequency."""
+        return alignkit.MultiLabel(GENRES)
+
+    @property
+    def published(self) -> dict[str, int]:
+        """Movies of the official splits; only their sums where they are divided anew."""
+        if self.splits == "official":
+            return {**PUBLISHED, "labels": len(GENRES)}
+        both = PUBLISHED["train"] + PUBLISHED["validation"]
+        return {"train+validation": both, "test": PUBLISHED["test"], "labels": len(GENRES)}
+
+    def records(self, split: str, notes: Counter[str]) -> list[Record]:
+        """Movies of a split with the texts and genres that the options choose."""
+        movies = _with_known_genres(self._movies(split), self.genres, notes)
+        return [record for movie in movies for record in self._samples(movie, split, notes)]
+
+    def all_records(self, split: str) -> list[Record]:
+        """Every movie of a split with its longest plot."""
+        return [
+            _record(movie, _longest(movie), movie.id, _known(movie.genres))
+            for movie in self._movies(split)
+        ]
+
+    def encode(self, records: Sequence[Record]) -> np.ndarray:
+        """Zeros and ones, a column for each genre."""
+        return one_hot(records, GENRES)
+
+    def _movies(self, split: str) -> Sequence[Movie]:
+        folder, parts = read_layout(NAME, self.root, LAYOUTS)
+        if self.splits == "study":
+            return _as_the_study(parts, split, folder)
+        if self.splits == "official" or split == "test":
+            if _PART[split] not in parts:
+                raise alignkit.DataError(
+                    f"{NAME}: {folder} (the study's copy) has no official dev split; use --task "
+                    f"{NAME}:splits=study or splits=stratified"
+                )
+            return parts[_PART[split]]
+        undivided = [movie for part, found in parts.items() if part != "test" for movie in found]
+        rarest = [min(_known(m.genres) or ("",), key=_rarity) for m in undivided]
+        held = held_out(
+            [m.id for m in undivided], rarest, self.validation_share, self.data_seed
+        )  # fmt: skip
+        return [m for m in undivided if (m.id in held) == (split == "validation")]
+
+    def _samples(self, movie: Movie, split: str, notes: Counter[str]) -> list[Record]:
+        genres = _known(movie.genres)
+        if self.text == "all" and split == "train" and len(movie.plots) > 1:
+            return [
+                _record(movie, plot, f"{movie.id}-{i}", genres)
+                for i, plot in enumerate(movie.plots)
+            ]
+        return [_record(movie, self._text_of(movie, notes), movie.id, genres)]
+
+    def _text_of(self, movie: Movie, notes: Counter[str]) -> str:
+        longest = _longest(movie)
+        if not longest:
+            notes["without a plot, with an empty text"] += 1
+        if self.text == "first":
+            return movie.plots[0] if movie.plots else ""
+        if self.text == "title":
+            return f"{movie.title}. {longest}" if movie.title else longest
+        if self.text == "outline":
+            if not movie.outline:
+                notes["without outline, with the longest plot"] += 1
+            return movie.outline or longest
+        return longest
+
+
+def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]) -> list[Movie]:
+    kept = []
+    for movie in movies:
+        other = [genre for genre in movie.genres or () if genre not in GENRES]
+        if other and policy == "error":
+            raise alignkit.DataError(
+                f"{movie.where}: genre {other[0]!r} of movie {movie.id} is none of the "
+                f"{len(GENRES)}; use --task {NAME}:genres=ignore or genres=skip"
+            )
+        if other and policy == "skip":
+            notes["with a genre outside of the 23, left out"] += 1
+            continue
+        notes["with a genre outside of the 23, which is ignored"] += bool(other)
+        notes["without any genre of the 23"] += movie.genres is not None and not _known(
+            movie.genres
+        )
+        kept.append(movie)
+    for note in [note for note, count in notes.items() if not count]:
+        del notes[note]
+    return kept
+
+
+def _as_the_study(parts: Movies, split: str, folder: Path) -> Sequence[Movie]:
+    if "trainval" not in parts:
+        raise alignkit.UsageError(
+            f"{NAME}: splits=study is a shuffle of the study's own mmimdb_trainval.csv, which "
+            f"{folder} does not hold; use splits=official or splits=stratified"
+        )
+    if split == "test":
+        return parts["test"]
+    rows = study_rows(len(parts["trainval"]))[split == "validation"]
+    return [parts["trainval"][row] for row in rows]
+
+
+def _record(movie: Movie, text: str, identity: str, genres: tuple[str, ...] | None) -> Record:
+    return Record(identity, text, movie.poster, genres, movie.where)
+
+
+def _longest(movie: Movie) -> str:
+    return max(movie.plots, key=len, default="")
+
+
+def _known(genres: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if genres is None else tuple(genre for genre in genres if genre in GENRES)
+
+
+def _rarity(genre: str) -> int:
+    return -GENRES.index(genre) if genre in GENRES else 1

@@ -1,0 +1,306 @@
+"""The forms in which MM-IMDb is passed on, each read into the same lists of movies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import alignkit
+from alignkit_tasks.columns import column_names, picture_in, read_columns
+from alignkit_tasks.folders import Layout, first_that_exists, picture_path
+from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
+from alignkit_tasks.jsonl import read_json, read_jsonl
+from alignkit_tasks.pictures import File, Source
+from alignkit_tasks.tables import read_table
+
+# By frequency, as in the HDF5 file and most code; other code has other orders.
+GENRES = (
+    "Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror",
+    "Documentary", "Mystery", "Sci-Fi", "Fantasy", "Family", "Biography", "War", "History",
+    "Music", "Animation", "Musical", "Western", "Sport", "Short", "Film-Noir",
+)  # fmt: skip
+PARTS = ("train", "dev", "test")
+STUDY_PARTS = ("trainval", "test")
+HDF5 = ("multimodal_imdb.hdf5",)
+# Rows of the HDF5 file, should it lack the attribute that says so.
+ROWS = {"train": (0, 15552), "dev": (15552, 18160), "test": (18160, 25959)}
+_PLACES = ("", "mmimdb")
+
+
+@dataclass(frozen=True)
+class Movie:
+    """One movie: its texts, its genres as annotated, and its poster.
+
+    Attributes
+    ----------
+    plots : tuple of str
+        In the order of the annotation; a single text where the copy has but one.
+    genres : tuple of str, or None
+        None where the annotation has none at all.
+    """
+
+    id: str
+    plots: tuple[str, ...]
+    genres: tuple[str, ...] | None
+    poster: Source
+    where: str
+    outline: str = ""
+    title: str = ""
+
+
+Movies = Mapping[str, Sequence[Movie]]
+
+
+def _original_base(folder: Path) -> tuple[Path, Path] | None:
+    """The folder of split.json, and the folder of the JSON files beside it."""
+    found = first_that_exists(folder, _PLACES, ("split.json",))
+    details = _details_folder(found.parent) if found else None
+    return (found.parent, details) if found and details else None
+
+
+def _details_folder(base: Path) -> Path | None:
+    return next((base / name for name in ("dataset", "labels") if (base / name).is_dir()), None)
+
+
+def _original_files(folder: Path) -> list[Path]:
+    base, details = _original_base(folder) or (folder, folder)
+    return [base / "split.json", details, base / "images"]
+
+
+def _read_original(folder: Path) -> Movies:
+    base, details = _original_base(folder) or (folder, folder)
+    posters = details if details.name == "dataset" else base / "images"
+    listed = read_json(base / "split.json")
+    if not isinstance(listed, dict) or not all(isinstance(listed.get(p), list) for p in PARTS):
+        raise alignkit.DataError(f"{base / 'split.json'}: expected a list of ids for each of "
+                                 f"{', '.join(PARTS)}")  # fmt: skip
+    return {
+        part: [
+            _movie(details, str(number), _poster(posters, str(number))) for number in listed[part]
+        ]
+        for part in PARTS
+    }
+
+
+def _poster(folder: Path, number: str) -> Source:
+    usual = folder / f"{number}.jpeg"
+    other = folder / f"{number}.jpg"
+    return File(other if not usual.is_file() and other.is_file() else usual)
+
+
+def _movie(details: Path, number: str, poster: Source) -> Movie:
+    path = picture_path(details, f"{number}.json", "split.json")
+    try:
+        told = read_json(path)
+    except alignkit.MissingError:
+        raise alignkit.MissingError(f"there is no {path}, which the split lists") from None
+    if not isinstance(told, dict):
+        raise alignkit.DataError(f"{path}: expected a JSON object")
+    genres = told.get("genres")
+    return Movie(
+        number,
+        _texts(told.get("plot"), f"{path}: plot"),
+        None if genres is None else _texts(genres, f"{path}: genres"),
+        poster,
+        path.name,
+        str(told.get("plot outline") or ""),
+        str(told.get("title") or ""),
+    )
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value or []
+    if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
+        raise alignkit.DataError(f"{where} is {value!r:.60}, expected texts")
+    return tuple(values)
+
+
+def _is_hdf5(folder: Path) -> bool:
+    """Whether the HDF5 file is all there is: its posters are smaller than the original's."""
+    if _hdf5_file(folder) is None:
+        return False
+    base, details = _original_base(folder) or (None, None)
+    return base is None or details is None or next(details.glob("*.jp*g"), None) is None
+
+
+def _hdf5_file(folder: Path) -> Path | None:
+    return first_that_exists(folder, _PLACES, HDF5)
+
+
+def _hdf5_files(folder: Path) -> list[Path | None]:
+    path = _hdf5_file(folder)
+    return [path, _details_folder(path.parent) or _details_folder(folder) if path else None]
+
+
+def _read_hdf5(folder: Path) -> Movies:
+    """Posters and genres from the HDF5 file, texts from the JSON files of the same ids."""
+    path = _hdf5_file(folder)
+    assert path is not None
+    details = _details_folder(path.parent) or _details_folder(folder)
+    if details is None:
+        raise alignkit.DataError(
+            f"{path} holds no plots; put the JSON files of the original beside it: dataset/ID.json"
+        )
+    file = open_hdf5(path)
+    for name in ("images", "genres", "imdb_ids"):
+        if name not in file:
+            raise alignkit.DataError(f"{path} has no '{name}'; it has: {', '.join(file)}")
+    ids = [_decoded(number) for number in file["imdb_ids"][:]]
+    names = file["genres"].attrs.get("target_names")
+    labels = tuple(json.loads(_decoded(names))) if names is not None else GENRES
+    flags = file["genres"][:]
+    parts: dict[str, list[Movie]] = {}
+    for part, rows in _hdf5_rows(file, len(ids)).items():
+        parts[part] = []
+        for row in rows:
+            told = _movie(details, ids[row], ArrayPicture(path, "images", row))
+            genres = tuple(name for name, flag in zip(labels, flags[row], strict=True) if flag)
+            parts[part].append(replace(told, genres=genres, where=f"{path.name}[{row}]"))
+    return parts
+
+
+def _hdf5_rows(file: Any, n: int) -> dict[str, range]:
+    """Rows of each part, from the file's own table of splits where it has one."""
+    table = file.attrs.get("split")
+    if table is None:
+        if n != ROWS["test"][1]:
+            raise alignkit.DataError(
+                f"{file.filename} has {n} rows and no attribute 'split', so its parts are unknown"
+            )
+        return {part: range(*bounds) for part, bounds in ROWS.items()}
+    found = {_decoded(row["split"]): range(int(row["start"]), int(row["stop"])) for row in table}
+    names = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
+    return {
+        part: next((found[name] for name in known if name in found), range(0))
+        for part, known in names.items()
+    }
+
+
+def _decoded(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _lines_file(folder: Path, part: str) -> Path | None:
+    return first_that_exists(folder, _PLACES, (f"{part}.jsonl",))
+
+
+def _read_lines(folder: Path) -> Movies:
+    parts: dict[str, list[Movie]] = {}
+    for part in PARTS:
+        path = _lines_file(folder, part)
+        if path is None:
+            raise alignkit.MissingError(f"there is no {part}.jsonl in {folder}")
+        parts[part] = [
+            _from_line(line, path.parent, f"{path.name}:{number}")
+            for number, line in read_jsonl(path)
+        ]
+    return parts
+
+
+def _from_line(line: dict[str, Any], base: Path, where: str) -> Movie:
+    for key in ("id", "text"):
+        if not isinstance(line.get(key), (str, int)):
+            raise alignkit.DataError(f"{where}: {key} is {line.get(key)!r}, expected a text")
+    label = line.get("label")
+    return Movie(
+        str(line["id"]),
+        (str(line["text"]),),
+        None if label is None else _texts(label, f"{where}: label"),
+        File(picture_path(base, line.get("img") or line.get("image"), where)),
+        where,
+    )
+
+
+def _table_file(folder: Path, part: str) -> Path | None:
+    names = (f"mmimdb_{part}.arrow", f"mmimdb_{part}.parquet")
+    return first_that_exists(folder, (*_PLACES, "arrow"), names)
+
+
+def _read_tables(folder: Path) -> Movies:
+    return {part: list(_from_table(folder, part)) for part in PARTS}
+
+
+def _from_table(folder: Path, part: str) -> Iterator[Movie]:
+    path = _table_file(folder, part)
+    if path is None:
+        raise alignkit.MissingError(f"there is no mmimdb_{part}.arrow in {folder}")
+    names = column_names(path)
+    told = "genres" if "genres" in names else "label"
+    for row, cells in enumerate(read_columns(path, ["plots", "image_id", told])):
+        where = f"{path.name}, row {row + 1}"
+        genres = cells[told]
+        if told == "label" and genres is not None:
+            genres = _flagged(genres, where)
+        yield Movie(
+            str(cells["image_id"]).partition(".")[0],
+            _texts(cells["plots"], f"{where}: plots"),
+            None if genres is None else _texts(genres, f"{where}: genres"),
+            picture_in(path, "image", row, folder),
+            where,
+        )
+
+
+def _flagged(flags: Sequence[int], where: str) -> tuple[str, ...]:
+    if len(flags) != len(GENRES) or not set(flags) <= {0, 1}:
+        raise alignkit.DataError(f"{where}: expected {len(GENRES)} zeros and ones: {flags!s:.60}")
+    return tuple(name for name, flag in zip(GENRES, flags, strict=True) if flag)
+
+
+def _study_file(folder: Path, part: str) -> Path | None:
+    return first_that_exists(folder, ("", "mm_imdb", "mmimdb"), (f"mmimdb_{part}.csv",))
+
+
+def _read_study(folder: Path) -> Movies:
+    """The study's copy: posters in images.h5, a row number, flags and a plot in CSV."""
+    parts: dict[str, list[Movie]] = {}
+    for part in STUDY_PARTS:
+        path = _study_file(folder, part)
+        if path is None:
+            raise alignkit.MissingError(f"there is no mmimdb_{part}.csv in {folder}")
+        parts[part] = [_from_study(row, path.parent, where) for where, row in read_table(path)]
+    return parts
+
+
+def _from_study(row: dict[str, str], base: Path, where: str) -> Movie:
+    for column in ("img_index", "genre", "caption"):
+        if column not in row:
+            raise alignkit.DataError(f"{where}: no column '{column}'; it has: {', '.join(row)}")
+    if not re.fullmatch(r"\d+", row["img_index"]):
+        raise alignkit.DataError(f"{where}: img_index is {row['img_index']!r}, expected a number")
+    flags = [int(float(flag)) for flag in re.findall(r"[\d.]+", row["genre"])]
+    number = int(row["img_index"])
+    return Movie(
+        f"{number:05d}", (row["caption"],), _flagged(flags, where),
+        ArrayPicture(base / "images.h5", "images", number), where,
+    )  # fmt: skip
+
+
+LAYOUTS: tuple[Layout[Movies], ...] = (
+    Layout(
+        "HDF5", "multimodal_imdb.hdf5, dataset/0114709.json ...",
+        _is_hdf5, _read_hdf5, _hdf5_files,
+    ),
+    Layout(
+        "original", "split.json, dataset/0114709.json, dataset/0114709.jpeg ...",
+        lambda folder: _original_base(folder) is not None, _read_original, _original_files,
+    ),
+    Layout(
+        "Arrow", "mmimdb_train.arrow, mmimdb_dev.arrow, mmimdb_test.arrow",
+        lambda folder: _table_file(folder, "train") is not None, _read_tables,
+        lambda folder: [_table_file(folder, part) for part in PARTS],
+    ),
+    Layout(
+        "jsonl", "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
+        lambda folder: _lines_file(folder, "train") is not None, _read_lines,
+        lambda folder: [_lines_file(folder, part) for part in PARTS],
+    ),
+    Layout(
+        "study", "images.h5, mmimdb_trainval.csv, mmimdb_test.csv",
+        lambda folder: _study_file(folder, "trainval") is not None, _read_study,
+        lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
+    ),
+)  # fmt: skip

@@ -1,0 +1,203 @@
+"""From what annotations say to a split: the part that is the same for every data set."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+import alignkit
+from alignkit_tasks.pictures import POLICIES, Pictures, Source, usable
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One sample as it is annotated.
+
+    Attributes
+    ----------
+    label : int, str, tuple of str, or None
+        None where the annotation has none.
+    where : str
+        File and line, for messages.
+    """
+
+    id: str
+    text: str
+    picture: Source
+    label: Any = None
+    where: str = ""
+
+
+class RecordedTask(ABC):
+    """A task that is read from annotations; the fields of the subclasses are its options."""
+
+    name: ClassVar[str]
+    positional: ClassVar[str] = "root"
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {}
+    labelled: ClassVar[bool] = True
+    images: str
+
+    def __post_init__(self) -> None:
+        for option, known in {**self.choices, "images": POLICIES}.items():
+            value = getattr(self, option)
+            if value not in known:
+                raise alignkit.UsageError(
+                    f"{self.name}: {option}={value} is not one of: {', '.join(known)}"
+                )
+        for option in ("validation_share", "test_share"):
+            share = getattr(self, option, 0.5)
+            if not 0 < share < 1:
+                raise alignkit.UsageError(f"{self.name}: {option}={share} is not between 0 and 1")
+
+    @abstractmethod
+    def records(self, split: str, notes: Counter[str]) -> Sequence[Record]:
+        """Samples of a split after every policy but that for pictures."""
+
+    def encode(self, records: Sequence[Record]) -> np.ndarray | None:
+        """Targets of labelled samples, one row each; None where there are no labels at all."""
+        return None
+
+    def all_records(self, split: str) -> Sequence[Record]:
+        """Samples of a split before any policy has left some out."""
+        return self.records(split, Counter())
+
+    def split(self, name: str) -> alignkit.Split:
+        """Read a split and check that its pictures are there.
+
+        A test split that was distributed without labels has no targets.
+
+        Raises
+        ------
+        alignkit.DataError
+            When files are missing, or a line or a picture is not what it should be.
+        """
+        self._check_split(name)
+        notes: Counter[str] = Counter()
+        records = self.records(name, notes)
+        if not records:
+            raise alignkit.DataError(f"{self.name}: split '{name}' is empty")
+        _check_ids(self.name, records)
+        targets = self._targets(name, records, notes) if self.labelled else None
+        sources = [record.picture for record in records]
+        rows, pictures = usable(
+            self.name, [record.id for record in records], sources, self.images, notes
+        )
+        if not rows:
+            raise alignkit.DataError(
+                f"{self.name}: no sample of the {name} split has a picture, such as {sources[0]}"
+            )
+        return alignkit.Split(
+            ids=pictures.ids,
+            texts=[records[row].text for row in rows],
+            image=pictures,
+            targets=None if targets is None else targets[rows],
+            notes=dict(notes),
+        )
+
+    def listed(self, name: str) -> alignkit.Split:
+        """Give a split as it is listed: nothing is left out, and nothing refused."""
+        self._check_split(name)
+        records = self.all_records(name)
+        ids = [record.id for record in records]
+        labelled = [i for i, record in enumerate(records) if record.label is not None]
+        known = self.encode([records[i] for i in labelled]) if labelled else None
+        targets = None
+        if known is not None:
+            targets = np.full((len(records), *known.shape[1:]), -1, dtype=np.int64)
+            targets[labelled] = known
+        return alignkit.Split(
+            ids=ids,
+            texts=[record.text for record in records],
+            image=Pictures(ids, [record.picture for record in records]),
+            targets=targets,
+        )
+
+    def fingerprint(self) -> str:
+        """Identify the data by the annotations, the sizes of the pictures, and the options.
+
+        Raises
+        ------
+        alignkit.DataError
+            When there is no folder, or nothing of the data set in it.
+        """
+        content: dict[str, Any] = {"task": self.name, "options": self._options()}
+        missing: list[alignkit.AlignkitError] = []
+        for name in SPLITS:
+            try:
+                content[name] = _digest(self.records(name, Counter()))
+            except alignkit.AlignkitError as error:
+                content[name] = "absent"
+                missing.append(error)
+        if len(missing) == len(SPLITS):
+            raise missing[0]
+        return alignkit.fingerprint_of(content)
+
+    def _options(self) -> dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {k: v for k, v in values.items() if k != "root" and not isinstance(v, Path)}
+
+    def _check_split(self, name: str) -> None:
+        if name not in SPLITS:
+            raise alignkit.UsageError(
+                f"{self.name} has no split '{name}'; it has: {', '.join(SPLITS)}"
+            )
+
+    def _targets(
+        self, name: str, records: Sequence[Record], notes: Counter[str]
+    ) -> np.ndarray | None:
+        unlabelled = [record for record in records if record.label is None]
+        if not unlabelled:
+            return self.encode(records)
+        if name != "test" or len(unlabelled) < len(records):
+            raise alignkit.DataError(
+                f"{unlabelled[0].where}: sample {unlabelled[0].id} has no label "
+                f"({len(unlabelled)} of {len(records)} have none){self.without_labels(name)}"
+            )
+        notes[f"without label{self.without_labels(name)}"] = len(unlabelled)
+        return None
+
+    def without_labels(self, name: str) -> str:
+        """What to do where labels are missing, to stand behind a message."""
+        return ""
+
+
+def one_hot(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
+    """Rows of zeros and ones: which of the labels a sample has."""
+    index = {label: i for i, label in enumerate(labels)}
+    rows = [record.label for record in records]
+    targets = np.zeros((len(rows), len(labels)), dtype=np.int64)
+    for row, found in zip(targets, rows, strict=True):
+        row[[index[label] for label in found]] = 1
+    return targets
+
+
+def classes(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
+    """The index of each sample's label."""
+    index = {label: i for i, label in enumerate(labels)}
+    return np.array([index[record.label] for record in records], dtype=np.int64)
+
+
+def _check_ids(task: str, records: Sequence[Record]) -> None:
+    known: dict[str, Record] = {}
+    for record in records:
+        if known.setdefault(record.id, record) is not record:
+            raise alignkit.DataError(
+                f"{record.where}: id {record.id} stands at {known[record.id].where} already; "
+                f"ids must be unique; see: alignkit data verify {task}"
+            )
+
+
+def _digest(records: Sequence[Record]) -> str:
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(repr((record.id, record.text, record.label, record.picture.size())).encode())
+    return digest.hexdigest()[:16]

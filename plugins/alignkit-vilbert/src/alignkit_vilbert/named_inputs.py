@@ -1,0 +1,159 @@
+"""Inputs of streams of which at least one is a named model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from alignkit_vilbert import inputs as small
+from alignkit_vilbert.named import find
+from alignkit_vilbert.pictures import Pictures
+from alignkit_vilbert.tokenizer import Tokenizer
+from alignkit_vilbert.vision_models import FoundViT
+
+if TYPE_CHECKING:
+    from alignkit_vilbert.two_stream import TwoStream
+
+
+class Words:
+    """The words of the training texts, as the small streams take them."""
+
+    padding = small.PAD
+    outer = frozenset({small.PAD, small.CLS, small.SEP})
+
+    def __init__(self, inputs: small.Inputs) -> None:
+        self.inputs = inputs
+        self.tokens = inputs.tokens
+
+    @property
+    def vocabulary(self) -> Any:
+        return self.inputs.vocabulary  # type: ignore[attr-defined]
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        return self.inputs.to_json()
+
+
+# The models that number positions from the one after the padding's.
+_OFFSET = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a named stream is built from.
+
+    Attributes
+    ----------
+    config : mapping or FoundViT
+        Its shapes.
+    folder : Path or None
+        Its weights; None for random ones, and for a run that brings its own.
+    """
+
+    config: Any
+    folder: Path | None = None
+
+
+class NamedInputs:
+    """A text side and a vision side, each of its own kind.
+
+    Parameters
+    ----------
+    text : Words or Tokenizer
+    pictures : Pictures
+    pad_to : int
+        Pad every text to so many tokens; 0 pads to the longest of the batch.
+    models : mapping of str to Source
+        What the named streams are built from, by stream.
+    """
+
+    def __init__(
+        self, text: Words | Tokenizer, pictures: Pictures, pad_to: int,
+        models: Mapping[str, Source],
+    ) -> None:  # fmt: skip
+        self.text, self.pictures, self.pad_to, self.models = text, pictures, pad_to, models
+        self.tokens, self.pixels = text.tokens, pictures.pixels
+
+    @property
+    def vocabulary(self) -> Any:
+        """``size``, ``mask`` and ``special``, as masking words needs them."""
+        return self.text.vocabulary
+
+    @property
+    def words(self) -> Sequence[str]:
+        """The vocabulary of a small text stream."""
+        assert isinstance(self.text, Words)
+        return self.text.inputs.words
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that opens the run again, without the named models' folders."""
+        configs = {stream: source.config for stream, source in self.models.items()}
+        if "vision" in configs:
+            configs["vision"] = configs["vision"].to_json()
+        return {
+            "text": self.text.stored, "pictures": self.pictures.to_json(),
+            "pad_to": self.pad_to, "models": configs,
+        }  # fmt: skip
+
+    @classmethod
+    def fit(cls, texts: Sequence[str], options: TwoStream) -> NamedInputs:
+        """Read the named models' own inputs; fit those of the small streams on the texts."""
+        found = {stream: find(stream, options) for stream in options.named()}
+        models = {
+            stream: Source(one.config, None if options.from_scratch else one.folder)
+            for stream, one in found.items()
+        }
+        text: Words | Tokenizer
+        if "text" in found and found["text"].folder is not None:
+            limit = min(options.number("max_tokens"), _positions(found["text"].config))
+            text = Tokenizer.read(found["text"].folder, limit)
+        else:
+            text = Words(small.Inputs.fit(texts, options))
+        pictures = Pictures(options.image_size or 32, fit=_fit(options, "squash"))
+        if "vision" in found:
+            vit: FoundViT = found["vision"].config
+            fit = _fit(options, "crop")
+            pictures = Pictures(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
+        return cls(text, pictures, options.number("max_tokens") if options.pad else 0, models)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any], options: TwoStream) -> NamedInputs:
+        """Read back what ``to_json`` gave."""
+        configs = dict(stored["models"])
+        if "vision" in configs:
+            configs["vision"] = FoundViT(**configs["vision"])
+        text: Words | Tokenizer
+        if "words" in stored["text"]:
+            text = Words(small.Inputs(stored["text"]["words"], options))
+        else:
+            text = Tokenizer(stored["text"])
+        models = {stream: Source(config) for stream, config in configs.items()}
+        return cls(text, Pictures(**stored["pictures"]), stored["pad_to"], models)
+
+    def batch(
+        self, tokens: Sequence[np.ndarray], pixels: np.ndarray
+    ) -> dict[str, dict[str, Tensor]]:
+        """Pad texts and normalise pictures."""
+        longest = max(self.pad_to, *(len(row) for row in tokens))
+        padded = np.full((len(tokens), longest), self.text.padding, dtype=np.int64)
+        for row, indices in zip(padded, tokens, strict=True):
+            row[: len(indices)] = indices
+        return {
+            "text": {"tokens": torch.from_numpy(padded)},
+            "vision": {"pixels": self.pictures.batch(pixels)},
+        }
+
+
+def _positions(config: Mapping[str, Any]) -> int:
+    """Longest text that a model has positions for."""
+    return config["max_position_embeddings"] - _OFFSET.get(config["model_type"], 0)
+
+
+def _fit(options: TwoStream, own: str) -> str:
+    return own if options.fit == "own" else options.fit

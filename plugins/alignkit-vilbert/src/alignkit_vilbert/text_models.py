@@ -1,0 +1,162 @@
+"""The text stream from any BERT-like model of transformers, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+import alignkit
+from alignkit import StreamState
+from alignkit_vilbert.quiet import quiet
+from alignkit_vilbert.streams import attention_mask
+
+if TYPE_CHECKING:
+    from alignkit_vilbert.two_stream import TwoStream
+
+# Parts that a BERT-like model consists of; with any other its layers alone are not the model.
+PARTS = {"embeddings", "embeddings_project", "encoder", "transformer", "pooler"}
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
+
+
+class PretrainedText(nn.Module):
+    """Embeddings and layers of a BERT-like model, run one layer at a time.
+
+    The layers are post-norm, so the last one's output is normalised already.
+
+    Parameters
+    ----------
+    config : mapping
+        As in the model's ``config.json``.
+    folder : Path or None
+        Where its safetensors weights lie; None for random ones.
+    depth : int
+        The first so many of its layers.
+    options : TwoStream
+    padding : int
+        Index of the padding token.
+    outer : iterable of int
+        Tokens that no mean counts: ``[CLS]``, ``[SEP]`` and padding.
+
+    Raises
+    ------
+    UsageError
+        When the model is not BERT-like.
+    DataError
+        When the weights lack parts of the model.
+    """
+
+    outer: Tensor
+
+    def __init__(
+        self, config: Mapping[str, Any], folder: Path | None, depth: int, options: TwoStream,
+        padding: int, outer: frozenset[int],
+    ) -> None:  # fmt: skip
+        super().__init__()
+        model = _load(config, folder, options)
+        _require_bert_like(model)
+        self.width: int = model.config.hidden_size
+        self.padding = padding
+        self.register_buffer("outer", torch.tensor(sorted(outer)), persistent=False)
+        self.embeddings = model.embeddings
+        self.project = getattr(model, "embeddings_project", None) or nn.Identity()
+        self.layers = nn.ModuleList(_layers_of(model)[:depth])
+        self.norm = nn.Identity()
+        self.pooler = _pooler(model) if options.final == "pooler" else None
+
+    def embed(self, tokens: Tensor) -> StreamState:
+        """Embed ``(batch, length)`` token indices."""
+        mask = tokens != self.padding
+        content = ~torch.isin(tokens, self.outer)
+        return StreamState(self.project(self.embeddings(input_ids=tokens)), mask, content)
+
+    def layer(self, index: int, state: StreamState) -> StreamState:
+        """Run one layer."""
+        return state.with_tokens(_run(self.layers[index], state.tokens, state.mask))
+
+
+def _run(layer: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
+    output = layer(tokens, attention_mask(mask))
+    return output[0] if isinstance(output, tuple) else output
+
+
+def _layers_of(model: Any) -> Any:
+    holder = getattr(model, "encoder", None) or getattr(model, "transformer", None)
+    return getattr(holder, "layer", None)
+
+
+def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) -> Any:
+    with quiet():
+        from transformers import AutoConfig, AutoModel
+
+        values = dict(config)
+        kind = values.pop("model_type", "")
+        try:
+            known = AutoConfig.for_model(kind, **values)
+        except Exception as error:
+            raise _not_bert_like(kind, str(error)) from None
+        if options.dropout is not None:
+            for name in DROPOUTS:
+                if hasattr(known, name):
+                    setattr(known, name, options.dropout)
+        try:
+            if folder is None:
+                return AutoModel.from_config(known, attn_implementation="sdpa")
+            model, info = AutoModel.from_pretrained(
+                folder, config=known, attn_implementation="sdpa", use_safetensors=True,
+                local_files_only=True, output_loading_info=True, dtype=torch.float32,
+            )  # fmt: skip
+        except (ValueError, OSError, RuntimeError) as error:
+            raise _not_bert_like(kind, str(error)) from None
+    missing = sorted(key for key in info["missing_keys"] if _is_needed(key, options))
+    if missing:
+        raise alignkit.DataError(
+            f"the weights in {folder} lack {len(missing)} parts of the text model, such as "
+            f"{missing[0]}"
+        )
+    return model
+
+
+def _is_needed(key: str, options: TwoStream) -> bool:
+    return not key.startswith("pooler.") or options.final == "pooler"
+
+
+def _pooler(model: Any) -> nn.Module:
+    pooler = getattr(model, "pooler", None)
+    if pooler is None:
+        raise alignkit.UsageError(
+            f"the text model ({model.config.model_type}) has no pooler; use final=norm or final=raw"
+        )
+    return pooler
+
+
+def _require_bert_like(model: Any) -> None:
+    """Hold the layer-by-layer run against the model's own on a few tokens, once."""
+    kind = model.config.model_type
+    others = {name for name, _ in model.named_children()} - PARTS
+    if others or _layers_of(model) is None:
+        raise _not_bert_like(kind, f"it also has: {', '.join(sorted(others)) or 'other layers'}")
+    device = next(model.parameters()).device
+    tokens = torch.arange(5, 11, device=device).remainder(model.config.vocab_size).unsqueeze(0)
+    was_training = model.training
+    model.eval()
+    with torch.no_grad():
+        expected = model(input_ids=tokens, output_hidden_states=True).hidden_states[-1]
+        project = getattr(model, "embeddings_project", None) or nn.Identity()
+        states = project(model.embeddings(input_ids=tokens))
+        for layer in _layers_of(model):
+            states = _run(layer, states, torch.ones_like(tokens, dtype=torch.bool))
+    model.train(was_training)
+    if not torch.allclose(states, expected, atol=1e-4, rtol=1e-4):
+        raise _not_bert_like(kind, "its layers one after the other give something else")
+
+
+def _not_bert_like(kind: str, reason: str) -> alignkit.UsageError:
+    first = reason.strip().partition("\n")[0]
+    return alignkit.UsageError(
+        f"a text model of type '{kind}' cannot be a stream ({first}); expected a BERT-like one: "
+        "bert, roberta, xlm-roberta, camembert, electra, distilbert, ernie"
+    )

@@ -1,0 +1,189 @@
+"""What a task's data hold, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from alignkit.chain.talk import SILENT, Talk
+from alignkit.errors import AlignkitError, DataError, MissingError, UsageError
+from alignkit.tasks import SPLITS, Pairs, Split, Task
+
+
+@dataclass
+class Findings:
+    """What was found: plain values, ready for a table or JSON.
+
+    Attributes
+    ----------
+    splits : list of dict
+        For each split: samples ``listed`` and ``used``, ``published``, ``without_label``,
+        ``repeated_ids``, ``repeated_texts``, ``missing`` and ``broken`` pictures (None
+        where they were not looked at), and the loader's ``notes``.
+    labels : list of dict
+        How many samples of each split have a label.
+    overlaps : list of dict
+        How many ``ids`` and ``texts`` two splits share.
+    pictures : list of dict
+        Every picture that cannot be shown: ``split``, ``id``, ``fault``.
+    problems : list of str
+    """
+
+    splits: list[dict[str, Any]] = field(default_factory=list)
+    labels: list[dict[str, Any]] = field(default_factory=list)
+    overlaps: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def inspect_data(task: Task, pictures: bool = False, talk: Talk = SILENT) -> Findings:
+    """Look at every split of a task.
+
+    Parameters
+    ----------
+    pictures : bool
+        Also decode every picture, which takes its time.
+
+    Raises
+    ------
+    DataError
+        When there are no data at all.
+    """
+    findings, listed = Findings(), dict[str, Split]()
+    task.fingerprint()  # one clear line when there is nothing to look at
+    for name in SPLITS:
+        split = _listed(task, name, findings)
+        if split is None:
+            continue
+        listed[name] = split
+        row = _counted(name, split)
+        row |= _used(task, name, findings)
+        if pictures:
+            row |= _shown(name, split, findings, talk)
+        findings.splits.append(row)
+    _compare_with_published(task, findings)
+    _count_labels(task, listed, findings)
+    _compare_splits(listed, findings)
+    return findings
+
+
+def _listed(task: Task, name: str, findings: Findings) -> Split | None:
+    try:
+        return getattr(task, "listed", task.split)(name)
+    except UsageError:  # the task has no such split, and says so
+        return None
+    except DataError as error:
+        findings.problems.append(f"{name}: {error}")
+        return None
+
+
+def _counted(name: str, split: Split) -> dict[str, Any]:
+    ids, texts = Counter(split.ids), Counter(split.texts)
+    without = len(split)
+    if split.targets is not None:
+        rows = np.asarray(split.targets).reshape(len(split), -1)
+        without = int((rows < 0).all(axis=1).sum()) if rows.size else 0
+    return {
+        "split": name, "listed": len(split), "used": None, "published": None,
+        "without_label": without, "repeated_ids": len(split) - len(ids),
+        "repeated_texts": len(split) - len(texts), "missing": None, "broken": None,
+    }  # fmt: skip
+
+
+def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:
+    try:
+        used = task.split(name)
+    except AlignkitError as error:
+        findings.problems.append(f"{name}: {error}")
+        return {"used": 0, "notes": {}}
+    if used.targets is None and not isinstance(task.target, Pairs) and name != "test":
+        findings.problems.append(f"{name}: no sample has a label")
+    if len(set(used.ids)) < len(used):
+        findings.problems.append(f"{name}: {len(used) - len(set(used.ids))} ids are repeated")
+    return {"used": len(used), "notes": dict(used.notes)}
+
+
+def _shown(name: str, split: Split, findings: Findings, talk: Talk) -> dict[str, int]:
+    """Decode every picture, and count those that cannot be."""
+    faults: dict[str, int] = {"missing": 0, "broken": 0}
+    with talk.progress(f"look at {name}", len(split)) as bar:
+        for i, identity in enumerate(split.ids):
+            try:
+                split.image(i)
+            except DataError as error:
+                fault = "missing" if isinstance(error, MissingError) else "broken"
+                faults[fault] += 1
+                findings.pictures.append(
+                    {"split": name, "id": identity, "fault": fault, "message": str(error)}
+                )
+            bar.advance()
+    for fault, count in faults.items():
+        if count:
+            first = next(p for p in findings.pictures if (p["split"], p["fault"]) == (name, fault))
+            findings.problems.append(
+                f"{name}: {count} of {len(split)} pictures {fault}, such as: {first['message']}"
+            )
+    return faults
+
+
+def _compare_with_published(task: Task, findings: Findings) -> None:
+    published: Mapping[str, Any] = getattr(task, "published", {})
+    found = {row["split"]: row for row in findings.splits}
+    counts = {name: row["listed"] for name, row in found.items()}
+    counts["labels"] = len(task.target.labels)
+    for key, expected in published.items():
+        parts = key.split("+")
+        low, high = expected if isinstance(expected, tuple) else (expected, expected)
+        for part in parts:
+            if part in found:
+                told = f"{low}" if low == high else f"{low} to {high}"
+                found[part]["published"] = f"{told} ({key})" if len(parts) > 1 else told
+        if not all(part in counts for part in parts):
+            continue  # that it is not there is a problem of its own already
+        total = sum(counts[part] for part in parts)
+        if not low <= total <= high:
+            what = "labels" if key == "labels" else f"{key}: listed samples"
+            findings.problems.append(
+                f"{what}: {total}, published {low}" + (f" to {high}" if high > low else "")
+            )
+
+
+def _count_labels(task: Task, listed: Mapping[str, Split], findings: Findings) -> None:
+    names = list(task.target.labels)
+    counts = {name: _of_each(split, len(names)) for name, split in listed.items()}
+    findings.labels = [
+        {"label": label, **{name: counts[name][i] for name in listed if counts[name]}}
+        for i, label in enumerate(names)
+    ]
+    for row in findings.labels:
+        if row.get("train") == 0:
+            findings.problems.append(f"train: no sample has the label '{row['label']}'")
+
+
+def _of_each(split: Split, n_labels: int) -> list[int]:
+    if split.targets is None:
+        return []
+    targets = np.asarray(split.targets)
+    if targets.ndim == 2:
+        return [int(count) for count in (targets > 0).sum(axis=0)]
+    return [int(count) for count in np.bincount(targets[targets >= 0], minlength=n_labels)]
+
+
+def _compare_splits(listed: Mapping[str, Split], findings: Findings) -> None:
+    for one, other in combinations(listed, 2):
+        ids = _shared(listed[one].ids, listed[other].ids)
+        texts = _shared(listed[one].texts, listed[other].texts)
+        findings.overlaps.append({"splits": f"{one}, {other}", "ids": ids, "texts": texts})
+        if ids:
+            findings.problems.append(f"{one} and {other} share {ids} ids")
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many rows of the second stand in the first too."""
+    known = set(one)
+    return sum(item in known for item in other)

@@ -1,0 +1,41 @@
+"""The study's questions, one file each: from runs to a table and a paragraph of plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from alignkit.chain.questions.answer import Answer
+from alignkit.chain.questions.evidence import Evidence
+from alignkit.chain.questions.fusions import does_alignment_rise
+from alignkit.chain.questions.layers import do_intermediate_layers_tell_more
+from alignkit.chain.questions.optimum import is_there_an_optimum
+from alignkit.chain.questions.placement import does_alignment_depend_on_placement
+from alignkit.chain.questions.pooling import does_pooling_matter
+from alignkit.chain.questions.task_dependence import does_the_task_matter
+from alignkit.errors import UsageError
+
+__all__ = ["QUESTIONS", "Answer", "Evidence", "ask"]
+
+QUESTIONS: dict[str, Callable[[Evidence], Answer]] = {
+    "h1": does_the_task_matter,
+    "h2": do_intermediate_layers_tell_more,
+    "h3": does_alignment_rise,
+    "placement": does_alignment_depend_on_placement,
+    "optimum": is_there_an_optimum,
+    "pooling": does_pooling_matter,
+}
+
+
+def ask(questions: Sequence[str], evidence: Evidence) -> list[Answer]:
+    """Answer questions by name, in their order; all of them if none is named.
+
+    Raises
+    ------
+    UsageError
+        For an unknown question.
+    """
+    for name in questions:
+        if name not in QUESTIONS:
+            raise UsageError(f"unknown question '{name}'; known: {', '.join(QUESTIONS)}")
+    wanted = [name for name in QUESTIONS if not questions or name in questions]
+    return [QUESTIONS[name](evidence) for name in wanted]

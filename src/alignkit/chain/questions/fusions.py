@@ -1,0 +1,278 @@
+"""H3: does alignment rise across co-attention?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alignkit.chain.layers import Pair, around_fusions, equal_depth
+from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
+from alignkit.chain.questions.evidence import Evidence
+from alignkit.models.schedule import input_site, sites
+from alignkit.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "H3: does alignment rise across co-attention?"
+
+
+@dataclass(frozen=True)
+class Step:
+    """From just before a fusion to the first layer after it, in both streams."""
+
+    before: Pair
+    after: Pair
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """One fusion of a run: the sites around it, and the step that it stands in, if there is one."""
+
+    before: Pair
+    after: Pair
+    step: Step | None
+
+
+def does_alignment_rise(evidence: Evidence) -> Answer:
+    """Compare alignment after a fusion with before, and with the same depth without one."""
+    import pandas as pd
+
+    crossed = {str(run.path): _comparable(run, evidence.pool) for run in evidence.runs}
+    values = _values(evidence, crossed)
+    across = [
+        _across(evidence, task, metric, crossed, values)
+        for task in evidence.tasks for metric in evidence.metrics
+    ]  # fmt: skip
+    against = [
+        _against(evidence, task, metric, crossed, values)
+        for task in evidence.tasks for metric in evidence.metrics
+    ]  # fmt: skip
+    across, against = (with_holm(rows, directed="change") for rows in (across, against))
+    settings = evidence.settings | {
+        "scheme": "across: signs of placements' mean changes are flipped; against none: "
+                  "placements' changes are exchanged as a whole, seeds that all have",
+        "left_out": "under cls, fusions at the embeddings: the first token is still the same for "
+                    "every sample",
+    }  # fmt: skip
+    return Answer(
+        "h3", TITLE, f"{_across_words(across)} {_against_words(against)}",
+        {"across": pd.DataFrame(across), "against_none": pd.DataFrame(against)}, settings,
+        {"changes": _changes(evidence, crossed, values)},
+    )  # fmt: skip
+
+
+def fusions_of(run: Run) -> list[Crossed]:
+    """The fusions of a run with the sites around them."""
+    schedule = run.schedule()
+    around = around_fusions(schedule)
+    found = []
+    for before, after in zip(around[::2], around[1::2], strict=True):
+        pair = (before["text"], before["vision"])
+        layers = tuple(_next_layer(sites(schedule, s), after[s]) for s in ("text", "vision"))
+        step = Step(pair, (layers[0], layers[1])) if layers[0] and layers[1] else None
+        found.append(Crossed(pair, (after["text"], after["vision"]), step))
+    return found
+
+
+def _comparable(run: Run, pool: str) -> list[Crossed]:
+    """Fusions before which there is something to compare.
+
+    At the embeddings the first token is the same for every sample, so ``cls`` says nothing.
+    """
+    inputs = {input_site(stream) for stream in ("text", "vision")}
+    return [
+        one for one in fusions_of(run)
+        if not (pool == "cls" and inputs & set(one.before))
+    ]  # fmt: skip
+
+
+def _next_layer(recorded: Sequence[str], site: str) -> str:
+    """The layer right after a fusion's site; empty where another fusion or nothing follows."""
+    following = recorded[recorded.index(site) + 1 :][:1]
+    return following[0] if following and "." not in following[0] else ""
+
+
+def standing(run: Run, step: Step) -> str:
+    """Whether a run has a fusion within a step: ``fused`` in both streams, ``free``, or else."""
+    schedule = run.schedule()
+    inside = []
+    for stream, first, last in zip(("text", "vision"), step.before, step.after, strict=True):
+        recorded = sites(schedule, stream)
+        if first not in recorded or last not in recorded:
+            return "absent"
+        inside.append(recorded.index(last) - recorded.index(first) > 1)
+    return "fused" if all(inside) else "partly" if any(inside) else "free"
+
+
+def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple[str, ...], float]:
+    """Value by run, metric and pair of sites, for everything that is compared."""
+    found: dict[tuple[str, ...], float] = {}
+    for run in evidence.runs:
+        steps = _steps(evidence, run.task, crossed)
+        wanted = {pair for step in steps for pair in (step.before, step.after)}
+        wanted -= set(equal_depth(run.schedule()))
+        known = set(sites(run.schedule()))
+        single = [f"{x},{y}" for x, y in sorted(wanted) if {x, y} <= known]
+        selections = ["same", *(["fusions"] if crossed[str(run.path)] else []), *single]
+        for row in evidence.measured([run], selections).itertuples():
+            found[row.run, row.metric, row.x, row.y] = evidence.sign(row.metric) * row.value
+    return found
+
+
+def _steps(evidence: Evidence, task: str, crossed: dict[str, list[Crossed]]) -> list[Step]:
+    """Every step of a task in which some run has a fusion."""
+    return list(dict.fromkeys(
+        one.step for run in evidence.runs if run.task == task
+        for one in crossed[str(run.path)] if one.step is not None
+    ))  # fmt: skip
+
+
+def _changes(
+    evidence: Evidence, crossed: dict[str, list[Crossed]], values: dict[tuple[str, ...], float]
+) -> pd.DataFrame:
+    """One row per run, metric and fusion: alignment before and after it."""
+    import pandas as pd
+
+    rows = [
+        {"task": run.task, "placement": run.placement, "unit": run.unit, "seed": run.seed,
+         "run": str(run.path), "metric": metric, "fusion": j,
+         "before": values[str(run.path), metric, *one.before],
+         "after": values[str(run.path), metric, *one.after]}
+        for run in evidence.runs for metric in evidence.metrics
+        for j, one in enumerate(crossed[str(run.path)])
+    ]  # fmt: skip
+    columns = ["task", "placement", "unit", "seed", "run", "metric", "fusion", "before", "after"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _across(
+    evidence: Evidence, task: str, metric: str, crossed: dict[str, list[Crossed]],
+    values: dict[tuple[str, ...], float],
+) -> dict[str, Any]:  # fmt: skip
+    """Before against after, one mean per placement over fusions and seeds."""
+    from alignkit.statistics.fusions import rise
+
+    table = _changes(evidence, crossed, values)
+    table = table[(table["task"] == task) & (table["metric"] == metric)].copy()
+    table["change"] = table["after"] - table["before"]
+    table = table.dropna(subset=["change"])
+    per_run = table.groupby(["task", "placement", "unit", "seed"])[["before", "after", "change"]]
+    units = evidence.units(per_run.mean().reset_index(), ["before", "after", "change"]).dropna()
+    found = rise(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
+    known = len(units) > 0
+    return {
+        "task": task, "metric": metric, "placements": found.n, "fusions": len(table),
+        "before": float(units["before"].mean()) if known else None,
+        "after": float(units["after"].mean()) if known else None, "change": found.mean,
+        "low": found.low, "high": found.high, "p": found.p, "exact": found.exact,
+        "reason": found.reason,
+    }  # fmt: skip
+
+
+def _against(
+    evidence: Evidence, task: str, metric: str, crossed: dict[str, list[Crossed]],
+    values: dict[tuple[str, ...], float],
+) -> dict[str, Any]:  # fmt: skip
+    """Steps with a fusion against the same steps of runs of the same task and seed without one."""
+    from alignkit.statistics.fusions import contrast
+
+    steps = _steps(evidence, task, crossed)
+    units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
+    row: dict[str, Any] = {"task": task, "metric": metric, "placements": 0, "steps": len(steps),
+                           "runs_left_out": left_out, "with_fusion": None, "without": None,
+                           "change": None, "low": None, "high": None, "p": None,
+                           "exact": False}  # fmt: skip
+    if not steps:
+        return row | {"reason": "no run has a fusion with a layer after it"}
+    if not units:
+        return row | {"reason": "no seed was run on every placement"}
+    where = np.array([[standing(runs[0], step) for step in steps] for runs in units])
+    change = np.array([
+        [np.mean([_over(values, run, metric, step) for run in runs]) for step in steps]
+        for runs in units
+    ])  # fmt: skip
+    some = np.isfinite(change).any(axis=0)  # a step that is undefined in all runs says nothing
+    defined = np.isfinite(change[:, some]).all(axis=1)
+    where, change = where[defined][:, some], change[defined][:, some]
+    fused, free = where == "fused", where == "free"
+    found = contrast(change, fused, free, evidence.permutations, evidence.seed)
+    usable = fused & (free.sum(axis=0) > 0)
+    undefined = not (some.any() and defined.any())
+    reason = f"{metric} is undefined around fusions" if undefined else found.reason
+    if usable.any():
+        row |= {"with_fusion": float(change[usable].mean()),
+                "without": float(change[free & usable.any(axis=0)].mean())}  # fmt: skip
+    return row | {
+        "placements": found.n, "change": found.mean, "low": found.low, "high": found.high,
+        "p": found.p, "exact": found.exact, "reason": reason,
+    }  # fmt: skip
+
+
+def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Step) -> float:
+    """Change of alignment over a step; NaN where a run has no such sites."""
+    ends = [
+        values.get((str(run.path), metric, *pair), np.nan) for pair in (step.before, step.after)
+    ]
+    return ends[1] - ends[0]
+
+
+def _shared_seeds(runs: Sequence[Run]) -> tuple[list[list[Run]], int]:
+    """Runs by unit, with the seeds that all units have; and how many runs that leaves out."""
+    units: dict[str, dict[int, Run]] = {}
+    for run in runs:
+        units.setdefault(run.unit, {})[run.seed] = run
+    shared = set.intersection(*(set(by_seed) for by_seed in units.values()))
+    kept = [[by_seed[seed] for seed in sorted(shared)] for by_seed in units.values()]
+    return (kept if shared else []), len(runs) - sum(map(len, kept))
+
+
+def _across_words(rows: list[dict[str, Any]]) -> str:
+    tested = [row for row in rows if row["p"] is not None]
+    if not tested:
+        return f"Whether alignment changes across a fusion is not testable: {why_not(rows)}."
+    said = "; ".join(
+        f"{row['metric']} on {row['task']} {row['change']:+.3f} "
+        f"({row['before']:.3f} to {row['after']:.3f}, {p_words(row['p'])})"
+        for row in sorted(tested, key=lambda row: row["p"])[:4]
+    )
+    rises, falls = (
+        sum(row["verdict"] == verdict for row in tested)
+        for verdict in ("supported", "contradicted")
+    )
+    return (
+        f"From just before to just after a fusion alignment changes (up is more aligned): {said}. "
+        f"Over {counted(tested[0]['placements'], 'placement')} it rises in {rises} and falls in "
+        f"{falls} of {counted(len(tested), 'test')} after Holm."
+    )
+
+
+def _against_words(rows: list[dict[str, Any]]) -> str:
+    tested = [row for row in rows if row["p"] is not None]
+    if not tested:
+        return (
+            f"A comparison with the same depth without a fusion is not testable: {why_not(rows)}."
+        )
+    most = min(tested, key=lambda row: row["p"])
+    said = (
+        f"Against the same depth without one (same task and seeds): over a layer with a fusion "
+        f"before it {most['metric']} on {most['task']} changes by {most['with_fusion']:+.3f}, "
+        f"without by {most['without']:+.3f}; mean difference {most['change']:+.3f}"
+        + (
+            ""
+            if most["low"] is None
+            else f", 95 % interval {most['low']:+.3f} to {most['high']:+.3f}"
+        )
+        + f", {p_words(most['p'])}, {p_words(most['p_holm'])} after Holm. "
+    )
+    rises, falls = (
+        sum(row["verdict"] == verdict for row in tested)
+        for verdict in ("supported", "contradicted")
+    )
+    if rises or falls:
+        return said + f"Fusions raise alignment in {rises} and lower it in {falls} of " \
+                      f"{counted(len(tested), 'test')}."  # fmt: skip
+    return said + "That fusions raise alignment is not shown."

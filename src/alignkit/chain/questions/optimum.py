@@ -1,0 +1,88 @@
+"""Is there an optimal alignment?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
+from alignkit.chain.questions.evidence import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Is there an optimal alignment?"
+
+
+def is_there_an_optimum(evidence: Evidence) -> Answer:
+    """Fit score on alignment with a quadratic term, task by task."""
+    import pandas as pd
+
+    units = evidence.units(evidence.joined(), [*evidence.metrics, "score"])
+    rows = with_holm([
+        _row(evidence, units, task, metric)
+        for task in evidence.tasks for metric in evidence.metrics
+    ])  # fmt: skip
+    for row in rows:
+        row["verdict"] = _verdict(row)
+    settings = evidence.settings | {
+        "scheme": "residuals of the linear fit are permuted over placements; Fieller's interval",
+    }
+    shown = units.assign(score=units["score"])
+    return Answer("optimum", TITLE, _words(rows), {"quadratic": pd.DataFrame(rows)}, settings,
+                  {"units": shown})  # fmt: skip
+
+
+def _row(evidence: Evidence, units: pd.DataFrame, task: str, metric: str) -> dict[str, Any]:
+    from alignkit.statistics.quadratic import optimum
+
+    part = units[units["task"] == task].dropna(subset=[metric, "score"])
+    found = optimum(part[metric].to_numpy(float),
+                    evidence.outcome_sign * part["score"].to_numpy(float),
+                    evidence.permutations, evidence.seed)  # fmt: skip
+    row = {"task": task, "metric": metric} | asdict(found)
+    row["kind"] = {"highest": "best", "lowest": "worst"}.get(found.kind, "")
+    row["seen_low"], row["seen_high"] = (
+        (float(part[metric].min()), float(part[metric].max())) if len(part) else (None, None)
+    )
+    fit = row.pop("coefficients")
+    return row | {f"b{i}": evidence.outcome_sign * fit[i] if fit else None for i in range(3)}
+
+
+def _verdict(row: dict[str, Any]) -> str:
+    """Supported needs a curve that bends down, with its top inside of what was seen."""
+    if row["verdict"] != "supported":
+        return row["verdict"]
+    return "supported" if row["kind"] == "best" and row["within"] else "contradicted"
+
+
+def _words(rows: list[dict[str, Any]]) -> str:
+    tested = [row for row in rows if row["p"] is not None]
+    if not tested:
+        return f"Whether there is an optimal alignment is not testable: {why_not(rows)}."
+    most = min(tested, key=lambda row: row["p"])
+    said = (
+        f"A quadratic term adds most for {most['metric']} on {most['task']} over "
+        f"{counted(most['n'], 'placement')}: {most['gain']:.0%} of the variance of the score, "
+        f"{p_words(most['p'])}, {p_words(most['p_holm'])} after Holm over "
+        f"{counted(len(tested), 'test')}. {_where(most)} "
+    )
+    found = [row for row in tested if row["verdict"] == "supported"]
+    if found:
+        where = "; ".join(f"{row['metric']} on {row['task']} at {row['at']:.3f}" for row in found)
+        return said + f"An optimum within what was seen stands: {where}."
+    return said + "No optimal alignment is shown; a straight line does as well."
+
+
+def _where(row: dict[str, Any]) -> str:
+    if row["at"] is None:
+        return "The curve does not turn."
+    interval = (
+        "its interval is not bounded" if row["low"] is None
+        else f"95 % interval {row['low']:.3f} to {row['high']:.3f}"
+    )  # fmt: skip
+    inside = "within" if row["within"] else "outside"
+    return (
+        f"The curve has its {row['kind']} score at {row['at']:.3f} ({interval}), {inside} what was "
+        f"seen, {row['seen_low']:.3f} to {row['seen_high']:.3f}."
+    )

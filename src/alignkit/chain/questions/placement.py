@@ -1,0 +1,146 @@
+"""Does alignment depend on placement, and on what about a placement?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from alignkit.chain.questions.answer import Answer, counted, listed, p_words, why_not, with_holm
+from alignkit.chain.questions.evidence import Evidence
+from alignkit.models.placement import Placement
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLE = "Does alignment depend on placement?"
+DESCRIPTORS = {
+    "text_depth": "mean index in the text stream, as a share of its depth",
+    "vision_depth": "mean index in the vision stream, as a share of its depth",
+    "blocks": "number of fusions",
+    "asymmetry": "text depth less vision depth",
+    "after_last": "share of layers that follow the last fusion, mean of both streams",
+}
+
+
+def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
+    """Variance between placements against seeds, and alignment against descriptors."""
+    import pandas as pd
+
+    joined = evidence.joined()
+    variance = with_holm([
+        _variance(evidence, joined, task, name)
+        for task in evidence.tasks for name in (*evidence.metrics, "score")
+    ])  # fmt: skip
+    described = _described(evidence, joined)
+    against = with_holm([
+        _against(evidence, described, task, metric, descriptor)
+        for task in evidence.tasks for metric in evidence.metrics for descriptor in DESCRIPTORS
+    ])  # fmt: skip
+    settings = evidence.settings | {
+        "scheme": "runs are exchanged between placements; descriptors: placements are permuted",
+        "descriptors": DESCRIPTORS,
+    }
+    return Answer(
+        "placement", TITLE, f"{_variance_words(variance)} {_descriptor_words(against)}",
+        {"variance": pd.DataFrame(variance), "descriptors": pd.DataFrame(against)}, settings,
+        {"units": described, "runs": joined},
+    )  # fmt: skip
+
+
+def describe(placement: Placement, depths: dict[str, int]) -> dict[str, float]:
+    """A placement in numbers; depths are NaN where there is no fusion."""
+    if not len(placement):
+        nothing = dict.fromkeys(DESCRIPTORS, float("nan"))
+        return nothing | {"blocks": 0.0}
+    text, vision = (
+        float(np.mean(getattr(placement, stream))) / depths[stream] for stream in ("text", "vision")
+    )
+    after = [
+        (depths[stream] - getattr(placement, stream)[-1]) / depths[stream]
+        for stream in ("text", "vision")
+    ]
+    return {"text_depth": text, "vision_depth": vision, "blocks": float(len(placement)),
+            "asymmetry": text - vision, "after_last": float(np.mean(after))}  # fmt: skip
+
+
+def _variance(evidence: Evidence, joined: pd.DataFrame, task: str, name: str) -> dict[str, Any]:
+    from alignkit.statistics.shares import between, intraclass
+
+    part = joined[joined["task"] == task].dropna(subset=[name])
+    values, groups = part[name].to_numpy(float), part["unit"].to_numpy()
+    share = between(values, groups, evidence.permutations, evidence.seed)
+    icc = intraclass(values, groups) if share.p is not None else None
+    reason = share.reason if len(part) else f"{task} has no {name}"
+    return {
+        "task": task, "metric": name, "placements": share.groups, "runs": share.n,
+        "eta_squared": share.eta_squared, "chance": share.chance,
+        "icc": icc and icc[0], "icc_low": icc and icc[1], "icc_high": icc and icc[2],
+        "p": share.p, "reason": reason,
+    }  # fmt: skip
+
+
+def _described(evidence: Evidence, joined: pd.DataFrame) -> pd.DataFrame:
+    """Units with their descriptors; up is more aligned."""
+    columns = [*evidence.metrics, "score"]
+    numbers = {
+        str(run.path): describe(run.config.placement, run.config.architecture.make().depths())
+        for run in evidence.runs
+    }
+    table = joined.copy()
+    for name in DESCRIPTORS:
+        table[name] = [numbers[run][name] for run in table["run"]]
+    units = evidence.units(table, [*columns, *DESCRIPTORS])
+    for metric in evidence.metrics:
+        units[metric] *= evidence.sign(metric)
+    return units
+
+
+def _against(
+    evidence: Evidence, units: pd.DataFrame, task: str, metric: str, descriptor: str
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from alignkit.statistics.association import associate
+
+    part = units[units["task"] == task]
+    found = associate(part[descriptor].to_numpy(float), part[metric].to_numpy(float),
+                      evidence.permutations, evidence.seed)  # fmt: skip
+    return {"task": task, "metric": metric, "descriptor": descriptor, **asdict(found)}
+
+
+def _variance_words(rows: list[dict[str, Any]]) -> str:
+    tested = [row for row in rows if row["p"] is not None and row["metric"] != "score"]
+    if not tested:
+        alignment = [row for row in rows if row["metric"] != "score"]
+        return f"Whether alignment depends on placement is not testable: {why_not(alignment)}."
+    parts = []
+    for row in tested[:6]:
+        icc = "" if row["icc"] is None else f", ICC {row['icc']:.2f}"
+        parts.append(
+            f"{row['metric']} on {row['task']} {row['eta_squared']:.0%} ({row['chance']:.0%} at "
+            f"chance{icc}, {p_words(row['p'])})"
+        )
+    different = [row for row in tested if row["verdict"] == "supported"]
+    return (
+        f"Of the variance of alignment between runs, placement accounts for: {'; '.join(parts)}. "
+        f"More than seeds explain, after Holm, in {len(different)} of "
+        f"{counted(len(tested), 'test')}."
+    )
+
+
+def _descriptor_words(rows: list[dict[str, Any]]) -> str:
+    tested = [row for row in rows if row["p"] is not None]
+    if not tested:
+        return f"Alignment cannot be tested against descriptors of placements: {why_not(rows)}."
+    most = min(tested, key=lambda row: (row["p"], -abs(row["pearson"])))
+    kept = [row for row in tested if row["verdict"] == "supported"]
+    names = listed(f"{row['metric']} with {row['descriptor']} on {row['task']}" for row in kept)
+    return (
+        f"Of the descriptors of a placement, {most['descriptor']} "
+        f"({DESCRIPTORS[most['descriptor']]}) goes most with alignment: {most['metric']} on "
+        f"{most['task']}, r = {most['pearson']:+.2f} over {counted(most['n'], 'placement')}, "
+        f"{p_words(most['p'])}. "
+        + (f"After Holm over {counted(len(tested), 'test')} there stands: {names}." if kept
+           else f"After Holm over {counted(len(tested), 'test')} none stands.")
+    )  # fmt: skip

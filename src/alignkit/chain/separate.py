@@ -1,0 +1,72 @@
+"""Two separate encoders as a run: nothing is trained, and there is no performance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from alignkit.chain.model import build, make_repeatable, save
+from alignkit.chain.talk import SILENT, Talk
+from alignkit.errors import DataError
+from alignkit.models.placement import Placement
+from alignkit.runs import Run, RunConfig, Training
+from alignkit.runs.files import locked, sha256_of, write_json
+from alignkit.tasks import Task
+from alignkit.versions import versions
+
+SEPARATE = Placement([], [], "separate")
+REASON = "its encoders are separate and were not trained on the task"
+
+
+def separate(config: RunConfig) -> RunConfig:
+    """The configuration of a pair of encoders that never meet: no fusion, no training."""
+    return replace(config, placement=SEPARATE, training=Training(epochs=0))
+
+
+def store_separate(config: RunConfig, root: Path, talk: Talk = SILENT) -> Run:
+    """Store a pair of encoders as a run, unless that is done already.
+
+    Labels are not read. What is stored is as a trained run's, so that every step that needs
+    no score works on it.
+
+    Parameters
+    ----------
+    config : RunConfig
+        As ``separate`` gives it.
+    root : Path
+        The folder of runs.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    DataError
+        When the folder holds another run.
+    """
+    run = Run(root / config.folder)
+    if (run.path / "config.json").is_file() and run.stored.get("identity") != config.identity:
+        raise DataError(f"{run.path} holds another run; move it away, or choose --runs")
+    with locked(run.path):
+        if not run.is_trained:
+            _store(run, config, talk)
+    return run
+
+
+def _store(run: Run, config: RunConfig, talk: Talk) -> None:
+    make_repeatable(config.seed, config.training.threads)
+    task: Task = config.task.make()
+    target = task.target  # a task of pairs alone has none
+    inputs = config.architecture.make().inputs(task.split("train").texts)
+    model, _ = build(config, target.n_outputs if target else 1, inputs)
+    stored = config.to_json()
+    stored["data"] |= {"labels": list(target.labels) if target else []}
+    write_json(run.path / "config.json", stored | {"versions": versions()})
+    save(run, model, inputs)
+    write_json(
+        run.performance_file,
+        {"primary": target.primary if target else "", "splits": {}, "unscored": REASON},
+    )
+    write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
+    talk.note(f"{run.path} holds the two encoders")

@@ -1,0 +1,54 @@
+"""The units of work of the chain: plain functions of plain values, for any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from alignkit.chain.talk import SILENT, Talk
+from alignkit.runs import load_run
+from alignkit.runs.config import config_from_json
+
+
+def train_run(
+    config: Mapping[str, Any], root: str, force: bool = False, talk: Talk = SILENT
+) -> str:
+    """Train the run that ``RunConfig.to_json`` describes; give its folder."""
+    from alignkit.chain.train import train
+
+    return str(train(config_from_json(config), Path(root), force, talk).path)
+
+
+def evaluate_run(run: str, split: str, talk: Talk = SILENT) -> dict[str, float]:
+    """Score a run on a split."""
+    from alignkit.chain.evaluate import evaluate
+
+    return evaluate(load_run(run), split, talk=talk)
+
+
+def extract_run(
+    run: str, split: str, pools: Sequence[str], shard_size: int | None = None,
+    force: bool = False, device: str = "auto", talk: Talk = SILENT,
+) -> int:  # fmt: skip
+    """Extract a run's representations, or put together the shards that others made."""
+    from alignkit.chain.extract import extract
+
+    return int(extract(load_run(run), split, pools, force, talk, shard_size, device)["n"])
+
+
+def extract_run_shard(
+    run: str, split: str, pools: Sequence[str], shard_size: int, shard: int,
+    device: str = "auto", talk: Talk = SILENT,
+) -> None:  # fmt: skip
+    """Extract one range of a run's samples."""
+    from alignkit.chain.extract import extract_shard
+
+    extract_shard(load_run(run), split, pools, shard_size, shard, talk, device)
+
+
+def measure(run: str, metrics: Sequence[str], talk: Talk = SILENT, **options: Any) -> int:
+    """Measure a run; give the number of values."""
+    from alignkit.chain.measure import measure_run
+
+    return len(measure_run(load_run(run), metrics, talk=talk, **options))

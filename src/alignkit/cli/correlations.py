@@ -1,0 +1,141 @@
+"""How correlations are printed: what was asked, a table per task, what to bear in mind."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alignkit.statistics import Correlations
+
+_WIDTH = 100  # of a pipe, which has none
+_STRONGEST = 10
+_LEGEND = (
+    "r: Pearson over unit means, 95 % by Fisher's z. p: permutation. p adj: {how}. exp: the sign "
+    "that r has if more alignment goes with better performance. w/o none: r without the placement "
+    "'none'. leave one out: range of r. within: over seeds of a placement (repeated measures)."
+)
+_ADJUSTED = {
+    "max-T": "max-T over the primary family",
+    "BH": "false discovery rate among the exploratory",
+    "max-T over layers": "max-T over the pairs of layers",
+}
+
+
+def show(found: Correlations) -> None:
+    """Print a table per task on stdout, warnings below it."""
+    from alignkit.cli import console
+    from alignkit.statistics.heads import head_lines
+
+    rows = console.records(found.table)
+    out = _console()
+    for task in console.records(found.tasks):
+        mine = [row for row in rows if row["task"] == task["task"]]
+        if not mine:
+            continue
+        for line in head_lines(task, mine, found.settings):
+            out.print(line, style="bold" if line.startswith("task ") else None)
+        out.print(_table(_chosen(mine), task["n"], out.width))
+        for line in _reasons(mine):
+            out.print(line)
+        out.print()
+    used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
+    how = "; ".join(_ADJUSTED[one] for one in used) or "none"
+    out.print(_LEGEND.format(how=how), style="dim")
+    for warning in found.warnings:
+        console.note(f"note: {warning}")
+
+
+def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All rows; of many pairs of layers the strongest."""
+    if len(rows) <= 3 * _STRONGEST or rows[0]["adjustment"] != "max-T over layers":
+        return list(rows)
+    return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
+
+
+def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    # A dash is what is missing, but in the column of signs it is a sign.
+    columns = {
+        name: cells
+        for name, cells in _columns(rows, units).items()
+        if name == "exp" or any(cell != "-" for cell in cells)
+    }
+    widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
+    gap = 1 if sum(widths) + 2 * len(widths) + 2 <= width else 0
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), header_style="bold")
+    for name in columns:
+        left = name in ("metric", "verdict", "layers")
+        table.add_column(Text(name), justify="left" if left else "right",
+                         no_wrap=name not in ("metric", "layers"), overflow="fold")  # fmt: skip
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
+    """Cells by column, in the order in which they are read."""
+    from alignkit.statistics.words import p_text, r_text, range_text
+
+    def p(row: Mapping[str, Any], name: str) -> str:
+        if row[name] is None:
+            return "-"
+        return p_text(row[name], counted=row["p_fraction"] if name == "p" else None)
+
+    columns: dict[str, list[str]] = {"metric": [_visible(row["metric"]) for row in rows]}
+    if rows and rows[0]["adjustment"] == "max-T over layers":
+        columns["layers"] = [row["layer"] for row in rows]
+    if any(row["n"] != units for row in rows):
+        columns["n"] = [str(row["n"]) for row in rows]
+    columns |= {
+        "exp": [row["expected_sign"] for row in rows],
+        "verdict": [row["verdict"] for row in rows],
+        "r": [r_text(row["pearson"]) for row in rows],
+        "95 %": [range_text(row["low"], row["high"]) for row in rows],
+        "p": [p(row, "p") for row in rows],
+        "p adj": [p(row, "p_adjusted") for row in rows],
+        "rho": [r_text(row["spearman"]) for row in rows],
+        "w/o\nnone": [r_text(row["without_none"]) for row in rows],
+        "leave\none out": [
+            range_text(row["leave_one_out_low"], row["leave_one_out_high"]) for row in rows
+        ],
+        "within": [r_text(row["within"]) for row in rows],
+    }  # fmt: skip
+    for kind in ("raw", "calibrated"):
+        if rows and f"pearson_{kind}" in rows[0]:
+            columns["r\ncal." if kind == "calibrated" else "r\nraw"] = [
+                r_text(row[f"pearson_{kind}"]) for row in rows
+            ]
+    return columns
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Why a verdict is no better, metrics with the same reason together."""
+    from alignkit.statistics.verdict import LEVEL
+
+    grouped: dict[str, list[str]] = {}
+    for row in _chosen(rows):
+        striking = row["verdict"] != "inconclusive" or row["p_adjusted"] < LEVEL
+        if row["reason"] and striking:
+            said = f"{row['verdict']}: {row['reason']}"
+            layer = f" {row['layer']}" if row["adjustment"] == "max-T over layers" else ""
+            grouped.setdefault(said, []).append(_visible(row["metric"]) + layer)
+    for said, metrics in grouped.items():
+        yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
+    if len(_chosen(rows)) < len(rows):
+        yield f"the {_STRONGEST} strongest of {len(rows)} pairs; all of them with --json or -o"
+
+
+def _visible(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(markup=False, highlight=False, width=width, emoji=False)

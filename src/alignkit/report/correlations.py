@@ -1,0 +1,78 @@
+"""Every figure of correlations, written to a folder with the data of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alignkit.report.figures import FigureFolder, with_unit_names
+from alignkit.report.forest import forest, leave_one_out
+from alignkit.report.layerpairs import layer_pairs
+from alignkit.report.nulls import null_counts, null_histograms
+from alignkit.report.scatter import scatter
+from alignkit.report.style import Look, looks
+
+
+def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
+    """Draw what was found.
+
+    A forest and a leave-one-out strip over all tasks; per task a scatter and the nulls; or,
+    where every pair of layers is a row of its own, maps of r.
+
+    Parameters
+    ----------
+    found : alignkit.statistics.Correlations
+    runs : DataFrame
+        The rows that were correlated, for the small dots.
+    folder : path
+
+    Returns
+    -------
+    int
+        How many figures were written.
+    """
+    figures = FigureFolder(Path(folder))
+    if found.hypotheses and found.hypotheses[0].question.joint:
+        _maps(found, figures)
+        return len(figures.names)
+    rows = found.table
+    figures.add("forest", forest(rows), rows, "r with its interval", "A line per metric and task.")
+    known = [h for h in found.hypotheses if h.row["pearson"] is not None]
+    if known:
+        left_out = pd.concat([h.left_out() for h in known], ignore_index=True)
+        figures.add("leave-one-out", leave_one_out(rows, left_out), left_out, "r without each unit",
+                    "A line per metric and task.")  # fmt: skip
+    look = looks(found.units["unit"])
+    for task in dict.fromkeys(rows["task"]):
+        _of_task(task, [h for h in known if h.row["task"] == task], runs, figures, look)
+    return len(figures.names)
+
+
+def _of_task(
+    task: str, hypotheses: list[Any], runs: pd.DataFrame, figures: FigureFolder,
+    look: Mapping[str, Look],
+) -> None:  # fmt: skip
+    if not hypotheses:
+        return
+    rows = pd.DataFrame([h.row for h in hypotheses])
+    points = pd.concat([h.points for h in hypotheses], ignore_index=True)
+    tested = [h for h in hypotheses if h.testable]
+    critical = {h.metric: h.critical() for h in tested}
+    outcome = hypotheses[0].question.outcome
+    mine = with_unit_names(runs[runs["task"] == task])
+    figures.add(f"{task}-scatter", scatter(points, mine, rows, outcome, look, critical), points,
+                f"{outcome} against alignment", "One panel per metric.")  # fmt: skip
+    if tested:
+        counts = null_counts({h.metric: h.null() for h in tested})
+        figures.add(f"{task}-null", null_histograms(counts, rows, critical), counts,
+                    "r of permuted placements", "One panel per metric.")  # fmt: skip
+
+
+def _maps(found: Any, figures: FigureFolder) -> None:
+    columns = ["task", "metric", "layer", "n", "pearson", "p", "p_adjusted", "spearman", "verdict"]
+    for task, rows in found.table[columns].groupby("task", sort=False):
+        figures.add(f"{task}-layer-pairs", layer_pairs(rows), rows, "r for every pair of layers",
+                    "One map per metric.")  # fmt: skip

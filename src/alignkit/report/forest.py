@@ -1,0 +1,135 @@
+"""Correlations side by side: r with its interval, and r without each unit in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from alignkit.report.style import (
+    CONTEXT,
+    FAINT,
+    INK,
+    PALETTE,
+    WIDTH,
+    house_style,
+    panels,
+    plain,
+    short,
+)
+from alignkit.statistics.words import p_text
+
+_ROW = 0.27  # inches
+_MOVED, _NONE = PALETTE[1], PALETTE[0]
+
+
+def forest(rows: pd.DataFrame) -> Figure:
+    """Draw r with its 95 % interval, a row per metric, a block per task.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The table of correlations; rows without r are named and left empty.
+    """
+    with house_style():
+        figure, ax, heights = _rows(rows, right=2.9)
+        ax.axvline(0, color=FAINT, lw=0.8, zorder=0)
+        for height, (_, row) in zip(heights, rows.iterrows(), strict=True):
+            _estimate(ax, height, row)
+        ax.set_xlabel("r over placements with 95 % interval; bar: Spearman's rho")
+        ax.annotate("p, corrected p, verdict", (1.02, 1), xycoords="axes fraction", va="bottom",
+                    fontsize=7.5, color=FAINT)  # fmt: skip
+    return figure
+
+
+def _estimate(ax: Axes, height: float, row: Any) -> None:
+    primary = row["family"] == "primary"
+    colour = INK if primary else FAINT
+    if pd.notna(row["pearson"]):
+        if pd.notna(row["low"]):
+            ax.plot([row["low"], row["high"]], [height, height], color=colour, lw=1.4, zorder=2)
+        ax.plot(row["spearman"], height, "|", ms=9, mew=1.4, color=PALETTE[1], zorder=3)
+        ax.plot(row["pearson"], height, "s", ms=6, zorder=4, mec=colour,
+                mfc=colour if primary else "white")  # fmt: skip
+    said = short(row["verdict"])
+    if pd.notna(row["p"]):
+        corrected = p_text(row["p_adjusted"]) if pd.notna(row["p_adjusted"]) else ""
+        said = f"{p_text(row['p'])}, {corrected}, {said}"
+    ax.annotate(said, (1.02, height), xycoords=("axes fraction", "data"), va="center",
+                fontsize=7.5, color=colour)  # fmt: skip
+
+
+def leave_one_out(rows: pd.DataFrame, left_out: pd.DataFrame) -> Figure:
+    """Draw r without each unit in turn, a row per metric, a block per task.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The table of correlations: ``task``, ``metric``, ``pearson``, ``leave_one_out_unit``.
+    left_out : DataFrame
+        ``task``, ``metric``, ``unit``, ``pearson``: r without the unit.
+    """
+    with house_style():
+        figure, ax, heights = _rows(rows, right=1.6)
+        ax.axvline(0, color=FAINT, lw=0.8, zorder=0)
+        for height, (_, row) in zip(heights, rows.iterrows(), strict=True):
+            mine = left_out[
+                (left_out["task"] == row["task"]) & (left_out["metric"] == row["metric"])
+            ].dropna(subset=["pearson"])
+            _strip(ax, height, row, mine)
+        ax.set_xlabel(
+            "r without one unit (dots) and with all (bar); named: the one that moves it most"
+        )
+    return figure
+
+
+def _strip(ax: Axes, height: float, row: Any, left_out: pd.DataFrame) -> None:
+    if left_out.empty or pd.isna(row["pearson"]):
+        return
+    ends = left_out["pearson"].min(), left_out["pearson"].max()
+    ax.plot(ends, [height, height], color=CONTEXT, lw=4, zorder=1, solid_capstyle="round")
+    ax.plot(row["pearson"], height, "|", ms=13, mew=1.6, color=INK, zorder=3)
+    for one in left_out.itertuples():
+        moved = one.unit == row["leave_one_out_unit"]
+        colour = _MOVED if moved else _NONE if one.unit == "none" else FAINT
+        ax.plot(one.pearson, height, "D" if moved else "o", ms=5.5 if moved else 3.5, zorder=4,
+                mew=0, color=colour)  # fmt: skip
+    ax.annotate(
+        f"without {short(row['leave_one_out_unit'], 18)}", (1.02, height), va="center",
+        xycoords=("axes fraction", "data"), fontsize=7.5, color=_MOVED,
+    )  # fmt: skip
+
+
+def _rows(rows: pd.DataFrame, right: float) -> tuple[Figure, Axes, Sequence[float]]:
+    """An axis from -1 to 1, a named line per row, and a gap with the task above each block."""
+    heights, names, blocks = [], [], []
+    at = 0.0
+    for task, part in rows.groupby("task", sort=False):
+        at -= 1.0
+        blocks.append((at, str(task)))
+        for metric in part["metric"]:
+            at -= 1.0
+            heights.append(at)
+            names.append(short(metric, 26))
+        at -= 0.4
+    left = 0.5 + 0.068 * max([len(name) for name in names] + [len(b) for _, b in blocks])
+    tall = _ROW * -at
+    figure, (ax,) = panels(1, 1, WIDTH - left - right, tall, margins=(left, right, 0.3, 0.45))
+    for height, task in blocks:
+        ax.annotate(short(task, 40), (0, height), xycoords=("axes fraction", "data"), va="center",
+                    ha="right", xytext=(-6, 0), textcoords="offset points", fontsize=8.5,
+                    fontweight="bold")  # fmt: skip
+    ax.set_yticks(heights, names)
+    ax.set_ylim(at, 0)
+    ax.set_xlim(-1.03, 1.03)
+    ax.set_xticks(np.arange(-1, 1.01, 0.5))
+    ax.xaxis.grid(True, color="#EEEEEE", lw=0.8)
+    ax.set_axisbelow(True)
+    plain(ax)
+    ax.spines["left"].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    return figure, ax, heights

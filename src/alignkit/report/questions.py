@@ -1,0 +1,108 @@
+"""Figures of the study's questions, each with the data that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alignkit.chain.questions import Answer
+from alignkit.report.differences import differences
+from alignkit.report.figures import FigureFolder
+from alignkit.report.matrices import correlation_table
+from alignkit.report.profiles import (
+    around_fusions,
+    poolings,
+    quadratics,
+    score_profiles,
+    variance_bars,
+)
+
+Drawn = list[tuple[str, Figure, pd.DataFrame]]
+
+
+def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
+    """Write the figures of every answer; one without data has none."""
+    drawn = FigureFolder(folder)
+    for answer in answers:
+        for name, figure, data in _FIGURES[answer.question](answer):
+            drawn.add(f"{answer.question}-{name}", figure, data, answer.title, answer.paragraph)
+
+
+def _h1(answer: Answer) -> Drawn:
+    scores, rows = answer.data["scores"], answer.tables["correlations"]
+    drawn: Drawn = []
+    if scores["score"].notna().any():
+        figure = score_profiles(scores, bool(answer.settings["standardise"]))
+        drawn.append(("scores", figure, scores))
+    if len(rows) and rows["difference"].notna().any():
+        labels = _labels(rows, "metric", "task", "other")
+        drawn.append(("correlations", differences(rows, labels, "difference", "r on the first task "
+                      "less r on the second", list(rows["metric"])), rows))  # fmt: skip
+    return drawn
+
+
+def _h2(answer: Answer) -> Drawn:
+    rows = answer.tables["against_last"]
+    if not rows["difference"].notna().any():
+        return []
+    labels = _labels(rows, "metric", "rule", "task")
+    axis = "r of the rule less r of the last layer"
+    return [
+        ("against-last", differences(rows, labels, "difference", axis, list(rows["metric"])), rows)
+    ]
+
+
+def _h3(answer: Answer) -> Drawn:
+    changes, rows = answer.data["changes"], answer.tables["against_none"]
+    drawn: Drawn = []
+    known = changes.dropna(subset=["before", "after"])
+    if len(known):
+        drawn.append(("around", around_fusions(known), changes))
+    if rows["change"].notna().any():
+        labels = _labels(rows, "metric", "task")
+        axis = "change with a fusion less change without one"
+        figure = differences(rows, labels, "change", axis, list(rows["metric"]))
+        drawn.append(("against-none", figure, rows))
+    return drawn
+
+
+def _placement(answer: Answer) -> Drawn:
+    variance, rows = answer.tables["variance"], answer.tables["descriptors"]
+    drawn: Drawn = []
+    if variance["eta_squared"].notna().any():
+        drawn.append(("variance", variance_bars(variance), variance))
+    if rows["pearson"].notna().any():
+        rows = rows.assign(what=_labels(rows, "metric", "task"))
+        grid = rows.pivot(index="what", columns="descriptor", values="pearson")
+        grid = grid.loc[list(dict.fromkeys(rows["what"])), list(dict.fromkeys(rows["descriptor"]))]
+        drawn.append(("descriptors", correlation_table(grid), rows))
+    return drawn
+
+
+def _optimum(answer: Answer) -> Drawn:
+    rows, units = answer.tables["quadratic"], answer.data["units"]
+    known = [bool(n) for n in rows["n"]]
+    if not any(known):
+        return []
+    return [("curves", quadratics(units, rows[np.array(known)]), units)]
+
+
+def _pooling(answer: Answer) -> Drawn:
+    values = answer.data["values"]
+    if not len(values.dropna(subset=["value_cls", "value_mean"])):
+        return []
+    return [("values", poolings(values), values)]
+
+
+def _labels(rows: pd.DataFrame, *columns: str) -> list[str]:
+    return [", ".join(map(str, row)) for row in rows[list(columns)].itertuples(index=False)]
+
+
+_FIGURES: dict[str, Callable[[Answer], Drawn]] = {
+    "h1": _h1, "h2": _h2, "h3": _h3, "placement": _placement, "optimum": _optimum,
+    "pooling": _pooling,
+}  # fmt: skip

@@ -1,0 +1,56 @@
+"""Metrics against the number of samples or of neighbours."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from alignkit.report.style import Look, house_style, looks, panels, plain, short
+
+_PANELS = {
+    "agreement": "agreement with the largest (Spearman over layers)",
+    "reliability": "reliability (split halves)",
+    "value": "value, mean over layers; dotted: chance",
+    "seconds": "seconds per model",
+}
+
+
+def setting_curves(rows: pd.DataFrame, varied: str) -> Figure:
+    """Draw four panels over the setting, a line per metric.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        ``metric``, the setting, ``agreement``, ``reliability``, ``value``, ``chance``,
+        ``seconds``: means over models.
+    varied : str
+        ``samples`` or ``k``.
+    """
+    look = looks(rows["metric"])
+    with house_style():
+        figure, axes = panels(4, 2, 3.7, 2.4, gap=(0.6, 0.75), margins=(0.6, 1.9, 0.35, 0.6))
+        for ax, (column, title) in zip(axes, _PANELS.items(), strict=True):
+            for metric, part in rows.groupby("metric", sort=False):
+                _line(ax, part.sort_values(varied), varied, column, look[str(metric)])
+            ax.set_title(title, y=1)
+            ax.set_xlabel(varied)
+            ax.set_xscale("log", base=2)
+            ticks = sorted(int(one) for one in rows[varied].dropna().unique())
+            ax.set_xticks(ticks, [str(one) for one in ticks])
+            ax.xaxis.set_minor_locator(NullLocator())
+            if column == "seconds":
+                ax.set_ylim(bottom=0)
+            plain(ax)
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="center right", borderaxespad=0.3)
+    return figure
+
+
+def _line(ax: Axes, part: pd.DataFrame, varied: str, column: str, look: Look) -> None:
+    name = short(part["metric"].iloc[0], 26)
+    ax.plot(part[varied], part[column], color=look.colour, marker=look.marker, ms=4, lw=1.3,
+            label=name)  # fmt: skip
+    if column == "value":
+        ax.plot(part[varied], part["chance"], color=look.colour, lw=1, ls=(0, (1, 1.5)))

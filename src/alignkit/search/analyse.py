@@ -1,0 +1,216 @@
+"""What the trials of a study say: counts, correlations, importances, the Pareto front."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from alignkit.search.layers import placement_of
+from alignkit.search.parameters import correlations, importances
+from alignkit.search.search import STORED
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
+
+
+@dataclass
+class Analysis:
+    """Everything that is read off a study.
+
+    Attributes
+    ----------
+    study : str
+    objectives : list of dict
+        ``name`` and ``direction`` (``maximize`` or ``minimize``).
+    states : dict of str to int
+        Trials by state.
+    duplicates, retried : int
+        Trials whose value is another's, and trials that were started again.
+    table : DataFrame
+        One row per trial: ``number``, ``state``, ``duplicate_of``, the parameters and the
+        objectives.
+    parameters : list of str
+    correlations : list of dict
+        ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``,
+        ``p_parametric`` (by the t approximation), ``reason``.
+    importances : list of dict
+        ``parameter``, ``objective``, ``importance`` (in sum 1), ``evaluator``, ``n``,
+        ``reason``.
+    pareto : list of dict
+        Trials that no other betters in every objective; of one objective, the best.
+    notes : list of str
+    """
+
+    study: str
+    objectives: list[dict[str, str]]
+    states: dict[str, int]
+    duplicates: int
+    retried: int
+    table: pd.DataFrame
+    parameters: list[str]
+    correlations: list[dict[str, Any]] = field(default_factory=list)
+    importances: list[dict[str, Any]] = field(default_factory=list)
+    pareto: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the objectives."""
+        return [objective["name"] for objective in self.objectives]
+
+    def own(self, *names: str) -> pd.DataFrame:
+        """Trials with a finite value of their own in these objectives, or in all of them."""
+        own = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
+        return self.table[own & self.table[list(names or self.names)].notna().all(axis=1)]
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``--json`` prints it."""
+        return {
+            "study": self.study, "objectives": self.objectives, "trials": self.states,
+            "duplicates": self.duplicates, "retried": self.retried,
+            "correlations": self.correlations, "importances": self.importances,
+            "pareto": self.pareto, "notes": self.notes,
+        }  # fmt: skip
+
+
+def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
+    """Analyse a study, alignkit's or any other.
+
+    Only complete trials with finite values enter, each once: one that repeats another's runs
+    adds no observation. A number is never made up where a trial failed.
+
+    Parameters
+    ----------
+    study : optuna.Study
+    seed : int
+        Of the forest behind the importances.
+    depth : int
+        Layers per stream, where a study does not say.
+
+    Returns
+    -------
+    Analysis
+    """
+    trials = study.get_trials(deepcopy=False)
+    objectives = _objectives(study)
+    names = [objective["name"] for objective in objectives]
+    parameters = list(dict.fromkeys(name for trial in trials for name in trial.params))
+    states = Counter(trial.state.name for trial in trials)
+    found = Analysis(
+        study.study_name, objectives, {state: states[state] for state in STATES},
+        sum("duplicate_of" in t.user_attrs for t in trials),
+        sum(_is_retry(t) for t in trials), _table(trials, parameters, names), parameters,
+    )  # fmt: skip
+    found.correlations = correlations(found)
+    found.importances = importances(study, found, seed)
+    found.pareto = _described(study, _front(found.own(), found), depth)
+    found.notes = _notes(found)
+    return found
+
+
+def best(found: Analysis, study: optuna.Study, count: int, depth: int = 12) -> list[dict[str, Any]]:
+    """Describe the best trials: by the one objective, or front after front."""
+    numbers: list[int] = []
+    rest = found.own()
+    while len(numbers) < count and len(rest):
+        front = _front(rest, found)
+        numbers += front
+        rest = rest[~rest["number"].isin(front)]
+    return _described(study, numbers[:count], depth)
+
+
+def _objectives(study: optuna.Study) -> list[dict[str, str]]:
+    directions = [direction.name.lower() for direction in study.directions]
+    names = study.metric_names
+    if not names:  # as Optuna's own tables call them
+        several = [f"values_{i}" for i in range(len(directions))]
+        names = several if len(directions) > 1 else ["value"]
+    return [{"name": n, "direction": d} for n, d in zip(names, directions, strict=True)]
+
+
+def _is_retry(trial: FrozenTrial) -> bool:
+    return "retry_of" in trial.user_attrs or "failed_trial" in trial.system_attrs
+
+
+def _table(
+    trials: Sequence[FrozenTrial], parameters: Sequence[str], names: Sequence[str]
+) -> pd.DataFrame:
+    rows = []
+    for trial in trials:
+        values = trial.values if trial.state.name == "COMPLETE" else None
+        row: dict[str, Any] = {
+            "number": trial.number, "state": trial.state.name,
+            "duplicate_of": trial.user_attrs.get("duplicate_of"),
+        }  # fmt: skip
+        row |= {name: trial.params.get(name) for name in parameters}
+        rows.append(row | dict(zip(names, values or [None] * len(names), strict=True)))
+    table = pd.DataFrame(rows, columns=["number", "state", "duplicate_of", *parameters, *names])
+    for name in names:
+        numbers = pd.to_numeric(table[name], errors="coerce").astype(float)
+        table[name] = numbers.where(np.isfinite(numbers))
+    return table
+
+
+def _front(table: pd.DataFrame, found: Analysis) -> list[int]:
+    """Numbers of the trials that none betters: as good everywhere and better somewhere."""
+    signs = [1 if o["direction"] == "maximize" else -1 for o in found.objectives]
+    values = table[found.names].to_numpy(float) * signs
+    kept = [
+        i for i, mine in enumerate(values)
+        if not np.any(np.all(values >= mine, axis=1) & np.any(values > mine, axis=1))
+    ]  # fmt: skip
+    kept.sort(key=lambda i: tuple(-values[i]))
+    return [int(table["number"].iloc[i]) for i in kept]
+
+
+def _described(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[dict[str, Any]]:
+    trials = study.get_trials(deepcopy=False)
+    names = [objective["name"] for objective in _objectives(study)]
+    stored = study.user_attrs.get(STORED, {})
+    depths = stored.get("depths", {"text": depth, "vision": depth})
+    return [
+        {
+            "number": number, "values": dict(zip(names, trials[number].values, strict=True)),
+            "parameters": dict(trials[number].params),
+            "placement": _placement(trials[number], depths),
+            "runs": trials[number].user_attrs.get("runs", []),
+        }
+        for number in numbers
+    ]  # fmt: skip
+
+
+def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[int]] | None:
+    """The layer indices that were trained: as stored, or worked out of the parameters."""
+    stored = trial.user_attrs.get("placement")
+    if isinstance(stored, dict) and {"text", "vision"} <= set(stored):
+        return {stream: stored[stream] for stream in ("text", "vision")}
+    read = placement_of(trial.params, depths)
+    return {"text": list(read.text), "vision": list(read.vision)} if read else None
+
+
+def _notes(found: Analysis) -> list[str]:
+    notes = []
+    complete = found.table[found.table["state"] == "COMPLETE"]
+    missing = int(complete[found.names].isna().any(axis=1).sum())
+    if missing:
+        notes.append(
+            f"{missing} complete trial(s) lack a finite value and are left out where they do"
+        )
+    for name in found.names:
+        zeros = int((complete[name] == 0).sum())
+        if zeros:
+            notes.append(
+                f"{zeros} trial(s) have {name} = 0 exactly; if failures were stored as 0, they "
+                "distort everything here"
+            )
+    if found.states["RUNNING"]:
+        notes.append(f"{found.states['RUNNING']} trial(s) are still running, or lost their worker")
+    return notes

@@ -1,0 +1,110 @@
+"""From the parameters of a placement search to layer indices, and back from old studies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+from alignkit.models.placement import STREAMS, Placement
+
+# What the study called them; its storages are read as they are.
+STUDY_NAMES = {
+    "num_coattn_layers": "blocks", "t_center": "text_centre", "t_spread": "text_spread",
+    "v_center": "vision_centre", "v_spread": "vision_spread",
+}  # fmt: skip
+PARAMETERS = tuple(STUDY_NAMES.values())
+
+
+def spread_layers(
+    blocks: int, centre: float, spread: float, depth: int, distinct: bool = False
+) -> list[int]:
+    """Lay blocks out at the quantiles of a normal distribution over the layers.
+
+    The i-th of n blocks stands at ``round(centre + spread * q((i + 1) / (n + 1)))``, q being
+    the standard normal quantile, clipped to the layers 0 to depth - 1.
+
+    Parameters
+    ----------
+    blocks : int
+    centre, spread : float
+        In layers.
+    depth : int
+        Layers of the stream.
+    distinct : bool
+        Move blocks that fall on one layer to the nearest free ones (isotonic regression),
+        so that none is lost. Otherwise they merge, and fewer may come out than were asked.
+
+    Returns
+    -------
+    list of int
+        Strictly increasing.
+    """
+    wanted = [centre + spread * NormalDist().inv_cdf((i + 1) / (blocks + 1)) for i in range(blocks)]
+    if distinct:
+        return _apart(wanted, depth)
+    return sorted({min(max(round(place), 0), depth - 1) for place in wanted})
+
+
+def _apart(wanted: Sequence[float], depth: int) -> list[int]:
+    """The strictly increasing whole numbers nearest to those wanted, in least squares."""
+    from scipy.optimize import isotonic_regression
+
+    if not wanted:
+        return []
+    # Without its index, a strictly increasing sequence is one that does not fall.
+    level = isotonic_regression([place - i for i, place in enumerate(wanted)]).x
+    most = depth - len(wanted)
+    return [i + min(max(round(float(place)), 0), most) for i, place in enumerate(level)]
+
+
+def placement_of(
+    values: Mapping[str, Any], depths: Mapping[str, int], distinct: bool = False
+) -> Placement | None:
+    """The placement that parameters stand for; of two lists the longer loses its last indices.
+
+    Returns
+    -------
+    Placement or None
+        None when these are no parameters of a placement search.
+    """
+    values = {STUDY_NAMES.get(name, name): value for name, value in values.items()}
+    if not set(PARAMETERS) <= set(values):
+        return None
+    sides = [
+        spread_layers(int(values["blocks"]), float(values[f"{stream}_centre"]),
+                      float(values[f"{stream}_spread"]), depths[stream], distinct)
+        for stream in STREAMS
+    ]  # fmt: skip
+    shorter = min(map(len, sides))
+    text, vision = (side[:shorter] for side in sides)
+    return Placement(text, vision)
+
+
+def masked(values: Mapping[str, Any], depths: Mapping[str, int]) -> Placement:
+    """The placement of one switch per layer; the longer list is thinned out evenly."""
+    chosen = [
+        [i for i in range(depths[stream] + 1) if values[f"{stream}_{i}"]] for stream in STREAMS
+    ]
+    shorter = min(map(len, chosen))
+    text, vision = (_thinned(side, shorter) for side in chosen)
+    return Placement(text, vision)
+
+
+def _thinned(indices: Sequence[int], count: int) -> list[int]:
+    if count == 0:
+        return []
+    if count == 1:
+        return [indices[(len(indices) - 1) // 2]]
+    step = (len(indices) - 1) / (count - 1)
+    return [indices[round(i * step)] for i in range(count)]
+
+
+def known(placement: Placement) -> Placement:
+    """The registered placement with these indices, where there is one."""
+    from alignkit.runs.config import choose_placement
+
+    if not len(placement):
+        return placement
+    text, vision = (",".join(map(str, getattr(placement, stream))) for stream in STREAMS)
+    return choose_placement(f"{text}/{vision}")

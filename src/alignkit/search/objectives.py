@@ -1,0 +1,150 @@
+"""What a search looks for: scores, the number of parameters, alignment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.plugins import registry
+from alignkit.plugins.options import parse_spec
+from alignkit.runs import Run, RunConfig
+
+EXPECTED = "score, loss, the name of a score, parameters, or METRIC@LAYER; TASK/ before it for one"
+SPLIT = "validation"  # a search that saw the test split would have trained on it
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One number of a trial, and which way is up.
+
+    Attributes
+    ----------
+    task : str
+        The task whose run it is read off.
+    what : str
+        ``score`` (the task's primary one), ``loss``, another score, ``parameters``, or the
+        spec of a metric.
+    layer : str
+        Of a metric: the rule that reduces layers to one value; empty for the others.
+    higher_is_better : bool
+    name : str
+        As it stands in tables.
+    """
+
+    task: str
+    what: str
+    layer: str
+    higher_is_better: bool
+    name: str
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        return "maximize" if self.higher_is_better else "minimize"
+
+    @property
+    def is_score(self) -> bool:
+        """Whether every validation gives it, so that a trial can be pruned on it."""
+        return not self.layer and self.what != "parameters"
+
+    def of(self, runs: Mapping[str, Run]) -> float:
+        """The value on trained runs, by task.
+
+        Raises
+        ------
+        UndefinedError
+            When there is none, so that the trial fails instead of getting a made-up number.
+        """
+        run = runs[self.task]
+        if self.layer:
+            value = _alignment(run, self.what, self.layer)
+        elif self.what == "parameters":
+            value = float(_parameters(run))
+        else:
+            value = self.read(run.performance()["splits"][SPLIT])
+        if not math.isfinite(value):
+            raise UndefinedError(f"{self.name} is undefined on {run.path}")
+        return value
+
+    def read(self, scores: Mapping[str, float]) -> float:
+        """The value among validation scores.
+
+        Raises
+        ------
+        UsageError
+            When the task has no such score.
+        """
+        if self.what not in scores:
+            names = ", ".join(name for name in scores if name != "n")
+            raise UsageError(f"task '{self.task}' has no score '{self.what}'; it has: {names}")
+        return float(scores[self.what])
+
+
+def parse_objectives(specs: Sequence[str], configs: Mapping[str, RunConfig]) -> list[Objective]:
+    """Resolve ``--objective``: one that names no task stands for each, parameters for the first.
+
+    Parameters
+    ----------
+    specs : sequence of str
+    configs : mapping of str to RunConfig
+        By name of task.
+
+    Raises
+    ------
+    UsageError
+        For an unknown task, metric or layer rule.
+    """
+    found = []
+    for spec in specs or ["score"]:
+        task, slash, what = spec.rpartition("/")
+        if slash and task not in configs:
+            raise UsageError(
+                f"objective '{spec}' names task '{task}'; this search has: {', '.join(configs)}"
+            )
+        tasks = [task] if slash else list(configs)[:1] if what == "parameters" else list(configs)
+        found += [_objective(name, what, configs[name], len(configs) > 1) for name in tasks]
+    names = [objective.name for objective in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"objective '{name}' is given twice")
+    return found
+
+
+def _objective(task: str, what: str, config: RunConfig, several: bool) -> Objective:
+    layer, higher = "", "loss" not in what and what != "parameters"
+    if what == "score":
+        what = config.task.make().target.primary
+    elif _is_metric(what):
+        what, layer, higher = _metric(what)
+    label = f"{what}@{layer}" if layer else what
+    name = f"{task}/{label}" if several and what != "parameters" else label
+    return Objective(task, what, layer, higher, name)
+
+
+def _is_metric(what: str) -> bool:
+    return "@" in what or parse_spec(what)[0] in registry().names("metrics")
+
+
+def _metric(what: str) -> tuple[str, str, bool]:
+    from alignkit.chain.table import Join
+    from alignkit.metrics import resolve
+
+    spec, _, layer = what.partition("@")
+    layer = layer or "last"
+    Join((spec,), layer)  # refuses an unknown rule
+    return spec, layer, bool(resolve(spec).higher_is_better)
+
+
+def _alignment(run: Run, spec: str, layer: str) -> float:
+    from alignkit.chain.table import Join, summary
+
+    return summary(run, spec, Join((spec,), layer, split=SPLIT))
+
+
+def _parameters(run: Run) -> int:
+    from alignkit.chain.model import load
+
+    model, _, _ = load(run, run.config.task.make().target.n_outputs)
+    return sum(parameter.numel() for parameter in model.parameters())

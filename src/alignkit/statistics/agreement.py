@@ -1,0 +1,110 @@
+"""Metrics against each other: which of them are one measurement?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Correlations of metrics over runs and layers.
+
+    Attributes
+    ----------
+    metrics : list of str
+    pearson, spearman : ndarray (metrics, metrics)
+        Over all runs and layers. Distances are turned round first, so that up is more
+        aligned everywhere.
+    within : ndarray (metrics, metrics)
+        Mean over runs of Spearman's correlation over the layers of a run.
+    n : ndarray of int (metrics, metrics)
+        Pairs of values; undefined ones are left out pairwise.
+    runs : ndarray of int (metrics, metrics)
+        Runs in which both vary over layers.
+    links : ndarray (metrics - 1, 4)
+        Average linkage of 1 - ``spearman``, as scipy's ``linkage``; empty where a
+        correlation is missing.
+    groups : list of int
+        Number of each metric's group, from 1, by the order of ``metrics``.
+    order : list of int
+        Metrics as the tree puts them side by side.
+    """
+
+    metrics: list[str]
+    pearson: np.ndarray
+    spearman: np.ndarray
+    within: np.ndarray
+    n: np.ndarray
+    runs: np.ndarray
+    links: np.ndarray
+    groups: list[int]
+    order: list[int]
+
+
+def agreement(
+    table: pd.DataFrame,
+    metrics: Sequence[str],
+    lower_is_better: Sequence[str] = (),
+    alike: float = 0.95,
+) -> Agreement:
+    """Correlate metrics with each other and group those that measure the same.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per run and layer: the column ``run`` and one column per metric.
+    metrics : sequence of str
+    lower_is_better : sequence of str
+        Distances.
+    alike : float
+        Metrics whose mean Spearman correlation is at least this are one group.
+
+    Returns
+    -------
+    Agreement
+        A correlation is NaN where a metric is constant or fewer than 3 values are defined.
+    """
+    metrics = list(metrics)
+    values = table[metrics].astype(float).replace([np.inf, -np.inf], np.nan)
+    values = values * [-1.0 if metric in lower_is_better else 1.0 for metric in metrics]
+    known = values.notna().to_numpy(int)
+    within, runs = _within(values, table["run"].to_numpy())
+    spearman = _correlations(values, "spearman")
+    links, groups, order = _tree(spearman, alike)
+    return Agreement(
+        metrics, _correlations(values, "pearson"), spearman, within, known.T @ known, runs, links,
+        groups, order,
+    )  # fmt: skip
+
+
+def _correlations(values: pd.DataFrame, method: str) -> np.ndarray:
+    return values.corr(method=method, min_periods=3).to_numpy(float)  # type: ignore[arg-type]
+
+
+def _within(values: pd.DataFrame, run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean correlation over the layers of a run, and the number of runs that have one."""
+    per_run = np.array([_correlations(part, "spearman") for _, part in values.groupby(run)])
+    known = np.isfinite(per_run)
+    counts = known.sum(axis=0)
+    sums = np.where(known, per_run, 0).sum(axis=0)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan), counts
+
+
+def _tree(correlations: np.ndarray, alike: float) -> tuple[np.ndarray, list[int], list[int]]:
+    from scipy.cluster.hierarchy import fcluster, leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    size = len(correlations)
+    if size < 2 or not np.isfinite(correlations).all():
+        return np.empty((0, 4)), list(range(1, size + 1)), list(range(size))
+    apart = np.clip(1 - (correlations + correlations.T) / 2, 0, 2)
+    np.fill_diagonal(apart, 0)
+    links = linkage(squareform(apart, checks=False), "average", optimal_ordering=True)
+    raw = fcluster(links, 1 - alike + 1e-12, "distance")
+    # Numbered as the metrics were given, so that the first metric is in group 1.
+    numbers = {old: i + 1 for i, old in enumerate(dict.fromkeys(raw))}
+    return links, [numbers[old] for old in raw], [int(i) for i in leaves_list(links)]

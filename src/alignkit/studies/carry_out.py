@@ -1,0 +1,60 @@
+"""Carrying out a plan: units to an engine, outcomes to the records, words to the user."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from alignkit.chain.talk import SILENT, Talk
+from alignkit.engines import Engine, Outcome, run_units
+from alignkit.studies.plan import Plan, Planned, Step
+
+
+def carry_out(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILENT) -> int:
+    """Do everything of a plan that is missing; a run that fails stops no other.
+
+    Parameters
+    ----------
+    plan : Plan
+    engine : Engine
+    retry : bool
+        Also try anew what failed before.
+
+    Returns
+    -------
+    int
+        How many units were done.
+    """
+    todo = {unit.name: (planned, step) for planned, step, unit in plan.units(retry)}
+    units = [unit for _, _, unit in plan.units(retry)]
+    for planned, step in todo.values():
+        if step.state == "failed" and planned.config is not None:
+            plan.records.forget(planned.config, step.name)
+    done = 0
+    several = engine.slots > 1  # with one slot, units show bars of their own
+    with (talk if several else SILENT).progress("study", len(units)) as bar:
+        for number, outcome in enumerate(run_units(units, engine), 1):
+            planned, step = todo[outcome.unit.name]
+            _record(plan, planned, step, outcome)
+            _say(outcome, f"{number}/{len(units)}", talk)
+            bar.advance()
+            done += outcome.state == "done"
+    return done
+
+
+def failed(runs: Sequence[Planned]) -> list[Planned]:
+    """Runs that failed or cannot be begun."""
+    return [planned for planned in runs if planned.state in ("failed", "unresolved")]
+
+
+def _record(plan: Plan, planned: Planned, step: Step, outcome: Outcome) -> None:
+    if planned.config is not None and outcome.state != "skipped":
+        plan.records.add(planned.config, step.name, outcome)
+
+
+def _say(outcome: Outcome, position: str, talk: Talk) -> None:
+    for note in outcome.notes:
+        talk.note(note)
+    ending = f"{outcome.seconds:.1f} s" if outcome.state == "done" else outcome.error
+    if outcome.state == "failed":
+        ending = f"failed: {ending}"
+    talk.note(f"[{position}] {outcome.unit.name}: {ending}")

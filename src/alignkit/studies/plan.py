@@ -1,0 +1,251 @@
+"""The plan of a study: its runs, what each is made of, and what of that is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from alignkit.chain.units import evaluate_unit, extract_units, measure_unit, train_unit
+from alignkit.engines import Unit
+from alignkit.errors import DataError, UsageError
+from alignkit.plugins import registry
+from alignkit.plugins.options import parse_spec
+from alignkit.runs import Run, RunConfig
+from alignkit.runs import config as configs
+from alignkit.runs.config import data_looked_at_once
+from alignkit.studies.done import is_evaluated, is_extracted, is_measured, is_trained
+from alignkit.studies.file import Study
+from alignkit.studies.options import Entry
+from alignkit.studies.records import Records
+from alignkit.studies.tables import Measure
+
+State = Literal["done", "missing", "failed"]
+
+
+@dataclass
+class Step:
+    """One thing to make of a run: ``train``, ``evaluate test``, ``measure test cls``, ..."""
+
+    name: str
+    units: list[Unit]
+    state: State
+    error: str = ""
+
+
+@dataclass
+class Planned:
+    """A run of the study.
+
+    Attributes
+    ----------
+    entry : Entry
+    config : RunConfig or None
+        None where it cannot be resolved; then ``problem`` says why.
+    first : Planned or None
+        The pretraining that it starts from.
+    steps : list of Step
+    """
+
+    entry: Entry
+    config: RunConfig | None = None
+    problem: str = ""
+    first: Planned | None = None
+    pretrains: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.config.folder if self.config else self.entry.words
+
+    @property
+    def state(self) -> Literal["done", "missing", "failed", "unresolved"]:
+        if self.config is None:
+            return "unresolved"
+        states = {step.state for step in self.steps}
+        return "failed" if "failed" in states else "missing" if "missing" in states else "done"
+
+    @property
+    def error(self) -> str:
+        """Why it failed, or cannot be begun."""
+        failed = (f"{s.name}: {s.error}" for s in self.steps if s.state == "failed")
+        return self.problem or next(failed, "")
+
+
+@dataclass
+class Plan:
+    """All runs of a study, pretraining first, with the units that are still to be done."""
+
+    study: Study
+    records: Records
+    runs: list[Planned]
+
+    def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Unit]]:
+        """What is to be done, in order: a run whose step failed waits for ``retry``."""
+        for planned in self.runs:
+            if planned.state == "failed" and not retry:
+                continue
+            if planned.first is not None and planned.first.state == "failed" and not retry:
+                continue
+            for step in planned.steps:
+                if step.state != "done":
+                    for unit in step.units:
+                        yield planned, step, unit
+
+
+def make_plan(study: Study, gpus: int = 0) -> Plan:
+    """Resolve every run of a study and look at what is there.
+
+    Raises
+    ------
+    UsageError
+        For names and options that make no sense. Data that are not there are a problem of
+        the runs that need them, not of the plan.
+    """
+    study = _with_metrics(study)
+    records = Records(study.runs, study.name)
+    with data_looked_at_once():
+        runs = _distinct(_resolved(study))
+        for planned in runs:
+            if planned.config is not None:
+                planned.steps = list(_steps(planned, planned.config, study, records, gpus))
+    return Plan(study, records, runs)
+
+
+def _with_metrics(study: Study) -> Study:
+    """Name the metrics: the default one for none, every registered one for ``all``."""
+    if study.measure is None:
+        return study
+    names = study.measure.metrics or (registry().default("metrics").name,)
+    if "all" in names:
+        names = tuple(registry().names("metrics"))
+    for name in names:
+        registry().get("metrics", parse_spec(name)[0])
+    return replace(study, measure=replace(study.measure, metrics=names))
+
+
+def _resolved(study: Study) -> list[Planned]:
+    """Pretraining first, then what starts from it."""
+    firsts: dict[tuple[Any, ...], Planned] = {}
+    runs = []
+    for entry in study.entries:
+        first = None
+        if study.pretrain is not None and entry.options.get("init") is None:
+            key = (entry.placement, entry.options.get("architecture"))
+            if key not in firsts:
+                firsts[key] = _pretraining(study, entry)
+            first = firsts[key]
+        planned = _resolve(entry)
+        planned.first = first
+        if first is not None and planned.config is not None:
+            _start_from(planned, first, study.runs)
+        runs.append(planned)
+    return [*firsts.values(), *runs]
+
+
+def _resolve(entry: Entry) -> Planned:
+    try:
+        return Planned(entry, entry.resolve())
+    except DataError as error:
+        return Planned(entry, problem=str(error))
+    except UsageError as error:
+        raise UsageError(f"{entry.words}: {error}") from None
+
+
+def _pretraining(study: Study, entry: Entry) -> Planned:
+    """The run that others of the same placement and architecture start from."""
+    assert study.pretrain is not None
+    options = dict(study.pretrain["options"])
+    if entry.options.get("architecture"):
+        options["architecture"] = entry.options["architecture"]
+    planned = _resolve(
+        Entry(study.pretrain.get("task"), entry.placement, study.pretrain.get("seed", 0), options)
+    )
+    planned.pretrains = True
+    return planned
+
+
+def _start_from(planned: Planned, first: Planned, root: Path) -> None:
+    """Let a run start from one that may not be trained yet: its identity is known already."""
+    assert planned.config is not None
+    if first.config is None:
+        planned.config, planned.problem = None, f"its pretraining: {first.problem}"
+        return
+    init = configs.Init(str(root / first.config.folder), first.config.identity)  # type: ignore[attr-defined]
+    planned.config = replace(planned.config, init=init)  # type: ignore[call-arg]
+
+
+def _distinct(runs: Sequence[Planned]) -> list[Planned]:
+    """A run that is asked for twice is one run."""
+    found: dict[str, Planned] = {}
+    for planned in runs:
+        key = planned.config.identity if planned.config else repr(planned.entry)
+        found.setdefault(key, planned)
+    return list(found.values())
+
+
+def _steps(
+    planned: Planned, config: RunConfig, study: Study, records: Records, gpus: int
+) -> Iterator[Step]:
+    """Train, then score, extract and measure; what is pretrained is only trained."""
+    run = Run(study.runs / config.folder)
+    failures = records.failures(config.identity)
+
+    def step(name: str, done: bool, units: list[Unit]) -> Step:
+        failed = name in failures and not done
+        state: State = "done" if done else "failed" if failed else "missing"
+        return Step(name, units, state, failures.get(name, ""))
+
+    before = planned.first.config if planned.first else None
+    train = train_unit(config, study.runs, gpus=gpus,
+                       after=[f"train {before.folder}"] if before else [])  # fmt: skip
+    yield step("train", is_trained(run, config), [train])
+    if planned.pretrains:
+        return
+    for split in study.evaluate.splits:
+        unit = evaluate_unit(run, config.training.threads, split, [train.name], gpus)
+        yield step(f"evaluate {split}", is_evaluated(run, split), [unit])
+    yield from _representation_steps(run, config, study, step, train.name, gpus)
+
+
+def _representation_steps(
+    run: Run, config: RunConfig, study: Study, step: Any, trained: str, gpus: int
+) -> Iterator[Step]:
+    """Extract what is to be kept or measured, and measure it."""
+    extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
+    for split in dict.fromkeys((*extract.splits, *measure.splits)):
+        pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
+        to_measure = measure.pools if split in measure.splits else ()
+        missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
+        units = extract_units(
+            run, config.training.threads, split, pools, shard_size=extract.shard_size,
+            n=_samples(config, split, extract.shard_size), after=[trained], gpus=gpus,
+        )  # fmt: skip
+        # Representations that nobody asked to keep are needed only until they are measured.
+        needed = split in extract.splits or missing
+        yield step(f"extract {split}", not needed or is_extracted(run, split, pools), units)
+        for pool in to_measure:
+            options = {
+                "split": split, "pool": pool, "layers": measure.layers,
+                "streams": measure.streams, "samples": measure.samples, "null": measure.null,
+            }  # fmt: skip
+            unit = measure_unit(run, config.training.threads, measure.metrics, options,
+                                [units[-1].name])  # fmt: skip
+            yield step(f"measure {split} {pool}", pool not in missing, [unit])
+
+
+_sizes: dict[tuple[str, str, str], int] = {}
+
+
+def _samples(config: RunConfig, split: str, shard_size: int | None) -> int | None:
+    """Samples of a split; looked up only where shards are to be counted."""
+    if shard_size is None:
+        return None
+    key = (config.task.name, config.fingerprint, split)
+    if key not in _sizes:
+        try:
+            _sizes[key] = len(config.task.make().split(split))
+        except DataError:
+            return None  # extracting will say why
+    return _sizes[key]

@@ -1,0 +1,79 @@
+"""What happened to the runs of a study: seconds of what was done, errors of what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alignkit.engines import Outcome
+from alignkit.runs import RunConfig
+from alignkit.runs.files import held_by_another, locked, read_json, write_json
+
+FOLDER = ".study"
+
+
+class Records:
+    """One JSON file per run of a study, beside the runs: ``runs/.study/<name>/``.
+
+    They decide nothing about what is done, which is read from the run directories; they
+    remember failures, until they are retried, and seconds, for estimates.
+
+    Parameters
+    ----------
+    root : Path
+        The folder of runs.
+    study : str
+    """
+
+    def __init__(self, root: Path, study: str) -> None:
+        self.root = root
+        self.folder = root / FOLDER / study
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep two processes from running one study."""
+        with locked(self.folder):
+            yield
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a process is running the study now."""
+        return held_by_another(self.folder)
+
+    def failures(self, identity: str) -> dict[str, str]:
+        """Errors of a run's steps that failed, by step."""
+        steps = self._read(identity).get("steps", {})
+        return {name: step["error"] for name, step in steps.items() if step["state"] == "failed"}
+
+    def add(self, config: RunConfig, step: str, outcome: Outcome) -> None:
+        """Remember how a unit of a step ended; one that fails, fails the step."""
+        stored = self._read(config.identity) or {
+            "run": config.folder, "identity": config.identity, "task": config.task.name,
+            "epochs": config.training.epochs, "steps": {},
+        }  # fmt: skip
+        before = stored["steps"].get(step, {"seconds": 0.0})
+        kept = {key: before[key] for key in ("state", "error", "traceback") if key in before}
+        if outcome.state == "failed":
+            kept = {"state": "failed", "error": outcome.error, "traceback": outcome.traceback}
+        seconds = round(before["seconds"] + outcome.seconds, 3)
+        stored["steps"][step] = {"state": "done"} | kept | {"seconds": seconds}
+        write_json(self._file(config.identity), stored)
+
+    def forget(self, config: RunConfig, step: str) -> None:
+        """Drop what is known of a step, before it is tried anew."""
+        stored = self._read(config.identity)
+        if stored and stored["steps"].pop(step, None) is not None:
+            write_json(self._file(config.identity), stored)
+
+    def everywhere(self) -> list[dict[str, Any]]:
+        """The records of all studies on these runs."""
+        return [read_json(file) for file in sorted(self.root.glob(f"{FOLDER}/*/*.json"))]
+
+    def _file(self, identity: str) -> Path:
+        return self.folder / f"{identity[:16]}.json"
+
+    def _read(self, identity: str) -> dict[str, Any]:
+        file = self._file(identity)
+        return read_json(file) if file.is_file() else {}

@@ -1,0 +1,155 @@
+"""The tables of a study file: which keys each has, and what a key may hold."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+from alignkit.errors import UsageError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """``[evaluate]``: the splits on which runs are scored."""
+
+    splits: tuple[str, ...] = ("test",)
+
+
+@dataclass(frozen=True)
+class Extract:
+    """``[extract]``: representations to keep, even where measuring does not need them."""
+
+    splits: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    shard_size: int | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """``[measure]``: as ``alignkit measure``."""
+
+    metrics: tuple[str, ...] = ()
+    layers: str = "all"
+    streams: str = "cross"
+    splits: tuple[str, ...] = ("test",)
+    pools: tuple[str, ...] = ("cls",)
+    samples: int | None = None
+    null: int = 0
+
+
+@dataclass(frozen=True)
+class Correlate:
+    """``[correlate]``: as ``alignkit correlate``, once for every layer rule."""
+
+    metrics: tuple[str, ...] = ()
+    layer: tuple[str, ...] = ("last",)
+    outcome: str | None = None
+    split: str | None = None
+    pool: str | None = None
+    unit: str = "placement"
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """``[report]``: as ``alignkit report``."""
+
+    metrics: tuple[str, ...] = ()
+    layer: str = "last"
+    outcome: str | None = None
+    split: str | None = None
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """``[engine]``: where the work is done; options of the command line go before."""
+
+    name: str = "local"
+    jobs: int = 1
+    workers: int = 2
+    scheduler: str = ""
+    gpus: int = 0
+    trust_network: bool = False
+    queue: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Source:
+    """A study file's text, to say in which line something is wrong."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name, self.lines = name, text.splitlines()
+
+    def error(self, table: str, key: str, text: str) -> UsageError:
+        """An error at a key of a table; the table is ``""`` at the top of the file."""
+        line = self._line(table, key)
+        where = f"{self.name}, line {line}" if line else self.name
+        return UsageError(f"{where}: {f'[{table}] ' if table else ''}{text}")
+
+    def unknown(self, table: str, key: str, known: Iterable[str], what: str = "key") -> UsageError:
+        """An error for a key that is not known, with the closest that is."""
+        names = sorted(known)
+        close = get_close_matches(key, names, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+        return self.error(table, key, f"has no {what} '{key}'; {hint}")
+
+    def _line(self, table: str, key: str) -> int | None:
+        """The first line that sets a key under a table's header, or is that header."""
+        current = ""
+        for number, line in enumerate(self.lines, 1):
+            bare = line.split("#")[0].strip()
+            if bare.startswith("["):
+                current = bare.strip("[] ").replace('"', "").replace("'", "")
+                if current == (f"{table}.{key}" if table else key):
+                    return number
+            name = bare.split("=")[0].strip().strip("\"'")
+            if "=" in bare and current == table and name in (key, f'"{key}"'):
+                return number
+        return None
+
+
+def read_table(source: Source, name: str, value: Any, kind: type[T]) -> T:
+    """Check a table of the file against a dataclass: its keys, and the types of their values.
+
+    Raises
+    ------
+    UsageError
+        Naming file, line, table and key.
+    """
+    if not isinstance(value, Mapping):
+        raise source.error("", name, f"'{name}' must be a table: write [{name}]")
+    hints = typing.get_type_hints(kind)
+    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
+    for key in value:
+        if key not in names:
+            raise source.unknown(name, key, names)
+    return kind(**{k: as_type(source, name, k, v, hints[k]) for k, v in value.items()})
+
+
+def as_type(source: Source, table: str, key: str, value: Any, hint: Any) -> Any:
+    """Check a value against a type; a single value may stand for a list of one."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
+    if typing.get_origin(hint) is tuple:
+        values = value if isinstance(value, list) else [value]
+        kind = typing.get_args(hint)[0]
+        return tuple(as_type(source, table, key, one, kind) for one in values)
+    if typing.get_origin(hint) in (Mapping, dict):
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise source.error(table, key, f"{key} is {value!r}; expected a table")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Any or (isinstance(value, hint) and (hint is bool or not isinstance(value, bool))):
+        return value
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    raise source.error(table, key, f"{key} is {value!r}; expected {words.get(hint, hint)}")

@@ -1,0 +1,22 @@
+"""Checks for authors of plugins: does a part hold what it declares?
+
+>>> from alignkit.testing import check_metric
+>>> check_metric("cka")  # doctest: +SKIP
+
+Each gives what it found, and raises ``AssertionError`` naming what fails, so that a call is
+a test.
+"""
+
+from alignkit.testing.metric import Check, Examination, check_metric, examine
+from alignkit.testing.model import check_architecture, check_placement
+from alignkit.testing.task import check_task
+
+__all__ = [
+    "Check",
+    "Examination",
+    "check_architecture",
+    "check_metric",
+    "check_placement",
+    "check_task",
+    "examine",
+]

@@ -1,0 +1,125 @@
+"""Extraction by ranges of samples: the same bytes, resumed where it was, many hands."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from alignkit.chain import extract as extraction
+from alignkit.chain.extract import extract, extract_shard, is_extracted
+from alignkit.chain.shards import count_shards, shards_folder, whole_batches
+from alignkit.errors import UsageError
+from alignkit.runs import Training, load_run, resolve_config
+from tiny import TINY_MODEL
+
+TASK = "toy_match:n_train=32,n_validation=32,n_test=600"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """An untrained run with a test split of five batches."""
+    from alignkit.chain.train import train
+
+    return train(resolve_config(TASK, "1", TINY_MODEL, Training(epochs=0)), tmp_path / "runs")
+
+
+def _bytes(run):
+    folder = run.representations_folder("test")
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
+
+
+def test_any_shard_size_gives_the_same_bytes(run):
+    extract(run, "test")
+    whole = _bytes(run)
+    extract(run, "test", force=True, shard_size=200)
+    assert _bytes(run) == whole
+    assert len(whole) == 2 * 10 + 2  # sites x poolings, ids and index
+    assert not shards_folder(run, "test").exists()
+
+
+def test_shards_are_whole_batches():
+    assert [whole_batches(size) for size in (1, 128, 129, 4096)] == [128, 128, 256, 4096]
+    assert [count_shards(n, 200) for n in (1, 256, 257, 600)] == [1, 1, 2, 3]
+    with pytest.raises(UsageError, match="--shard-size is 0"):
+        whole_batches(0)
+
+
+def test_shards_made_out_of_order_by_several_are_joined(run):
+    extract(run, "test")
+    whole = _bytes(run)
+    extract(run, "test", force=True, pools=["cls"])
+    for shard in (2, 0, 1):
+        extract_shard(run, "test", ["cls", "mean"], 256, shard)
+    assert not is_extracted(run, "test", ["mean"])
+    extract(run, "test", shard_size=256)
+    assert _bytes(run) == whole
+
+
+def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
+    """And what was done is not done again, though the size asked for is another one."""
+    part, made = extraction._part, []
+
+    def counted(split, start, stop):
+        made.append(start)
+        if start == 256 and made.count(256) == 1:
+            raise OSError(5, "the disk is gone")
+        return part(split, start, stop)
+
+    monkeypatch.setattr(extraction, "_part", counted)
+    with pytest.raises(OSError, match="the disk is gone"):
+        extract(run, "test", shard_size=128)
+    assert not run.representations_folder("test").exists()
+    extract(run, "test", shard_size=512)
+    assert made == [0, 128, 256, 256, 384, 512]
+    assert run.representation("t00").n == 600
+
+
+def test_other_poolings_or_another_model_begin_anew(run, monkeypatch):
+    extract_shard(run, "test", ["cls"], 256, 0)
+    extract_shard(run, "test", ["mean"], 256, 1)
+    done = sorted(p.name for p in shards_folder(run, "test").iterdir() if "-" in p.name)
+    assert [name for name in done if not name.endswith(".lock")] == ["000000256-000000512"]
+    run.train_manifest.write_text('{"model_sha256": "another"}')
+    extract_shard(run, "test", ["mean"], 256, 0)
+    done = sorted(p.name for p in shards_folder(run, "test").iterdir() if p.suffix != ".lock")
+    assert done == ["000000000-000000256", "plan.json"]
+
+
+DIE = """
+import os, signal, sys
+from alignkit.chain import shards
+from alignkit.chain.extract import extract
+from alignkit.runs import load_run
+target, moment = sys.argv[2], int(sys.argv[3])
+calls = 0
+real = getattr(os, target)
+def deadly(*arguments, **options):
+    global calls
+    calls += 1
+    if calls == moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments, **options)
+setattr(os, target, deadly)
+extract(load_run(sys.argv[1]), "test", shard_size=256)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [2, 4, 7, 24, 26])
+def test_killed_while_files_are_put_in_place(run, moment):
+    """At a shard, at the joined arrays, at the last rename: the next one ends it."""
+    extract(run, "test")
+    whole = _bytes(run)
+    for path in (run.representations_folder("test"), run.alignment_folder("test")):
+        subprocess.run(["rm", "-rf", path], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", DIE, str(run.path), "replace", str(moment)], check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    extract(load_run(run.path), "test")
+    assert _bytes(run) == whole
+    assert not shards_folder(run, "test").exists()
+    assert os.listdir(run.path / "representations") != []

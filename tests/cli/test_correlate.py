@@ -1,0 +1,227 @@
+"""``alignkit correlate`` on tables: what it prints, writes, refuses and stamps."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tiny import alignkit
+
+METRICS = ("cka", "mknn", "procrustes", "mine")
+
+
+def _study(units=8, seeds=3, tasks=("a", "b"), effect=(0.98, 0.0)):
+    rng = np.random.default_rng(3)
+    rows = []
+    for task, r in zip(tasks, effect, strict=True):
+        for unit in range(units):
+            level = rng.standard_normal()
+            means = {m: r * level + (1 - r * r) ** 0.5 * rng.standard_normal() for m in METRICS}
+            rows += [
+                {"task": task, "placement": "none" if unit == 0 else f"p{unit}", "seed": s,
+                 "accuracy": level + 0.05 * rng.standard_normal()}
+                | {m: v + 0.05 * rng.standard_normal() for m, v in means.items()}
+                for s in range(seeds)
+            ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def place(tmp_path):
+    table = _study()
+    table["loss"] = 1 - table["accuracy"]
+    table.to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path
+
+
+def _rows(*words, cwd):
+    return json.loads(alignkit("correlate", "t.csv", *words, "--json", cwd=cwd).stdout)
+
+
+def test_json_has_the_fixed_keys_and_every_seed(place):
+    rows = _rows("--outcome", "accuracy", "-m", "cka", "-m", "mine", cwd=place)
+    keys = {"task", "metric", "n", "pearson", "spearman", "p", "p_parametric", "p_adjusted",
+            "p_holm", "kendall", "p_spearman", "p_kendall", "within", "within_n",
+            "without_none", "outcome_direction", "resampling_seed", "permutations", "verdict",
+            "reason"}  # fmt: skip
+    assert all(keys <= set(row) for row in rows)
+    assert [(row["task"], row["metric"]) for row in rows] == [
+        ("a", "cka"), ("a", "mine"), ("b", "cka"), ("b", "mine")]  # fmt: skip
+    assert {row["metric"]: row["family"] for row in rows} == {
+        "cka": "primary", "mine": "exploratory"}  # fmt: skip
+    assert rows[1]["direction"] == "higher is more aligned, assumed"
+
+
+def test_found_where_it_is_and_not_claimed_where_it_is_not(place):
+    rows = _rows("--outcome", "accuracy", "-m", "cka", "-m", "mknn", "-m", "mine", cwd=place)
+    verdicts = {(row["task"], row["metric"]): row["verdict"] for row in rows}
+    assert verdicts["a", "cka"] == "supported"
+    assert verdicts["a", "mine"] == "suggestive"
+    assert {v for (task, _), v in verdicts.items() if task == "b"} == {"inconclusive"}
+
+
+def test_drawn_permutations_name_their_seed(tmp_path):
+    _study(units=11, tasks=("a",), effect=(0.5,)).to_csv(tmp_path / "t.csv", index=False)
+    words = ("--outcome", "accuracy", "-m", "cka", "--permutations", "99")
+    one, again = (_rows(*words, "--seed", "5", cwd=tmp_path) for _ in range(2))
+    assert one == again
+    assert (one[0]["exact"], one[0]["permutations"], one[0]["resampling_seed"][0]) == (False, 99, 5)
+    other = _rows(*words, "--seed", "6", cwd=tmp_path)
+    assert other[0]["resampling_seed"] != one[0]["resampling_seed"]
+
+
+def test_the_family_is_chosen_and_recorded(place):
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "-m", "mine", "--family",
+             "mine", "-o", "out/c.csv")  # fmt: skip
+    alignkit(*words, cwd=place)
+    table = pd.read_csv(place / "out" / "c.csv").set_index(["task", "metric"])
+    assert table.loc[("a", "mine"), "family"] == "primary"
+    assert table.loc[("a", "cka"), "adjustment"] == "BH"
+    settings = json.loads((place / "out" / "c.settings.json").read_text())
+    assert settings["family"] == ["mine"]
+    assert settings["tested_family"] == ["a: mine", "b: mine"]
+    assert settings["resampling"][0]["permutations"] == 40320
+
+
+def test_a_loss_is_lower_is_better_and_labelled(place):
+    found = alignkit("correlate", "t.csv", "--outcome", "loss", "-m", "cka", cwd=place).stdout
+    assert "outcome loss (lower is better)" in found
+    row = _rows("--outcome", "loss", "-m", "cka", cwd=place)[0]
+    assert (row["expected_sign"], row["verdict"]) == ("-", "supported")
+    assert row["pearson"] < -0.9
+
+
+def test_a_column_can_be_declared_a_distance(place):
+    rows = _rows("--outcome", "accuracy", "-m", "mine", "--lower-is-better", "mine", cwd=place)
+    assert rows[0]["direction"] == "lower is more aligned"
+    assert rows[0]["expected_sign"] == "-"
+
+
+def test_the_table_can_be_read_at_100_columns(place):
+    words = ("-m", "cka", "-m", "mknn", "-m", "procrustes", "-m", "mine")
+    out = alignkit("correlate", "t.csv", "--outcome", "accuracy", *words, cwd=place).stdout
+    assert max(map(len, out.splitlines())) <= 100
+    head = out.splitlines()[:4]
+    assert head[0].startswith("task a | split not named | outcome accuracy (higher is better)")
+    assert "8 placements x 3 seeds = 24 runs" in head[1]
+    assert "ICC(accuracy)" in head[1]
+    assert "effective n" in head[1]
+    assert "exact over 8! = 40,320" in head[2]
+    assert "6 tests corrected together" in head[2]
+    assert head[3].startswith("power: 0.54 to find r = 0.7")
+    assert not re.search(r"\b0\.000\b", out)
+
+
+def test_runs_as_units_are_stamped(place):
+    done = alignkit("-q", "correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "--unit",
+                    "run", cwd=place)  # fmt: skip
+    assert "EXPLORATORY: seeds of a placement are treated as independent" in done.stdout
+    row = _rows("--outcome", "accuracy", "-m", "cka", "--unit", "run", cwd=place)[0]
+    assert (row["family"], row["verdict"], row["unit"]) == ("exploratory", "suggestive", "run")
+
+
+def test_mixed_splits_are_refused_until_one_is_chosen(place):
+    table = pd.read_csv(place / "t.csv", keep_default_na=False)
+    pd.concat([table.assign(split="test"), table.assign(split="validation", cka=0.5)]).to_csv(
+        place / "t.csv", index=False
+    )
+    done = alignkit("correlate", "t.csv", "--outcome", "accuracy", cwd=place, code=2)
+    assert "mixes the splits test, validation" in done.stderr
+    rows = _rows("--outcome", "accuracy", "-m", "cka", "--split", "test", cwd=place)
+    assert rows[0]["n"] == 8
+    assert rows[0]["verdict"] == "supported"
+    rows = _rows("--outcome", "accuracy", "-m", "cka", "--split", "validation", cwd=place)
+    assert rows[0]["reason"] == "cka is constant"
+    done = alignkit("correlate", "t.csv", "--outcome", "accuracy", "--split", "dev", cwd=place,
+                    code=2)  # fmt: skip
+    assert "no row of split dev; it has: test, validation" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "--outcome is needed"),
+        (("--outcome", "acuracy"), "did you mean 'accuracy'?"),
+        (("--outcome", "accuracy", "--calibrated"), "calibration needs runs"),
+        (("--outcome", "accuracy", "-m", "cka", "--family", "rsa"), "add --metric rsa"),
+        (("--outcome", "accuracy", "--lower-is-better", "x"), "neither a metric nor the outcome"),
+        (("--outcome", "accuracy", "-m", "accuracy"), "cannot be a metric too"),
+        (("--outcome", "accuracy", "--task", "c"), "no row of task c; it has: a, b"),
+    ],
+)
+def test_faulty_arguments(place, words, message):
+    done = alignkit("correlate", "t.csv", *words, cwd=place, code=2)
+    assert message in re.sub(r"[\s│]+", " ", done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda t: t[t["placement"] == "p1"], "1 unit(s), at least 6 are needed"),
+        (lambda t: t.head(2), "1 unit(s), at least 6 are needed"),
+        (lambda t: t.assign(cka=0.3), "cka is constant"),
+        (lambda t: t.assign(accuracy=np.nan), "a has no accuracy"),
+        (lambda t: t.assign(cka=np.nan), "a has no cka"),
+    ],
+)
+def test_what_cannot_be_tested_is_said_and_no_nan_is_printed(tmp_path, change, reason):
+    change(_study(tasks=("a",), effect=(0.5,))).to_csv(tmp_path / "t.csv", index=False)
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "--figures", "f")
+    done = alignkit(*words, cwd=tmp_path)
+    assert "not testable" in done.stdout
+    assert reason in done.stdout
+    assert "nan" not in done.stdout.lower()
+    assert "NaN" not in alignkit(*words, "--json", cwd=tmp_path).stdout
+
+
+def test_figures_come_with_their_data(place):
+    alignkit("correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "-m", "mine", "--figures",
+             "f", cwd=place)  # fmt: skip
+    stems = {"forest", "leave-one-out", "a-scatter", "a-null", "b-scatter", "b-null"}
+    assert {file.name for file in (place / "f").iterdir()} == {
+        f"{stem}.{kind}" for stem in stems for kind in ("svg", "png", "csv")
+    }
+    null = pd.read_csv(place / "f" / "a-null.csv")
+    assert null.groupby("metric")["share"].sum().to_numpy() == pytest.approx([1, 1])
+    points = pd.read_csv(place / "f" / "a-scatter.csv", keep_default_na=False)
+    assert (points["runs"] == 3).all()
+    assert "none" in set(points["unit"])
+
+
+def test_power_tabulates_plans_and_draws(tmp_path):
+    done = alignkit("power", "--placements", "8", "--tests", "1", "--tests", "11", "--figures", "f",
+                    "-o", "p.csv", cwd=tmp_path)  # fmt: skip
+    assert "you are here" in done.stdout
+    assert "for power 0.8, one test: 13 placements" in done.stdout
+    table = pd.read_csv(tmp_path / "p.csv").set_index(["tests", "placements"])["power"]
+    assert table[1, 8] == pytest.approx(0.545, abs=1e-3)
+    assert table[11, 8] == pytest.approx(0.16, abs=2e-3)
+    assert json.loads((tmp_path / "p.settings.json").read_text())["r"] == 0.7
+    assert (tmp_path / "f" / "power.svg").is_file()
+    words = ("power", "--placements", "6", "--placements", "7", "--simulate", "50", "--json")
+    rows = json.loads(alignkit(*words, cwd=tmp_path).stdout)
+    assert {row["placements"] for row in rows} == {6, 7}
+    assert all(0 <= row["simulated"] <= 1 for row in rows)
+
+
+def test_consistency_of_three_correlations_and_of_a_table(tmp_path):
+    done = alignkit("consistency", "--r", "0.771", "--r", "0.730", "--r", "-0.967", cwd=tmp_path)
+    assert "1 of 1 triples are impossible" in done.stdout
+    (tmp_path / "printed.csv").write_text(
+        "group,x,y,r,p,n\ng,acc,loss,-0.9,,\ng,m,acc,0.739,0.002,15\ng,m,loss,-0.7,0.9,15\n"
+    )
+    done = alignkit("consistency", "printed.csv", cwd=tmp_path)
+    assert "all 1 triples are possible" in done.stdout
+    assert "1 of 2 printed p fit" in done.stdout
+    rows = json.loads(alignkit("consistency", "printed.csv", "--json", cwd=tmp_path).stdout)
+    assert rows[0]["verdict"] == "possible"
+    assert "give a TABLE" in alignkit("consistency", cwd=tmp_path, code=2).stderr
+    assert "no table" in alignkit("consistency", "x.csv", cwd=tmp_path, code=1).stderr
+
+
+def test_a_minus_in_the_column_of_signs_is_no_missing_value(place):
+    out = alignkit("correlate", "t.csv", "--outcome", "loss", "-m", "cka", cwd=place).stdout
+    assert "exp" in out
+    assert re.search(r"cka\s+-\s+supported", out)

@@ -1,0 +1,231 @@
+"""Engines: the same outcomes everywhere, dependencies kept, killed workers replaced."""
+
+import os
+from contextlib import closing
+
+import pytest
+
+from alignkit.engines import Unit, run_units
+from alignkit.engines.dask import DaskEngine
+from alignkit.engines.local import local_engine, visible_gpus
+from alignkit.errors import AlignkitError, DataError, UsageError
+
+WORK = "work_for_tests"
+
+
+def _unit(name, function, after=(), **arguments):
+    return Unit(name, f"{WORK}:{function}", arguments, after=tuple(after))
+
+
+def _engine(name):
+    if name == "dask":
+        pytest.importorskip("distributed")
+        return DaskEngine(workers=2)
+    return local_engine(1 if name == "in process" else 2)
+
+
+@pytest.fixture(scope="module", params=["in process", "processes", "dask"])
+def engine(request):
+    """Every engine; workers find the units on the path that they inherit."""
+    with pytest.MonkeyPatch.context() as patch, closing(_opened(request, patch)) as opened:
+        yield opened
+
+
+def _opened(request, patch):
+    here = os.path.dirname(__file__)
+    patch.syspath_prepend(here)
+    patch.setenv("PYTHONPATH", here)
+    return _engine(request.param)
+
+
+def _run(engine, *units):
+    return {outcome.unit.name: outcome for outcome in run_units(units, engine)}
+
+
+def test_values_come_back(engine):
+    ends = _run(engine, *(_unit(f"add {i}", "add", a=i, b=1) for i in range(5)))
+    assert {name: end.value for name, end in ends.items()} == {f"add {i}": i + 1 for i in range(5)}
+    assert all(end.state == "done" and end.seconds >= 0 for end in ends.values())
+
+
+def test_an_error_of_ours_keeps_its_class_and_others_go_on(engine):
+    ends = _run(
+        engine, _unit("bad", "fail"), _unit("worse", "stumble"), _unit("good", "add", a=1, b=1)
+    )
+    assert ends["good"].value == 2
+    assert (ends["bad"].state, ends["bad"].error) == ("failed", "there are no data")
+    with pytest.raises(DataError, match="there are no data"):
+        raise ends["bad"].exception()
+    with pytest.raises(AlignkitError, match="KeyError: 'absent'"):
+        raise ends["worse"].exception()
+    assert "stumble" in ends["worse"].traceback
+
+
+def test_what_comes_after_a_failure_is_not_tried_and_the_rest_is_in_order(engine, tmp_path):
+    file = str(tmp_path / "log")
+    ends = _run(
+        engine,
+        _unit("last", "log", ["second"], file=file, word="3"),
+        _unit("second", "log", ["first"], file=file, word="2"),
+        _unit("first", "log", ["done long ago"], file=file, word="1"),
+        _unit("bad", "fail"),
+        _unit("after bad", "log", ["bad"], file=file, word="x"),
+        _unit("far after bad", "log", ["after bad"], file=file, word="x"),
+    )
+    assert (tmp_path / "log").read_text().split() == ["1", "2", "3"]
+    assert {n for n, end in ends.items() if end.state == "skipped"} == {
+        "after bad",
+        "far after bad",
+    }
+    assert ends["far after bad"].error == "not tried: bad failed"
+
+
+def test_threads_are_those_of_the_unit(engine):
+    unit = Unit("threads", f"{WORK}:threads", {}, threads=2)
+    assert _run(engine, unit)["threads"].value == 2
+    assert _run(engine, _unit("one", "threads"))["one"].value == 1
+
+
+def test_units_work_in_the_folder_of_the_command(engine, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert _run(engine, _unit("where", "folder"))["where"].value == str(tmp_path)
+
+
+def test_what_is_said_elsewhere_is_kept(engine):
+    end = _run(engine, _unit("add", "add", a=1, b=2))["add"]
+    assert end.notes in ((), ("1 + 2",))  # in this process it was heard at once
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_the_unit_of_a_killed_worker_is_done_anew(name, request, tmp_path, monkeypatch):
+    request.param = name
+    with closing(_opened(request, monkeypatch)) as engine:
+        ends = _run(
+            engine,
+            _unit("killed", "die_once", file=str(tmp_path / "marker")),
+            *(_unit(f"add {i}", "add", a=i, b=0) for i in range(4)),
+        )
+        assert ends["killed"].value == "done after all"
+        assert all(end.state == "done" for end in ends.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["processes", "dask"])
+def test_a_unit_that_kills_every_worker_fails_alone(name, request, monkeypatch):
+    request.param = name
+    with closing(_opened(request, monkeypatch)) as engine:
+        ends = _run(engine, _unit("deadly", "always_die"), _unit("good", "add", a=1, b=1))
+        assert ends["good"].state == "done"
+        assert ends["deadly"].state == "failed"
+        assert "kill" in ends["deadly"].error.lower()
+
+
+def test_each_worker_sees_its_own_gpus(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert visible_gpus(0, 0) == {}
+    assert [visible_gpus(i, 2)["CUDA_VISIBLE_DEVICES"] for i in range(2)] == ["0,1", "2,3"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
+    assert [visible_gpus(i, 1)["CUDA_VISIBLE_DEVICES"] for i in range(2)] == ["4", "6"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["local", "dask"])
+def test_gpus_are_shown_and_claimed(name, monkeypatch):
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    opened = local_engine(2, gpus=1) if name == "local" else DaskEngine(workers=2, gpus=1)
+    with closing(opened) as engine:
+        units = [
+            Unit(f"see {i}", f"{WORK}:environment", {"name": "CUDA_VISIBLE_DEVICES"}, gpus=1)
+            for i in range(4)
+        ]
+        seen = {outcome.value for outcome in run_units(units, engine)}
+    assert seen == {"0", "1"}
+
+
+def test_bad_numbers_are_refused():
+    with pytest.raises(UsageError, match="--jobs is 0"):
+        local_engine(0)
+    with pytest.raises(UsageError, match="--workers is 0"):
+        DaskEngine(workers=0)
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("tcp://192.0.2.1:8786", "not encrypted.*--trust-network"), ("8786", "no address"),
+     ("http://127.0.0.1:1", "no address")],
+)  # fmt: skip
+def test_an_unsafe_scheduler_is_refused(address, message):
+    with pytest.raises(UsageError, match=message):
+        DaskEngine(scheduler=address)
+
+
+def test_a_queue_needs_a_known_kind(tmp_path):
+    pytest.importorskip("dask_jobqueue")
+    with pytest.raises(UsageError, match="kind is 'slrum'; known: slurm"):
+        DaskEngine(queue={"kind": "slrum"}, scratch=tmp_path)
+
+
+def test_without_dask_the_extra_is_named(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(AlignkitError, match=r"alignkit\[cluster\]"):
+        DaskEngine()
+
+
+@pytest.mark.slow
+def test_a_local_cluster_listens_on_loopback_only():
+    psutil = pytest.importorskip("psutil")
+    pytest.importorskip("distributed")
+    with closing(DaskEngine(workers=2)) as engine:
+        engine._client.wait_for_workers(2)
+        here = psutil.Process()
+        processes = [here, *here.children(recursive=True)]
+        listening = {
+            c.laddr.ip for p in processes for c in p.net_connections("inet")
+            if c.status == psutil.CONN_LISTEN
+        }  # fmt: skip
+    assert listening == {"127.0.0.1"}
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_runs_already_is_used(monkeypatch):
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    with (
+        LocalCluster(
+            n_workers=1, threads_per_worker=2, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        closing(DaskEngine(scheduler=cluster.scheduler_address)) as engine,
+    ):
+        assert _run(engine, _unit("add", "add", a=2, b=2))["add"].value == 4
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("alignkit.engines.dask.PATIENCE", 1)
+    with pytest.raises(AlignkitError, match=r"no answer from tcp://127\.0\.0\.1:9"):
+        DaskEngine(scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_job_script_declares_gpus_and_encrypts(tmp_path):
+    """No batch system is at hand: look at the job that would be sent to it."""
+    pytest.importorskip("dask_jobqueue")
+    pytest.importorskip("cryptography")
+    from alignkit.engines.dask import _job_queue
+
+    cluster = _job_queue(
+        {"kind": "slurm", "queue": "gpu", "walltime": "01:00:00", "interface": "lo"}, 0, 1, tmp_path
+    )
+    with closing(cluster):
+        script = cluster.job_script()
+    assert "#SBATCH -p gpu" in script
+    assert "--resources GPU=1" in script
+    assert "--nthreads 1" in script
+    assert "tls" in script

@@ -1,0 +1,55 @@
+"""Units of work that do next to nothing, and some that fail."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from alignkit.errors import DataError
+
+
+def add(a, b, talk):
+    talk.note(f"{a} + {b}")
+    return a + b
+
+
+def fail(talk):
+    raise DataError("there are no data")
+
+
+def stumble(talk):
+    return {}["absent"]
+
+
+def threads(talk):
+    import torch
+
+    return torch.get_num_threads()
+
+
+def environment(name, talk):
+    time.sleep(0.3)  # so that several workers are needed
+    return os.environ.get(name, "")
+
+
+def log(file, word, talk):
+    with Path(file).open("a") as out:
+        out.write(f"{word}\n")
+    return word
+
+
+def die_once(file, talk):
+    """Kill the process that does this, the first time."""
+    path = Path(file)
+    if not path.exists():
+        path.write_text("was here")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "done after all"
+
+
+def always_die(talk):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def folder(talk):
+    return os.getcwd()

@@ -1,0 +1,25 @@
+"""The architecture that docs/models.md prints is whole and runs."""
+
+import re
+from pathlib import Path
+
+import alignkit
+from tiny import TINY_TASK
+from tiny import alignkit as command
+
+PAGE = Path(__file__).parents[3] / "docs" / "models.md"
+
+
+def test_the_printed_architecture_trains_and_is_measured(tmp_path):
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    (tmp_path / "own.py").write_text(block)
+    done = command(
+        "--plugin", "own.py", "train", "--task", TINY_TASK, "--epochs", 1, "--placement", "1,2",
+        "-a", "mean_shift:depth=3,width=16,heads=2,share=0.25", "--freeze", "text:0", cwd=tmp_path,
+    )  # fmt: skip
+    run = alignkit.load_run(tmp_path / done.stdout.strip())
+    options = run.stored["architecture"]["options"]
+    assert (options["share"], options["freeze"]) == (0.25, "text:0")
+    command("--plugin", "own.py", "measure", run.path, "--metric", "cka", cwd=tmp_path)
+    shown = command("--plugin", "own.py", "show", "architecture", "mean_shift", cwd=tmp_path)
+    assert "How far." in shown.stdout

@@ -1,0 +1,232 @@
+"""A search as a user runs it: runs under runs/, values, duplicates, failures, pruning."""
+
+import json
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from alignkit.errors import UsageError
+from alignkit.runs import load_run, load_runs
+from alignkit.search.workers import finished
+from tiny import TINY_MODEL, TINY_TASK, alignkit
+
+RUN = ("search", "run", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--epochs", "1")
+
+
+def _told(study):
+    return [(t.state.name, t.params, t.values) for t in study.trials]
+
+
+def test_a_search_is_reproducible_and_goes_on_as_if_undisturbed(tiny_search, tmp_path):
+    whole = tiny_search(4, study="whole", sampler="random")
+    tiny_search(2, study="parts", sampler="random")
+    parts = tiny_search(4, study="parts", sampler="random")
+    assert _told(whole) == _told(parts)
+    other = tiny_search(1, study="other", sampler="random", seed=1)
+    assert _told(other)[0][1] != _told(whole)[0][1]
+
+
+def test_a_trial_is_a_normal_run(tiny_search, tmp_path):
+    trial = tiny_search(1).trials[0]
+    run = load_run(trial.user_attrs["runs"][0])
+    assert run.stored["identity"] == trial.user_attrs["identities"][0]
+    assert run.performance()["splits"]["validation"]["auroc"] == trial.value
+    assert "test" not in run.performance()["splits"]
+    assert list(run.config.placement.text) == trial.user_attrs["placement"]["text"]
+
+
+def test_what_rounds_to_the_same_is_not_trained_twice(tiny_search, tmp_path, monkeypatch):
+    # Of three layers, rounding leaves few placements, so that six trials must repeat some.
+    from alignkit.chain import train as module
+
+    trained = []
+    original = module.train
+    monkeypatch.setattr(
+        module, "train", lambda config, *a, **k: (trained.append(config.identity),
+                                                  original(config, *a, **k))[1]
+    )  # fmt: skip
+    study = tiny_search(6, sampler="random")
+    again = [t for t in study.trials if "duplicate_of" in t.user_attrs]
+    assert again
+    assert len(trained) == len(set(trained)) == 6 - len(again)
+    for trial in again:
+        first = study.trials[trial.user_attrs["duplicate_of"]]
+        assert trial.values == first.values
+        assert trial.user_attrs["identities"] == first.user_attrs["identities"]
+        assert trial.params != first.params
+
+
+def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
+    study = tiny_search(
+        2, space="hparams", placements=("1",), sampler="random",
+        bounds=("learning_rate=1e30:1e32", "epochs=1:1", "dropout=0:0"),
+    )  # fmt: skip
+    assert [t.state.name for t in study.trials] == ["FAIL", "FAIL"]
+    assert all(t.values is None for t in study.trials)
+    assert "AlignkitError: the training loss became nan" in study.trials[0].user_attrs["error"]
+    assert finished(study) == 2
+
+
+def test_an_undefined_objective_is_fail(tiny_search):
+    study = tiny_search(1, space="named", placements=("1",), objectives=("mknn:k=5@0",),
+                        training={"epochs": 0}, tasks=(TINY_TASK,))  # fmt: skip
+    assert study.trials[0].state.name == "COMPLETE"
+    study = tiny_search(1, study="bad", space="named", placements=("1",),
+                        objectives=("mknn:k=500",))  # fmt: skip
+    assert study.trials[0].state.name == "FAIL"
+    assert "500" in study.trials[0].user_attrs["error"]
+
+
+def test_pruning_ends_a_training_early_and_leaves_no_run(tiny_search, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        optuna.pruners, "MedianPruner",
+        lambda **kept: optuna.pruners.ThresholdPruner(lower=2, n_warmup_steps=1),
+    )  # fmt: skip
+    study = tiny_search(2, training={"epochs": 5}, space="named", placements=("1", "2"))
+    trial = study.trials[0]
+    assert trial.state.name == "PRUNED"
+    assert list(trial.intermediate_values) == [0, 1]
+    assert "epoch 1" in trial.user_attrs["pruned"]
+    with pytest.raises(UsageError, match="no trained run"):
+        load_runs(tmp_path / "runs")
+
+
+def test_a_duplicate_of_a_pruned_trial_is_pruned(tiny_search, monkeypatch):
+    monkeypatch.setattr(
+        optuna.pruners, "MedianPruner",
+        lambda **kept: optuna.pruners.ThresholdPruner(lower=2, n_warmup_steps=1),
+    )  # fmt: skip
+    study = tiny_search(3, space="named", placements=("1",), sampler="random")
+    assert [t.state.name for t in study.trials] == ["PRUNED"] * 3
+    assert [t.user_attrs.get("duplicate_of") for t in study.trials] == [None, 0, 0]
+
+
+def test_pruning_uses_the_median_of_earlier_trials(tiny_search):
+    """Five trials start up; a sixth that is worse than their median is pruned."""
+    study = tiny_search(
+        8, space="hparams", placements=("1",), sampler="random", training={"epochs": 2},
+        bounds=("learning_rate=1e-4:0.5:log", "epochs=2:2", "dropout=0:0"),
+    )  # fmt: skip
+    states = [t.state.name for t in study.trials]
+    assert states[:5] == ["COMPLETE"] * 5
+    assert "PRUNED" in states
+
+
+def test_too_few_blocks_are_pruned_with_the_reason(tiny_search):
+    study = tiny_search(2, bounds=("blocks=3:3", "text_spread=0.1:0.1"), sampler="random")
+    assert [t.state.name for t in study.trials] == ["PRUNED", "PRUNED"]
+    assert "1 block(s) are left after rounding" in study.trials[0].user_attrs["pruned"]
+
+
+def test_several_tasks_and_objectives(tiny_search):
+    unique = TINY_TASK.replace("match", "unique")
+    study = tiny_search(
+        1, tasks=(TINY_TASK, unique), space="named", placements=("1",),
+        objectives=("score", "toy_match/loss", "parameters", "toy_unique/information_imbalance"),
+    )  # fmt: skip
+    assert study.metric_names == [
+        "toy_match/auroc", "toy_unique/accuracy", "toy_match/loss", "parameters",
+        "toy_unique/information_imbalance@last",
+    ]  # fmt: skip
+    assert [d.name for d in study.directions] == ["MAXIMIZE"] * 2 + ["MINIMIZE"] * 3
+    (trial,) = study.trials
+    assert len(trial.user_attrs["runs"]) == 2
+    assert trial.values[3] == float(int(trial.values[3])) > 1000
+
+
+def test_named_tries_each_placement_once_and_stops(tiny_search):
+    study = tiny_search(10, space="named", placements=("2", "1", "none"))
+    assert [t.params["placement"] for t in study.trials] == ["2", "1", "none"]
+
+
+def test_masks_are_searched(tiny_search):
+    study = tiny_search(2, space="mask", sampler="random")
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] * 2
+    assert len(study.trials[0].params) == 8  # two streams, indices 0 to 3
+
+
+def test_another_search_is_refused_under_the_same_name(tiny_search):
+    tiny_search(1)
+    with pytest.raises(UsageError, match="differs in: seed"):
+        tiny_search(1, seed=5)
+    with pytest.raises(UsageError, match="differs in: space, bounds"):
+        tiny_search(1, space="placement:distinct=true", bounds=("blocks=1:3",))
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"objectives": ("cka@first",)}, "unknown layer rule"),
+        ({"objectives": ("other/score",)}, "names task 'other'"),
+        ({"objectives": ("score", "auroc")}, "given twice"),
+        ({"objectives": ("score", "parameters"), "pruner": "median"}, "needs one task"),
+        ({"sampler": "grid"}, "unknown sampler"),
+        ({"sampler": "brute"}, "finite list"),
+        ({"pruner": "nop"}, "unknown pruner"),
+        ({"placements": ("1",)}, "do not go together"),
+        ({"training": {"epochz": 1}}, "no option 'epochz'"),
+    ],
+)
+def test_what_is_wrong_is_said_before_any_work(tiny_search, tmp_path, asked, message):
+    with pytest.raises(UsageError, match=message):
+        tiny_search(1, **asked)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path):
+    """Only a validation knows the names of scores; the one before the training is enough."""
+    words = [*RUN, "--space", "named", "-p", "1", "-n", "1", "--objective", "scor"]
+    done = alignkit(*words, "--epochs", "1000", cwd=tmp_path, code=1)
+    assert "Error: every trial failed" in done.stderr
+    assert "has no score 'scor'; it has: auroc, accuracy, loss" in done.stderr
+    assert "1 FAIL" in done.stdout
+
+
+def test_the_command_prints_the_best_and_continues(tmp_path):
+    first = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "1", cwd=tmp_path)
+    assert "1 COMPLETE" in first.stdout
+    assert (tmp_path / "runs" / "search.db").is_file()
+    done = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "2", "--json",
+                    cwd=tmp_path)  # fmt: skip
+    assert "goes on: 1 of 2 trials are finished" in done.stderr
+    found = json.loads(done.stdout)
+    assert found["trials"]["COMPLETE"] == 2
+    assert found["pareto"][0]["placement"]["text"] in ([1], [2])
+    listed = json.loads(alignkit("search", "list", "--json", cwd=tmp_path).stdout)
+    assert listed == [
+        {"study": "named_toy_match", "objectives": ["auroc"], "trials": 2, "complete": 2,
+         "best": found["pareto"][0]["values"]["auroc"]}
+    ]  # fmt: skip
+
+
+def test_every_option_reaches_the_search(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from alignkit.search import workers
+
+    asked = {}
+
+    def take(search, place, trials, number, talk):
+        asked.update(search=search, place=place, trials=trials, workers=number)
+        raise UsageError("enough")
+
+    monkeypatch.setattr(workers, "run_search", take)
+    alignkit("search", "run", "-t", TINY_TASK, "--space", "hparams", "-n", "7", "--storage",
+             "sqlite:///a.db", "--study", "x", "--objective", "loss", "--bound", "epochs=1:2",
+             "-p", "1", "-a", TINY_MODEL, "--epochs", "2", "--option", "batch_size=16",
+             "--seed", "3", "--training-seed", "4", "--sampler", "random", "--pruner", "halving",
+             "-j", "2", "--heartbeat", "5", "--retries", "1", "--runs", "r", cwd=tmp_path,
+             code=2)  # fmt: skip
+    search, place = asked["search"], asked["place"]
+    assert (asked["trials"], asked["workers"]) == (7, 2)
+    assert (place.study, place.heartbeat, place.retries) == ("x", 5, 1)
+    assert place.url.file == Path("a.db")
+    assert (search.seed, search.training_seed) == (3, 4)
+    assert next(iter(search.configs.values())).training.batch_size == 16
+    assert next(iter(search.configs.values())).seed == 4
+    assert (search.chosen_sampler, search.chosen_pruner) == ("random", "halving")
+    assert isinstance(search.make_pruner(), optuna.pruners.SuccessiveHalvingPruner)
+    assert [o.name for o in search.resolved_objectives] == ["loss"]
+    assert str(search.resolved_space.bounds["epochs"]) == "1:2"
+    assert replace(search, data="x") != search

@@ -1,0 +1,78 @@
+"""Two processes train what one does: the same samples, the same losses, but for rounding."""
+
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file
+
+from tiny import TINY_MODEL, alignkit
+
+TASK = "toy_match:n_train=61,n_validation=33,n_test=16"  # shares are uneven, some of them empty
+WORDS = ("train", "--task", TASK, "--architecture", TINY_MODEL, "--placement", "1", "--epochs",
+         "2", "--batch-size", "12", "--device", "cpu")  # fmt: skip
+VARIANTS = {
+    "plain": ("--clip", "0"),
+    "accumulated, with a virtual batch": ("--accumulate", "2", "--aux", "contrastive=0.5"),
+    "words and pairs": ("--objective", "mlm", "--objective", "itm"),
+}
+
+
+def _together(folder, *words, before=""):
+    code = f"{before}\nfrom alignkit.cli.main import main\nmain()\n"
+    (folder / "go.py").write_text(code)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
+              "2", "go.py", *words]  # fmt: skip
+    return subprocess.run(launch, cwd=folder, capture_output=True, text=True, check=False,
+                          env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
+
+
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
+def test_two_processes_train_what_one_does(tmp_path, options):
+    note = (
+        "from alignkit.training.prepared import Preparation\n"
+        "plain = Preparation.__call__\n"
+        "def call(self, rows, epoch):\n"
+        "    if self.data.name == 'train':\n"
+        "        with open('seen', 'a') as file:\n"
+        "            file.writelines(f'{epoch} {self.data.split.ids[r]}\\n' for r in rows)\n"
+        "    return plain(self, rows, epoch)\n"
+        "Preparation.__call__ = call\n"
+    )
+    done = _together(tmp_path, *WORDS, *options, before=note)
+    assert done.returncode == 0, done.stderr
+    folder = done.stdout.split()[0]
+    alone = alignkit(*WORDS, *options, "--runs", "alone", cwd=tmp_path).stdout.strip()
+    seen = sorted((tmp_path / "seen").read_text().splitlines())
+    assert seen == sorted(f"{epoch} train-{i:05d}" for epoch in (1, 2) for i in range(61))
+    for name in ("steps.csv", "history.csv"):
+        two, one = (pd.read_csv(tmp_path / run / name) for run in (folder, alone))
+        pd.testing.assert_frame_equal(two, one, rtol=1e-3, atol=1e-5)
+    two, one = (load_file(tmp_path / run / "model.safetensors") for run in (folder, alone))
+    for name in one:
+        assert two[name] == pytest.approx(one[name], abs=2e-4), name
+
+
+def test_a_launcher_may_stop_them_and_they_go_on(tmp_path):
+    stop = (
+        "import os, signal\n"
+        "from alignkit.training.loop import Loop\n"
+        "plain = Loop._record\n"
+        "def record(self, *args):\n"
+        "    plain(self, *args)\n"
+        "    if self.at.step == 4 and self.processes.is_first:\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "Loop._record = record\n"
+    )
+    done = _together(tmp_path, *WORDS, before=stop)
+    assert done.returncode != 0
+    assert "after step 4 of 12 with a checkpoint" in done.stderr
+    again = _together(tmp_path, *WORDS)
+    assert again.returncode == 0, again.stderr
+    assert "going on from step 4" in again.stderr
+    alone = alignkit(*WORDS, "--runs", "alone", cwd=tmp_path).stdout.strip()
+    two, one = (pd.read_csv(tmp_path / run / "steps.csv")
+                for run in (again.stdout.split()[0], alone))  # fmt: skip
+    pd.testing.assert_frame_equal(two, one, rtol=1e-3, atol=1e-5)
