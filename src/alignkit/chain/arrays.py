@@ -72,6 +72,6 @@ def measure_arrays(
     if same and layers == "max-pair":
         pairs = [(x, y) for x, y in pairs if x != y]
     sides = Sides(left.__getitem__, right.__getitem__, names[0] if same else ())
-    return Work(resolved, sides, {"": pairs}, layers, stores(parts, layers, asked, rows),
-                xs[0].n,
-                lenient=lenient, talk=talk).table()  # fmt: skip
+    stored = stores(parts, layers, asked, rows)
+    return Work(resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient,
+                talk=talk).table()  # fmt: skip
