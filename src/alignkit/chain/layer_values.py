@@ -89,7 +89,8 @@ def _measured(
         except UsageError as error:
             if len(specs) == 1:
                 raise
-            talk.note(f"note: {spec} is left out: {error}")
+            reason = str(error).removeprefix(f"{spec}: ")
+            talk.note(f"note: {spec} is left out: {reason}")
     return takers, measure_run(run, takers, talk=talk, **options)
 
 

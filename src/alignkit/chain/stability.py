@@ -136,7 +136,8 @@ def stability(
                 except UsageError as error:
                     if not lenient:
                         raise
-                    talk.note(f"note: {spec} is left out: {error}")
+                    reason = str(error).removeprefix(f"{spec}: ")
+                    talk.note(f"note: {spec} is left out: {reason}")
                     rows = [row for row in rows if row["metric"] != spec]
                     bar.advance(len(models))
                     break
