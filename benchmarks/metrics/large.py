@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--curve", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--memory", type=int, default=1 << 30, help="bytes for views")
+    parser.add_argument("--memory", type=int, default=400 << 20, help="bytes for views")
     parser.add_argument("--one", nargs=4, metavar=("X", "Y", "METRIC", "MEMORY"))
     options = parser.parse_args()
     if options.one:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics import neighbours as search
+from alignkit.metrics.products import inner
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import spread
 
@@ -20,7 +21,7 @@ Permute = str | Callable[[Any, Tensor], Any] | None
 
 # Rows that are multiplied at once, and that are converted at once: few, to stay in cache.
 # Fixed, as sums must not depend on memory.
-BLOCK = 4096
+BLOCK = 2048
 CONVERTED = 512
 
 
@@ -131,13 +132,24 @@ class Representation:
 
     @property
     def gram(self) -> Tensor:
+        """Inner products of the rows of ``centred``, ``(n, n)``."""
+        return self.shared("gram", lambda: self.unit_gram * self.norm**2, "pairs")
+
+    @property
+    def gram_norm(self) -> float:
+        """Frobenius norm of ``gram``."""
+        return inner(self.unit_gram, self.unit_gram) ** 0.5 * self.norm**2
+
+    @property
+    def unit_gram(self) -> Tensor:
         """Inner products of the rows of ``unit``, ``(n, n)``; the trace is 1."""
-        return self.shared("gram", lambda: self.unit @ self.unit.T, "pairs")
+        return self.shared("unit_gram", lambda: self.unit @ self.unit.T, "pairs")
 
     @property
     def scatter(self) -> Tensor:
-        """Inner products of the columns of ``unit``, ``(width, width)`` in float64."""
-        return self.shared("scatter", lambda: self.cross(self, torch.float64), "same")
+        """Inner products of the columns of ``centred``, ``(width, width)`` in float64."""
+        whole = self.norm**2
+        return self.shared("scatter", lambda: self.cross(self, torch.float64) * whole, "same")
 
     @property
     def unit_rows(self) -> Tensor:
@@ -152,7 +164,7 @@ class Representation:
 
     @property
     def singular(self) -> tuple[Tensor, Tensor]:
-        """Left singular vectors ``(n, rank)`` and values ``(rank,)`` of ``unit``, in float64."""
+        """Left singular vectors ``(n, rank)`` and values ``(rank,)`` of ``centred``, in float64."""
         return self.shared(
             "singular", self._singular, lambda view, order: (view[0][order], view[1])
         )
@@ -389,7 +401,7 @@ class Representation:
         exact = self.exact_unit(slice(None))
         vectors, values, _ = torch.linalg.svd(exact, full_matrices=False)
         rank = int((values > self.rank_tolerance * values[0]).sum())
-        return vectors[:, :rank], values[:rank]
+        return vectors[:, :rank], values[:rank] * self.norm
 
     def _nearest(self, k: int, distance: str) -> tuple[Tensor, Tensor]:
         if not 1 <= k < self.n:

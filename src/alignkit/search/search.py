@@ -174,7 +174,7 @@ class Search:
             "tasks": [[name, config.fingerprint] for name, config in self.configs.items()],
             "architecture": fixed["architecture"],
             "placement": None if self.resolved_space.place else fixed["placement"],
-            "training": asdict(first.training),
+            "training": _plain(asdict(first.training)),
             "space": self.space,
             "bounds": {name: str(bound) for name, bound in self.resolved_space.bounds.items()},
             "objectives": [
@@ -190,6 +190,11 @@ class Search:
         self.to_json()
         if self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; it must be at least 0")
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Values as a storage gives them back: lists for tuples."""
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
 def refuse_another(stored: Mapping[str, Any], search: Search, study: str) -> None:

@@ -48,7 +48,7 @@ def cka_null(
     normed: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``cka`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_side(x, normed).gram), xs, ys, orders)
+    return null_products(lambda x: _unit(_side(x, normed).unit_gram), xs, ys, orders)
 
 
 def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -77,7 +77,7 @@ def unbiased_cka_null(
     normed: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Values of ``unbiased_cka`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_u_centred(_side(x, normed).gram)), xs, ys, orders)
+    return null_products(lambda x: _unit(_u_centred(_side(x, normed).unit_gram)), xs, ys, orders)
 
 
 def zero(x: Representation, y: Representation, **parameters: object) -> float:
@@ -153,7 +153,7 @@ def rv2_null(
     xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
 ) -> np.ndarray:
     """Values of ``rv2`` on permuted rows of y."""
-    return null_products(lambda x: _unit(x.gram.clone().fill_diagonal_(0)), xs, ys, orders)
+    return null_products(lambda x: _unit(x.unit_gram.clone().fill_diagonal_(0)), xs, ys, orders)
 
 
 def distance_correlation(x: Representation, y: Representation, *, unbiased: bool = False) -> float:
@@ -188,7 +188,7 @@ def distance_correlation_null(
 def product(x: Representation, y: Representation) -> float:
     """<K, L> of the Gram matrices of trace 1: of samples, or of columns where those are fewer."""
     if x.n <= COLUMNS * max(x.width, y.width):
-        return alignkit.inner(x.gram, y.gram)
+        return alignkit.inner(x.unit_gram, y.unit_gram)
     return float(x.cross(y).square().sum())
 
 
@@ -233,7 +233,7 @@ def _norms(x: Representation, y: Representation) -> float:
 
 def _own_product(x: Representation, columns: bool) -> float:
     def make() -> float:
-        return float(x.cross(x).square().sum()) if columns else alignkit.inner(x.gram, x.gram)
+        return float(x.cross(x).square().sum()) if columns else alignkit.inner(x.unit_gram, x.unit_gram)
 
     return x.shared(("own_product", columns), make, "same")
 

@@ -58,7 +58,7 @@ def r2(
     source, target = _sides(x, y, folds, alpha, direction)
     if x.n > COLUMNS * max(x.width, y.width) and alpha > 0:
         return _from_columns(source, target, alpha, folds, seed)
-    residual = alignkit.inner(_residual(source, alpha, folds, seed), target.gram)
+    residual = alignkit.inner(_residual(source, alpha, folds, seed), target.unit_gram)
     return 1 - residual / _total(target, folds, seed)
 
 
@@ -72,7 +72,7 @@ def r2_null(
         return None
     residuals = [_residual(x, alpha, folds, seed) for x in xs]
     totals = _total_matrix(xs[0].n, folds, seed, ys[0])
-    grams = [y.gram for y in ys]
+    grams = [y.unit_gram for y in ys]
     left = alignkit.permuted_products([*residuals, totals], grams, orders)
     return 1 - left[:, :-1] / left[:, -1:]
 

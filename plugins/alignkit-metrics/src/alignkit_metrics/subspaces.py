@@ -187,7 +187,7 @@ def _whitening(x: Representation, threshold: float, dims: int | None) -> Tensor:
 
 
 def _count(squares: Tensor, threshold: float, dims: int | None, tolerance: float) -> int:
-    """How many components are kept, of squared singular values that sum to 1."""
+    """How many components are kept, of squared singular values, falling."""
     squares = squares.clamp(min=0)
     if dims is not None:
         return min(dims, int((squares > tolerance**2 * squares[0]).sum()))
