@@ -23,7 +23,7 @@ import torch
 from alignkit.metrics import Representation, grid, resolve, set_memory
 
 LAYERS, WIDTH = 12, 768
-MEMORY = 400 << 20
+MEMORY = 700 << 20
 
 
 def main() -> None:

@@ -206,8 +206,10 @@ from alignkit.chain.measure import measure_run
 pairs.SECONDS = 0.0
 real = metrics.grid
 def grid(*arguments, found, **options):
+    done = []
     def counting(place, value):
-        if place == 7:
+        done.append(place)
+        if len(done) == 8:
             os.kill(os.getpid(), signal.SIGKILL)
         found(place, value)
     return real(*arguments, found=counting, **options)

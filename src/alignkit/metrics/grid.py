@@ -208,16 +208,34 @@ def _values(
     found: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:  # fmt: skip
     prepared = _Prepared(metric)
-    values = []
+    values: dict[int, Value] = {}
     one = partial(_one_pair, metric, prepared, xs, ys)
+    order = _fresh_layers_first(pairs)
+    ordered = [pairs[at] for at in order]
     # A single pair is measured here, so that its blocks are spread over the workers instead.
-    for value in map(one, pairs) if len(pairs) == 1 else spread(one, pairs):
-        values.append(value)
+    measured = map(one, ordered) if len(pairs) == 1 else spread(one, ordered)
+    for at, value in zip(order, measured, strict=True):
+        values[at] = value
         if found is not None:
-            found(len(values) - 1, value)
+            found(at, value)
         if progress is not None:
             progress(1)
-    return values
+    return [values[at] for at in range(len(pairs))]
+
+
+def _fresh_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Places of pairs, those of layers that stood in none before first.
+
+    Workers then prepare different layers, instead of waiting for the same one.
+    """
+    seen: set[tuple[str, int]] = set()
+    first, rest = [], []
+    for at, (i, j) in enumerate(pairs):
+        fresh = {("x", i), ("y", j)} - seen
+        (first if len(fresh) == 2 else rest).append(at)
+        if len(fresh) == 2:
+            seen |= fresh
+    return first + rest
 
 
 def _one_pair(

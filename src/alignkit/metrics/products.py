@@ -55,7 +55,7 @@ def permuted_products(
     n = len(xs[0])
     result = np.empty((len(orders), len(xs), len(ys)))
     # Layers at once, such that both stacks fit: the triangle of x and the square of y.
-    room = max(1, VIEWS.limit // 4 // (n * n * xs[0].element_size() * 2))
+    room = max(1, VIEWS.limit // 2 // (n * n * xs[0].element_size() * 2))
     upper = _upper(n, xs[0].device)
     for i in range(0, len(xs), room):
         left = [_triangle(x, upper) for x in xs[i : i + room]]

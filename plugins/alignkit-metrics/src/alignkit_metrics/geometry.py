@@ -22,7 +22,7 @@ EPS = 2.2e-16
 # Largest share of a nuclear norm that squaring may cost.
 SQUARED = 2e-7
 # Least size of an eigenvalue, in rounding errors of the largest, whose root is of use.
-ROOTED = 64
+ROOTED = 8
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -124,6 +124,13 @@ def cosine(
                 "cosine:aligned=true does not"
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
+    if centred and x.n < min(x.width, y.width):
+        # X' = QR: all that counts lies in n dimensions.
+        scales = (x.squares * y.squares).rsqrt()
+        _ = _directions(x, centred), _directions(y, centred)
+        matrix = _triangle(x) @ _triangle(y).T
+        weights = (_triangle(x) * scales) @ _triangle(y).T
+        return _turned(matrix, weights, x.dtype) / x.n
     matrix = x.cross(y) if centred else _uncentred(x).T @ _uncentred(y)
     # A map into a smaller space loses length; the cosines are those of the full vectors.
     weights = _directions(x, centred).T @ _directions(y, centred)
@@ -173,11 +180,11 @@ def _turned(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
     if dtype == torch.float32:
         squares, vectors = eigenvectors(square(matrix))
         # Q is the matrix times the inverse root of its square; what rounding of the square did
-        # to that root, two steps towards the nearest orthogonal matrix undo.
+        # to that root, three steps towards the nearest orthogonal matrix undo.
         if float(squares[-1]) > ROOTED * EPS * float(squares[0]):
             vectors, matrix = vectors.to(dtype), matrix.to(dtype)
             turn = (matrix @ vectors / squares.sqrt().to(dtype)) @ vectors.T
-            for _ in range(2):
+            for _ in range(3):
                 turn = 1.5 * turn - 0.5 * turn @ (turn.T @ turn)
             return alignkit.inner(turn, weights.to(dtype))
     u, _, v = torch.linalg.svd(matrix, full_matrices=False)

@@ -233,7 +233,11 @@ def _norms(x: Representation, y: Representation) -> float:
 
 def _own_product(x: Representation, columns: bool) -> float:
     def make() -> float:
-        return float(x.cross(x).square().sum()) if columns else alignkit.inner(x.unit_gram, x.unit_gram)
+        return (
+            float(x.cross(x).square().sum())
+            if columns
+            else alignkit.inner(x.unit_gram, x.unit_gram)
+        )
 
     return x.shared(("own_product", columns), make, "same")
 
