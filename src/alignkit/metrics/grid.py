@@ -229,7 +229,8 @@ def _fresh_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
     Workers then prepare different layers, instead of waiting for the same one.
     """
     seen: set[tuple[str, int]] = set()
-    first, rest = [], []
+    first: list[int] = []
+    rest: list[int] = []
     for at, (i, j) in enumerate(pairs):
         fresh = {("x", i), ("y", j)} - seen
         (first if len(fresh) == 2 else rest).append(at)
