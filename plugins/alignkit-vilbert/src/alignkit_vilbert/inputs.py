@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,30 +12,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from alignkit_vilbert.tokenizer import Vocabulary
+
 if TYPE_CHECKING:
     from alignkit_vilbert.two_stream import TwoStream
 
 PAD, CLS, SEP, UNKNOWN, MASK = range(5)
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
 _WORD = re.compile(r"\w+|[^\w\s]")
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """What masked language modelling has to know of the tokens.
-
-    Attributes
-    ----------
-    size : int
-    mask : int
-        Index of the token that hides a word.
-    special : frozenset of int
-        Indices that are no words: neither hidden nor drawn in place of a word.
-    """
-
-    size: int
-    mask: int
-    special: frozenset[int]
 
 
 class Inputs:
