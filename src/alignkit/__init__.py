@@ -40,6 +40,7 @@ _PUBLIC = {
     "fingerprint_of": "alignkit.tasks",
     "fusion_site": "alignkit.models.schedule",
     "hookimpl": "alignkit.plugins.hookspecs",
+    "gram": "alignkit.metrics",
     "inner": "alignkit.metrics",
     "input_site": "alignkit.models.schedule",
     "layer_site": "alignkit.models.schedule",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
     from alignkit.metrics import Representation as Representation
+    from alignkit.metrics import gram as gram
     from alignkit.metrics import inner as inner
     from alignkit.metrics import measure as measure
     from alignkit.metrics import permuted_products as permuted_products

@@ -3,12 +3,12 @@
 from alignkit.metrics.arrays import read_arrays
 from alignkit.metrics.grid import Value, grid, maximum, measure
 from alignkit.metrics.metric import Metric, resolve
-from alignkit.metrics.products import inner, permuted_products
+from alignkit.metrics.products import gram, inner, permuted_products
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.views import set_memory
 from alignkit.metrics.workers import spread
 
 __all__ = [
-    "Metric", "Representation", "Value", "grid", "inner", "maximum", "measure",
+    "Metric", "Representation", "Value", "gram", "grid", "inner", "maximum", "measure",
     "permuted_products", "read_arrays", "resolve", "set_memory", "spread",
 ]  # fmt: skip

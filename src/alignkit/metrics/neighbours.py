@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from alignkit.errors import UndefinedError
+from alignkit.metrics.products import gram
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import spread
 
@@ -110,7 +111,9 @@ class Points:
     def nearness(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
         """Falls as the squared distance to a row grows, ``(rows, n)``; -inf to itself."""
         half = (0.5 * self.squares).to(dtype)
-        if dtype == self.values.dtype:
+        if dtype == self.values.dtype and len(rows) == self.x.n:
+            near = gram(self.values).sub_(half)
+        elif dtype == self.values.dtype:
             near = torch.addmm(half, self.values[rows], self.values.T, beta=-1)
         else:
             mine = self.exact(rows)

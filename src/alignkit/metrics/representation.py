@@ -12,7 +12,7 @@ from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics import neighbours as search
-from alignkit.metrics.products import inner
+from alignkit.metrics.products import gram, inner
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import spread
 
@@ -143,7 +143,7 @@ class Representation:
     @property
     def unit_gram(self) -> Tensor:
         """Inner products of the rows of ``unit``, ``(n, n)``; the trace is 1."""
-        return self.shared("unit_gram", lambda: self.unit @ self.unit.T, "pairs")
+        return self.shared("unit_gram", lambda: gram(self.unit), "pairs")
 
     @property
     def scatter(self) -> Tensor:

@@ -8,15 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from alignkit import Representation
 
-def square(matrix: Tensor) -> Tensor:
-    """Inner products of the columns; only the lower triangle need be right."""
-    if matrix.device.type != "cpu" or matrix.dtype != torch.float64:
-        return matrix.T @ matrix
-    from scipy.linalg.blas import dsyrk
+# Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
+COLUMNS = 4
 
-    # Half the work of a product. Transposes are views in the order that BLAS reads.
-    return torch.from_numpy(dsyrk(1.0, matrix.contiguous().numpy().T, lower=False).T)
+
+def by_columns(x: Representation, y: Representation) -> bool:
+    """Are columns cheaper to compare than samples?"""
+    return x.n > COLUMNS * max(x.width, y.width)
 
 
 def eigenvalues(matrix: Tensor) -> Tensor:

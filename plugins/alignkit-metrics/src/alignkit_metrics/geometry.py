@@ -11,18 +11,14 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import eigenvalues, eigenvectors, singular_values, square
-from alignkit_metrics.kernels import null_products
+from alignkit_metrics.kernels import null_products, squared_distances
+from alignkit_metrics.polar import best_turn, nuclear_norm, turned
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
 COMPARISONS = ("spearman", "pearson", "kendall")
-
-EPS = 2.2e-16
-# Largest share of a nuclear norm that squaring may cost.
-SQUARED = 2e-7
-# Least size of an eigenvalue, in rounding errors of the largest, whose root is of use.
-ROOTED = 8
+# Of dissimilarities, from 0 to the largest, that ranks tell apart.
+STEPS = 2.0**31 - 1
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -130,11 +126,11 @@ def cosine(
         _ = _directions(x, centred), _directions(y, centred)
         matrix = _triangle(x) @ _triangle(y).T
         weights = (_triangle(x) * scales) @ _triangle(y).T
-        return _turned(matrix, weights, x.dtype) / x.n
+        return turned(matrix, weights, x.dtype) / x.n
     matrix = x.cross(y) if centred else _uncentred(x).T @ _uncentred(y)
     # A map into a smaller space loses length; the cosines are those of the full vectors.
     weights = _directions(x, centred).T @ _directions(y, centred)
-    return _turned(matrix, weights, x.dtype) / x.n
+    return turned(matrix, weights, x.dtype) / x.n
 
 
 def cosine_chance(
@@ -154,43 +150,6 @@ def rsa_chance(
     return None if compare == "kendall" else 0.0
 
 
-def nuclear_norm(matrix: Tensor, dtype: torch.dtype) -> float:
-    """Sum of the singular values.
-
-    For float32 data by the eigenvalues of the smaller product of the matrix with itself, in
-    float64: as accurate as the data, and less work. Where squaring could cost digits that
-    count, and for float64 data, by the singular values themselves.
-    """
-    matrix = matrix.double()
-    if dtype == torch.float32:
-        squares = eigenvalues(square(matrix.T if len(matrix) < matrix.shape[1] else matrix))
-        values = squares.clamp(min=0).sqrt()
-        lost = 4 * EPS * float(squares.max())
-        # What rounding of a square can do to its root.
-        bound = torch.minimum(values.new_tensor(lost**0.5), lost / (2 * values.clamp(min=1e-300)))
-        if float(bound.sum()) <= SQUARED * float(values.sum()):
-            return float(values.sum())
-    return float(singular_values(matrix).sum())
-
-
-def _turned(matrix: Tensor, weights: Tensor, dtype: torch.dtype) -> float:
-    """<Q, weights> for the orthogonal (or partial) factor Q of a matrix's polar form."""
-    if len(matrix) < matrix.shape[1]:
-        matrix, weights = matrix.T, weights.T
-    if dtype == torch.float32:
-        squares, vectors = eigenvectors(square(matrix))
-        # Q is the matrix times the inverse root of its square; what rounding of the square did
-        # to that root, three steps towards the nearest orthogonal matrix undo.
-        if float(squares[-1]) > ROOTED * EPS * float(squares[0]):
-            vectors, matrix = vectors.to(dtype), matrix.to(dtype)
-            turn = (matrix @ vectors / squares.sqrt().to(dtype)) @ vectors.T
-            for _ in range(3):
-                turn = 1.5 * turn - 0.5 * turn @ (turn.T @ turn)
-            return alignkit.inner(turn, weights.to(dtype))
-    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
-    return float((weights.double() * (u @ v)).sum())
-
-
 def _distance(x: Representation, y: Representation, size_x: float, size_y: float) -> float:
     """|a X Q - b Y| for the best orthogonal Q, X and Y of unit norm.
 
@@ -198,10 +157,10 @@ def _distance(x: Representation, y: Representation, size_x: float, size_y: float
     """
     if x.width > y.width:
         x, y, size_x, size_y = y, x, size_y, size_x
-    u, _, v = torch.linalg.svd(x.cross(y, torch.float64), full_matrices=False)
+    turn = best_turn(x, y)
     total = 0.0
     for rows in x.slices():
-        rest = size_x * (x.exact_unit(rows) @ u @ v) - size_y * y.exact_unit(rows)
+        rest = size_x * (x.exact_unit(rows) @ turn) - size_y * y.exact_unit(rows)
         total += float(rest.square().sum())
     return math.sqrt(total)
 
@@ -253,15 +212,10 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
         x.exact_unit(slice(None)) if rdm == "euclidean"
         else x.exact_unit_rows(slice(None)) if rdm == "cosine" else _centred_rows(x)
     )  # fmt: skip
-    points = exact - exact.mean(dim=0)
-    products = square(points.T)
-    lengths = products.diagonal()
+    squares = squared_distances(exact - exact.mean(dim=0))
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
-    rows, columns = (
-        part[lower] for part in (lengths[:, None].expand_as(lower), lengths.expand_as(lower))
-    )
-    squares = (rows + columns - 2 * products[lower]).clamp_(min=0).cpu().numpy()
-    return np.sqrt(squares) if rdm == "euclidean" else squares / 2
+    values = squares[lower].cpu().numpy()
+    return np.sqrt(values) if rdm == "euclidean" else values / 2
 
 
 def _centred_rows(x: Representation) -> Tensor:
@@ -300,16 +254,13 @@ def _symmetric(triangle: Tensor, n: int) -> Tensor:
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 1, ties sharing the mean of theirs; equal up to nine digits is a tie."""
-    # One sort of whole numbers that carry their place is several times faster than argsort.
-    bits = max(1, (len(values) - 1).bit_length())
-    steps = np.rint(values * ((2.0 ** min(31, 62 - bits)) / max(values.max(), 1e-300)))
-    keys = np.sort((steps.astype(np.int64) << bits) | np.arange(len(values)))
-    order, in_order = keys & ((1 << bits) - 1), keys >> bits
-    starts = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]]))
-    counts = np.diff(np.append(starts, len(keys)))
-    ranks = np.empty(len(keys))
-    ranks[order] = np.repeat(starts + (counts + 1) / 2, counts)
-    return ranks
+    steps = torch.from_numpy(values) * (STEPS / max(float(values.max()), 1e-300))
+    in_order, order = torch.sort(steps.round_().to(torch.int32))  # by digits: no comparisons
+    _, counts = torch.unique_consecutive(in_order, return_counts=True)
+    shared = counts.cumsum(0).double() - 0.5 * (counts.double() - 1)
+    ranks = torch.empty(len(values), dtype=torch.float64)
+    ranks[order] = shared if len(shared) == len(values) else shared.repeat_interleave(counts)
+    return ranks.numpy()
 
 
 def _known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit_metrics.factor import by_columns
 
-# Beyond this many samples for a width, columns are cheaper to compare than samples.
-COLUMNS = 4
 
 
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -187,7 +186,7 @@ def distance_correlation_null(
 
 def product(x: Representation, y: Representation) -> float:
     """<K, L> of the Gram matrices of trace 1: of samples, or of columns where those are fewer."""
-    if x.n <= COLUMNS * max(x.width, y.width):
+    if not by_columns(x, y):
         return alignkit.inner(x.unit_gram, y.unit_gram)
     return float(x.cross(y).square().sum())
 
@@ -202,9 +201,13 @@ def null_products(
 
 def squared_distances(points: Tensor) -> Tensor:
     """Squared Euclidean distances of rows, ``(n, n)``, zero on the diagonal."""
-    lengths = points.square().sum(dim=1)
-    squares = torch.addmm(lengths[:, None] + lengths, points, points.T, alpha=-2)
-    return squares.clamp_(min=0).fill_diagonal_(0)
+    return distances_of(alignkit.gram(points), points.square().sum(dim=1))
+
+
+def distances_of(products: Tensor, squares: Tensor) -> Tensor:
+    """Squared distances from inner products, which are overwritten, and squared lengths."""
+    distances = products.mul_(-2).add_(squares[:, None]).add_(squares)
+    return distances.clamp_(min=0).fill_diagonal_(0)
 
 
 def _sides(
@@ -227,7 +230,7 @@ def _normed(x: Representation) -> Representation:
 
 def _norms(x: Representation, y: Representation) -> float:
     """|K| |L|, each from the same kind of product as <K, L>."""
-    columns = x.n > COLUMNS * max(x.width, y.width)
+    columns = by_columns(x, y)
     return math.sqrt(_own_product(x, columns) * _own_product(y, columns))
 
 
@@ -279,7 +282,7 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
         raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")
 
     def make() -> tuple[Tensor, float]:
-        squares = squared_distances(x.unit)
+        squares = distances_of(x.unit_gram.clone(), x.squares.to(x.dtype))
         scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _median(x, squares)
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))

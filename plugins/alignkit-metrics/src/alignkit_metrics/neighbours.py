@@ -322,7 +322,7 @@ def _near(x: Representation, k: int, itself: bool = False) -> Tensor:
 
 
 def _cosines(x: Representation) -> Tensor:
-    return x.view("cosines", lambda: x.unit_rows @ x.unit_rows.T, "pairs")
+    return x.view("cosines", lambda: alignkit.gram(x.unit_rows), "pairs")
 
 
 def _hsic_of_neighbours(x: Representation, y: Representation, k: int) -> float:

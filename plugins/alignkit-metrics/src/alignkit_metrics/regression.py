@@ -10,10 +10,9 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit_metrics.factor import by_columns
 
 DIRECTIONS = ("xy", "yx")
-# Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
-COLUMNS = 4
 
 
 def r2(
@@ -56,7 +55,7 @@ def r2(
         When a representation is constant.
     """
     source, target = _sides(x, y, folds, alpha, direction)
-    if x.n > COLUMNS * max(x.width, y.width) and alpha > 0:
+    if by_columns(x, y) and alpha > 0:
         return _from_columns(source, target, alpha, folds, seed)
     residual = alignkit.inner(_residual(source, alpha, folds, seed), target.unit_gram)
     return 1 - residual / _total(target, folds, seed)
@@ -100,10 +99,9 @@ def _residual(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
             parts = [_left_by_fold(exact, train, test) for train, test in rows]
         else:
             left = _left_by_all(x, alpha, folds)
-            parts = [left if folds == 1 else torch.linalg.solve(left[test][:, test], left[test])
+            parts = [left if folds == 1 else _inverse(left[test][:, test]) @ left[test]
                      for _, test in rows]  # fmt: skip
-        leaves = torch.cat(parts).to(x.dtype)
-        return leaves.T @ leaves
+        return alignkit.gram(torch.cat([part.to(x.dtype) for part in parts]).T)
 
     return x.view(("r2_residual", alpha, folds, seed), make)
 
@@ -114,15 +112,20 @@ def _left_by_all(x: Representation, alpha: float, folds: int) -> Tensor:
     penalty = _penalty(x, alpha, folds)
     if x.n <= x.width:
         # I - K (K + p)^-1 = p (K + p)^-1, less the mean.
-        inner = exact @ exact.T
+        inner = alignkit.gram(exact)
         inner.diagonal().add_(penalty)
-        return torch.cholesky_inverse(torch.linalg.cholesky(inner)) * penalty - 1 / x.n
-    inner = exact.T @ exact
+        return _inverse(inner) * penalty - 1 / x.n
+    inner = alignkit.gram(exact.T)
     inner.diagonal().add_(penalty)
     root = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), exact.T, upper=False)
-    left = -(root.T @ root) - 1 / x.n
+    left = alignkit.gram(root.T).neg_().sub_(1 / x.n)
     left.diagonal().add_(1)
     return left
+
+
+def _inverse(matrix: Tensor) -> Tensor:
+    """Of a positive definite matrix, of which the lower triangle is read."""
+    return torch.cholesky_inverse(torch.linalg.cholesky(matrix))
 
 
 def _left_by_fold(exact: Tensor, train: Tensor, test: Tensor) -> Tensor:

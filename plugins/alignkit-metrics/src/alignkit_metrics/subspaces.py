@@ -7,10 +7,8 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import eigenvectors, singular_values, square, triangle
+from alignkit_metrics.factor import by_columns, eigenvectors, singular_values, triangle
 
-# Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
-COLUMNS = 4
 
 
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
@@ -74,7 +72,7 @@ def svcca(
     if standardised:
         x, y = (_standardised(side) for side in (x, y))
     _check_components(threshold, dims)
-    if x.n > COLUMNS * max(x.width, y.width):
+    if by_columns(x, y):
         one, other = (_whitening(side, threshold, dims) for side in (x, y))
         correlations = singular_values(one.T @ x.cross(y, torch.float64) @ other).clamp(max=1)
     else:
@@ -163,7 +161,7 @@ def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
 def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
     exact = x.exact_unit(slice(None))
     wide = x.n <= x.width
-    squares, axes = eigenvectors(square(exact.T if wide else exact), dims)
+    squares, axes = eigenvectors(alignkit.gram(exact if wide else exact.T), dims)
     kept = _count(squares, threshold, dims, x.rank_tolerance)
     if kept == min(x.n, x.width) or float(squares[kept - 1]) < 1e-8 * float(squares[0]):
         # So small components need their digits: the SVD of the matrix itself.
