@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
 import alignkit
 from alignkit.errors import UsageError
-from alignkit.metrics import Representation, grid, measure, resolve
+from alignkit.metrics import Representation, grid, maximum, measure, resolve
 
 
 def _layers(n=20, count=3, seed=0, ids=None):
@@ -33,6 +34,26 @@ def test_only_the_pairs_asked_for_and_progress():
     values = grid(resolve("cka"), _layers(), _layers(seed=1), pairs=[(2, 0)], progress=done.append)
     assert [(v.x, v.y) for v in values] == [("l2", "l0")]
     assert done == [1]
+
+
+@pytest.mark.parametrize("spec", ["cka", "svcca"])  # with a fast way to its null, and without
+@pytest.mark.parametrize("call", [grid, maximum])
+def test_progress_goes_on_through_nulls_and_intervals(spec, call):
+    done = []
+    constant = Representation(np.ones((20, 3)), name="constant")
+    call(resolve(spec), [*_layers(count=2), constant], _layers(count=2, seed=1), null=8, interval=4,
+         progress=done.append)  # fmt: skip
+    assert sum(done) == pytest.approx(6)
+    assert sum(done[:6]) == pytest.approx(6 / 13)
+    assert len(done) > 6 + 4
+
+
+def test_layers_of_unequal_precision_have_a_null():
+    xs, ys = _layers(count=2), _layers(count=2, seed=1)
+    mixed = [Representation(xs[0].values, dtype=torch.float32), xs[1]]
+    exact = grid(resolve("cka"), xs, ys, null=20)
+    for one, other in zip(grid(resolve("cka"), mixed, ys, null=20), exact, strict=True):
+        assert (one.p, one.null_std) == (other.p, pytest.approx(other.null_std, rel=1e-4))
 
 
 def test_rows_are_joined_by_id():

@@ -87,3 +87,12 @@ def test_size_does_not_decide_what_is_constant(size):
     assert Representation(values).norm > 0
     with pytest.raises(UndefinedError, match="constant"):
         Representation(np.full((6, 3), size * 0.1)).centred
+
+
+def test_half_precision_tensors_are_read_and_given_back_as_numbers():
+    values = torch.randn(6, 4, dtype=torch.bfloat16)
+    x = Representation(values)
+    assert x.dtype == torch.float32
+    assert np.array_equal(x.values, values.float().numpy())
+    assert np.array_equal(x[[2, 0]].values, values[[2, 0]].float().numpy())
+    assert x.unit.isfinite().all()

@@ -1,6 +1,8 @@
 """Views are kept within a bound, and made again when they are needed again."""
 
 import gc
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import torch
 
 from alignkit.errors import UsageError
 from alignkit.metrics import Representation, grid, resolve, set_memory
-from alignkit.metrics.views import VIEWS, Views, bytes_of
+from alignkit.metrics.views import VIEWS, Views, bytes_of, forget_pages
 
 
 @pytest.fixture
@@ -70,3 +72,28 @@ def test_sizes_are_those_of_what_is_inside():
 def test_a_bound_that_is_too_small_is_refused():
     with pytest.raises(UsageError, match="at least 1 MB"):
         set_memory(1000)
+
+
+def test_pages_of_a_mapped_file_are_given_back_and_read_again(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((4000, 1000)))
+    mapped = np.load(path, mmap_mode="r")
+    assert mapped.sum() == 4e6
+    before = _resident()
+    forget_pages(mapped[5:])
+    assert before - _resident() > 16 << 20
+    assert mapped.sum() == 4e6
+
+
+def test_changes_to_a_private_map_are_kept(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.ones((4000, 100)))
+    mapped = np.load(path, mmap_mode="c")
+    mapped[:] = 2
+    forget_pages(mapped[5:])
+    assert mapped.min() == 2
+
+
+def _resident():
+    pages = Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -10,7 +10,7 @@ from typing import Protocol
 class Progress(Protocol):
     """A bar that is told how far the work is."""
 
-    def advance(self, steps: int = 1) -> None: ...
+    def advance(self, steps: float = 1) -> None: ...
 
     def describe(self, text: str) -> None: ...
 
@@ -28,7 +28,7 @@ class Talk:
 
 
 class _NoProgress:
-    def advance(self, steps: int = 1) -> None:
+    def advance(self, steps: float = 1) -> None:
         pass
 
     def describe(self, text: str) -> None:

@@ -59,7 +59,7 @@ class _Bar:
     def __init__(self, progress: Any, task: Any) -> None:
         self.progress, self.task = progress, task
 
-    def advance(self, steps: int = 1) -> None:
+    def advance(self, steps: float = 1) -> None:
         self.progress.advance(self.task, steps)
 
     def describe(self, text: str) -> None:

@@ -106,7 +106,7 @@ def grid(
     null: int = 0,
     interval: int = 0,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     found: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
     """Measure a metric over pairs of representations.
@@ -126,7 +126,8 @@ def grid(
         Number of random halves of the samples for the 95 % interval.
     seed : int
     progress : callable, optional
-        Called with the number of pairs that were finished.
+        Called with the number of pairs that were finished; where there is a null or an
+        interval, with the share that a permutation or a half is of all the work on a pair.
     found : callable, optional
         Called with a pair's place in ``pairs`` and its value as soon as it is known, before
         there is a null or an interval.
@@ -142,18 +143,20 @@ def grid(
         For faulty arguments. Degenerate data give a value of None with a reason.
     """
     xs, ys, pairs = _aligned(xs, ys, pairs)
+    done = _Progress(progress, len(pairs), 1 + null + interval)
     with workers():
-        values = _values(metric, xs, ys, pairs, progress, found)
+        values = _values(metric, xs, ys, pairs, done, found)
         known = [at for at, value in enumerate(values) if value.value is not None]
         some = [pairs[at] for at in known]
         if null and some:
-            drawn = null_values(metric, xs, ys, some, null, seed)
+            drawn = null_values(metric, xs, ys, some, null, seed, done)
             for column, at in enumerate(known):
                 values[at] = _with_null(metric, values[at], drawn[:, column])
         if interval and some:
-            halves = resampled_values(metric, xs, ys, some, interval, seed)
+            halves = resampled_values(metric, xs, ys, some, interval, seed, done)
             for column, at in enumerate(known):
                 values[at] = _with_interval(metric, values[at], halves[:, column])
+    done.finish()
     _release(xs, ys)
     return values
 
@@ -167,7 +170,7 @@ def maximum(
     null: int = 0,
     interval: int = 0,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Value:
     """The best value over pairs: the largest, or the smallest of a distance.
 
@@ -183,28 +186,31 @@ def maximum(
     """
     xs, ys, pairs = _aligned(xs, ys, pairs)
     best = np.nanmax if metric.higher_is_better else np.nanmin
+    done = _Progress(progress, len(pairs), 1 + null + interval)
     with workers():
-        values = _values(metric, xs, ys, pairs, progress)
+        values = _values(metric, xs, ys, pairs, done)
         known = [at for at, value in enumerate(values) if value.value is not None]
         if not known:
+            done.finish()
             return values[0]
         some = [pairs[at] for at in known]
         numbers = np.array([values[at].value for at in known], dtype=float)
         top = known[int(numbers.argmax() if metric.higher_is_better else numbers.argmin())]
         found = replace(values[top], chance=None, calibrated=None, null_mean=None)
         if null:
-            drawn = best(null_values(metric, xs, ys, some, null, seed), axis=1)
+            drawn = best(null_values(metric, xs, ys, some, null, seed, done), axis=1)
             found = _with_null(metric, found, drawn)
         if interval:
-            halves = resampled_values(metric, xs, ys, some, interval, seed)
+            halves = resampled_values(metric, xs, ys, some, interval, seed, done)
             found = _with_interval(metric, found, best(halves, axis=1))
+    done.finish()
     _release(xs, ys)
     return found
 
 
 def _values(
     metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation],
-    pairs: Sequence[tuple[int, int]], progress: Callable[[int], None] | None,
+    pairs: Sequence[tuple[int, int]], done: _Progress,
     found: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:  # fmt: skip
     prepared = _Prepared(metric)
@@ -218,8 +224,7 @@ def _values(
         values[at] = value
         if found is not None:
             found(at, value)
-        if progress is not None:
-            progress(1)
+        done(1)
     return [values[at] for at in range(len(pairs))]
 
 
@@ -288,6 +293,27 @@ def _release(*sides: Sequence[Representation]) -> None:
         for layer in side:
             layer.release()
     give_back()
+
+
+class _Progress:
+    """Passes over pairs - values, permutations, halves - told as shares of the pairs."""
+
+    def __init__(self, told: Callable[[float], None] | None, pairs: int, passes: int) -> None:
+        self._told, self._left, self._passes = told, float(pairs), passes
+
+    def __call__(self, pairs: int) -> None:
+        """So many pairs are through with one pass."""
+        self._tell(pairs / self._passes)
+
+    def finish(self) -> None:
+        """All pairs are through with all that could be done."""
+        if self._left > 1e-9:
+            self._tell(self._left)
+
+    def _tell(self, share: float) -> None:
+        self._left -= share
+        if self._told is not None:
+            self._told(share)
 
 
 class _Prepared:

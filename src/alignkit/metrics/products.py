@@ -68,6 +68,8 @@ def permuted_products(
     ndarray (len(orders), len(xs), len(ys))
     """
     n = len(xs[0])
+    exact = torch.float64 if any(z.dtype == torch.float64 for z in (*xs, *ys)) else xs[0].dtype
+    xs, ys = ([z.to(exact) for z in side] for side in (xs, ys))
     result = np.empty((len(orders), len(xs), len(ys)))
     # Layers at once, such that both stacks fit: the triangle of x and the square of y.
     room = max(1, VIEWS.limit // 2 // (n * n * xs[0].element_size() * 2))

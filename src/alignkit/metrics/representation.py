@@ -13,7 +13,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics import neighbours as search
 from alignkit.metrics.products import gram, inner
-from alignkit.metrics.views import VIEWS
+from alignkit.metrics.views import VIEWS, forget_pages
 from alignkit.metrics.workers import spread
 
 View = TypeVar("View")
@@ -23,6 +23,8 @@ Permute = str | Callable[[Any, Tensor], Any] | None
 # Fixed, as sums must not depend on memory.
 BLOCK = 2048
 CONVERTED = 512
+# Mapped files of more bytes than this do not stay in memory once a block of them was read.
+MAPPED = 64 << 20
 
 
 class Representation:
@@ -91,8 +93,11 @@ class Representation:
 
     @property
     def values(self) -> np.ndarray:
-        """The matrix as numpy, as it was given."""
-        return self._source.cpu().numpy() if isinstance(self._source, Tensor) else self._source
+        """The matrix as numpy, as it was given; what numpy has no type for, in float32."""
+        if not isinstance(self._source, Tensor):
+            return self._source
+        source = self._source.cpu()
+        return (source.float() if source.dtype == torch.bfloat16 else source).numpy()
 
     @property
     def tensor(self) -> Tensor:
@@ -317,7 +322,10 @@ class Representation:
         if isinstance(rows, Tensor):
             rows = rows.cpu().numpy()
         # A copy: torch does not take read-only memory maps.
-        return torch.from_numpy(np.array(source[rows], dtype=np.float64)).to(self.device)
+        block = torch.from_numpy(np.array(source[rows], dtype=np.float64)).to(self.device)
+        if isinstance(rows, slice) and isinstance(source, np.ndarray) and source.nbytes > MAPPED:
+            forget_pages(source)
+        return block
 
     def slices(self) -> list[slice]:
         """The blocks of rows that are worked on at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +21,11 @@ Pairs = Sequence[tuple[int, int]]
 
 def null_values(
     metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    permutations: int, seed: int,
+    permutations: int, seed: int, done: Callable[[int], None],
 ) -> np.ndarray:  # fmt: skip
     """Values of pairs on permuted rows of y: the same permutations for every pair.
+
+    ``done`` is called with the number of pairs that one more permutation was taken of.
 
     Returns
     -------
@@ -35,13 +37,14 @@ def null_values(
     some_xs, some_ys = [xs[i] for i in left], [ys[j] for j in right]
     values = metric.null(some_xs, some_ys, orders)
     if values is None:
-        return _one_by_one(metric, xs, ys, pairs, orders)
+        return _one_by_one(metric, xs, ys, pairs, orders, done)
+    done(len(pairs) * permutations)
     return values[:, [left.index(i) for i, _ in pairs], [right.index(j) for _, j in pairs]]
 
 
 def _one_by_one(
     metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    orders: Sequence[Tensor],
+    orders: Sequence[Tensor], done: Callable[[int], None],
 ) -> np.ndarray:  # fmt: skip
     """Where a metric has no way of its own: every pair under every permutation."""
     prepared_xs = {i: metric.prepare(xs[i]) for i in {i for i, _ in pairs}}
@@ -49,23 +52,25 @@ def _one_by_one(
     prepared_ys = {j: metric.prepare(ys[j]) for j in columns}
     values = np.full((len(orders), len(pairs)), np.nan)
 
-    def fill(work: tuple[int, int]) -> None:
+    def fill(work: tuple[int, int]) -> int:
         at, j = work
         if metric.permutes:
             reordered = metric.permute(prepared_ys[j], orders[at])
         else:
             reordered = metric.prepare(ys[j].permuted(orders[at]))
-        for place, pair in enumerate(pairs):
-            if pair[1] == j:
-                values[at, place] = _value(metric, prepared_xs[pair[0]], reordered)
+        places = [place for place, pair in enumerate(pairs) if pair[1] == j]
+        for place in places:
+            values[at, place] = _value(metric, prepared_xs[pairs[place][0]], reordered)
+        return len(places)
 
-    list(spread(fill, [(at, j) for at in range(len(orders)) for j in columns]))
+    for count in spread(fill, [(at, j) for at in range(len(orders)) for j in columns]):
+        done(count)
     return values
 
 
 def resampled_values(
     metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    resamples: int, seed: int,
+    resamples: int, seed: int, done: Callable[[int], None],
 ) -> np.ndarray:  # fmt: skip
     """Values of pairs on random halves of the samples, ``(resamples, len(pairs))``.
 
@@ -91,7 +96,11 @@ def resampled_values(
                 values.append(math.nan)
         return values
 
-    return np.array(list(spread(one, halves)))
+    drawn = []
+    for values in spread(one, halves):
+        drawn.append(values)
+        done(len(pairs))
+    return np.array(drawn)
 
 
 def interval(

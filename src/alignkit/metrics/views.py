@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import threading
 import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from alignkit.errors import UsageError
 
@@ -124,6 +127,19 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):
         return
+
+
+def forget_pages(array: Any) -> None:
+    """Let the system take back what was read of a mapped file; it is read again when needed.
+
+    Pages of a file count as memory of the process for as long as they are mapped.
+    """
+    while array is not None and not isinstance(array, mmap.mmap):
+        if isinstance(array, np.memmap) and array.mode == "c":  # changes would be lost
+            return
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def bytes_of(value: Any) -> int:

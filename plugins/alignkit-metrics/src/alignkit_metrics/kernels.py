@@ -14,7 +14,6 @@ from alignkit import Representation
 from alignkit_metrics.factor import by_columns
 
 
-
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
     """Linear centred kernel alignment, biased.
 

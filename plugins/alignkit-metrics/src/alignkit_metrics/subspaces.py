@@ -10,7 +10,6 @@ from alignkit import Representation
 from alignkit_metrics.factor import by_columns, eigenvectors, singular_values, triangle
 
 
-
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
     """Mean canonical correlation.
 
