@@ -1,6 +1,6 @@
 """Single-metric grids: alignkit against the packages that have the metric.
 
-    pip install ckatorch rsatoolbox torch_cka
+    pip install ckatorch rsatoolbox repsim
     python benchmarks/metrics/packages.py
 
 Each package is called as its user would, pair by pair, on the arrays of ``grid.py``; it is
@@ -9,9 +9,11 @@ timed on a sample of pairs and scaled to all 144. A package that is not installe
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,54 +22,84 @@ from grid import LAYERS, layers
 
 from alignkit.metrics import Representation, grid, resolve
 
-PAIRS = 6
+Call = Callable[[Any, Any], float]
+# Seconds after which a package is timed on no further pair.
+LONG = 60
 
 
-def main(n: int = 1536) -> None:
+def main() -> None:
     """Time, compare, print Markdown."""
-    xs, ys = layers(n, 0), layers(n, 1)
-    print(f"{LAYERS} x {LAYERS} layers, n = {n}\n")
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--samples", type=int, default=1536)
+    parser.add_argument("--pairs", type=int, default=6, help="pairs a package is timed on")
+    options = parser.parse_args()
+    xs, ys = layers(options.samples, 0), layers(options.samples, 1)
+    pairs = np.random.default_rng(0).permutation(LAYERS**2)[: options.pairs]
+    print(f"{LAYERS} x {LAYERS} layers, n = {options.samples}\n")
     print("| metric | alignkit, s | package | s | ratio | difference |\n|---|---|---|---|---|---|")
     for spec, name, function in _calls():
         left, right = ([Representation(z) for z in side] for side in (xs, ys))
         started = time.perf_counter()
         values = grid(resolve(spec), left, right)
         ours = time.perf_counter() - started
-        pairs = np.random.default_rng(0).permutation(LAYERS**2)[:PAIRS]
+        found: list[float] = []
         started = time.perf_counter()
-        found = [function(xs[pair // LAYERS], ys[pair % LAYERS]) for pair in pairs]
-        theirs = (time.perf_counter() - started) * LAYERS**2 / PAIRS
+        for pair in pairs:
+            found.append(function(xs[pair // LAYERS], ys[pair % LAYERS]))
+            if time.perf_counter() - started > LONG:
+                break
+        theirs = (time.perf_counter() - started) * LAYERS**2 / len(found)
         worst = max(abs(f - float(values[pair].value or 0))
-                    for f, pair in zip(found, pairs, strict=True))  # fmt: skip
-        ratio = theirs / ours
-        print(f"| {spec} | {ours:.2f} | {name} | {theirs:.1f} | {ratio:.0f} | {worst:.0e} |",
-              flush=True)  # fmt: skip
+                    for f, pair in zip(found, pairs, strict=False))  # fmt: skip
+        print(f"| {spec} | {ours:.2f} | {name} | {theirs:.1f} | {theirs / ours:.0f} | "
+              f"{worst:.0e} |", flush=True)  # fmt: skip
 
 
-def _calls() -> list[tuple[str, str, Callable[[Any, Any], float]]]:
-    calls: list[tuple[str, str, Callable[[Any, Any], float]]] = []
-    try:
-        from ckatorch.core import cka_base
-    except ImportError:
-        print("ckatorch is not installed", file=sys.stderr)
-    else:
-        for spec, options in (("cka", {}), ("unbiased_cka", {"unbiased": True, "method": "hsic"}),
-                              ("cka_rbf", {"kernel": "rbf"})):  # fmt: skip
-            calls.append((spec, "ckatorch", lambda x, y, o=options: float(
-                cka_base(torch.from_numpy(x), torch.from_numpy(y), **o))))  # fmt: skip
-    try:
-        import rsatoolbox
-    except ImportError:
-        print("rsatoolbox is not installed", file=sys.stderr)
-    else:
+def _calls() -> Iterator[tuple[str, str, Call]]:
+    """A metric, the package, and how its user would call it."""
+    for package, calls in (("ckatorch", _ckatorch), ("rsatoolbox", _rsatoolbox),
+                           ("repsim", _repsim), ("scipy", _scipy)):  # fmt: skip
+        try:
+            importlib.import_module(package)
+        except ImportError:
+            print(f"{package} is not installed", file=sys.stderr)
+            continue
+        yield from ((spec, name, call) for spec, name, call in calls())
 
-        def rsa(x: Any, y: Any) -> float:
-            rdms = [rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="correlation")
-                    for z in (x, y)]  # fmt: skip
-            return float(rsatoolbox.rdm.compare(*rdms, method="spearman").item())
 
-        calls.append(("rsa", "rsatoolbox", rsa))
-    return calls
+def _ckatorch() -> Iterator[tuple[str, str, Call]]:
+    from ckatorch.core import cka_base
+
+    for spec, options in (("cka", {}), ("unbiased_cka", {"unbiased": True}),
+                          ("cka_rbf", {"kernel": "rbf"})):  # fmt: skip
+        yield spec, "ckatorch", lambda x, y, o=options: float(
+            cka_base(torch.from_numpy(x), torch.from_numpy(y), **o))  # fmt: skip
+
+
+def _rsatoolbox() -> Iterator[tuple[str, str, Call]]:
+    import rsatoolbox
+
+    def rsa(x: Any, y: Any) -> float:
+        rdms = [rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="correlation")
+                for z in (x, y)]  # fmt: skip
+        return float(rsatoolbox.rdm.compare(*rdms, method="spearman").item())
+
+    yield "rsa", "rsatoolbox", rsa
+
+
+def _repsim() -> Iterator[tuple[str, str, Call]]:
+    import repsim
+
+    yield "cka", "repsim", lambda x, y: float(repsim.cka([x, y], kernel_type="linear")[0, 1])
+    # The squared correlations, of which it takes the mean: its values are another summary.
+    yield "svcca", "repsim", lambda x, y: float(repsim.svcca([x, y], "pillai")[0, 1])
+
+
+def _scipy() -> Iterator[tuple[str, str, Call]]:
+    from scipy.spatial import procrustes
+
+    # The disparity is 1 - s^2.
+    yield "procrustes", "scipy", lambda x, y: float(np.sqrt(1 - procrustes(x, y)[2]))
 
 
 if __name__ == "__main__":
