@@ -3,6 +3,7 @@
     python benchmarks/metrics/grid.py                # 12 x 12 layers, n = 512 and 1536
     python benchmarks/metrics/grid.py --pairs 144    # every pair by the loop, not a sample of 12
     python benchmarks/metrics/grid.py --null 200     # and the nulls
+    python benchmarks/metrics/grid.py --curve        # alignkit alone: cost against layers
 
 Both sides run in this process, in turn, on the same float32 arrays. The loop is timed on a
 sample of pairs and scaled to all of them; ``--pairs 144`` times all. The floor is the number
@@ -20,18 +21,22 @@ import numpy as np
 import straightforward
 import torch
 
-from alignkit.metrics import Representation, grid, resolve, set_memory
+from alignkit.metrics import Representation, Value, grid, resolve, set_memory
 
 LAYERS, WIDTH = 12, 768
+COUNTS = (1, 2, 4, 8, 12)
 MEMORY = 700 << 20
 
 
 def main() -> None:
     """Time, compare, print Markdown."""
     options = _options()
+    set_memory(MEMORY)
+    if options.curve:
+        _curve(options.samples[-1])
+        return
     speed = _gflops()
     print(f"sgemm of 1536^3: {speed:.0f} GFLOP/s on {torch.get_num_threads()} threads\n")
-    set_memory(MEMORY)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for n in options.samples:
         _one_size(n, options, speed)
@@ -42,12 +47,7 @@ def main() -> None:
 def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
     xs, ys = layers(n, 0), layers(n, 1)
     alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours, values = {}, {}
-    left, right = ([Representation(z) for z in side] for side in (xs, ys))
-    for spec in straightforward.METRICS:
-        started = time.perf_counter()
-        values[spec] = grid(resolve(spec), left, right)
-        ours[spec] = time.perf_counter() - started
+    ours, values = _ours(xs, ys)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - alone
     rng = np.random.default_rng(0)
     pairs = rng.permutation(LAYERS**2)[: options.pairs]
@@ -65,6 +65,33 @@ def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
         grid(resolve(spec), *fresh, null=options.null)
         print(f"{spec}, {options.null} permutations, n = {n}: "
               f"{time.perf_counter() - started:.1f} s\n")  # fmt: skip
+
+
+def _ours(
+    xs: list[np.ndarray], ys: list[np.ndarray]
+) -> tuple[dict[str, float], dict[str, list[Value]]]:
+    """Seconds and values of every metric, one after the other on the same layers."""
+    seconds, values = {}, {}
+    left, right = ([Representation(z) for z in side] for side in (xs, ys))
+    for spec in straightforward.METRICS:
+        started = time.perf_counter()
+        values[spec] = grid(resolve(spec), left, right)
+        seconds[spec] = time.perf_counter() - started
+    return seconds, values
+
+
+def _curve(n: int) -> None:
+    print(f"n = {n}, width {WIDTH}, all {len(straightforward.METRICS)} metrics\n")
+    print(
+        "| layers | pairs | s | s without the aligned cosine | ms per pair |\n|---|---|---|---|---|"
+    )
+    xs, ys = layers(n, 0), layers(n, 1)
+    for count in COUNTS:
+        seconds, _ = _ours(xs[:count], ys[:count])
+        total = sum(seconds.values())
+        rest = total - sum(s for spec, s in seconds.items() if spec.startswith("cosine:"))
+        print(f"| {count} x {count} | {count**2} | {total:.1f} | {rest:.1f} | "
+              f"{1000 * total / count**2:.0f} |", flush=True)  # fmt: skip
 
 
 def _print(
@@ -124,6 +151,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--samples", type=int, nargs="+", default=[512, 1536])
     parser.add_argument("--pairs", type=int, default=12, help="pairs that the loop is timed on")
+    parser.add_argument("--curve", action="store_true", help="alignkit alone, over layers")
     parser.add_argument("--null", type=int, default=0, help="permutations; also time the nulls")
     return parser.parse_args()
 
