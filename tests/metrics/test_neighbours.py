@@ -53,11 +53,16 @@ def test_they_are_those_of_the_definition(kind):
     assert found == [list(row) for row in definitions.neighbours(x.astype(np.float64), 7)]
 
 
-def test_blocks_change_nothing(monkeypatch):
-    x = _hard("near-duplicates")
-    whole = Representation(x).neighbours(10)
-    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", 10_000)
-    assert torch.equal(Representation(x).neighbours(10), whole)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [300, 10_000])  # groups smaller than k, and larger
+def test_groups_of_samples_change_nothing(kind, size, monkeypatch):
+    x = _hard(kind)
+    whole = Representation(x)
+    monkeypatch.setattr(neighbours, "_BLOCK_BYTES", size)
+    grouped = Representation(x)
+    assert torch.equal(grouped.neighbours(10), whole.neighbours(10))
+    distances = (one.neighbour_distances(10) for one in (grouped, whole))
+    assert torch.allclose(*distances, atol=1e-6)
 
 
 @settings(max_examples=20, deadline=None)

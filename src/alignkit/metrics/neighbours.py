@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,10 +35,11 @@ def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
     that equal rows tie; ties go to the lowest index.
     """
     points = Points(x, distance)
+    best, which = _best(points, min(k + _SPARE, x.n - 1))
     indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
-    found = spread(lambda rows: _block(points, rows, k, x.dtype), blocks)
+    found = spread(lambda rows: _decided(points, rows, best[rows], which[rows], k), blocks)
     for rows, (near, far) in zip(blocks, found, strict=True):
         indices[rows], distances[rows] = near, far
     return indices, distances
@@ -51,7 +53,7 @@ def ranks_of(x: Representation, others: Tensor) -> Tensor:
     points = Points(x, "euclidean")
 
     def one(rows: Tensor) -> Tensor:
-        near = points.nearness(rows, torch.float64)
+        near = points.nearness(rows)
         steps = _steps(points, points.squares[rows, None] - 2 * near)
         wanted = others[rows, None]
         mine = steps.gather(1, wanted)
@@ -62,11 +64,20 @@ def ranks_of(x: Representation, others: Tensor) -> Tensor:
 
 
 def row_blocks(x: Representation) -> list[Tensor]:
-    """Rows whose products with all others are made at once."""
-    room = min(_BLOCK_BYTES, max(VIEWS.limit // 16, 1 << 20))
-    step = max(1, room // (x.n * x.dtype.itemsize))
+    """Rows whose nearness to all others is held at once."""
+    step = max(1, _room() // (x.n * x.dtype.itemsize))
     everything = torch.arange(x.n, device=x.device)
     return list(everything.split(step))
+
+
+def _groups(x: Representation) -> list[slice]:
+    """Samples of which two groups at a time are multiplied."""
+    step = max(1, int((_room() / x.dtype.itemsize) ** 0.5))
+    return [slice(at, min(at + step, x.n)) for at in range(0, x.n, step)]
+
+
+def _room() -> int:
+    return min(_BLOCK_BYTES, max(VIEWS.limit // 16, 1 << 20))
 
 
 class Points:
@@ -108,17 +119,14 @@ class Points:
             return self.x.exact_unit_rows(rows) - self.mean
         return (self.x.rows(rows) - self.mean) / self.scale
 
-    def nearness(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
-        """Falls as the squared distance to a row grows, ``(rows, n)``; -inf to itself."""
-        half = (0.5 * self.squares).to(dtype)
-        if dtype == self.values.dtype and len(rows) == self.x.n:
-            near = gram(self.values).sub_(half)
-        elif dtype == self.values.dtype:
-            near = torch.addmm(half, self.values[rows], self.values.T, beta=-1)
-        else:
-            mine = self.exact(rows)
-            parts = [mine @ self.exact(part).T for part in self.x.slices()]
-            near = torch.cat(parts, dim=1) - half
+    def nearness(self, rows: Tensor) -> Tensor:
+        """Falls as the squared distance to a row grows, ``(rows, n)``, in float64.
+
+        Minus infinity to the row itself.
+        """
+        mine = self.exact(rows)
+        parts = [mine @ self.exact(part).T for part in self.x.slices()]
+        near = torch.cat(parts, dim=1) - 0.5 * self.squares
         return near.scatter_(1, rows[:, None], -torch.inf)
 
     def margin(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
@@ -127,29 +135,73 @@ class Points:
         return (2 * _ERROR[dtype] * self.largest * lengths).to(dtype)
 
 
-def _block(points: Points, rows: Tensor, k: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    near = points.nearness(rows, dtype)
-    others = points.x.n - 1
-    top = torch.topk(near, min(k + _SPARE, others), dim=1)
-    chosen = top.indices[:, :k].contiguous()
-    distances = (points.squares[rows, None].to(dtype) - 2 * top.values[:, :k]).clamp_(min=0)
-    margin = points.margin(rows, dtype)
-    doubtful = (top.values[:, :-1] - top.values[:, 1:] <= margin)[:, :k].any(dim=1)
+def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
+    """The greatest nearnesses of each sample in the representation's precision, and whose.
+
+    Products of two groups of samples serve both: groups are taken in pairs, and what is found
+    is merged into the best so far. The order of pairs does not matter but for ties, which are
+    decided elsewhere.
+    """
+    x = points.x
+    half = (0.5 * points.squares).to(points.values.dtype)
+    best = torch.full((x.n, count), -torch.inf, dtype=half.dtype, device=x.device)
+    which = torch.zeros(x.n, count, dtype=torch.int64, device=x.device)
+    lock = threading.Lock()
+
+    def merge(rows: slice, columns: slice, near: Tensor, more: Tensor | float = 0.0) -> None:
+        found = torch.topk(near, min(count, near.shape[1]), dim=1)
+        with lock:
+            values = torch.cat([best[rows], found.values + more], dim=1)
+            places = torch.cat([which[rows], found.indices + columns.start], dim=1)
+            best[rows], kept = torch.topk(values, count, dim=1)
+            which[rows] = places.gather(1, kept)
+
+    def pair(groups: tuple[slice, slice]) -> None:
+        one, other = groups
+        if one == other:
+            merge(one, one, gram(points.values[one]).sub_(half[one]).fill_diagonal_(-torch.inf))
+            return
+        near = torch.addmm(half[other], points.values[one], points.values[other].T, beta=-1)
+        merge(one, other, near)
+        # Seen from the others: the same products, less half the squares of these.
+        merge(other, one, near.T.contiguous().sub_(half[one]), half[other, None])
+
+    groups = _groups(x)
+    list(spread(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
+    return best, which
+
+
+def _decided(
+    points: Points, rows: Tensor, best: Tensor, which: Tensor, k: int, near: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The k nearest, and squared distances; what rounding could decide is decided anew.
+
+    ``near`` is the nearness to all others in float64, where that is what ``best`` is from.
+    """
+    chosen = which[:, :k].contiguous()
+    distances = (points.squares[rows, None].to(best.dtype) - 2 * best[:, :k]).clamp_(min=0)
+    margin = points.margin(rows, best.dtype)
+    doubtful = (best[:, :-1] - best[:, 1:] <= margin)[:, :k].any(dim=1)
     # What is not among the spare candidates must be too far to belong to the k nearest.
-    covered = (top.values[:, k - 1] - top.values[:, -1] > margin[:, 0]) | (
-        top.values.shape[1] == others
-    )
-    for which in (doubtful & covered, doubtful & ~covered):
-        if not bool(which.any()):
+    covered = (best[:, k - 1] - best[:, -1] > margin[:, 0]) | (best.shape[1] == points.x.n - 1)
+    for some in (doubtful & covered, doubtful & ~covered):
+        if not bool(some.any()):
             continue
-        if bool(covered[which].all()):
-            found = _among(points, rows[which], top.indices[which], k)
-        elif dtype == torch.float64:
-            found = _by_steps(points, rows[which], near[which], k)
+        if bool(covered[some].all()):
+            found = _among(points, rows[some], which[some], k)
+        elif near is not None:
+            found = _by_steps(points, rows[some], near[some], k)
         else:
-            found = _block(points, rows[which], k, torch.float64)
-        chosen[which], distances[which] = found[0], found[1].to(dtype)
+            found = _anew(points, rows[some], k)
+        chosen[some], distances[some] = found[0], found[1].to(best.dtype)
     return chosen, distances
+
+
+def _anew(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest among all others, from products in float64."""
+    near = points.nearness(rows)
+    top = torch.topk(near, min(k + _SPARE, points.x.n - 1), dim=1)
+    return _decided(points, rows, top.values, top.indices, k, near)
 
 
 def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:

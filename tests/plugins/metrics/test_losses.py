@@ -37,7 +37,7 @@ def test_following_the_gradient_aligns():
     x, y = (side.float() for side in _pair(40, 6, 6))
     turn = torch.eye(6, requires_grad=True)
     optimizer = torch.optim.Adam([turn], lr=0.05)
-    before = float(losses.cka(x, y @ turn))
+    before = float(losses.cka(x, y @ turn).detach())
     for _ in range(30):
         optimizer.zero_grad()
         (-losses.cka(x, y @ turn)).backward()
