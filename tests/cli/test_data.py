@@ -6,6 +6,7 @@ import json
 import pytest
 from PIL import Image
 
+from named_models import text_folder, vision_folder
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 TRAIN = ("--architecture", TINY_MODEL, "--placement", "1", "--epochs", "1")
@@ -83,6 +84,40 @@ def test_cache_prints_the_folders(tmp_path, monkeypatch):
         ("train", 64), ("validation", 32), ("test", 48)
     ]  # fmt: skip
     assert f"{folder} is there already" in again.stderr
+
+
+def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
+    """The same bytes as without them, and no picture is decoded again."""
+    monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))
+    text, vision = text_folder(tmp_path / "t"), vision_folder(tmp_path / "v", size=16)
+    words = ["--task", f"folder:{mine}", "--text-model", text, "--vision-model", vision,
+             "--placement", "1", "--epochs", "1"]  # fmt: skip
+    fresh = alignkit("train", *words, "--runs", "fresh", cwd=tmp_path).stdout.strip()
+    alignkit("data", "cache", f"folder:{mine}", "--vision-model", vision, cwd=tmp_path)
+    monkeypatch.setattr(
+        "alignkit_vilbert.pictures.Pictures.pixels", lambda *_: pytest.fail("decoded again")
+    )
+    kept = alignkit("train", *words, "--runs", "kept", cwd=tmp_path).stdout.strip()
+    for file in ("model.safetensors", "history.csv", "performance.json"):
+        assert (tmp_path / kept / file).read_bytes() == (tmp_path / fresh / file).read_bytes()
+    separate = ["--task", f"folder:{mine}", "--text-model", text, "--vision-model", vision]
+    alignkit("extract", *separate, cwd=tmp_path)
+
+
+def test_models_that_cut_pictures_alike_share_pixels(mine, tmp_path, monkeypatch):
+    """Whatever their weights; another crop or size has pixels of its own."""
+    monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))
+
+    def folder(*words):
+        done = alignkit("data", "cache", f"folder:{mine}", "--split", "test", *words, cwd=tmp_path)
+        return done.stdout.strip()
+
+    vision = vision_folder(tmp_path / "v", size=32)
+    first = folder("--vision-model", vision)
+    assert folder("--vision-model", vision_folder(tmp_path / "w", size=32, seed=1)) == first
+    assert folder("-a", f"vilbert:vision_model={vision},fit=squash") != first
+    assert folder("-a", f"vilbert:vision_model={vision},fit=squash") == folder()
+    assert folder("--vision-model", "test_vit", "--from-scratch") != first  # 160 pixels
 
 
 @pytest.mark.parametrize("form", ["folder:{}", "folder:{}/data.csv,text=caption"])

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, complete
+from alignkit.cli.arguments import (
+    FromScratch,
+    Json,
+    VisionModel,
+    architecture_options,
+    complete,
+)
 
 if TYPE_CHECKING:
     from alignkit.chain.inspect_data import Findings
@@ -81,6 +87,8 @@ def cache(
         typer.Option("--architecture", "-a", help="Whose pictures: it says how they are resized.",
                      autocompletion=complete("architectures")),
     ] = None,
+    vision_model: VisionModel = None,
+    from_scratch: FromScratch = False,
     split: Annotated[
         list[str] | None, typer.Option("--split", help="All splits if not given; may repeat.")
     ] = None,
@@ -89,9 +97,12 @@ def cache(
     """Decode and resize every picture once; training then reads the pixels.
 
     They are kept in $ALIGNKIT_CACHE, or else in the user's cache folder, and are used only for
-    the same data and the same way to resize. Prints the folders.
+    the same data and the same way to resize: name the vision model that training will have;
+    its weights and the text model are of no matter. Prints the folders.
 
-    Example: alignkit data cache toy_redundant
+    Examples: alignkit data cache toy_redundant
+
+    alignkit data cache toy_redundant --vision-model vit_base_patch16_224 --from-scratch
     """
     from alignkit.chain.pixels import store_pixels
     from alignkit.cli import console
@@ -100,7 +111,9 @@ def cache(
 
     chosen = choose_task(task, root)
     made, talk = chosen.make(), console.TerminalTalk()
-    inputs = choose("architectures", architecture).make().inputs(made.split("train").texts)
+    options = architecture_options(vision_model=vision_model, from_scratch=from_scratch)
+    architect = choose("architectures", architecture, options).make()
+    inputs = architect.inputs(made.split("train").texts)
     rows = []
     for name in [check_split(name) for name in split or ()] or _splits_of(made):
         found, fingerprint = made.split(name), made.fingerprint()

@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from alignkit_vilbert.pictures import Pictures
 from alignkit_vilbert.tokenizer import Vocabulary
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Inputs:
         self.words = list(words)
         self._index = {word: index for index, word in enumerate(self.words)}
         self._max_tokens = options.number("max_tokens")
-        self._size = options.image_size or 0  # 0: a named model takes the pictures
+        self._pictures = Pictures(options.image_size or 0)  # 0: a named model takes them
 
     @classmethod
     def fit(cls, texts: Sequence[str], options: TwoStream) -> Inputs:
@@ -57,7 +58,7 @@ class Inputs:
     @property
     def recipe(self) -> dict[str, Any]:
         """How pictures become pixels: kept pixels are used where this is the same."""
-        return {"size": self._size, "resize": "whole, bicubic", "layout": "chw, uint8"}
+        return self._pictures.recipe
 
     def tokens(self, text: str) -> np.ndarray:
         """Token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""
@@ -67,12 +68,7 @@ class Inputs:
 
     def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """A picture as ``(3, size, size)`` of ``uint8``, resized without cropping."""
-        if isinstance(picture, np.ndarray) and picture.shape == (self._size, self._size, 3):
-            return picture.transpose(2, 0, 1)
-        if isinstance(picture, np.ndarray):
-            picture = Image.fromarray(picture)
-        resized = picture.convert("RGB").resize((self._size, self._size), Image.Resampling.BICUBIC)
-        return np.asarray(resized).transpose(2, 0, 1)
+        return self._pictures.pixels(picture)
 
     def batch(
         self, tokens: Sequence[np.ndarray], pixels: np.ndarray

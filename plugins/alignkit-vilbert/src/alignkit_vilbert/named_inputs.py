@@ -86,6 +86,11 @@ class NamedInputs:
         return self.text.vocabulary
 
     @property
+    def recipe(self) -> dict[str, Any]:
+        """How pictures become pixels; texts and weights are of no matter to it."""
+        return self.pictures.recipe
+
+    @property
     def words(self) -> Sequence[str]:
         """The vocabulary of a small text stream."""
         assert isinstance(self.text, Words)

@@ -45,6 +45,16 @@ class Pictures:
         names = ("size", "mean", "std", "fit", "crop", "interpolation")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How pictures become pixels: kept pixels are used where this is the same.
+
+        Mean and deviation come later, so models that differ in nothing else share pixels.
+        """
+        cut = "whole" if self.fit == "squash" else f"middle, {self.crop} of the shorter side"
+        return {"size": self.size, "resize": f"{cut}, {self.interpolation}",
+                "layout": "chw, uint8"}  # fmt: skip
+
     def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """A picture as ``(3, size, size)`` of ``uint8``."""
         if isinstance(picture, np.ndarray):
