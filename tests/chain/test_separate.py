@@ -96,6 +96,19 @@ def test_labels_are_not_needed(tmp_path, models):
     command("--plugin", "plain.py", "extract", "--task", "plain", *models, cwd=tmp_path)
 
 
+def test_pairs_for_pretraining_are_extracted_too(tmp_path, models):
+    """A task that has no labels at all, and so no outputs to predict."""
+    from PIL import Image
+
+    (tmp_path / "pairs").mkdir()
+    rows = ["image,text", *(f"{i}.png,a red disc {i}" for i in range(40))]
+    (tmp_path / "pairs" / "data.csv").write_text("\n".join(rows) + "\n")
+    for i in range(40):
+        Image.new("RGB", (9, 8), (i, 0, 0)).save(tmp_path / "pairs" / f"{i}.png")
+    done = command("extract", "--task", "folder:pairs", *models, cwd=tmp_path)
+    assert "runs/folder-pairs/separate/" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from alignkit.chain.model import build, make_repeatable, save
+from alignkit.chain.model import build, make_repeatable, outputs_of, save
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import DataError
 from alignkit.models.placement import Placement
@@ -59,7 +59,7 @@ def _store(run: Run, config: RunConfig, talk: Talk) -> None:
     task: Task = config.task.make()
     target = task.target  # a task of pairs alone has none
     inputs = config.architecture.make().inputs(task.split("train").texts)
-    model, _ = build(config, target.n_outputs if target else 1, inputs)
+    model, _ = build(config, outputs_of(task), inputs)
     stored = config.to_json()
     stored["data"] |= {"labels": list(target.labels) if target else []}
     write_json(run.path / "config.json", stored | {"versions": versions()})
