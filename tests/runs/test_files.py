@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -122,6 +123,43 @@ def test_locks_wait_and_are_released_by_a_dead_holder(tmp_path):
     process.wait()
     out, _ = waiter.communicate(timeout=30)
     assert out == "held\n"
+
+
+def test_a_folder_that_got_nothing_goes_again(tmp_path):
+    """With those around it that were made for it; what was there before stays."""
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ZeroDivisionError), files.locked(tmp_path / "runs" / "a" / "b"):
+        _ = 1 / 0
+    assert list((tmp_path / "runs").iterdir()) == []
+    with files.locked(tmp_path / "runs" / "a" / "b"):
+        (tmp_path / "runs" / "a" / "c").mkdir()
+    assert [path.name for path in (tmp_path / "runs" / "a").iterdir()] == ["c"]
+    with pytest.raises(ZeroDivisionError), files.locked(tmp_path / "runs" / "d"):
+        (tmp_path / "runs" / "d" / "checkpoint").mkdir()
+        _ = 1 / 0
+    assert (tmp_path / "runs" / "d" / "checkpoint").is_dir()
+
+
+def test_who_waited_for_a_folder_that_went_holds_the_new_one(tmp_path, capsys):
+    folder, held = tmp_path / "runs" / "x", threading.Event()
+
+    def wait():
+        with files.locked(folder):
+            (folder / "made").write_text("")
+            held.set()
+            release.wait(30)
+
+    release = threading.Event()
+    with files.locked(folder):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        while "waiting for another" not in capsys.readouterr().err:
+            time.sleep(0.01)
+    assert held.wait(30)
+    assert files.held_by_another(folder)
+    release.set()
+    waiter.join()
+    assert not files.held_by_another(folder)
 
 
 def test_json_is_strict(tmp_path):

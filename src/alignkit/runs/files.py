@@ -19,6 +19,8 @@ from alignkit.errors import AlignkitError, DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+LOCK = ".lock"
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -114,6 +116,8 @@ def sha256_of(path: Path) -> str:
 def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     """Hold a folder for one process; others wait. The kernel lets go when a holder dies.
 
+    A folder that was made for this and got nothing else goes again.
+
     Parameters
     ----------
     folder : Path
@@ -125,29 +129,58 @@ def locked(folder: Path, shared: bool = False) -> Iterator[None]:
     AlignkitError
         When the folder cannot be written to.
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    handle = _lock(folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise AlignkitError(
-            f"cannot write to {folder}: {error.strerror}; choose another place with --runs"
-        ) from None
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-    try:
+        yield
+    finally:
+        if made and not shared:  # others may share it still
+            _remove_if_empty(made)
+        os.close(handle)
+
+
+def _lock(folder: Path, kind: int) -> int:
+    """Lock the lock file that is in the folder once the lock is had; its holder may remove it."""
+    while True:
+        handle = _open_lock(folder)
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
             fcntl.flock(handle, kind)
-        yield
-    finally:
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(folder / LOCK)):
+                return handle
         os.close(handle)
+
+
+def _open_lock(folder: Path, tries: int = 20) -> int:
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            tries -= 1
+            if tries and isinstance(error, FileNotFoundError):
+                continue  # another process removed the empty folder in between
+            raise AlignkitError(
+                f"cannot write to {folder}: {error.strerror}; choose another place with --runs"
+            ) from None
+
+
+def _remove_if_empty(folders: list[Path]) -> None:
+    """Remove a folder with nothing but its lock, and the empty ones around it, inner first."""
+    with contextlib.suppress(OSError):  # it is gone, or somebody has put something there
+        if os.listdir(folders[0]) == [LOCK]:
+            (folders[0] / LOCK).unlink()
+            for folder in folders:
+                folder.rmdir()
 
 
 def held_by_another(folder: Path) -> bool:
     """Whether a process holds a folder now."""
     try:
-        handle = os.open(folder / ".lock", os.O_RDWR)
+        handle = os.open(folder / LOCK, os.O_RDWR)
     except OSError:
         return False
     try:
