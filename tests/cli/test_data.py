@@ -86,6 +86,19 @@ def test_cache_prints_the_folders(tmp_path, monkeypatch):
     assert f"{folder} is there already" in again.stderr
 
 
+def test_the_advice_about_broken_pictures_can_be_followed(mine, tmp_path):
+    """What it says to type names the folder too."""
+    mine = mine.rename(tmp_path / "mine")
+    (mine / "img/3.png").unlink()
+    done = alignkit("train", "--task", f"folder:{mine}", *TRAIN, cwd=tmp_path, code=1)
+    task = done.stderr.partition("use --task ")[2].partition(" or ")[0]
+    assert task == f"folder:{mine},images=skip"
+    check = done.stderr.strip().partition("see: alignkit ")[2].split()
+    assert alignkit(*check, cwd=tmp_path, code=1).stdout
+    assert not (tmp_path / "runs").exists()
+    alignkit("train", "--task", task, *TRAIN, cwd=tmp_path)
+
+
 def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
     """The same bytes as without them, and no picture is decoded again."""
     monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))

@@ -165,6 +165,8 @@ def usable(
 
     Parameters
     ----------
+    task : str
+        As the command line names it, for messages.
     policy : str
         ``error`` stops at them, ``skip`` leaves the samples out, ``blank`` shows white.
     notes : Counter
@@ -188,8 +190,8 @@ def usable(
         counted = " and ".join(f"{counts[fault]} {fault}" for fault in sorted(counts))
         raise alignkit.DataError(
             f"{task}: of {len(sources)} pictures {counted}; the first is {faults[first]}: id "
-            f"{ids[first]}, {sources[first]}; use --task {task}:images=skip or images=blank, "
-            f"and see: alignkit data verify {task}"
+            f"{ids[first]}, {sources[first]}; use --task {task}{',' if ':' in task else ':'}"
+            f"images=skip or images=blank, and see: alignkit data verify {task}"
         )
     done = "left out" if policy == "skip" else "shown blank"
     notes.update(f"picture {fault}, {done}" for fault in faults.values())

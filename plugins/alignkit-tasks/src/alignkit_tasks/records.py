@@ -58,6 +58,12 @@ class RecordedTask(ABC):
             if not 0 < share < 1:
                 raise alignkit.UsageError(f"{self.name}: {option}={share} is not between 0 and 1")
 
+    @property
+    def spec(self) -> str:
+        """How the command line names the task and the folder it was given."""
+        root = getattr(self, "root", None)
+        return self.name if root is None else f"{self.name}:{root}"
+
     @abstractmethod
     def records(self, split: str, notes: Counter[str]) -> Sequence[Record]:
         """Samples of a split after every policy but that for pictures."""
@@ -85,11 +91,11 @@ class RecordedTask(ABC):
         records = self.records(name, notes)
         if not records:
             raise alignkit.DataError(f"{self.name}: split '{name}' is empty")
-        _check_ids(self.name, records)
+        _check_ids(self.spec, records)
         targets = self._targets(name, records, notes) if self.labelled else None
         sources = [record.picture for record in records]
         rows, pictures = usable(
-            self.name, [record.id for record in records], sources, self.images, notes
+            self.spec, [record.id for record in records], sources, self.images, notes
         )
         if not rows:
             raise alignkit.DataError(
