@@ -38,6 +38,16 @@ def _one_line(done):
         (("train", "--objective", "mlm=0"), "--objective mlm=0 gives no weight above 0"),
         (("train", "--aux", "contrastive"), "write --aux NAME=WEIGHT"),
         (("train", "--aux", "contrastiv=1"), "did you mean 'contrastive'?"),
+        (
+            ("train", "--aux", "contrastive=1:layers=last"),
+            "has no option 'layers'; it has: temperature; every loss has: layer, pool, projection",
+        ),
+        (
+            ("train", "--aux", "contrastive=1:layer=99"),
+            "--aux contrastive=1:layer=99: layer=99: there is no layer 99; layers are 0 to 11",
+        ),
+        (("train", "--track-alignment", "ckaa"), "unknown metric 'ckaa'; did you mean 'cka'?"),
+        (("train", "--track-alignment", "mknn:l=3"), "no option 'l'"),
         (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a time"),
         (("train", "--workers", "-1"), "--workers is -1; it must be at least 0"),
         (("train", "--device", "gpu"), "--device gpu cannot be used here"),

@@ -230,12 +230,15 @@ def resolve_config(
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
     training = training or Training()
+    conduct = conduct or Conduct()
     for aux in training.weighted_aux:
         registry().get("losses", aux.name)
+    for metric in conduct.track:
+        registry().get("metrics", parse_spec(metric)[0])
     made = chosen.make()
     return RunConfig(
         chosen, built, where, training, seed, _fingerprint(chosen), getattr(made, "alias", ""),
-        choose_init(init, built.name) if init is not None else None, conduct or Conduct(),
+        choose_init(init, built.name) if init is not None else None, conduct,
     )  # fmt: skip
 
 

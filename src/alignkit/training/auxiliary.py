@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
 
 from alignkit.chain.layers import select_pairs
@@ -14,6 +17,7 @@ from alignkit.training.objectives import Outputs, Shapes
 
 # A similarity of fewer samples says nothing: a smaller group at the end of an epoch is left out.
 FEWEST = 8
+COMMON = ("layer", "pool", "projection")
 
 
 class Auxiliary(nn.Module):
@@ -47,7 +51,7 @@ class Auxiliary(nn.Module):
             raise UsageError(f"--aux {spec}: pool is cls or mean")
         width = _width(given.pop("projection", "0"), spec)
         self.function = entry.load()
-        self.options = bind(self.function, given, f"loss '{spec.name}'")
+        self.options = _own_options(self.function, given, spec)
         self.maximise = bool(entry.declarations.get("maximise", False))
         self.text: nn.Module = nn.Identity()
         self.vision: nn.Module = nn.Identity()
@@ -71,8 +75,19 @@ class Auxiliary(nn.Module):
         return 1 - value if self.maximise else value
 
 
+def _own_options(function: Callable[..., Tensor], given: dict[str, str], spec: Weighted) -> Any:
+    try:
+        return bind(function, given, f"loss '{spec.name}'")
+    except UsageError as error:
+        raise UsageError(f"{error}; every loss has: {', '.join(COMMON)}") from None
+
+
 def _one_pair(schedule: Schedule, layer: str, spec: Weighted) -> tuple[str, str]:
-    pairs = select_pairs(schedule, layer.replace("+", ","))
+    try:
+        pairs = select_pairs(schedule, layer.replace("+", ","))
+    except UsageError as error:  # it speaks of the option of commands that measure
+        reason = str(error).replace("--layers ", "layer=")
+        raise UsageError(f"--aux {spec}: {reason}") from None
     if len(pairs) != 1:
         raise UsageError(
             f"--aux {spec}: layer={layer} is {len(pairs)} pairs of sites; name one: last, an "
