@@ -5,6 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
+import alignkit
 from alignkit_vilbert.architecture import Vilbert
 from named_models import text_folder, vision_folder
 
@@ -27,6 +28,22 @@ def test_tokens_are_the_models_own(tmp_path):
     short = Vilbert(text_model=str(folder), max_tokens=5).inputs([])
     assert short.tokens(TEXT).tolist() == own(TEXT, truncation=True, max_length=5)["input_ids"]
     assert len(inputs.tokens("red " * 99)) == 40  # as many as the model has positions for
+
+
+def test_a_folder_without_a_vocabulary_is_refused(tmp_path):
+    """The library would make a tokenizer to which every word is unknown."""
+    folder = text_folder(tmp_path / "t")
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(alignkit.DataError, match=r"has no tokenizer; expected tokenizer.json"):
+        Vilbert(text_model=str(folder)).inputs([])
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path):
+    folder = text_folder(tmp_path / "t")
+    with (folder / "vocab.txt").open("a") as file:
+        file.writelines(f"word{i}\n" for i in range(21))
+    with pytest.raises(alignkit.DataError, match="has 41 tokens, its model embeds 40"):
+        Vilbert(text_model=str(folder)).inputs([])
 
 
 def test_the_vocabulary_says_what_may_be_masked(tmp_path):

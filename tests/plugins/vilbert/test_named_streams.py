@@ -1,6 +1,7 @@
 """Streams from transformers and timm against what the libraries themselves give, by layer."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -275,3 +276,30 @@ def test_names_are_read_from_the_hubs_cache_without_pickles(monkeypatch, tmp_pat
         stored = load_file(folder / "model.safetensors")[name].double()
         own = name.replace("encoder.layer", "layers").replace("blocks", "layers")
         assert torch.equal(model.streams[stream].state_dict()[own], stored)
+
+
+@pytest.mark.parametrize("stream", ["text", "vision"])
+def test_weights_that_were_cut_off_are_named(tmp_path, stream):
+    folder = (text_folder if stream == "text" else vision_folder)(tmp_path / "m")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:900])
+    with pytest.raises(alignkit.DataError, match=re.escape(str(folder))) as caught:
+        _built(**{f"{stream}_model": str(folder)})
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    folder = text_folder(tmp_path / "t")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hidden_size": 32}))
+    with pytest.raises(alignkit.DataError, match=r"do not fit its config.json"):
+        _built(text_model=str(folder))
+
+
+def test_an_unknown_type_is_said_without_the_list_of_all(tmp_path):
+    folder = text_folder(tmp_path / "t")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "nosuch"}))
+    with pytest.raises(alignkit.UsageError, match="expected a BERT-like one") as caught:
+        _built(text_model=str(folder))
+    assert len(str(caught.value)) < 250

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import alignkit
 from alignkit_vilbert import inputs as small
-from alignkit_vilbert.named import find
+from alignkit_vilbert.named import Named, find
 from alignkit_vilbert.pictures import Pictures
 from alignkit_vilbert.tokenizer import Tokenizer
 from alignkit_vilbert.vision_models import FoundViT
@@ -118,6 +119,7 @@ class NamedInputs:
         if "text" in found and found["text"].folder is not None:
             limit = min(options.number("max_tokens"), _positions(found["text"].config))
             text = Tokenizer.read(found["text"].folder, limit)
+            _require_embedded(text.vocabulary.size, found["text"])
         else:
             text = Words(small.Inputs.fit(texts, options))
         pictures = Pictures(options.image_size or 32, fit=_fit(options, "squash"))
@@ -153,6 +155,16 @@ class NamedInputs:
             "text": {"tokens": torch.from_numpy(padded)},
             "vision": {"pixels": self.pictures.batch(pixels)},
         }
+
+
+def _require_embedded(size: int, found: Named) -> None:
+    """Refuse a tokenizer that gives more tokens than its model embeds."""
+    embedded = found.config.get("vocab_size", size)
+    if size > embedded:
+        raise alignkit.DataError(
+            f"the tokenizer in {found.folder} has {size} tokens, its model embeds {embedded}; "
+            "expected both of one model"
+        )
 
 
 def _positions(config: Mapping[str, Any]) -> int:

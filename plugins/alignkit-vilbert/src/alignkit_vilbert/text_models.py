@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 import alignkit
@@ -109,7 +110,13 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) ->
                 folder, config=known, attn_implementation="sdpa", use_safetensors=True,
                 local_files_only=True, output_loading_info=True, dtype=torch.float32,
             )  # fmt: skip
-        except (ValueError, OSError, RuntimeError) as error:
+        except (SafetensorError, OSError) as error:
+            raise alignkit.DataError(f"the weights in {folder} cannot be read: {error}") from None
+        except RuntimeError:  # it points to a report that is not shown
+            raise alignkit.DataError(
+                f"the weights in {folder} do not fit its config.json; expected both of one model"
+            ) from None
+        except ValueError as error:
             raise _not_bert_like(kind, str(error)) from None
     missing = sorted(key for key in info["missing_keys"] if _is_needed(key, options))
     if missing:
@@ -155,7 +162,8 @@ def _require_bert_like(model: Any) -> None:
 
 
 def _not_bert_like(kind: str, reason: str) -> alignkit.UsageError:
-    first = reason.strip().partition("\n")[0]
+    # The library's first sentence; what may follow lists every model that it knows.
+    first = reason.strip().partition("\n")[0].partition(". ")[0]
     return alignkit.UsageError(
         f"a text model of type '{kind}' cannot be a stream ({first}); expected a BERT-like one: "
         "bert, roberta, xlm-roberta, camembert, electra, distilbert, ernie"

@@ -12,6 +12,8 @@ import numpy as np
 import alignkit
 from alignkit_vilbert.quiet import quiet
 
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -65,6 +67,11 @@ class Tokenizer:
         DataError
             When the folder has none that can be read.
         """
+        # Without a vocabulary the library makes one of nothing but special tokens.
+        if not any(file for pattern in VOCABULARIES for file in folder.glob(pattern)):
+            raise alignkit.DataError(
+                f"{folder} has no tokenizer; expected tokenizer.json or vocab.txt beside the model"
+            )
         with quiet():
             from transformers import AutoTokenizer
 

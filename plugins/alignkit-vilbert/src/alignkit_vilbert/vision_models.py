@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 import alignkit
@@ -195,7 +196,7 @@ def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
             found.architecture, pretrained=True, num_classes=0,
             pretrained_cfg_overlay={"file": str(file), "source": "file"}, **arguments,
         )  # fmt: skip
-    except (RuntimeError, KeyError, ValueError, FileNotFoundError) as error:
+    except (SafetensorError, RuntimeError, KeyError, ValueError, FileNotFoundError) as error:
         first = str(error).strip().partition("\n")[0]
         raise alignkit.DataError(
             f"{file} does not hold the weights of {found.architecture}: {first}"
