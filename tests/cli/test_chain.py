@@ -175,3 +175,18 @@ def test_every_option_of_training_reaches_the_run(tmp_path):
     assert found["objectives"] == ["task=1", "mlm=0.5:share=0.2"]
     assert found["aux"] == ["cosine=0.1:pool=mean"]
     assert found["track"] == ["cka"]
+
+
+def test_the_help_of_train_says_what_holds_if_an_option_is_not_given():
+    from dataclasses import fields
+
+    import typer
+
+    from alignkit.cli.main import app
+    from alignkit.runs import Training
+
+    parameters = typer.main.get_command(app).commands["train"].params
+    helps = {parameter.name: parameter.help for parameter in parameters}
+    for option in fields(Training):
+        if isinstance(option.default, int | float | str) and not isinstance(option.default, bool):
+            assert f"{option.default} if not given" in helps[option.name]

@@ -74,20 +74,39 @@ def train(
     ] = None,
     seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
     data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
-    epochs: Annotated[int | None, Option(help="0 stores the untrained model.")] = None,
-    batch_size: Annotated[int | None, Option(help="Samples per step.")] = None,
-    learning_rate: Annotated[float | None, Option(help="Peak, after the warm-up.")] = None,
-    warmup: Annotated[float | None, Option(help="Share of the steps that rise to it.")] = None,
-    floor: Annotated[float | None, Option(help="Share of it at which the cosine ends.")] = None,
-    weight_decay: Annotated[
-        float | None, Option(help="Of matrices; never of norms, biases.")
+    epochs: Annotated[
+        int | None, Option(help="4 if not given; 0 stores the untrained model.")
     ] = None,
-    clip: Annotated[float | None, Option(help="Largest norm of the gradient; 0: any.")] = None,
-    patience: Annotated[int | None, Option(help="Epochs without a better score; 0: any.")] = None,
-    threads: Annotated[int | None, Option(help="Threads of a run; part of its identity.")] = None,
-    accumulate: Annotated[int | None, Option(help="Batches of an optimiser step.")] = None,
+    batch_size: Annotated[
+        int | None, Option(help="Samples of a forward pass; 32 if not given.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, Option(help="Peak, after the warm-up; 0.0005 if not given.")
+    ] = None,
+    warmup: Annotated[
+        float | None, Option(help="Share of the steps that rise to it; 0.1 if not given.")
+    ] = None,
+    floor: Annotated[
+        float | None, Option(help="Share of it at which the cosine ends; 0.05 if not given.")
+    ] = None,
+    weight_decay: Annotated[
+        float | None, Option(help="Of matrices; never of norms, biases; 0.01 if not given.")
+    ] = None,
+    clip: Annotated[
+        float | None, Option(help="Largest norm of the gradient, 0: any; 1.0 if not given.")
+    ] = None,
+    patience: Annotated[
+        int | None, Option(help="Epochs without a better score, 0: any; 0 if not given.")
+    ] = None,
+    threads: Annotated[
+        int | None, Option(help="Threads of a run, part of its identity; 1 if not given.")
+    ] = None,
+    accumulate: Annotated[
+        int | None, Option(help="Batches of an optimiser step; 1 if not given.")
+    ] = None,
     precision: Annotated[
-        str | None, Option(help="float32, bf16, fp16; auto: what is fastest on the device.")
+        str | None,
+        Option(help="float32, bf16, fp16, or what the device is best at; auto if not given."),
     ] = None,
     class_weights: Annotated[
         bool, Option("--class-weights", help="Weigh labels against their frequency.")
