@@ -1,109 +1,181 @@
 """Does the study's size run here? BERT-base and ViT-B/16 at 224 pixels, from random weights.
 
-Trains a few steps through the chain, then extracts every site of a few samples. Prints how
-many parameters there are, seconds per step and per sample, and the peak of memory. Needs
-8 GB of memory and 1 GB of disk, and no download.
+Runs the real commands on made-up data in the form of Hateful Memes: trains a few steps; trains
+the same again, is killed -9 after a checkpoint and goes on; holds the weights of both against
+each other; extracts every site. Prints the seconds of processors and the peak of memory of
+each. Needs 8 GB of memory and 12 GB of disk, and no download.
 
     python benchmarks/full_size.py [STEPS] [BATCH]
 """
 
 from __future__ import annotations
 
-import resource
+import atexit
+import json
+import os
+import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alignkit.chain.extract import extract
-from alignkit.chain.model import load
-from alignkit.chain.talk import Talk
-from alignkit.chain.train import train
-from alignkit.runs import Run, Training, resolve_config
+import numpy as np
+from PIL import Image
 
-MODELS = {
-    "text_model": "bert-base-uncased", "vision_model": "vit_base_patch16_224",
-    "from_scratch": True,
-}  # fmt: skip
-SAMPLES = 4
+HELD_OUT = 4
+TIMED = "seconds of processors: "
 
 
-class Clock(Talk):
-    """Notes how long each piece of work took, by the clock and in seconds of processors."""
+@dataclass
+class Done:
+    """A command that has ended: what it used, and what it printed."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, list[tuple[float, float]]] = {}
+    code: int
+    processors: float
+    gigabytes: float
+    out: str
+    err: str
 
-    @contextmanager
-    def progress(self, text: str, total: int) -> Iterator[Any]:
-        """Time every advance of a bar."""
-        yield _Timed(self.seconds.setdefault(text, []))
-
-
-class _Timed:
-    def __init__(self, seconds: list[tuple[float, float]]) -> None:
-        self.seconds, self.started = seconds, _now()
-
-    def advance(self, steps: int = 1) -> None:
-        now = _now()
-        wall, processors = ((b - a) / steps for a, b in zip(self.started, now, strict=True))
-        self.seconds.append((wall, processors))
-        self.started = now
-
-    def describe(self, text: str) -> None:
-        pass
-
-
-def _now() -> tuple[float, float]:
-    return time.perf_counter(), time.process_time()
+    def each(self, what: str) -> float:
+        """Seconds of processors for one step of a bar; the median, without the first."""
+        line = next(line for line in self.err.splitlines() if line.startswith(TIMED))
+        taken = json.loads(line.removeprefix(TIMED))[what]
+        return statistics.median(taken[1:] or taken)
 
 
 def main(steps: int = 4, batch: int = 2) -> None:
-    """Train, extract, print."""
-    task = f"toy_match:n_train={steps * batch},n_validation={SAMPLES},n_test={SAMPLES}"
-    training = Training(epochs=1, batch_size=batch, learning_rate=5e-5, threads=2)
-    clock = Clock()
+    """Train, kill, go on, compare, extract."""
     with tempfile.TemporaryDirectory() as folder:
-        config = resolve_config(task, "late", None, training, options=MODELS)
-        run = train(config, Path(folder), talk=clock)
-        peak("training")
-        index = extract(run, talk=clock)
-        print_training(run, clock, batch)
-    print(f"extraction of all {len(index['sites'])} sites, cls and mean")
-    print(f"  seconds per sample   {_seconds(clock.seconds['extract test'])}")
-    peak("all of it")
+        place = Path(folder)
+        memes(place / "memes", steps * batch)
+        command = [
+            "train", "--task", "hateful_memes", "--data", "memes", "--from-scratch",
+            "--text-model", "bert-base-uncased", "--vision-model", "vit_base_patch16_224",
+            "--placement", "late", "--seed", "0", "--epochs", "1", "--batch-size", str(batch),
+            "--learning-rate", "5e-5", "--threads", "2", "--checkpoint-every", "2",
+        ]  # fmt: skip
+        print("alignkit", " ".join(command))
+        whole = finished([*command, "--runs", "whole"], place)
+        run = place / whole.out.strip()
+        carried_out = json.loads((run / "config.json").read_text())["carried_out"]
+        told("train", whole)
+        print(f"  {whole.each('train'):.1f} s a step of {batch}, {carried_out['precision']}")
+        told("train, killed -9", killed([*command, "--runs", "cut"], place))
+        again = finished([*command, "--runs", "cut"], place)
+        told("the same command again", again)
+        print("  " + next(line for line in again.err.splitlines() if "going on from" in line))
+        print(f"  the same bytes: {same(run, place / again.out.strip())}")
+        told("extract", done := finished(["extract", str(run), "--json"], place))
+        (index,) = json.loads(done.out)
+        arrays = len(list((place / index["folder"]).glob("*.npy")))
+        print(f"  {len(index['sites'])} sites, {arrays} arrays of {index['n']} samples, "
+              f"{done.each('extract test'):.1f} s a sample")  # fmt: skip
 
 
-def print_training(run: Run, clock: Clock, batch: int) -> None:
-    """Size, and seconds of the steps after the first, which warms up."""
-    model, _, _ = load(run, 1)
-    parts = {"text": model.streams["text"], "vision": model.streams["vision"],
-             "fusions": model.fusions, "head": model.classifier}  # fmt: skip
-    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
-    print(f"parameters             {sum(counts.values()) / 1e6:.1f} million")
-    for name, count in counts.items():
-        print(f"  {name:20} {count / 1e6:.1f}")
-    taken = clock.seconds["train"]
-    print(f"training, batch {batch}, float32, 2 threads, {len(taken)} steps")
-    print(f"  seconds per step     {_seconds(taken[1:] or taken)}")
-    loss = run.history().query("split == 'train'")["loss"].iloc[-1]
-    print(f"  loss                 {loss:.3f}")
+def memes(root: Path, n_train: int) -> None:
+    """Draw a copy of phase 2: JSON lines, and PNG pictures of several sizes."""
+    (root / "img").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    number = 0
+    for part in ("train", "dev_seen", "dev_unseen", "test_seen", "test_unseen"):
+        lines = []
+        for _ in range(n_train if part == "train" else HELD_OUT):
+            number += 1
+            width, height = rng.integers(300, 700, 2)
+            pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / "img" / f"{number:05d}.png", compress_level=1)
+            text = "when you look again at number " * int(rng.integers(1, 4)) + str(number)
+            record = {"id": number, "img": f"img/{number:05d}.png", "label": number % 2}
+            lines.append(json.dumps(record | {"text": text}) + "\n")
+        (root / f"{part}.jsonl").write_text("".join(lines))
 
 
-def _seconds(taken: list[tuple[float, float]]) -> str:
-    wall, processors = (statistics.median(values) for values in zip(*taken, strict=True))
-    return f"{wall:.2f} (processors {processors:.2f})"
+def started(words: list[str], place: Path) -> subprocess.Popen:
+    """Start a command in a process of its own, which also says how long each step took."""
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).resolve(), *words], cwd=place, text=True,
+        stdout=(place / "out").open("w"), stderr=(place / "err").open("w"),
+    )  # fmt: skip
 
 
-def peak(until: str) -> None:
-    """The most memory that this process has held."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"peak memory, {until:10} {most:.1f} GiB")
+def ended(process: subprocess.Popen, place: Path) -> Done:
+    """Wait for a command, and ask the kernel what it used."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    out, err = ((place / name).read_text() for name in ("out", "err"))
+    seconds = used.ru_utime + used.ru_stime
+    return Done(process.returncode, seconds, used.ru_maxrss / 2**20, out, err)
+
+
+def finished(words: list[str], place: Path) -> Done:
+    """Run a command to its end, which must be a good one."""
+    done = ended(started(words, place), place)
+    if done.code:
+        raise SystemExit(f"alignkit {' '.join(words)} failed with {done.code}:\n{done.err}")
+    return done
+
+
+def killed(words: list[str], place: Path) -> Done:
+    """Kill a training as soon as it has written a checkpoint."""
+    process = started(words, place)
+    while not list(place.glob("cut/*/*/*/checkpoint/step-*/state.json")):
+        if process.poll() is not None:
+            raise SystemExit(f"it ended before its checkpoint:\n{(place / 'err').read_text()}")
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    return ended(process, place)
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two runs hold the same weights, scores and losses."""
+    names = ("model.safetensors", "history.csv", "steps.csv", "performance.json")
+    return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
+
+
+def told(what: str, done: Done) -> None:
+    """Print a line of the table."""
+    print(f"{what:24} {done.processors:6.1f} s of processors, peak {done.gigabytes:.1f} GiB",
+          flush=True)  # fmt: skip
+
+
+def inside() -> None:
+    """Be the command line, and note what every step of its bars took."""
+    from alignkit.cli.console import TerminalTalk
+    from alignkit.cli.main import main as command_line
+
+    seconds: dict[str, list[float]] = defaultdict(list)
+
+    class Bar:
+        def __init__(self, text: str) -> None:
+            self.text, self.last = text, time.process_time()
+
+        def advance(self, steps: int = 1) -> None:
+            now = time.process_time()
+            if steps:
+                seconds[self.text].append((now - self.last) / steps)
+            self.last = now
+
+        def describe(self, text: str) -> None:
+            pass
+
+    @contextmanager
+    def progress(self: Any, text: str, total: int) -> Iterator[Bar]:
+        yield Bar(text)
+
+    TerminalTalk.progress = progress  # type: ignore[method-assign, assignment]
+    atexit.register(lambda: print(TIMED + json.dumps(seconds), file=sys.stderr))
+    command_line()
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    if sys.argv[1:2] in (["train"], ["extract"]):
+        inside()
+    else:
+        main(*map(int, sys.argv[1:]))

@@ -1,8 +1,16 @@
 """What went wrong in earlier training code, each as a property that must hold here.
 
-Those of tasks, metrics and statistics are held beside them: splits without duplicates in
-tests/plugins/tasks, metrics of identical inputs in tests/plugins/metrics, units and
-multiplicity in tests/statistics.
+Some are held where their subject is tested:
+
+- validation without repeated memes, pictures whose names collide, and pictures squashed in
+  one task and cropped in another: tests/plugins/tasks
+- special tokens that were masked or drawn, views that do not correspond, equal captions as
+  negatives, swapped pairs in other losses: tests/training/test_masking.py, test_prepared.py
+- placements of unequal lists: tests/models, tests/plugins/vilbert/test_model.py
+- searches that do not repeat, and blocks lost in rounding: tests/search
+- the maximum of a distance: tests/chain/test_table.py, tests/metrics/test_resample.py
+- identical input with another value than the best: tests/plugins/metrics/test_values.py
+- seeds as independent runs, many tests uncorrected: tests/statistics
 """
 
 import math
@@ -17,7 +25,9 @@ from safetensors.torch import load_file
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
 from alignkit.runs import Conduct, Training, resolve_config
+from alignkit.statistics import correlate
 from alignkit.training.loop import Loop
+from alignkit_vilbert.two_stream import HEADS
 from parts import cut, gradients, learner_and_batches
 from tiny import TINY_MODEL, TINY_TASK
 
@@ -97,6 +107,22 @@ def test_accumulation_and_batch_size_are_what_the_options_say(tmp_path):
     run = _train(tmp_path, epochs=1, batch_size=4, accumulate=5)
     assert len(pd.read_csv(run.path / "steps.csv")) == math.ceil(16 / 5)
     assert run.config.training.accumulate == 5
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_every_way_to_join_the_streams_can_be_named(tmp_path, head):
+    config = resolve_config(TINY_TASK, "1", f"{TINY_MODEL},head={head}", Training(epochs=0))
+    assert train(config, tmp_path).is_trained
+
+
+@pytest.mark.parametrize("seeds", [(0,), (3, 7), (0, 1, 2, 3)])
+def test_any_number_of_seeds_is_a_unit(seeds):
+    table = pd.DataFrame([
+        {"task": "t", "placement": f"p{i}", "seed": seed, "auroc": 0.5 + 0.1 * i, "cka": 0.1 * i}
+        for i in range(4) for seed in seeds
+    ])  # fmt: skip
+    row = correlate(table, "auroc", ["cka"]).table.iloc[0]
+    assert (row["n"], row["runs"]) == (4, 4 * len(seeds))
 
 
 def test_nothing_depends_on_the_clock_or_on_earlier_draws(tmp_path):

@@ -5,9 +5,13 @@ import json
 import captions
 import dishes
 import movies
+import numpy as np
 import pytest
+from PIL import Image
 
+from alignkit.runs.config import choose_task
 from alignkit_tasks.mm_imdb_layouts import GENRES
+from alignkit_vilbert.architecture import Vilbert
 from tiny import TINY_MODEL, alignkit
 
 MAKE = {
@@ -52,6 +56,25 @@ def test_hateful_memes_through_the_chain(memes, tmp_path):
     assert "2 listed twice, taken once" in done.stderr
     (scores,) = json.loads(alignkit("evaluate", "--json", cwd=tmp_path).stdout)
     assert {"auroc", "accuracy"} <= set(scores)
+
+
+@pytest.mark.parametrize(
+    ("task", "make", "size"),
+    [
+        ("mm_imdb", movies.original, (9, 12)),
+        ("upmc_food", dishes.titles, (12, 8)),
+        ("conceptual_captions", captions.tsv, (10, 8)),
+        ("hateful_memes", None, (12, 8)),
+    ],
+)
+def test_pictures_become_squares_in_one_way_whatever_the_task(task, make, size, memes, tmp_path):
+    """No task bends or cuts its pictures: the model's inputs alone decide."""
+    root = make(tmp_path / "data") if make else memes
+    picture = choose_task(task, root).make().split("train").image(0)
+    assert picture.size == size
+    inputs = Vilbert().inputs(["a"])
+    expected = np.asarray(picture.resize((32, 32), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(inputs.pixels(picture), expected.transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize(
