@@ -161,6 +161,14 @@ def test_another_runs_checkpoint_is_refused_and_force_drops_it(tmp_path):
     assert train(_config(), tmp_path, force=True).is_trained
 
 
+def test_what_reads_runs_says_that_the_training_was_interrupted(tmp_path):
+    from alignkit.runs import load_run
+
+    run = _leave_a_checkpoint(tmp_path).parents[2]
+    with pytest.raises(DataError, match=r"was interrupted; the same alignkit train command"):
+        load_run(run)
+
+
 def test_a_broken_checkpoint_is_one_line(tmp_path):
     file = _leave_a_checkpoint(tmp_path)
     weights = file.with_name("weights.safetensors")

@@ -162,6 +162,10 @@ def load_run(path: str | Path) -> Run:
     """
     run = Run(path)
     if not (run.path / "config.json").is_file():
+        if (run.path / "checkpoint").is_dir():
+            raise DataError(
+                f"the training in {path} was interrupted; the same alignkit train command goes on"
+            )
         raise DataError(f"{path} is no run directory (it has no config.json); see: alignkit runs")
     return run
 

@@ -51,7 +51,7 @@ def data_folder(task: str, root: Path | None, expected: str) -> Path:
     found = root or alignkit.default_root(task)
     if found is None:
         raise alignkit.DataError(
-            f"{task} needs its data: name the folder (--data FOLDER), or set ALIGNKIT_DATA to "
+            f"{task} needs its data: name the folder ({task}:FOLDER), or set ALIGNKIT_DATA to "
             f"the folder that holds {task}/; expected: {expected}"
         )
     folder = Path(found).expanduser()
