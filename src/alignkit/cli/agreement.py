@@ -69,8 +69,9 @@ def agreement(
 
     named = [one for one in metric or () if one != "all"]
     found = agree(
-        chosen_runs(paths, runs, task, placement), named or registry().names("metrics"),
-        layers=layers, split=check_split(split), pool=pool, samples=samples, seed=seed,
+        chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
+        named or registry().names("metrics"),
+        layers=layers, split=split, pool=pool, samples=samples, seed=seed,
         alike=alike, lenient=not named, talk=console.TerminalTalk(),
     )  # fmt: skip
     for note in found.notes:

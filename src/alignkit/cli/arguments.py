@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,10 +89,12 @@ def chosen_runs(
     tasks: Sequence[str] | None = None,
     placements: Sequence[str] | None = None,
     scored: bool = False,
+    splits: Sequence[str] = (),
 ) -> list[Run]:
     """Open the runs that were named, or every run that fits.
 
-    With ``scored``, runs that cannot have scores are left out, and that is said.
+    Of runs that were not named, those for pretraining whose data lack one of the ``splits``
+    are left out; with ``scored``, so are those that cannot have scores. That is said.
 
     Raises
     ------
@@ -107,20 +110,42 @@ def chosen_runs(
         if not (root / name).is_dir():  # a misspelt name gets its suggestion
             registry().get("tasks", name)
     found = load_runs(root, tasks or (), placements or ())
-    return _scored(found) if scored else found
+    if scored:
+        found = _kept(found, lambda run: run.unscored,
+                      "no run has a performance: {}; train some: alignkit train")  # fmt: skip
+    for split in splits:
+        found = _kept(found, partial(_lacks, split=split), "{}")
+    return found
 
 
-def _scored(runs: Sequence[Run]) -> list[Run]:
+def _kept(runs: Sequence[Run], reason: Callable[[Run], str], none_left: str) -> list[Run]:
+    """Leave out the runs that there is a reason against, and say it."""
     from alignkit.cli import console
     from alignkit.errors import DataError
 
-    kept = [run for run in runs if not run.unscored]
-    for run in runs:
-        if run.unscored:
-            console.note(f"{run.path} is left out: {run.unscored}")
+    against = [(run, reason(run)) for run in runs]
+    kept = [run for run, why in against if not why]
     if not kept:
-        raise DataError(f"no run has a performance: {runs[0].unscored}; train some: alignkit train")
+        raise DataError(none_left.format(against[0][1]))
+    for run, why in against:
+        if why:
+            console.note(f"{run.path} is left out: {why}")
     return kept
+
+
+def _lacks(run: Run, split: str) -> str:
+    """Why a task without labels, which is for pretraining, has no such split; or nothing."""
+    from alignkit.errors import AlignkitError, UsageError
+
+    if run.stored["data"].get("labels") or run.representation_index(split):
+        return ""
+    try:
+        run.config.task.make().split(split)
+    except UsageError as error:
+        return str(error)
+    except AlignkitError:  # the data are not here, which whoever needs them will say
+        return ""
+    return ""
 
 
 def check_split(name: str) -> str:

@@ -137,7 +137,7 @@ def correlate(
         options["family"] = _family(family, specs)
         join = Join(tuple(specs), layer, outcome, check_split(split or "test"), pool, samples,
                     seed, calibrated, null)  # fmt: skip
-        chosen = chosen_runs(None, runs, task, placement, scored=True)
+        chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[join.split])
         found, rows = correlate_runs(
             chosen, join, talk=console.TerminalTalk(), lower=lower_is_better or (), **options
         )

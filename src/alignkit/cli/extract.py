@@ -79,7 +79,7 @@ def extract(
     if options or architecture or data or seed is not None:
         chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
     else:
-        chosen = chosen_runs(paths, runs, task, placement)
+        chosen = chosen_runs(paths, runs, task, placement, splits=[split])
     extract_together(chosen, split, pool or POOLS, shard_size, force, jobs,
                      console.TerminalTalk(), device)  # fmt: skip
     rows = [

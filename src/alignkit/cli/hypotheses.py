@@ -99,9 +99,9 @@ def hypotheses(
     from alignkit.cli import console
 
     evidence = Evidence(
-        chosen_runs(paths, runs, task, placement), specs_or_family(metric), layer, outcome,
-        check_split(split), pool, samples, seed, permutations, not raw_scores,
-        console.TerminalTalk(),
+        chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
+        specs_or_family(metric), layer, outcome, split, pool, samples, seed, permutations,
+        not raw_scores, console.TerminalTalk(),
     )  # fmt: skip
     answers = ask(question or [], evidence)
     for text in evidence.notes:

@@ -133,8 +133,8 @@ def measure(
         options |= {"dtype": dtype, "device": check_device(device)}
         table = _arrays(paths or (), specs, output, options)
     else:
-        chosen = chosen_runs(paths, runs, task, placement)
         splits = [check_split(one) for one in split or ["test"]]
+        chosen = chosen_runs(paths, runs, task, placement, splits=splits)
         options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
         if between:
             table = _between(chosen, specs, splits, streams or "text,vision", output, options)

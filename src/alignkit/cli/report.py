@@ -59,11 +59,11 @@ def report(
     from alignkit.cli.measure import specs_or_default
     from alignkit.report import write_report
 
-    chosen = chosen_runs(paths, runs, task, placement, scored=True)
+    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     specs = specs_or_default(metric)
     talk = console.TerminalTalk()
     for run in chosen:
-        measure_run(run, specs, split=check_split(split), pool=pool, samples=samples, seed=seed,
+        measure_run(run, specs, split=split, pool=pool, samples=samples, seed=seed,
                     talk=talk)  # fmt: skip
     join = Join(tuple(specs), layer, outcome, split, pool, samples, seed)
     found, joined = correlate_runs(chosen, join, permutations=permutations, seed=seed, talk=talk)

@@ -92,7 +92,8 @@ def stability(
     if paths and not any((path / "config.json").is_file() for path in paths):
         models = _of_arrays(paths)
     else:
-        models = _of_runs(chosen_runs(paths, runs, task, placement), check_split(split), pool)
+        chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+        models = _of_runs(chosen, split, pool)
     wanted = plan(models, samples, k, splits, null, seed)
     table = measure_settings(
         models, named or registry().names("metrics"), wanted, lenient=not named,

@@ -227,7 +227,7 @@ def evaluate(
     check_split(split)
     talk = console.TerminalTalk()
     rows = []
-    for run in chosen_runs(paths, runs, task, placement, scored=True):
+    for run in chosen_runs(paths, runs, task, placement, scored=True, splits=[split]):
         scores = evaluate_run(run, split, force, talk, device)
         rows.append({"task": run.task, "placement": run.placement, "seed": run.seed,
                      "split": split, **scores, "run": str(run.path)})  # fmt: skip

@@ -59,6 +59,24 @@ def test_hateful_memes_through_the_chain(memes, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "words",
+    [("extract",), ("evaluate",), ("measure", "--metric", "cka"), ("correlate", "--metric", "cka"),
+     ("report", "--metric", "cka")],
+)  # fmt: skip
+def test_a_run_for_pretraining_stands_in_no_commands_way(words, memes, tmp_path):
+    """Its data have no test split, which is what every command takes by default."""
+    train = ("train", "--architecture", TINY_MODEL, "--placement", "1", "--epochs", "1", "--task")
+    pairs = captions.tsv(tmp_path / "pairs")
+    alignkit(*train, f"conceptual_captions:{pairs}", "--objective", "pretrain", cwd=tmp_path)
+    only = alignkit(*words, cwd=tmp_path, code=1)
+    assert "Error: conceptual_captions has no test split" in only.stderr
+    alignkit(*train, f"hateful_memes:{memes}", cwd=tmp_path)
+    done = alignkit(*words, cwd=tmp_path)
+    assert "is left out: conceptual_captions has no test split" in done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
     ("task", "make", "size"),
     [
         ("mm_imdb", movies.original, (9, 12)),
