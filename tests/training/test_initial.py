@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 from alignkit.chain.train import train
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training, resolve_config
+from alignkit_vilbert.architecture import Vilbert
+from named_models import text_folder, vision_folder
 from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
 
 UNTRAINED = Training(epochs=0)
@@ -103,3 +105,33 @@ def test_a_run_that_was_replaced_meanwhile_is_refused(tmp_path):
     (run.path / "config.json").write_text(json.dumps(stored))
     with pytest.raises(DataError, match="another run lies there"):
         train(config, tmp_path)
+
+
+def test_streams_of_other_models_are_refused(tmp_path):
+    """They would be built from the other run's shapes, whatever the options name."""
+    text, other = text_folder(tmp_path / "t"), text_folder(tmp_path / "o", hidden_size=24)
+    vision = vision_folder(tmp_path / "v")
+    named = {"text_model": str(text), "vision_model": str(vision)}
+
+    def config(models, init=None):
+        return resolve_config(TINY_TASK, "1", "vilbert:fusion_width=16,fusion_heads=2", UNTRAINED,
+                              init=init, options=models)  # fmt: skip
+
+    run = train(config(named), tmp_path / "runs")
+    for models in (
+        {}, {"text_model": str(text)}, named | {"text_model": str(other)},
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=r"text 't@\w+' and vision 'v@\w+', those of this run"):
+            train(config(models, run.path), tmp_path / "runs")
+    assert train(config(named, run.path), tmp_path / "runs").is_trained
+
+
+def test_a_run_that_starts_from_another_may_cut_pictures_and_pad_texts_otherwise(tmp_path):
+    vision = vision_folder(tmp_path / "v")
+    own, other = (
+        Vilbert(vision_model=str(vision), **options)
+        for options in ({}, {"fit": "squash", "preset": "study", "max_tokens": 30})
+    )
+    inputs = other.load_inputs(own.inputs(["a red disc"]).to_json())
+    assert inputs.recipe == other.inputs(["a red disc"]).recipe != own.inputs(["a"]).recipe
+    assert inputs.pad_to == 30

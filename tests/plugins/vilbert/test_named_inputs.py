@@ -103,6 +103,7 @@ def test_the_study_pads_to_the_longest_possible(tmp_path):
 
     assert length(text_model=folder) == 3
     assert length(text_model=folder, max_tokens=30, preset="study") == 30
+    assert length(text_model=folder, preset="study") == 40  # as many as it has positions for
     assert length(preset="study") == 48
     assert Vilbert(text_model=folder, preset="study").max_tokens == 197
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,13 @@ class Source:
         Its shapes.
     folder : Path or None
         Its weights; None for random ones, and for a run that brings its own.
+    name : str
+        What the options call it.
     """
 
     config: Any
     folder: Path | None = None
+    name: str = ""
 
 
 class NamedInputs:
@@ -105,6 +108,7 @@ class NamedInputs:
         return {
             "text": self.text.stored, "pictures": self.pictures.to_json(),
             "pad_to": self.pad_to, "models": configs,
+            "names": {stream: source.name for stream, source in self.models.items()},
         }  # fmt: skip
 
     @classmethod
@@ -112,36 +116,39 @@ class NamedInputs:
         """Read the named models' own inputs; fit those of the small streams on the texts."""
         found = {stream: find(stream, options) for stream in options.named()}
         models = {
-            stream: Source(one.config, None if options.from_scratch else one.folder)
+            stream: Source(
+                one.config, None if options.from_scratch else one.folder, options.model_of(stream)
+            )
             for stream, one in found.items()
         }
+        longest = _longest(models, options)
         text: Words | Tokenizer
         if "text" in found and found["text"].folder is not None:
-            limit = min(options.number("max_tokens"), _positions(found["text"].config))
-            text = Tokenizer.read(found["text"].folder, limit)
+            text = Tokenizer.read(found["text"].folder, longest)
             _require_embedded(text.vocabulary.size, found["text"])
         else:
-            text = Words(small.Inputs.fit(texts, options))
-        pictures = Pictures(options.image_size or 32, fit=_fit(options, "squash"))
-        if "vision" in found:
-            vit: FoundViT = found["vision"].config
-            fit = _fit(options, "crop")
-            pictures = Pictures(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
-        return cls(text, pictures, options.number("max_tokens") if options.pad else 0, models)
+            text = Words(small.Inputs.fit(texts, replace(options, max_tokens=longest)))
+        return cls(text, _pictures(models, options), longest if options.pad else 0, models)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], options: TwoStream) -> NamedInputs:
-        """Read back what ``to_json`` gave."""
+        """Read back what ``to_json`` gave; a run that starts from it may pad or cut otherwise."""
         configs = dict(stored["models"])
         if "vision" in configs:
             configs["vision"] = FoundViT(**configs["vision"])
+        models = {
+            stream: Source(config, name=options.model_of(stream))
+            for stream, config in configs.items()
+        }
+        longest = _longest(models, options)
         text: Words | Tokenizer
         if "words" in stored["text"]:
-            text = Words(small.Inputs(stored["text"]["words"], options))
+            text = Words(
+                small.Inputs(stored["text"]["words"], replace(options, max_tokens=longest))
+            )
         else:
-            text = Tokenizer(stored["text"])
-        models = {stream: Source(config) for stream, config in configs.items()}
-        return cls(text, Pictures(**stored["pictures"]), stored["pad_to"], models)
+            text = Tokenizer(stored["text"] | {"max_tokens": longest})
+        return cls(text, _pictures(models, options), longest if options.pad else 0, models)
 
     def batch(
         self, tokens: Sequence[np.ndarray], pixels: np.ndarray
@@ -165,6 +172,20 @@ def _require_embedded(size: int, found: Named) -> None:
             f"the tokenizer in {found.folder} has {size} tokens, its model embeds {embedded}; "
             "expected both of one model"
         )
+
+
+def _pictures(models: Mapping[str, Source], options: TwoStream) -> Pictures:
+    if "vision" not in models:
+        return Pictures(options.image_size or 32, fit=_fit(options, "squash"))
+    vit: FoundViT = models["vision"].config
+    fit = _fit(options, "crop")
+    return Pictures(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
+
+
+def _longest(models: Mapping[str, Source], options: TwoStream) -> int:
+    """Longest text in tokens: what the options say, as far as the model has positions."""
+    longest = options.number("max_tokens")
+    return min(longest, _positions(models["text"].config)) if "text" in models else longest
 
 
 def _positions(config: Mapping[str, Any]) -> int:

@@ -174,11 +174,28 @@ class TwoStream:
         """Read back what ``to_json`` of the inputs gave."""
         from alignkit_vilbert.inputs import Inputs
 
+        self._require_streams_of(stored)
         if "words" in stored:
             return Inputs(stored["words"], self)
         from alignkit_vilbert.named_inputs import NamedInputs
 
         return NamedInputs.from_json(stored, self)
+
+    def _require_streams_of(self, stored: Mapping[str, Any]) -> None:
+        """Refuse inputs that another run made for other streams: they would be built, unasked."""
+        own = {stream: self.model_of(stream) for stream in self.named()}
+        models = stored.get("models", {})
+        theirs = stored.get("names") or {stream: own.get(stream, "?") for stream in models}
+        if theirs == own:
+            return
+        told = [
+            " and ".join(f"{stream} '{name}'" for stream, name in names.items()) or "small ones"
+            for names in (theirs, own)
+        ]
+        raise alignkit.UsageError(
+            f"the streams of the run to start from are {told[0]}, those of this run {told[1]}; "
+            "give the same --text-model, --vision-model and --from-scratch"
+        )
 
     def build(self, placement: alignkit.Placement, n_outputs: int, inputs: Any) -> TwoStreamModel:
         """Build the model; what is not pretrained gets weights from torch's generator."""
