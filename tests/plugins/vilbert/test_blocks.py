@@ -172,6 +172,7 @@ def test_small_streams_end_in_a_norm_unless_raw():
         ({"text_width": 10}, "text_width=10 must be a multiple of heads=4"),
         ({"fit": "pad"}, "fit=pad must be one of own, crop, squash"),
         ({"text_model": "x", "text_width": 8}, "text_width=8 must be left out"),
+        ({"from_scratch": True}, "from_scratch=True must be left out"),
     ],
 )
 def test_impossible_options(options, message):

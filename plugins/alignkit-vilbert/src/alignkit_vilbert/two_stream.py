@@ -250,6 +250,8 @@ class TwoStream:
             self.require(fixed, f"{stream}_width", "left out: it is the named model's own")
         small_text = self.final == "pooler" and not self.text_model
         self.require(not small_text, "final", "norm or raw: a small text stream has no pooler")
+        small = self.from_scratch and not self.named()
+        self.require(not small, "from_scratch", "left out: only named models have weights to drop")
         parse_freeze(self.freeze)
 
     def _check_sizes(self) -> None:
