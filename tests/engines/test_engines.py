@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from alignkit.chain.talk import Talk
 from alignkit.engines import Unit, run_units
 from alignkit.engines.dask import DaskEngine
 from alignkit.engines.local import local_engine, visible_gpus
@@ -168,11 +169,108 @@ def test_a_queue_needs_a_known_kind(tmp_path):
         DaskEngine(queue={"kind": "slrum"}, scratch=tmp_path)
 
 
+@pytest.fixture
+def batch_system(tmp_path, monkeypatch):
+    """Put the commands of a batch system on the path: each a few lines of sh."""
+    pytest.importorskip("dask_jobqueue")
+    pytest.importorskip("cryptography")
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def command(name, text):
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+
+    return command
+
+
+SLURM = {"kind": "slurm", "walltime": "01:00:00", "interface": "lo"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [({"bogus": 1}, r"for slurm: Got unexpected keyword argument 'bogus'\.$"),
+     ({"interface": "nosuch0"}, "'nosuch0' is not a valid network interface")],
+)  # fmt: skip
+def test_a_queue_with_a_wrong_option_is_one_line(batch_system, tmp_path, more, message):
+    batch_system("sbatch", "exit 1")
+    with pytest.raises(UsageError, match=message) as raised:
+        DaskEngine(queue=SLURM | more, scratch=tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_queue_whose_command_is_not_there_is_refused(tmp_path, monkeypatch):
+    pytest.importorskip("dask_jobqueue")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="by 'sbatch', which is not on this machine"):
+        DaskEngine(queue=SLURM, scratch=tmp_path)
+
+
+@pytest.mark.slow
+def test_a_job_that_is_refused_ends_the_waiting(batch_system, tmp_path):
+    batch_system("sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")
+    with (
+        closing(DaskEngine(workers=2, queue=SLURM, scratch=tmp_path)) as engine,
+        pytest.raises(AlignkitError, match="took no job: sbatch: error: invalid partition"),
+    ):
+        _run(engine, _unit("add", "add", a=1, b=1))
+
+
+@pytest.mark.slow
+def test_jobs_of_a_queue_do_the_work(batch_system, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
+    monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
+    job = tmp_path / "job.sh"
+    batch_system("sbatch", f'cp "$1" {job}; sh {job} > {tmp_path}/log 2>&1 &\n'
+                 'echo "Submitted batch job $!"')  # fmt: skip
+    batch_system("scancel", 'kill "$1"')
+    with closing(DaskEngine(workers=1, queue=SLURM, scratch=tmp_path)) as engine:
+        assert _run(engine, _unit("add", "add", a=1, b=1))["add"].value == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("workers", "gpus", "said"),
+    [(0, 0, "has no worker; start one: dask worker tcp"),
+     (1, 1, "no worker that declares GPU=1.*--resources GPU=1")],
+)  # fmt: skip
+def test_units_that_nobody_can_do_say_what_to_start(monkeypatch, workers, gpus, said):
+    pytest.importorskip("distributed")
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("alignkit.engines.dask.PATIENCE", 5)
+
+    class Told(Exception):
+        """Raised by what is said, to end the waiting."""
+
+    class Listening(Talk):
+        def note(self, text):
+            raise Told(text)
+
+    options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
+    with (
+        LocalCluster(n_workers=workers, **options) as cluster,
+        closing(DaskEngine(scheduler=cluster.scheduler_address, talk=Listening())) as engine,
+        pytest.raises(Told, match=said),
+    ):
+        _run(engine, Unit("add", f"{WORK}:add", {"a": 1, "b": 1}, gpus=gpus))
+
+
 def test_without_dask_the_extra_is_named(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(AlignkitError, match=r"alignkit\[cluster\]"):
+        DaskEngine()
+
+
+def test_an_import_error_that_is_a_sentence_stays_one(monkeypatch):
+    def lacking(*_):
+        raise ImportError("TLS requires `cryptography`")
+
+    monkeypatch.setattr(DaskEngine, "_open", lacking)
+    with pytest.raises(AlignkitError, match=r"^TLS requires `cryptography`: --engine dask needs"):
         DaskEngine()
 
 
@@ -218,11 +316,9 @@ def test_a_job_script_declares_gpus_and_encrypts(tmp_path):
     """No batch system is at hand: look at the job that would be sent to it."""
     pytest.importorskip("dask_jobqueue")
     pytest.importorskip("cryptography")
-    from alignkit.engines.dask import _job_queue
+    from alignkit.engines.dask import _job_queue, _Jobs
 
-    cluster = _job_queue(
-        {"kind": "slurm", "queue": "gpu", "walltime": "01:00:00", "interface": "lo"}, 0, 1, tmp_path
-    )
+    cluster = _job_queue(SLURM | {"queue": "gpu"}, 0, 1, tmp_path, _Jobs())
     with closing(cluster):
         script = cluster.job_script()
     assert "#SBATCH -p gpu" in script

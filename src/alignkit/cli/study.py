@@ -221,7 +221,7 @@ def _engine(chosen: Plan) -> Engine:
 
     return DaskEngine(
         asked.workers, asked.scheduler, asked.queue or None, asked.gpus, asked.trust_network,
-        chosen.records.folder / "keys",
+        chosen.records.folder / "keys", console.TerminalTalk(),
     )  # fmt: skip
 
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import shlex
+import shutil
 import socket
 import sys
+import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from alignkit.chain.talk import SILENT, Talk
 from alignkit.engines.local import visible_gpus
 from alignkit.engines.perform import outcome_from, perform_elsewhere, this_place
 from alignkit.engines.unit import Outcome, Unit
@@ -48,6 +52,8 @@ class DaskEngine:
         Accept a scheduler elsewhere without TLS.
     scratch : Path
         Where a job queue's keys lie while it works; every machine must see it.
+    talk : Talk
+        Told when units wait for a worker that is not there.
 
     Raises
     ------
@@ -61,21 +67,24 @@ class DaskEngine:
 
     def __init__(
         self, workers: int = 2, scheduler: str = "", queue: Mapping[str, Any] | None = None,
-        gpus: int = 0, trust_network: bool = False, scratch: Path = Path(),
+        gpus: int = 0, trust_network: bool = False, scratch: Path = Path(), talk: Talk = SILENT,
     ) -> None:  # fmt: skip
         if workers < 1:
             raise UsageError(f"--workers is {workers}; it must be at least 1")
         if scheduler and queue:
             raise UsageError("a scheduler's address and a job queue were given; choose one")
-        _quiet()
+        self._scheduler, self._talk, self._waits_said = scheduler, talk, False
         self._cluster: Any = None
         self._client: Any = None
+        self._jobs = _Jobs()
         try:
             self._open(workers, scheduler, queue, gpus, trust_network, scratch)
         except ImportError as error:
+            # Some of Dask's own import errors are a sentence and name no module.
+            lacking = f"{error.name} is not installed, and" if error.name else f"{error}:"
             raise AlignkitError(
-                f"{error.name or error} is not installed, and --engine dask needs it; "
-                "install the extra: pip install 'alignkit[cluster]'"
+                f"{lacking} --engine dask needs it; install the extra: "
+                "pip install 'alignkit[cluster]'"
             ) from None
         except (OSError, TimeoutError) as error:
             self.close()
@@ -94,6 +103,7 @@ class DaskEngine:
         self._ended.add(future)
 
     def wait(self) -> Outcome:
+        self._wait_for_an_end()
         future = next(self._ended)
         unit = self._units[future.key]
         if future.status == "finished":
@@ -114,19 +124,50 @@ class DaskEngine:
             if held is not None:
                 held.close()
 
+    def _wait_for_an_end(self) -> None:
+        """Wait, and say once why nothing can begin."""
+        begun = time.monotonic()
+        while not self._ended.has_ready():
+            if self._jobs.refused and not self._jobs.taken:
+                raise AlignkitError(f"the batch system took no job: {self._jobs.refused[0]}")
+            if not self._waits_said and time.monotonic() - begun > PATIENCE:
+                self._waits_said = True
+                if lacking := self._lacking():
+                    self._talk.note(f"note: {lacking}")
+            with self._ended.thread_condition:
+                self._ended.thread_condition.wait(0.1)
+
+    def _lacking(self) -> str:
+        """What the workers that are there cannot do for any unit, and how to get it."""
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        if not workers and not self._scheduler:
+            return "units wait for the first worker to start"
+        gpus = max((unit.gpus for unit in self._units.values()), default=0)
+        most = max((worker["resources"].get("GPU", 0) for worker in workers), default=0)
+        if not workers or most < gpus:
+            what = f"no worker that declares GPU={gpus}" if workers else "no worker"
+            resources = f" --resources GPU={gpus}" if gpus else ""
+            return (
+                f"units wait, as {self._scheduler or 'the cluster'} has {what}; start one: "
+                f"dask worker {self._scheduler or 'ADDRESS'} --nthreads 1{resources}"
+            )
+        return ""
+
     def _open(
         self, workers: int, scheduler: str, queue: Mapping[str, Any] | None, gpus: int,
         trust_network: bool, scratch: Path,
     ) -> None:  # fmt: skip
         from distributed import Client, as_completed
 
+        _quiet()  # only now: importing Dask sets the levels of its logs
         if scheduler:
             _require_safe(scheduler, trust_network)
             self._client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         else:
             self._cluster = (
-                _job_queue(queue, workers, gpus, scratch) if queue else _local(workers, gpus)
-            )
+                _job_queue(queue, workers, gpus, scratch, self._jobs)
+                if queue else _local(workers, gpus)
+            )  # fmt: skip
             self._client = Client(self._cluster, set_as_default=False)
         self._units: dict[str, Unit] = {}
         with self._client.as_current():
@@ -154,7 +195,41 @@ def _local(workers: int, gpus: int) -> Any:
     return cluster
 
 
-def _job_queue(queue: Mapping[str, Any], workers: int, gpus: int, scratch: Path) -> Any:
+@dataclass
+class _Jobs:
+    """What a batch system said to the jobs that were sent to it."""
+
+    taken: int = 0
+    refused: list[str] = field(default_factory=list)
+
+    def watched(self, kind: type[Any]) -> type[Any]:
+        """A kind of job that tells: Dask itself would only log that a job was refused, and wait."""
+        from distributed.core import Status
+
+        class Watched(kind):  # type: ignore[misc]
+            async def start(job) -> None:
+                try:
+                    await super().start()
+                    self.taken += 1
+                except Exception as error:
+                    self.refused.append(_reason(error))
+                    job.status = Status.failed  # or closing the cluster trips over it
+                    raise
+
+        return Watched
+
+
+def _reason(error: Exception) -> str:
+    """The line that matters of an error of dask-jobqueue: what the command said, if anything."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if "stderr:" in lines[:-1]:
+        lines = lines[lines.index("stderr:") + 1 :]
+    return (lines or [type(error).__name__])[0]
+
+
+def _job_queue(
+    queue: Mapping[str, Any], workers: int, gpus: int, scratch: Path, jobs: _Jobs
+) -> Any:
     """A cluster whose workers are jobs of a batch system, over TLS."""
     import dask_jobqueue
     from distributed.security import Security
@@ -174,10 +249,18 @@ def _job_queue(queue: Mapping[str, Any], workers: int, gpus: int, scratch: Path)
         "shared_temp_directory": str(scratch.resolve()),
         "scheduler_options": NO_DASHBOARD,
     }  # fmt: skip
+    made = getattr(dask_jobqueue, QUEUES[kind])
+    command = shlex.split(made.job_cls.submit_command or "")
+    if workers and command and shutil.which(command[0]) is None:
+        raise UsageError(
+            f"[engine.queue] {kind} submits jobs by '{command[0]}', which is not on this machine; "
+            "run the command where jobs are submitted, or leave the section out"
+        )
     try:
-        cluster = getattr(dask_jobqueue, QUEUES[kind])(**(defaults | options))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"[engine.queue] for {kind}: {error}") from None
+        cluster = made(**(defaults | options | {"job_cls": jobs.watched(made.job_cls)}))
+    except (TypeError, ValueError, RuntimeError) as error:
+        said = _reason(error).partition(" Very likely")[0]
+        raise UsageError(f"[engine.queue] for {kind}: {said}") from None
     cluster.scale(jobs=workers)
     return cluster
 
@@ -206,5 +289,6 @@ def _is_loopback(host: str) -> bool:
 
 def _quiet() -> None:
     """Keep Dask's log to itself: what matters of it becomes an outcome."""
-    for name in ("distributed", "distributed.nanny", "distributed.worker", "tornado.application"):
+    for name in ("distributed", "distributed.client", "distributed.nanny", "distributed.worker",
+                 "tornado.application", "asyncio"):  # fmt: skip
         logging.getLogger(name).setLevel(logging.CRITICAL)
