@@ -105,20 +105,29 @@ def import_runs(pack: Path, root: Path, told: Callable[[str], None]) -> dict[str
     """
     if not pack.is_file():
         raise DataError(f"there is no pack {pack}; make one with: alignkit runs export")
+    with _as_pack(pack):
+        tarfile.open(pack, "r:*").close()  # before a folder is made for what is none
     with (
         locked(root),
         tempfile.TemporaryDirectory(prefix=".import.", suffix=".tmp", dir=root) as folder,
     ):
-        try:
-            with tarfile.open(pack, "r:*") as tar:
-                listed = _unpack(tar, Path(folder), pack)
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-            raise DataError(f"{pack} cannot be read as a pack of runs: {error}") from None
+        with _as_pack(pack), tarfile.open(pack, "r:*") as tar:
+            listed = _unpack(tar, Path(folder), pack)
         found = {}
         for run in listed:
             found[run["folder"]] = _put(run, Path(folder), root)
             told(f"{root / run['folder']}: {found[run['folder']]}")
         return found
+
+
+@contextmanager
+def _as_pack(pack: Path) -> Iterator[None]:
+    """Say in one line that a file is no pack."""
+    try:
+        yield
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise DataError(f"{pack} cannot be read as a pack of runs: {said}") from None
 
 
 def _put(run: Mapping[str, Any], unpacked: Path, root: Path) -> str:
