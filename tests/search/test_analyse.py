@@ -260,6 +260,12 @@ def test_a_newer_storage_is_refused(tmp_path):
 def test_what_is_no_storage_is_refused_and_not_made(tmp_path):
     (tmp_path / "text.db").write_text("no database, but long enough to look at" * 9)
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE mine (x)").connection.close()
+    (tmp_path / "text.log").write_text("no journal\n")
+    with (
+        pytest.raises(DataError, match="no whole journal"),
+        reading(f"journal:///{tmp_path}/text.log", []),
+    ):
+        pass
     for name, message in (("none", "no storage"), ("text", "no SQLite"), ("other", "no Optuna")):
         with (
             pytest.raises(DataError, match=message),
@@ -294,6 +300,17 @@ def test_registered_placements_are_ready_to_train(tmp_path, tiny_search):
     trained = alignkit("--plugin", "found.py", "train", "--task", TINY_TASK, "--architecture",
                        TINY_MODEL, "--epochs", "0", "-p", names[0], cwd=tmp_path)  # fmt: skip
     assert names[0] in trained.stdout
+
+
+def test_no_file_of_anyone_elses_is_overwritten_by_placements(tmp_path, tiny_search):
+    tiny_search(1, space="named", placements=("1",))
+    words = ["search", "analyse", "--storage", f"sqlite:///{tmp_path}/search.db", "--register"]
+    for _ in range(2):  # its own file may be written anew
+        alignkit(*words, "found.py", cwd=tmp_path)
+    (tmp_path / "mine.py").write_text("import alignkit\n")
+    refused = alignkit(*words, "mine.py", cwd=tmp_path, code=2)
+    assert "mine.py: the file is there and was not written by a search" in refused.stderr
+    assert (tmp_path / "mine.py").read_text() == "import alignkit\n"
 
 
 def test_placements_of_the_study_are_worked_out(tmp_path):

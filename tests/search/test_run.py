@@ -6,7 +6,9 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from alignkit.errors import UsageError
+from alignkit.chain import train as training
+from alignkit.chain.model import load
+from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run, load_runs
 from alignkit.search.workers import finished
 from tiny import TINY_MODEL, TINY_TASK, alignkit
@@ -159,6 +161,9 @@ def test_another_search_is_refused_under_the_same_name(tiny_search):
     [
         ({"objectives": ("cka@first",)}, "unknown layer rule"),
         ({"objectives": ("other/score",)}, "names task 'other'"),
+        ({"objectives": ("scor",)}, "no score 'scor'; it has: auroc, accuracy, loss"),
+        ({"objectives": ("cka@99",)}, "'cka@99': there are layers 0 to 2"),
+        ({"bounds": ("blocks=5:8",)}, "'blocks' begins at 5; 4 blocks fit at most"),
         ({"objectives": ("score", "auroc")}, "given twice"),
         ({"objectives": ("score", "parameters"), "pruner": "median"}, "needs one task"),
         ({"sampler": "grid"}, "unknown sampler"),
@@ -172,24 +177,36 @@ def test_what_is_wrong_is_said_before_any_work(tiny_search, tmp_path, asked, mes
     with pytest.raises(UsageError, match=message):
         tiny_search(1, **asked)
     assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "search.db").exists()
 
 
-def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path):
-    """Only a validation knows the names of scores; the one before the training is enough."""
-    words = [*RUN, "--space", "named", "-p", "1", "-n", "1", "--objective", "scor"]
-    done = alignkit(*words, "--epochs", "1000", cwd=tmp_path, code=1)
-    assert "Error: every trial failed" in done.stderr
-    assert "has no score 'scor'; it has: auroc, accuracy, loss" in done.stderr
+def test_a_negative_number_of_retries_is_refused(tmp_path):
+    done = alignkit(*RUN, "--retries", "-1", cwd=tmp_path, code=2)
+    assert "--retries is -1; it must be at least 0" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def _break(*_):
+    raise DataError("the disk is gone")
+
+
+def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_train", _break)
+    done = alignkit(*RUN, "--space", "named", "-p", "1", "-n", "1", cwd=tmp_path, code=1)
+    assert "Error: every trial failed, the last with: DataError: the disk is gone" in done.stderr
     assert "1 FAIL" in done.stdout
 
 
 def test_the_command_prints_the_best_and_continues(tmp_path):
     first = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "1", cwd=tmp_path)
     assert "1 COMPLETE" in first.stdout
+    assert "points" not in first.stderr
     assert (tmp_path / "runs" / "search.db").is_file()
     done = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "2", "--json",
                     cwd=tmp_path)  # fmt: skip
     assert "goes on: 1 of 2 trials are finished" in done.stderr
+    more = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "9", cwd=tmp_path)
+    assert "the space has 2 points, and each was tried" in more.stderr
     found = json.loads(done.stdout)
     assert found["trials"]["COMPLETE"] == 2
     assert found["pareto"][0]["placement"]["text"] in ([1], [2])
@@ -198,6 +215,15 @@ def test_the_command_prints_the_best_and_continues(tmp_path):
         {"study": "named_toy_match", "objectives": ["auroc"], "trials": 2, "complete": 2,
          "best": found["pareto"][0]["values"]["auroc"]}
     ]  # fmt: skip
+
+
+def test_numbers_of_parameters_are_printed_as_counts(tmp_path):
+    done = alignkit(*RUN, "--space", "named", "-p", "none", "-n", "1", "--objective", "parameters",
+                    cwd=tmp_path)  # fmt: skip
+    (run,) = (path.parent for path in (tmp_path / "runs").rglob("model.safetensors"))
+    model, _, _ = load(load_run(run), 1)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert f" {count} " in done.stdout
 
 
 def test_every_option_reaches_the_search(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -294,12 +295,18 @@ def _show_front(found: Analysis) -> None:
     again = f"; {found.duplicates} duplicates, {found.retried} retried"
     print(f"study {found.study}: {counts or 'no trial'}{again}")
     rows = [
-        {"trial": t["number"], **t["values"], "text": t["placement"] and t["placement"]["text"],
+        {"trial": t["number"], **_counts_as_such(t["values"]),
+         "text": t["placement"] and t["placement"]["text"],
          "vision": t["placement"] and t["placement"]["vision"], "run": ", ".join(t["runs"])}
         for t in found.pareto
     ]  # fmt: skip
     title = "Pareto front" if len(found.objectives) > 1 else "best"
     console.print_table(rows, ["trial", *found.names, "text", "vision", "run"], title=title)
+
+
+def _counts_as_such(values: Mapping[str, float]) -> dict[str, float]:
+    """Values of which a storage knows only that they are numbers: parameters are a count."""
+    return {k: int(v) if "parameters" in k and v.is_integer() else v for k, v in values.items()}
 
 
 def _draw(found: Analysis, folder: Path) -> None:

@@ -63,7 +63,7 @@ def repair(file: Path, lock: Any) -> Repair:
     lock.acquire()
     try:
         lines = file.read_bytes().splitlines(keepends=True)
-        whole = [line for line in lines if _is_record(line)]
+        whole = [line for line in lines if is_record(line)]
         dropped = len(lines) - len(whole)
         if not dropped:
             return Repair(len(whole), 0, None)
@@ -76,7 +76,8 @@ def repair(file: Path, lock: Any) -> Repair:
         lock.release()
 
 
-def _is_record(line: bytes) -> bool:
+def is_record(line: bytes) -> bool:
+    """Whether a line of a journal is whole."""
     try:
         return line.endswith(b"\n") and isinstance(json.loads(line), dict)
     except ValueError:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
+
+if TYPE_CHECKING:
+    from alignkit.tasks import Task
 
 EXPECTED = "score, loss, the name of a score, parameters, or METRIC@LAYER; TASK/ before it for one"
 SPLIT = "validation"  # a search that saw the test split would have trained on it
@@ -110,6 +113,36 @@ def parse_objectives(specs: Sequence[str], configs: Mapping[str, RunConfig]) -> 
         if names.count(name) > 1:
             raise UsageError(f"objective '{name}' is given twice")
     return found
+
+
+def check_objectives(objectives: Sequence[Objective], configs: Mapping[str, RunConfig]) -> None:
+    """Refuse a score that a task has not, and a layer that its architecture has not.
+
+    Raises
+    ------
+    UsageError
+        Before any trial is begun: every one would fail.
+    """
+    for objective in objectives:
+        config = configs[objective.task]
+        if objective.layer.isdigit():
+            depth = min(config.architecture.make().depths().values())
+            if int(objective.layer) >= depth:
+                raise UsageError(f"objective '{objective.name}': there are layers 0 to {depth - 1}")
+        elif objective.is_score and config.training.uses_labels:
+            task = config.task.make()
+            if objective.what not in ("loss", task.target.primary):
+                _check_score(objective, task)
+
+
+def _check_score(objective: Objective, task: Task) -> None:
+    """Only scoring tells the names of scores, so the labels are scored against nothing."""
+    import numpy as np
+
+    targets = task.split(SPLIT).targets
+    if targets is not None:
+        logits = np.zeros((len(targets), task.target.n_outputs))
+        objective.read({**task.target.scores(targets, logits), "loss": 0.0})
 
 
 def _objective(task: str, what: str, config: RunConfig, several: bool) -> Objective:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import DataError, UsageError
+from alignkit.search.journal import is_record
 from alignkit.search.storage import Url, in_one_line, open_study, parse_url, quiet_optuna
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ def _journal(url: Url) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
+    assert url.file is not None
     try:
+        with url.file.open("rb") as opened:
+            if (first := opened.readline()) and not is_record(first):
+                raise ValueError  # Optuna would take the file for an empty journal
         return JournalStorage(JournalFileBackend(str(url.file)))
     except (ValueError, AttributeError, KeyError):
         raise DataError(

@@ -10,7 +10,8 @@ from typing import Any
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.files import write_text
 
-_PAGE = '''"""Placements found by search, from study {study}."""
+_FIRST = '"""Placements found by search, from study '
+_PAGE = '''{first}{study}."""
 
 import alignkit
 
@@ -44,12 +45,16 @@ def write_placements(file: Path, study: str, trials: Sequence[dict[str, Any]]) -
     Raises
     ------
     UsageError
-        When the file is not called ``.py``.
+        When the file is not called ``.py``, or is there and was not written by this.
     DataError
         When no trial stands for a placement.
     """
     if file.suffix != ".py":
         raise UsageError(f"--register {file}: a plugin file must end in .py")
+    if file.exists() and not _is_ours(file):
+        raise UsageError(
+            f"--register {file}: the file is there and was not written by a search; name another"
+        )
     found: dict[tuple[Any, Any], dict[str, Any]] = {}
     for trial in trials:
         if trial["placement"]:
@@ -62,8 +67,12 @@ def write_placements(file: Path, study: str, trials: Sequence[dict[str, Any]]) -
         )
     named = {f"{_name(study)}_{trial['number']}": trial for trial in found.values()}
     lines = "".join(_line(name, trial) for name, trial in named.items())
-    write_text(file, _PAGE.format(study=_plain(study), lines=lines))
+    write_text(file, _PAGE.format(first=_FIRST, study=_plain(study), lines=lines))
     return list(named)
+
+
+def _is_ours(file: Path) -> bool:
+    return file.is_file() and file.read_bytes().startswith(_FIRST.encode())
 
 
 def _line(name: str, trial: dict[str, Any]) -> str:

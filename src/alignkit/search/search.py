@@ -13,7 +13,7 @@ from alignkit.errors import UsageError
 from alignkit.plugins.options import bind
 from alignkit.runs import RunConfig, Training, resolve_config
 from alignkit.search.bounds import parse_bound
-from alignkit.search.objectives import Objective, parse_objectives
+from alignkit.search.objectives import Objective, check_objectives, parse_objectives
 from alignkit.search.spaces import Space, build_space
 
 if TYPE_CHECKING:
@@ -190,6 +190,7 @@ class Search:
         self.to_json()
         if self.seed < 0:
             raise UsageError(f"--seed is {self.seed}; it must be at least 0")
+        check_objectives(self.resolved_objectives, self.configs)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

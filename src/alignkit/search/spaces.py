@@ -125,6 +125,9 @@ def _placement(ground: _Ground, distinct: bool = False) -> Space:
         return known(found)
 
     fewest = min(blocks.choices) if blocks.choices else blocks.low
+    most = min(ground.depths.values()) + 1  # before every layer, and after the last
+    if fewest > most:
+        raise UsageError(f"bound 'blocks' begins at {fewest}; {most} blocks fit at most")
     return Space("placement", bounds, place, least=int(fewest))
 
 

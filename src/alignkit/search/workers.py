@@ -85,10 +85,11 @@ def run_search(
     AlignkitError
         When every worker died before the end.
     """
-    for name, value in (("--trials", trials), ("--workers", workers),
-                        ("--heartbeat", place.heartbeat)):  # fmt: skip
-        if value < 1:
-            raise UsageError(f"{name} is {value}; it must be at least 1")
+    for name, value, least in (("--trials", trials, 1), ("--workers", workers, 1),
+                               ("--heartbeat", place.heartbeat, 1),
+                               ("--retries", place.retries, 0)):  # fmt: skip
+        if value < least:
+            raise UsageError(f"{name} is {value}; it must be at least {least}")
     quiet_optuna()
     search.check()
     with in_one_line(place.url):
@@ -100,6 +101,9 @@ def run_search(
             work(search, place, trials, talk)
         else:
             _work_together(search, place, trials, workers, talk)
+    size = search.resolved_space.size if search.exhausts else None
+    if size is not None and size < trials:
+        talk.note(f"note: the space has {size} points, and each was tried")
     return study
 
 
