@@ -39,6 +39,19 @@ class Agreeing:
     settings: dict[str, Any]
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def sentence(self) -> str:
+        """How many measurements the metrics are, and which are one."""
+        groups: dict[int, list[str]] = {}
+        for metric, group in zip(self.found.metrics, self.found.groups, strict=True):
+            groups.setdefault(group, []).append(metric)
+        shared = [" = ".join(members) for members in groups.values() if len(members) > 1]
+        said = (
+            f"{len(self.found.metrics)} metrics are {len(groups)} measurement(s) at "
+            f"{self.settings['alike']:g}"
+        )
+        return f"{said}: {'; '.join(shared)}." if shared else f"{said}: no two are alike."
+
 
 def agree(
     runs: Sequence[Run], metrics: Sequence[str], *, layers: str = "same", split: str = "test",
@@ -56,8 +69,7 @@ def agree(
     from alignkit.metrics import resolve
     from alignkit.statistics.agreement import agreement
 
-    if not 0 < alike <= 1:
-        raise UsageError(f"--alike is {alike}; it must be above 0, at most 1")
+    check_alike(alike)
     table = layer_values(runs, metrics, layers=[layers], split=split, pool=pool, samples=samples,
                          seed=seed, lenient=lenient, talk=talk)  # fmt: skip
     n = same_samples(table)
@@ -78,6 +90,12 @@ def agree(
         "turned_round": down,
     }  # fmt: skip
     return Agreeing(found, _pairs(found), _by_metric(found), settings, notes)
+
+
+def check_alike(alike: float) -> None:
+    """Refuse what is no correlation from which metrics could be alike."""
+    if not 0 < alike <= 1:
+        raise UsageError(f"--alike is {alike}; it must be above 0, at most 1")
 
 
 def _usable(

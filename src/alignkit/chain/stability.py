@@ -150,7 +150,7 @@ def stability(
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Means over models, with the standard deviation of the agreement."""
     keys = ["metric", "varied", "samples", "k"]
-    numbers = ["value", "chance", "agreement", "reliability", "seconds"]
+    numbers = [c for c in ("value", "chance", "agreement", "reliability", "seconds") if c in table]
     grouped = table.groupby(keys, sort=False, dropna=False)
     found = grouped[numbers].mean()
     found.insert(3, "agreement_sd", grouped["agreement"].std())

@@ -81,7 +81,9 @@ def agreement(
 
         write_csv(output, found.pairs)
     if figures is not None:
-        _draw(found, figures)
+        from alignkit.report.questions import draw_agreement
+
+        draw_agreement(found, figures)
     if json:
         console.print_json({
             "pairs": console.records(found.pairs), "metrics": console.records(found.metrics),
@@ -106,31 +108,4 @@ def _show(found: Agreeing) -> None:
         title=f"Spearman over {settings['values']} pairs of layers of {settings['runs']} run(s), "
         f"n={settings['samples']}",
     )  # fmt: skip
-    print(_sentence(found))
-
-
-def _sentence(found: Agreeing) -> str:
-    one, alike = found.found, found.settings["alike"]
-    groups: dict[int, list[str]] = {}
-    for metric, group in zip(one.metrics, one.groups, strict=True):
-        groups.setdefault(group, []).append(metric)
-    shared = [" = ".join(members) for members in groups.values() if len(members) > 1]
-    said = f"{len(one.metrics)} metrics are {len(groups)} measurement(s) at {alike:g}"
-    return f"{said}: {'; '.join(shared)}." if shared else f"{said}: no two are alike."
-
-
-def _draw(found: Agreeing, folder: Path) -> None:
-    from alignkit.report.figures import FigureFolder
-    from alignkit.report.matrices import correlation_maps, dendrogram
-
-    one, drawn = found.found, FigureFolder(folder)
-    maps = {"Spearman, all values": one.spearman, "Pearson, all values": one.pearson,
-            "Spearman within runs, mean": one.within}  # fmt: skip
-    drawn.add(
-        "agreement-correlations", correlation_maps(maps, one.metrics, one.order, one.groups),
-        found.pairs, "Metrics against each other", _sentence(found),
-    )  # fmt: skip
-    if len(one.links):
-        figure = dendrogram(one.links, one.metrics, one.groups, found.settings["alike"])
-        drawn.add("agreement-tree", figure, found.metrics, "Which metrics are one measurement",
-                  _sentence(found))  # fmt: skip
+    print(found.sentence)

@@ -95,7 +95,7 @@ def hypotheses(
 
     alignkit hypotheses --figures figures --output tables
     """
-    from alignkit.chain.questions import Evidence, ask
+    from alignkit.chain.questions import Evidence, ask, write_tables
     from alignkit.cli import console
 
     evidence = Evidence(
@@ -107,7 +107,7 @@ def hypotheses(
     for text in evidence.notes:
         console.note(f"note: {text}")
     if output is not None:
-        _write(answers, output)
+        write_tables(answers, output)
     if figures is not None:
         from alignkit.report.questions import draw_answers
 
@@ -139,15 +139,6 @@ def _plain(answer: Answer) -> dict[str, Any]:
         "tables": {name: console.records(table) for name, table in answer.tables.items()},
         "settings": answer.settings,
     }  # fmt: skip
-
-
-def _write(answers: Sequence[Answer], folder: Path) -> None:
-    from alignkit.runs.files import write_csv
-
-    for answer in answers:
-        for name, table in answer.tables.items():
-            if len(table):
-                write_csv(folder / f"{answer.question}-{name}.csv", table)
 
 
 def _show(answer: Answer) -> None:

@@ -105,7 +105,9 @@ def stability(
 
         write_csv(output, table)
     if figures is not None:
-        _draw(table, summary, figures)
+        from alignkit.report.questions import draw_stability
+
+        draw_stability(table, summary, figures)
     if json:
         console.print_json({
             "settings": {"samples": wanted.samples, "k": wanted.k, "splits": wanted.splits,
@@ -159,18 +161,3 @@ def _show(summary: pd.DataFrame, models: Sequence[Layers]) -> None:
     )  # fmt: skip
     if max(layers) < 3:
         console.note("note: agreement and reliability compare layers; they need 3 or more")
-
-
-def _draw(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> None:
-    from alignkit.report.figures import FigureFolder
-    from alignkit.report.settings import setting_curves
-
-    drawn = FigureFolder(folder)
-    for varied in ("samples", "k"):
-        rows = summary[summary["varied"] == varied]
-        if rows["value"].notna().any():
-            drawn.add(
-                f"stability-{varied}", setting_curves(rows, varied),
-                table[table["varied"] == varied], f"Metrics against {varied}",
-                f"Rank agreement, reliability, value and seconds of each metric by {varied}.",
-            )  # fmt: skip

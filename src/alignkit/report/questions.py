@@ -1,4 +1,4 @@
-"""Figures of the study's questions, each with the data that it shows."""
+"""Figures of what is asked of runs beyond the chain, each with the data that it shows."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.chain.agreement import Agreeing
 from alignkit.chain.questions import Answer
 from alignkit.report.differences import differences
 from alignkit.report.figures import FigureFolder
-from alignkit.report.matrices import correlation_table
+from alignkit.report.matrices import correlation_maps, correlation_table, dendrogram
 from alignkit.report.profiles import (
     around_fusions,
     poolings,
@@ -20,6 +21,7 @@ from alignkit.report.profiles import (
     score_profiles,
     variance_bars,
 )
+from alignkit.report.settings import setting_curves
 
 Drawn = list[tuple[str, Figure, pd.DataFrame]]
 
@@ -30,6 +32,35 @@ def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
     for answer in answers:
         for name, figure, data in _FIGURES[answer.question](answer):
             drawn.add(f"{answer.question}-{name}", figure, data, answer.title, answer.paragraph)
+
+
+def draw_agreement(found: Agreeing, folder: Path) -> None:
+    """Write the correlations of metrics with each other, and the tree of their clustering."""
+    one, drawn = found.found, FigureFolder(folder)
+    maps = {"Spearman, all values": one.spearman, "Pearson, all values": one.pearson,
+            "Spearman within runs, mean": one.within}  # fmt: skip
+    drawn.add(
+        "agreement-correlations", correlation_maps(maps, one.metrics, one.order, one.groups),
+        found.pairs, "Metrics against each other", found.sentence,
+    )  # fmt: skip
+    if len(one.links):
+        figure = dendrogram(one.links, one.metrics, one.groups, found.settings["alike"])
+        drawn.add("agreement-tree", figure, found.metrics, "Which metrics are one measurement",
+                  found.sentence)  # fmt: skip
+
+
+def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> None:
+    """Write the curves of metrics over samples, and over neighbours where there are some."""
+    drawn = FigureFolder(folder)
+    told = "Rank agreement, reliability, value" + (" and seconds" if "seconds" in summary else "")
+    for varied in ("samples", "k"):
+        rows = summary[summary["varied"] == varied]
+        if rows["value"].notna().any():
+            drawn.add(
+                f"stability-{varied}", setting_curves(rows, varied),
+                table[table["varied"] == varied], f"Metrics against {varied}",
+                f"{told} of each metric by {varied}.",
+            )  # fmt: skip
 
 
 def _h1(answer: Answer) -> Drawn:

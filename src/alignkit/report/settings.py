@@ -18,20 +18,23 @@ _PANELS = {
 
 
 def setting_curves(rows: pd.DataFrame, varied: str) -> Figure:
-    """Draw four panels over the setting, a line per metric.
+    """Draw a panel for each column over the setting, a line per metric.
 
     Parameters
     ----------
     rows : DataFrame
         ``metric``, the setting, ``agreement``, ``reliability``, ``value``, ``chance``,
-        ``seconds``: means over models.
+        ``seconds``: means over models. The seconds may be left out.
     varied : str
         ``samples`` or ``k``.
     """
     look = looks(rows["metric"])
+    titles = {column: title for column, title in _PANELS.items() if column in rows}
     with house_style():
-        figure, axes = panels(4, 2, 3.7, 2.4, gap=(0.6, 0.75), margins=(0.6, 1.9, 0.35, 0.6))
-        for ax, (column, title) in zip(axes, _PANELS.items(), strict=True):
+        figure, axes = panels(
+            len(titles), 2, 3.7, 2.4, gap=(0.6, 0.75), margins=(0.6, 1.9, 0.35, 0.6)
+        )
+        for ax, (column, title) in zip(axes, titles.items(), strict=True):
             for metric, part in rows.groupby("metric", sort=False):
                 _line(ax, part.sort_values(varied), varied, column, look[str(metric)])
             ax.set_title(title, y=1)

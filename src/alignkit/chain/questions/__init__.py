@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from alignkit.chain.questions.answer import Answer
+from alignkit.chain.questions.answer import Answer, write_tables
 from alignkit.chain.questions.evidence import Evidence
 from alignkit.chain.questions.fusions import does_alignment_rise
 from alignkit.chain.questions.layers import do_intermediate_layers_tell_more
@@ -14,7 +14,7 @@ from alignkit.chain.questions.pooling import does_pooling_matter
 from alignkit.chain.questions.task_dependence import does_the_task_matter
 from alignkit.errors import UsageError
 
-__all__ = ["QUESTIONS", "Answer", "Evidence", "ask"]
+__all__ = ["QUESTIONS", "Answer", "Evidence", "ask", "check_questions", "write_tables"]
 
 QUESTIONS: dict[str, Callable[[Evidence], Answer]] = {
     "h1": does_the_task_matter,
@@ -34,8 +34,13 @@ def ask(questions: Sequence[str], evidence: Evidence) -> list[Answer]:
     UsageError
         For an unknown question.
     """
+    check_questions(questions)
+    wanted = [name for name in QUESTIONS if not questions or name in questions]
+    return [QUESTIONS[name](evidence) for name in wanted]
+
+
+def check_questions(questions: Sequence[str]) -> None:
+    """Refuse an unknown question."""
     for name in questions:
         if name not in QUESTIONS:
             raise UsageError(f"unknown question '{name}'; known: {', '.join(QUESTIONS)}")
-    wanted = [name for name in QUESTIONS if not questions or name in questions]
-    return [QUESTIONS[name](evidence) for name in wanted]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from alignkit.runs.files import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +45,14 @@ class Answer:
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
+def write_tables(answers: Iterable[Answer], folder: Path) -> None:
+    """Write every table that has rows as ``<question>-<table>.csv``."""
+    for answer in answers:
+        for name, table in answer.tables.items():
+            if len(table):
+                write_csv(folder / f"{answer.question}-{name}.csv", table)
+
+
 def with_holm(rows: list[dict[str, Any]], directed: str = "") -> list[dict[str, Any]]:
     """Add ``p_holm`` over the rows that have a p, and the verdict that follows.
 
@@ -68,11 +79,6 @@ def _verdict(row: dict[str, Any], directed: str) -> str:
     if row["p_holm"] >= LEVEL:
         return "inconclusive"
     return "contradicted" if directed and row[directed] < 0 else "supported"
-
-
-def p_words(p: float) -> str:
-    """A p in running text; never 0.000."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
 def interval_words(low: float | None, high: float | None, sign: str = "+") -> str:

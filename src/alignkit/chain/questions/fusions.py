@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alignkit.chain.layers import Pair, around_fusions, equal_depth
-from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
+from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +237,7 @@ def _across_words(rows: list[dict[str, Any]]) -> str:
         return f"Whether alignment changes across a fusion is not testable: {why_not(rows)}."
     said = "; ".join(
         f"{row['metric']} on {row['task']} {row['change']:+.3f} "
-        f"({row['before']:.3f} to {row['after']:.3f}, {p_words(row['p'])})"
+        f"({row['before']:.3f} to {row['after']:.3f}, p {p_text(row['p'], True)})"
         for row in sorted(tested, key=lambda row: row["p"])[:4]
     )
     rises, falls = (
@@ -266,7 +267,7 @@ def _against_words(rows: list[dict[str, Any]]) -> str:
             if most["low"] is None
             else f", 95 % interval {most['low']:+.3f} to {most['high']:+.3f}"
         )
-        + f", {p_words(most['p'])}, {p_words(most['p_holm'])} after Holm. "
+        + f", p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
     )
     rises, falls = (
         sum(row["verdict"] == verdict for row in tested)

@@ -10,11 +10,11 @@ from alignkit.chain.questions.answer import (
     Answer,
     counted,
     interval_words,
-    p_words,
     why_not,
     with_holm,
 )
 from alignkit.chain.questions.evidence import Evidence, layer_count
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def _words(rows: list[dict[str, Any]]) -> str:
         f"{most['metric']} on {most['task']} over {counted(most['n'], 'placement')}: "
         f"r = {most['r_rule']:+.2f} against {most['r_last']:+.2f}, difference "
         f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, "
-        f"Williams {p_words(most['p'])}, {p_words(most['p_holm'])} after Holm. "
+        f"Williams p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
     )
     if supported or contradicted:
         found = []
@@ -142,7 +142,7 @@ def _best_words(rows: list[dict[str, Any]]) -> str:
         return ""
     said = "; ".join(
         f"{row['metric']} on {row['task']}: layer {row['layer']}, r = {row['r']:+.2f}, "
-        f"{p_words(row['p'])}"
+        f"p {p_text(row['p'], True)}"
         for row in sorted(tested, key=lambda row: row["p"])[:3]
     )
     return (

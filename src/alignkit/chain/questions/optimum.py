@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
+from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def _words(rows: list[dict[str, Any]]) -> str:
     said = (
         f"A quadratic term adds most for {most['metric']} on {most['task']} over "
         f"{counted(most['n'], 'placement')}: {most['gain']:.0%} of the variance of the score, "
-        f"{p_words(most['p'])}, {p_words(most['p_holm'])} after Holm over "
+        f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm over "
         f"{counted(len(tested), 'test')}. {_where(most)} "
     )
     found = [row for row in tested if row["verdict"] == "supported"]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.questions.answer import Answer, counted, listed, p_words, why_not, with_holm
+from alignkit.chain.questions.answer import Answer, counted, listed, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
 from alignkit.models.placement import Placement
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,7 @@ def _variance_words(rows: list[dict[str, Any]]) -> str:
         icc = "" if row["icc"] is None else f", ICC {row['icc']:.2f}"
         parts.append(
             f"{row['metric']} on {row['task']} {row['eta_squared']:.0%} ({row['chance']:.0%} at "
-            f"chance{icc}, {p_words(row['p'])})"
+            f"chance{icc}, p {p_text(row['p'], True)})"
         )
     different = [row for row in tested if row["verdict"] == "supported"]
     return (
@@ -140,7 +141,7 @@ def _descriptor_words(rows: list[dict[str, Any]]) -> str:
         f"Of the descriptors of a placement, {most['descriptor']} "
         f"({DESCRIPTORS[most['descriptor']]}) goes most with alignment: {most['metric']} on "
         f"{most['task']}, r = {most['pearson']:+.2f} over {counted(most['n'], 'placement')}, "
-        f"{p_words(most['p'])}. "
+        f"p {p_text(most['p'], True)}. "
         + (f"After Holm over {counted(len(tested), 'test')} there stands: {names}." if kept
            else f"After Holm over {counted(len(tested), 'test')} none stands.")
     )  # fmt: skip

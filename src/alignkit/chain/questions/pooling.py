@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.questions.answer import Answer, counted, p_words, why_not, with_holm
+from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +111,8 @@ def _score_words(rows: list[dict[str, Any]]) -> str:
     different = [row for row in tested if row["verdict"] == "supported"]
     return (
         f"With score they differ most for {most['metric']} on {most['task']}: r = "
-        f"{most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, {p_words(most['p'])}, "
-        f"{p_words(most['p_holm'])} after Holm. "
+        f"{most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, "
+        f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
         + (f"They tell different things in {len(different)} of {counted(len(tested), 'test')}."
            if different else "That they tell different things about score is not shown.")
     )  # fmt: skip

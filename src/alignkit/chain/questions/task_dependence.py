@@ -10,11 +10,11 @@ from alignkit.chain.questions.answer import (
     counted,
     interval_words,
     listed,
-    p_words,
     why_not,
     with_holm,
 )
 from alignkit.chain.questions.evidence import Evidence
+from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,7 @@ def _placement_words(evidence: Evidence, found: Interaction) -> str:
         f"({counted(found.seeds, 'placement and seed')} in common, scores {unit}), what a "
         f"placement does to one task and not to another accounts for {share.eta_squared:.0%} of "
         f"the variance that task and placement leave ({share.chance:.0%} at chance), "
-        f"{p_words(share.p)}: "
+        f"p {p_text(share.p, True)}: "
     )
     if share.p >= 0.05:
         said += "no difference in preference is shown, which is not to say that there is none."
@@ -140,7 +140,7 @@ def _alignment_words(rows: list[dict[str, Any]]) -> str:
         f"Alignment goes with score most differently for {most['metric']}: r = {most['r']:+.2f} on "
         f"{most['task']} and {most['r_other']:+.2f} on {most['other']}, difference "
         f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, "
-        f"{p_words(most['p'])}, {p_words(most['p_holm'])} after Holm over "
+        f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm over "
         f"{counted(len(tested), 'comparison')}; "
     )
     different = [row for row in tested if row["verdict"] == "supported"]
