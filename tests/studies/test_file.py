@@ -5,7 +5,7 @@ import pytest
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training
 from alignkit.studies import read_study
-from alignkit.studies.options import KNOWS_INIT, known_options
+from alignkit.studies.options import known_options
 
 
 def _read(tmp_path, text):
@@ -112,14 +112,6 @@ def test_every_training_option_may_be_set(tmp_path):
     assert (config.training.learning_rate, config.training.threads) == (1.0, 2)
 
 
-@pytest.mark.skipif(KNOWS_INIT, reason="this training can start from a run")
-@pytest.mark.parametrize("text", ["[pretrain]\ntask = 'a'\n", "[options]\ninit = 'x'\n"])
-def test_starting_from_a_run_is_refused_where_training_cannot(tmp_path, text):
-    with pytest.raises(UsageError, match="which this version cannot"):
-        _read(tmp_path, f"[grid]\nseeds = [0]\n{text}")
-
-
-@pytest.mark.skipif(not KNOWS_INIT, reason="needs a training that can start from a run")
 def test_pretraining_takes_shared_options_and_its_own(tmp_path):
     study = _read(
         tmp_path,

@@ -18,10 +18,9 @@ from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.runs import Run
 from alignkit.runs.files import discard, locked, whole_folder
+from alignkit.runs.run import POOLS
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
-
-POOLS = ("cls", "mean")
 
 
 def extract(

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.alignment import Stored
-from alignkit.chain.extract import POOLS, extract
+from alignkit.chain.extract import extract
 from alignkit.chain.layers import MAXIMA, Pair
 from alignkit.chain.pairs import Asked, Sides, complete, complete_maxima
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
 from alignkit.runs import Run
 from alignkit.runs.files import locked
+from alignkit.runs.run import POOLS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ class Work:
                 check_k(metric, self.n)
         tables: list[pd.DataFrame] = []
         left_out: dict[str, UsageError] = {}
-        total = len(self.metrics) * len(self._pairs)
+        total = len(self.metrics) * len(_all_pairs(self.groups))
         with self._lock(), self.talk.progress(f"measure {self.label}".rstrip(), total) as bar:
             try:
                 for metric in self.metrics:
@@ -97,17 +98,8 @@ class Work:
             self.talk.note(f"note: {spec} is left out: {reason}")
         return pd.concat(tables, ignore_index=True)
 
-    @property
-    def _pairs(self) -> list[Pair]:
-        return list(dict.fromkeys(pair for pairs in self.groups.values() for pair in pairs))
-
-    def _keys(self) -> list[Pair]:
-        if self.layers in MAXIMA:
-            return [(self.layers, streams) for streams in self.groups]
-        return self._pairs
-
     def _one(self, metric: Metric, bar: Any) -> pd.DataFrame:
-        stored, keys = self.stored(metric), self._keys()
+        stored, keys = self.stored(metric), keys_of(self.layers, self.groups)
         if self.force:
             stored.forget(keys)
         if self.layers in MAXIMA:
@@ -118,8 +110,20 @@ class Work:
 
     def _lock(self) -> Any:
         """Hold the run's folder if anything will be written there."""
-        missing = self.force or any(self.stored(m).missing(self._keys()) for m in self.metrics)
+        keys = keys_of(self.layers, self.groups)
+        missing = self.force or any(self.stored(m).missing(keys) for m in self.metrics)
         return locked(self.folder) if self.folder is not None and missing else nullcontext()
+
+
+def keys_of(layers: str, groups: Mapping[str, Sequence[Pair]]) -> list[Pair]:
+    """What rows are told apart by: pairs of sites, or for a maximum its rule and streams."""
+    if layers in MAXIMA:
+        return [(layers, streams) for streams in groups]
+    return _all_pairs(groups)
+
+
+def _all_pairs(groups: Mapping[str, Sequence[Pair]]) -> list[Pair]:
+    return list(dict.fromkeys(pair for pairs in groups.values() for pair in pairs))
 
 
 class RunLayers:

@@ -68,9 +68,9 @@ def extract(
 
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
-    from alignkit.chain.extract import POOLS
     from alignkit.chain.together import extract_together
     from alignkit.cli import console
+    from alignkit.runs.run import POOLS
 
     check_split(split)
     options = architecture_options(

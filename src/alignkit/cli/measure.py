@@ -184,8 +184,8 @@ def _with_k(specs: Sequence[str], k: int) -> list[str]:
 
 
 def _check_pool(name: str) -> str:
-    from alignkit.chain.extract import POOLS
     from alignkit.errors import UsageError
+    from alignkit.runs.run import POOLS
 
     if name not in POOLS:
         raise UsageError(f"unknown pooling '{name}'; known: {', '.join(POOLS)}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,7 +109,7 @@ def plan(
     if json:
         console.print_json({
             "study": chosen.study.name, "runs": [_row(planned) for planned in chosen.runs],
-            "estimate": vars(left),
+            "analyses": _analysed(chosen), "estimate": vars(left),
         })  # fmt: skip
         return
     rows = [_row(planned) for planned in chosen.runs]
@@ -121,6 +123,8 @@ def plan(
     for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
         console.note(f"problem: {problem}")
     print(_summary(chosen))
+    if chosen.analyses:
+        print("analyses: " + ", ".join(f"{one.name} {one.state}" for one in chosen.analyses))
     if left.seconds:
         print(
             f"to do: about {_duration(left.wall_seconds)} (from {left.seconds_from}) and "
@@ -141,12 +145,16 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     chosen = _plan(file, runs)
     counts = _counts(chosen)
     failures = [{"run": p.name, "error": p.error} for p in failed(chosen.runs)]
+    analyses = _analysed(chosen)
+    failures += [{"run": one["analysis"], "error": one["problem"]} for one in analyses
+                 if one["state"] == "failed"]  # fmt: skip
     if json:
         console.print_json({
             "study": chosen.study.name, "active": chosen.records.is_held,
-            "runs": _totals(chosen), "steps": counts, "failed": failures,
+            "runs": _totals(chosen), "steps": counts, "analyses": analyses, "failed": failures,
         })  # fmt: skip
         return
+    counts += [{"step": one["analysis"], one["state"]: 1} for one in analyses]
     console.print_table(counts, ["step", "done", "missing", "failed"])
     if failures:
         console.print_table(failures, ["run", "error"])
@@ -158,40 +166,64 @@ def _run(
     file: Path, runs: Path | None, output: Path | None, json: bool, retry: bool, **engine: Any
 ) -> None:
     from alignkit.cli import console
-    from alignkit.errors import AlignkitError
-    from alignkit.metrics import resolve
-    from alignkit.studies.carry_out import carry_out, failed
+    from alignkit.studies.analyses import check_analyses
+    from alignkit.studies.carry_out import analyse, carry_out
 
-    chosen = _plan(file, runs, **engine)
-    for spec in chosen.study.measure.metrics if chosen.study.measure else ():
-        resolve(spec)  # a wrong parameter is found before the work, not after
+    chosen = _plan(file, runs, output, **engine)
+    check_analyses(chosen.study, next((p.config for p in chosen.runs if p.config), None))
     console.note(f"{chosen.study.name}: {_summary(chosen)}")
-    with chosen.records.held():
-        chosen = _plan(file, runs, **engine)  # another process may have worked on it meanwhile
+    with chosen.records.held(), _opened_when_needed(chosen) as opened:
+        # Another process may have worked on it meanwhile.
+        chosen = _plan(file, runs, output, **engine)
         if any(chosen.units(retry)):
-            with closing(_engine(chosen)) as opened:
-                carry_out(chosen, opened, retry, console.TerminalTalk())
-            chosen = _plan(file, runs, **engine)
-        written = _analyse(chosen, output or chosen.study.output)
-    lost = failed(chosen.runs)
+            carry_out(chosen, opened(), retry, console.TerminalTalk())
+            chosen = _plan(file, runs, output, **engine)
+        if chosen.analyses_to_do(retry):
+            complete, asked = len(chosen.complete), len(chosen.to_analyse)
+            if complete < asked:
+                console.note(f"note: analysed are the {complete} runs of {asked} that are done")
+            analyse(chosen, opened(), retry, console.TerminalTalk())
+    written = [file for analysis in chosen.analyses for file in analysis.shown]
     if json:
         console.print_json({
             "study": chosen.study.name, "runs": [_row(planned) for planned in chosen.runs],
-            "written": [str(path) for path in written],
+            "analyses": _analysed(chosen), "written": written,
         })  # fmt: skip
     else:
         for path in written:
             print(path)
+    _fail_if_any(chosen, file)
+
+
+def _fail_if_any(chosen: Plan, file: Path) -> None:
+    """List what failed; the command then ends with an error."""
+    from alignkit.cli import console
+    from alignkit.errors import AlignkitError
+    from alignkit.studies.carry_out import failed
+
+    runs = failed(chosen.runs)
+    analyses = [analysis for analysis in chosen.analyses if analysis.state == "failed"]
+    for name, error in [(one.name, one.error) for one in runs] + [
+        (one.name, one.error) for one in analyses
+    ]:
+        console.note(f"  {name}: {error}")
+    lost = [f"{len(runs)} of {len(chosen.runs)} runs"] if runs else []
+    lost += [f"{len(analyses)} of {len(chosen.analyses)} analyses"] if analyses else []
     if lost:
-        for planned in lost:
-            console.note(f"  {planned.name}: {planned.error}")
         raise AlignkitError(
-            f"{len(lost)} of {len(chosen.runs)} runs failed (listed above); when the cause is "
-            f"gone: alignkit study retry {file}"
+            f"{' and '.join(lost)} failed (listed above); when the cause is gone: "
+            f"alignkit study retry {file}"
         )
 
 
-def _plan(file: Path, runs: Path | None, **engine: Any) -> Plan:
+@contextmanager
+def _opened_when_needed(chosen: Plan) -> Iterator[Callable[[], Engine]]:
+    """Give what opens the engine, once: jobs of a queue are not asked for where all is done."""
+    with ExitStack() as stack:
+        yield cache(lambda: stack.enter_context(closing(_engine(chosen))))
+
+
+def _plan(file: Path, runs: Path | None = None, output: Path | None = None, **engine: Any) -> Plan:
     from dataclasses import replace
 
     from alignkit.errors import UsageError
@@ -201,7 +233,8 @@ def _plan(file: Path, runs: Path | None, **engine: Any) -> Plan:
     given = {key: value for key, value in engine.items() if value is not None}
     if "scheduler" in given or "workers" in given:
         given.setdefault("name", "dask")
-    study = replace(study, runs=runs or study.runs, engine=replace(study.engine, **given))
+    study = replace(study, runs=runs or study.runs, output=output or study.output,
+                    engine=replace(study.engine, **given))  # fmt: skip
     if study.engine.name not in ("local", "dask"):
         raise UsageError(f"unknown engine '{study.engine.name}'; known: local, dask")
     if study.engine.name == "local" and "jobs" not in given and "workers" in given:
@@ -225,47 +258,6 @@ def _engine(chosen: Plan) -> Engine:
     )  # fmt: skip
 
 
-def _analyse(chosen: Plan, output: Path) -> list[Path]:
-    """Correlate and report over the runs that are complete; give the files."""
-    from alignkit.chain.correlate import correlate_runs
-    from alignkit.chain.table import Join
-    from alignkit.cli import console
-    from alignkit.report import write_report
-    from alignkit.runs import load_run
-    from alignkit.runs.files import write_csv
-
-    study, measure = chosen.study, chosen.study.measure
-    asked = [p for p in chosen.runs if not p.pretrains]
-    complete = [load_run(study.runs / p.name) for p in asked if p.state == "done"]
-    if measure is None or not (study.correlate or study.report) or not complete:
-        return []
-    if len(complete) < len(asked):
-        console.note(f"note: analysed are the {len(complete)} runs of {len(asked)} that are done")
-    written: list[Path] = []
-    for table in (study.correlate, study.report):
-        if table is None:
-            continue
-        metrics = list(table.metrics or measure.metrics)
-        split, pool = table.split or measure.splits[0], table.pool or measure.pools[0]
-        for layer in (table.layer,) if isinstance(table.layer, str) else table.layer:
-            join = Join(tuple(metrics), layer, table.outcome, split, pool, measure.samples,
-                        table.seed)  # fmt: skip
-            found, joined = correlate_runs(
-                complete, join, talk=console.TerminalTalk(),
-                unit=getattr(table, "unit", "placement"), permutations=table.permutations,
-                seed=table.seed,
-            )  # fmt: skip
-            if table is study.report:
-                written.append(write_report(complete, output / "report", correlations=found,
-                                            table=joined, metrics=metrics, split=split,
-                                            pool=pool))  # fmt: skip
-                continue
-            for name, rows in (("runs", joined), ("correlate", found.table)):
-                written.append(output / f"{name}.{layer}.csv")
-                write_csv(written[-1], rows)
-    return written
-
-
 def _row(planned: Any) -> dict[str, Any]:
     config = planned.config
     return {
@@ -276,6 +268,11 @@ def _row(planned: Any) -> dict[str, Any]:
         "init": planned.first.name if planned.first else None, "state": planned.state,
         "steps": {step.name: step.state for step in planned.steps}, "problem": planned.error,
     }  # fmt: skip
+
+
+def _analysed(chosen: Plan) -> list[dict[str, Any]]:
+    return [{"analysis": one.name, "state": one.state, "problem": one.error}
+            for one in chosen.analyses]  # fmt: skip
 
 
 def _states(row: dict[str, Any]) -> dict[str, str]:

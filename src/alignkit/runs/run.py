@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alignkit.metrics import Representation
 
 DEFAULT_RUNS = Path("runs")
+POOLS = ("cls", "mean")
 
 
 class Run:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from alignkit.chain.talk import SILENT, Talk
-from alignkit.engines import Engine, Outcome, run_units
+from alignkit.engines import Engine, Outcome, Unit, run_units
 from alignkit.studies.plan import Plan, Planned, Step
 
 
@@ -30,15 +30,28 @@ def carry_out(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILE
         if step.state == "failed" and planned.config is not None:
             plan.records.forget(planned.config, step.name)
     done = 0
+    for outcome in _ends(units, engine, talk):
+        planned, step = todo[outcome.unit.name]
+        _record(plan, planned, step, outcome)
+        done += outcome.state == "done"
+    return done
+
+
+def analyse(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILENT) -> None:
+    """Do every analysis that lacks its result; one that fails stops no other."""
+    todo = {analysis.name: analysis for analysis in plan.analyses_to_do(retry)}
+    for outcome in _ends([analysis.unit for analysis in todo.values()], engine, talk):
+        todo[outcome.unit.name].add(outcome)
+
+
+def _ends(units: Sequence[Unit], engine: Engine, talk: Talk) -> Iterator[Outcome]:
+    """Run units, and say how each ended once that is taken down."""
     several = engine.slots > 1  # with one slot, units show bars of their own
     with (talk if several else SILENT).progress("study", len(units)) as bar:
         for number, outcome in enumerate(run_units(units, engine), 1):
-            planned, step = todo[outcome.unit.name]
-            _record(plan, planned, step, outcome)
+            yield outcome
             _say(outcome, f"{number}/{len(units)}", talk)
             bar.advance()
-            done += outcome.state == "done"
-    return done
 
 
 def failed(runs: Sequence[Planned]) -> list[Planned]:

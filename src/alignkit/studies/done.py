@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.layers import select_pairs
-from alignkit.plugins.options import format_spec
+from alignkit.chain.layers import pairs_by_streams
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def is_trained(run: Run, config: RunConfig) -> bool:
@@ -28,29 +32,45 @@ def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
 
 def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
     """Whether every metric has a value, or a reason for none, on every pair of sites."""
-    if not run.is_trained or not run.alignment_file.is_file():
-        return False
-    table = run.alignment()
-    table = table[(table["split"] == split) & (table["pool"] == pool)]
-    if "permutations" in table:
-        table = table[table["permutations"] >= measure.null]
-    if measure.samples is not None:
-        table = table[table["n"] <= measure.samples]
-    else:
-        table = table[table["n"] == run.stored["data"]["n"].get(split, table["n"].max())]
-    pairs = set(select_pairs(run.schedule(), measure.layers, measure.streams))
-    parameters = table["parameters"].fillna("")
-    for name, wanted in map(_name_and_parameters, measure.metrics):
-        rows = table[(table["metric"] == name) & (parameters == wanted)]
-        if not pairs <= set(zip(rows["x"], rows["y"], strict=True)):
-            return False
-    return True
+    return measured(run, measure, split, pool) is not None
 
 
-@cache
-def _name_and_parameters(spec: str) -> tuple[str, str]:
-    """A metric as it stands in the columns of a table."""
-    from alignkit.metrics import resolve
+def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dict[str, Any]:
+    """What a study's steps have made of a run, as analyses see it: plain values.
 
-    metric = resolve(spec)
-    return metric.name, format_spec("", metric.parameters).removeprefix(":")
+    What analyses themselves measure further is not in it.
+    """
+    scores = run.performance()["splits"]
+    asked = [(split, pool) for split in measure.splits for pool in measure.pools] if measure else []
+    tables = [measured(run, measure, *one) for one in asked if measure]
+    text = "".join("" if table is None else table.to_csv(index=False) for table in tables)
+    return {
+        "identity": run.stored["identity"], "scores": {one: scores.get(one) for one in splits},
+        "alignment": hashlib.sha256(text.encode()).hexdigest(),
+    }  # fmt: skip
+
+
+def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame | None:
+    """The values that a study asks for; None if any is missing."""
+    import pandas as pd
+
+    from alignkit.chain.measuring import keys_of, resolved_metrics, stores
+    from alignkit.chain.pairs import Asked
+
+    if not run.is_trained:
+        return None
+    n = run.stored["data"]["n"].get(split)
+    rows = measure.samples and range(measure.samples)
+    drawn = rows if rows and (n is None or len(rows) < n) else None
+    asked = Asked(null=measure.null, drawn=drawn is not None)
+    stored = stores(run.alignment_folder(split), measure.layers, asked, drawn, split, pool)
+    keys = keys_of(
+        measure.layers, pairs_by_streams(run.schedule(), measure.layers, measure.streams)
+    )
+    found = []
+    for metric in resolved_metrics(measure.metrics):
+        one = stored(metric)
+        if one.missing(keys):
+            return None
+        found.append(one.rows(keys)[["metric", "parameters", "x", "y", "n", "value"]])
+    return pd.concat(found)

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alignkit.errors import DataError, UsageError
-from alignkit.studies.options import KNOWS_INIT, Entry, known_options, no_init, read_option
+from alignkit.studies.options import Entry, known_options, read_option
 from alignkit.studies.tables import (
+    Agreement,
     Correlate,
     EngineChoice,
     Evaluate,
     Extract,
+    Hypotheses,
     Measure,
     Report,
     Source,
+    Stability,
     as_type,
     read_table,
 )
@@ -28,7 +31,8 @@ T = TypeVar("T")
 
 GRID = {"tasks": str, "placements": str, "seeds": int}
 TOP = ("name", "runs", "output", "grid", "run", "options", "task", "pretrain", "evaluate",
-       "extract", "measure", "correlate", "report", "engine")  # fmt: skip
+       "extract", "measure", "correlate", "report", "hypotheses", "agreement", "stability",
+       "engine")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Study:
         The runs: the grid first, then those listed one by one.
     pretrain : mapping or None
         Task, seed and options of the run that each starts from.
-    evaluate, extract, measure, correlate, report
+    evaluate, extract, measure, correlate, report, hypotheses, agreement, stability
         What follows; None where it is not asked for.
     engine : EngineChoice
     """
@@ -61,6 +65,9 @@ class Study:
     measure: Measure | None
     correlate: Correlate | None
     report: Report | None
+    hypotheses: Hypotheses | None
+    agreement: Agreement | None
+    stability: Stability | None
     engine: EngineChoice
 
 
@@ -96,11 +103,16 @@ def _study(source: Source, found: Mapping[str, Any], path: Path) -> Study:
         raise source.error("", "name", f"name is {name!r}; use letters, digits, - and _")
     shared = _Shared(source, found)
     entries = _entries(source, found, shared)
-    correlate = _optional(source, found, "correlate", Correlate)
-    report = _optional(source, found, "report", Report)
+    analyses: dict[str, Any] = {
+        "correlate": _optional(source, found, "correlate", Correlate),
+        "report": _optional(source, found, "report", Report),
+        "hypotheses": _optional(source, found, "hypotheses", Hypotheses),
+        "agreement": _optional(source, found, "agreement", Agreement),
+        "stability": _optional(source, found, "stability", Stability),
+    }
     measure = _optional(source, found, "measure", Measure)
-    if measure is None and (correlate or report):
-        asked = [*(correlate.metrics if correlate else ()), *(report.metrics if report else ())]
+    if measure is None and any(analyses.values()):
+        asked = [spec for table in analyses.values() if table for spec in table.metrics]
         measure = Measure(metrics=tuple(dict.fromkeys(asked)))
     return Study(
         name=name,
@@ -110,7 +122,7 @@ def _study(source: Source, found: Mapping[str, Any], path: Path) -> Study:
         pretrain=_pretrain(source, found, shared),
         evaluate=read_table(source, "evaluate", found.get("evaluate", {}), Evaluate),
         extract=read_table(source, "extract", found.get("extract", {}), Extract),
-        measure=measure, correlate=correlate, report=report,
+        measure=measure, **analyses,
         engine=read_table(source, "engine", found.get("engine", {}), EngineChoice),
     )  # fmt: skip
 
@@ -201,8 +213,6 @@ def _pretrain(
 ) -> Mapping[str, Any] | None:
     if "pretrain" not in found:
         return None
-    if not KNOWS_INIT:
-        raise no_init(source, "", "pretrain")
     table = dict(_table(source, found, "pretrain"))
     own = {"task": str, "seed": int}
     for key in table:

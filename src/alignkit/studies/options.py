@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from alignkit import runs as runs_package
-from alignkit.errors import UsageError
-from alignkit.runs import RunConfig, Training, resolve_config
+from alignkit.runs import Conduct, RunConfig, Training, resolve_config
 from alignkit.studies.tables import Source, as_type
-
-# How a training is carried out, where the installed training knows such options.
-CONDUCT: type | None = getattr(runs_package, "Conduct", None)
-KNOWS_INIT = "init" in inspect.signature(resolve_config).parameters
 
 
 @dataclass(frozen=True)
@@ -54,26 +47,17 @@ class Entry:
             When the data, or the run to start from, are not there.
         """
         given = dict(self.options)
-        further: dict[str, Any] = {}
-        if given.get("init"):
-            further["init"] = given["init"]
-        if CONDUCT is not None:
-            further["conduct"] = CONDUCT(**_of(CONDUCT, given))
         return resolve_config(
             self.task, self.placement, given.get("architecture"),
-            Training(**_of(Training, given)), self.seed, given.get("data"), **further,
+            Training(**_of(Training, given)), self.seed, given.get("data"),
+            given.get("init") or None, Conduct(**_of(Conduct, given)),
         )  # fmt: skip
 
 
 def known_options() -> dict[str, Any]:
     """Names and types of the options that a run may have, beside task, placement and seed."""
-    known: dict[str, Any] = {"architecture": str, "data": str}
-    known |= typing.get_type_hints(Training)
-    if CONDUCT is not None:
-        known |= typing.get_type_hints(CONDUCT)
-    if KNOWS_INIT:
-        known["init"] = str
-    return known
+    known: dict[str, Any] = {"architecture": str, "data": str, "init": str}
+    return known | typing.get_type_hints(Training) | typing.get_type_hints(Conduct)
 
 
 def read_option(source: Source, table: str, key: str, value: Any) -> Any:
@@ -85,18 +69,11 @@ def read_option(source: Source, table: str, key: str, value: Any) -> Any:
         For an unknown one, or a value of the wrong type.
     """
     known = known_options()
-    if key == "init" and not KNOWS_INIT:
-        raise no_init(source, table, key)
     if key not in known:
         raise source.unknown(table, key, known, "option")
     if key == "init" and value is False:  # from scratch, though the others start from a run
         return False
     return as_type(source, table, key, value, known[key])
-
-
-def no_init(source: Source, table: str, key: str) -> UsageError:
-    """Starting from another run needs a training that can do so."""
-    return source.error(table, key, "starts runs from a trained one, which this version cannot")
 
 
 def _of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:

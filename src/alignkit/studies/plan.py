@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from alignkit.chain.units import evaluate_unit, extract_units, measure_unit, train_unit
 from alignkit.engines import Unit
 from alignkit.errors import DataError, UsageError
 from alignkit.plugins import registry
-from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
 from alignkit.runs import config as configs
 from alignkit.runs.config import data_looked_at_once
-from alignkit.studies.done import is_evaluated, is_extracted, is_measured, is_trained
+from alignkit.runs.run import POOLS
+from alignkit.studies.analyses import Analysis, plan_analyses
+from alignkit.studies.done import (
+    evidence_of,
+    is_evaluated,
+    is_extracted,
+    is_measured,
+    is_trained,
+)
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
-from alignkit.studies.records import Records
+from alignkit.studies.records import Records, State
 from alignkit.studies.tables import Measure
 
-State = Literal["done", "missing", "failed"]
+T = TypeVar("T")
 
 
 @dataclass
@@ -75,11 +82,31 @@ class Planned:
 
 @dataclass
 class Plan:
-    """All runs of a study, pretraining first, with the units that are still to be done."""
+    """All runs of a study, pretraining first, with the units that are still to be done.
+
+    Attributes
+    ----------
+    study : Study
+    records : Records
+    runs : list of Planned
+    analyses : list of Analysis
+        Of the runs that are complete.
+    """
 
     study: Study
     records: Records
     runs: list[Planned]
+    analyses: list[Analysis] = field(default_factory=list)
+
+    @property
+    def to_analyse(self) -> list[Planned]:
+        """The runs that are meant to be analysed: all but the pretraining."""
+        return [planned for planned in self.runs if not planned.pretrains]
+
+    @property
+    def complete(self) -> list[Planned]:
+        """Those of them that are done."""
+        return [planned for planned in self.to_analyse if planned.state == "done"]
 
     def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Unit]]:
         """What is to be done, in order: a run whose step failed waits for ``retry``."""
@@ -92,6 +119,11 @@ class Plan:
                 if step.state != "done":
                     for unit in step.units:
                         yield planned, step, unit
+
+    def analyses_to_do(self, retry: bool = False) -> list[Analysis]:
+        """Analyses that lack their result on the runs that are complete."""
+        wanted = ("missing", "failed") if retry else ("missing",)
+        return [a for a in self.analyses if a.unit.arguments["runs"] and a.state in wanted]
 
 
 def make_plan(study: Study, gpus: int = 0) -> Plan:
@@ -110,19 +142,51 @@ def make_plan(study: Study, gpus: int = 0) -> Plan:
         for planned in runs:
             if planned.config is not None:
                 planned.steps = list(_steps(planned, planned.config, study, records, gpus))
-    return Plan(study, records, runs)
+    plan = Plan(study, records, runs)
+    plan.analyses = _analyses(plan)
+    return plan
 
 
 def _with_metrics(study: Study) -> Study:
     """Name the metrics: the default one for none, every registered one for ``all``."""
     if study.measure is None:
         return study
-    names = study.measure.metrics or (registry().default("metrics").name,)
-    if "all" in names:
-        names = tuple(registry().names("metrics"))
-    for name in names:
-        registry().get("metrics", parse_spec(name)[0])
-    return replace(study, measure=replace(study.measure, metrics=names))
+    default = (registry().default("metrics").name,)
+    measure = replace(_with_what_analyses_read(study, study.measure),
+                      metrics=study.measure.metrics or default)  # fmt: skip
+    return replace(
+        study, measure=_named(measure), correlate=_named(study.correlate),
+        report=_named(study.report), hypotheses=_named(study.hypotheses),
+        agreement=_named(study.agreement), stability=_named(study.stability),
+    )  # fmt: skip
+
+
+def _with_what_analyses_read(study: Study, measure: Measure) -> Measure:
+    """Measure every split and pooling that an analysis reads: per run, on any worker."""
+    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
+    given = [table for table in tables if table is not None]
+    splits = dict.fromkeys((*measure.splits, *(table.split for table in given if table.split)))
+    pools = dict.fromkeys((*measure.pools, *(table.pool for table in given if table.pool)))
+    if study.hypotheses and "pooling" in (study.hypotheses.questions or ("pooling",)):
+        pools |= dict.fromkeys(POOLS)
+    return replace(measure, splits=tuple(splits), pools=tuple(pools))
+
+
+def _named(table: T) -> T:
+    if table is None or "all" not in table.metrics:  # type: ignore[attr-defined]
+        return table
+    return replace(table, metrics=tuple(registry().names("metrics")))  # type: ignore[type-var]
+
+
+def _analyses(plan: Plan) -> list[Analysis]:
+    """The analyses, on what is complete; they wait where more is to come."""
+    study = plan.study
+    evidence = [
+        evidence_of(Run(study.runs / planned.name), study.evaluate.splits, study.measure)
+        for planned in plan.complete
+    ]
+    waits = any(planned.state == "missing" for planned in plan.to_analyse)
+    return plan_analyses(study, plan.complete, evidence, plan.records.folder, waits)
 
 
 def _resolved(study: Study) -> list[Planned]:
@@ -206,12 +270,13 @@ def _steps(
     for split in study.evaluate.splits:
         unit = evaluate_unit(run, config.training.threads, split, [train.name], gpus)
         yield step(f"evaluate {split}", is_evaluated(run, split), [unit])
-    yield from _representation_steps(run, config, study, step, train.name, gpus)
+    yield from _representation_steps(run, planned, config, study, step, train.name, gpus)
 
 
 def _representation_steps(
-    run: Run, config: RunConfig, study: Study, step: Any, trained: str, gpus: int
-) -> Iterator[Step]:
+    run: Run, planned: Planned, config: RunConfig, study: Study, step: Any, trained: str,
+    gpus: int,
+) -> Iterator[Step]:  # fmt: skip
     """Extract what is to be kept or measured, and measure it."""
     extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
     for split in dict.fromkeys((*extract.splits, *measure.splits)):
@@ -222,8 +287,17 @@ def _representation_steps(
             run, config.training.threads, split, pools, shard_size=extract.shard_size,
             n=_samples(config, split, extract.shard_size), after=[trained], gpus=gpus,
         )  # fmt: skip
-        # Representations that nobody asked to keep are needed only until they are measured.
-        needed = split in extract.splits or missing
+        # Representations that nobody asked to keep are needed only until they are measured,
+        # or where they are to be measured in further ways.
+        needed = (
+            split in extract.splits
+            or missing
+            or (
+                study.stability is not None
+                and split == (study.stability.split or measure.splits[0])
+                and study.stability.covers(planned.entry.task, planned.entry.placement)
+            )
+        )
         yield step(f"extract {split}", not needed or is_extracted(run, split, pools), units)
         for pool in to_measure:
             options = {

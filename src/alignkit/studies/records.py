@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alignkit.engines import Outcome
 from alignkit.runs import RunConfig
 from alignkit.runs.files import held_by_another, locked, read_json, write_json
 
 FOLDER = ".study"
+State = Literal["done", "missing", "failed"]
 
 
 class Records:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from alignkit.errors import UsageError
+from alignkit.runs.run import POOLS
+from alignkit.tasks import SPLITS
 
 T = TypeVar("T")
+
+# What some keys may hold, in whatever table: found here, and not after days of training.
+ALLOWED: dict[str, Sequence[str]] = {
+    "split": SPLITS, "splits": SPLITS, "pool": POOLS, "pools": POOLS, "unit": ("placement", "run"),
+}  # fmt: skip
+LEAST = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,56 @@ class Report:
     pool: str | None = None
     permutations: int = 9999
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Hypotheses:
+    """``[hypotheses]``: as ``alignkit hypotheses``."""
+
+    questions: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    layer: str = "last"
+    outcome: str | None = None
+    raw_scores: bool = False
+    split: str | None = None
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """``[agreement]``: as ``alignkit agreement``."""
+
+    metrics: tuple[str, ...] = ()
+    layers: str = "same"
+    alike: float = 0.95
+    split: str | None = None
+    pool: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Stability:
+    """``[stability]``: as ``alignkit stability``; costly, so perhaps on some runs only."""
+
+    metrics: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    placements: tuple[str, ...] = ()
+    samples: tuple[int, ...] = ()
+    k: tuple[int, ...] = ()
+    splits: int = 5
+    null: int = 10
+    split: str | None = None
+    pool: str | None = None
+    seed: int = 0
+
+    def covers(self, task: str | None, placement: str | None) -> bool:
+        """Whether a run of the grid is asked for; a task may be named without its options."""
+        names = {str(task), str(task).partition(":")[0]}
+        return (not self.tasks or bool(names & set(self.tasks))) and (
+            not self.placements or str(placement) in self.placements
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +190,19 @@ def read_table(source: Source, name: str, value: Any, kind: type[T]) -> T:
     for key in value:
         if key not in names:
             raise source.unknown(name, key, names)
-    return kind(**{k: as_type(source, name, k, v, hints[k]) for k, v in value.items()})
+    read = {k: as_type(source, name, k, v, hints[k]) for k, v in value.items()}
+    for key, given in read.items():
+        for one in given if isinstance(given, tuple) else (given,):
+            _check_value(source, name, key, one)
+    return kind(**read)
+
+
+def _check_value(source: Source, table: str, key: str, value: Any) -> None:
+    if isinstance(value, str) and value not in ALLOWED.get(key, (value,)):
+        known = ", ".join(ALLOWED[key])
+        raise source.error(table, key, f"{key} is '{value}'; known: {known}")
+    if isinstance(value, int) and value < LEAST.get(key, value):
+        raise source.error(table, key, f"{key} is {value}; it must be at least {LEAST[key]}")
 
 
 def as_type(source: Source, table: str, key: str, value: Any, hint: Any) -> Any:

@@ -1,0 +1,205 @@
+"""The analyses of a study: what each is asked, and whether that is answered already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from alignkit.engines import Outcome, Unit
+from alignkit.errors import UsageError
+from alignkit.runs import RunConfig
+from alignkit.runs.files import read_json, sha256_of, write_json
+from alignkit.studies.file import Study
+from alignkit.studies.records import State
+from alignkit.studies.tables import Measure
+
+FOLDER = "analyses"
+WORK = "alignkit.studies.analyse"
+
+
+@dataclass
+class Analysis:
+    """One analysis: ``correlate last``, ``report``, ``hypotheses``, ...
+
+    Attributes
+    ----------
+    name : str
+    unit : Unit
+        Its work, on the runs that are complete.
+    key : str
+        Hash of everything that its result stands on.
+    record : Path
+        Remembers, under the key, the files that it wrote, or its error.
+    waits : bool
+        Whether runs are still to come, so that it will be done on more than now.
+    """
+
+    name: str
+    unit: Unit
+    key: str
+    record: Path
+    waits: bool = False
+
+    @property
+    def state(self) -> State:
+        if self.waits:
+            return "missing"
+        if self.error:
+            return "failed"
+        stored = self._stored.get("files")
+        if stored is None:
+            return "missing"
+        whole = all(Path(f).is_file() and sha256_of(Path(f)) == told for f, told in stored.items())
+        return "done" if whole else "missing"
+
+    @property
+    def error(self) -> str:
+        """Why it failed, if it did, on just these runs."""
+        return str(self._stored.get("error", ""))
+
+    @property
+    def shown(self) -> list[str]:
+        """The files that a reader begins with."""
+        return list(self._stored.get("shown", ()))
+
+    def add(self, outcome: Outcome) -> None:
+        """Remember how it ended."""
+        stored: dict[str, Any] = {"key": self.key, "seconds": round(outcome.seconds, 3)}
+        if outcome.state == "done":
+            files = {file: sha256_of(Path(file)) for file in outcome.value["files"]}
+            stored |= {"shown": outcome.value["shown"], "files": files}
+        else:
+            stored |= {"error": outcome.error, "traceback": outcome.traceback}
+        write_json(self.record, stored)
+
+    @property
+    def _stored(self) -> dict[str, Any]:
+        found = read_json(self.record) if self.record.is_file() else {}
+        return found if found.get("key") == self.key else {}
+
+
+def plan_analyses(
+    study: Study, runs: Sequence[Any], evidence: Sequence[Any], records: Path, waits: bool
+) -> list[Analysis]:
+    """Describe the analyses that a study asks for.
+
+    Parameters
+    ----------
+    study : Study
+        With its metrics named.
+    runs : sequence of Planned
+        Those that are complete.
+    evidence : sequence
+        For each of them, plain values that its results stand on.
+    records : Path
+        The folder of the study's records.
+    waits : bool
+        Whether further runs are still to be done.
+    """
+    from alignkit.versions import versions
+
+    told = versions()
+    found = []
+    for name, work, options, chosen in _asked(study, runs):
+        paths = [str(study.runs / p.name) for p in chosen]
+        unit = Unit(name, f"{WORK}:{work}", {"runs": paths, **options})
+        stands_on = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
+        content = [unit.work, unit.arguments, stands_on, told]
+        key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+        record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
+        found.append(Analysis(name, unit, key, record, waits or not chosen))
+    return found
+
+
+def check_analyses(study: Study, config: RunConfig | None) -> None:
+    """Refuse before the work what measuring and the analyses would stumble over after it.
+
+    Parameters
+    ----------
+    study : Study
+    config : RunConfig or None
+        Of some run, whose layers are to be selected.
+
+    Raises
+    ------
+    UsageError
+        For an unknown metric, layer rule or question, or a number that makes no sense.
+    """
+    from alignkit.chain.agreement import check_alike
+    from alignkit.chain.layers import select_pairs
+    from alignkit.chain.questions import Evidence, check_questions
+    from alignkit.chain.table import Join
+    from alignkit.metrics import resolve
+
+    for spec in study.measure.metrics if study.measure else ():
+        resolve(spec)
+    for table in (study.correlate, study.report, study.hypotheses, study.agreement,
+                  study.stability):  # fmt: skip
+        for spec in table.metrics if table else ():
+            resolve(spec)
+    for layer in study.correlate.layer if study.correlate else ():
+        Join((), layer)
+    if study.report:
+        Join((), study.report.layer)
+    if study.hypotheses:
+        check_questions(study.hypotheses.questions)
+        Evidence([], [], study.hypotheses.layer, permutations=study.hypotheses.permutations)
+    if study.agreement:
+        check_alike(study.agreement.alike)
+    if config is not None:
+        schedule = config.architecture.make().schedule(config.placement)
+        if study.measure:
+            select_pairs(schedule, study.measure.layers, study.measure.streams)
+        if study.agreement:
+            select_pairs(schedule, study.agreement.layers)
+    if study.stability:
+        _check_stability(study)
+
+
+def _asked(
+    study: Study, runs: Sequence[Any]
+) -> Iterator[tuple[str, str, dict[str, Any], Sequence[Any]]]:
+    """Name, function, arguments and runs of every analysis."""
+    measure = study.measure or Measure()
+    if study.correlate:
+        options = _options(study.correlate, measure) | {"output": str(study.output)}
+        for layer in study.correlate.layer:
+            yield f"correlate {layer}", "correlate", options | {"layer": layer}, runs
+    for name in ("report", "hypotheses", "agreement"):
+        if table := getattr(study, name):
+            options = _options(table, measure) | {"output": str(study.output / name)}
+            yield name, name, options, runs
+    if study.stability:
+        options = _options(study.stability, measure) | {"output": str(study.output / "stability")}
+        del options["tasks"], options["placements"]
+        covered = [p for p in runs if study.stability.covers(p.entry.task, p.entry.placement)]
+        yield "stability", "stability", options, covered
+
+
+def _options(table: Any, measure: Measure) -> dict[str, Any]:
+    """The keys of a table; what it leaves open is as measured."""
+    options = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table).items()}
+    options["metrics"] = options["metrics"] or list(measure.metrics)
+    options["split"] = options["split"] or measure.splits[0]
+    options["pool"] = options["pool"] or measure.pools[0]
+    return {"samples": measure.samples} | options
+
+
+def _check_stability(study: Study) -> None:
+    """Refuse a task or placement of which the study has no run."""
+    table = study.stability
+    assert table is not None
+    tasks = {str(entry.task) for entry in study.entries}
+    known = {"tasks": tasks | {task.partition(":")[0] for task in tasks},
+             "placements": {str(entry.placement) for entry in study.entries}}  # fmt: skip
+    for kind, names in known.items():
+        for one in getattr(table, kind):
+            if one not in names:
+                raise UsageError(
+                    f"[stability] {kind} names '{one}'; the runs have: {', '.join(sorted(names))}"
+                )

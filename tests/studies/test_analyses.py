@@ -1,0 +1,245 @@
+"""What a study asks of its runs once they are measured: planned, done once, recorded."""
+
+import json
+import shutil
+
+import pytest
+
+from alignkit.chain.measure import measure_run
+from alignkit.errors import DataError, UsageError
+from alignkit.runs import load_run
+from alignkit.studies import analyse, read_study
+from alignkit.studies.tables import Stability
+from tiny import alignkit
+from tiny_study import bytes_of, write_study
+
+MORE = """
+[hypotheses]
+questions = ["h3", "pooling"]
+permutations = 99
+
+[agreement]
+
+[stability]
+tasks = ["toy_match"]
+placements = ["1"]
+samples = [24, 48]
+k = [3, 5]
+splits = 1
+"""
+NAMES = ["correlate last", "hypotheses", "agreement", "stability"]
+
+
+def _json(command, cwd):
+    return json.loads(alignkit("study", command, "tiny.toml", "--json", cwd=cwd).stdout)
+
+
+def _states(cwd):
+    return {one["analysis"]: one["state"] for one in _json("plan", cwd)["analyses"]}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A study of four runs with every question asked, to be read only."""
+    folder = tmp_path_factory.mktemp("analyses")
+    write_study(folder, seeds=(0,), more=MORE)
+    assert _states(folder) == dict.fromkeys(NAMES, "missing")
+    alignkit("study", "run", "tiny.toml", cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def place(done, tmp_path):
+    """A copy of it of the test's own."""
+    shutil.copytree(done, tmp_path / "s")
+    return tmp_path / "s"
+
+
+@pytest.fixture
+def worked(monkeypatch):
+    """The analyses that are done anew, by the names of their functions."""
+    found = []
+
+    def noted(name, work):
+        return lambda **given: found.append(name) or work(**given)
+
+    for name in ("correlate", "hypotheses", "agreement", "stability"):
+        monkeypatch.setattr(analyse, name, noted(name, getattr(analyse, name)))
+    return found
+
+
+def test_they_are_planned_and_write_where_a_reader_looks(done, worked):
+    assert _states(done) == dict.fromkeys(NAMES, "done")
+    assert {p.name for p in (done / "results").iterdir()} == {
+        "runs.last.csv", "correlate.last.csv", "hypotheses", "agreement", "stability",
+    }  # fmt: skip
+    text = (done / "results" / "hypotheses" / "answers.md").read_text()
+    assert text.count("## ") == 2
+    assert "H3" in text
+    assert (done / "results" / "hypotheses" / "h3-across.csv").is_file()
+    assert list((done / "results" / "hypotheses" / "figures").glob("h3-*.svg"))
+    assert "cka,mknn:k=5" in (done / "results" / "agreement" / "pairs.csv").read_text()
+    models = (done / "results" / "stability" / "models.csv").read_text()
+    assert "toy_match/at_1" in models
+    assert "toy_unique" not in models
+    assert "/none/" not in models
+    assert "seconds" not in models  # they would never be the same
+    status = alignkit("study", "status", "tiny.toml", cwd=done).stdout
+    assert all(name in status for name in NAMES)
+    assert worked == []
+
+
+def test_what_they_read_is_measured_as_steps_of_the_runs(done):
+    steps = _json("plan", done)["runs"][0]["steps"]
+    assert "measure test mean" in steps  # the question of pooling needs both
+    assert set(steps.values()) == {"done"}
+
+
+def test_a_second_time_does_nothing_and_names_the_same_files(place, worked):
+    before = bytes_of(place)
+    again = alignkit("study", "run", "tiny.toml", cwd=place)
+    assert again.stdout.split() == [
+        "results/runs.last.csv", "results/correlate.last.csv", "results/hypotheses/answers.md",
+        "results/agreement/pairs.csv", "results/stability/summary.csv",
+    ]  # fmt: skip
+    assert worked == []
+    assert bytes_of(place) == before
+
+
+def test_what_is_gone_or_changed_is_made_again_the_same(place, worked):
+    before = bytes_of(place)
+    (place / "results" / "stability" / "models.csv").unlink()
+    (place / "results" / "correlate.last.csv").write_text("edited")
+    expected = dict.fromkeys(NAMES, "done") | {"correlate last": "missing", "stability": "missing"}
+    assert _states(place) == expected
+    alignkit("study", "run", "tiny.toml", cwd=place)
+    assert worked == ["correlate", "stability"]
+    assert bytes_of(place) == before
+
+
+def test_other_options_or_values_do_them_anew(place, worked):
+    file = place / "tiny.toml"
+    file.write_text(file.read_text().replace("[agreement]", "[agreement]\nalike = 0.5"))
+    alignkit("study", "run", "tiny.toml", cwd=place)
+    assert worked == ["agreement"]
+    (table,) = (place / "runs" / "toy_match" / "none").glob("*/alignment/test/cka.cls.csv")
+    first, *rows = table.read_text().splitlines()
+    row = dict(zip(first.split(","), rows[0].split(","), strict=True))
+    table.write_text(table.read_text().replace(row["value"], "0.25", 1))
+    assert _states(place)["correlate last"] == "missing"
+
+
+def test_further_measuring_and_scoring_does_not_do_them_anew(place):
+    for path in (place / "runs").glob("toy_match/*/*"):
+        measure_run(load_run(path), ["cka", "svcca:dims=3"], layers="all", null=5)
+        measure_run(load_run(path), ["cka"], samples=20)
+    alignkit("evaluate", "--split", "validation", cwd=place)
+    assert set(_states(place).values()) == {"done"}
+
+
+def test_they_wait_for_runs_that_are_to_come(place, worked):
+    write_study(place, seeds=(0, 1), more=MORE)
+    assert set(_states(place).values()) == {"missing"}
+    alignkit("study", "run", "tiny.toml", cwd=place)
+    assert worked == ["correlate", "hypotheses", "agreement", "stability"]
+
+
+def test_one_that_fails_is_recorded_stops_no_other_and_is_retried_when_asked(place, monkeypatch):
+    def broken(*_, **__):
+        raise DataError("the disk is gone")
+
+    whole = analyse.agreement
+    shutil.rmtree(place / "results")
+    monkeypatch.setattr(analyse, "agreement", broken)
+    first = alignkit("study", "run", "tiny.toml", cwd=place, code=1)
+    assert "agreement: the disk is gone" in first.stderr
+    assert "1 of 4 analyses failed" in first.stderr
+    assert "alignkit study retry" in first.stderr
+    assert "results/stability/summary.csv" in first.stdout
+    assert "agreement" not in first.stdout
+    assert _json("status", place)["failed"] == [{"run": "agreement", "error": "the disk is gone"}]
+    monkeypatch.setattr(analyse, "agreement", whole)
+    alignkit("study", "run", "tiny.toml", cwd=place, code=1)
+    assert _states(place)["agreement"] == "failed"
+    alignkit("study", "retry", "tiny.toml", cwd=place)
+    assert set(_states(place).values()) == {"done"}
+
+
+def test_a_killed_study_goes_on_with_the_analyses_that_are_left(place, worked, monkeypatch):
+    shutil.rmtree(place / "results")
+    shutil.rmtree(place / "runs" / ".study" / "tiny" / "analyses")
+    before = analyse.agreement
+    monkeypatch.setattr(analyse, "agreement", lambda *_, **__: (_ for _ in ()).throw(SystemExit(9)))
+    alignkit("study", "run", "tiny.toml", cwd=place, code=9)
+    assert worked == ["correlate", "hypotheses"]
+    monkeypatch.setattr(analyse, "agreement", before)
+    alignkit("study", "run", "tiny.toml", cwd=place)
+    assert worked == ["correlate", "hypotheses", "agreement", "stability"]
+
+
+def test_metrics_of_an_analysis_stand_for_those_to_measure(tmp_path):
+    file = tmp_path / "s.toml"
+    file.write_text('[grid]\nseeds = [0]\n[agreement]\nmetrics = ["cka", "mknn"]\n[stability]\n')
+    study = read_study(file)
+    assert study.measure.metrics == ("cka", "mknn")
+    assert study.hypotheses is None
+
+
+def test_a_stability_may_be_of_some_tasks_and_placements():
+    some = Stability(tasks=("a",), placements=("1", "none"))
+    assert some.covers("a:x=1", "1")
+    assert not some.covers("b", "1")
+    assert not some.covers("a", "2")
+    assert Stability().covers(None, None)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('["h3", "pooling"]', '["h4"]', "unknown question 'h4'"),
+        ("permutations = 99", 'layer = "lst"', "unknown layer rule 'lst'"),
+        ("permutations = 99", "permutations = 0", r"\[hypotheses\] permutations is 0; it must be"),
+        ("permutations = 99", 'pool = "clss"', r"\[hypotheses\] pool is 'clss'; known: cls, mean"),
+        ("[agreement]", '[agreement]\nlayers = "sme"', "'sme' matches no layer"),
+        ("[agreement]", "[agreement]\nalike = 2", "--alike is 2"),
+        ("[agreement]", '[agreement]\nmetrics = ["cak"]', "did you mean 'cka'"),
+        ('tasks = ["toy_match"]', 'tasks = ["toy_mtach"]', "tasks names 'toy_mtach'; the runs"),
+        ("samples = [24, 48]", "samples = [1]", r"\[stability\] samples is 1; it must"),
+        ('layers = "same"', 'layers = "sme"', "'sme' matches no layer"),
+        ('layers = "same"', 'splits = ["tset"]', r"\[measure\] splits is 'tset'; known: train"),
+        ('layers = "same"', 'streams = "foo"', "unknown streams 'foo'"),
+        ('layers = "same"', "null = -1", r"\[measure\] null is -1; it must be at least 0"),
+        ('layer = ["last"]', 'unit = "seed"', "unit is 'seed'; known: placement, run"),
+        ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
+    ],
+)  # fmt: skip
+def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, new, message):
+    file = write_study(tmp_path, seeds=(0,), more=MORE)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    failed = alignkit("study", "run", file, cwd=tmp_path, code=2)
+    with pytest.raises(UsageError, match=message):
+        raise UsageError(failed.stderr.split("Error: ")[-1])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",))
+    file.write_text(file.read_text().replace('layers = "same"', 'layers = "max-pair"'))
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    plan = _json("plan", tmp_path)
+    assert {run["state"] for run in plan["runs"]} == {"done"}
+    assert (tmp_path / "results" / "correlate.last.csv").is_file()
+
+
+def test_another_draw_of_samples_does_not_count_as_measured(tmp_path):
+    file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",))
+    file.write_text(file.read_text().replace('layers = "same"', 'layers = "same"\nsamples = 40'))
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    assert _json("plan", tmp_path)["runs"][0]["state"] == "done"
+    (path,) = (tmp_path / "runs").glob("toy_match/*/*")
+    for table in path.glob("alignment/test/*.n40s0.csv"):
+        table.unlink()
+    measure_run(load_run(path), ["cka", "mknn:k=5"], layers="same", samples=20)
+    measure_run(load_run(path), ["cka", "mknn:k=5"], layers="same", samples=40, seed=3)
+    assert _json("plan", tmp_path)["runs"][0]["steps"]["measure test cls"] == "missing"
