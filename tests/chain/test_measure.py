@@ -13,7 +13,8 @@ import pytest
 
 import alignkit
 from alignkit import metrics
-from alignkit.chain import pairs
+from alignkit.chain import measure, measuring, pairs
+from alignkit.chain.alignment import is_behind
 from alignkit.chain.measure import (
     COLUMNS,
     MAXIMA_COLUMNS,
@@ -201,7 +202,8 @@ def test_a_killed_grid_loses_little(tmp_path):
     code = """
 import os, signal
 from alignkit import load_run, metrics
-from alignkit.chain import pairs
+from alignkit.chain import measure, measuring, pairs
+from alignkit.chain.alignment import is_behind
 from alignkit.chain.measure import measure_run
 pairs.SECONDS = 0.0
 real = metrics.grid
@@ -397,3 +399,31 @@ def test_an_undefined_value_is_missing_in_the_table(tiny_run):
     table.loc[0, ["value", "reason"]] = ["", "t02 is constant"]
     table.to_csv(file, index=False)
     assert np.isnan(summary(tiny_run, "cka", Join(("cka",))))
+
+
+def test_where_nothing_is_missing_nothing_is_read_twice_or_written(tiny_run, monkeypatch):
+    measure_run(tiny_run, ["cka", "mknn:k=5"])
+    monkeypatch.setattr(measure, "rebuild_alignment", lambda _: pytest.fail("derived anew"))
+    monkeypatch.setattr(measuring, "locked", lambda _: pytest.fail("locked"))
+    measure_run(tiny_run, ["cka"])
+    measure_run(tiny_run, ["cka", "mknn:k=5"], layers="last")
+
+
+@pytest.mark.parametrize("what", ["absent", "older", "a file was removed"])
+def test_a_table_that_is_behind_is_derived_anew(tiny_run, what):
+    measure_run(tiny_run, ["cka", "mknn:k=5"])
+    whole = tiny_run.alignment_file.read_bytes()
+    folder = tiny_run.alignment_folder("test")
+    if what == "absent":
+        tiny_run.alignment_file.unlink()
+    elif what == "older":  # killed after a metric's file was written, before the table was
+        tiny_run.alignment_file.write_bytes(whole[:-200])
+        (folder / "cka.cls.csv").touch()
+    else:
+        (folder / "mknn-k=5.cls.csv").unlink()
+    measure_run(tiny_run, ["cka"])
+    if what == "a file was removed":
+        assert set(tiny_run.alignment()["metric"]) == {"cka"}
+    else:
+        assert tiny_run.alignment_file.read_bytes() == whole
+    assert not is_behind(tiny_run)

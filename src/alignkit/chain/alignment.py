@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -154,8 +155,27 @@ def read_alignment(file: Path) -> pd.DataFrame:
     return table[list(columns)]
 
 
+def is_behind(run: Run) -> bool:
+    """Whether ``alignment.csv`` may lack what the files of metrics hold: one was written later.
+
+    After a kill between the two, or a copy. Where nothing can be written it is left as it is.
+    """
+    folder = run.path / "alignment"
+    files = list(folder.glob("*/*.csv"))
+    if not files or not os.access(run.path, os.W_OK):
+        return False
+    if not run.alignment_file.is_file():
+        return True
+    written = run.alignment_file.stat().st_mtime_ns
+    folders = {folder, *(file.parent for file in files)}  # of which one knows what was removed
+    return any(path.stat().st_mtime_ns >= written for path in (*files, *folders))
+
+
 def rebuild_alignment(run: Run) -> None:
-    """Derive ``alignment.csv`` from the files of all metrics and splits, if it would change."""
+    """Derive ``alignment.csv`` from the files of all metrics and splits.
+
+    The run must be held: whoever reads its files while another adds one would lose that.
+    """
     import pandas as pd
 
     files = sorted((run.path / "alignment").glob("*/*.csv"))
@@ -164,6 +184,8 @@ def rebuild_alignment(run: Run) -> None:
         text = table.to_csv(index=False, lineterminator="\n")
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
             write_csv(run.alignment_file, table)
+        else:
+            os.utime(run.alignment_file)  # it is not behind any more
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:

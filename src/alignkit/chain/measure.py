@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from alignkit.chain.alignment import (
     COLUMNS,
     MAXIMA_COLUMNS,
+    is_behind,
     read_alignment,
     rebuild_alignment,
 )
@@ -98,7 +99,7 @@ def measure_run(
     order = sorted(index["sites"], key=stream_of)
     work = Work(resolved, Sides(opened, opened, order), chosen, layers, stored,
                  opened.n, str(run.path), force, lenient, talk, run.path,
-                 lambda: rebuild_alignment(run))  # fmt: skip
+                 lambda: is_behind(run), lambda: rebuild_alignment(run))  # fmt: skip
     return work.table()
 
 

@@ -47,8 +47,10 @@ class Work:
         As for ``measure_run``.
     folder : Path, optional
         To be locked while anything is written.
+    behind : callable, optional
+        Whether ``done`` is to be caught up with, though nothing is missing.
     done : callable, optional
-        What to do at the end, also of a part.
+        What to do once something was written, also a part.
     """
 
     metrics: Sequence[Metric]
@@ -62,6 +64,7 @@ class Work:
     lenient: bool = False
     talk: Talk = SILENT
     folder: Path | None = None
+    behind: Callable[[], bool] = field(default=lambda: False)
     done: Callable[[], None] = field(default=lambda: None)
 
     def table(self) -> pd.DataFrame:
@@ -80,7 +83,9 @@ class Work:
         tables: list[pd.DataFrame] = []
         left_out: dict[str, UsageError] = {}
         total = len(self.metrics) * len(_all_pairs(self.groups))
-        with self._lock(), self.talk.progress(f"measure {self.label}".rstrip(), total) as bar:
+        writes = self._writes()
+        held = locked(self.folder) if self.folder is not None and writes else nullcontext()
+        with held, self.talk.progress(f"measure {self.label}".rstrip(), total) as bar:
             try:
                 for metric in self.metrics:
                     bar.describe(" ".join(["measure", *self.label.split(), metric.spec]))
@@ -91,7 +96,8 @@ class Work:
                             raise
                         left_out[metric.spec] = error
             finally:
-                self.done()
+                if writes:
+                    self.done()
         if not tables:
             raise next(iter(left_out.values()))
         for spec, reason in left_out.items():
@@ -108,11 +114,11 @@ class Work:
             complete(stored, self.sides, keys, bar)
         return stored.rows(keys)
 
-    def _lock(self) -> Any:
-        """Hold the run's folder if anything will be written there."""
+    def _writes(self) -> bool:
+        """Whether anything will be written: else the files need neither a lock nor a look."""
         keys = keys_of(self.layers, self.groups)
-        missing = self.force or any(self.stored(m).missing(keys) for m in self.metrics)
-        return locked(self.folder) if self.folder is not None and missing else nullcontext()
+        missing = (self.stored(metric).missing(keys) for metric in self.metrics)
+        return self.force or any(missing) or self.behind()
 
 
 def keys_of(layers: str, groups: Mapping[str, Sequence[Pair]]) -> list[Pair]:
