@@ -53,6 +53,7 @@ Architecture = Annotated[
     typer.Option("--architecture", "-a", help="An architecture, as name or name:key=value.",
                  autocompletion=complete("architectures")),
 ]  # fmt: skip
+Data = Annotated[str | None, typer.Option("--data", help="The folder of the task's data.")]
 TextModel = Annotated[
     str | None,
     typer.Option(help="The text stream: a BERT-like model, by name or folder."),
@@ -72,6 +73,14 @@ Samples = Annotated[
     int | None, typer.Option("--samples", help="Measure on so many samples; all if not given.")
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
+Outcome = Annotated[
+    str | None,
+    typer.Option("--outcome", help="A score or loss; each task's primary score if not given."),
+]
+Drawn = Annotated[int, typer.Option("--permutations", help="Where there are too many to count.")]
+TableFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Also write the table as CSV.")
+]
 Figures = Annotated[
     Path | None,
     typer.Option("--figures", help="Also write figures here: PNG, SVG and the CSV of each."),

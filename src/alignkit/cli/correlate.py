@@ -11,6 +11,7 @@ import typer
 from alignkit.cli.arguments import (
     Json,
     Metrics,
+    Outcome,
     Placements,
     Pool,
     RunsFolder,
@@ -34,10 +35,6 @@ Layer = Annotated[
         help="last, mean, max, max-pair, the index of a layer, a pair of sites (t.f0:v.f0), or "
         "all: every pair a row of its own. Declare it before you read outcomes.",
     ),
-]
-Outcome = Annotated[
-    str | None,
-    typer.Option("--outcome", help="A score or loss; each task's primary score if not given."),
 ]
 Unit = Annotated[
     str, typer.Option("--unit", help="placement: means over seeds; run: exploratory only.")

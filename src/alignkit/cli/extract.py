@@ -9,6 +9,7 @@ import typer
 
 from alignkit.cli.arguments import (
     Architecture,
+    Data,
     Device,
     Force,
     FromScratch,
@@ -43,7 +44,7 @@ def extract(
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
     architecture: Architecture = None,
-    data: Annotated[str | None, typer.Option(help="The folder of the task's data.")] = None,
+    data: Data = None,
     seed: Annotated[int | None, typer.Option(help="Of random weights; 0 if not given.")] = None,
     shard_size: Annotated[
         int | None,

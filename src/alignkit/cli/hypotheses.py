@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    Drawn,
     Figures,
     Json,
     Metrics,
+    Outcome,
     Placements,
     Pool,
     RunPaths,
@@ -60,10 +62,7 @@ def hypotheses(
         str,
         typer.Option(help="last, mean, max, half or an index: how layers become one number."),
     ] = "last",
-    outcome: Annotated[
-        str | None,
-        typer.Option("--outcome", help="A score or loss; each task's primary score if not given."),
-    ] = None,
+    outcome: Outcome = None,
     raw_scores: Annotated[
         bool,
         typer.Option("--raw-scores", help="h1: compare scores as they stand, not standardised."),
@@ -71,7 +70,7 @@ def hypotheses(
     split: SplitName = "test",
     pool: Pool = "cls",
     samples: Samples = None,
-    permutations: Annotated[int, typer.Option(help="Where there are too many to count.")] = 9999,
+    permutations: Drawn = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,

@@ -17,6 +17,7 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Samples,
     Seed,
+    TableFile,
     Tasks,
     check_split,
     chosen_runs,
@@ -97,9 +98,7 @@ def measure(
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the table as CSV.")
-    ] = None,
+    output: TableFile = None,
     force: Force = False,
     json: Json = False,
 ) -> None:

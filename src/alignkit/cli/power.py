@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, RunsFolder, Seed
+from alignkit.cli.arguments import Json, RunsFolder, Seed, TableFile
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,9 +43,7 @@ def power(
     ] = 0,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the table as CSV.")
-    ] = None,
+    output: TableFile = None,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="FOLDER", help="Also draw the power curve.")
     ] = None,

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
+    Drawn,
     Metrics,
+    Outcome,
     Placements,
     Pool,
     RunPaths,
@@ -20,7 +22,7 @@ from alignkit.cli.arguments import (
     check_split,
     chosen_runs,
 )
-from alignkit.cli.correlate import Layer, Outcome
+from alignkit.cli.correlate import Layer
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,7 +40,7 @@ def report(
     split: SplitName = "test",
     pool: Pool = "cls",
     samples: Samples = None,
-    permutations: Annotated[int, typer.Option(help="Where there are too many to count.")] = 9999,
+    permutations: Drawn = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     output: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, Metrics, Seed
+from alignkit.cli.arguments import Json, Metrics, Seed, TableFile
 
 if TYPE_CHECKING:
     from alignkit.testing import Examination
@@ -26,9 +26,7 @@ def sanity(
     samples: Annotated[int, typer.Option("--samples", help="Rows of the made-up data.")] = 128,
     width: Annotated[int, typer.Option("--width", help="Columns of the made-up data.")] = 32,
     seed: Seed = 0,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the table as CSV.")
-    ] = None,
+    output: TableFile = None,
     json: Json = False,
 ) -> None:
     """Check metrics on identical, rotated, scaled, noisy and random input.

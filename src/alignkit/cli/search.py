@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, RunsFolder, complete
+from alignkit.cli.arguments import Architecture, Data, Json, RunsFolder, complete
 
 if TYPE_CHECKING:
     from alignkit.search.analyse import Analysis
@@ -79,21 +79,13 @@ def run(
             autocompletion=complete("placements"),
         ),
     ] = None,
-    architecture: Annotated[
-        str | None,
-        Option(
-            "--architecture",
-            "-a",
-            help="An architecture, as name or name:key=value.",
-            autocompletion=complete("architectures"),
-        ),
-    ] = None,
+    architecture: Architecture = None,
     epochs: Annotated[int | None, Option(help="Of every run.")] = None,
     option: Annotated[
         list[str] | None,
         Option(help="Another training option that stays, as NAME=VALUE; may repeat."),
     ] = None,
-    data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
+    data: Data = None,
     seed: Annotated[int, Option(help="Of the sampler: what is tried, in which order.")] = 0,
     training_seed: Annotated[int, Option(help="Of every run.")] = 0,
     sampler: Annotated[

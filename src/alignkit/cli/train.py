@@ -10,6 +10,7 @@ import typer
 
 from alignkit.cli.arguments import (
     Architecture,
+    Data,
     Device,
     Force,
     FromScratch,
@@ -73,7 +74,7 @@ def train(
         str | None, Option(help="Not trained: text:0-5+vision:0-3+embeddings.")
     ] = None,
     seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
-    data: Annotated[str | None, Option("--data", help="The folder of the task's data.")] = None,
+    data: Data = None,
     epochs: Annotated[
         int | None, Option(help="4 if not given; 0 stores the untrained model.")
     ] = None,
