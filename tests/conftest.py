@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from alignkit.runs import Run
 from tiny import TINY_TASK, train_tiny
 
 
@@ -25,6 +28,15 @@ def tiny_runs(tmp_path_factory):
         train_tiny(root, placement, task) for task in (TINY_TASK, unique)
         for placement in ("none", "1", "1,2")
     ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def own_runs(tiny_runs, tmp_path_factory):
+    """The same in a copy of the module's own, which its tests may measure and score."""
+    root, runs = tiny_runs
+    copy = tmp_path_factory.mktemp("own") / "runs"
+    shutil.copytree(root, copy)
+    return copy, [Run(copy / run.path.relative_to(root)) for run in runs]
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Runs joined to rows: layer rules, calibrated values, what is missing."""
 
-import shutil
-
 import pandas as pd
 import pytest
 
@@ -9,16 +7,12 @@ from alignkit.chain.correlate import correlate_runs, losses, metric_columns
 from alignkit.chain.measure import measure_run
 from alignkit.chain.table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
-from alignkit.runs import Run
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_runs, tmp_path_factory):
-    """The tiny runs of one task, in a copy that may be written to: none, at_1, at_1_2."""
-    copy = tmp_path_factory.mktemp("join") / "runs"
-    shutil.copytree(tiny_runs[0], copy)
-    found = [Run(file.parent) for file in sorted(copy.rglob("train.json"))]
-    return [run for run in found if run.task == "toy_match"]
+def runs(own_runs):
+    """The runs of one task, which may be written to: none, at_1, at_1_2."""
+    return sorted((run for run in own_runs[1] if run.task == "toy_match"), key=lambda r: r.path)
 
 
 def _values(run, layers):

@@ -14,9 +14,9 @@ NAMED = ("--metric", "cka", "--metric", "mknn:k=5", "--metric", "procrustes:form
 
 
 @pytest.fixture(scope="module")
-def answer(tiny_runs, tmp_path_factory):
+def answer(own_runs, tmp_path_factory):
     """The command on all runs, with everything that it writes."""
-    root, runs = tiny_runs
+    root, runs = own_runs
     place = tmp_path_factory.mktemp("agreement")
     done = alignkit("agreement", *NAMED, "--runs", root, "--figures", "figures", "--output",
                     "pairs.csv", "--json", cwd=place)  # fmt: skip
@@ -55,8 +55,8 @@ def test_figures_and_table_are_written(answer):
     assert written["spearman"].tolist() == pytest.approx([p["spearman"] for p in found["pairs"]])
 
 
-def test_the_table_says_which_metrics_are_one_measurement(tiny_runs, tmp_path):
-    root, _ = tiny_runs
+def test_the_table_says_which_metrics_are_one_measurement(own_runs, tmp_path):
+    root, _ = own_runs
     words = ("agreement", "--metric", "cka", "--metric", "mknn:k=5", "--metric", "jaccard:k=5",
              "--runs", root)  # fmt: skip
     done = alignkit(*words, "--alike", "0.98", cwd=tmp_path)
@@ -67,8 +67,8 @@ def test_the_table_says_which_metrics_are_one_measurement(tiny_runs, tmp_path):
     assert "over 3 pairs of layers of 3 run(s), n=32" in " ".join(apart.stdout.split())
 
 
-def test_a_metric_that_cannot_take_the_data_is_left_out_unless_it_was_named(tiny_runs, tmp_path):
-    root, runs = tiny_runs
+def test_a_metric_that_cannot_take_the_data_is_left_out_unless_it_was_named(own_runs, tmp_path):
+    root, runs = own_runs
     words = ("agreement", runs[0].path, runs[1].path, "--samples", "12", "--runs", root)
     done = alignkit(*words, "--json", cwd=tmp_path)  # k=10 needs n > 10
     assert "mknn" in {row["metric"] for row in json.loads(done.stdout)["metrics"]}
@@ -80,8 +80,8 @@ def test_a_metric_that_cannot_take_the_data_is_left_out_unless_it_was_named(tiny
     assert "k=10 needs" in done.stderr
 
 
-def test_what_cannot_be_compared_is_one_clear_line(tiny_runs, tmp_path):
-    root, runs = tiny_runs
+def test_what_cannot_be_compared_is_one_clear_line(own_runs, tmp_path):
+    root, runs = own_runs
     done = alignkit("agreement", "--metric", "cka", "--runs", root, cwd=tmp_path, code=2)
     assert "1 metric(s) with values that vary; two or more are needed" in done.stderr
     done = alignkit("agreement", *NAMED, "--alike", "2", "--runs", root, cwd=tmp_path, code=2)
@@ -92,8 +92,8 @@ def test_what_cannot_be_compared_is_one_clear_line(tiny_runs, tmp_path):
     assert "--samples 40" in done.stderr
 
 
-def test_a_metric_that_never_varies_is_named(tiny_runs, tmp_path):
-    root, _ = tiny_runs
+def test_a_metric_that_never_varies_is_named(own_runs, tmp_path):
+    root, _ = own_runs
     (tmp_path / "flat.py").write_text(
         "import alignkit\n"
         "def flat(x, y): return 0.5\n"

@@ -65,8 +65,8 @@ def test_usage_errors_exit_with_2(words, message, tmp_path):
     assert not list(tmp_path.iterdir()), "nothing may be left behind"
 
 
-def test_unknown_metric_on_a_run(tiny_runs):
-    root, runs = tiny_runs
+def test_unknown_metric_on_a_run(own_runs):
+    root, runs = own_runs
     done = alignkit("measure", runs[0].path, "--metric", "ckaa", cwd=root, code=2)
     assert "unknown metric 'ckaa'; did you mean 'cka'?" in _one_line(done)
 

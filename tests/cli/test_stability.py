@@ -87,8 +87,8 @@ def test_without_settings_halvings_and_common_k_are_taken(layers):
     assert found["settings"]["k"] == [5, 10, 20]
 
 
-def test_it_works_on_runs_with_figures_and_a_table(tiny_runs, tmp_path):
-    root, runs = tiny_runs
+def test_it_works_on_runs_with_figures_and_a_table(own_runs, tmp_path):
+    root, runs = own_runs
     done = alignkit("stability", "--runs", root, "--task", "toy_match", "--metric", "cka",
                     "--metric", "mknn:k=5", "--samples", "16", "--samples", "32", "--k", "3",
                     "--figures", "figures", "--output", "t.csv", "--split", "validation",

@@ -10,8 +10,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "questions.md"
 SMALLER = {"64": "16", "128": "32"}
 
 
-def test_every_command_of_the_page_runs(tiny_runs, tmp_path):
-    root, _ = tiny_runs
+def test_every_command_of_the_page_runs(own_runs, tmp_path):
+    root, _ = own_runs
     (block,) = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     commands = [shlex.split(line) for line in block.splitlines()]
     assert {words[1] for words in commands} == {"hypotheses", "agreement", "stability", "sanity"}

@@ -17,13 +17,9 @@ METRICS = ("cka", "mknn:k=5", "procrustes:form=distance")
 
 
 @pytest.fixture(scope="module")
-def measured(tiny_runs, tmp_path_factory):
-    """The tiny runs, measured and correlated, in a copy that may be written to."""
-    root, _ = tiny_runs
-    copy = tmp_path_factory.mktemp("report") / "runs"
-    # Other tests may have measured the shared runs: begin from what training leaves.
-    shutil.copytree(root, copy, ignore=shutil.ignore_patterns("alignment*", "representations"))
-    runs = [Run(file.parent) for file in sorted(copy.rglob("train.json"))]
+def measured(own_runs):
+    """The tiny runs, measured and correlated."""
+    runs = sorted(own_runs[1], key=lambda run: run.path)
     for run in runs:
         measure_run(run, METRICS)
         evaluate(run)
