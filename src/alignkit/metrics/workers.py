@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ _owner: int | None = None
 
 @contextmanager
 def workers() -> Iterator[None]:
-    """Start as many workers as there are cores; ``spread`` gives them work until the end.
+    """Start as many workers as torch may use threads; ``spread`` gives them work until the end.
 
     Two single-threaded factorisations finish sooner than one with two threads, and a value
     then depends on neither the number of workers nor that of threads.
@@ -34,8 +33,7 @@ def workers() -> Iterator[None]:
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, initializer=torch.set_num_threads,
-                              initargs=(1,))  # fmt: skip
+    pool = ThreadPoolExecutor(before, initializer=torch.set_num_threads, initargs=(1,))
     try:
         with threadpool_limits(1), pool:
             _pool, _owner = pool, threading.get_ident()
@@ -50,8 +48,3 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     if _pool is None or threading.get_ident() != _owner:
         return map(work, items)
     return _pool.map(work, items)
-
-
-def worker_count() -> int:
-    """How many work side by side."""
-    return os.cpu_count() or 1
