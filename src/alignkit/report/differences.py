@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
+from alignkit.statistics.words import p_text
 
 
 def differences(
@@ -39,7 +40,7 @@ def differences(
                     ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2)
                 ax.plot(row[value], y, "o", color=colour, ms=5)
             if pd.notna(row["p"]):
-                note = f"p {_p(row['p'])}, Holm {_p(row['p_holm'])}, {row['verdict']}"
+                note = f"p {p_text(row['p'])}, Holm {p_text(row['p_holm'])}, {row['verdict']}"
             ax.annotate(short(note, 44), (1, y), xycoords=("axes fraction", "data"), xytext=(8, 0),
                         textcoords="offset points", va="center", fontsize=7,
                         annotation_clip=False)  # fmt: skip
@@ -51,7 +52,3 @@ def differences(
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
     return figure
-
-
-def _p(p: float) -> str:
-    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -21,6 +21,7 @@ from alignkit.report.style import (
     plain,
     short,
 )
+from alignkit.statistics.words import p_text
 
 _MARGINS = (0.65, 0.15, 0.35, 0.55)
 
@@ -86,16 +87,15 @@ def variance_bars(rows: pd.DataFrame) -> Figure:
         for y, (_, row) in enumerate(rows.iterrows()):
             ax.barh(y, row["eta_squared"], 0.62, color="#0072B2")
             ax.plot([row["chance"]] * 2, [y - 0.4, y + 0.4], color=INK, lw=1.4)
-            p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
-            ax.annotate(p, (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
+            p = p_text(row["p"], sign=True)
+            ax.annotate(f"p {p}", (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
                         textcoords="offset points", va="center", fontsize=7)  # fmt: skip
         ax.plot([], [], color=INK, lw=1.4, label="chance")
         ax.set_yticks(range(len(rows)), [short(label, 40) for label in labels])
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(0, 1)
         ax.set_xlabel("share of variance between placements")
-        ax.legend(loc="upper right", bbox_to_anchor=(1.28, 1.0 + 0.25 / max(1, len(rows))),
-                  handlelength=0.8)  # fmt: skip
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), handlelength=0.8, borderaxespad=0)
         plain(ax)
     return figure
 
@@ -126,7 +126,7 @@ def _quadratic(ax: Axes, part: pd.DataFrame, row: Any) -> None:
             ax.axvline(row["at"], color="#D55E00", lw=1, ls=(0, (4, 2)), zorder=0)
     ax.autoscale_view()
     label_points(ax, list(x), list(y), list(part["unit"]), [INK] * len(part), 6.5, avoid)
-    p = "not testable" if pd.isna(row["p"]) else f"quadratic term p = {row['p']:.3f}"
+    p = "not testable" if pd.isna(row["p"]) else f"quadratic term p {p_text(row['p'], sign=True)}"
     ax.set_title(f"{short(row['metric'], 24)}, {short(row['task'], 20)}\n{p}", y=1)
     ax.set_xlabel(short(row["metric"]))
     ax.set_ylabel("score")
