@@ -135,3 +135,22 @@ def test_a_run_that_starts_from_another_may_cut_pictures_and_pad_texts_otherwise
     inputs = other.load_inputs(own.inputs(["a red disc"]).to_json())
     assert inputs.recipe == other.inputs(["a red disc"]).recipe != own.inputs(["a"]).recipe
     assert inputs.pad_to == 30
+
+
+def test_a_run_that_starts_from_small_streams_may_cut_pictures_and_pad_texts():
+    own, other = Vilbert(), Vilbert(fit="crop", pad=True)
+    texts = ["a red disc", "a blue disc"]
+    inputs = other.load_inputs(own.inputs(texts).to_json())
+    assert inputs.recipe == other.inputs(texts).recipe != own.inputs(texts).recipe
+    assert inputs.pad_to == other.max_tokens
+    assert list(inputs.words) == list(own.inputs(texts).words)
+
+
+def test_pictures_of_another_size_than_the_stream_takes_are_refused(tmp_path):
+    vision = vision_folder(tmp_path / "v")
+    own, other = (Vilbert(vision_model=str(vision), image_size=size) for size in (None, 64))
+    stored = own.inputs(["a"]).to_json()
+    with pytest.raises(UsageError, match="takes pictures of 32 pixels, not image_size=64"):
+        other.load_inputs(stored)
+    same = Vilbert(vision_model=str(vision), image_size=32)
+    assert same.load_inputs(stored).recipe == own.inputs(["a"]).recipe

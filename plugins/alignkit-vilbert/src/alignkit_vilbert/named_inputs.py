@@ -135,7 +135,12 @@ class NamedInputs:
         """Read back what ``to_json`` gave; a run that starts from it may pad or cut otherwise."""
         configs = dict(stored["models"])
         if "vision" in configs:
-            configs["vision"] = FoundViT(**configs["vision"])
+            configs["vision"] = vit = FoundViT(**configs["vision"])
+            if options.image_size not in (None, vit.size):
+                raise alignkit.UsageError(
+                    f"the vision stream to start from takes pictures of {vit.size} pixels, not "
+                    f"image_size={options.image_size}; leave that out"
+                )
         models = {
             stream: Source(config, name=options.model_of(stream))
             for stream, config in configs.items()

@@ -164,7 +164,7 @@ class TwoStream:
         """Fit the tokenizer on the texts of the training split, or read a named model's."""
         from alignkit_vilbert.inputs import Inputs
 
-        if not self.named() and not self.pad and self.fit != "crop":
+        if self._plain:
             return Inputs.fit(texts, self)
         from alignkit_vilbert.named_inputs import NamedInputs
 
@@ -175,11 +175,18 @@ class TwoStream:
         from alignkit_vilbert.inputs import Inputs
 
         self._require_streams_of(stored)
-        if "words" in stored:
+        if "words" in stored and self._plain:
             return Inputs(stored["words"], self)
         from alignkit_vilbert.named_inputs import NamedInputs
 
+        if "words" in stored:  # of a run with plain inputs, to start from
+            stored = {"text": stored, "models": {}}
         return NamedInputs.from_json(stored, self)
+
+    @property
+    def _plain(self) -> bool:
+        """Whether small streams get texts and pictures as they come."""
+        return not self.named() and not self.pad and self.fit != "crop"
 
     def _require_streams_of(self, stored: Mapping[str, Any]) -> None:
         """Refuse inputs that another run made for other streams: they would be built, unasked."""
