@@ -1,7 +1,5 @@
 """``alignkit agreement``: which metrics are one measurement?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,7 +91,7 @@ def agreement(
         _show(found)
 
 
-def _show(found: Agreeing) -> None:
+def _show(found: "Agreeing") -> None:
     from alignkit.cli import console
 
     one, settings = found.found, found.settings

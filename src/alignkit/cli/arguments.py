@@ -1,7 +1,5 @@
 """Arguments that several commands share, and completion of registered names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -99,7 +97,7 @@ def chosen_runs(
     placements: Sequence[str] | None = None,
     scored: bool = False,
     splits: Sequence[str] = (),
-) -> list[Run]:
+) -> "list[Run]":
     """Open the runs that were named, or every run that fits.
 
     Of runs that were not named, those for pretraining whose data lack one of the ``splits``
@@ -127,7 +125,7 @@ def chosen_runs(
     return found
 
 
-def _kept(runs: Sequence[Run], reason: Callable[[Run], str], none_left: str) -> list[Run]:
+def _kept(runs: "Sequence[Run]", reason: "Callable[[Run], str]", none_left: str) -> "list[Run]":
     """Leave out the runs that there is a reason against, and say it."""
     from alignkit.cli import console
     from alignkit.errors import DataError
@@ -142,7 +140,7 @@ def _kept(runs: Sequence[Run], reason: Callable[[Run], str], none_left: str) -> 
     return kept
 
 
-def _lacks(run: Run, split: str) -> str:
+def _lacks(run: "Run", split: str) -> str:
     """Why a task without labels, which is for pretraining, has no such split; or nothing."""
     from alignkit.errors import AlignkitError, UsageError
 

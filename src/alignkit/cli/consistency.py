@@ -1,7 +1,5 @@
 """``alignkit consistency``: can printed correlations come from any data at all?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,7 +72,7 @@ def consistency(
         print(line)
 
 
-def _triple(r: list[float]) -> pd.DataFrame:
+def _triple(r: list[float]) -> "pd.DataFrame":
     import pandas as pd
 
     from alignkit.errors import UsageError

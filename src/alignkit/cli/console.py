@@ -1,7 +1,5 @@
 """What a user sees: results on stdout, talk and progress bars on stderr."""
 
-from __future__ import annotations
-
 import json
 import math
 import sys
@@ -109,7 +107,7 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
     console.print(table, soft_wrap=False, crop=False)
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
     """Rows of a table as dictionaries of plain values; missing ones are None."""
     return [_plain(row) for row in table.to_dict(orient="records")]
 

@@ -1,7 +1,5 @@
 """``alignkit correlate``: alignment against performance, over runs or anyone's table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -190,7 +188,7 @@ def _family(family: Sequence[str] | None, metrics: Sequence[str] | None) -> Sequ
 
 def _rows(
     path: Path, tasks: Sequence[str] | None, placements: Sequence[str] | None, split: str | None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """The rows of a table that were asked for."""
     from alignkit.errors import UsageError
 
@@ -210,9 +208,9 @@ def _rows(
 
 
 def _of_table(
-    table: pd.DataFrame, path: Path, outcome: str | None, metrics: Sequence[str] | None,
+    table: "pd.DataFrame", path: Path, outcome: str | None, metrics: Sequence[str] | None,
     lower: Sequence[str], options: dict[str, Any],
-) -> Correlations:  # fmt: skip
+) -> "Correlations":  # fmt: skip
     from alignkit.chain.correlate import losses
     from alignkit.errors import UsageError
     from alignkit.statistics import correlate as correlate_table
@@ -234,7 +232,7 @@ def _of_table(
     return found
 
 
-def read_table(path: Path, expected: str) -> pd.DataFrame:
+def read_table(path: Path, expected: str) -> "pd.DataFrame":
     """Read a CSV table, in which the placement ``none`` is a name.
 
     Raises

@@ -1,7 +1,5 @@
 """How correlations are printed: what was asked, a table per task, what to bear in mind."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,7 +21,7 @@ _ADJUSTED = {
 }
 
 
-def show(found: Correlations) -> None:
+def show(found: "Correlations") -> None:
     """Print a table per task on stdout, warnings below it."""
     from alignkit.cli import console
     from alignkit.statistics.heads import head_lines

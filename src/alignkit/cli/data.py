@@ -1,7 +1,5 @@
 """``alignkit data``: look at a task's data, check them, and decode them once."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -140,7 +138,7 @@ def _splits_of(task: Any) -> list[str]:
     return found
 
 
-def _findings(task: str, root: str | None, pictures: bool) -> Findings:
+def _findings(task: str, root: str | None, pictures: bool) -> "Findings":
     from alignkit.chain.inspect_data import inspect_data
     from alignkit.cli import console
     from alignkit.runs.config import choose_task
@@ -148,7 +146,7 @@ def _findings(task: str, root: str | None, pictures: bool) -> Findings:
     return inspect_data(choose_task(task, root).make(), pictures, console.TerminalTalk())
 
 
-def _print_problems(findings: Findings) -> None:
+def _print_problems(findings: "Findings") -> None:
     from alignkit.cli import console
 
     for picture in findings.pictures[:SHOWN]:
@@ -159,7 +157,7 @@ def _print_problems(findings: Findings) -> None:
         console.print_line(f"problem: {problem}")
 
 
-def _print(findings: Findings) -> None:
+def _print(findings: "Findings") -> None:
     from alignkit.cli import console
 
     looked = any(row["missing"] is not None for row in findings.splits)

@@ -1,7 +1,5 @@
 """A grid of values as a heat map in the terminal: colour where there is some, digits always."""
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +82,7 @@ class _Grid:
         self.width = 1 + max(5, *(len(str(y)) for y in self.ys),
                              *(len(self._text(value)) for value in known))  # fmt: skip
 
-    def lines(self, width: int | None) -> Iterator[Text]:
+    def lines(self, width: int | None) -> "Iterator[Text]":
         """Lines of at most ``width`` characters; of any length when None."""
         from rich.text import Text
 
@@ -97,7 +95,7 @@ class _Grid:
                 if self.chance_below:
                     yield self._chances(x, ys)
 
-    def _values(self, x: str, ys: Sequence[str]) -> Text:
+    def _values(self, x: str, ys: Sequence[str]) -> "Text":
         from rich.text import Text
 
         line = Text(f"{x!s:>{self.side}}")
@@ -108,7 +106,7 @@ class _Grid:
             line.append(f"{text:>{self.width}}", style)
         return line
 
-    def _chances(self, x: str, ys: Sequence[str]) -> Text:
+    def _chances(self, x: str, ys: Sequence[str]) -> "Text":
         from rich.text import Text
 
         line = Text(" " * self.side)
@@ -120,7 +118,7 @@ class _Grid:
     def _text(self, value: float | None) -> str:
         return "" if value is None else f"{value:.{self.digits}f}"
 
-    def _style(self, value: float) -> Style:
+    def _style(self, value: float) -> "Style":
         from rich.color import Color
         from rich.style import Style
 

@@ -1,7 +1,5 @@
 """``alignkit hypotheses``: the study's hypotheses and its open questions."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -130,7 +128,7 @@ def specs_or_family(given: Sequence[str] | None) -> list[str]:
     return known or specs_or_default(None)
 
 
-def _plain(answer: Answer) -> dict[str, Any]:
+def _plain(answer: "Answer") -> dict[str, Any]:
     from alignkit.cli import console
 
     return {
@@ -140,7 +138,7 @@ def _plain(answer: Answer) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(answer: Answer) -> None:
+def _show(answer: "Answer") -> None:
     import textwrap
 
     from alignkit.cli import console

@@ -1,7 +1,5 @@
 """``alignkit list``, ``show`` and ``plugins``: look, and change nothing."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -1,7 +1,5 @@
 """The root of the command line: options for all commands, and how errors end."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """``alignkit measure``: on runs, or on anyone's arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -201,9 +199,9 @@ def _refuse_options_of_runs(between: bool, split: Any, streams: Any, *filters: A
 
 
 def _runs(
-    runs: Sequence[Run], specs: Sequence[str], splits: Sequence[str], streams: str,
+    runs: "Sequence[Run]", specs: Sequence[str], splits: Sequence[str], streams: str,
     output: Path | None, options: dict[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+) -> "pd.DataFrame":  # fmt: skip
     import pandas as pd
 
     from alignkit.chain.measure import measure_run
@@ -217,7 +215,7 @@ def _runs(
     return _written(pd.concat(tables, ignore_index=True), output)
 
 
-def _selectable(runs: Sequence[Run], layers: str, streams: str) -> list[Run]:
+def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]":
     """Runs in which the selection means something, all of them checked before any work.
 
     A run without fusions among several is left out where fusions were asked for.
@@ -242,9 +240,9 @@ def _selectable(runs: Sequence[Run], layers: str, streams: str) -> list[Run]:
 
 
 def _between(
-    runs: Sequence[Run], specs: Sequence[str], splits: Sequence[str], streams: str,
+    runs: "Sequence[Run]", specs: Sequence[str], splits: Sequence[str], streams: str,
     output: Path | None, options: dict[str, Any],
-) -> pd.DataFrame:  # fmt: skip
+) -> "pd.DataFrame":  # fmt: skip
     from alignkit.chain.measure import measure_between
     from alignkit.chain.parts import parts_of
     from alignkit.errors import UsageError
@@ -269,7 +267,7 @@ def _between(
 
 def _arrays(
     paths: Sequence[Path], specs: Sequence[str], output: Path | None, options: dict[str, Any]
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     from alignkit.chain.arrays import measure_arrays
     from alignkit.chain.pairs import Asked
     from alignkit.chain.parts import digests, parts_of
@@ -288,7 +286,7 @@ def _arrays(
         return _written(table.drop(columns=["split", "pool"]), output)
 
 
-def _written(table: pd.DataFrame, output: Path | None) -> pd.DataFrame:
+def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
     from alignkit.runs.files import write_csv
 
     if output is not None:

@@ -1,7 +1,5 @@
 """``alignkit power``: what a study of so many placements can find, and how many it needs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """Options that say what a measurement may use: precision, device, memory."""
 
-from __future__ import annotations
-
 import re
 
 from alignkit.errors import UsageError

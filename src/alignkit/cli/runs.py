@@ -1,7 +1,5 @@
 """``alignkit runs``: list, show, remove, tidy up, pack and unpack."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

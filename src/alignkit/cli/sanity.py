@@ -1,7 +1,5 @@
 """``alignkit sanity``: does every metric do what it declares?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +59,7 @@ def sanity(
         raise typer.Exit(1)
 
 
-def _row(one: Examination, samples: int, width: int, seed: int) -> dict[str, Any]:
+def _row(one: "Examination", samples: int, width: int, seed: int) -> dict[str, Any]:
     return {
         "metric": one.metric, **{name: one.values[name] for name in INPUTS}, "best": one.best,
         "self_score": one.self_score, "chance": one.chance,
@@ -87,7 +85,7 @@ def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
     write_csv(output, pd.DataFrame(flat))
 
 
-def _show(rows: Sequence[dict[str, Any]], found: Sequence[Examination]) -> None:
+def _show(rows: Sequence[dict[str, Any]], found: "Sequence[Examination]") -> None:
     from alignkit.cli import console
 
     shown = [

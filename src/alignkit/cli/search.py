@@ -1,7 +1,5 @@
 """``alignkit search run``, ``analyse``, ``list`` and ``repair``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -248,7 +246,7 @@ def _training(epochs: int | None, options: list[str] | None) -> dict[str, Any]:
     return given
 
 
-def _search(**asked: Any) -> Search:
+def _search(**asked: Any) -> "Search":
     from alignkit.search.search import Search
 
     return Search(**asked)
@@ -270,7 +268,7 @@ def _show_best(study: Any, json: bool) -> None:
         raise AlignkitError(f"every trial failed, the last with: {errors[-1]}")
 
 
-def _show(found: Analysis) -> None:
+def _show(found: "Analysis") -> None:
     from alignkit.cli import console
 
     _show_front(found)
@@ -280,7 +278,7 @@ def _show(found: Analysis) -> None:
     console.print_table(found.importances, columns, title=f"importances ({evaluator})")
 
 
-def _show_front(found: Analysis) -> None:
+def _show_front(found: "Analysis") -> None:
     from alignkit.cli import console
 
     counts = ", ".join(f"{count} {state}" for state, count in found.states.items() if count)
@@ -301,7 +299,7 @@ def _counts_as_such(values: Mapping[str, float]) -> dict[str, float]:
     return {k: int(v) if "parameters" in k and v.is_integer() else v for k, v in values.items()}
 
 
-def _draw(found: Analysis, folder: Path) -> None:
+def _draw(found: "Analysis", folder: Path) -> None:
     from alignkit.cli import console
     from alignkit.report.search import write_search_figures
 

@@ -1,7 +1,5 @@
 """The pages of ``alignkit show``: one for each kind."""
 
-from __future__ import annotations
-
 import inspect
 from itertools import zip_longest
 from typing import Any

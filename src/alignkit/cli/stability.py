@@ -1,7 +1,5 @@
 """``alignkit stability``: how many samples, and which k, does a metric need?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -120,14 +118,14 @@ def stability(
         _show(summary, models)
 
 
-def _of_runs(runs: Sequence[Any], split: str, pool: str) -> list[Layers]:
+def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
     from alignkit.chain.stability import layers_of_run
     from alignkit.cli import console
 
     return [layers_of_run(run, split, pool, console.TerminalTalk()) for run in runs]
 
 
-def _of_arrays(paths: Sequence[Path]) -> list[Layers]:
+def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
     from alignkit.chain.stability import Layers
     from alignkit.errors import UsageError
     from alignkit.metrics import read_arrays
@@ -147,7 +145,7 @@ def _of_arrays(paths: Sequence[Path]) -> list[Layers]:
     return [Layers(f"{paths[0]}, {paths[1]}", xs[:both], ys[:both])]
 
 
-def _show(summary: pd.DataFrame, models: Sequence[Layers]) -> None:
+def _show(summary: "pd.DataFrame", models: "Sequence[Layers]") -> None:
     from alignkit.cli import console
 
     rows = console.records(summary)

@@ -1,7 +1,5 @@
 """``alignkit study``: many runs, described by one file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cache
@@ -195,7 +193,7 @@ def _run(
     _fail_if_any(chosen, file)
 
 
-def _fail_if_any(chosen: Plan, file: Path) -> None:
+def _fail_if_any(chosen: "Plan", file: Path) -> None:
     """List what failed; the command then ends with an error."""
     from alignkit.cli import console
     from alignkit.errors import AlignkitError
@@ -217,13 +215,15 @@ def _fail_if_any(chosen: Plan, file: Path) -> None:
 
 
 @contextmanager
-def _opened_when_needed(chosen: Plan) -> Iterator[Callable[[], Engine]]:
+def _opened_when_needed(chosen: "Plan") -> "Iterator[Callable[[], Engine]]":
     """Give what opens the engine, once: jobs of a queue are not asked for where all is done."""
     with ExitStack() as stack:
         yield cache(lambda: stack.enter_context(closing(_engine(chosen))))
 
 
-def _plan(file: Path, runs: Path | None = None, output: Path | None = None, **engine: Any) -> Plan:
+def _plan(
+    file: Path, runs: Path | None = None, output: Path | None = None, **engine: Any
+) -> "Plan":
     from dataclasses import replace
 
     from alignkit.errors import UsageError
@@ -242,7 +242,7 @@ def _plan(file: Path, runs: Path | None = None, output: Path | None = None, **en
     return make_plan(study, study.engine.gpus)
 
 
-def _engine(chosen: Plan) -> Engine:
+def _engine(chosen: "Plan") -> "Engine":
     from alignkit.cli import console
 
     asked = chosen.study.engine
@@ -270,7 +270,7 @@ def _row(planned: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _analysed(chosen: Plan) -> list[dict[str, Any]]:
+def _analysed(chosen: "Plan") -> list[dict[str, Any]]:
     return [{"analysis": one.name, "state": one.state, "problem": one.error}
             for one in chosen.analyses]  # fmt: skip
 
@@ -285,7 +285,7 @@ def _states(row: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def _counts(chosen: Plan) -> list[dict[str, Any]]:
+def _counts(chosen: "Plan") -> list[dict[str, Any]]:
     counts: dict[str, dict[str, Any]] = {}
     for planned in chosen.runs:
         for step in planned.steps:
@@ -296,12 +296,12 @@ def _counts(chosen: Plan) -> list[dict[str, Any]]:
     return list(counts.values())
 
 
-def _totals(chosen: Plan) -> dict[str, int]:
+def _totals(chosen: "Plan") -> dict[str, int]:
     states = [planned.state for planned in chosen.runs]
     return {state: states.count(state) for state in ("done", "missing", "failed", "unresolved")}
 
 
-def _summary(chosen: Plan) -> str:
+def _summary(chosen: "Plan") -> str:
     words = {"unresolved": "cannot be begun"}
     totals = _totals(chosen)
     parts = [f"{n} {words.get(state, state)}" for state, n in totals.items() if n]

@@ -1,7 +1,5 @@
 """``alignkit train`` and ``alignkit evaluate``."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -244,7 +242,7 @@ def _is_helper() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
 
 
-def _say_what_was_chosen(configs: list[RunConfig]) -> None:
+def _say_what_was_chosen(configs: "list[RunConfig]") -> None:
     from alignkit.cli import console
 
     chosen = {
@@ -256,13 +254,13 @@ def _say_what_was_chosen(configs: list[RunConfig]) -> None:
     console.note("; ".join(f"{k} {', '.join(dict.fromkeys(v))}" for k, v in chosen.items()))
 
 
-def _training(**given: Any) -> Training:
+def _training(**given: Any) -> "Training":
     from alignkit.runs import Training
 
     return Training(**{key: value for key, value in given.items() if value is not None})
 
 
-def _conduct(**given: Any) -> Conduct:
+def _conduct(**given: Any) -> "Conduct":
     from alignkit.runs import Conduct
 
     return Conduct(**given)
@@ -270,9 +268,9 @@ def _conduct(**given: Any) -> Conduct:
 
 def _configs(
     tasks: list[str] | None, placements: list[str] | None, architecture: str | None,
-    training: Training, seeds: list[int] | None, data: str | None, init: Path | None,
-    conduct: Conduct, options: dict[str, Any],
-) -> list[RunConfig]:  # fmt: skip
+    training: "Training", seeds: list[int] | None, data: str | None, init: Path | None,
+    conduct: "Conduct", options: dict[str, Any],
+) -> "list[RunConfig]":  # fmt: skip
     from alignkit.runs import resolve_config
 
     what: list[str | None] = list(tasks) if tasks else [None]
@@ -285,14 +283,14 @@ def _configs(
     ]
 
 
-def _train_all(configs: list[RunConfig], root: Path, force: bool, jobs: int) -> list[Any]:
+def _train_all(configs: "list[RunConfig]", root: Path, force: bool, jobs: int) -> list[Any]:
     from alignkit.chain.together import train_together
     from alignkit.cli import console
 
     return train_together(configs, root, force, jobs, console.TerminalTalk())
 
 
-def _show(configs: list[RunConfig], root: Path, json: bool) -> None:
+def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:
     from alignkit.cli import console
     from alignkit.runs import Run
 

@@ -1,7 +1,5 @@
 """Alignment values in the terminal: grids as heat maps, the others as a table."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from typing import Any
