@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,13 +30,11 @@ def workers() -> Iterator[None]:
     if _pool is not None:  # within another's workers
         yield
         return
-    import scipy.linalg  # noqa: F401  (its threads can be limited once it is loaded)
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(before, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with threadpool_limits(1), pool:
+        with _libraries().limit(limits=1), pool:
             _pool, _owner = pool, threading.get_ident()
             yield
     finally:
@@ -48,3 +47,11 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     if _pool is None or threading.get_ident() != _owner:
         return map(work, items)
     return _pool.map(work, items)
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries whose threads are limited; to look for them takes longer than a small pair."""
+    import scipy.linalg  # noqa: F401  (it can be limited once it is loaded)
+
+    return ThreadpoolController()

@@ -257,33 +257,24 @@ def test_faulty_parameters_are_errors():
             alignkit.measure(x, x, spec)
 
 
-def test_chance_levels_are_the_mean_over_permutations():
+CLOSED = ("cka", "cka:normed=true", "cka_rbf", "unbiased_cka", "rv2", "mknn:k=3", "jaccard:k=3",
+          "distance_correlation:unbiased=true", "information_imbalance", "cca:squared=true",
+          "eigenspace_overlap", "rsa:compare=pearson", "rsa")  # fmt: skip
+
+
+@pytest.mark.parametrize("spec", CLOSED)
+def test_chance_levels_are_the_mean_over_permutations(spec):
     rng = np.random.default_rng(3)
     x = rng.standard_normal((12, 5))
     y = x[:, :3] + rng.standard_normal((12, 3))
-    for spec in (
-        "cka",
-        "cka:normed=true",
-        "cka_rbf",
-        "unbiased_cka",
-        "rv2",
-        "mknn:k=3",
-        "jaccard:k=3",
-        "distance_correlation:unbiased=true",
-        "information_imbalance",
-        "cca:squared=true",
-        "eigenspace_overlap",
-        "rsa:compare=pearson",
-        "rsa",
-    ):
-        metric = resolve(spec)
-        (value,) = grid(metric, [Representation(x)], [Representation(y)], null=300)
-        (closed,) = grid(metric, [Representation(x)], [Representation(y)])
-        assert value.chance == closed.chance == value.null_mean
-        drawn = [alignkit.measure(x, y[rng.permutation(12)], spec) for _ in range(1000)]
-        assert closed.chance == pytest.approx(np.mean(drawn), abs=5 * np.std(drawn) / 1000**0.5)
-        expected = (value.value - value.chance) / (metric.best - value.chance)
-        assert value.calibrated == pytest.approx(expected)
+    metric = resolve(spec)
+    (value,) = grid(metric, [Representation(x)], [Representation(y)], null=300)
+    (closed,) = grid(metric, [Representation(x)], [Representation(y)])
+    assert value.chance == closed.chance == value.null_mean
+    drawn = [alignkit.measure(x, y[rng.permutation(12)], spec) for _ in range(1000)]
+    assert closed.chance == pytest.approx(np.mean(drawn), abs=5 * np.std(drawn) / 1000**0.5)
+    expected = (value.value - value.chance) / (metric.best - value.chance)
+    assert value.calibrated == pytest.approx(expected)
 
 
 def test_biased_cka_of_noise_is_as_high_as_published():
