@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +23,7 @@ _ERROR = {torch.float32: 1e-6, torch.float64: 1e-13}
 _TIE_STEPS = 2.0**40
 # Candidates beyond k among which float64 decides; more doubtful rows are searched anew.
 _SPARE = 8
-_BLOCK_BYTES = 64 << 20
+_BLOCK_BYTES = 32 << 20
 
 
 def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
@@ -86,7 +87,7 @@ class Points:
     def __init__(self, x: Representation, distance: str) -> None:
         self.x, self.cosine = x, distance == "cosine"
         self.mean, self.scale = self._centre()
-        self.values, self.squares = x.view(("points", distance), self._make)
+        self.squares: Tensor = x.view(("squares of points", distance), self._squares)
         self.largest = float(self.squares.max()) ** 0.5
         if self.largest <= 8 * x.eps:
             name = x.name or "the representation"
@@ -105,13 +106,16 @@ class Points:
         except UndefinedError:  # a constant has points, all equal
             return x.mean, 1.0
 
-    def _make(self) -> tuple[Tensor, Tensor]:
-        squares = torch.empty(self.x.n, dtype=torch.float64, device=self.x.device)
+    @cached_property
+    def values(self) -> Tensor:
+        """In the representation's precision; kept no longer than these points."""
         values = torch.empty(self.x.n, self.x.width, dtype=self.x.dtype, device=self.x.device)
         for rows in self.x.slices():
-            points = self.exact(rows)
-            values[rows], squares[rows] = points.to(values.dtype), points.square().sum(dim=1)
-        return values, squares
+            values[rows] = self.exact(rows).to(values.dtype)
+        return values
+
+    def _squares(self) -> Tensor:
+        return torch.cat([self.exact(rows).square().sum(dim=1) for rows in self.x.slices()])
 
     def exact(self, rows: Tensor | slice) -> Tensor:
         """Points in float64."""
@@ -143,7 +147,7 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
     decided elsewhere.
     """
     x = points.x
-    half = (0.5 * points.squares).to(points.values.dtype)
+    half = (0.5 * points.squares).to(x.dtype)
     best = torch.full((x.n, count), -torch.inf, dtype=half.dtype, device=x.device)
     which = torch.zeros(x.n, count, dtype=torch.int64, device=x.device)
     lock = threading.Lock()
@@ -207,7 +211,7 @@ def _anew(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest among candidates, by distances in float64, entry by entry."""
     chosen, distances = [], []
-    width = points.values.shape[1]
+    width = points.x.width
     step = max(1, _BLOCK_BYTES // (8 * width * candidates.shape[1]))
     # In the order of their indices, so that a stable sort gives ties to the lowest.
     candidates = candidates.sort(dim=1).values

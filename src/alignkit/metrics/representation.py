@@ -323,7 +323,7 @@ class Representation:
             rows = rows.cpu().numpy()
         # A copy: torch does not take read-only memory maps.
         block = torch.from_numpy(np.array(source[rows], dtype=np.float64)).to(self.device)
-        if isinstance(rows, slice) and isinstance(source, np.ndarray) and source.nbytes > MAPPED:
+        if isinstance(source, np.ndarray) and source.nbytes > MAPPED:
             forget_pages(source)
         return block
 
