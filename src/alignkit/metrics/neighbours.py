@@ -146,7 +146,7 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
     is merged into the best so far. The order of pairs does not matter but for ties, which are
     decided elsewhere.
     """
-    x = points.x
+    x, rows_of = points.x, points.values  # made before workers could each make them
     half = (0.5 * points.squares).to(x.dtype)
     best = torch.full((x.n, count), -torch.inf, dtype=half.dtype, device=x.device)
     which = torch.zeros(x.n, count, dtype=torch.int64, device=x.device)
@@ -163,9 +163,9 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
     def pair(groups: tuple[slice, slice]) -> None:
         one, other = groups
         if one == other:
-            merge(one, one, gram(points.values[one]).sub_(half[one]).fill_diagonal_(-torch.inf))
+            merge(one, one, gram(rows_of[one]).sub_(half[one]).fill_diagonal_(-torch.inf))
             return
-        near = torch.addmm(half[other], points.values[one], points.values[other].T, beta=-1)
+        near = torch.addmm(half[other], rows_of[one], rows_of[other].T, beta=-1)
         merge(one, other, near)
         # Seen from the others: the same products, less half the squares of these.
         merge(other, one, near.T.contiguous().sub_(half[one]), half[other, None])
