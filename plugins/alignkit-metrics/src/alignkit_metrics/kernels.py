@@ -185,9 +185,13 @@ def distance_correlation_null(
 
 def product(x: Representation, y: Representation) -> float:
     """<K, L> of the Gram matrices of trace 1: of samples, or of columns where those are fewer."""
-    if not by_columns(x, y):
-        return alignkit.inner(x.unit_gram, y.unit_gram)
-    return float(x.cross(y).square().sum())
+    return _product(x, y, by_columns(x, y))
+
+
+def _product(x: Representation, y: Representation, columns: bool) -> float:
+    if columns:
+        return float(x.cross(y).square().sum())
+    return alignkit.inner(x.unit_gram, y.unit_gram)
 
 
 def null_products(
@@ -234,14 +238,7 @@ def _norms(x: Representation, y: Representation) -> float:
 
 
 def _own_product(x: Representation, columns: bool) -> float:
-    def make() -> float:
-        return (
-            float(x.cross(x).square().sum())
-            if columns
-            else alignkit.inner(x.unit_gram, x.unit_gram)
-        )
-
-    return x.shared(("own_product", columns), make, "same")
+    return x.shared(("own_product", columns), lambda: _product(x, x, columns), "same")
 
 
 def _diagonals(x: Representation, y: Representation) -> float:
