@@ -89,8 +89,7 @@ def _measured(
         except UsageError as error:
             if len(specs) == 1:
                 raise
-            reason = str(error).removeprefix(f"{spec}: ")
-            talk.note(f"note: {spec} is left out: {reason}")
+            talk.left_out(spec, error)
     return takers, measure_run(run, takers, talk=talk, **options)
 
 

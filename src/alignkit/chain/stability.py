@@ -136,8 +136,7 @@ def stability(
                 except UsageError as error:
                     if not lenient:
                         raise
-                    reason = str(error).removeprefix(f"{spec}: ")
-                    talk.note(f"note: {spec} is left out: {reason}")
+                    talk.left_out(spec, error)
                     rows = [row for row in rows if row["metric"] != spec]
                     bar.advance(len(models))
                     break

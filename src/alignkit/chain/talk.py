@@ -21,6 +21,11 @@ class Talk:
     def note(self, text: str) -> None:
         """Say one line."""
 
+    def left_out(self, spec: str, error: Exception) -> None:
+        """Say that a metric is left out, and why: once which, as errors begin with it too."""
+        reason = str(error).removeprefix(f"{spec}: ")
+        self.note(f"note: {spec} is left out: {reason}")
+
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Progress]:
         """Show a bar until the block is through."""
