@@ -51,15 +51,24 @@ class Grid:
 
 
 NULLS = (
-    Grid(6, 3, 0.97, 0.97), Grid(7, 3, 0.97, 0.97), Grid(8, 3, 0.97, 0.97), Grid(8, 3, 0.8, 0.95),
-    Grid(8, 3, 0.8, 0.95, within=0.7), Grid(12, 3, 0.97, 0.97), Grid(16, 3, 0.8, 0.95),
+    Grid(6, 3, 0.97, 0.97),
+    Grid(7, 3, 0.97, 0.97),
+    Grid(8, 3, 0.97, 0.97),
+    Grid(8, 3, 0.8, 0.95),
+    Grid(8, 3, 0.8, 0.95, within=0.7),
+    Grid(12, 3, 0.97, 0.97),
+    Grid(16, 3, 0.8, 0.95),
     Grid(24, 3, 0.97, 0.97),
-)  # fmt: skip
+)
 FOUND = tuple(Grid(n, 3, 0.97, 0.97, r=0.7) for n in (8, 12, 16, 24))
 # Placements of three tasks, and which of them have a true association with four metrics.
 FAMILIES = (
-    ((8, 8, 8), ()), ((12, 12, 12), ()), ((6, 8, 12), ()), ((8, 8, 8), (0,)), ((6, 8, 12), (2,)),
-)  # fmt: skip
+    ((8, 8, 8), ()),
+    ((12, 12, 12), ()),
+    ((6, 8, 12), ()),
+    ((8, 8, 8), (0,)),
+    ((6, 8, 12), (2,)),
+)
 
 
 def studies_of(grid: Grid, studies: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
@@ -135,21 +144,28 @@ def main(studies: int) -> None:
     print("|---|---|---|---|---|")
     for grid in NULLS:
         ours, naive = rejected(grid, studies)
-        print(f"| {grid.units} x {grid.seeds} | {grid.icc_x}, {grid.icc_y} | {grid.within} "
-              f"| {ours:.4f} | {naive:.4f} |", flush=True)  # fmt: skip
+        print(
+            f"| {grid.units} x {grid.seeds} | {grid.icc_x}, {grid.icc_y} | {grid.within} "
+            f"| {ours:.4f} | {naive:.4f} |",
+            flush=True,
+        )
     print("\n| placements of 3 tasks | associated | wrong claims by max-T (at most 0.055) |")
     print("|---|---|---|")
     for units, true in FAMILIES:
         named = ", ".join(f"task {task + 1}" for task in true) or "none"
-        print(f"| {', '.join(map(str, units))} | {named} "
-              f"| {family_wise(units, true, studies):.4f} |", flush=True)  # fmt: skip
+        print(
+            f"| {', '.join(map(str, units))} | {named} | {family_wise(units, true, studies):.4f} |",
+            flush=True,
+        )
     print("\n| placements x seeds | planned power at r = 0.7 | found | difference |")
     print("|---|---|---|---|")
     for grid in FOUND:
         planned = power(grid.units, observed_r(grid.r, grid.seeds, grid.icc_x, grid.icc_y))
         ours, _ = rejected(grid, studies)
-        print(f"| {grid.units} x {grid.seeds} | {planned:.3f} | {ours:.3f} "
-              f"| {ours - planned:+.3f} |", flush=True)  # fmt: skip
+        print(
+            f"| {grid.units} x {grid.seeds} | {planned:.3f} | {ours:.3f} | {ours - planned:+.3f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

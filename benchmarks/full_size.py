@@ -56,11 +56,31 @@ def main(steps: int = 4, batch: int = 2) -> None:
         place = Path(folder)
         memes(place / "memes", steps * batch)
         command = [
-            "train", "--task", "hateful_memes", "--data", "memes", "--from-scratch",
-            "--text-model", "bert-base-uncased", "--vision-model", "vit_base_patch16_224",
-            "--placement", "late", "--seed", "0", "--epochs", "1", "--batch-size", str(batch),
-            "--learning-rate", "5e-5", "--threads", "2", "--checkpoint-every", "2",
-        ]  # fmt: skip
+            "train",
+            "--task",
+            "hateful_memes",
+            "--data",
+            "memes",
+            "--from-scratch",
+            "--text-model",
+            "bert-base-uncased",
+            "--vision-model",
+            "vit_base_patch16_224",
+            "--placement",
+            "late",
+            "--seed",
+            "0",
+            "--epochs",
+            "1",
+            "--batch-size",
+            str(batch),
+            "--learning-rate",
+            "5e-5",
+            "--threads",
+            "2",
+            "--checkpoint-every",
+            "2",
+        ]
         print("alignkit", " ".join(command))
         whole = finished([*command, "--runs", "whole"], place)
         run = place / whole.out.strip()
@@ -75,8 +95,10 @@ def main(steps: int = 4, batch: int = 2) -> None:
         told("extract", done := finished(["extract", str(run), "--json"], place))
         (index,) = json.loads(done.out)
         arrays = len(list((place / index["folder"]).glob("*.npy")))
-        print(f"  {len(index['sites'])} sites, {arrays} arrays of {index['n']} samples, "
-              f"{done.each('extract test'):.1f} s a sample")  # fmt: skip
+        print(
+            f"  {len(index['sites'])} sites, {arrays} arrays of {index['n']} samples, "
+            f"{done.each('extract test'):.1f} s a sample"
+        )
 
 
 def memes(root: Path, n_train: int) -> None:
@@ -100,9 +122,12 @@ def memes(root: Path, n_train: int) -> None:
 def started(words: list[str], place: Path) -> subprocess.Popen:
     """Start a command in a process of its own, which also says how long each step took."""
     return subprocess.Popen(
-        [sys.executable, Path(__file__).resolve(), *words], cwd=place, text=True,
-        stdout=(place / "out").open("w"), stderr=(place / "err").open("w"),
-    )  # fmt: skip
+        [sys.executable, Path(__file__).resolve(), *words],
+        cwd=place,
+        text=True,
+        stdout=(place / "out").open("w"),
+        stderr=(place / "err").open("w"),
+    )
 
 
 def ended(process: subprocess.Popen, place: Path) -> Done:
@@ -141,8 +166,10 @@ def same(one: Path, other: Path) -> bool:
 
 def told(what: str, done: Done) -> None:
     """Print a line of the table."""
-    print(f"{what:24} {done.processors:6.1f} s of processors, peak {done.gigabytes:.1f} GiB",
-          flush=True)  # fmt: skip
+    print(
+        f"{what:24} {done.processors:6.1f} s of processors, peak {done.gigabytes:.1f} GiB",
+        flush=True,
+    )
 
 
 def inside() -> None:

@@ -64,8 +64,9 @@ class Ours:
         shapes = probe(built, schedule, data)
         chosen = config.training.weighted_objectives
         heads = build_objectives(chosen, task.target, shapes, data)
-        self.learner = Learner(built, schedule, heads, nn.ModuleDict(), "float32",
-                               torch.device("cpu"), Processes())  # fmt: skip
+        self.learner = Learner(
+            built, schedule, heads, nn.ModuleDict(), "float32", torch.device("cpu"), Processes()
+        )
         self.learner.train()
         self.prepare = Preparation(data, chosen, 0, shapes.grid)
         self.optimizer = make_optimizer(self.learner.named_parameters(), config.training)
@@ -92,15 +93,20 @@ class Straightforward:
         self.inputs = config.architecture.make().inputs(self.split.texts)
         self.model, self.schedule = build(config, task.target.n_outputs, self.inputs)
         width, words = 128, self.inputs.vocabulary.size
-        self.heads = nn.ModuleDict({
-            "words": nn.Linear(width, words), "patches": nn.Linear(width, width),
-            "pairs": nn.Linear(2 * width, 1),
-        })  # fmt: skip
+        self.heads = nn.ModuleDict(
+            {
+                "words": nn.Linear(width, words),
+                "patches": nn.Linear(width, width),
+                "pairs": nn.Linear(2 * width, 1),
+            }
+        )
         self.pretraining = bool(objectives)
         self.optimizer = torch.optim.AdamW(
-            [*self.model.parameters(), *self.heads.parameters()], lr=5e-4, foreach=False,
+            [*self.model.parameters(), *self.heads.parameters()],
+            lr=5e-4,
+            foreach=False,
             fused=False,
-        )  # fmt: skip
+        )
         self.rng = np.random.default_rng(0)
         n = len(self.split)
         self.order = np.split(self.rng.permutation(n), range(batch, n, batch))
@@ -162,8 +168,9 @@ class Straightforward:
     def _forward(self, tokens: Tensor, pictures: Tensor) -> tuple[Tensor, dict[str, Any]]:
         states: dict[str, Any] = {}
         batch = {"text": {"tokens": tokens}, "vision": {"pixels": pictures}}
-        logits = walk(self.model, self.schedule, batch,
-                      lambda site, state: states.update({site: state}))  # fmt: skip
+        logits = walk(
+            self.model, self.schedule, batch, lambda site, state: states.update({site: state})
+        )
         return logits, states
 
 
@@ -180,8 +187,10 @@ def compare(name: str, objectives: tuple[str, ...], repeats: int, batch: int = 3
 def epoch(name: str, objectives: tuple[str, ...], batch: int = 32, steps: int = 16) -> None:
     """Print the same for a whole epoch, without its validation."""
     ours, theirs = Ours(objectives, batch), Straightforward(objectives, batch)
-    taken = [cpu_seconds(lambda side=side: [side.step() for _ in range(steps)])
-             for side in (ours, theirs)]  # fmt: skip
+    taken = [
+        cpu_seconds(lambda side=side: [side.step() for _ in range(steps)])
+        for side in (ours, theirs)
+    ]
     per_sample = [1000 / batch / steps * seconds for seconds in taken]
     print(f"| {name} | {per_sample[0]:.1f} | {per_sample[1]:.1f} | {taken[1] / taken[0]:.1f} |")
 
@@ -192,8 +201,9 @@ def full_size(batch: int = 4) -> None:
         ours = Ours(objectives, batch, FULL)
         seconds = cpu_seconds(ours.step)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        print(f"| {name} | {ours.n_parameters / 1e6:.0f} M | {seconds:.1f} | {peak:.1f} |",
-              flush=True)  # fmt: skip
+        print(
+            f"| {name} | {ours.n_parameters / 1e6:.0f} M | {seconds:.1f} | {peak:.1f} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -9,14 +9,42 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("commands.md")
-COMMANDS = ("train", "evaluate", "extract", "measure", "correlate", "report",
-            "hypotheses", "agreement", "stability", "sanity", "power",
-            "consistency",
-            "study", "study run", "study plan", "study status", "study retry",
-            "search run", "search analyse", "search list", "search repair",
-            "list", "show", "plugins",
-            "runs", "runs list", "runs show", "runs rm", "runs gc", "runs export", "runs import",
-            "data info", "data verify", "data cache")  # fmt: skip
+COMMANDS = (
+    "train",
+    "evaluate",
+    "extract",
+    "measure",
+    "correlate",
+    "report",
+    "hypotheses",
+    "agreement",
+    "stability",
+    "sanity",
+    "power",
+    "consistency",
+    "study",
+    "study run",
+    "study plan",
+    "study status",
+    "study retry",
+    "search run",
+    "search analyse",
+    "search list",
+    "search repair",
+    "list",
+    "show",
+    "plugins",
+    "runs",
+    "runs list",
+    "runs show",
+    "runs rm",
+    "runs gc",
+    "runs export",
+    "runs import",
+    "data info",
+    "data verify",
+    "data cache",
+)
 
 
 def help_of(*words: str) -> str:
@@ -24,8 +52,11 @@ def help_of(*words: str) -> str:
     plain = {"COLUMNS": "88", "NO_COLOR": "1", "TYPER_USE_RICH": "0"}
     done = subprocess.run(
         [sys.executable, "-m", "alignkit", *words, "--help"],
-        capture_output=True, text=True, check=True, env=os.environ | plain,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | plain,
+    )
     return re.sub(r"[ \t]+$", "", done.stdout, flags=re.MULTILINE).replace(
         "python -m alignkit", "alignkit"
     )

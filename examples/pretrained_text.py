@@ -37,9 +37,13 @@ def packaged_model() -> Path:
 def accuracy(root: Path, model: Path, seed: int, from_scratch: bool) -> float:
     """Validation accuracy of the best epoch."""
     config = resolve_config(
-        "emoji", PLACEMENT, ARCHITECTURE, Training(epochs=EPOCHS, learning_rate=2e-4), seed,
+        "emoji",
+        PLACEMENT,
+        ARCHITECTURE,
+        Training(epochs=EPOCHS, learning_rate=2e-4),
+        seed,
         options={"text_model": str(model), "from_scratch": from_scratch},
-    )  # fmt: skip
+    )
     return train(config, root).performance()["splits"]["validation"]["accuracy"]
 
 

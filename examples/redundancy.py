@@ -33,29 +33,42 @@ TRAINING = Training(epochs=6, learning_rate=0.002)
 
 def main(folder: Path) -> None:
     """Train, measure, print, draw."""
-    table = pd.DataFrame([
-        row(placement, share, seed, folder / "runs")
-        for placement in PLACEMENTS for share in SHARES for seed in SEEDS
-    ])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            row(placement, share, seed, folder / "runs")
+            for placement in PLACEMENTS
+            for share in SHARES
+            for seed in SEEDS
+        ]
+    )
     means = table.groupby(["placement", "share"], sort=False)[["accuracy", *METRICS]].mean()
     print(means.round(3).to_string())
     for placement, part in table.groupby("placement", sort=False):
         for metric in METRICS:
             rho = part["share"].corr(part[metric], method="spearman")
-            print(f"{PLACEMENTS[str(placement)]}, {metric}: Spearman {rho:+.2f} with the share, "
-                  f"over {len(part)} runs")  # fmt: skip
+            print(
+                f"{PLACEMENTS[str(placement)]}, {metric}: Spearman {rho:+.2f} with the share, "
+                f"over {len(part)} runs"
+            )
     FigureFolder(folder).add(
-        "redundancy", curve(table), table, "Alignment against the share of redundant information",
+        "redundancy",
+        curve(table),
+        table,
+        "Alignment against the share of redundant information",
         "One panel per metric: means over seeds, dots are seeds, dotted is chance.",
-    )  # fmt: skip
+    )
     print(folder / "redundancy.png")
 
 
 def row(placement: str, share: float, seed: int, root: Path) -> dict[str, object]:
     """Alignment of the last layers and accuracy of one run."""
     run = train(resolve_config(TASK.format(share=share), placement, MODEL, TRAINING, seed), root)
-    found: dict[str, object] = {"placement": placement, "share": share, "seed": seed,
-                                "accuracy": evaluate(run)["accuracy"]}  # fmt: skip
+    found: dict[str, object] = {
+        "placement": placement,
+        "share": share,
+        "seed": seed,
+        "accuracy": evaluate(run)["accuracy"],
+    }
     for metric in METRICS:
         measured = measure_run(run, [metric], layers="last").iloc[0]
         found |= {metric: measured["value"], f"{metric} chance": measured["chance"]}
@@ -72,11 +85,18 @@ def curve(table: pd.DataFrame) -> Figure:
             for placement, part in table.groupby("placement", sort=False):
                 one, means = look[str(placement)], part.groupby("share").mean(numeric_only=True)
                 ax.plot(part["share"], part[name], "o", ms=3, mew=0, color=one.colour, alpha=0.35)
-                ax.plot(means.index, means[name], marker=one.marker, ms=5, color=one.colour,
-                        label=PLACEMENTS[str(placement)])  # fmt: skip
+                ax.plot(
+                    means.index,
+                    means[name],
+                    marker=one.marker,
+                    ms=5,
+                    color=one.colour,
+                    label=PLACEMENTS[str(placement)],
+                )
                 if f"{name} chance" in means:
-                    ax.plot(means.index, means[f"{name} chance"], color=FAINT, ls=(0, (1, 1.5)),
-                            lw=1)  # fmt: skip
+                    ax.plot(
+                        means.index, means[f"{name} chance"], color=FAINT, ls=(0, (1, 1.5)), lw=1
+                    )
             ax.set_title(f"{name}, last layer" if name in METRICS else name, y=1)
             ax.set_xlabel("share of samples with the label in both streams")
             plain(ax)

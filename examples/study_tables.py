@@ -78,8 +78,9 @@ def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Checked]:
     """Triples of metric, accuracy and loss: as printed, and with the sign of loss turned."""
     known = printed.rename(columns={"metric": "x", "outcome": "y"})[[*GROUP, "x", "y", "r"]]
     known = pd.concat([_accuracy_with_loss(runs), known])
-    turned = known.assign(r=known["r"].where((known["y"] != "loss") | (known["x"] == "accuracy"),
-                                             -known["r"]))  # fmt: skip
+    turned = known.assign(
+        r=known["r"].where((known["y"] != "loss") | (known["x"] == "accuracy"), -known["r"])
+    )
     found = {}
     for name, table in (("as_printed", known), ("turned", turned)):
         groups = table[GROUP].agg(" ".join, axis=1)
@@ -101,8 +102,16 @@ def _accuracy_with_loss(runs: pd.DataFrame) -> pd.DataFrame:
                 accuracy, loss = mine[f"{split}_accuracy"], mine[f"{split}_loss"]
                 r = round(accuracy.corr(loss, method=statistic), 3)
                 print(f"{task} {split}: {statistic} of accuracy with loss is {r:+.3f}")
-                rows.append({"task": task, "split": split, "statistic": statistic,
-                             "x": "accuracy", "y": "loss", "r": r})  # fmt: skip
+                rows.append(
+                    {
+                        "task": task,
+                        "split": split,
+                        "statistic": statistic,
+                        "x": "accuracy",
+                        "y": "loss",
+                        "r": r,
+                    }
+                )
     return pd.DataFrame(rows)
 
 

@@ -38,32 +38,51 @@ SEEDS = (0, 1, 2)
 
 
 def main(
-    folder: Path, *, n_train: int = 1024, epochs: int = 4, seeds: tuple[int, ...] = SEEDS,
-    shares: tuple[float, ...] = SHARES, placements: tuple[str, ...] = PLACEMENTS,
-) -> tuple[pd.DataFrame, Any]:  # fmt: skip
+    folder: Path,
+    *,
+    n_train: int = 1024,
+    epochs: int = 4,
+    seeds: tuple[int, ...] = SEEDS,
+    shares: tuple[float, ...] = SHARES,
+    placements: tuple[str, ...] = PLACEMENTS,
+) -> tuple[pd.DataFrame, Any]:
     """Train what is missing, print, draw; give the curve and the correlations back."""
     size = f"n_train={n_train},n_validation=128,n_test=256"
 
     def trained(task: str, placement: str) -> list[Run]:
         return [
-            train(resolve_config(task, placement, MODEL, Training(epochs=epochs), seed),
-                  folder / "runs")
+            train(
+                resolve_config(task, placement, MODEL, Training(epochs=epochs), seed),
+                folder / "runs",
+            )
             for seed in seeds
-        ]  # fmt: skip
+        ]
 
-    curve = pd.concat([
-        runs_table(trained(f"toy_redundant:{size},redundancy={share}", placements[-1]),
-                   Join(METRICS, "mean", calibrated=True)).assign(share=share)
-        for share in shares
-    ])  # fmt: skip
+    curve = pd.concat(
+        [
+            runs_table(
+                trained(f"toy_redundant:{size},redundancy={share}", placements[-1]),
+                Join(METRICS, "mean", calibrated=True),
+            ).assign(share=share)
+            for share in shares
+        ]
+    )
     figures = FigureFolder(folder / "figures")
-    figures.add("redundancy", share_curve(curve, METRICS), curve, "alignment by redundancy",
-                "Calibrated alignment by the share of samples in which both streams carry the "
-                "label.")  # fmt: skip
+    figures.add(
+        "redundancy",
+        share_curve(curve, METRICS),
+        curve,
+        "alignment by redundancy",
+        "Calibrated alignment by the share of samples in which both streams carry the label.",
+    )
     print("calibrated alignment, mean over layers, by the share of redundant samples:")
     print(curve.groupby("share")[list(METRICS)].mean().round(3).to_string(), "\n")
-    runs = [run for task in ("toy_redundant", "toy_unique") for placement in placements
-            for run in trained(f"{task}:{size}", placement)]  # fmt: skip
+    runs = [
+        run
+        for task in ("toy_redundant", "toy_unique")
+        for placement in placements
+        for run in trained(f"{task}:{size}", placement)
+    ]
     found, joined = correlate_runs(runs, Join(METRICS, "last"), family=METRICS)
     show(found)
     write_figures(found, joined, folder / "figures" / "placements")

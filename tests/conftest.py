@@ -25,9 +25,10 @@ def tiny_runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny") / "runs"
     unique = TINY_TASK.replace("match", "unique")
     return root, [
-        train_tiny(root, placement, task) for task in (TINY_TASK, unique)
+        train_tiny(root, placement, task)
+        for task in (TINY_TASK, unique)
         for placement in ("none", "1", "1,2")
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")

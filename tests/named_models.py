@@ -5,17 +5,49 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "picture", "caption", "shows",
-         "disc", "square", "red", "blue", "green", "##s", "a", "on", "in", ".", "of"]  # fmt: skip
-SMALL = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2,
-         "intermediate_size": 24, "max_position_embeddings": 40, "vocab_size": 40}  # fmt: skip
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "the",
+    "picture",
+    "caption",
+    "shows",
+    "disc",
+    "square",
+    "red",
+    "blue",
+    "green",
+    "##s",
+    "a",
+    "on",
+    "in",
+    ".",
+    "of",
+]
+SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 40,
+    "vocab_size": 40,
+}
 KINDS = {
     "bert": SMALL,
     "roberta": SMALL | {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
     "electra": SMALL | {"embedding_size": 12},
-    "distilbert": {"dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 24, "vocab_size": 40,
-                   "max_position_embeddings": 40},
-}  # fmt: skip
+    "distilbert": {
+        "dim": 16,
+        "n_layers": 3,
+        "n_heads": 2,
+        "hidden_dim": 24,
+        "vocab_size": 40,
+        "max_position_embeddings": 40,
+    },
+}
 
 
 def text_folder(folder: Path, kind: str = "bert", seed: int = 0, **config: int) -> Path:

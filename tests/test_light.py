@@ -15,8 +15,10 @@ HEAVY = ("torch", "numpy", "pandas", "scipy", "optuna", "matplotlib", "sklearn",
 def _imported(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", f"import sys\n{code}\nprint(' '.join(sys.modules))"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return set(done.stdout.splitlines()[-1].split())
 
 
@@ -70,9 +72,10 @@ def _strings_and_imports(tree: ast.AST) -> set[str]:
     """Words in string literals and imports, docstrings left out."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
-        id(node.body[0].value) for node in ast.walk(tree)
+        id(node.body[0].value)
+        for node in ast.walk(tree)
         if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
-    }  # fmt: skip
+    }
     found = set()
     for node in ast.walk(tree):
         match node:
@@ -111,9 +114,21 @@ def test_core_names_no_plugin(file):
 
 def test_imports_run_one_way():
     """Command line, studies, chain and report, models, metrics, statistics, then the rest."""
-    level = {"cli": 5, "studies": 4, "search": 4, "chain": 3, "training": 3, "engines": 3,
-             "report": 3, "metrics": 2, "statistics": 2, "models": 1, "tasks": 1, "runs": 1,
-             "plugins": 0}  # fmt: skip
+    level = {
+        "cli": 5,
+        "studies": 4,
+        "search": 4,
+        "chain": 3,
+        "training": 3,
+        "engines": 3,
+        "report": 3,
+        "metrics": 2,
+        "statistics": 2,
+        "models": 1,
+        "tasks": 1,
+        "runs": 1,
+        "plugins": 0,
+    }
     for file in SOURCE.rglob("*.py"):
         part = file.relative_to(SOURCE).parts[0]
         if part not in level:

@@ -22,9 +22,11 @@ def alignkit(*words: object, cwd: Path, code: int = 0) -> subprocess.CompletedPr
     out, err = io.StringIO(), io.StringIO()
     argv = ["alignkit", *map(str, words)]
     with (
-        contextlib.chdir(cwd), mock.patch.object(sys, "argv", argv),
-        contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
-    ):  # fmt: skip
+        contextlib.chdir(cwd),
+        mock.patch.object(sys, "argv", argv),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
         try:
             main()
         except SystemExit as stop:
@@ -41,8 +43,12 @@ def alignkit_process(
     """Run a command in a process of its own; check its exit code."""
     done = subprocess.run(
         [sys.executable, "-m", "alignkit", *map(str, words)],
-        capture_output=True, text=True, cwd=cwd, env=os.environ | environment, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | environment,
+        check=False,
+    )
     return _checked(done, code)
 
 

@@ -63,8 +63,9 @@ def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
         fresh = ([Representation(z) for z in side] for side in (xs, ys))
         started = time.perf_counter()
         grid(resolve(spec), *fresh, null=options.null)
-        print(f"{spec}, {options.null} permutations, n = {n}: "
-              f"{time.perf_counter() - started:.1f} s\n")  # fmt: skip
+        print(
+            f"{spec}, {options.null} permutations, n = {n}: {time.perf_counter() - started:.1f} s\n"
+        )
 
 
 def _ours(
@@ -90,14 +91,22 @@ def _curve(n: int) -> None:
         seconds, _ = _ours(xs[:count], ys[:count])
         total = sum(seconds.values())
         rest = total - sum(s for spec, s in seconds.items() if spec.startswith("cosine:"))
-        print(f"| {count} x {count} | {count**2} | {total:.1f} | {rest:.1f} | "
-              f"{1000 * total / count**2:.0f} |", flush=True)  # fmt: skip
+        print(
+            f"| {count} x {count} | {count**2} | {total:.1f} | {rest:.1f} | "
+            f"{1000 * total / count**2:.0f} |",
+            flush=True,
+        )
 
 
 def _print(
-    n: int, ours: dict[str, float], loops: dict[str, float], speed: float, worst: float, used: int,
+    n: int,
+    ours: dict[str, float],
+    loops: dict[str, float],
+    speed: float,
+    worst: float,
+    used: int,
     pairs: int,
-) -> None:  # fmt: skip
+) -> None:
     print(f"### {LAYERS} x {LAYERS} layers, n = {n}, width {WIDTH}, float32\n")
     print("| metric | alignkit, s | loop, s | ratio |\n|---|---|---|---|")
     for spec in ours:
@@ -121,8 +130,10 @@ def floor(n: int) -> tuple[float, str]:
     crossed = 3 * pairs * 2 * n * d * d / giga  # procrustes, aligned cosine and its weights
     squared = 2 * pairs * 2 * d**3 / giga
     components = both * 2 * n * d * d / giga
-    factors = (f"{pairs} eigenvalue and {pairs} eigenvector problems of {min(n, d)} or {d}, "
-               f"{both} of leading eigenvectors, {both} sorts of {n * (n - 1) // 2:,}")  # fmt: skip
+    factors = (
+        f"{pairs} eigenvalue and {pairs} eigenvector problems of {min(n, d)} or {d}, "
+        f"{both} of leading eigenvectors, {both} sorts of {n * (n - 1) // 2:,}"
+    )
     return grams + inner + ranks + ridge + crossed + squared + components, factors
 
 
@@ -131,10 +142,13 @@ def layers(n: int, stream: int) -> list[np.ndarray]:
     rng = np.random.default_rng([n, stream])
     latent = np.random.default_rng(n).standard_normal((n, 32)) * np.geomspace(4, 0.5, 32)
     return [
-        (latent @ rng.standard_normal((32, WIDTH)) / 4 + 0.5 * rng.standard_normal((n, WIDTH))
-         + rng.standard_normal(WIDTH)).astype(np.float32)
+        (
+            latent @ rng.standard_normal((32, WIDTH)) / 4
+            + 0.5 * rng.standard_normal((n, WIDTH))
+            + rng.standard_normal(WIDTH)
+        ).astype(np.float32)
         for _ in range(LAYERS)
-    ]  # fmt: skip
+    ]
 
 
 def _gflops() -> float:

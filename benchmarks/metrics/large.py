@@ -50,10 +50,14 @@ def _table(sizes: tuple[int, ...], memory: int) -> None:
             paths = _arrays(Path(folder), n)
             for metric in METRICS:
                 words = [sys.executable, __file__, "--one", *map(str, paths), metric, str(memory)]
-                found = json.loads(subprocess.run(words, capture_output=True, text=True,
-                                                  check=True).stdout)  # fmt: skip
-                print(f"| {n:,} | {metric} | {found['value']:.6f} | {found['seconds']:.1f} | "
-                      f"{found['peak']:.0f} |", flush=True)  # fmt: skip
+                found = json.loads(
+                    subprocess.run(words, capture_output=True, text=True, check=True).stdout
+                )
+                print(
+                    f"| {n:,} | {metric} | {found['value']:.6f} | {found['seconds']:.1f} | "
+                    f"{found['peak']:.0f} |",
+                    flush=True,
+                )
 
 
 def _one(x: str, y: str, metric: str, memory: str) -> dict[str, float]:
@@ -70,8 +74,12 @@ def _one(x: str, y: str, metric: str, memory: str) -> dict[str, float]:
 
 
 def _imports() -> float:
-    words = [sys.executable, "-c", "import alignkit, resource; alignkit.measure, alignkit.inner;"
-             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-c",
+        "import alignkit, resource; alignkit.measure, alignkit.inner;"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)",
+    ]
     return float(subprocess.run(words, capture_output=True, text=True, check=True).stdout)
 
 
@@ -107,8 +115,10 @@ def _check() -> None:
 
     expected = hsic(*grams) / (hsic(grams[0], grams[0]) * hsic(grams[1], grams[1])) ** 0.5
     value = alignkit.measure(x, y, "unbiased_cka")
-    print(f"unbiased CKA of {n} x {WIDTH} in float64: by columns {value:.15f}, whole "
-          f"{expected:.15f}, difference {abs(value - expected):.1e}")  # fmt: skip
+    print(
+        f"unbiased CKA of {n} x {WIDTH} in float64: by columns {value:.15f}, whole "
+        f"{expected:.15f}, difference {abs(value - expected):.1e}"
+    )
 
 
 if __name__ == "__main__":

@@ -49,16 +49,23 @@ def main() -> None:
             if time.perf_counter() - started > LONG:
                 break
         theirs = (time.perf_counter() - started) * LAYERS**2 / len(found)
-        worst = max(abs(f - float(values[pair].value or 0))
-                    for f, pair in zip(found, pairs, strict=False))  # fmt: skip
-        print(f"| {spec} | {ours:.2f} | {name} | {theirs:.1f} | {theirs / ours:.0f} | "
-              f"{worst:.0e} |", flush=True)  # fmt: skip
+        worst = max(
+            abs(f - float(values[pair].value or 0)) for f, pair in zip(found, pairs, strict=False)
+        )
+        print(
+            f"| {spec} | {ours:.2f} | {name} | {theirs:.1f} | {theirs / ours:.0f} | {worst:.0e} |",
+            flush=True,
+        )
 
 
 def _calls() -> Iterator[tuple[str, str, Call]]:
     """A metric, the package, and how its user would call it."""
-    for package, calls in (("ckatorch", _ckatorch), ("rsatoolbox", _rsatoolbox),
-                           ("repsim", _repsim), ("scipy", _scipy)):  # fmt: skip
+    for package, calls in (
+        ("ckatorch", _ckatorch),
+        ("rsatoolbox", _rsatoolbox),
+        ("repsim", _repsim),
+        ("scipy", _scipy),
+    ):
         try:
             importlib.import_module(package)
         except ImportError:
@@ -70,18 +77,26 @@ def _calls() -> Iterator[tuple[str, str, Call]]:
 def _ckatorch() -> Iterator[tuple[str, str, Call]]:
     from ckatorch.core import cka_base
 
-    for spec, options in (("cka", {}), ("unbiased_cka", {"unbiased": True}),
-                          ("cka_rbf", {"kernel": "rbf"})):  # fmt: skip
-        yield spec, "ckatorch", lambda x, y, o=options: float(
-            cka_base(torch.from_numpy(x), torch.from_numpy(y), **o))  # fmt: skip
+    for spec, options in (
+        ("cka", {}),
+        ("unbiased_cka", {"unbiased": True}),
+        ("cka_rbf", {"kernel": "rbf"}),
+    ):
+        yield (
+            spec,
+            "ckatorch",
+            lambda x, y, o=options: float(cka_base(torch.from_numpy(x), torch.from_numpy(y), **o)),
+        )
 
 
 def _rsatoolbox() -> Iterator[tuple[str, str, Call]]:
     import rsatoolbox
 
     def rsa(x: Any, y: Any) -> float:
-        rdms = [rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="correlation")
-                for z in (x, y)]  # fmt: skip
+        rdms = [
+            rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(z), method="correlation")
+            for z in (x, y)
+        ]
         return float(rsatoolbox.rdm.compare(*rdms, method="spearman").item())
 
     yield "rsa", "rsatoolbox", rsa

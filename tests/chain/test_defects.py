@@ -86,8 +86,14 @@ def test_alignment_is_measured_on_the_split_that_was_asked_for(tmp_path):
 @pytest.mark.parametrize("accumulate", [1, 2, 3])
 def test_the_schedule_is_sized_by_optimiser_steps_and_ends_at_the_floor(tmp_path, accumulate):
     """In pretraining too: several objectives are one step, not several."""
-    run = _train(tmp_path, epochs=3, batch_size=10, accumulate=accumulate, floor=0.1,
-                 objectives=("pretrain",))  # fmt: skip
+    run = _train(
+        tmp_path,
+        epochs=3,
+        batch_size=10,
+        accumulate=accumulate,
+        floor=0.1,
+        objectives=("pretrain",),
+    )
     steps = pd.read_csv(run.path / "steps.csv")
     assert len(steps) == 3 * math.ceil(math.ceil(64 / 10) / accumulate)
     last = run.history()[lambda h: h.split == "train"]["learning_rate"].iloc[-1]
@@ -117,10 +123,19 @@ def test_every_way_to_join_the_streams_can_be_named(tmp_path, head):
 
 @pytest.mark.parametrize("seeds", [(0,), (3, 7), (0, 1, 2, 3)])
 def test_any_number_of_seeds_is_a_unit(seeds):
-    table = pd.DataFrame([
-        {"task": "t", "placement": f"p{i}", "seed": seed, "auroc": 0.5 + 0.1 * i, "cka": 0.1 * i}
-        for i in range(4) for seed in seeds
-    ])  # fmt: skip
+    table = pd.DataFrame(
+        [
+            {
+                "task": "t",
+                "placement": f"p{i}",
+                "seed": seed,
+                "auroc": 0.5 + 0.1 * i,
+                "cka": 0.1 * i,
+            }
+            for i in range(4)
+            for seed in seeds
+        ]
+    )
     row = correlate(table, "auroc", ["cka"]).table.iloc[0]
     assert (row["n"], row["runs"]) == (4, 4 * len(seeds))
 

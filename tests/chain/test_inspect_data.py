@@ -43,8 +43,10 @@ def made_split(ids, targets=None, texts=None, bad=()):
 def test_a_task_without_further_knowledge_is_looked_at_through_its_splits():
     findings = inspect_data(Match(n_train=64, n_validation=32, n_test=48), pictures=True)
     assert [(r["split"], r["listed"], r["used"], r["missing"]) for r in findings.splits] == [
-        ("train", 64, 64, 0), ("validation", 32, 32, 0), ("test", 48, 48, 0)
-    ]  # fmt: skip
+        ("train", 64, 64, 0),
+        ("validation", 32, 32, 0),
+        ("test", 48, 48, 0),
+    ]
     assert findings.problems == []
     assert findings.labels[0]["train"] + findings.labels[1]["train"] == 64
 
@@ -69,8 +71,10 @@ def test_pictures_are_decoded_only_where_asked_for():
     findings = inspect_data(task, pictures=True)
     assert (findings.splits[0]["missing"], findings.splits[0]["broken"]) == (2, 1)
     assert [(p["id"], p["fault"]) for p in findings.pictures] == [
-        ("b", "missing"), ("c", "broken"), ("d", "missing")
-    ]  # fmt: skip
+        ("b", "missing"),
+        ("c", "broken"),
+        ("d", "missing"),
+    ]
     assert "train: 2 of 4 pictures missing, such as: picture 1" in findings.problems
 
 

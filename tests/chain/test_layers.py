@@ -2,12 +2,7 @@
 
 import pytest
 
-from alignkit.chain.layers import (
-    equal_depth,
-    pairs_by_streams,
-    select_array_pairs,
-    select_pairs,
-)
+from alignkit.chain.layers import equal_depth, pairs_by_streams, select_array_pairs, select_pairs
 from alignkit.errors import UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import between_layers
@@ -47,12 +42,14 @@ def test_before_and_after_are_each_half_of_fusions():
     assert select_pairs(two, "before") == [("t00", "v01"), ("t01", "v02")]
     assert select_pairs(two, "after") == [("t.f0", "v.f0"), ("t.f1", "v.f1")]
     assert set(select_pairs(two, "fusions")) == {
-        *select_pairs(two, "before"), *select_pairs(two, "after"),
-    }  # fmt: skip
+        *select_pairs(two, "before"),
+        *select_pairs(two, "after"),
+    }
     # Two fusions in a row: before the second is after the first.
     assert select_pairs(_schedule([1, 2], [1, 3]), "before", "vision") == [
-        ("v00", "v00"), ("v02", "v02"),
-    ]  # fmt: skip
+        ("v00", "v00"),
+        ("v02", "v02"),
+    ]
 
 
 def test_maxima_are_over_equal_depth_or_over_the_grid():
@@ -69,20 +66,25 @@ def test_maxima_are_over_equal_depth_or_over_the_grid():
 def test_pairs_are_grouped_by_streams():
     groups = pairs_by_streams(SCHEDULE, "same", "text,vision")
     assert {name: len(pairs) for name, pairs in groups.items()} == {
-        "text-text": 3, "vision-vision": 3,
-    }  # fmt: skip
+        "text-text": 3,
+        "vision-vision": 3,
+    }
 
 
 def test_between_two_runs_the_second_stands_second():
     deeper = _schedule([2, 4], [2, 4], depth=4)
     assert select_pairs(SCHEDULE, "last", "text,vision", deeper) == [
-        ("t02", "t.f1"), ("v02", "v.f1"),
-    ]  # fmt: skip
+        ("t02", "t.f1"),
+        ("v02", "v.f1"),
+    ]
     assert len(select_pairs(SCHEDULE, "all", "text", deeper)) == 4 * 6
     assert select_pairs(SCHEDULE, "after", "cross", deeper) == [("t.f0", "v.f0")]
     assert {(x[0], y[0]) for x, y in select_pairs(SCHEDULE, "same", "all", deeper)} == {
-        ("t", "v"), ("t", "t"), ("v", "v"), ("v", "t"),
-    }  # fmt: skip
+        ("t", "v"),
+        ("t", "t"),
+        ("v", "v"),
+        ("v", "t"),
+    }
     # The same site of two runs is two representations.
     assert ("t00", "t00") in select_pairs(SCHEDULE, "max-pair", "text", deeper)
 

@@ -260,9 +260,12 @@ def test_layers_are_opened_once_for_all_metrics(tiny_run, monkeypatch):
     sites = []
     real = Run.representation
     monkeypatch.setattr(
-        Run, "representation", lambda self, site, *more, **options: sites.append(site)
-        or real(self, site, *more, **options)
-    )  # fmt: skip
+        Run,
+        "representation",
+        lambda self, site, *more, **options: (
+            sites.append(site) or real(self, site, *more, **options)
+        ),
+    )
     measure_run(tiny_run, ["cka", "mknn:k=5", "procrustes"], layers="all")
     assert len(sites) == len(set(sites)) == 10
 
@@ -346,8 +349,9 @@ def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
 def test_poolings_and_splits_are_kept_apart(tiny_run):
     values = {
         (split, pool): measure_run(tiny_run, ["cka"], layers="last", split=split, pool=pool)
-        for split in ("test", "validation") for pool in ("cls", "mean")
-    }  # fmt: skip
+        for split in ("test", "validation")
+        for pool in ("cls", "mean")
+    }
     assert len({table["value"].iloc[0] for table in values.values()}) == 4
     assert len(tiny_run.alignment()) == 4
 
@@ -356,9 +360,12 @@ def test_layer_rules(tiny_run):
     same = measure_run(tiny_run, ["cka"], layers="same")["value"]
     everything = measure_run(tiny_run, ["cka"], layers="all")["value"]
     expected = {
-        "last": same.iloc[-1], "mean": same.mean(), "max": same.max(), "1": same.iloc[1],
+        "last": same.iloc[-1],
+        "mean": same.mean(),
+        "max": same.max(),
+        "1": same.iloc[1],
         "max-pair": everything.max(),
-    }  # fmt: skip
+    }
     for rule, value in expected.items():
         assert summary(tiny_run, "cka", Join(("cka",), layer=rule)) == pytest.approx(value)
 

@@ -12,8 +12,12 @@ from tiny import alignkit as command
 
 @pytest.fixture
 def models(tmp_path):
-    return ["--text-model", text_folder(tmp_path / "text"),
-            "--vision-model", vision_folder(tmp_path / "vision")]  # fmt: skip
+    return [
+        "--text-model",
+        text_folder(tmp_path / "text"),
+        "--vision-model",
+        vision_folder(tmp_path / "vision"),
+    ]
 
 
 def _extract(tmp_path, models, *further):
@@ -115,10 +119,21 @@ def test_pairs_for_pretraining_are_extracted_too(tmp_path, models):
         (["--text-model", "x"], "need --text-model, --vision-model and --task"),
         (["--seed", "1"], "need --text-model, --vision-model and --task"),
         (["--text-model", "x", "--vision-model", "y"], "need --text-model, --vision-model and"),
-        (["--text-model", "x", "--vision-model", "y", "--task", TINY_TASK, "--placement", "late"],
-         "separate encoders are no trained run"),
+        (
+            [
+                "--text-model",
+                "x",
+                "--vision-model",
+                "y",
+                "--task",
+                TINY_TASK,
+                "--placement",
+                "late",
+            ],
+            "separate encoders are no trained run",
+        ),
     ],
-)  # fmt: skip
+)
 def test_halves_are_refused(tmp_path, words, message):
     done = command("extract", *words, cwd=tmp_path, code=2)
     assert message in done.stderr

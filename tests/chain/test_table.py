@@ -28,9 +28,13 @@ def test_layer_rules(runs):
     fused = _fused(runs)
     same, grid = _values(fused, "same"), _values(fused, "all")
     expected = {
-        "mean": same.mean(), "max": same.max(), "max-pair": grid.max(), "1": same["t01", "v01"],
-        "t.f0:v01": grid["t.f0", "v01"], "last": _values(fused, "last").iloc[0],
-    }  # fmt: skip
+        "mean": same.mean(),
+        "max": same.max(),
+        "max-pair": grid.max(),
+        "1": same["t01", "v01"],
+        "t.f0:v01": grid["t.f0", "v01"],
+        "last": _values(fused, "last").iloc[0],
+    }
     for rule, value in expected.items():
         assert summary(fused, "cka", Join(("cka",), rule)) == pytest.approx(value), rule
 

@@ -201,11 +201,15 @@ def test_whoever_watches_sees_every_epoch_and_may_end_it(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"accumulate": 2}, {"precision": "bf16"}, {"class_weights": True}, {"bucket": True},
-        {"objectives": ("mlm",)}, {"aux": ("cosine=1",)},
+        {"accumulate": 2},
+        {"precision": "bf16"},
+        {"class_weights": True},
+        {"bucket": True},
+        {"objectives": ("mlm",)},
+        {"aux": ("cosine=1",)},
     ],
     ids=lambda change: next(iter(change)),
-)  # fmt: skip
+)
 def test_options_enter_the_identity_when_they_are_not_at_their_default(change):
     plain, other = resolve_config(), resolve_config(training=Training(**change))
     assert plain.unit != other.unit

@@ -18,8 +18,18 @@ def answer(own_runs, tmp_path_factory):
     """The command on all runs, with everything that it writes."""
     root, runs = own_runs
     place = tmp_path_factory.mktemp("agreement")
-    done = alignkit("agreement", *NAMED, "--runs", root, "--figures", "figures", "--output",
-                    "pairs.csv", "--json", cwd=place)  # fmt: skip
+    done = alignkit(
+        "agreement",
+        *NAMED,
+        "--runs",
+        root,
+        "--figures",
+        "figures",
+        "--output",
+        "pairs.csv",
+        "--json",
+        cwd=place,
+    )
     return place, json.loads(done.stdout), runs
 
 
@@ -37,9 +47,10 @@ def test_pairs_are_correlated_over_runs_and_layers_with_distances_turned_round(a
     assert (pair["n"], pair["runs"]) == (18, 6)
     per_run = [
         spearmanr(one, other).statistic
-        for one, other in zip(cka.to_numpy().reshape(6, 3), distance.to_numpy().reshape(6, 3),
-                              strict=True)
-    ]  # fmt: skip
+        for one, other in zip(
+            cka.to_numpy().reshape(6, 3), distance.to_numpy().reshape(6, 3), strict=True
+        )
+    ]
     assert pair["within"] == pytest.approx(np.mean(per_run))
     assert found["settings"]["turned_round"] == ["procrustes:form=distance"]
     assert found["settings"]["samples"] == 48
@@ -57,13 +68,34 @@ def test_figures_and_table_are_written(answer):
 
 def test_the_table_says_which_metrics_are_one_measurement(own_runs, tmp_path):
     root, _ = own_runs
-    words = ("agreement", "--metric", "cka", "--metric", "mknn:k=5", "--metric", "jaccard:k=5",
-             "--runs", root)  # fmt: skip
+    words = (
+        "agreement",
+        "--metric",
+        "cka",
+        "--metric",
+        "mknn:k=5",
+        "--metric",
+        "jaccard:k=5",
+        "--runs",
+        root,
+    )
     done = alignkit(*words, "--alike", "0.98", cwd=tmp_path)
     assert "mknn:k=5 = jaccard:k=5" in done.stdout
     assert "over 18 pairs of layers of 6 run(s), n=48" in " ".join(done.stdout.split())
-    apart = alignkit(*words, "--alike", "1", "--pool", "mean", "--split", "validation",
-                     "--task", "toy_match", "--layers", "0", cwd=tmp_path)  # fmt: skip
+    apart = alignkit(
+        *words,
+        "--alike",
+        "1",
+        "--pool",
+        "mean",
+        "--split",
+        "validation",
+        "--task",
+        "toy_match",
+        "--layers",
+        "0",
+        cwd=tmp_path,
+    )
     assert "over 3 pairs of layers of 3 run(s), n=32" in " ".join(apart.stdout.split())
 
 
@@ -103,8 +135,20 @@ def test_a_metric_that_never_varies_is_named(own_runs, tmp_path):
         "    register('flat', flat)\n"
         "    register('never', none)\n"
     )
-    done = alignkit("--plugin", "flat.py", "agreement", *NAMED, "-m", "flat", "-m", "never",
-                    "--runs", root, "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "--plugin",
+        "flat.py",
+        "agreement",
+        *NAMED,
+        "-m",
+        "flat",
+        "-m",
+        "never",
+        "--runs",
+        root,
+        "--json",
+        cwd=tmp_path,
+    )
     assert (
         "flat is left out: 18 of 18 values are defined (it is the same everywhere)" in done.stderr
     )

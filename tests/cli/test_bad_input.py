@@ -172,8 +172,10 @@ def test_a_run_directory_that_cannot_be_written(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files.os, "open", refuse)
-    with pytest.raises(AlignkitError, match=r"cannot write to .*Permission denied.*--runs"), \
-            files.locked(tmp_path):  # fmt: skip
+    with (
+        pytest.raises(AlignkitError, match=r"cannot write to .*Permission denied.*--runs"),
+        files.locked(tmp_path),
+    ):
         pass
 
 
@@ -213,8 +215,19 @@ def test_an_empty_validation_split(tmp_path):
         "@alignkit.hookimpl\n"
         "def register_tasks(register): register('empty', Empty)\n"
     )
-    done = alignkit("--plugin", "task.py", "train", "--task", "empty", "--architecture",
-                    TINY_MODEL, "--placement", "1", cwd=tmp_path, code=1)  # fmt: skip
+    done = alignkit(
+        "--plugin",
+        "task.py",
+        "train",
+        "--task",
+        "empty",
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        cwd=tmp_path,
+        code=1,
+    )
     assert "the validation split is empty" in _one_line(done)
     assert not list(tmp_path.rglob("model.safetensors"))
 
@@ -225,8 +238,20 @@ def test_killed_training_leaves_no_half_run(tmp_path):
     import sys
     import time
 
-    command = [sys.executable, "-m", "alignkit", "train", "--task", TINY_TASK, "--architecture",
-               TINY_MODEL, "--placement", "1", "--epochs", "400"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "alignkit",
+        "train",
+        "--task",
+        TINY_TASK,
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        "--epochs",
+        "400",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     folder = tmp_path / "runs"
     while not list(folder.rglob(".lock")):
@@ -237,6 +262,17 @@ def test_killed_training_leaves_no_half_run(tmp_path):
     process.wait()
     left = [p for p in folder.rglob("*") if p.is_file() and p.name != ".lock"]
     assert not any(p.name in ("train.json", "performance.json") for p in left)
-    done = alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
-                    "--epochs", "1", "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "train",
+        "--task",
+        TINY_TASK,
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        "--epochs",
+        "1",
+        "--json",
+        cwd=tmp_path,
+    )
     assert json.loads(done.stdout)[0]["primary"] == "auroc"

@@ -52,9 +52,11 @@ def test_the_same_command_twice_gives_the_same_bytes_and_no_work(place):
     command = ("measure", "--metric", "cka", "--metric", "mknn:k=5", "--layers", "same")
     alignkit(*command, cwd=place)
     alignkit("evaluate", cwd=place)
-    before = {p: (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).digest())
-              for p in place.rglob("*") if p.name in ("performance.json", "alignment.csv")
-              or p.suffix == ".npy"}  # fmt: skip
+    before = {
+        p: (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).digest())
+        for p in place.rglob("*")
+        if p.name in ("performance.json", "alignment.csv") or p.suffix == ".npy"
+    }
     assert len(before) > 4
     alignkit(*command, cwd=place)
     alignkit("evaluate", cwd=place)
@@ -74,17 +76,27 @@ def test_a_partial_measurement_is_completed_not_repeated(place):
 
 def test_a_null_adds_p_and_calibration(place):
     rows = json.loads(
-        alignkit("measure", "--metric", "cka", "--layers", "last", "--null", "20", "--json",
-                 cwd=place).stdout
-    )  # fmt: skip
+        alignkit(
+            "measure", "--metric", "cka", "--layers", "last", "--null", "20", "--json", cwd=place
+        ).stdout
+    )
     assert all(1 / 21 <= row["p"] <= 1 and row["null_mean"] > 0 for row in rows)
 
 
 def test_intra_modal_pairs_on_request(place):
     rows = json.loads(
-        alignkit("measure", "--metric", "cka", "--streams", "text", "--layers", "same", "--json",
-                 cwd=place).stdout
-    )  # fmt: skip
+        alignkit(
+            "measure",
+            "--metric",
+            "cka",
+            "--streams",
+            "text",
+            "--layers",
+            "same",
+            "--json",
+            cwd=place,
+        ).stdout
+    )
     assert all(row["x"] == row["y"] for row in rows)
     assert all(row["value"] == pytest.approx(1, abs=1e-6) for row in rows)
 
@@ -109,8 +121,17 @@ def test_measure_takes_anyones_arrays(tmp_path):
     x = rng.standard_normal((40, 8))
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", x @ rng.standard_normal((8, 5)))
-    done = alignkit("measure", "x.npy", "y.npy", "--metric", "cka", "--metric", "mknn:k=5",
-                    "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "measure",
+        "x.npy",
+        "y.npy",
+        "--metric",
+        "cka",
+        "--metric",
+        "mknn:k=5",
+        "--json",
+        cwd=tmp_path,
+    )
     rows = json.loads(done.stdout)
     assert [(row["metric"], row["n"]) for row in rows] == [("cka", 40), ("mknn", 40)]
     assert all(0 < row["value"] <= 1 for row in rows)
@@ -122,8 +143,19 @@ def test_measure_takes_folders_of_layers(tmp_path):
         (tmp_path / stream).mkdir()
         for layer in range(3):
             np.save(tmp_path / stream / f"layer{layer}.npy", rng.standard_normal((30, 4)))
-    done = alignkit("measure", "vision", "text", "--metric", "cka", "--layers", "all", "--json",
-                    "--output", "grid.csv", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "measure",
+        "vision",
+        "text",
+        "--metric",
+        "cka",
+        "--layers",
+        "all",
+        "--json",
+        "--output",
+        "grid.csv",
+        cwd=tmp_path,
+    )
     assert len(json.loads(done.stdout)) == 9
     assert len(pd.read_csv(tmp_path / "grid.csv")) == 9
 
@@ -139,10 +171,17 @@ def test_an_undefined_value_is_null_with_a_reason(tmp_path):
 def test_correlate_takes_anyones_table(tmp_path):
     rng = np.random.default_rng(0)
     rows = [
-        {"task": "t", "placement": f"p{i}", "seed": s, "accuracy": 0.5 + 0.05 * i + 0.001 * s,
-         "cka": 0.1 * i + 0.01 * rng.standard_normal(), "mine": rng.standard_normal()}
-        for i in range(7) for s in range(2)
-    ]  # fmt: skip
+        {
+            "task": "t",
+            "placement": f"p{i}",
+            "seed": s,
+            "accuracy": 0.5 + 0.05 * i + 0.001 * s,
+            "cka": 0.1 * i + 0.01 * rng.standard_normal(),
+            "mine": rng.standard_normal(),
+        }
+        for i in range(7)
+        for s in range(2)
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
     done = alignkit("correlate", "table.csv", "--outcome", "accuracy", "--json", cwd=tmp_path)
     found = {row["metric"]: row for row in json.loads(done.stdout)}
@@ -161,13 +200,33 @@ def test_dry_run_trains_nothing(tmp_path):
 
 
 def test_every_option_of_training_reaches_the_run(tmp_path):
-    options = {"accumulate": 2, "precision": "bf16", "class-weights": None, "bucket": None,
-               "device": "cpu", "workers": 2, "checkpoint-every": "30s", "track-every": "2",
-               "track-samples": 9}  # fmt: skip
+    options = {
+        "accumulate": 2,
+        "precision": "bf16",
+        "class-weights": None,
+        "bucket": None,
+        "device": "cpu",
+        "workers": 2,
+        "checkpoint-every": "30s",
+        "track-every": "2",
+        "track-samples": 9,
+    }
     given = [w for k, v in options.items() for w in (f"--{k}", v) if w is not None]
-    done = alignkit(*TRAIN, "--placement", "1", *given, "--objective", "task", "--objective",
-                    "mlm=0.5:share=0.2", "--aux", "cosine=0.1:pool=mean", "--track-alignment",
-                    "cka", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        *TRAIN,
+        "--placement",
+        "1",
+        *given,
+        "--objective",
+        "task",
+        "--objective",
+        "mlm=0.5:share=0.2",
+        "--aux",
+        "cosine=0.1:pool=mean",
+        "--track-alignment",
+        "cka",
+        cwd=tmp_path,
+    )
     stored = json.loads((tmp_path / done.stdout.strip() / "config.json").read_text())
     expected = {k.replace("-", "_"): True if v is None else v for k, v in options.items()}
     found = stored["training"] | stored["conduct"]

@@ -20,11 +20,15 @@ def _study(units=8, seeds=3, tasks=("a", "b"), effect=(0.98, 0.0)):
             level = rng.standard_normal()
             means = {m: r * level + (1 - r * r) ** 0.5 * rng.standard_normal() for m in METRICS}
             rows += [
-                {"task": task, "placement": "none" if unit == 0 else f"p{unit}", "seed": s,
-                 "accuracy": level + 0.05 * rng.standard_normal()}
+                {
+                    "task": task,
+                    "placement": "none" if unit == 0 else f"p{unit}",
+                    "seed": s,
+                    "accuracy": level + 0.05 * rng.standard_normal(),
+                }
                 | {m: v + 0.05 * rng.standard_normal() for m, v in means.items()}
                 for s in range(seeds)
-            ]  # fmt: skip
+            ]
     return pd.DataFrame(rows)
 
 
@@ -42,15 +46,39 @@ def _rows(*words, cwd):
 
 def test_json_has_the_fixed_keys_and_every_seed(place):
     rows = _rows("--outcome", "accuracy", "-m", "cka", "-m", "mine", cwd=place)
-    keys = {"task", "metric", "n", "pearson", "spearman", "p", "p_parametric", "p_adjusted",
-            "p_holm", "kendall", "p_spearman", "p_kendall", "within", "within_n",
-            "without_none", "outcome_direction", "resampling_seed", "permutations", "verdict",
-            "reason"}  # fmt: skip
+    keys = {
+        "task",
+        "metric",
+        "n",
+        "pearson",
+        "spearman",
+        "p",
+        "p_parametric",
+        "p_adjusted",
+        "p_holm",
+        "kendall",
+        "p_spearman",
+        "p_kendall",
+        "within",
+        "within_n",
+        "without_none",
+        "outcome_direction",
+        "resampling_seed",
+        "permutations",
+        "verdict",
+        "reason",
+    }
     assert all(keys <= set(row) for row in rows)
     assert [(row["task"], row["metric"]) for row in rows] == [
-        ("a", "cka"), ("a", "mine"), ("b", "cka"), ("b", "mine")]  # fmt: skip
+        ("a", "cka"),
+        ("a", "mine"),
+        ("b", "cka"),
+        ("b", "mine"),
+    ]
     assert {row["metric"]: row["family"] for row in rows} == {
-        "cka": "primary", "mine": "exploratory"}  # fmt: skip
+        "cka": "primary",
+        "mine": "exploratory",
+    }
     assert rows[1]["direction"] == "higher is more aligned, assumed"
 
 
@@ -73,8 +101,20 @@ def test_drawn_permutations_name_their_seed(tmp_path):
 
 
 def test_the_family_is_chosen_and_recorded(place):
-    words = ("correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "-m", "mine", "--family",
-             "mine", "-o", "out/c.csv")  # fmt: skip
+    words = (
+        "correlate",
+        "t.csv",
+        "--outcome",
+        "accuracy",
+        "-m",
+        "cka",
+        "-m",
+        "mine",
+        "--family",
+        "mine",
+        "-o",
+        "out/c.csv",
+    )
     alignkit(*words, cwd=place)
     table = pd.read_csv(place / "out" / "c.csv").set_index(["task", "metric"])
     assert table.loc[("a", "mine"), "family"] == "primary"
@@ -115,8 +155,9 @@ def test_the_table_can_be_read_at_100_columns(place):
 
 
 def test_runs_as_units_are_stamped(place):
-    done = alignkit("-q", "correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "--unit",
-                    "run", cwd=place)  # fmt: skip
+    done = alignkit(
+        "-q", "correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "--unit", "run", cwd=place
+    )
     assert "EXPLORATORY: seeds of a placement are treated as independent" in done.stdout
     row = _rows("--outcome", "accuracy", "-m", "cka", "--unit", "run", cwd=place)[0]
     assert (row["family"], row["verdict"], row["unit"]) == ("exploratory", "suggestive", "run")
@@ -134,8 +175,9 @@ def test_mixed_splits_are_refused_until_one_is_chosen(place):
     assert rows[0]["verdict"] == "supported"
     rows = _rows("--outcome", "accuracy", "-m", "cka", "--split", "validation", cwd=place)
     assert rows[0]["reason"] == "cka is constant"
-    done = alignkit("correlate", "t.csv", "--outcome", "accuracy", "--split", "dev", cwd=place,
-                    code=2)  # fmt: skip
+    done = alignkit(
+        "correlate", "t.csv", "--outcome", "accuracy", "--split", "dev", cwd=place, code=2
+    )
     assert "no row of split dev; it has: test, validation" in done.stderr
 
 
@@ -177,8 +219,19 @@ def test_what_cannot_be_tested_is_said_and_no_nan_is_printed(tmp_path, change, r
 
 
 def test_figures_come_with_their_data(place):
-    alignkit("correlate", "t.csv", "--outcome", "accuracy", "-m", "cka", "-m", "mine", "--figures",
-             "f", cwd=place)  # fmt: skip
+    alignkit(
+        "correlate",
+        "t.csv",
+        "--outcome",
+        "accuracy",
+        "-m",
+        "cka",
+        "-m",
+        "mine",
+        "--figures",
+        "f",
+        cwd=place,
+    )
     stems = {"forest", "leave-one-out", "a-scatter", "a-null", "b-scatter", "b-null"}
     assert {file.name for file in (place / "f").iterdir()} == {
         f"{stem}.{kind}" for stem in stems for kind in ("svg", "png", "csv")
@@ -191,8 +244,20 @@ def test_figures_come_with_their_data(place):
 
 
 def test_power_tabulates_plans_and_draws(tmp_path):
-    done = alignkit("power", "--placements", "8", "--tests", "1", "--tests", "11", "--figures", "f",
-                    "-o", "p.csv", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "power",
+        "--placements",
+        "8",
+        "--tests",
+        "1",
+        "--tests",
+        "11",
+        "--figures",
+        "f",
+        "-o",
+        "p.csv",
+        cwd=tmp_path,
+    )
     assert "you are here" in done.stdout
     assert "for power 0.8, one test: 13 placements" in done.stdout
     table = pd.read_csv(tmp_path / "p.csv").set_index(["tests", "placements"])["power"]

@@ -31,8 +31,10 @@ def test_info_counts(tmp_path):
     done = alignkit("data", "info", TINY_TASK, "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert [(row["split"], row["listed"]) for row in found["splits"]] == [
-        ("train", 64), ("validation", 32), ("test", 48)
-    ]  # fmt: skip
+        ("train", 64),
+        ("validation", 32),
+        ("test", 48),
+    ]
     assert found["problems"] == []
     table = alignkit("data", "info", TINY_TASK, cwd=tmp_path).stdout
     assert "repeated_texts" in table
@@ -75,14 +77,17 @@ def test_control_characters_in_data_do_not_reach_the_terminal(mine, tmp_path):
 
 def test_cache_prints_the_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))
-    done = alignkit("data", "cache", TINY_TASK, "--architecture", TINY_MODEL, "--split", "test",
-                    cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "data", "cache", TINY_TASK, "--architecture", TINY_MODEL, "--split", "test", cwd=tmp_path
+    )
     (folder,) = done.stdout.split()
     assert folder.startswith(str(tmp_path / "kept"))
     again = alignkit("data", "cache", TINY_TASK, "-a", TINY_MODEL, "--json", cwd=tmp_path)
     assert [(row["split"], row["n"]) for row in json.loads(again.stdout)] == [
-        ("train", 64), ("validation", 32), ("test", 48)
-    ]  # fmt: skip
+        ("train", 64),
+        ("validation", 32),
+        ("test", 48),
+    ]
     assert f"{folder} is there already" in again.stderr
 
 
@@ -103,8 +108,18 @@ def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
     """The same bytes as without them, and no picture is decoded again."""
     monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))
     text, vision = text_folder(tmp_path / "t"), vision_folder(tmp_path / "v", size=16)
-    words = ["--task", f"folder:{mine}", "--text-model", text, "--vision-model", vision,
-             "--placement", "1", "--epochs", "1"]  # fmt: skip
+    words = [
+        "--task",
+        f"folder:{mine}",
+        "--text-model",
+        text,
+        "--vision-model",
+        vision,
+        "--placement",
+        "1",
+        "--epochs",
+        "1",
+    ]
     fresh = alignkit("train", *words, "--runs", "fresh", cwd=tmp_path).stdout.strip()
     alignkit("data", "cache", f"folder:{mine}", "--vision-model", vision, cwd=tmp_path)
     monkeypatch.setattr(

@@ -7,10 +7,18 @@ from alignkit.cli.heatmap import _Grid, print_heatmap
 
 def _rows(values, chance=None):
     return [
-        {"x": f"t{i:02d}", "y": f"v{j:02d}", "n": 9, "value": value, "reason": "" if value
-         is not None else "constant", "chance": chance, "p": None}
-        for i, row in enumerate(values) for j, value in enumerate(row)
-    ]  # fmt: skip
+        {
+            "x": f"t{i:02d}",
+            "y": f"v{j:02d}",
+            "n": 9,
+            "value": value,
+            "reason": "" if value is not None else "constant",
+            "chance": chance,
+            "p": None,
+        }
+        for i, row in enumerate(values)
+        for j, value in enumerate(row)
+    ]
 
 
 def test_bands_fit_the_terminal():

@@ -58,29 +58,68 @@ def _means(runs, task, layers="last", metric="cka", pool="cls"):
     for run in runs:
         if run.task == task:
             values = measure_run(run, [metric], layers=layers, pool=pool)["value"]
-            rows.append({"placement": run.placement, "x": values.mean(), "max": values.max(),
-                         "y": run.performance()["splits"]["test"]["auroc"]})  # fmt: skip
+            rows.append(
+                {
+                    "placement": run.placement,
+                    "x": values.mean(),
+                    "max": values.max(),
+                    "y": run.performance()["splits"]["test"]["auroc"],
+                }
+            )
     return pd.DataFrame(rows).groupby("placement").mean()
 
 
 def test_all_questions_are_answered_with_words_tables_and_figures(study, tmp_path):
     root, _ = study
-    done = alignkit("hypotheses", "--runs", root, "--metric", "cka", "--figures", "figures",
-                    "--output", "tables", "--permutations", "199", cwd=tmp_path)  # fmt: skip
-    for title in ("H1: does it depend on the task?", "H2: do intermediate layers tell more",
-                  "H3: does alignment rise", "Does alignment depend on placement?",
-                  "Is there an optimal alignment?", "Does cls tell the same as mean?"):  # fmt: skip
+    done = alignkit(
+        "hypotheses",
+        "--runs",
+        root,
+        "--metric",
+        "cka",
+        "--figures",
+        "figures",
+        "--output",
+        "tables",
+        "--permutations",
+        "199",
+        cwd=tmp_path,
+    )
+    for title in (
+        "H1: does it depend on the task?",
+        "H2: do intermediate layers tell more",
+        "H3: does alignment rise",
+        "Does alignment depend on placement?",
+        "Is there an optimal alignment?",
+        "Does cls tell the same as mean?",
+    ):
         assert title in done.stdout
     assert "nan" not in done.stdout.lower().replace("unanswered", "")
     assert {file.stem for file in (tmp_path / "tables").glob("*.csv")} == {
-        "h1-placement_x_task", "h1-correlations", "h2-against_last", "h2-best_layer", "h3-across",
-        "h3-against_none", "placement-variance", "placement-descriptors", "optimum-quadratic",
-        "pooling-values", "pooling-scores",
-    }  # fmt: skip
+        "h1-placement_x_task",
+        "h1-correlations",
+        "h2-against_last",
+        "h2-best_layer",
+        "h3-across",
+        "h3-against_none",
+        "placement-variance",
+        "placement-descriptors",
+        "optimum-quadratic",
+        "pooling-values",
+        "pooling-scores",
+    }
     drawn = {file.stem for file in (tmp_path / "figures").glob("*.png")}
-    assert drawn == {"h1-scores", "h1-correlations", "h2-against-last", "h3-around",
-                     "h3-against-none", "placement-variance", "placement-descriptors",
-                     "optimum-curves", "pooling-values"}  # fmt: skip
+    assert drawn == {
+        "h1-scores",
+        "h1-correlations",
+        "h2-against-last",
+        "h3-around",
+        "h3-against-none",
+        "placement-variance",
+        "placement-descriptors",
+        "optimum-curves",
+        "pooling-values",
+    }
     for name in drawn:
         assert (tmp_path / "figures" / f"{name}.csv").is_file()
         assert "<svg" in (tmp_path / "figures" / f"{name}.svg").read_text()
@@ -90,8 +129,10 @@ def test_h1_finds_the_task_in_which_alignment_goes_with_score(study):
     root, runs = study
     _, (answer,) = _ask(root, "--question", "h1", "--metric", "cka")
     (row,) = answer["tables"]["correlations"]
-    expected = [np.corrcoef(_means(runs, task)[["x", "y"]].T)[0, 1]
-                for task in ("toy_match", "toy_redundant")]  # fmt: skip
+    expected = [
+        np.corrcoef(_means(runs, task)[["x", "y"]].T)[0, 1]
+        for task in ("toy_match", "toy_redundant")
+    ]
     assert (row["r"], row["r_other"]) == pytest.approx(expected)
     assert row["r"] == pytest.approx(1)
     assert row["n"] == 7
@@ -142,8 +183,10 @@ def test_h2_compares_dependent_correlations(study):
     half = _means(runs, "toy_redundant", "1")
     assert rows["half"]["r_rule"] == pytest.approx(np.corrcoef(half["x"], half["y"])[0, 1])
     (best,) = answer["tables"]["best_layer"]
-    by_layer = [np.corrcoef(m["x"], m["y"])[0, 1]
-                for m in (_means(runs, "toy_redundant", str(i)) for i in range(3))]  # fmt: skip
+    by_layer = [
+        np.corrcoef(m["x"], m["y"])[0, 1]
+        for m in (_means(runs, "toy_redundant", str(i)) for i in range(3))
+    ]
     assert best["layer"] == int(np.argmax(np.abs(by_layer)))
     assert best["r"] == pytest.approx(by_layer[best["layer"]])
 
@@ -159,8 +202,9 @@ def test_h2_contradicts_where_the_last_layer_is_what_counts(study):
 
 def test_h3_compares_with_the_same_depth_without_a_fusion(study):
     root, runs = study
-    _, (answer,) = _ask(root, "--question", "h3", "--metric", "cka", "--task", "toy_match",
-                        "--pool", "mean")  # fmt: skip
+    _, (answer,) = _ask(
+        root, "--question", "h3", "--metric", "cka", "--task", "toy_match", "--pool", "mean"
+    )
     (across,) = answer["tables"]["across"]
     changes = []
     for placement in {run.placement for run in runs} - {"none"}:
@@ -188,13 +232,17 @@ def test_h3_under_cls_leaves_out_fusions_at_the_embeddings(study):
 
 def test_placement_tests_variance_and_descriptors(study):
     root, runs = study
-    _, (answer,) = _ask(root, "--question", "placement", "--metric", "cka", "--layer", "mean",
-                        "--task", "toy_match")  # fmt: skip
+    _, (answer,) = _ask(
+        root, "--question", "placement", "--metric", "cka", "--layer", "mean", "--task", "toy_match"
+    )
     rows = {row["metric"]: row for row in answer["tables"]["variance"]}
-    values = pd.DataFrame([
-        {"p": run.placement, "x": measure_run(run, ["cka"], layers="same")["value"].mean()}
-        for run in runs if run.task == "toy_match"
-    ])  # fmt: skip
+    values = pd.DataFrame(
+        [
+            {"p": run.placement, "x": measure_run(run, ["cka"], layers="same")["value"].mean()}
+            for run in runs
+            if run.task == "toy_match"
+        ]
+    )
     means = values.groupby("p")["x"].transform("mean")
     eta = ((means - values["x"].mean()) ** 2).sum() / (
         (values["x"] - values["x"].mean()) ** 2
@@ -242,10 +290,15 @@ def test_pooling_compares_cls_with_mean(study):
     _, (answer,) = _ask(root, "--question", "pooling", "--metric", "cka", "--task", "toy_match")
     (row,) = answer["tables"]["values"]
     one, other = (
-        np.concatenate([measure_run(run, ["cka"], layers="same", pool=pool)["value"]
-                        for run in runs if run.task == "toy_match"])
+        np.concatenate(
+            [
+                measure_run(run, ["cka"], layers="same", pool=pool)["value"]
+                for run in runs
+                if run.task == "toy_match"
+            ]
+        )
         for pool in ("cls", "mean")
-    )  # fmt: skip
+    )
     assert row["pearson"] == pytest.approx(np.corrcoef(one, other)[0, 1])
     assert (row["cls"], row["mean"]) == pytest.approx((one.mean(), other.mean()))
     assert (row["n"], row["runs"]) == (42, 14)
@@ -259,8 +312,10 @@ def test_seeds_and_numbers_of_permutations_are_used(study):
     root, _ = study
     words = ("--question", "h1", "--metric", "cka")
     few = ("--permutations", "99")
-    p = [_ask(root, *words, *more)[1][0]["tables"]["placement_x_task"][0]["p"]
-         for more in ((), few, (*few, "--seed", "5"))]  # fmt: skip
+    p = [
+        _ask(root, *words, *more)[1][0]["tables"]["placement_x_task"][0]["p"]
+        for more in ((), few, (*few, "--seed", "5"))
+    ]
     assert len(set(p)) == 3
     assert p[1] * 100 == pytest.approx(round(p[1] * 100))
 
@@ -328,9 +383,23 @@ def register_tasks(register): register("unlabelled", Task)
 
 def test_a_task_without_performance_still_tells_about_alignment(tmp_path):
     (tmp_path / "task.py").write_text(UNLABELLED)
-    alignkit("--plugin", "task.py", "train", "--task", "unlabelled", "--architecture", TINY_MODEL,
-             *[w for p in ("none", "1", "2") for w in ("-p", p)], "--seed", "0", "--seed", "1",
-             "--epochs", "0", cwd=tmp_path)  # fmt: skip
+    alignkit(
+        "--plugin",
+        "task.py",
+        "train",
+        "--task",
+        "unlabelled",
+        "--architecture",
+        TINY_MODEL,
+        *[w for p in ("none", "1", "2") for w in ("-p", p)],
+        "--seed",
+        "0",
+        "--seed",
+        "1",
+        "--epochs",
+        "0",
+        cwd=tmp_path,
+    )
     done = alignkit("--plugin", "task.py", "hypotheses", "--metric", "cka", "--json", cwd=tmp_path)
     assert "unlabelled has no score on test: the test split has no labels" in done.stderr
     assert "NaN" not in done.stdout
@@ -351,8 +420,17 @@ def test_an_undefined_metric_is_not_testable(study, tmp_path):
         "@alignkit.hookimpl\n"
         "def register_metrics(register): register('never', never)\n"
     )
-    done = alignkit("--plugin", "never.py", "hypotheses", "--metric", "never", "--runs", root,
-                    "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "--plugin",
+        "never.py",
+        "hypotheses",
+        "--metric",
+        "never",
+        "--runs",
+        root,
+        "--json",
+        cwd=tmp_path,
+    )
     assert "NaN" not in done.stdout
     for answer in json.loads(done.stdout):
         for rows in answer["tables"].values():

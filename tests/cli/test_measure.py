@@ -12,8 +12,23 @@ from alignkit.cli.resources import bytes_of
 from alignkit.errors import UsageError
 from tiny import alignkit, train_tiny
 
-FIELDS = {"metric", "value", "reason", "n", "x", "y", "chance", "null_mean", "null_std", "p",
-          "calibrated", "low", "high", "self_score", "warning"}  # fmt: skip
+FIELDS = {
+    "metric",
+    "value",
+    "reason",
+    "n",
+    "x",
+    "y",
+    "chance",
+    "null_mean",
+    "null_std",
+    "p",
+    "calibrated",
+    "low",
+    "high",
+    "self_score",
+    "warning",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +63,19 @@ def _run(place, name):
 
 
 def test_json_has_the_fixed_fields_for_runs_and_arrays(place, arrays):
-    for rows in (_rows("-m", "cka", "--layers", "last", cwd=place),
-                 _rows("x.npy", "y.npy", "-m", "cka", cwd=arrays)):  # fmt: skip
+    for rows in (
+        _rows("-m", "cka", "--layers", "last", cwd=place),
+        _rows("x.npy", "y.npy", "-m", "cka", cwd=arrays),
+    ):
         assert set(rows[0]) >= FIELDS
         assert rows[0]["chance"] == rows[0]["null_mean"]
         assert rows[0]["p"] is None
 
 
 def test_every_metric_at_once(arrays):
-    rows = _rows("x.npy", "y.npy", "--metric", "all", "--metric", "svcca:dims=2", "--k", "4",
-                 cwd=arrays)  # fmt: skip
+    rows = _rows(
+        "x.npy", "y.npy", "--metric", "all", "--metric", "svcca:dims=2", "--k", "4", cwd=arrays
+    )
     by_name = {(row["metric"], row["parameters"]): row for row in rows}
     listed = json.loads(alignkit("list", "metrics", "--json", cwd=arrays).stdout)
     assert {name for name, _ in by_name} == {one["name"] for one in listed} - {"cosine"}
@@ -68,8 +86,9 @@ def test_every_metric_at_once(arrays):
 
 
 def test_k_sets_neighbours_where_they_are_not_named(arrays):
-    rows = _rows("x.npy", "y.npy", "-m", "cka", "-m", "mknn", "-m", "jaccard:k=7", "--k", "3",
-                 cwd=arrays)  # fmt: skip
+    rows = _rows(
+        "x.npy", "y.npy", "-m", "cka", "-m", "mknn", "-m", "jaccard:k=7", "--k", "3", cwd=arrays
+    )
     assert [row["parameters"].count("k=3") for row in rows] == [0, 1, 0]
     assert "k=7" in rows[2]["parameters"]
     done = alignkit("measure", "x.npy", "y.npy", "-m", "cka", "--k", "3", cwd=arrays, code=2)
@@ -131,11 +150,22 @@ def test_streams(place):
 
 
 def test_several_splits(place):
-    rows = _rows("-p", "at_1", "--layers", "last", "--split", "test", "--split", "validation",
-                 cwd=place)  # fmt: skip
+    rows = _rows(
+        "-p", "at_1", "--layers", "last", "--split", "test", "--split", "validation", cwd=place
+    )
     assert [(row["split"], row["n"]) for row in rows] == [("test", 48), ("validation", 32)]
-    shown = alignkit("measure", "-p", "at_1", "--layers", "last", "--split", "test", "--split",
-                     "validation", cwd=place).stdout  # fmt: skip
+    shown = alignkit(
+        "measure",
+        "-p",
+        "at_1",
+        "--layers",
+        "last",
+        "--split",
+        "test",
+        "--split",
+        "validation",
+        cwd=place,
+    ).stdout
     assert "validation" in shown
 
 
@@ -168,8 +198,9 @@ def test_samples_and_seed(arrays):
 
 def test_precision_device_and_memory(arrays):
     for dtype in ("float32", "float64"):
-        (row,) = _rows("x.npy", "y.npy", "--dtype", dtype, "--device", "cpu", "--memory", "1GB",
-                       cwd=arrays)  # fmt: skip
+        (row,) = _rows(
+            "x.npy", "y.npy", "--dtype", dtype, "--device", "cpu", "--memory", "1GB", cwd=arrays
+        )
         assert row["dtype"] == dtype
     assert bytes_of("2GB") == 2_000_000_000
     assert bytes_of("1.5 GiB") == 3 * 2**29
@@ -201,8 +232,10 @@ def test_the_memory_bound_reaches_the_views(arrays, monkeypatch):
 
 
 def test_the_pooling_is_chosen(place):
-    values = [_rows("-p", "at_1", "--layers", "last", "--pool", pool, cwd=place)[0]
-              for pool in ("cls", "mean")]  # fmt: skip
+    values = [
+        _rows("-p", "at_1", "--layers", "last", "--pool", pool, cwd=place)[0]
+        for pool in ("cls", "mean")
+    ]
     assert values[0]["value"] != values[1]["value"]
     done = alignkit("measure", "--pool", "max", cwd=place, code=2)
     assert "unknown pooling 'max'; known: cls, mean" in done.stderr

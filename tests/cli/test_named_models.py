@@ -30,8 +30,20 @@ def _train(folder, *words, code=0):
 
 def test_flags_are_the_architectures_options(tmp_path):
     text, vision = text_folder(tmp_path / "t"), vision_folder(tmp_path / "v")
-    done = _train(tmp_path, "--text-model", text, "--vision-model", vision, "--from-scratch",
-                  "--freeze", "text:0", "--placement", "1,2/3,6", "-a", SMALL)  # fmt: skip
+    done = _train(
+        tmp_path,
+        "--text-model",
+        text,
+        "--vision-model",
+        vision,
+        "--from-scratch",
+        "--freeze",
+        "text:0",
+        "--placement",
+        "1,2/3,6",
+        "-a",
+        SMALL,
+    )
     stored = alignkit.load_run(tmp_path / done.stdout.strip()).stored["architecture"]["options"]
     assert stored["from_scratch"] is True
     assert stored["freeze"] == "text:0"
@@ -43,8 +55,9 @@ def test_flags_are_the_architectures_options(tmp_path):
 
 def test_an_architecture_without_the_option_says_so(tmp_path):
     (tmp_path / "bare.py").write_text(BARE)
-    done = command("--plugin", "bare.py", "train", "-a", "bare", "--text-model", "x", cwd=tmp_path,
-                   code=2)  # fmt: skip
+    done = command(
+        "--plugin", "bare.py", "train", "-a", "bare", "--text-model", "x", cwd=tmp_path, code=2
+    )
     assert "architecture 'bare' has no option 'text_model'; it has: size" in done.stderr
     done = _train(tmp_path, "-a", "vilbert:freeze=text", "--freeze", "vision", code=2)
     assert "option 'freeze' is given in 'vilbert:freeze=text' and on its own" in done.stderr
@@ -75,8 +88,21 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
 
 def test_runs_side_by_side(tmp_path):
     text = text_folder(tmp_path / "t")
-    done = _train(tmp_path, "--text-model", text, "--placement", "1", "-a", SMALL, "--seed", 0,
-                  "--seed", 1, "--jobs", 2)  # fmt: skip
+    done = _train(
+        tmp_path,
+        "--text-model",
+        text,
+        "--placement",
+        "1",
+        "-a",
+        SMALL,
+        "--seed",
+        0,
+        "--seed",
+        1,
+        "--jobs",
+        2,
+    )
     assert len(done.stdout.split()) == 2
 
 
@@ -99,10 +125,24 @@ def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
     for name in ("train", "dev_seen", "dev_unseen", "test_seen", "test_unseen"):
         (root / f"{name}.jsonl").write_text(line)
     done = alignkit_process(
-        "train", "--task", "hateful_memes", "--data", root, "--text-model", "bert-base-uncased",
-        "--vision-model", "vit_base_patch16_224", "--placement", "late", "--seed", "0",
-        cwd=tmp_path, code=1, HF_HUB_CACHE=str(tmp_path / "hub"), HF_HUB_OFFLINE="1",
-    )  # fmt: skip
+        "train",
+        "--task",
+        "hateful_memes",
+        "--data",
+        root,
+        "--text-model",
+        "bert-base-uncased",
+        "--vision-model",
+        "vit_base_patch16_224",
+        "--placement",
+        "late",
+        "--seed",
+        "0",
+        cwd=tmp_path,
+        code=1,
+        HF_HUB_CACHE=str(tmp_path / "hub"),
+        HF_HUB_OFFLINE="1",
+    )
     assert done.stderr.splitlines()[-1].startswith(
         "Error: text model 'bert-base-uncased' is not on this machine and cannot be fetched ("
     )

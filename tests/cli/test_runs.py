@@ -44,8 +44,11 @@ def test_rm_asks_and_removes(tmp_path, monkeypatch):
 def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
     run = train_tiny(tmp_path / "runs")
     other = train_tiny(tmp_path / "runs", placement="none")
-    litter = [run.path / ".history.csv.abc.tmp", run.path / ".old.x.old" / "it",
-              run.path / "representations" / ".test.shards" / "plan.json"]  # fmt: skip
+    litter = [
+        run.path / ".history.csv.abc.tmp",
+        run.path / ".old.x.old" / "it",
+        run.path / "representations" / ".test.shards" / "plan.json",
+    ]
     working = other.path / ".history.csv.abc.tmp"
     unfinished = other.path / "representations" / ".test.shards" / "plan.json"
     for path in (*litter, working, unfinished):

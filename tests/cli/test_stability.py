@@ -32,15 +32,35 @@ def _run(place, *words, **options):
 
 
 def test_settings_are_measured_and_compared_with_the_largest(layers):
-    found = _run(layers, "--metric", "cka", "--metric", "mknn:k=5", "--samples", "20", "--samples",
-                 "80", "--k", "3", "--k", "9")  # fmt: skip
+    found = _run(
+        layers,
+        "--metric",
+        "cka",
+        "--metric",
+        "mknn:k=5",
+        "--samples",
+        "20",
+        "--samples",
+        "80",
+        "--k",
+        "3",
+        "--k",
+        "9",
+    )
     rows = {(r["metric"], r["varied"], r["samples"], r["k"]): r for r in found["summary"]}
-    assert set(rows) == {("cka", "samples", 20, None), ("cka", "samples", 80, None),
-                         ("mknn:k=5", "samples", 20, 5), ("mknn:k=5", "samples", 80, 5),
-                         ("mknn:k=5", "k", 80, 3), ("mknn:k=5", "k", 80, 9)}  # fmt: skip
+    assert set(rows) == {
+        ("cka", "samples", 20, None),
+        ("cka", "samples", 80, None),
+        ("mknn:k=5", "samples", 20, 5),
+        ("mknn:k=5", "samples", 80, 5),
+        ("mknn:k=5", "k", 80, 3),
+        ("mknn:k=5", "k", 80, 9),
+    }
     drawn = np.sort(np.random.default_rng(0).permutation(80)[:20])
-    x, y = ([np.load(layers / stream / f"layer{i}.npy") for i in range(5)]
-            for stream in ("text", "vision"))  # fmt: skip
+    x, y = (
+        [np.load(layers / stream / f"layer{i}.npy") for i in range(5)]
+        for stream in ("text", "vision")
+    )
     few = [package.measure(a[drawn], b[drawn], "cka") for a, b in zip(x, y, strict=True)]
     every = [package.measure(a, b, "cka") for a, b in zip(x, y, strict=True)]
     small = rows["cka", "samples", 20, None]
@@ -63,8 +83,10 @@ def test_reliability_is_that_of_halves_stepped_up(layers):
         order = rng.permutation(rows)
         halves = []
         for part in (np.sort(order[:20]), np.sort(order[20:])):
-            arrays = [[np.load(layers / s / f"layer{i}.npy")[part] for s in ("text", "vision")]
-                      for i in range(5)]  # fmt: skip
+            arrays = [
+                [np.load(layers / s / f"layer{i}.npy")[part] for s in ("text", "vision")]
+                for i in range(5)
+            ]
             halves.append([package.measure(x, y, "cka") for x, y in arrays])
         r.append(np.corrcoef(*halves)[0, 1])
     expected = 2 * np.mean(r) / (1 + np.mean(r))
@@ -89,10 +111,32 @@ def test_without_settings_halvings_and_common_k_are_taken(layers):
 
 def test_it_works_on_runs_with_figures_and_a_table(own_runs, tmp_path):
     root, runs = own_runs
-    done = alignkit("stability", "--runs", root, "--task", "toy_match", "--metric", "cka",
-                    "--metric", "mknn:k=5", "--samples", "16", "--samples", "32", "--k", "3",
-                    "--figures", "figures", "--output", "t.csv", "--split", "validation",
-                    "--pool", "mean", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "stability",
+        "--runs",
+        root,
+        "--task",
+        "toy_match",
+        "--metric",
+        "cka",
+        "--metric",
+        "mknn:k=5",
+        "--samples",
+        "16",
+        "--samples",
+        "32",
+        "--k",
+        "3",
+        "--figures",
+        "figures",
+        "--output",
+        "t.csv",
+        "--split",
+        "validation",
+        "--pool",
+        "mean",
+        cwd=tmp_path,
+    )
     assert "stability over 3 model(s) of 3 layers" in " ".join(done.stdout.split())
     table = pd.read_csv(tmp_path / "t.csv")
     assert sorted(table["model"].unique()) == sorted(str(run.path) for run in runs[:3])
@@ -108,8 +152,19 @@ def test_all_metrics_but_those_that_cannot_take_the_data(tmp_path):
     rng = np.random.default_rng(0)
     np.save(tmp_path / "x.npy", rng.standard_normal((24, 3)))
     np.save(tmp_path / "y.npy", rng.standard_normal((24, 5)))
-    done = alignkit("stability", "x.npy", "y.npy", "--samples", "24", "--k", "3", "--splits", "1",
-                    "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "stability",
+        "x.npy",
+        "y.npy",
+        "--samples",
+        "24",
+        "--k",
+        "3",
+        "--splits",
+        "1",
+        "--json",
+        cwd=tmp_path,
+    )
     named = {row["metric"] for row in json.loads(done.stdout)["summary"]}
     assert "cka" in named
     assert "cosine" not in named, "widths differ"

@@ -36,8 +36,16 @@ def place(tmp_path):
     x = rng.standard_normal((40, 8))
     np.save(tmp_path / "x.npy", x)
     np.save(tmp_path / "y.npy", x[:, :5] + rng.standard_normal((40, 5)))
-    rows = [{"task": "t", "placement": f"p{i}", "seed": 0, "accuracy": i / 10 + rng.random() / 10,
-             "cka": rng.random()} for i in range(7)]  # fmt: skip
+    rows = [
+        {
+            "task": "t",
+            "placement": f"p{i}",
+            "seed": 0,
+            "accuracy": i / 10 + rng.random() / 10,
+            "cka": rng.random(),
+        }
+        for i in range(7)
+    ]
     pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     return tmp_path
@@ -49,8 +57,12 @@ def test_every_command_of_a_page_runs(place, page):
     for words in _commands(ROOT / page):
         if "train" in words:
             words = ["3,4,10" if w == "late" else w for w in words]
-            words += ["--task", TINY_TASK, "--architecture",
-                      TINY_MODEL.replace("depth=3", "depth=12")]  # fmt: skip
+            words += [
+                "--task",
+                TINY_TASK,
+                "--architecture",
+                TINY_MODEL.replace("depth=3", "depth=12"),
+            ]
         done = alignkit(*words, cwd=place)
         assert done.stdout.strip(), words
 
@@ -77,8 +89,18 @@ def test_every_command_of_the_statistics_page_runs(place):
 
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
-    alignkit("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1",
-             "--epochs", "0", cwd=place)  # fmt: skip
+    alignkit(
+        "train",
+        "--task",
+        TINY_TASK,
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        "--epochs",
+        "0",
+        cwd=place,
+    )
     names = {"x": np.load("x.npy"), "y": np.load("y.npy")}
     (block,) = _blocks(ROOT / "README.md", "python")
     exec(block, names)
@@ -92,8 +114,9 @@ def test_plugins_of_the_documentation_work(place):
         done = alignkit("--plugin", file, "plugins", "--json", cwd=place)
         assert '"failed"' not in done.stdout
         assert str(file) in done.stdout
-    done = alignkit("--plugin", place / "plugin0.py", "measure", "x.npy", "y.npy", "--metric", "rv",
-                    cwd=place)  # fmt: skip
+    done = alignkit(
+        "--plugin", place / "plugin0.py", "measure", "x.npy", "y.npy", "--metric", "rv", cwd=place
+    )
     assert "rv" in done.stdout
 
 

@@ -155,9 +155,12 @@ def test_bad_numbers_are_refused():
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("tcp://192.0.2.1:8786", "not encrypted.*--trust-network"), ("8786", "no address"),
-     ("http://127.0.0.1:1", "no address")],
-)  # fmt: skip
+    [
+        ("tcp://192.0.2.1:8786", "not encrypted.*--trust-network"),
+        ("8786", "no address"),
+        ("http://127.0.0.1:1", "no address"),
+    ],
+)
 def test_an_unsafe_scheduler_is_refused(address, message):
     with pytest.raises(UsageError, match=message):
         DaskEngine(scheduler=address)
@@ -190,9 +193,11 @@ SLURM = {"kind": "slurm", "walltime": "01:00:00", "interface": "lo"}
 
 @pytest.mark.parametrize(
     ("more", "message"),
-    [({"bogus": 1}, r"for slurm: Got unexpected keyword argument 'bogus'\.$"),
-     ({"interface": "nosuch0"}, "'nosuch0' is not a valid network interface")],
-)  # fmt: skip
+    [
+        ({"bogus": 1}, r"for slurm: Got unexpected keyword argument 'bogus'\.$"),
+        ({"interface": "nosuch0"}, "'nosuch0' is not a valid network interface"),
+    ],
+)
 def test_a_queue_with_a_wrong_option_is_one_line(batch_system, tmp_path, more, message):
     batch_system("sbatch", "exit 1")
     with pytest.raises(UsageError, match=message) as raised:
@@ -222,8 +227,9 @@ def test_jobs_of_a_queue_do_the_work(batch_system, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
     monkeypatch.setenv("PYTHONPATH", os.path.dirname(__file__))
     job = tmp_path / "job.sh"
-    batch_system("sbatch", f'cp "$1" {job}; sh {job} > {tmp_path}/log 2>&1 &\n'
-                 'echo "Submitted batch job $!"')  # fmt: skip
+    batch_system(
+        "sbatch", f'cp "$1" {job}; sh {job} > {tmp_path}/log 2>&1 &\necho "Submitted batch job $!"'
+    )
     batch_system("scancel", 'kill "$1"')
     with closing(DaskEngine(workers=1, queue=SLURM, scratch=tmp_path)) as engine:
         assert _run(engine, _unit("add", "add", a=1, b=1))["add"].value == 2
@@ -232,9 +238,11 @@ def test_jobs_of_a_queue_do_the_work(batch_system, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("workers", "gpus", "said"),
-    [(0, 0, "has no worker; start one: dask worker tcp"),
-     (1, 1, "no worker that declares GPU=1.*--resources GPU=1")],
-)  # fmt: skip
+    [
+        (0, 0, "has no worker; start one: dask worker tcp"),
+        (1, 1, "no worker that declares GPU=1.*--resources GPU=1"),
+    ],
+)
 def test_units_that_nobody_can_do_say_what_to_start(monkeypatch, workers, gpus, said):
     pytest.importorskip("distributed")
     from distributed import LocalCluster
@@ -283,9 +291,11 @@ def test_a_local_cluster_listens_on_loopback_only():
         here = psutil.Process()
         processes = [here, *here.children(recursive=True)]
         listening = {
-            c.laddr.ip for p in processes for c in p.net_connections("inet")
+            c.laddr.ip
+            for p in processes
+            for c in p.net_connections("inet")
             if c.status == psutil.CONN_LISTEN
-        }  # fmt: skip
+        }
     assert listening == {"127.0.0.1"}
 
 

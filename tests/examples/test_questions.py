@@ -16,10 +16,13 @@ def test_alignment_is_drawn_against_the_share_of_redundant_information(tmp_path,
     example = runpy.run_path(str(EXAMPLES / "redundancy.py"))
     names = example["main"].__globals__
     names |= {
-        "PLACEMENTS": {"none": "without", "1,2": "with"}, "SHARES": (0.0, 1.0), "SEEDS": (0,),
-        "MODEL": TINY_MODEL, "TRAINING": Training(epochs=0),
+        "PLACEMENTS": {"none": "without", "1,2": "with"},
+        "SHARES": (0.0, 1.0),
+        "SEEDS": (0,),
+        "MODEL": TINY_MODEL,
+        "TRAINING": Training(epochs=0),
         "TASK": "toy_redundant:redundancy={share},n_train=32,n_validation=16,n_test=24",
-    }  # fmt: skip
+    }
     example["main"](tmp_path)
     assert "with, cka: Spearman" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "redundancy.csv")

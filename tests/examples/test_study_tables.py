@@ -41,8 +41,12 @@ def test_the_sign_problem_is_found_and_said(checked, capsys):
 def test_nothing_stands_over_five_placements(checked):
     table = checked[0]["units"]
     assert (table["p_five"] >= 0.05).all()
-    kept = table[(table["split"] == "test") & (table["statistic"] == "pearson")
-                 & (table["outcome"] == "accuracy") & (table["p_holm"] < 0.01)]  # fmt: skip
+    kept = table[
+        (table["split"] == "test")
+        & (table["statistic"] == "pearson")
+        & (table["outcome"] == "accuracy")
+        & (table["p_holm"] < 0.01)
+    ]
     assert kept[["task", "metric"]].to_numpy().tolist() == [["mm_imdb", "cknna"]]
 
 

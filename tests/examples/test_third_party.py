@@ -18,26 +18,41 @@ THIRD = EXAMPLES / "third_party"
 def installed(tmp_path_factory):
     """A folder into which pip has installed the metric's distribution."""
     target = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps",
-               "--no-build-isolation", "--disable-pip-version-check", "--target", target,
-               THIRD / "alignkit-rv"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--disable-pip-version-check",
+        "--target",
+        target,
+        THIRD / "alignkit-rv",
+    ]
     subprocess.run(command, check=True)
     return target
 
 
 def test_a_metric_is_two_files_of_under_30_lines():
     lines = [
-        line for name in ("alignkit_rv.py", "pyproject.toml")
+        line
+        for name in ("alignkit_rv.py", "pyproject.toml")
         for line in (THIRD / "alignkit-rv" / name).read_text().splitlines()
-    ]  # fmt: skip
+    ]
     assert len(lines) < 30
 
 
 def test_the_installed_metric_is_listed_and_measured(installed, tmp_path):
     path = {"PYTHONPATH": str(installed)}
     rows = json.loads(alignkit_process("list", "metrics", "--json", cwd=tmp_path, **path).stdout)
-    assert {"name": "rv", "summary": "RV coefficient", "plugin": "alignkit-rv",
-            "default": False} in rows  # fmt: skip
+    assert {
+        "name": "rv",
+        "summary": "RV coefficient",
+        "plugin": "alignkit-rv",
+        "default": False,
+    } in rows
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 30, 4))
     np.save(tmp_path / "x.npy", x)
@@ -60,16 +75,32 @@ def test_a_placement_is_one_line(tmp_path):
     assert (page["text"], page["vision"]) == ([9, 11], [3, 5])
     assert page["schedule"].index("fuse    0") < page["schedule"].index("run     vision layer 3")
     done = alignkit(
-        "--plugin", file, "train", "--task", TINY_TASK, "--placement", "two_late", "--epochs", "0",
+        "--plugin",
+        file,
+        "train",
+        "--task",
+        TINY_TASK,
+        "--placement",
+        "two_late",
+        "--epochs",
+        "0",
         cwd=tmp_path,
-    )  # fmt: skip
+    )
     assert "/two_late/" in done.stdout
 
 
 def test_a_task_of_ones_own_runs_the_chain(tmp_path):
     file = THIRD / "colours_task.py"
-    words = ("--task", "colours:n=64", "--placement", "1", "--architecture",
-             "vilbert:depth=2,width=16,heads=2", "--epochs", "2")  # fmt: skip
+    words = (
+        "--task",
+        "colours:n=64",
+        "--placement",
+        "1",
+        "--architecture",
+        "vilbert:depth=2,width=16,heads=2",
+        "--epochs",
+        "2",
+    )
     alignkit("--plugin", file, "train", *words, cwd=tmp_path)
     rows = json.loads(
         alignkit("--plugin", file, "measure", "--metric", "cka", "--json", cwd=tmp_path).stdout
@@ -81,8 +112,20 @@ def test_a_task_of_ones_own_runs_the_chain(tmp_path):
 
 def test_plugin_files_reach_processes_that_train_side_by_side(tmp_path):
     file = THIRD / "colours_task.py"
-    words = ("--task", "colours:n=32", "--placement", "1", "--placement", "none", "--architecture",
-             "vilbert:depth=1,width=16,heads=2", "--epochs", "0", "--jobs", "2")  # fmt: skip
+    words = (
+        "--task",
+        "colours:n=32",
+        "--placement",
+        "1",
+        "--placement",
+        "none",
+        "--architecture",
+        "vilbert:depth=1,width=16,heads=2",
+        "--epochs",
+        "0",
+        "--jobs",
+        "2",
+    )
     done = alignkit_process("--plugin", file, "train", *words, cwd=tmp_path)
     assert len(done.stdout.split()) == 2
 

@@ -11,8 +11,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "toy_correlations.py"
 @pytest.mark.slow
 def test_it_runs_and_concludes_something(tmp_path, capsys):
     main = runpy.run_path(str(EXAMPLE))["main"]
-    curve, found = main(tmp_path, n_train=64, epochs=1, seeds=(0,), shares=(0.0, 1.0),
-                        placements=("none", "1", "0,1,2,3"))  # fmt: skip
+    curve, found = main(
+        tmp_path,
+        n_train=64,
+        epochs=1,
+        seeds=(0,),
+        shares=(0.0, 1.0),
+        placements=("none", "1", "0,1,2,3"),
+    )
     assert curve["share"].tolist() == [0.0, 1.0]
     assert curve[["cka", "mknn", "svcca"]].notna().all(axis=None)
     assert set(found.table["task"]) == {"toy_redundant", "toy_unique"}

@@ -184,8 +184,11 @@ def test_an_archive_whose_header_lies(tmp_path, compression):
 @given(data=st.data(), kind=st.sampled_from([".npy", ".npz", ".safetensors"]))
 def test_a_file_with_changed_bytes_is_read_or_refused(tmp_path_factory, data, kind):
     path = tmp_path_factory.mktemp("fuzz") / f"x{kind}"
-    {".npy": lambda: np.save(path, X), ".npz": lambda: np.savez(path, a=X),
-     ".safetensors": lambda: save_file({"a": X}, path)}[kind]()  # fmt: skip
+    {
+        ".npy": lambda: np.save(path, X),
+        ".npz": lambda: np.savez(path, a=X),
+        ".safetensors": lambda: save_file({"a": X}, path),
+    }[kind]()
     raw = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))

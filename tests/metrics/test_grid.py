@@ -41,8 +41,14 @@ def test_only_the_pairs_asked_for_and_progress():
 def test_progress_goes_on_through_nulls_and_intervals(spec, call):
     done = []
     constant = Representation(np.ones((20, 3)), name="constant")
-    call(resolve(spec), [*_layers(count=2), constant], _layers(count=2, seed=1), null=8, interval=4,
-         progress=done.append)  # fmt: skip
+    call(
+        resolve(spec),
+        [*_layers(count=2), constant],
+        _layers(count=2, seed=1),
+        null=8,
+        interval=4,
+        progress=done.append,
+    )
     assert sum(done) == pytest.approx(6)
     assert sum(done[:6]) == pytest.approx(6 / 13)
     assert len(done) > 6 + 4

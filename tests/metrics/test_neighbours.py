@@ -31,8 +31,15 @@ def _hard(kind, n=260, d=24):
     return x.astype(np.float32)
 
 
-KINDS = ("plain", "large mean", "rogue dimension", "near-duplicates", "equal rows", "lattice",
-         "tiny")  # fmt: skip
+KINDS = (
+    "plain",
+    "large mean",
+    "rogue dimension",
+    "near-duplicates",
+    "equal rows",
+    "lattice",
+    "tiny",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

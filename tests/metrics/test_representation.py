@@ -78,7 +78,11 @@ def test_no_sample_is_its_own_neighbour_even_among_duplicates():
 def test_euclidean_neighbours():
     values = np.array([[0.0], [1.0], [3.0], [7.0]])
     assert Representation(values).neighbours(2, "euclidean").tolist() == [
-        [1, 2], [0, 2], [1, 0], [2, 1]]  # fmt: skip
+        [1, 2],
+        [0, 2],
+        [1, 0],
+        [2, 1],
+    ]
 
 
 @pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])

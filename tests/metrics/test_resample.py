@@ -8,9 +8,21 @@ from scipy import stats
 from alignkit.metrics import Representation, grid, maximum, resolve
 from alignkit.metrics.metric import Metric
 
-FAST = ("cka", "cka:normed=true", "unbiased_cka", "cka_rbf", "rv2", "distance_correlation",
-        "distance_correlation:unbiased=true", "mknn:k=4", "jaccard:k=4", "rsa", "rsa:rdm=cosine",
-        "rsa:compare=pearson", "r2")  # fmt: skip
+FAST = (
+    "cka",
+    "cka:normed=true",
+    "unbiased_cka",
+    "cka_rbf",
+    "rv2",
+    "distance_correlation",
+    "distance_correlation:unbiased=true",
+    "mknn:k=4",
+    "jaccard:k=4",
+    "rsa",
+    "rsa:rdm=cosine",
+    "rsa:compare=pearson",
+    "r2",
+)
 
 
 def _layers(count=3, n=40, seed=0, dtype=None):
@@ -19,10 +31,11 @@ def _layers(count=3, n=40, seed=0, dtype=None):
     return [
         Representation(
             shared @ rng.standard_normal((3, 6)) + rng.standard_normal((n, 6)),
-            name=f"{seed}.{i}", dtype=dtype,
+            name=f"{seed}.{i}",
+            dtype=dtype,
         )
         for i in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("spec", FAST)
@@ -30,8 +43,13 @@ def _layers(count=3, n=40, seed=0, dtype=None):
 def test_the_fast_null_is_the_slow_one(spec, dtype):
     metric = resolve(spec)
     assert "null" in metric.declared
-    slow = Metric(metric.name, metric.parameters, spec, metric.target,
-                  {k: v for k, v in metric.declared.items() if k != "null"})  # fmt: skip
+    slow = Metric(
+        metric.name,
+        metric.parameters,
+        spec,
+        metric.target,
+        {k: v for k, v in metric.declared.items() if k != "null"},
+    )
     one, other = (
         grid(each, _layers(dtype=dtype), _layers(2, seed=1, dtype=dtype), null=25, seed=4)
         for each in (metric, slow)

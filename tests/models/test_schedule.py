@@ -59,11 +59,13 @@ def test_published_placements(name):
 
 
 lists = st.integers(0, 4).flatmap(
-    lambda n: st.tuples(*[
-        st.lists(st.integers(0, 6), min_size=n, max_size=n, unique=True).map(sorted)
-        for _ in range(2)
-    ])
-)  # fmt: skip
+    lambda n: st.tuples(
+        *[
+            st.lists(st.integers(0, 6), min_size=n, max_size=n, unique=True).map(sorted)
+            for _ in range(2)
+        ]
+    )
+)
 
 
 @given(lists)
@@ -80,8 +82,7 @@ def test_every_layer_runs_once_in_order_and_every_site_is_recorded_after_it(pair
 
 def test_index_0_has_the_embeddings_before_it_and_depth_stands_after_everything():
     schedule = between_layers(Placement([0], [0]), DEPTHS)
-    assert schedule[:5] == [
-        Record("t.in"), Record("v.in"), Fuse(0), Record("t.f0"), Record("v.f0")]  # fmt: skip
+    assert schedule[:5] == [Record("t.in"), Record("v.in"), Fuse(0), Record("t.f0"), Record("v.f0")]
     schedule = between_layers(Placement([12], [12]), DEPTHS)
     assert schedule[-3:] == [Fuse(0), Record("t.f0"), Record("v.f0")]
     assert head_site(schedule, "text") == "t.f0"

@@ -35,21 +35,31 @@ def _good(name, metric, more=""):
 
 BROKEN = {
     "import": ("import absent_module", "ModuleNotFoundError"),
-    "hook": (GOOD.format(names="'kept'", more="") + "    raise RuntimeError('no')",
-             "RuntimeError: no"),
+    "hook": (
+        GOOD.format(names="'kept'", more="") + "    raise RuntimeError('no')",
+        "RuntimeError: no",
+    ),
     "exit": ("raise SystemExit(3)", "SystemExit"),
-    "misspelt": (GOOD.format(names="'kept'", more="").replace("metrics", "metrix"),
-                 "did you mean 'register_metrics'?"),
-    "argument": (GOOD.format(names="'kept'", more="").replace("(register)", "(register, extra)"),
-                 "extra"),
+    "misspelt": (
+        GOOD.format(names="'kept'", more="").replace("metrics", "metrix"),
+        "did you mean 'register_metrics'?",
+    ),
+    "argument": (
+        GOOD.format(names="'kept'", more="").replace("(register)", "(register, extra)"),
+        "extra",
+    ),
     "name": (GOOD.format(names="'Bad Name'", more=""), "'Bad Name' is no name"),
-    "twice": (GOOD.format(names="'kept'", more="") * 1
-              + "    register('kept', lambda x, y: 1.0)", "'kept' is registered twice"),
-    "target": (GOOD.format(names="'kept'", more="").replace("lambda x, y: 0.5", "'no colon'"),
-               "is not 'module:attribute'"),
+    "twice": (
+        GOOD.format(names="'kept'", more="") * 1 + "    register('kept', lambda x, y: 1.0)",
+        "'kept' is registered twice",
+    ),
+    "target": (
+        GOOD.format(names="'kept'", more="").replace("lambda x, y: 0.5", "'no colon'"),
+        "is not 'module:attribute'",
+    ),
     "declaration": (GOOD.format(names="'kept'", more=", colour=3"), "declares colour; known:"),
     "range": (GOOD.format(names="'kept'", more=", range=(1, 0)"), "empty range"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("fault", BROKEN)

@@ -10,8 +10,17 @@ from alignkit.errors import UsageError
 from alignkit.plugins.options import bind, changed, format_spec, options_of, parse_spec
 
 
-def target(x, y, *, k: int = 10, scale: float = 1.0, normed: bool = False, kind: str = "a",
-           dims: int | None = None, root: Path | None = None):  # fmt: skip
+def target(
+    x,
+    y,
+    *,
+    k: int = 10,
+    scale: float = 1.0,
+    normed: bool = False,
+    kind: str = "a",
+    dims: int | None = None,
+    root: Path | None = None,
+):
     """A metric with one option of every type."""
 
 

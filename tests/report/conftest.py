@@ -39,9 +39,14 @@ def some_placements(n=6):
 
 
 def write_study(
-    root, tasks=("toy_match", "toy_unique"), placements=None, seeds=(0, 1, 2),
-    metrics=("cka", "mknn"), depth=DEPTH, epochs=3,
-):  # fmt: skip
+    root,
+    tasks=("toy_match", "toy_unique"),
+    placements=None,
+    seeds=(0, 1, 2),
+    metrics=("cka", "mknn"),
+    depth=DEPTH,
+    epochs=3,
+):
     """Write measured runs; every run's alignment and score grow with its number of fusions."""
     runs = []
     for task in tasks:
@@ -50,8 +55,9 @@ def write_study(
                 rng = np.random.default_rng([len(task), number, seed])
                 task_folder = root / f"{tasks.index(task)}-{_folder(task)}"
                 folder = task_folder / f"{number:02d}-{_folder(name)}" / f"seed{seed}"
-                runs.append(_write_run(folder, task, name, text, vision, seed, metrics, depth,
-                                       epochs, rng))  # fmt: skip
+                runs.append(
+                    _write_run(folder, task, name, text, vision, seed, metrics, depth, epochs, rng)
+                )
     return runs
 
 
@@ -63,19 +69,22 @@ def _write_run(folder, task, name, text, vision, seed, metrics, depth, epochs, r
     folder.mkdir(parents=True)
     unit = hashlib.sha256(f"{task} {name}".encode()).hexdigest()
     config = {
-        "identity": unit[::-1], "unit": unit, "seed": seed,
+        "identity": unit[::-1],
+        "unit": unit,
+        "seed": seed,
         "task": {"name": task, "options": {}},
         "architecture": {"name": "vilbert", "options": {"depth": depth}},
         "placement": {"name": name, "text": list(text), "vision": list(vision)},
         "training": {"epochs": epochs, "learning_rate": 0.0005},
         "data": {"fingerprint": "0", "n": {"train": 2048, "validation": 256}},
         "versions": {"alignkit": "0.1.0", "python": "3.11.7"},
-    }  # fmt: skip
+    }
     score = 0.6 + 0.07 * len(text) ** 0.5 + 0.02 * rng.normal()
     performance = {
-        "primary": "accuracy", "epoch": epochs,
+        "primary": "accuracy",
+        "epoch": epochs,
         "splits": {"test": {"accuracy": score, "loss": 1 - score, "n": 512}},
-    }  # fmt: skip
+    }
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "performance.json").write_text(json.dumps(performance))
     (folder / "train.json").write_text("{}")
@@ -89,10 +98,17 @@ def _history(score, epochs, rng):
     for epoch in range(epochs + 1):
         reached = 0.5 + (score - 0.5) * epoch / epochs
         if epoch:
-            rows.append({"epoch": epoch, "split": "train", "loss": 0.95 - reached,
-                         "learning_rate": 1e-4})  # fmt: skip
-        rows.append({"epoch": epoch, "split": "validation", "accuracy": reached,
-                     "loss": 1 - reached + 0.01 * rng.normal()})  # fmt: skip
+            rows.append(
+                {"epoch": epoch, "split": "train", "loss": 0.95 - reached, "learning_rate": 1e-4}
+            )
+        rows.append(
+            {
+                "epoch": epoch,
+                "split": "validation",
+                "accuracy": reached,
+                "loss": 1 - reached + 0.01 * rng.normal(),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -105,14 +121,31 @@ def _alignment(text, vision, metrics, depth, rng):
         for x, before_x in _sites("text", text, depth):
             for y, before_y in _sites("vision", vision, depth):
                 shared = min(before_x, before_y)
-                value = min(0.99, 0.08 + 0.75 * (1 - 0.6**shared) + noise[metric]
-                            - 0.01 * abs(before_x - before_y))  # fmt: skip
-                rows.append({
-                    "split": "test", "metric": name, "parameters": parameters, "pool": "cls",
-                    "x": x, "y": y, "n": 512, "value": value, "reason": "", "chance": chance,
-                    "permutations": 0, "null_mean": chance, "p": None,
-                    "calibrated": (value - chance) / (1 - chance),
-                })  # fmt: skip
+                value = min(
+                    0.99,
+                    0.08
+                    + 0.75 * (1 - 0.6**shared)
+                    + noise[metric]
+                    - 0.01 * abs(before_x - before_y),
+                )
+                rows.append(
+                    {
+                        "split": "test",
+                        "metric": name,
+                        "parameters": parameters,
+                        "pool": "cls",
+                        "x": x,
+                        "y": y,
+                        "n": 512,
+                        "value": value,
+                        "reason": "",
+                        "chance": chance,
+                        "permutations": 0,
+                        "null_mean": chance,
+                        "p": None,
+                        "calibrated": (value - chance) / (1 - chance),
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -127,8 +160,13 @@ def joined(runs, metrics=("cka", "mknn")):
     rows = []
     for run in runs:
         table = run.alignment()
-        row = {"task": run.task, "placement": run.placement, "seed": run.seed, "unit": run.unit,
-               "accuracy": run.performance()["splits"]["test"]["accuracy"]}  # fmt: skip
+        row = {
+            "task": run.task,
+            "placement": run.placement,
+            "seed": run.seed,
+            "unit": run.unit,
+            "accuracy": run.performance()["splits"]["test"]["accuracy"],
+        }
         for metric in metrics:
             mine = table[table["metric"] == metric.partition(":")[0]]
             last = mine[(mine["x"] == mine["x"].max()) & (mine["y"] == mine["y"].max())]

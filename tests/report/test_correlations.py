@@ -24,10 +24,17 @@ def table():
     rows = []
     for task, unit in itertools.product("ab", range(8)):
         level = rng.standard_normal()
-        rows += [{"task": task, "placement": "none" if unit == 0 else f"p{unit}", "seed": s,
-                  "accuracy": level + 0.1 * rng.standard_normal(),
-                  "cka": level + 0.4 * rng.standard_normal(), "own": rng.standard_normal()}
-                 for s in range(3)]  # fmt: skip
+        rows += [
+            {
+                "task": task,
+                "placement": "none" if unit == 0 else f"p{unit}",
+                "seed": s,
+                "accuracy": level + 0.1 * rng.standard_normal(),
+                "cka": level + 0.4 * rng.standard_normal(),
+                "own": rng.standard_normal(),
+            }
+            for s in range(3)
+        ]
     return pd.DataFrame(rows)
 
 
@@ -64,8 +71,13 @@ def test_the_strip_has_r_without_every_unit(found):
 def test_the_band_is_left_where_p_is_small(found, table):
     h = found.hypotheses[0]
     rows = pd.DataFrame([h.row])
-    figure = scatter(h.points, table[table["task"] == "a"].assign(unit=table["placement"]), rows,
-                     "accuracy", critical={"cka": h.critical()})  # fmt: skip
+    figure = scatter(
+        h.points,
+        table[table["task"] == "a"].assign(unit=table["placement"]),
+        rows,
+        "accuracy",
+        critical={"cka": h.critical()},
+    )
     ax = figure.axes[0]
     path = ax.collections[-1].get_paths()[0].vertices
     end = h.x.max()
@@ -85,11 +97,18 @@ def test_nulls_are_those_of_the_test(found):
 
 
 def test_a_map_has_a_cell_per_pair_and_a_dot_where_it_stands():
-    rows = pd.DataFrame([
-        {"metric": "cka", "layer": f"t{i:02d}:v{j:02d}", "pearson": 0.1 * i - 0.2 * j,
-         "p_adjusted": 0.01 if (i, j) == (2, 1) else 0.5}
-        for i in range(3) for j in range(2)
-    ])  # fmt: skip
+    rows = pd.DataFrame(
+        [
+            {
+                "metric": "cka",
+                "layer": f"t{i:02d}:v{j:02d}",
+                "pearson": 0.1 * i - 0.2 * j,
+                "p_adjusted": 0.01 if (i, j) == (2, 1) else 0.5,
+            }
+            for i in range(3)
+            for j in range(2)
+        ]
+    )
     ax = layer_pairs(rows).axes[0]
     assert ax.images[0].get_array().shape == (3, 2)
     assert ax.images[0].get_array()[2, 1] == pytest.approx(0.0)
@@ -107,9 +126,10 @@ def test_every_pair_of_layers_is_tested_and_corrected_together(tmp_path):
     rng = np.random.default_rng(1)
     columns = {f"cka@t0{i}:v0{j}": ("cka", f"t0{i}:v0{j}") for i in range(3) for j in range(3)}
     level = rng.standard_normal(8)
-    table = pd.DataFrame({"task": "a", "placement": [f"p{i}" for i in range(8)], "seed": 0,
-                          "accuracy": level}
-                         | {c: level + rng.standard_normal(8) for c in columns})  # fmt: skip
+    table = pd.DataFrame(
+        {"task": "a", "placement": [f"p{i}" for i in range(8)], "seed": 0, "accuracy": level}
+        | {c: level + rng.standard_normal(8) for c in columns}
+    )
     found = correlate(table, "accuracy", list(columns), joint=columns, layer="all")
     assert found.table["metric"].unique() == ["cka"]
     assert set(found.table["adjustment"]) == {"max-T over layers"}

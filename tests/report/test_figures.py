@@ -17,10 +17,14 @@ PLACEMENTS = {"none": {"text": [], "vision": []}, "odd": {"text": [1, 3], "visio
 
 
 def _depths():
-    return pd.DataFrame([
-        {"placement": name, "seed": seed, "depth": i, "value": 0.1 * i + seed, "chance": 0.05}
-        for name in PLACEMENTS for seed in (0, 1) for i in range(4)
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {"placement": name, "seed": seed, "depth": i, "value": 0.1 * i + seed, "chance": 0.05}
+            for name in PLACEMENTS
+            for seed in (0, 1)
+            for i in range(4)
+        ]
+    )
 
 
 def test_depth_curves_are_means_and_fusions_stand_between_layers():
@@ -39,10 +43,12 @@ def test_depth_curves_are_means_and_fusions_stand_between_layers():
 
 
 def _grid(placement, sites_x, sites_y, value=0.5):
-    return pd.DataFrame([
-        {"placement": placement, "x": x, "y": y, "value": value + 0.01 * i}
-        for i, (x, y) in enumerate((x, y) for x in sites_x for y in sites_y)
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {"placement": placement, "x": x, "y": y, "value": value + 0.01 * i}
+            for i, (x, y) in enumerate((x, y) for x in sites_x for y in sites_y)
+        ]
+    )
 
 
 def test_fusions_stand_at_their_places_in_each_stream():
@@ -87,13 +93,21 @@ def test_bright_is_aligned_for_distances_too():
 def _scatter(n=6):
     names = [f"placement_{i}" for i in range(n)]
     rng = np.random.default_rng(0)
-    units = pd.DataFrame({
-        "unit": names, "cka": 0.5 + 0.1 * rng.random(n), "accuracy": 0.7 + 0.1 * rng.random(n),
-    })  # fmt: skip
-    rows = pd.DataFrame([{
-        "metric": "cka", "pearson": 0.5, "p": 0.0004, "n": n, "verdict": "suggestive",
-        "direction": "higher is more aligned",
-    }])  # fmt: skip
+    units = pd.DataFrame(
+        {"unit": names, "cka": 0.5 + 0.1 * rng.random(n), "accuracy": 0.7 + 0.1 * rng.random(n)}
+    )
+    rows = pd.DataFrame(
+        [
+            {
+                "metric": "cka",
+                "pearson": 0.5,
+                "p": 0.0004,
+                "n": n,
+                "verdict": "suggestive",
+                "direction": "higher is more aligned",
+            }
+        ]
+    )
     runs = pd.concat([units.assign(cka=units["cka"] + d) for d in (-0.01, 0.01)])
     return units, scatter(units, runs, rows, "accuracy")
 
@@ -120,11 +134,21 @@ def test_scatter_shows_units_runs_and_the_finding():
 
 
 def test_training_curves_are_means_over_seeds():
-    history = pd.DataFrame([
-        {"placement": "a", "seed": s, "epoch": e, "split": split, "loss": 1.0 - 0.1 * e + s,
-         "value": 0.5 + 0.1 * e + s}
-        for s in (0, 1) for e in (0, 1, 2) for split in ("train", "validation")
-    ])  # fmt: skip
+    history = pd.DataFrame(
+        [
+            {
+                "placement": "a",
+                "seed": s,
+                "epoch": e,
+                "split": split,
+                "loss": 1.0 - 0.1 * e + s,
+                "value": 0.5 + 0.1 * e + s,
+            }
+            for s in (0, 1)
+            for e in (0, 1, 2)
+            for split in ("train", "validation")
+        ]
+    )
     left, right = training_curves(history, "accuracy").axes
     assert np.allclose(left.lines[0].get_ydata(), [1.0, 1.1, 1.2])
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]

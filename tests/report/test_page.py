@@ -150,10 +150,13 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
         table = joined(runs, ("cka", metric))
         found = correlate(table, "accuracy", ["cka", metric], permutations=9)
         found = SimpleNamespace(
-            table=found.table.assign(verdict=note, direction=note), units=found.units,
-            warnings=[note], settings=found.settings, hypotheses=found.hypotheses,
+            table=found.table.assign(verdict=note, direction=note),
+            units=found.units,
+            warnings=[note],
+            settings=found.settings,
+            hypotheses=found.hypotheses,
             tasks=found.tasks,
-        )  # fmt: skip
+        )
         return write_report(runs, tmp_path / folder, correlations=found, table=table, title=note)
 
     plain = parse(report("plain", "task", "metric", "p", "note"))

@@ -116,8 +116,10 @@ def test_locks_wait_and_are_released_by_a_dead_holder(tmp_path):
     process.stdout.readline()
     waiter = subprocess.Popen(
         [sys.executable, "-c", holder.replace("time.sleep(60)", "pass"), tmp_path],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert "waiting for another alignkit process" in waiter.stderr.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()

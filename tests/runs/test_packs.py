@@ -26,9 +26,10 @@ def root(tiny_runs, tmp_path):
 
 def _bytes(folder):
     return {
-        str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*")
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
         if path.is_file() and not path.name.startswith(".")
-    }  # fmt: skip
+    }
 
 
 def _import(pack, root):
@@ -153,7 +154,8 @@ HOSTILE = {
         "another checksum",
     ),
     "bytes added": (
-        lambda n, d: [(n, d + b"!" if n.endswith("history.csv") else d, None)], "another size",
+        lambda n, d: [(n, d + b"!" if n.endswith("history.csv") else d, None)],
+        "another size",
     ),
     "not listed": (lambda n, d: [(n, d, None), ("x/y/z/evil.json", b"", None)], "does not"),
     "upwards": (lambda n, d: [(n, d, None), ("../evil.json", b"", None)], "does not"),
@@ -167,17 +169,16 @@ HOSTILE = {
     "listed hidden": (_listing(lambda c: _rename(c, "history.csv", ".h.csv")), "names the file"),
     "a pickle": (_listing(lambda c: _rename(c, "history.csv", "h.pkl")), "names the file"),
     "folder upwards": (
-        _listing(lambda c: c["runs"][0].update(folder="../../evil")), "names the folder",
+        _listing(lambda c: c["runs"][0].update(folder="../../evil")),
+        "names the folder",
     ),
     "absolute folder": (_listing(lambda c: c["runs"][0].update(folder="/a/b")), "names the folder"),
-    "another identity": (
-        _listing(lambda c: c["runs"][0].update(identity="0" * 64)), "not the run",
-    ),
+    "another identity": (_listing(lambda c: c["runs"][0].update(identity="0" * 64)), "not the run"),
     "half a run": (_listing(lambda c: c["runs"][0]["files"].pop("train.json")), "not the whole"),
     "another format": (_listing(lambda c: c.update(format=2)), "format 2"),
     "no list": (lambda n, d: [] if n == LIST else [(n, d, None)], "does not begin with"),
     "a broken list": (lambda n, d: [(n, b"[" * 9 if n == LIST else d, None)], "not what a pack"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", HOSTILE)

@@ -21,8 +21,12 @@ def tiny_search(tmp_path):
     """Make and run a search in the test's folder; gives its study."""
 
     def run(trials, storage=None, study="s", workers=1, heartbeat=60, **asked):
-        given = {"tasks": (TINY_TASK,), "architecture": TINY_MODEL, "training": {"epochs": 1},
-                 "runs": tmp_path / "runs"}  # fmt: skip
+        given = {
+            "tasks": (TINY_TASK,),
+            "architecture": TINY_MODEL,
+            "training": {"epochs": 1},
+            "runs": tmp_path / "runs",
+        }
         url = parse_url(storage or f"sqlite:///{tmp_path}/search.db")
         place = Place(url, study, heartbeat)
         return run_search(Search(**given | asked), place, trials, workers)
@@ -51,8 +55,9 @@ def postgresql():
 
     def run(name, *words):
         before = ("runuser", "-u", "postgres", "--") if as_root else ()
-        subprocess.run([*before, _binary(name), *words], check=True, cwd=folder,
-                       stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            [*before, _binary(name), *words], check=True, cwd=folder, stdout=subprocess.DEVNULL
+        )
 
     data = folder / "data"
     run("initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N")

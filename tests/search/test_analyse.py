@@ -21,36 +21,49 @@ from alignkit.search.register import write_placements
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 STUDY = {
-    "num_coattn_layers": IntDistribution(2, 8), "t_center": FloatDistribution(2, 10),
-    "v_center": FloatDistribution(2, 10), "t_spread": FloatDistribution(1, 4),
+    "num_coattn_layers": IntDistribution(2, 8),
+    "t_center": FloatDistribution(2, 10),
+    "v_center": FloatDistribution(2, 10),
+    "t_spread": FloatDistribution(1, 4),
     "v_spread": FloatDistribution(1, 4),
-}  # fmt: skip
+}
 
 
 def _params(rng):
-    return {name: int(rng.integers(2, 9)) if isinstance(d, IntDistribution)
-            else float(rng.uniform(d.low, d.high)) for name, d in STUDY.items()}  # fmt: skip
+    return {
+        name: int(rng.integers(2, 9))
+        if isinstance(d, IntDistribution)
+        else float(rng.uniform(d.low, d.high))
+        for name, d in STUDY.items()
+    }
 
 
 def _study(storage=None, trials=24, name="study"):
     """A two-objective study as others made it: failures, pruned trials, a 0, an infinity."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rng = np.random.default_rng(0)
-    study = optuna.create_study(study_name=name, storage=storage,
-                                directions=["maximize", "minimize"])  # fmt: skip
+    study = optuna.create_study(
+        study_name=name, storage=storage, directions=["maximize", "minimize"]
+    )
     for number in range(trials):
         params = _params(rng)
-        values = [0.7 + 0.01 * params["t_center"] + 0.01 * rng.standard_normal(),
-                  1.0 - 0.02 * params["v_center"] + 0.01 * rng.standard_normal()]  # fmt: skip
+        values = [
+            0.7 + 0.01 * params["t_center"] + 0.01 * rng.standard_normal(),
+            1.0 - 0.02 * params["v_center"] + 0.01 * rng.standard_normal(),
+        ]
         state = {4: TrialState.FAIL, 5: TrialState.PRUNED}.get(number, TrialState.COMPLETE)
         if number == 6:
             values[0] = 0.0
         if number == 7:
             values[1] = math.inf
-        study.add_trial(create_trial(
-            state=state, values=values if state == TrialState.COMPLETE else None, params=params,
-            distributions=STUDY,
-        ))  # fmt: skip
+        study.add_trial(
+            create_trial(
+                state=state,
+                values=values if state == TrialState.COMPLETE else None,
+                params=params,
+                distributions=STUDY,
+            )
+        )
     return study
 
 
@@ -64,8 +77,9 @@ def test_correlations_are_spearmans_with_n_p_and_holm():
     for (parameter, objective), row in rows.items():
         index = int(objective[-1])
         finite = [t for t in complete if math.isfinite(t.values[index])]
-        expected = spearmanr([t.params[parameter] for t in finite],
-                             [t.values[index] for t in finite])  # fmt: skip
+        expected = spearmanr(
+            [t.params[parameter] for t in finite], [t.values[index] for t in finite]
+        )
         assert row["n"] == len(finite) == 22 - index
         assert row["spearman"] == pytest.approx(expected.statistic, abs=1e-12)
         assert row["p"] == pytest.approx(expected.pvalue, abs=1e-12)
@@ -78,17 +92,17 @@ def test_correlations_are_spearmans_with_n_p_and_holm():
 def test_a_perfect_correlation_of_few_trials_proves_nothing():
     study = optuna.create_study()
     for x in range(4):
-        study.add_trial(create_trial(
-            value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)}
-        ))  # fmt: skip
+        study.add_trial(
+            create_trial(value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)})
+        )
     (row,) = analyse(study).correlations
     assert row["spearman"] == pytest.approx(1)
     assert row["p"] == pytest.approx(2 / math.factorial(4))
     assert row["p_parametric"] == pytest.approx(0, abs=1e-12)
     for x in range(4, 12):
-        study.add_trial(create_trial(
-            value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)}
-        ))  # fmt: skip
+        study.add_trial(
+            create_trial(value=x**2, params={"x": x}, distributions={"x": IntDistribution(0, 99)})
+        )
     (row,) = analyse(study).correlations
     assert row["p"] == pytest.approx(2 / math.factorial(12))
 
@@ -98,9 +112,7 @@ def test_the_front_is_optunas():
     found = analyse(study)
     finite = [t.number for t in study.best_trials if all(map(math.isfinite, t.values))]
     assert {trial["number"] for trial in found.pareto} == set(finite)
-    assert [t["number"] for t in best(found, study, 2)] == [
-        t["number"] for t in found.pareto[:2]
-    ]  # fmt: skip
+    assert [t["number"] for t in best(found, study, 2)] == [t["number"] for t in found.pareto[:2]]
     assert len(best(found, study, 1000)) == 21
 
 
@@ -121,11 +133,17 @@ def test_what_cannot_be_said_is_none_with_a_reason():
     same = FloatDistribution(1, 2)
 
     def add(value, name):
-        study.add_trial(create_trial(
-            value=value, params={"where": name, "same": 1.0, "switch": name == "late"},
-            distributions={"where": either, "same": same,
-                           "switch": CategoricalDistribution([False, True])},
-        ))  # fmt: skip
+        study.add_trial(
+            create_trial(
+                value=value,
+                params={"where": name, "same": 1.0, "switch": name == "late"},
+                distributions={
+                    "where": either,
+                    "same": same,
+                    "switch": CategoricalDistribution([False, True]),
+                },
+            )
+        )
 
     add(0.1, "early")
     add(0.2, "late")
@@ -139,9 +157,9 @@ def test_what_cannot_be_said_is_none_with_a_reason():
     assert rows["switch"]["spearman"] == pytest.approx(math.sqrt(3) / 2)
     constant = optuna.create_study(direction="minimize")
     for x in range(5):
-        constant.add_trial(create_trial(
-            value=1.0, params={"x": x}, distributions={"x": IntDistribution(0, 9)}
-        ))  # fmt: skip
+        constant.add_trial(
+            create_trial(value=1.0, params={"x": x}, distributions={"x": IntDistribution(0, 9)})
+        )
     found = analyse(constant)
     assert found.correlations[0]["reason"] == "value is constant"
     assert found.importances[0]["reason"] == "value is constant"
@@ -197,25 +215,36 @@ PARAMETERS = (
 
 def _write_older(file, revision):
     trials = _old_trials()
-    parameters = [(n, name, value, _distribution(name)) for n, p, _ in trials
-                  for name, value in p.items()]  # fmt: skip
-    version = ("INSERT INTO version_info VALUES (1, ?, ?)",
-               [(12, "2.10.0") if revision >= "v2" else (11, "1.5.0")])  # fmt: skip
+    parameters = [
+        (n, name, value, _distribution(name)) for n, p, _ in trials for name, value in p.items()
+    ]
+    version = (
+        "INSERT INTO version_info VALUES (1, ?, ?)",
+        [(12, "2.10.0") if revision >= "v2" else (11, "1.5.0")],
+    )
     if revision >= "v2":
         told = [
             ("INSERT INTO studies VALUES (1, ?)", [("old",)]),
             ("INSERT INTO study_directions VALUES (1, 'MAXIMIZE', 1, 0)", [()]),
-            ("INSERT INTO trials (trial_id, study_id, state, number) VALUES (?, 1, 'COMPLETE', ?)",
-             [(n, n - 1) for n, _, _ in trials]),
-            ("INSERT INTO trial_values (trial_id, objective, value) VALUES (?, 0, ?)",
-             [(n, value) for n, _, value in trials]),
-        ]  # fmt: skip
+            (
+                "INSERT INTO trials (trial_id, study_id, state, number) "
+                "VALUES (?, 1, 'COMPLETE', ?)",
+                [(n, n - 1) for n, _, _ in trials],
+            ),
+            (
+                "INSERT INTO trial_values (trial_id, objective, value) VALUES (?, 0, ?)",
+                [(n, value) for n, _, value in trials],
+            ),
+        ]
     else:
         told = [
             ("INSERT INTO studies VALUES (1, ?, 'MAXIMIZE')", [("old",)]),
-            ("INSERT INTO trials (trial_id, study_id, state, value, number) "
-             "VALUES (?, 1, 'COMPLETE', ?, ?)", [(n, value, n - 1) for n, _, value in trials]),
-        ]  # fmt: skip
+            (
+                "INSERT INTO trials (trial_id, study_id, state, value, number) "
+                "VALUES (?, 1, 'COMPLETE', ?, ?)",
+                [(n, value, n - 1) for n, _, value in trials],
+            ),
+        ]
     _older(file, revision, [version, *told, (PARAMETERS, parameters)])
 
 
@@ -224,8 +253,16 @@ def test_an_older_optunas_storage_is_read_and_left_alone(tmp_path, revision):
     file = tmp_path / "old.db"
     _write_older(file, revision)
     before = _digest(file)
-    done = alignkit("search", "analyse", "--storage", f"sqlite:///{file}", "--study", "old",
-                    "--json", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "search",
+        "analyse",
+        "--storage",
+        f"sqlite:///{file}",
+        "--study",
+        "old",
+        "--json",
+        cwd=tmp_path,
+    )
     found = json.loads(done.stdout)
     assert "was written by an older Optuna" in done.stderr
     assert "alembic" not in done.stderr
@@ -290,15 +327,36 @@ def test_a_study_is_chosen_by_name_or_by_being_the_only_one(tmp_path):
 
 def test_registered_placements_are_ready_to_train(tmp_path, tiny_search):
     tiny_search(3, space="named", placements=("1", "2", "none"), study="found here")
-    done = alignkit("search", "analyse", "--storage", f"sqlite:///{tmp_path}/search.db",
-                    "--register", "found.py", "--top", "2", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "search",
+        "analyse",
+        "--storage",
+        f"sqlite:///{tmp_path}/search.db",
+        "--register",
+        "found.py",
+        "--top",
+        "2",
+        cwd=tmp_path,
+    )
     names = done.stderr.split("registers ")[1].split("\n")[0].split(", ")
     assert len(names) == 2
     shown = alignkit("--plugin", "found.py", "list", "placements", "--json", cwd=tmp_path)
     entries = {e["name"]: e["summary"] for e in json.loads(shown.stdout)}
     assert all("auroc 0." in entries[name] for name in names)
-    trained = alignkit("--plugin", "found.py", "train", "--task", TINY_TASK, "--architecture",
-                       TINY_MODEL, "--epochs", "0", "-p", names[0], cwd=tmp_path)  # fmt: skip
+    trained = alignkit(
+        "--plugin",
+        "found.py",
+        "train",
+        "--task",
+        TINY_TASK,
+        "--architecture",
+        TINY_MODEL,
+        "--epochs",
+        "0",
+        "-p",
+        names[0],
+        cwd=tmp_path,
+    )
     assert names[0] in trained.stdout
 
 
@@ -315,9 +373,19 @@ def test_no_file_of_anyone_elses_is_overwritten_by_placements(tmp_path, tiny_sea
 
 def test_placements_of_the_study_are_worked_out(tmp_path):
     study = optuna.create_study(direction="maximize", study_name='x"""; import os')
-    study.add_trial(create_trial(value=0.75, distributions=STUDY, params={
-        "num_coattn_layers": 3, "t_center": 6.0, "v_center": 6.0, "t_spread": 2.0, "v_spread": 3.0,
-    }))  # fmt: skip
+    study.add_trial(
+        create_trial(
+            value=0.75,
+            distributions=STUDY,
+            params={
+                "num_coattn_layers": 3,
+                "t_center": 6.0,
+                "v_center": 6.0,
+                "t_spread": 2.0,
+                "v_spread": 3.0,
+            },
+        )
+    )
     (trial,) = analyse(study).pareto
     assert trial["placement"] == {"text": [5, 6, 7], "vision": [4, 6, 8]}
     assert write_placements(tmp_path / "f.py", study.study_name, [trial]) == ["x_import_os_0"]
@@ -333,8 +401,15 @@ def test_placements_of_the_study_are_worked_out(tmp_path):
 @pytest.mark.parametrize("trials", [24, 0])
 def test_figures_are_drawn_whatever_the_trials_are(tmp_path, trials):
     _study(f"sqlite:///{tmp_path}/a.db", trials=trials)
-    alignkit("search", "analyse", "--storage", f"sqlite:///{tmp_path}/a.db", "--figures", "f",
-             cwd=tmp_path)  # fmt: skip
+    alignkit(
+        "search",
+        "analyse",
+        "--storage",
+        f"sqlite:///{tmp_path}/a.db",
+        "--figures",
+        "f",
+        cwd=tmp_path,
+    )
     names = {"history", "correlations", "importances", "parallel", "pareto"}
     assert {p.stem for p in (tmp_path / "f").glob("*.png")} == names
     assert {p.stem for p in (tmp_path / "f").glob("*.svg")} == names

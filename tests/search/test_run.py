@@ -45,9 +45,10 @@ def test_what_rounds_to_the_same_is_not_trained_twice(tiny_search, tmp_path, mon
     trained = []
     original = module.train
     monkeypatch.setattr(
-        module, "train", lambda config, *a, **k: (trained.append(config.identity),
-                                                  original(config, *a, **k))[1]
-    )  # fmt: skip
+        module,
+        "train",
+        lambda config, *a, **k: (trained.append(config.identity), original(config, *a, **k))[1],
+    )
     study = tiny_search(6, sampler="random")
     again = [t for t in study.trials if "duplicate_of" in t.user_attrs]
     assert again
@@ -61,9 +62,12 @@ def test_what_rounds_to_the_same_is_not_trained_twice(tiny_search, tmp_path, mon
 
 def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
     study = tiny_search(
-        2, space="hparams", placements=("1",), sampler="random",
+        2,
+        space="hparams",
+        placements=("1",),
+        sampler="random",
         bounds=("learning_rate=1e30:1e32", "epochs=1:1", "dropout=0:0"),
-    )  # fmt: skip
+    )
     assert [t.state.name for t in study.trials] == ["FAIL", "FAIL"]
     assert all(t.values is None for t in study.trials)
     assert "AlignkitError: the training loss became nan" in study.trials[0].user_attrs["error"]
@@ -71,20 +75,28 @@ def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
 
 
 def test_an_undefined_objective_is_fail(tiny_search):
-    study = tiny_search(1, space="named", placements=("1",), objectives=("mknn:k=5@0",),
-                        training={"epochs": 0}, tasks=(TINY_TASK,))  # fmt: skip
+    study = tiny_search(
+        1,
+        space="named",
+        placements=("1",),
+        objectives=("mknn:k=5@0",),
+        training={"epochs": 0},
+        tasks=(TINY_TASK,),
+    )
     assert study.trials[0].state.name == "COMPLETE"
-    study = tiny_search(1, study="bad", space="named", placements=("1",),
-                        objectives=("mknn:k=500",))  # fmt: skip
+    study = tiny_search(
+        1, study="bad", space="named", placements=("1",), objectives=("mknn:k=500",)
+    )
     assert study.trials[0].state.name == "FAIL"
     assert "500" in study.trials[0].user_attrs["error"]
 
 
 def test_pruning_ends_a_training_early_and_leaves_no_run(tiny_search, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        optuna.pruners, "MedianPruner",
+        optuna.pruners,
+        "MedianPruner",
         lambda **kept: optuna.pruners.ThresholdPruner(lower=2, n_warmup_steps=1),
-    )  # fmt: skip
+    )
     study = tiny_search(2, training={"epochs": 5}, space="named", placements=("1", "2"))
     trial = study.trials[0]
     assert trial.state.name == "PRUNED"
@@ -96,9 +108,10 @@ def test_pruning_ends_a_training_early_and_leaves_no_run(tiny_search, tmp_path, 
 
 def test_a_duplicate_of_a_pruned_trial_is_pruned(tiny_search, monkeypatch):
     monkeypatch.setattr(
-        optuna.pruners, "MedianPruner",
+        optuna.pruners,
+        "MedianPruner",
         lambda **kept: optuna.pruners.ThresholdPruner(lower=2, n_warmup_steps=1),
-    )  # fmt: skip
+    )
     study = tiny_search(3, space="named", placements=("1",), sampler="random")
     assert [t.state.name for t in study.trials] == ["PRUNED"] * 3
     assert [t.user_attrs.get("duplicate_of") for t in study.trials] == [None, 0, 0]
@@ -107,9 +120,13 @@ def test_a_duplicate_of_a_pruned_trial_is_pruned(tiny_search, monkeypatch):
 def test_pruning_uses_the_median_of_earlier_trials(tiny_search):
     """Five trials start up; a sixth that is worse than their median is pruned."""
     study = tiny_search(
-        8, space="hparams", placements=("1",), sampler="random", training={"epochs": 2},
+        8,
+        space="hparams",
+        placements=("1",),
+        sampler="random",
+        training={"epochs": 2},
         bounds=("learning_rate=1e-4:0.5:log", "epochs=2:2", "dropout=0:0"),
-    )  # fmt: skip
+    )
     states = [t.state.name for t in study.trials]
     assert states[:5] == ["COMPLETE"] * 5
     assert "PRUNED" in states
@@ -124,13 +141,19 @@ def test_too_few_blocks_are_pruned_with_the_reason(tiny_search):
 def test_several_tasks_and_objectives(tiny_search):
     unique = TINY_TASK.replace("match", "unique")
     study = tiny_search(
-        1, tasks=(TINY_TASK, unique), space="named", placements=("1",),
+        1,
+        tasks=(TINY_TASK, unique),
+        space="named",
+        placements=("1",),
         objectives=("score", "toy_match/loss", "parameters", "toy_unique/information_imbalance"),
-    )  # fmt: skip
+    )
     assert study.metric_names == [
-        "toy_match/auroc", "toy_unique/accuracy", "toy_match/loss", "parameters",
+        "toy_match/auroc",
+        "toy_unique/accuracy",
+        "toy_match/loss",
+        "parameters",
         "toy_unique/information_imbalance@last",
-    ]  # fmt: skip
+    ]
     assert [d.name for d in study.directions] == ["MAXIMIZE"] * 2 + ["MINIMIZE"] * 3
     (trial,) = study.trials
     assert len(trial.user_attrs["runs"]) == 2
@@ -202,8 +225,9 @@ def test_the_command_prints_the_best_and_continues(tmp_path):
     assert "1 COMPLETE" in first.stdout
     assert "points" not in first.stderr
     assert (tmp_path / "runs" / "search.db").is_file()
-    done = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "2", "--json",
-                    cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        *RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "2", "--json", cwd=tmp_path
+    )
     assert "goes on: 1 of 2 trials are finished" in done.stderr
     more = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "9", cwd=tmp_path)
     assert "the space has 2 points, and each was tried" in more.stderr
@@ -212,14 +236,20 @@ def test_the_command_prints_the_best_and_continues(tmp_path):
     assert found["pareto"][0]["placement"]["text"] in ([1], [2])
     listed = json.loads(alignkit("search", "list", "--json", cwd=tmp_path).stdout)
     assert listed == [
-        {"study": "named_toy_match", "objectives": ["auroc"], "trials": 2, "complete": 2,
-         "best": found["pareto"][0]["values"]["auroc"]}
-    ]  # fmt: skip
+        {
+            "study": "named_toy_match",
+            "objectives": ["auroc"],
+            "trials": 2,
+            "complete": 2,
+            "best": found["pareto"][0]["values"]["auroc"],
+        }
+    ]
 
 
 def test_numbers_of_parameters_are_printed_as_counts(tmp_path):
-    done = alignkit(*RUN, "--space", "named", "-p", "none", "-n", "1", "--objective", "parameters",
-                    cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        *RUN, "--space", "named", "-p", "none", "-n", "1", "--objective", "parameters", cwd=tmp_path
+    )
     (run,) = (path.parent for path in (tmp_path / "runs").rglob("model.safetensors"))
     model, _, _ = load(load_run(run), 1)
     count = sum(parameter.numel() for parameter in model.parameters())
@@ -238,12 +268,50 @@ def test_every_option_reaches_the_search(tmp_path, monkeypatch):
         raise UsageError("enough")
 
     monkeypatch.setattr(workers, "run_search", take)
-    alignkit("search", "run", "-t", TINY_TASK, "--space", "hparams", "-n", "7", "--storage",
-             "sqlite:///a.db", "--study", "x", "--objective", "loss", "--bound", "epochs=1:2",
-             "-p", "1", "-a", TINY_MODEL, "--epochs", "2", "--option", "batch_size=16",
-             "--seed", "3", "--training-seed", "4", "--sampler", "random", "--pruner", "halving",
-             "-j", "2", "--heartbeat", "5", "--retries", "1", "--runs", "r", cwd=tmp_path,
-             code=2)  # fmt: skip
+    alignkit(
+        "search",
+        "run",
+        "-t",
+        TINY_TASK,
+        "--space",
+        "hparams",
+        "-n",
+        "7",
+        "--storage",
+        "sqlite:///a.db",
+        "--study",
+        "x",
+        "--objective",
+        "loss",
+        "--bound",
+        "epochs=1:2",
+        "-p",
+        "1",
+        "-a",
+        TINY_MODEL,
+        "--epochs",
+        "2",
+        "--option",
+        "batch_size=16",
+        "--seed",
+        "3",
+        "--training-seed",
+        "4",
+        "--sampler",
+        "random",
+        "--pruner",
+        "halving",
+        "-j",
+        "2",
+        "--heartbeat",
+        "5",
+        "--retries",
+        "1",
+        "--runs",
+        "r",
+        cwd=tmp_path,
+        code=2,
+    )
     search, place = asked["search"], asked["place"]
     assert (asked["trials"], asked["workers"]) == (7, 2)
     assert (place.study, place.heartbeat, place.retries) == ("x", 5, 1)

@@ -39,18 +39,33 @@ def test_distinct_moves_as_little_as_it_can():
 
 
 def test_the_names_of_the_study_mean_the_same():
-    study = {"num_coattn_layers": 3, "t_center": 6.0, "t_spread": 2.0, "v_center": 2.0,
-             "v_spread": 1.0}  # fmt: skip
-    ours = {"blocks": 3, "text_centre": 6.0, "text_spread": 2.0, "vision_centre": 2.0,
-            "vision_spread": 1.0}  # fmt: skip
+    study = {
+        "num_coattn_layers": 3,
+        "t_center": 6.0,
+        "t_spread": 2.0,
+        "v_center": 2.0,
+        "v_spread": 1.0,
+    }
+    ours = {
+        "blocks": 3,
+        "text_centre": 6.0,
+        "text_spread": 2.0,
+        "vision_centre": 2.0,
+        "vision_spread": 1.0,
+    }
     assert placement_of(study, DEPTHS) == placement_of(ours, DEPTHS)
     assert placement_of(study, DEPTHS).text == (5, 6, 7)
     assert placement_of({"learning_rate": 0.1}, DEPTHS) is None
 
 
 def test_of_two_lists_the_longer_is_cut():
-    values = {"blocks": 4, "text_centre": 6.0, "text_spread": 4.0, "vision_centre": 2.0,
-              "vision_spread": 1.0}  # fmt: skip
+    values = {
+        "blocks": 4,
+        "text_centre": 6.0,
+        "text_spread": 4.0,
+        "vision_centre": 2.0,
+        "vision_spread": 1.0,
+    }
     found = placement_of(values, DEPTHS)
     assert found.vision == (1, 2, 3)
     assert found.text == (3, 5, 7)
@@ -95,9 +110,12 @@ def _space(spec, placements=(), architecture=None, **bounds):
 
 def test_the_placement_space_is_the_studys_and_scales_with_the_depth():
     assert {k: str(v) for k, v in _space("placement").bounds.items()} == {
-        "blocks": "2:8", "text_centre": "2.0:10.0", "text_spread": "1.0:4.0",
-        "vision_centre": "2.0:10.0", "vision_spread": "1.0:4.0",
-    }  # fmt: skip
+        "blocks": "2:8",
+        "text_centre": "2.0:10.0",
+        "text_spread": "1.0:4.0",
+        "vision_centre": "2.0:10.0",
+        "vision_spread": "1.0:4.0",
+    }
     small = _space("placement", architecture="vilbert:depth=6")
     assert str(small.bounds["blocks"]) == "1:4"
     assert str(small.bounds["text_centre"]) == "1.0:5.0"
@@ -106,8 +124,9 @@ def test_the_placement_space_is_the_studys_and_scales_with_the_depth():
 def test_named_takes_all_that_fit_once():
     assert len(_space("named").bounds["placement"].choices) == 11
     assert _space("named", architecture=TINY_MODEL).bounds["placement"].choices == (
-        "early_early", "none",
-    )  # fmt: skip
+        "early_early",
+        "none",
+    )
     assert _space("named", ["late", "1,2"]).bounds["placement"].choices == ("late", "1,2")
 
 

@@ -15,15 +15,31 @@ from alignkit.search.storage import open_storage, parse_url
 from alignkit.search.workers import finished
 from tiny import TINY_MODEL, TINY_TASK
 
-RUN = ("search", "run", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--study", "s",
-       "--pruner", "none", "--option", "epochs=6", "--bound", "blocks=1:3",
-       "--space", "placement:distinct=true")  # fmt: skip
+RUN = (
+    "search",
+    "run",
+    "--task",
+    TINY_TASK,
+    "--architecture",
+    TINY_MODEL,
+    "--study",
+    "s",
+    "--pruner",
+    "none",
+    "--option",
+    "epochs=6",
+    "--bound",
+    "blocks=1:3",
+    "--space",
+    "placement:distinct=true",
+)
 
 
 def _start(storage, cwd, *words):
     command = [sys.executable, "-m", "alignkit", *RUN, "--storage", storage, *words]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                            text=True)  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def _read(storage):
@@ -154,9 +170,13 @@ def test_who_is_dead():
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("search.db", "is no storage"), ("sqlite://", "kept nowhere"), ("journal:///", "no file"),
-     ("sqlite:///:memory:", "kept nowhere")],
-)  # fmt: skip
+    [
+        ("search.db", "is no storage"),
+        ("sqlite://", "kept nowhere"),
+        ("journal:///", "no file"),
+        ("sqlite:///:memory:", "kept nowhere"),
+    ],
+)
 def test_an_address_that_is_none_is_refused(text, message):
     with pytest.raises(UsageError, match=message):
         parse_url(text)

@@ -32,10 +32,12 @@ def test_the_best_layer_is_held_against_the_best_of_every_permutation():
     rng = np.random.default_rng(1)
     layers, y = rng.normal(size=(6, 4)), rng.normal(size=6)
     column, r, p = best_of(layers, y)
-    every = np.array([
-        [np.corrcoef(layers[:, c], y[list(o)])[0, 1] for c in range(4)]
-        for o in permutations(range(6))
-    ])  # fmt: skip
+    every = np.array(
+        [
+            [np.corrcoef(layers[:, c], y[list(o)])[0, 1] for c in range(4)]
+            for o in permutations(range(6))
+        ]
+    )
     assert column == np.argmax(np.abs(every[0]))
     assert r == pytest.approx(every[0, column])
     assert p == pytest.approx(np.mean(np.abs(every).max(axis=1) >= abs(r) - 1e-9))
@@ -66,11 +68,15 @@ def test_reliability_predicts_the_correlation_of_two_measurements():
 def _values(rng, runs=5, layers=12):
     base = rng.normal(size=(runs, layers)).ravel()
     other = rng.normal(size=runs * layers)
-    return pd.DataFrame({
-        "run": np.repeat([f"r{i}" for i in range(runs)], layers),
-        "a": base, "same": np.exp(base), "distance": -base + 0.01 * rng.normal(size=len(base)),
-        "other": other,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "run": np.repeat([f"r{i}" for i in range(runs)], layers),
+            "a": base,
+            "same": np.exp(base),
+            "distance": -base + 0.01 * rng.normal(size=len(base)),
+            "other": other,
+        }
+    )
 
 
 def test_metrics_that_measure_the_same_are_one_group():

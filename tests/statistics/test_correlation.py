@@ -21,11 +21,15 @@ def study(units=8, seeds=3, effect=0.0, tasks=("t",), seed=0, metrics=("cka", "m
             m: effect * level + (1 - effect**2) ** 0.5 * rng.standard_normal() for m in metrics
         }
         rows += [
-            {"task": task, "placement": f"p{unit}", "seed": s,
-             "accuracy": level + 0.05 * rng.standard_normal()}
+            {
+                "task": task,
+                "placement": f"p{unit}",
+                "seed": s,
+                "accuracy": level + 0.05 * rng.standard_normal(),
+            }
             | {m: value + 0.05 * rng.standard_normal() for m, value in means.items()}
             for s in range(seeds)
-        ]  # fmt: skip
+        ]
     return pd.DataFrame(rows)
 
 
@@ -53,9 +57,11 @@ def test_exact_p_equals_scipys():
     table = study(units=7, effect=0.5, seed=3)
     means = table.groupby("placement")[["cka", "accuracy"]].mean().to_numpy()
     oracle = scipy.stats.permutation_test(
-        (means[:, 0],), lambda x: scipy.stats.pearsonr(x, means[:, 1]).statistic,
-        permutation_type="pairings", n_resamples=np.inf,
-    )  # fmt: skip
+        (means[:, 0],),
+        lambda x: scipy.stats.pearsonr(x, means[:, 1]).statistic,
+        permutation_type="pairings",
+        n_resamples=np.inf,
+    )
     # scipy doubles the smaller tail; ours counts both sides by |r|.
     null = oracle.null_distribution
     two_sided = (np.abs(null) >= abs(oracle.statistic) - 1e-12).mean()
@@ -99,8 +105,12 @@ def test_a_strong_association_is_supported():
 def test_a_distance_that_falls_with_the_score_is_supported_too():
     table = study(units=9, effect=0.98, seed=2)
     table["procrustes:form=distance"] = -table["cka"]
-    found = correlate(table, "accuracy", ["procrustes:form=distance"],
-                      lower_is_better=["procrustes:form=distance"])  # fmt: skip
+    found = correlate(
+        table,
+        "accuracy",
+        ["procrustes:form=distance"],
+        lower_is_better=["procrustes:form=distance"],
+    )
     row = found.table.iloc[0]
     assert row["verdict"] == "supported"
     assert row["pearson"] < 0
@@ -217,10 +227,16 @@ def test_a_run_listed_under_two_seeds_is_reported():
 
 def test_missing_values_can_make_correlations_impossible_and_that_is_said():
     x = np.arange(16, dtype=float)
-    rows = pd.DataFrame({
-        "task": "t", "placement": [f"p{i:02d}" for i in range(16)], "seed": 0,
-        "accuracy": np.where(x < 10, x, -10 * x), "cka": x, "mknn": x,
-    })  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "task": "t",
+            "placement": [f"p{i:02d}" for i in range(16)],
+            "seed": 0,
+            "accuracy": np.where(x < 10, x, -10 * x),
+            "cka": x,
+            "mknn": x,
+        }
+    )
     complete = correlate(rows, "accuracy", ["cka", "mknn"], permutations=99)
     assert not any("no data have" in line for line in complete.warnings)
     rows.loc[10:, "cka"] = np.nan

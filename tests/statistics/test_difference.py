@@ -45,8 +45,9 @@ def test_the_interval_is_fishers_where_the_tasks_are_unrelated():
 
 def test_the_interval_covers_a_true_difference_of_related_tasks():
     rng = np.random.default_rng(2)
-    between = np.array([[1, 0.7, 0.6, 0.3], [0.7, 1, 0.3, 0.6], [0.6, 0.3, 1, 0.2],
-                        [0.3, 0.6, 0.2, 1]])  # fmt: skip
+    between = np.array(
+        [[1, 0.7, 0.6, 0.3], [0.7, 1, 0.3, 0.6], [0.6, 0.3, 1, 0.2], [0.3, 0.6, 0.2, 1]]
+    )
     root = np.linalg.cholesky(between)
     covered = 0
     for _ in range(400):

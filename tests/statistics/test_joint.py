@@ -82,9 +82,11 @@ def test_no_corrected_p_is_zero_or_depends_on_the_order_given():
     rng = np.random.default_rng(4)
     x = np.arange(6.0)
     six, fourteen = Orders("abcdef", 0, 0), Orders("abcdefghijklmn", 99, 0)
-    tests = [_tested(x, x + 1e-3 * rng.standard_normal(6), six),
-             _tested(*rng.standard_normal((2, 14)), fourteen),
-             _tested(*rng.standard_normal((2, 14)), fourteen)]  # fmt: skip
+    tests = [
+        _tested(x, x + 1e-3 * rng.standard_normal(6), six),
+        _tested(*rng.standard_normal((2, 14)), fourteen),
+        _tested(*rng.standard_normal((2, 14)), fourteen),
+    ]
     adjusted = max_t(tests)
     assert min(adjusted) >= 2 / 720
     assert max_t(tests[::-1]) == adjusted[::-1]

@@ -66,9 +66,11 @@ def test_exact_p_of_ranks_equals_scipys(seed):
     rho = scipy.stats.spearmanr(x, y).statistic
     null = units.null(scipy.stats.rankdata(x), scipy.stats.rankdata(y))
     oracle = scipy.stats.permutation_test(
-        (x,), lambda x: scipy.stats.spearmanr(x, y).statistic, permutation_type="pairings",
+        (x,),
+        lambda x: scipy.stats.spearmanr(x, y).statistic,
+        permutation_type="pairings",
         n_resamples=np.inf,
-    ).null_distribution  # fmt: skip
+    ).null_distribution
     assert p_value(float(rho), null, True)[0] == pytest.approx(
         (np.abs(oracle) >= abs(rho) - 1e-12).mean(), abs=1e-12
     )

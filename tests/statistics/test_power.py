@@ -74,11 +74,15 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"r": 1.2}, "r is 1.2"), ({"placements": [3]}, "from 4 on"), ({"seeds": 0}, "0 seed"),
-        ({"tests": [0]}, "0 test"), ({"icc_metric": 0}, "intraclass correlation is 0"),
-        ({"target": 1}, "power wanted is 1"), ({"level": 0}, "level is 0"),
+        ({"r": 1.2}, "r is 1.2"),
+        ({"placements": [3]}, "from 4 on"),
+        ({"seeds": 0}, "0 seed"),
+        ({"tests": [0]}, "0 test"),
+        ({"icc_metric": 0}, "intraclass correlation is 0"),
+        ({"target": 1}, "power wanted is 1"),
+        ({"level": 0}, "level is 0"),
     ],
-)  # fmt: skip
+)
 def test_faulty_arguments(words, message):
     with pytest.raises(UsageError, match=message):
         plan(**({"r": 0.7, "placements": [8]} | words))

@@ -63,11 +63,19 @@ def test_what_cannot_be_tested_has_a_reason():
 def _scores(rng, tasks=2, placements=5, seeds=3, crossed=0.0, noise=1.0):
     common = rng.normal(size=placements)
     own = rng.normal(size=(tasks, placements)) * crossed
-    return pd.DataFrame([
-        {"task": f"t{t}", "placement": f"p{p}", "seed": s,
-         "score": common[p] + own[t, p] + noise * rng.normal()}
-        for t in range(tasks) for p in range(placements) for s in range(seeds)
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            {
+                "task": f"t{t}",
+                "placement": f"p{p}",
+                "seed": s,
+                "score": common[p] + own[t, p] + noise * rng.normal(),
+            }
+            for t in range(tasks)
+            for p in range(placements)
+            for s in range(seeds)
+        ]
+    )
 
 
 def test_with_two_tasks_the_interaction_is_an_analysis_of_their_differences():

@@ -71,8 +71,12 @@ def worked(monkeypatch):
 def test_they_are_planned_and_write_where_a_reader_looks(done, worked):
     assert _states(done) == dict.fromkeys(NAMES, "done")
     assert {p.name for p in (done / "results").iterdir()} == {
-        "runs.last.csv", "correlate.last.csv", "hypotheses", "agreement", "stability",
-    }  # fmt: skip
+        "runs.last.csv",
+        "correlate.last.csv",
+        "hypotheses",
+        "agreement",
+        "stability",
+    }
     text = (done / "results" / "hypotheses" / "answers.md").read_text()
     assert text.count("## ") == 2
     assert "H3" in text
@@ -99,9 +103,12 @@ def test_a_second_time_does_nothing_and_names_the_same_files(place, worked):
     before = bytes_of(place)
     again = alignkit("study", "run", "tiny.toml", cwd=place)
     assert again.stdout.split() == [
-        "results/runs.last.csv", "results/correlate.last.csv", "results/hypotheses/answers.md",
-        "results/agreement/pairs.csv", "results/stability/summary.csv",
-    ]  # fmt: skip
+        "results/runs.last.csv",
+        "results/correlate.last.csv",
+        "results/hypotheses/answers.md",
+        "results/agreement/pairs.csv",
+        "results/stability/summary.csv",
+    ]
     assert worked == []
     assert bytes_of(place) == before
 
@@ -212,7 +219,7 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ('layer = ["last"]', 'unit = "seed"', "unit is 'seed'; known: placement, run"),
         ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
     ],
-)  # fmt: skip
+)
 def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, new, message):
     file = write_study(tmp_path, seeds=(0,), more=MORE)
     assert old in file.read_text()

@@ -72,19 +72,27 @@ def test_defaults_and_tables(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[grid]\nplacement = ['none']\n",
-         r"s.toml, line 2: \[grid\] has no key 'placement'; did you mean 'placements'"),
+        (
+            "[grid]\nplacement = ['none']\n",
+            r"s.toml, line 2: \[grid\] has no key 'placement'; did you mean 'placements'",
+        ),
         ("[grid]\nseeds = 3\n", r"line 2: \[grid\] seeds is 3; expected a list"),
         ("[grid]\nseeds = [0.5]\n", r"seeds is 0.5; expected a whole number"),
         ("[grid]\nseeds = [true]\n", r"seeds is True; expected a whole number"),
         ("[grd]\nseeds = [0]\n", r"line 1: has no table or key 'grd'; did you mean 'grid'"),
-        ("[grid]\nseeds = [0]\n[options]\n\nepoch = 1\n",
-         r"line 5: \[options\] has no option 'epoch'; did you mean 'epochs'"),
-        ("[grid]\nseeds = [0]\n[options]\nepochs = '1'\n",
-         r"line 4: .*'1'; expected a whole number"),
+        (
+            "[grid]\nseeds = [0]\n[options]\n\nepoch = 1\n",
+            r"line 5: \[options\] has no option 'epoch'; did you mean 'epochs'",
+        ),
+        (
+            "[grid]\nseeds = [0]\n[options]\nepochs = '1'\n",
+            r"line 4: .*'1'; expected a whole number",
+        ),
         ("[grid]\ntasks = ['a']\n[task.b]\nepochs = 1\n", r"line 3: \[task\] has no task .*'b'"),
-        ("[grid]\nseeds = [0]\n[measure]\nmetric = ['cka']\n",
-         r"line 4: \[measure\] has no key 'metric'; did you mean 'metrics'"),
+        (
+            "[grid]\nseeds = [0]\n[measure]\nmetric = ['cka']\n",
+            r"line 4: \[measure\] has no key 'metric'; did you mean 'metrics'",
+        ),
         ("[grid]\nseeds = [0]\n[measure]\nnull = 1.5\n", r"null is 1.5; expected a whole number"),
         ("[[run]]\nsede = 1\n", r"line 2: \[run\] has no key 'sede'; did you mean 'seed"),
         ("[[run]]\nseed = 1\nseeds = [2]\n", "both seed and seeds"),
@@ -94,7 +102,7 @@ def test_defaults_and_tables(tmp_path):
         ("", r"asks for no run; write a \[grid\]"),
         ("[grid\n", "is not TOML: .*line 1"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
     with pytest.raises(UsageError, match=message):
         _read(tmp_path, text)
@@ -130,5 +138,7 @@ def test_pretraining_takes_shared_options_and_its_own(tmp_path):
         """,
     )
     assert study.pretrain == {
-        "task": "p:x=1", "seed": 7, "options": {"batch_size": 8, "epochs": 3, "data": "pairs"},
-    }  # fmt: skip
+        "task": "p:x=1",
+        "seed": 7,
+        "options": {"batch_size": 8, "epochs": 3, "data": "pairs"},
+    }

@@ -44,8 +44,11 @@ def test_a_plan_shows_everything_before_anything_is_done(tmp_path):
     assert len(plan["runs"]) == 8
     assert {run["state"] for run in plan["runs"]} == {"missing"}
     assert set(plan["runs"][0]["steps"]) == {
-        "train", "evaluate test", "extract test", "measure test cls",
-    }  # fmt: skip
+        "train",
+        "evaluate test",
+        "extract test",
+        "measure test cls",
+    }
     assert plan["estimate"]["seconds"] > 0
     assert "guess" in plan["estimate"]["seconds_from"]
     shown = alignkit("study", "plan", file, cwd=tmp_path).stdout
@@ -116,9 +119,10 @@ def test_a_failure_is_recorded_stops_no_other_and_is_retried_when_asked(tmp_path
     assert "train: the disk is gone" in failed.stderr
     assert "3 runs of 4" in failed.stderr  # the others are analysed
     (record,) = [
-        stored for path in (tmp_path / "runs" / ".study" / "tiny").glob("*.json")
+        stored
+        for path in (tmp_path / "runs" / ".study" / "tiny").glob("*.json")
         if (stored := json.loads(path.read_text()))["steps"]["train"]["state"] == "failed"
-    ]  # fmt: skip
+    ]
     assert record["steps"]["train"]["error"] == "the disk is gone"
     assert "sometimes" in record["steps"]["train"]["traceback"]
 
@@ -164,9 +168,13 @@ def test_bad_options_are_one_line(tmp_path, words, message):
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [('"cka"', '"cak"', "did you mean 'cka'"), ("k=5", "q=5", "no option 'q'"),
-     ('"none"', '"nnoe"', "nnoe"), ("epochs = 1", "epochs = -1", "--epochs is -1")],
-)  # fmt: skip
+    [
+        ('"cka"', '"cak"', "did you mean 'cka'"),
+        ("k=5", "q=5", "no option 'q'"),
+        ('"none"', '"nnoe"', "nnoe"),
+        ("epochs = 1", "epochs = -1", "--epochs is -1"),
+    ],
+)
 def test_names_and_options_are_checked_before_the_work(tmp_path, old, new, message):
     file = write_study(tmp_path)
     file.write_text(file.read_text().replace(old, new))
@@ -181,8 +189,10 @@ def test_representations_are_kept_when_asked_and_made_in_shards(tmp_path):
     done = alignkit("study", "run", file, cwd=tmp_path)
     assert "shard 2" in done.stderr
     (run,) = (tmp_path / "runs").glob("toy_match/*/*")
-    stored = {p.parent.name: json.loads(p.read_text())["pools"]
-              for p in run.glob("representations/*/index.json")}  # fmt: skip
+    stored = {
+        p.parent.name: json.loads(p.read_text())["pools"]
+        for p in run.glob("representations/*/index.json")
+    }
     assert stored == {"validation": ["cls", "mean"], "test": ["cls", "mean"]}
 
 
@@ -196,8 +206,11 @@ def test_every_engine_gives_the_same_bytes_even_if_a_worker_is_killed(done, tmp_
         write_study(folder)
         process = subprocess.Popen(
             [sys.executable, "-m", "alignkit", "study", "run", "tiny.toml", *words],
-            cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         victim = _first_worker_at_work(process.pid, folder)
         victim.send_signal(signal.SIGKILL)
         assert process.wait() == 0, process.stderr.read()
@@ -210,8 +223,11 @@ def _first_worker_at_work(pid, folder):
     while not list(folder.rglob("train.json")):
         assert psutil.pid_exists(pid)
         time.sleep(0.02)
-    workers = [p for p in psutil.Process(pid).children(recursive=True)
-               if "spawn_main" in " ".join(p.cmdline())]  # fmt: skip
+    workers = [
+        p
+        for p in psutil.Process(pid).children(recursive=True)
+        if "spawn_main" in " ".join(p.cmdline())
+    ]
     return max(workers, key=lambda p: p.memory_info().rss)
 
 
@@ -247,8 +263,11 @@ def test_killed_in_random_places_it_ends_with_the_same_tables(done, tmp_path):
 
 def _committed(folder):
     """The commit marks of finished units, with what changes when they are written anew."""
-    names = ("runs/*/*/*/train.json", "runs/*/*/*/representations/*/index.json",
-             "runs/*/*/*/alignment/*/*.csv")  # fmt: skip
+    names = (
+        "runs/*/*/*/train.json",
+        "runs/*/*/*/representations/*/index.json",
+        "runs/*/*/*/alignment/*/*.csv",
+    )
     found = {}
     for path in (path for name in names for path in folder.glob(name)):
         try:

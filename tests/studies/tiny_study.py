@@ -8,9 +8,14 @@ TASK = "n_train=32,n_validation=32,n_test=48"
 
 
 def write_study(
-    folder, name="tiny", placements=("none", "1"), seeds=(0, 1), tasks=("toy_match", "toy_unique"),
-    more="", options="epochs = 1",
-):  # fmt: skip
+    folder,
+    name="tiny",
+    placements=("none", "1"),
+    seeds=(0, 1),
+    tasks=("toy_match", "toy_unique"),
+    more="",
+    options="epochs = 1",
+):
     """Write a study file; give its path."""
     quoted = ", ".join(f'"{task}:{TASK}"' for task in tasks)
     places = ", ".join(f'"{placement}"' for placement in placements)

@@ -26,8 +26,15 @@ def test_a_sound_metric_passes_with_its_values():
     assert found.values["identical"] == pytest.approx(1)
     assert found.values["random"] < found.values["noisy"] < 1
     assert {check.name for check in found.checks} == {
-        "range", "identity", "direction", "repeatable", "symmetry", "rotation", "scale", "shift",
-    }  # fmt: skip
+        "range",
+        "identity",
+        "direction",
+        "repeatable",
+        "symmetry",
+        "rotation",
+        "scale",
+        "shift",
+    }
 
 
 @pytest.mark.parametrize("spec", ["cka", "mknn:k=5", "procrustes:form=angular", "cycle_knn"])
@@ -38,8 +45,10 @@ def test_registered_metrics_pass(spec):
 
 
 def test_sizes_and_seed_are_used():
-    values = [check_metric("cka", **options).values["random"]
-              for options in ({}, {"samples": 64}, {"width": 16}, {"seed": 1})]  # fmt: skip
+    values = [
+        check_metric("cka", **options).values["random"]
+        for options in ({}, {"samples": 64}, {"width": 16}, {"seed": 1})
+    ]
     assert len(set(values)) == 4
 
 
@@ -133,9 +142,11 @@ class _Task:
     def split(self, name):
         n = 6
         whole = {
-            "ids": [f"{name}{i}" for i in range(n)], "texts": ["a"] * n,
-            "image": lambda i: np.zeros((8, 8, 3), np.uint8), "targets": np.arange(n) % 2,
-        }  # fmt: skip
+            "ids": [f"{name}{i}" for i in range(n)],
+            "texts": ["a"] * n,
+            "image": lambda i: np.zeros((8, 8, 3), np.uint8),
+            "targets": np.arange(n) % 2,
+        }
         return alignkit.Split(**whole | {k: v for k, v in self.changes.items() if k in whole})
 
 
@@ -167,8 +178,21 @@ def register_metrics(register):
 
 
 def test_sanity_on_the_command_line(tmp_path):
-    done = run("sanity", "--metric", "cka", "--metric", "cycle_knn:k=5", "--samples", "64",
-               "--width", "12", "--json", "--output", "t.csv", cwd=tmp_path)  # fmt: skip
+    done = run(
+        "sanity",
+        "--metric",
+        "cka",
+        "--metric",
+        "cycle_knn:k=5",
+        "--samples",
+        "64",
+        "--width",
+        "12",
+        "--json",
+        "--output",
+        "t.csv",
+        cwd=tmp_path,
+    )
     rows = {row["metric"]: row for row in json.loads(done.stdout)}
     assert rows["cka"]["identical"] == pytest.approx(1)
     assert rows["cka"]["best"] == 1
@@ -178,8 +202,19 @@ def test_sanity_on_the_command_line(tmp_path):
     assert rows["cka"]["fails"] == []
     assert (rows["cka"]["samples"], rows["cka"]["width"], rows["cka"]["seed"]) == (64, 12, 0)
     assert "shift" in (tmp_path / "t.csv").read_text()
-    other = run("sanity", "-m", "cka", "--samples", "64", "--width", "12", "--seed", "1", "--json",
-                cwd=tmp_path)  # fmt: skip
+    other = run(
+        "sanity",
+        "-m",
+        "cka",
+        "--samples",
+        "64",
+        "--width",
+        "12",
+        "--seed",
+        "1",
+        "--json",
+        cwd=tmp_path,
+    )
     assert json.loads(other.stdout)[0]["noisy"] != rows["cka"]["noisy"]
 
 

@@ -53,8 +53,9 @@ def gradients(learner, group):
     for _, parameter in learner.named_parameters():
         parameter.grad = None
     measured = learner.backward(group)
-    parts = [p.grad if p.grad is not None else torch.zeros_like(p)
-             for _, p in learner.named_parameters()]  # fmt: skip
+    parts = [
+        p.grad if p.grad is not None else torch.zeros_like(p) for _, p in learner.named_parameters()
+    ]
     return torch.cat([part.flatten() for part in parts]).numpy(), measured
 
 

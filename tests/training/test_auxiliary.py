@@ -96,9 +96,23 @@ def test_a_third_party_loss_trains_and_is_recorded(tmp_path):
     door = ("--plugin", "spread.py")
     assert "spread" in alignkit(*door, "list", "losses", cwd=tmp_path).stdout
     assert "power" in alignkit(*door, "show", "loss", "spread", cwd=tmp_path).stdout
-    done = alignkit(*door, "train", "--task", TINY_TASK, "-a", TINY_MODEL, "-p", "1", "--epochs",
-                    "1", "--aux", "spread=0.5:power=1", "--aux", "cosine=0.1",
-                    cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        *door,
+        "train",
+        "--task",
+        TINY_TASK,
+        "-a",
+        TINY_MODEL,
+        "-p",
+        "1",
+        "--epochs",
+        "1",
+        "--aux",
+        "spread=0.5:power=1",
+        "--aux",
+        "cosine=0.1",
+        cwd=tmp_path,
+    )
     history = (tmp_path / done.stdout.strip() / "history.csv").read_text()
     assert "aux_spread" in history.splitlines()[0]
     assert "aux_cosine" in history.splitlines()[0]

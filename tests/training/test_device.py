@@ -25,8 +25,11 @@ def test_a_device_that_is_not_there_is_one_clear_line(name):
 
 def test_products_are_mixed_and_weights_are_not():
     layer = torch.nn.Linear(4, 4)
-    for precision, kind in (("float32", torch.float32), ("bf16", torch.bfloat16),
-                            ("fp16", torch.float16)):  # fmt: skip
+    for precision, kind in (
+        ("float32", torch.float32),
+        ("bf16", torch.bfloat16),
+        ("fp16", torch.float16),
+    ):
         with mixed(precision, CPU):
             assert layer(torch.ones(1, 4)).dtype == kind
     assert layer.weight.dtype == torch.float32
@@ -55,8 +58,20 @@ def test_gradients_are_close_to_those_of_float32(precision, aux):
 def test_the_precision_is_stored(tmp_path, precision):
     import json
 
-    done = alignkit("train", "--task", TINY_TASK, "-a", TINY_MODEL, "-p", "1", "--epochs", "1",
-                    "--precision", precision, cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "train",
+        "--task",
+        TINY_TASK,
+        "-a",
+        TINY_MODEL,
+        "-p",
+        "1",
+        "--epochs",
+        "1",
+        "--precision",
+        precision,
+        cwd=tmp_path,
+    )
     stored = json.loads((tmp_path / done.stdout.strip() / "config.json").read_text())
     assert stored["carried_out"] == {"device": "cpu", "precision": precision, "processes": 1}
     assert stored["training"]["precision"] == precision

@@ -16,8 +16,10 @@ def test_a_sample_draws_the_same_whatever_stands_beside_it():
 
 
 def test_seed_epoch_purpose_and_id_all_matter():
-    draws = [uniforms(KEYS, *which)[:, 0] for which in
-             ((0, 0, "a"), (1, 0, "a"), (0, 1, "a"), (0, 0, "b"))]  # fmt: skip
+    draws = [
+        uniforms(KEYS, *which)[:, 0]
+        for which in ((0, 0, "a"), (1, 0, "a"), (0, 1, "a"), (0, 0, "b"))
+    ]
     draws.append(uniforms(sample_keys(f"t{i}" for i in range(4000)), 0, 0, "a")[:, 0])
     correlation = np.corrcoef(draws) - np.eye(5)
     assert np.abs(correlation).max() < 0.06  # 0.016 is one standard error

@@ -36,8 +36,10 @@ def test_a_head_for_other_labels_is_fresh(tmp_path):
     assert all(torch.equal(ours[name], theirs[name]) for name in body)
     head = [name for name in ours if name not in body and "weight" in name and "norm" not in name]
     assert head
-    assert not any(ours[name].shape == theirs[name].shape and torch.equal(ours[name], theirs[name])
-                   for name in head)  # fmt: skip
+    assert not any(
+        ours[name].shape == theirs[name].shape and torch.equal(ours[name], theirs[name])
+        for name in head
+    )
 
 
 def test_the_head_of_a_pretrained_run_was_never_trained_and_is_not_taken(tmp_path):
@@ -57,8 +59,20 @@ def test_the_head_of_a_pretrained_run_was_never_trained_and_is_not_taken(tmp_pat
 
 def test_another_placement_takes_what_fits(tmp_path):
     run = train_tiny(tmp_path, "1")
-    done = alignkit("train", "--task", TINY_TASK, "-a", TINY_MODEL, "-p", "0,2", "--init",
-                    run.path, "--epochs", "0", cwd=tmp_path)  # fmt: skip
+    done = alignkit(
+        "train",
+        "--task",
+        TINY_TASK,
+        "-a",
+        TINY_MODEL,
+        "-p",
+        "0,2",
+        "--init",
+        run.path,
+        "--epochs",
+        "0",
+        cwd=tmp_path,
+    )
     assert "; fresh: fusions.1." in done.stderr
     assert f"starting from {run.path}: " in done.stderr
 
@@ -66,8 +80,10 @@ def test_another_placement_takes_what_fits(tmp_path):
 def test_the_vocabulary_is_that_of_the_first_run(tmp_path):
     run = train_tiny(tmp_path)
     _, config = _start(tmp_path, run, "toy_unique:n_train=64,n_validation=32,n_test=48")
-    stored = [json.loads((folder / "inputs.json").read_text())
-              for folder in (run.path, tmp_path / config.folder)]  # fmt: skip
+    stored = [
+        json.loads((folder / "inputs.json").read_text())
+        for folder in (run.path, tmp_path / config.folder)
+    ]
     assert stored[0] == stored[1]
 
 
@@ -80,8 +96,10 @@ def test_where_it_started_is_part_of_the_identity(tmp_path):
     assert len(units) == 3
     moved = tmp_path / "moved"
     moved.symlink_to(runs[0].path)
-    one, other = (resolve_config(TINY_TASK, "1,2", TINY_MODEL, UNTRAINED, init=path)
-                  for path in (runs[0].path, moved))  # fmt: skip
+    one, other = (
+        resolve_config(TINY_TASK, "1,2", TINY_MODEL, UNTRAINED, init=path)
+        for path in (runs[0].path, moved)
+    )
     assert one.identity == other.identity, "where it lies is no part of it"
     assert train(one, tmp_path).config == one
 
@@ -114,13 +132,17 @@ def test_streams_of_other_models_are_refused(tmp_path):
     named = {"text_model": str(text), "vision_model": str(vision)}
 
     def config(models, init=None):
-        return resolve_config(TINY_TASK, "1", "vilbert:fusion_width=16,fusion_heads=2", UNTRAINED,
-                              init=init, options=models)  # fmt: skip
+        return resolve_config(
+            TINY_TASK,
+            "1",
+            "vilbert:fusion_width=16,fusion_heads=2",
+            UNTRAINED,
+            init=init,
+            options=models,
+        )
 
     run = train(config(named), tmp_path / "runs")
-    for models in (
-        {}, {"text_model": str(text)}, named | {"text_model": str(other)},
-    ):  # fmt: skip
+    for models in ({}, {"text_model": str(text)}, named | {"text_model": str(other)}):
         with pytest.raises(UsageError, match=r"text 't@\w+' and vision 'v@\w+', those of this run"):
             train(config(models, run.path), tmp_path / "runs")
     assert train(config(named, run.path), tmp_path / "runs").is_trained

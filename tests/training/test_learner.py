@@ -34,13 +34,16 @@ def test_words_and_pairs_are_averaged_over_the_whole_group(objectives):
 
 
 def test_class_weights_are_averaged_over_samples():
-    _compare((25, 3, 12), task="toy_redundant:n_train=64,n_validation=32,values=3",
-             class_weights=True)  # fmt: skip
+    _compare(
+        (25, 3, 12), task="toy_redundant:n_train=64,n_validation=32,values=3", class_weights=True
+    )
 
 
 @pytest.mark.parametrize("sizes", CUTS.values(), ids=CUTS)
-@pytest.mark.parametrize("aux", ["contrastive=0.5", "contrastive=2:projection=5,layer=1,pool=mean",
-                                 "cosine=1:layer=t.f0+v.f1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "aux",
+    ["contrastive=0.5", "contrastive=2:projection=5,layer=1,pool=mean", "cosine=1:layer=t.f0+v.f1"],
+)
 def test_auxiliary_losses_see_the_whole_group(aux, sizes):
     _compare(sizes, aux=(aux,))
 

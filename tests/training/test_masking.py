@@ -58,8 +58,9 @@ def test_of_the_chosen_80_are_masked_10_replaced_10_kept():
 def test_the_share_is_kept_with_at_least_one_word_of_a_text():
     tokens, _, chosen = _masked()
     words = np.array([(t >= 5).sum() for t in tokens])
-    np.testing.assert_array_equal(chosen.sum(1)[words > 0],
-                                  np.maximum(1, np.round(0.15 * words[words > 0])))  # fmt: skip
+    np.testing.assert_array_equal(
+        chosen.sum(1)[words > 0], np.maximum(1, np.round(0.15 * words[words > 0]))
+    )
     assert not chosen[words == 0].any()
 
 

@@ -94,8 +94,19 @@ def register_tasks(register): register("pairs", Pairs)
 @pytest.mark.parametrize("target", ["alignkit.Pairs()", "None"])
 def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path, target):
     (tmp_path / "pairs.py").write_text(UNLABELLED.replace("TARGET", target))
-    words = ("--plugin", "pairs.py", "train", "--task", "pairs", "-a", TINY_MODEL, "-p", "1",
-             "--epochs", "1")  # fmt: skip
+    words = (
+        "--plugin",
+        "pairs.py",
+        "train",
+        "--task",
+        "pairs",
+        "-a",
+        TINY_MODEL,
+        "-p",
+        "1",
+        "--epochs",
+        "1",
+    )
     done = alignkit(*words, cwd=tmp_path, code=1)
     assert "task 'pairs' has no labels to train on" in done.stderr
     assert "--objective pretrain" in done.stderr
@@ -106,7 +117,7 @@ def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path, target):
     assert {"model.safetensors", "heads.safetensors", "history.csv"} <= files
     scores = json.loads(
         alignkit("--plugin", "pairs.py", "evaluate", "--json", cwd=tmp_path).stdout
-    )[0]  # fmt: skip
+    )[0]
     assert {"mlm_accuracy", "mim_accuracy", "itm_accuracy"} <= scores.keys()
     alignkit("--plugin", "pairs.py", "extract", cwd=tmp_path)
 

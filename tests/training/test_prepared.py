@@ -25,8 +25,9 @@ def _row(batch, i):
     text = batch.inputs["text"]["tokens"][i]
     labels = {
         name: {k: v[values["row"] == i].tolist() for k, v in values.items() if k != "row"}
-        for name, values in batch.labels.items() if "row" in values
-    }  # fmt: skip
+        for name, values in batch.labels.items()
+        if "row" in values
+    }
     return (
         text[text != 0].tolist(),
         batch.inputs["vision"]["pixels"][i],
@@ -47,8 +48,10 @@ def test_a_sample_is_hidden_the_same_whatever_stands_beside_it():
 
 def test_epochs_and_seeds_hide_other_things():
     prepare, other = _prepare(), _prepare(seed=1)
-    texts = [p(ROWS, e).inputs["text"]["tokens"] for p, e in
-             ((prepare, 1), (prepare, 1), (prepare, 2), (other, 1))]  # fmt: skip
+    texts = [
+        p(ROWS, e).inputs["text"]["tokens"]
+        for p, e in ((prepare, 1), (prepare, 1), (prepare, 2), (other, 1))
+    ]
     assert torch.equal(texts[0], texts[1])
     for changed in texts[2:]:
         assert changed.shape != texts[0].shape or not torch.equal(changed, texts[0])

@@ -11,8 +11,21 @@ from safetensors.numpy import load_file
 from tiny import TINY_MODEL, alignkit
 
 TASK = "toy_match:n_train=61,n_validation=33,n_test=16"  # shares are uneven, some of them empty
-WORDS = ("train", "--task", TASK, "--architecture", TINY_MODEL, "--placement", "1", "--epochs",
-         "2", "--batch-size", "12", "--device", "cpu")  # fmt: skip
+WORDS = (
+    "train",
+    "--task",
+    TASK,
+    "--architecture",
+    TINY_MODEL,
+    "--placement",
+    "1",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "12",
+    "--device",
+    "cpu",
+)
 VARIANTS = {
     "plain": ("--clip", "0"),
     "accumulated, with a virtual batch": ("--accumulate", "2", "--aux", "contrastive=0.5"),
@@ -23,10 +36,24 @@ VARIANTS = {
 def _together(folder, *words, before=""):
     code = f"{before}\nfrom alignkit.cli.main import main\nmain()\n"
     (folder / "go.py").write_text(code)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-              "2", "go.py", *words]  # fmt: skip
-    return subprocess.run(launch, cwd=folder, capture_output=True, text=True, check=False,
-                          env=os.environ | {"OMP_NUM_THREADS": "1"})  # fmt: skip
+    launch = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "go.py",
+        *words,
+    ]
+    return subprocess.run(
+        launch,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
 
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
@@ -73,6 +100,7 @@ def test_a_launcher_may_stop_them_and_they_go_on(tmp_path):
     assert again.returncode == 0, again.stderr
     assert "going on from step 4" in again.stderr
     alone = alignkit(*WORDS, "--runs", "alone", cwd=tmp_path).stdout.strip()
-    two, one = (pd.read_csv(tmp_path / run / "steps.csv")
-                for run in (again.stdout.split()[0], alone))  # fmt: skip
+    two, one = (
+        pd.read_csv(tmp_path / run / "steps.csv") for run in (again.stdout.split()[0], alone)
+    )
     pd.testing.assert_frame_equal(two, one, rtol=1e-3, atol=1e-5)

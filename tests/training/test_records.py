@@ -13,8 +13,9 @@ from tiny import TINY_MODEL, TINY_TASK
 
 
 def _config(**conduct):
-    return resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=2, batch_size=20),
-                          conduct=Conduct(**conduct))  # fmt: skip
+    return resolve_config(
+        TINY_TASK, "1", TINY_MODEL, Training(epochs=2, batch_size=20), conduct=Conduct(**conduct)
+    )
 
 
 def test_every_step_and_epoch_is_a_row(tmp_path):

@@ -17,16 +17,41 @@ from tiny import TINY_TASK, alignkit
 
 # Dropout, so that generators matter; several batches a step, so that groups do.
 MODEL = "vilbert:depth=2,width=16,heads=2,feedforward=32,fusion_width=16,dropout=0.2"
-WORDS = ("train", "--task", TINY_TASK, "--architecture", MODEL, "--placement", "1", "--epochs",
-         "4", "--batch-size", "8", "--accumulate", "3")  # fmt: skip
-SAME = {"model.safetensors", "heads.safetensors", "history.csv", "steps.csv", "performance.json",
-        "tracking.csv", "inputs.json"}  # fmt: skip
+WORDS = (
+    "train",
+    "--task",
+    TINY_TASK,
+    "--architecture",
+    MODEL,
+    "--placement",
+    "1",
+    "--epochs",
+    "4",
+    "--batch-size",
+    "8",
+    "--accumulate",
+    "3",
+)
+SAME = {
+    "model.safetensors",
+    "heads.safetensors",
+    "history.csv",
+    "steps.csv",
+    "performance.json",
+    "tracking.csv",
+    "inputs.json",
+}
 
 
 def _config(every="1", **options):
     training = {"epochs": 4, "batch_size": 8, "accumulate": 3} | options
-    return resolve_config(TINY_TASK, "1", MODEL, Training(**training),
-                          conduct=Conduct(checkpoint_every=every, track=("cka",)))  # fmt: skip
+    return resolve_config(
+        TINY_TASK,
+        "1",
+        MODEL,
+        Training(**training),
+        conduct=Conduct(checkpoint_every=every, track=("cka",)),
+    )
 
 
 def _bytes(folder):
@@ -101,10 +126,19 @@ def whole(tmp_path_factory):
 
 def test_kill_9_in_the_middle_changes_no_byte(tmp_path, whole):
     """For any number of workers: two before the kill, none after it."""
-    command = [sys.executable, "-m", "alignkit", *WORDS, "--checkpoint-every", "1", "--workers",
-               "2"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "alignkit",
+        *WORDS,
+        "--checkpoint-every",
+        "1",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     while not list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json")):
         assert process.poll() is None
         time.sleep(0.001)
@@ -201,8 +235,24 @@ def test_signals_are_left_alone_outside_the_main_thread(tmp_path):
 
 
 def test_runs_side_by_side_are_told_to_stop_too(tmp_path):
-    command = [sys.executable, "-m", "alignkit", *WORDS, "--epochs", "400", "--checkpoint-every",
-               "1", "--seed", "0", "--seed", "1", "--seed", "2", "--jobs", "2"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "alignkit",
+        *WORDS,
+        "--epochs",
+        "400",
+        "--checkpoint-every",
+        "1",
+        "--seed",
+        "0",
+        "--seed",
+        "1",
+        "--seed",
+        "2",
+        "--jobs",
+        "2",
+    ]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     while len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) < 2:
         assert process.poll() is None

@@ -12,8 +12,9 @@ from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 def _run(root, epochs=3, **conduct):
     options = Training(epochs=epochs, batch_size=16)
-    return train(resolve_config(TINY_TASK, "1,2", TINY_MODEL, options, conduct=Conduct(**conduct)),
-                 root)  # fmt: skip
+    return train(
+        resolve_config(TINY_TASK, "1,2", TINY_MODEL, options, conduct=Conduct(**conduct)), root
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,8 +43,19 @@ def test_the_value_is_what_measure_finds(tmp_path):
 
 
 def test_an_unknown_metric_is_refused_before_the_work(tmp_path):
-    done = alignkit("train", "--task", TINY_TASK, "-a", TINY_MODEL, "-p", "1", "--track-alignment",
-                    "ckaa", cwd=tmp_path, code=2)  # fmt: skip
+    done = alignkit(
+        "train",
+        "--task",
+        TINY_TASK,
+        "-a",
+        TINY_MODEL,
+        "-p",
+        "1",
+        "--track-alignment",
+        "ckaa",
+        cwd=tmp_path,
+        code=2,
+    )
     assert "did you mean 'cka'?" in done.stderr
 
 

@@ -54,10 +54,18 @@ class Agreeing:
 
 
 def agree(
-    runs: Sequence[Run], metrics: Sequence[str], *, layers: str = "same", split: str = "test",
-    pool: str = "cls", samples: int | None = None, seed: int = 0, alike: float = 0.95,
-    lenient: bool = False, talk: Talk = SILENT,
-) -> Agreeing:  # fmt: skip
+    runs: Sequence[Run],
+    metrics: Sequence[str],
+    *,
+    layers: str = "same",
+    split: str = "test",
+    pool: str = "cls",
+    samples: int | None = None,
+    seed: int = 0,
+    alike: float = 0.95,
+    lenient: bool = False,
+    talk: Talk = SILENT,
+) -> Agreeing:
     """Correlate every metric with every other over the layers of all runs.
 
     Raises
@@ -70,8 +78,17 @@ def agree(
     from alignkit.statistics.agreement import agreement
 
     check_alike(alike)
-    table = layer_values(runs, metrics, layers=[layers], split=split, pool=pool, samples=samples,
-                         seed=seed, lenient=lenient, talk=talk)  # fmt: skip
+    table = layer_values(
+        runs,
+        metrics,
+        layers=[layers],
+        split=split,
+        pool=pool,
+        samples=samples,
+        seed=seed,
+        lenient=lenient,
+        talk=talk,
+    )
     n = same_samples(table)
     order = list(dict.fromkeys(table["metric"]))
     wide = table.pivot(index=["run", "x", "y"], columns="metric", values="value")[order]
@@ -85,10 +102,16 @@ def agree(
     down = [spec for spec in usable if not resolve(spec).higher_is_better]
     found = agreement(wide, usable, down, alike)
     settings = {
-        "layers": layers, "split": split, "pool": pool, "samples": n, "seed": seed,
-        "runs": int(wide["run"].nunique()), "values": len(wide), "alike": alike,
+        "layers": layers,
+        "split": split,
+        "pool": pool,
+        "samples": n,
+        "seed": seed,
+        "runs": int(wide["run"].nunique()),
+        "values": len(wide),
+        "alike": alike,
         "turned_round": down,
-    }  # fmt: skip
+    }
     return Agreeing(found, _pairs(found), _by_metric(found), settings, notes)
 
 
@@ -108,8 +131,10 @@ def _usable(
         if wide[metric].nunique() > 1 and defined >= 3:
             usable.append(metric)
             if defined < len(wide):
-                notes.append(f"{metric} is undefined in {len(wide) - defined} of {len(wide)} "
-                             "values, which are left out")  # fmt: skip
+                notes.append(
+                    f"{metric} is undefined in {len(wide) - defined} of {len(wide)} "
+                    "values, which are left out"
+                )
             continue
         reasons = table.loc[(table["metric"] == metric) & (table["reason"] != ""), "reason"]
         why = reasons.iloc[0] if len(reasons) else "it is the same everywhere"
@@ -121,11 +146,18 @@ def _pairs(found: Agreement) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
-        {"a": found.metrics[i], "b": found.metrics[j], "pearson": found.pearson[i, j],
-         "spearman": found.spearman[i, j], "within": found.within[i, j],
-         "n": int(found.n[i, j]), "runs": int(found.runs[i, j])}
-        for i in range(len(found.metrics)) for j in range(i + 1, len(found.metrics))
-    ]  # fmt: skip
+        {
+            "a": found.metrics[i],
+            "b": found.metrics[j],
+            "pearson": found.pearson[i, j],
+            "spearman": found.spearman[i, j],
+            "within": found.within[i, j],
+            "n": int(found.n[i, j]),
+            "runs": int(found.runs[i, j]),
+        }
+        for i in range(len(found.metrics))
+        for j in range(i + 1, len(found.metrics))
+    ]
     return pd.DataFrame(rows)
 
 
@@ -140,8 +172,13 @@ def _by_metric(found: Agreement) -> pd.DataFrame:
         row: dict[str, Any] = {"metric": metric, "group": found.groups[i]}
         if np.isfinite(others).any():
             j = int(np.nanargmax(others))
-            row |= {"most_like": found.metrics[j], "pearson": found.pearson[i, j],
-                    "spearman": found.spearman[i, j], "within": found.within[i, j],
-                    "n": int(found.n[i, j]), "runs": int(found.runs[i, j])}  # fmt: skip
+            row |= {
+                "most_like": found.metrics[j],
+                "pearson": found.pearson[i, j],
+                "spearman": found.spearman[i, j],
+                "within": found.within[i, j],
+                "n": int(found.n[i, j]),
+                "runs": int(found.runs[i, j]),
+            }
         rows.append(row)
     return pd.DataFrame(rows)

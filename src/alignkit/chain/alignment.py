@@ -20,18 +20,55 @@ if TYPE_CHECKING:
     from alignkit.metrics import Metric, Value
 
 COLUMNS = (
-    "split", "metric", "parameters", "pool", "x", "y", "n", "value", "reason", "chance",
-    "permutations", "null_mean", "null_std", "p", "calibrated", "resamples", "low", "high",
-    "self_score", "dtype", "draw_seed", "warning",
-)  # fmt: skip
+    "split",
+    "metric",
+    "parameters",
+    "pool",
+    "x",
+    "y",
+    "n",
+    "value",
+    "reason",
+    "chance",
+    "permutations",
+    "null_mean",
+    "null_std",
+    "p",
+    "calibrated",
+    "resamples",
+    "low",
+    "high",
+    "self_score",
+    "dtype",
+    "draw_seed",
+    "warning",
+)
 # Of the best value over pairs: which pairs, and how many.
 MAXIMA_COLUMNS = ("layers", "streams", "pairs", *COLUMNS)
 COUNTS = ("n", "permutations", "resamples", "pairs")
-NUMBERS = (*COUNTS, "value", "chance", "null_mean", "null_std", "p", "calibrated", "low", "high",
-           "self_score")  # fmt: skip
+NUMBERS = (
+    *COUNTS,
+    "value",
+    "chance",
+    "null_mean",
+    "null_std",
+    "p",
+    "calibrated",
+    "low",
+    "high",
+    "self_score",
+)
 # What tables hold that were written before a column was there.
-ADDED = {"null_std": "", "resamples": "0", "low": "", "high": "", "self_score": "",
-         "dtype": "float64", "draw_seed": "", "warning": ""}  # fmt: skip
+ADDED = {
+    "null_std": "",
+    "resamples": "0",
+    "low": "",
+    "high": "",
+    "self_score": "",
+    "dtype": "float64",
+    "draw_seed": "",
+    "warning": "",
+}
 
 Key = tuple[str, str]
 
@@ -52,17 +89,24 @@ class Stored:
     """
 
     def __init__(
-        self, metric: Metric, asked: Asked, file: Path | None = None, key: Key = ("x", "y"),
+        self,
+        metric: Metric,
+        asked: Asked,
+        file: Path | None = None,
+        key: Key = ("x", "y"),
         **fixed: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.metric, self.asked, self.file, self.key = metric, asked, file, key
         parameters = format_spec("", metric.parameters).removeprefix(":")
         self.fixed = {"metric": metric.name, "parameters": parameters} | fixed
         self._rows: dict[Key, dict[str, Any]] = {}
         if file is not None and file.is_file():
             # A default that has changed since leaves rows of other parameters behind.
-            self._rows = {self._key(row): row for row in read_alignment(file).to_dict("records")
-                          if row["parameters"] == parameters}  # fmt: skip
+            self._rows = {
+                self._key(row): row
+                for row in read_alignment(file).to_dict("records")
+                if row["parameters"] == parameters
+            }
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Keys without a value that has at least the null, interval and precision asked for."""
@@ -85,10 +129,15 @@ class Stored:
     def add(self, key: Key, value: Value, null: int, interval: int, **more: Any) -> None:
         """Take in a value; ``write`` stores it."""
         drawn = null or interval or self.asked.drawn
-        row = asdict(value) | self.fixed | {
-            "permutations": null, "resamples": interval,
-            "draw_seed": str(self.asked.seed) if drawn else "",
-        }  # fmt: skip
+        row = (
+            asdict(value)
+            | self.fixed
+            | {
+                "permutations": null,
+                "resamples": interval,
+                "draw_seed": str(self.asked.seed) if drawn else "",
+            }
+        )
         self._rows[key] = row | more | dict(zip(self.key, key, strict=True))
 
     def write(self) -> None:

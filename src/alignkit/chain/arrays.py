@@ -73,5 +73,6 @@ def measure_arrays(
         pairs = [(x, y) for x, y in pairs if x != y]
     sides = Sides(left.__getitem__, right.__getitem__, names[0] if same else ())
     stored = stores(parts, layers, asked, rows)
-    return Work(resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient,
-                talk=talk).table()  # fmt: skip
+    return Work(
+        resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient, talk=talk
+    ).table()

@@ -58,14 +58,23 @@ def correlate_runs(
     # Calibrated values rise with alignment, those of distances too.
     known = [f"{spec} (raw)" for spec in down] if join.calibrated else down
     found = correlate(
-        joined, outcome, columns, lower_is_better=[*known, *losses(outcome), *lower],
-        layer=join.layer, names=dict(zip(joined["task"], joined["outcome"], strict=True)),
-        joint=joint, beside=beside, **options,
-    )  # fmt: skip
+        joined,
+        outcome,
+        columns,
+        lower_is_better=[*known, *losses(outcome), *lower],
+        layer=join.layer,
+        names=dict(zip(joined["task"], joined["outcome"], strict=True)),
+        joint=joint,
+        beside=beside,
+        **options,
+    )
     found.settings |= {
-        "split": join.split, "pool": join.pool, "samples": join.samples,
-        "values": "calibrated" if join.calibrated else "raw", "null": join.null,
-    }  # fmt: skip
+        "split": join.split,
+        "pool": join.pool,
+        "samples": join.samples,
+        "values": "calibrated" if join.calibrated else "raw",
+        "null": join.null,
+    }
     return found, joined.drop(columns=list(beside.get(kind, {}).values()))
 
 
@@ -98,9 +107,13 @@ def losses(outcome: str) -> list[str]:
 
 
 def _other_values(
-    runs: Sequence[Run], join: Join, kind: str, columns: Sequence[str], joined: pd.DataFrame,
+    runs: Sequence[Run],
+    join: Join,
+    kind: str,
+    columns: Sequence[str],
+    joined: pd.DataFrame,
     talk: Talk,
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, str]:
     """Add columns of the other kind of values, where they cost nothing; a maximum always has them.
 
     Raw beside calibrated ones; calibrated beside raw ones where a chance level is known in

@@ -61,9 +61,13 @@ def evaluate(
 
 
 def score(
-    model: Any, schedule: Any, data: Encoded, target: Target, talk: Talk = SILENT,
+    model: Any,
+    schedule: Any,
+    data: Encoded,
+    target: Target,
+    talk: Talk = SILENT,
     processes: Processes | None = None,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Scores, mean loss and number of samples of a model on a split; in float32."""
     processes = processes or Processes()
     targets = data.targets()
@@ -95,7 +99,14 @@ def _score_pretraining(run: Run, model: Any, schedule: Any, data: Encoded) -> di
     shapes = probe(model, schedule, data)
     objectives = build_objectives(chosen, None, shapes, data)
     device = torch.device(data.device)
-    learner = Learner(model, schedule, objectives.to(device), torch.nn.ModuleDict(), "float32",
-                      device, Processes())  # fmt: skip
+    learner = Learner(
+        model,
+        schedule,
+        objectives.to(device),
+        torch.nn.ModuleDict(),
+        "float32",
+        device,
+        Processes(),
+    )
     load_heads(run, learner)
     return score_objectives(learner, Preparation(data, chosen, run.seed, shapes.grid))

@@ -75,9 +75,14 @@ def extract(
 
 
 def extract_shard(
-    run: Run, split: str, pools: Sequence[str], shard_size: int, shard: int, talk: Talk = SILENT,
+    run: Run,
+    split: str,
+    pools: Sequence[str],
+    shard_size: int,
+    shard: int,
+    talk: Talk = SILENT,
     device: str = "auto",
-) -> None:  # fmt: skip
+) -> None:
     """Store one range of samples; ``extract`` puts the ranges together.
 
     Several processes may store different ranges of one run at the same time.
@@ -86,8 +91,9 @@ def extract_shard(
     with locked(run.path, shared=True):
         if not is_extracted(run, split, pools):
             stored = (run.representation_index(split) or {"pools": []})["pools"]
-            work = _Extraction(run, split, sorted({*pools, *stored}), shard_size, talk,
-                               device=device)  # fmt: skip
+            work = _Extraction(
+                run, split, sorted({*pools, *stored}), shard_size, talk, device=device
+            )
             work.one(work.shards.ranges[shard])
 
 
@@ -101,9 +107,15 @@ class _Extraction:
     """What extracting from one run needs, made once for all of its ranges."""
 
     def __init__(
-        self, run: Run, split: str, pools: list[str], shard_size: int | None, talk: Talk,
-        anew: bool = False, device: str = "auto",
-    ) -> None:  # fmt: skip
+        self,
+        run: Run,
+        split: str,
+        pools: list[str],
+        shard_size: int | None,
+        talk: Talk,
+        anew: bool = False,
+        device: str = "auto",
+    ) -> None:
         self.run, self.split, self.pools, self.talk = run, split, pools, talk
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
@@ -125,9 +137,12 @@ class _Extraction:
             for shard in missing:
                 self.one(shard, bar)
         index: dict[str, Any] = {
-            "sites": sites(self.schedule), "pools": self.pools, "n": n, "dtype": "float32",
+            "sites": sites(self.schedule),
+            "pools": self.pools,
+            "n": n,
+            "dtype": "float32",
             "split": self.split,
-        }  # fmt: skip
+        }
         self.shards.join(index, list(self.data.ids))
         self.talk.note(
             f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"

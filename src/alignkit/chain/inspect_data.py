@@ -89,10 +89,16 @@ def _counted(name: str, split: Split) -> dict[str, Any]:
         rows = np.asarray(split.targets).reshape(len(split), -1)
         without = int((rows < 0).all(axis=1).sum()) if rows.size else 0
     return {
-        "split": name, "listed": len(split), "used": None, "published": None,
-        "without_label": without, "repeated_ids": len(split) - len(ids),
-        "repeated_texts": len(split) - len(texts), "missing": None, "broken": None,
-    }  # fmt: skip
+        "split": name,
+        "listed": len(split),
+        "used": None,
+        "published": None,
+        "without_label": without,
+        "repeated_ids": len(split) - len(ids),
+        "repeated_texts": len(split) - len(texts),
+        "missing": None,
+        "broken": None,
+    }
 
 
 def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:

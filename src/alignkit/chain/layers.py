@@ -39,10 +39,7 @@ EXPECTED = (
 
 
 def select_pairs(
-    schedule: Schedule,
-    layers: str = "all",
-    streams: str = "cross",
-    other: Schedule | None = None,
+    schedule: Schedule, layers: str = "all", streams: str = "cross", other: Schedule | None = None
 ) -> list[Pair]:
     """Resolve a selection of layers into pairs of sites.
 
@@ -87,8 +84,9 @@ def pairs_by_streams(
                 f"--layers max pairs every layer of the {one} stream with itself; "
                 "use --layers max-pair"
             )
-        found = _pairs(_Side(schedule, one), _Side(schedule if other is None else other, two),
-                       layers)  # fmt: skip
+        found = _pairs(
+            _Side(schedule, one), _Side(schedule if other is None else other, two), layers
+        )
         if layers == "max-pair" and within:
             found = [(x, y) for x, y in found if x != y]
         if found:
@@ -155,8 +153,10 @@ def select_array_pairs(
         case "last":
             return [grid[-1]]
         case word if word in AT_FUSIONS:
-            raise UsageError(f"--layers {word} is not for arrays, which have no fusions; expected "
-                             "all, same, last, max, max-pair, indices, or globs")  # fmt: skip
+            raise UsageError(
+                f"--layers {word} is not for arrays, which have no fusions; expected "
+                "all, same, last, max, max-pair, indices, or globs"
+            )
     pieces = _pieces(layers)
     if _are_indices(pieces):
         return _at_positions(pieces, same)
@@ -238,8 +238,9 @@ def _at_positions(pieces: Sequence[str], same: Sequence[Found]) -> list[Found]:
         if last < first:
             raise UsageError(f"--layers {piece} runs backwards; write {last}-{first}")
         if last >= len(same):
-            raise UsageError(f"--layers {piece}: there is no layer {last}; "
-                             f"layers are 0 to {len(same) - 1}")  # fmt: skip
+            raise UsageError(
+                f"--layers {piece}: there is no layer {last}; layers are 0 to {len(same) - 1}"
+            )
         chosen += same[first : last + 1]
     return list(dict.fromkeys(chosen))
 

@@ -14,14 +14,7 @@ from alignkit.chain.alignment import (
     rebuild_alignment,
 )
 from alignkit.chain.layers import pairs_by_streams
-from alignkit.chain.measuring import (
-    RunLayers,
-    Work,
-    draw_rows,
-    extracted,
-    resolved_metrics,
-    stores,
-)
+from alignkit.chain.measuring import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
 from alignkit.chain.pairs import Asked, Sides
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.models.schedule import stream_of
@@ -32,9 +25,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "COLUMNS", "MAXIMA_COLUMNS", "draw_rows", "measure_between", "measure_run", "read_alignment",
+    "COLUMNS",
+    "MAXIMA_COLUMNS",
+    "draw_rows",
+    "measure_between",
+    "measure_run",
+    "read_alignment",
     "rebuild_alignment",
-]  # fmt: skip
+]
 
 
 def measure_run(
@@ -97,9 +95,21 @@ def measure_run(
     stored = stores(run.alignment_folder(split), layers, asked, rows, split, pool)
     # Text first, so that pairs across the streams are never turned.
     order = sorted(index["sites"], key=stream_of)
-    work = Work(resolved, Sides(opened, opened, order), chosen, layers, stored,
-                 opened.n, str(run.path), force, lenient, talk, run.path,
-                 lambda: is_behind(run), lambda: rebuild_alignment(run))  # fmt: skip
+    work = Work(
+        resolved,
+        Sides(opened, opened, order),
+        chosen,
+        layers,
+        stored,
+        opened.n,
+        str(run.path),
+        force,
+        lenient,
+        talk,
+        run.path,
+        lambda: is_behind(run),
+        lambda: rebuild_alignment(run),
+    )
     return work.table()
 
 
@@ -162,8 +172,17 @@ def measure_between(
     left = RunLayers(run, splits[0], pool, rows, asked)
     right = RunLayers(other, splits[1], pool, joined if rows is None else joined[rows], asked)
     stored = stores(parts, layers, asked, rows, "/".join(dict.fromkeys(splits)), pool)
-    return Work(resolved, Sides(left, right), chosen, layers, stored, left.n,
-                "two runs", lenient=lenient, talk=talk).table()  # fmt: skip
+    return Work(
+        resolved,
+        Sides(left, right),
+        chosen,
+        layers,
+        stored,
+        left.n,
+        "two runs",
+        lenient=lenient,
+        talk=talk,
+    ).table()
 
 
 def _ids(run: Run, split: str) -> list[str]:

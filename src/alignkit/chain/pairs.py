@@ -119,8 +119,16 @@ def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress)
                 for measured, value in zip(portion, values, strict=True):
                     take(measured, value)
         else:
-            _call(grid, stored, sides, todo, 0, 0, bar,
-                  found=lambda place, value: take(todo[place], value))  # fmt: skip
+            _call(
+                grid,
+                stored,
+                sides,
+                todo,
+                0,
+                0,
+                bar,
+                found=lambda place, value: take(todo[place], value),
+            )
 
 
 class _Growing:
@@ -203,19 +211,32 @@ def _portion(took: Sequence[tuple[int, float]], left: int) -> int:
 
 
 def _call(
-    function: Any, stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int,
-    bar: Progress, **more: Any,
-) -> Any:  # fmt: skip
+    function: Any,
+    stored: Stored,
+    sides: Sides,
+    pairs: Sequence[Pair],
+    null: int,
+    interval: int,
+    bar: Progress,
+    **more: Any,
+) -> Any:
     """Call ``grid`` or ``maximum`` on pairs of names."""
     xs, ys = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
     return function(
-        stored.metric, [sides.left(x) for x in xs], [sides.right(y) for y in ys],
+        stored.metric,
+        [sides.left(x) for x in xs],
+        [sides.right(y) for y in ys],
         pairs=[(xs.index(x), ys.index(y)) for x, y in pairs],
-        null=null, interval=interval, seed=stored.asked.seed, progress=bar.advance, **more,
-    )  # fmt: skip
+        null=null,
+        interval=interval,
+        seed=stored.asked.seed,
+        progress=bar.advance,
+        **more,
+    )
 
 
 def _precision(sides: Sides, pair: Pair) -> str:
-    kinds = {str(one.dtype).removeprefix("torch.") for one in (sides.left(pair[0]),
-                                                              sides.right(pair[1]))}  # fmt: skip
+    kinds = {
+        str(one.dtype).removeprefix("torch.") for one in (sides.left(pair[0]), sides.right(pair[1]))
+    }
     return min(kinds)  # float32 before float64

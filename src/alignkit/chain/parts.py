@@ -54,5 +54,8 @@ def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator
 def digests(path: Path, suffixes: Sequence[str]) -> list[str]:
     """Checksums of a file, or of the files in a folder that have one of these suffixes."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [f"{file.name} {sha256_of(file)}" for file in files
-            if file.is_file() and file.suffix in suffixes]  # fmt: skip
+    return [
+        f"{file.name} {sha256_of(file)}"
+        for file in files
+        if file.is_file() and file.suffix in suffixes
+    ]

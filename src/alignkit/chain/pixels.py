@@ -73,9 +73,14 @@ def store_pixels(
         pixels.flush()
         del pixels
         manifest = {
-            "task": task, "split": name, "fingerprint": fingerprint, "recipe": recipe,
-            "n": len(split), "shape": list(first.shape), "ids": _hash(list(split.ids)),
-        }  # fmt: skip
+            "task": task,
+            "split": name,
+            "fingerprint": fingerprint,
+            "recipe": recipe,
+            "n": len(split),
+            "shape": list(first.shape),
+            "ids": _hash(list(split.ids)),
+        }
         write_json(temporary / "manifest.json", manifest)
     return folder
 

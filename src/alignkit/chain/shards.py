@@ -47,9 +47,14 @@ class Shards:
     """
 
     def __init__(
-        self, run: Run, split: str, pools: Sequence[str], n: int, size: int | None = None,
+        self,
+        run: Run,
+        split: str,
+        pools: Sequence[str],
+        n: int,
+        size: int | None = None,
         anew: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if not n:
             raise DataError(f"the {split} split is empty; it needs at least one sample")
         self.run, self.split = run, split

@@ -74,9 +74,13 @@ def layers_of_run(run: Run, split: str, pool: str, talk: Talk = SILENT) -> Layer
 
 
 def plan(
-    models: Sequence[Layers], samples: Sequence[int] | None, k: Sequence[int] | None,
-    splits: int, null: int, seed: int,
-) -> Plan:  # fmt: skip
+    models: Sequence[Layers],
+    samples: Sequence[int] | None,
+    k: Sequence[int] | None,
+    splits: int,
+    null: int,
+    seed: int,
+) -> Plan:
     """Fill in what was not asked for: halvings of all samples, and common values of k.
 
     Raises
@@ -102,9 +106,13 @@ def plan(
 
 
 def stability(
-    models: Sequence[Layers], metrics: Sequence[str], wanted: Plan, *, lenient: bool = False,
+    models: Sequence[Layers],
+    metrics: Sequence[str],
+    wanted: Plan,
+    *,
+    lenient: bool = False,
     talk: Talk = SILENT,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """Measure every model at every setting.
 
     Parameters
@@ -198,10 +206,15 @@ def _setting(
     if profile is not None and chance is None and wanted.null:
         chance = _permuted(model, metric, rows, wanted)
     return {
-        "varied": varied, "samples": len(rows), "k": metric.parameters.get("k"),
-        "profile": profile, "chance": chance, "seconds": seconds, "reason": reason,
+        "varied": varied,
+        "samples": len(rows),
+        "k": metric.parameters.get("k"),
+        "profile": profile,
+        "chance": chance,
+        "seconds": seconds,
+        "reason": reason,
         "reliability": None if profile is None else _reliability(model, metric, rows, wanted),
-    }  # fmt: skip
+    }
 
 
 def _profile(
@@ -228,8 +241,9 @@ def _permuted(model: Layers, metric: Metric, rows: np.ndarray, wanted: Plan) -> 
     from alignkit.metrics import grid
 
     xs, ys = _drawn(model, rows)
-    values = grid(metric, xs, ys, pairs=[(i, i) for i in range(len(xs))], null=wanted.null,
-                  seed=wanted.seed)  # fmt: skip
+    values = grid(
+        metric, xs, ys, pairs=[(i, i) for i in range(len(xs))], null=wanted.null, seed=wanted.seed
+    )
     return float(np.mean([value.null_mean for value in values]))
 
 
@@ -263,11 +277,17 @@ def _compared(rows: list[dict[str, Any]], spec: str, model: Layers) -> list[dict
     found = []
     for row in rows:
         profile = row.pop("profile")
-        found.append({
-            "metric": spec, "model": model.name, **row,
-            "value": float(profile.mean()) if profile is not None else None,
-            "agreement": None if profile is None or last is None else rank_agreement(profile, last),
-        })  # fmt: skip
+        found.append(
+            {
+                "metric": spec,
+                "model": model.name,
+                **row,
+                "value": float(profile.mean()) if profile is not None else None,
+                "agreement": None
+                if profile is None or last is None
+                else rank_agreement(profile, last),
+            }
+        )
     return found
 
 

@@ -109,18 +109,23 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     if join.pair and not any(_has(run, join.pair) for run in runs):
         raise UsageError(f"--layer {join.layer}: no run has these sites; see: alignkit show")
     shared = _shared(rows) if join.layer == "all" else None
-    return pd.DataFrame([
-        named | {k: v for k, v in values.items() if shared is None or k in shared[run.task]}
-        for run, named, values in rows
-    ])  # fmt: skip
+    return pd.DataFrame(
+        [
+            named | {k: v for k, v in values.items() if shared is None or k in shared[run.task]}
+            for run, named, values in rows
+        ]
+    )
 
 
 def _named(run: Run, join: Join, talk: Talk) -> dict[str, object]:
     """The run and its outcome; missing where the run cannot be scored."""
     row: dict[str, object] = {
-        "task": run.task, "placement": run.placement, "seed": run.seed, "unit": run.unit,
+        "task": run.task,
+        "placement": run.placement,
+        "seed": run.seed,
+        "unit": run.unit,
         "run": str(run.path),
-    }  # fmt: skip
+    }
     try:
         scores = evaluate(run, join.split, talk=talk)
     except DataError as error:
@@ -162,9 +167,17 @@ def _values(run: Run, spec: str, join: Join, talk: Talk) -> tuple[dict[str, floa
     if join.pair and not _has(run, join.pair):
         return {spec: float("nan")}, 0
     if join.layer in ("max", "max-pair") and join.calibrated:
-        best = measure_run(run, [spec], split=join.split, pool=join.pool, layers=join.layer,
-                           samples=join.samples, seed=join.seed, null=join.null,
-                           talk=talk).iloc[0]  # fmt: skip
+        best = measure_run(
+            run,
+            [spec],
+            split=join.split,
+            pool=join.pool,
+            layers=join.layer,
+            samples=join.samples,
+            seed=join.seed,
+            null=join.null,
+            talk=talk,
+        ).iloc[0]
         return {spec: float(best["calibrated"])}, int(best["n"])
     table = _measured(run, spec, join, talk)
     n = int(table["n"].iloc[0])
@@ -184,8 +197,14 @@ def _values(run: Run, spec: str, join: Join, talk: Talk) -> tuple[dict[str, floa
 
 def _measured(run: Run, spec: str, join: Join, talk: Talk) -> pd.DataFrame:
     """Measured pairs; with permuted rows only where calibration knows no closed form."""
-    options = {"split": join.split, "pool": join.pool, "layers": _layers(run, join),
-               "samples": join.samples, "seed": join.seed, "talk": talk}  # fmt: skip
+    options = {
+        "split": join.split,
+        "pool": join.pool,
+        "layers": _layers(run, join),
+        "samples": join.samples,
+        "seed": join.seed,
+        "talk": talk,
+    }
     table = measure_run(run, [spec], **options)  # type: ignore[arg-type]
     unknown = table["calibrated"].isna() & table["value"].notna()
     if join.calibrated and join.null and unknown.any():

@@ -15,9 +15,12 @@ from alignkit.runs import Run, RunConfig
 
 
 def train_together(
-    configs: Sequence[RunConfig], root: Path, force: bool = False, jobs: int = 1,
+    configs: Sequence[RunConfig],
+    root: Path,
+    force: bool = False,
+    jobs: int = 1,
     talk: Talk = SILENT,
-) -> list[Run]:  # fmt: skip
+) -> list[Run]:
     """Train runs, ``jobs`` at a time, each in a process of its own when more than one.
 
     Returns
@@ -31,16 +34,24 @@ def train_together(
         The first failure, after the others have ended.
     """
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UsageError("--jobs is for runs side by side; leave it out when a launcher such as "
-                         "torchrun trains one run by several processes")  # fmt: skip
+        raise UsageError(
+            "--jobs is for runs side by side; leave it out when a launcher such as "
+            "torchrun trains one run by several processes"
+        )
     _do([train_unit(config, root, force) for config in configs], jobs, "train runs", talk)
     return [Run(root / config.folder) for config in configs]
 
 
 def extract_together(
-    runs: Sequence[Run], split: str, pools: Sequence[str], shard_size: int | None = None,
-    force: bool = False, jobs: int = 1, talk: Talk = SILENT, device: str = "auto",
-) -> None:  # fmt: skip
+    runs: Sequence[Run],
+    split: str,
+    pools: Sequence[str],
+    shard_size: int | None = None,
+    force: bool = False,
+    jobs: int = 1,
+    talk: Talk = SILENT,
+    device: str = "auto",
+) -> None:
     """Extract runs, ``jobs`` at a time.
 
     Raises
@@ -49,10 +60,18 @@ def extract_together(
         The first failure, after the others have ended.
     """
     units = [
-        unit for run in runs
-        for unit in extract_units(run, run.config.training.threads, split, pools,
-                                  shard_size=shard_size, force=force, device=device)
-    ]  # fmt: skip
+        unit
+        for run in runs
+        for unit in extract_units(
+            run,
+            run.config.training.threads,
+            split,
+            pools,
+            shard_size=shard_size,
+            force=force,
+            device=device,
+        )
+    ]
     _do(units, jobs, "extract runs", talk)
 
 

@@ -16,14 +16,7 @@ from alignkit.chain.model import build, make_repeatable, save
 from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import DataError
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.files import (
-    discard,
-    locked,
-    read_json,
-    sha256_of,
-    whole_file,
-    write_json,
-)
+from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
 from alignkit.tasks import Split, Target, Task
 from alignkit.training.auxiliary import Auxiliary
 from alignkit.training.checkpoint import Checkpoints
@@ -41,9 +34,12 @@ from alignkit.versions import versions
 
 
 def train(
-    config: RunConfig, root: Path, force: bool = False, talk: Talk = SILENT,
+    config: RunConfig,
+    root: Path,
+    force: bool = False,
+    talk: Talk = SILENT,
     on_epoch: OnEpoch | None = None,
-) -> Run:  # fmt: skip
+) -> Run:
     """Train a run, unless that is done already.
 
     The test split is never read. The weights kept are those of the epoch with the best
@@ -89,9 +85,13 @@ def train(
 
 
 def _train(
-    run: Run, config: RunConfig, talk: Talk, on_epoch: OnEpoch | None, device: torch.device,
+    run: Run,
+    config: RunConfig,
+    talk: Talk,
+    on_epoch: OnEpoch | None,
+    device: torch.device,
     processes: Processes,
-) -> None:  # fmt: skip
+) -> None:
     make_repeatable(config.seed, config.training.threads)
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
@@ -110,9 +110,12 @@ def _train(
     best = Loop(parts).run()
     if processes.is_first:
         stored = _stored(config, target, splits) | {
-            "carried_out": {"device": device.type, "precision": learner.precision,
-                            "processes": processes.size},
-        }  # fmt: skip
+            "carried_out": {
+                "device": device.type,
+                "precision": learner.precision,
+                "processes": processes.size,
+            }
+        }
         _store(run, stored, learner, inputs, parts, best)
 
 
@@ -136,9 +139,13 @@ def _target(task: Task, config: RunConfig) -> Target | None:
 
 
 def _learner(
-    config: RunConfig, target: Target | None, data: Encoded, device: torch.device,
-    processes: Processes, talk: Talk,
-) -> tuple[Learner, Shapes]:  # fmt: skip
+    config: RunConfig,
+    target: Target | None,
+    data: Encoded,
+    device: torch.device,
+    processes: Processes,
+    talk: Talk,
+) -> tuple[Learner, Shapes]:
     options = config.training
     model, schedule = build(config, target.n_outputs if target else 1, data.inputs)
     model.to(device)
@@ -154,8 +161,9 @@ def _learner(
     )
     width = max(shapes.text_width, shapes.vision_width)
     precision = choose_precision(options.precision, device, width)
-    learner = Learner(model, schedule, objectives.to(device), aux.to(device), precision, device,
-                      processes)  # fmt: skip
+    learner = Learner(
+        model, schedule, objectives.to(device), aux.to(device), precision, device, processes
+    )
     if config.init is not None:
         labels = list(target.labels) if target else []
         talk.note(take_weights(open_init(config.init), learner, labels))
@@ -166,9 +174,14 @@ def _learner(
 
 
 def _parts(
-    run: Run, config: RunConfig, target: Target | None, learner: Learner, shapes: Shapes,
-    data: dict[str, Encoded], talk: Talk,
-) -> Parts:  # fmt: skip
+    run: Run,
+    config: RunConfig,
+    target: Target | None,
+    learner: Learner,
+    shapes: Shapes,
+    data: dict[str, Encoded],
+    talk: Talk,
+) -> Parts:
     options, conduct, first = config.training, config.conduct, learner.processes.is_first
     prepare = {
         name: Preparation(data[name], options.weighted_objectives, config.seed, shapes.grid)
@@ -178,14 +191,17 @@ def _parts(
     if conduct.track and first:
         tracker = Tracker(conduct, learner.model, learner.schedule, data["validation"])
     return Parts(
-        config, learner, data["train"], prepare["train"],
+        config,
+        learner,
+        data["train"],
+        prepare["train"],
         validate=partial(_validate, learner, target, data["validation"], prepare["validation"]),
         primary=target.primary if options.uses_labels and target else PRIMARY,
-        checkpoints=Checkpoints(run.path / "checkpoint", config.identity,
-                                conduct.checkpoint_every),
+        checkpoints=Checkpoints(run.path / "checkpoint", config.identity, conduct.checkpoint_every),
         records=Records(run.path / "tensorboard" if conduct.tensorboard and first else None),
-        talk=talk, tracker=tracker,
-    )  # fmt: skip
+        talk=talk,
+        tracker=tracker,
+    )
 
 
 def _validate(
@@ -194,17 +210,20 @@ def _validate(
     """The task's scores on plain inputs, and how well the other objectives are met."""
     scores: dict[str, float] = {}
     if "task" in learner.objectives and target is not None:
-        scores |= score(learner.model, learner.schedule, data, target,
-                        processes=learner.processes)  # fmt: skip
+        scores |= score(learner.model, learner.schedule, data, target, processes=learner.processes)
     if learner.objectives.keys() - {"task"}:
         scores = score_objectives(learner, prepare) | scores
     return scores
 
 
 def _store(
-    run: Run, stored: dict[str, Any], learner: Learner, inputs: Any, parts: Parts,
+    run: Run,
+    stored: dict[str, Any],
+    learner: Learner,
+    inputs: Any,
+    parts: Parts,
     best: dict[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """Write everything, and last of all the file that says that it is complete."""
     write_json(run.path / "config.json", stored)
     save(run, learner.model, inputs)
@@ -217,9 +236,12 @@ def _store(
         parts.tracker.write(run.path / "tracking.csv")
     write_json(
         run.performance_file,
-        {"primary": parts.primary, "epoch": best["epoch"],
-         "splits": {"validation": best["scores"]}},
-    )  # fmt: skip
+        {
+            "primary": parts.primary,
+            "epoch": best["epoch"],
+            "splits": {"validation": best["scores"]},
+        },
+    )
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
     parts.checkpoints.drop()
 
@@ -256,8 +278,15 @@ def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 def _clear(run: Run, force: bool) -> None:
     """Drop the commit mark first, so that no half of an old run passes for a whole one."""
-    made = ("train.json", "performance.json", "alignment.csv", "alignment", "representations",
-            "tracking.csv", HEADS)  # fmt: skip
+    made = (
+        "train.json",
+        "performance.json",
+        "alignment.csv",
+        "alignment",
+        "representations",
+        "tracking.csv",
+        HEADS,
+    )
     for name in (*made, "checkpoint") if force else made:
         if (run.path / name).exists():
             discard(run.path / name)

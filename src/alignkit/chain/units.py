@@ -18,10 +18,13 @@ def train_unit(
 ) -> Unit:
     """Train one run."""
     return Unit(
-        f"train {config.folder}", f"{WORK}:train_run",
+        f"train {config.folder}",
+        f"{WORK}:train_run",
         {"config": config.to_json(), "root": str(root), "force": force},
-        after=tuple(after), threads=config.training.threads, gpus=gpus,
-    )  # fmt: skip
+        after=tuple(after),
+        threads=config.training.threads,
+        gpus=gpus,
+    )
 
 
 def evaluate_unit(
@@ -29,16 +32,28 @@ def evaluate_unit(
 ) -> Unit:
     """Score one run on a split."""
     return Unit(
-        f"evaluate {run.path} {split}", f"{WORK}:evaluate_run",
-        {"run": str(run.path), "split": split}, after=tuple(after), threads=threads, gpus=gpus,
-    )  # fmt: skip
+        f"evaluate {run.path} {split}",
+        f"{WORK}:evaluate_run",
+        {"run": str(run.path), "split": split},
+        after=tuple(after),
+        threads=threads,
+        gpus=gpus,
+    )
 
 
 def extract_units(
-    run: Run, threads: int, split: str, pools: Sequence[str], *, shard_size: int | None = None,
-    n: int | None = None, force: bool = False, after: Sequence[str] = (), gpus: int = 0,
+    run: Run,
+    threads: int,
+    split: str,
+    pools: Sequence[str],
+    *,
+    shard_size: int | None = None,
+    n: int | None = None,
+    force: bool = False,
+    after: Sequence[str] = (),
+    gpus: int = 0,
     device: str = "auto",
-) -> list[Unit]:  # fmt: skip
+) -> list[Unit]:
     """Extract one run on a split: one unit, or one per shard and one that joins them.
 
     Parameters
@@ -47,28 +62,42 @@ def extract_units(
         Samples of the split; with it and a shard size, the shards are units of their own.
     """
     name = f"extract {run.path} {split}"
-    arguments: dict[str, Any] = {"run": str(run.path), "split": split, "pools": list(pools),
-                                 "device": device}  # fmt: skip
+    arguments: dict[str, Any] = {
+        "run": str(run.path),
+        "split": split,
+        "pools": list(pools),
+        "device": device,
+    }
     options: dict[str, Any] = {"threads": threads, "gpus": gpus}
     shards: list[Unit] = []
     if shard_size is not None and n is not None and count_shards(n, shard_size) > 1:
         shards = [
-            Unit(f"{name} shard {i}", f"{WORK}:extract_run_shard",
-                 arguments | {"shard_size": shard_size, "shard": i}, after=tuple(after), **options)
+            Unit(
+                f"{name} shard {i}",
+                f"{WORK}:extract_run_shard",
+                arguments | {"shard_size": shard_size, "shard": i},
+                after=tuple(after),
+                **options,
+            )
             for i in range(count_shards(n, shard_size))
-        ]  # fmt: skip
+        ]
     joined = tuple(unit.name for unit in shards) or tuple(after)
     arguments |= {"shard_size": shard_size, "force": force}
     return [*shards, Unit(name, f"{WORK}:extract_run", arguments, after=joined, **options)]
 
 
 def measure_unit(
-    run: Run, threads: int, metrics: Sequence[str], options: Mapping[str, Any],
+    run: Run,
+    threads: int,
+    metrics: Sequence[str],
+    options: Mapping[str, Any],
     after: Sequence[str] = (),
-) -> Unit:  # fmt: skip
+) -> Unit:
     """Measure one run with all metrics, on one split and pooling."""
     return Unit(
-        f"measure {run.path} {options['split']} {options['pool']}", f"{WORK}:measure",
+        f"measure {run.path} {options['split']} {options['pool']}",
+        f"{WORK}:measure",
         {"run": str(run.path), "metrics": list(metrics), **options},
-        after=tuple(after), threads=threads,
-    )  # fmt: skip
+        after=tuple(after),
+        threads=threads,
+    )

@@ -28,9 +28,14 @@ def evaluate_run(run: str, split: str, talk: Talk = SILENT) -> dict[str, float]:
 
 
 def extract_run(
-    run: str, split: str, pools: Sequence[str], shard_size: int | None = None,
-    force: bool = False, device: str = "auto", talk: Talk = SILENT,
-) -> int:  # fmt: skip
+    run: str,
+    split: str,
+    pools: Sequence[str],
+    shard_size: int | None = None,
+    force: bool = False,
+    device: str = "auto",
+    talk: Talk = SILENT,
+) -> int:
     """Extract a run's representations, or put together the shards that others made."""
     from alignkit.chain.extract import extract
 
@@ -38,9 +43,14 @@ def extract_run(
 
 
 def extract_run_shard(
-    run: str, split: str, pools: Sequence[str], shard_size: int, shard: int,
-    device: str = "auto", talk: Talk = SILENT,
-) -> None:  # fmt: skip
+    run: str,
+    split: str,
+    pools: Sequence[str],
+    shard_size: int,
+    shard: int,
+    device: str = "auto",
+    talk: Talk = SILENT,
+) -> None:
     """Extract one range of a run's samples."""
     from alignkit.chain.extract import extract_shard
 

@@ -69,9 +69,15 @@ def agreement(
     found = agree(
         chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
         named or registry().names("metrics"),
-        layers=layers, split=split, pool=pool, samples=samples, seed=seed,
-        alike=alike, lenient=not named, talk=console.TerminalTalk(),
-    )  # fmt: skip
+        layers=layers,
+        split=split,
+        pool=pool,
+        samples=samples,
+        seed=seed,
+        alike=alike,
+        lenient=not named,
+        talk=console.TerminalTalk(),
+    )
     for note in found.notes:
         console.note(f"note: {note}")
     if output is not None:
@@ -83,10 +89,13 @@ def agreement(
 
         draw_agreement(found, figures)
     if json:
-        console.print_json({
-            "pairs": console.records(found.pairs), "metrics": console.records(found.metrics),
-            "settings": found.settings,
-        })  # fmt: skip
+        console.print_json(
+            {
+                "pairs": console.records(found.pairs),
+                "metrics": console.records(found.metrics),
+                "settings": found.settings,
+            }
+        )
     else:
         _show(found)
 
@@ -102,8 +111,9 @@ def _show(found: "Agreeing") -> None:
         for i in one.order
     ]
     console.print_table(
-        rows, ["", "metric", "group", *(numbers[j] for j in one.order)],
+        rows,
+        ["", "metric", "group", *(numbers[j] for j in one.order)],
         title=f"Spearman over {settings['values']} pairs of layers of {settings['runs']} run(s), "
         f"n={settings['samples']}",
-    )  # fmt: skip
+    )
     print(found.sentence)

@@ -33,28 +33,40 @@ RunPaths = Annotated[
 RunsFolder = Annotated[Path, typer.Option("--runs", help="The folder of runs.")]
 Tasks = Annotated[
     list[str] | None,
-    typer.Option("--task", "-t", help="Only runs of this task; may repeat.",
-                 autocompletion=complete("tasks")),
-]  # fmt: skip
+    typer.Option(
+        "--task", "-t", help="Only runs of this task; may repeat.", autocompletion=complete("tasks")
+    ),
+]
 Placements = Annotated[
     list[str] | None,
-    typer.Option("--placement", "-p", help="Only runs of this placement; may repeat.",
-                 autocompletion=complete("placements")),
-]  # fmt: skip
+    typer.Option(
+        "--placement",
+        "-p",
+        help="Only runs of this placement; may repeat.",
+        autocompletion=complete("placements"),
+    ),
+]
 Metrics = Annotated[
     list[str] | None,
-    typer.Option("--metric", "-m", help="A metric, as name or name:key=value; may repeat.",
-                 autocompletion=complete("metrics")),
-]  # fmt: skip
+    typer.Option(
+        "--metric",
+        "-m",
+        help="A metric, as name or name:key=value; may repeat.",
+        autocompletion=complete("metrics"),
+    ),
+]
 Architecture = Annotated[
     str | None,
-    typer.Option("--architecture", "-a", help="An architecture, as name or name:key=value.",
-                 autocompletion=complete("architectures")),
-]  # fmt: skip
+    typer.Option(
+        "--architecture",
+        "-a",
+        help="An architecture, as name or name:key=value.",
+        autocompletion=complete("architectures"),
+    ),
+]
 Data = Annotated[str | None, typer.Option("--data", help="The folder of the task's data.")]
 TextModel = Annotated[
-    str | None,
-    typer.Option(help="The text stream: a BERT-like model, by name or folder."),
+    str | None, typer.Option(help="The text stream: a BERT-like model, by name or folder.")
 ]
 VisionModel = Annotated[
     str | None, typer.Option(help="The vision stream: a ViT, by name or folder.")
@@ -118,8 +130,11 @@ def chosen_runs(
             registry().get("tasks", name)
     found = load_runs(root, tasks or (), placements or ())
     if scored:
-        found = _kept(found, lambda run: run.unscored,
-                      "no run has a performance: {}; train some: alignkit train")  # fmt: skip
+        found = _kept(
+            found,
+            lambda run: run.unscored,
+            "no run has a performance: {}; train some: alignkit train",
+        )
     for split in splits:
         found = _kept(found, partial(_lacks, split=split), "{}")
     return found

@@ -45,9 +45,11 @@ class TerminalTalk(Talk):
 
         console = Console(stderr=True)
         columns = (
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
             TimeRemainingColumn(),
-        )  # fmt: skip
+        )
         hidden = settings.quiet or not console.is_terminal
         with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
             yield _Bar(progress, progress.add_task(text, total=total))
@@ -95,8 +97,9 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
     least = 1
     for column in columns:
         numeric = any(_is_number(row.get(column)) for row in rows)
-        table.add_column(Text(column), justify="right" if numeric else "left", overflow="fold",
-                         no_wrap=numeric)  # fmt: skip
+        table.add_column(
+            Text(column), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric
+        )
         width = max(len(column), *(len(_cell(row.get(column))) for row in rows), 0)
         least += 3 + (width if numeric else min(width, 12))
     for row in rows:

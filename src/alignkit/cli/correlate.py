@@ -39,26 +39,35 @@ Unit = Annotated[
 ]
 Family = Annotated[
     list[str] | None,
-    typer.Option("--family", help="A primary metric, corrected by max-T; may repeat.",
-                 autocompletion=complete("metrics")),
-]  # fmt: skip
+    typer.Option(
+        "--family",
+        help="A primary metric, corrected by max-T; may repeat.",
+        autocompletion=complete("metrics"),
+    ),
+]
 Calibrated = Annotated[
     bool, typer.Option("--calibrated", help="Correlate values from 0 at chance to 1 at best.")
 ]
 Null = Annotated[
     int,
-    typer.Option("--null", help="Permutations of rows for calibration, where no chance level is "
-                 "known in closed form, and for every maximum."),
-]  # fmt: skip
+    typer.Option(
+        "--null",
+        help="Permutations of rows for calibration, where no chance level is "
+        "known in closed form, and for every maximum.",
+    ),
+]
 Permutations = Annotated[
     int, typer.Option("--permutations", help="Of units, where they are too many to count (10 on).")
 ]
 Lower = Annotated[
     list[str] | None,
-    typer.Option("--lower-is-better", metavar="COLUMN",
-                 help="A column of which less is better or more aligned; may repeat. Registered "
-                 "distances and losses are known."),
-]  # fmt: skip
+    typer.Option(
+        "--lower-is-better",
+        metavar="COLUMN",
+        help="A column of which less is better or more aligned; may repeat. Registered "
+        "distances and losses are known.",
+    ),
+]
 Figures = Annotated[
     Path | None,
     typer.Option("--figures", metavar="FOLDER", help="Also draw: SVG, PNG and the CSV of each."),
@@ -119,8 +128,10 @@ def correlate(
     options = {"unit": unit, "permutations": permutations, "seed": seed}
     if table is not None:
         if calibrated:
-            raise typer.BadParameter("a table's columns are used as they are; calibration needs "
-                                     "runs", param_hint="--calibrated")  # fmt: skip
+            raise typer.BadParameter(
+                "a table's columns are used as they are; calibration needs runs",
+                param_hint="--calibrated",
+            )
         rows = _rows(table, task, placement, split)
         options["family"] = _family(family, metric)
         found = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
@@ -130,8 +141,17 @@ def correlate(
 
         specs = _specs(metric, family)
         options["family"] = _family(family, specs)
-        join = Join(tuple(specs), layer, outcome, check_split(split or "test"), pool, samples,
-                    seed, calibrated, null)  # fmt: skip
+        join = Join(
+            tuple(specs),
+            layer,
+            outcome,
+            check_split(split or "test"),
+            pool,
+            samples,
+            seed,
+            calibrated,
+            null,
+        )
         chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[join.split])
         found, rows = correlate_runs(
             chosen, join, talk=console.TerminalTalk(), lower=lower_is_better or (), **options
@@ -208,9 +228,13 @@ def _rows(
 
 
 def _of_table(
-    table: "pd.DataFrame", path: Path, outcome: str | None, metrics: Sequence[str] | None,
-    lower: Sequence[str], options: dict[str, Any],
-) -> "Correlations":  # fmt: skip
+    table: "pd.DataFrame",
+    path: Path,
+    outcome: str | None,
+    metrics: Sequence[str] | None,
+    lower: Sequence[str],
+    options: dict[str, Any],
+) -> "Correlations":
     from alignkit.chain.correlate import losses
     from alignkit.errors import UsageError
     from alignkit.statistics import correlate as correlate_table
@@ -224,9 +248,14 @@ def _of_table(
             raise UsageError(f"--lower-is-better {column} is neither a metric nor the outcome")
     down, known = _directions(chosen)
     found = correlate_table(
-        table, outcome, chosen, lower_is_better=[*down, *losses(outcome), *lower],
-        layer="as in the table", assumed=set(chosen) - set(known) - set(lower), **options,
-    )  # fmt: skip
+        table,
+        outcome,
+        chosen,
+        lower_is_better=[*down, *losses(outcome), *lower],
+        layer="as in the table",
+        assumed=set(chosen) - set(known) - set(lower),
+        **options,
+    )
     if "split" in table:
         found.settings["split"] = str(table["split"].iloc[0])
     return found

@@ -68,8 +68,12 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), header_style="bold")
     for name in columns:
         left = name in ("metric", "verdict", "layers")
-        table.add_column(Text(name), justify="left" if left else "right",
-                         no_wrap=name not in ("metric", "layers"), overflow="fold")  # fmt: skip
+        table.add_column(
+            Text(name),
+            justify="left" if left else "right",
+            no_wrap=name not in ("metric", "layers"),
+            overflow="fold",
+        )
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*(Text(cell) for cell in cells))
     return table
@@ -102,7 +106,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
             range_text(row["leave_one_out_low"], row["leave_one_out_high"]) for row in rows
         ],
         "within": [r_text(row["within"]) for row in rows],
-    }  # fmt: skip
+    }
     for kind in ("raw", "calibrated"):
         if rows and f"pearson_{kind}" in rows[0]:
             columns["r\ncal." if kind == "calibrated" else "r\nraw"] = [

@@ -4,19 +4,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import (
-    FromScratch,
-    Json,
-    VisionModel,
-    architecture_options,
-    complete,
-)
+from alignkit.cli.arguments import FromScratch, Json, VisionModel, architecture_options, complete
 
 if TYPE_CHECKING:
     from alignkit.chain.inspect_data import Findings
 
-COLUMNS = ("split", "listed", "used", "published", "without_label", "repeated_ids",
-           "repeated_texts")  # fmt: skip
+COLUMNS = (
+    "split",
+    "listed",
+    "used",
+    "published",
+    "without_label",
+    "repeated_ids",
+    "repeated_texts",
+)
 SHOWN = 20
 
 Task = Annotated[
@@ -27,8 +28,7 @@ Task = Annotated[
     ),
 ]
 Root = Annotated[
-    str | None,
-    typer.Argument(help="The folder of its data; $ALIGNKIT_DATA/TASK if not given."),
+    str | None, typer.Argument(help="The folder of its data; $ALIGNKIT_DATA/TASK if not given.")
 ]
 
 
@@ -82,8 +82,12 @@ def cache(
     root: Root = None,
     architecture: Annotated[
         str | None,
-        typer.Option("--architecture", "-a", help="Whose pictures: it says how they are resized.",
-                     autocompletion=complete("architectures")),
+        typer.Option(
+            "--architecture",
+            "-a",
+            help="Whose pictures: it says how they are resized.",
+            autocompletion=complete("architectures"),
+        ),
     ] = None,
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
@@ -91,7 +95,7 @@ def cache(
         list[str] | None, typer.Option("--split", help="All splits if not given; may repeat.")
     ] = None,
     json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Decode and resize every picture once; training then reads the pixels.
 
     They are kept in $ALIGNKIT_CACHE, or else in the user's cache folder, and are used only for

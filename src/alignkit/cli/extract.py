@@ -79,8 +79,9 @@ def extract(
         chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
     else:
         chosen = chosen_runs(paths, runs, task, placement, splits=[split])
-    extract_together(chosen, split, pool or POOLS, shard_size, force, jobs,
-                     console.TerminalTalk(), device)  # fmt: skip
+    extract_together(
+        chosen, split, pool or POOLS, shard_size, force, jobs, console.TerminalTalk(), device
+    )
     rows = [
         {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
         for run in chosen
@@ -93,10 +94,15 @@ def extract(
 
 
 def _encoders(
-    options: dict[str, object], architecture: str | None, tasks: list[str] | None,
-    data: str | None, seed: int, root: Path, paths: list[Path] | None,
+    options: dict[str, object],
+    architecture: str | None,
+    tasks: list[str] | None,
+    data: str | None,
+    seed: int,
+    root: Path,
+    paths: list[Path] | None,
     placements: list[str] | None,
-) -> list[Any]:  # fmt: skip
+) -> list[Any]:
     """Two separate encoders on every task that was named."""
     from alignkit.chain.separate import separate, store_separate
     from alignkit.cli import console

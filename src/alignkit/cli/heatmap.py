@@ -79,8 +79,9 @@ class _Grid:
         chances = {self._text(row.get("chance")) for row in rows}
         self.chance_below = len(chances - {""}) > 1
         self.side = max(len(str(x)) for x in self.xs)
-        self.width = 1 + max(5, *(len(str(y)) for y in self.ys),
-                             *(len(self._text(value)) for value in known))  # fmt: skip
+        self.width = 1 + max(
+            5, *(len(str(y)) for y in self.ys), *(len(self._text(value)) for value in known)
+        )
 
     def lines(self, width: int | None) -> "Iterator[Text]":
         """Lines of at most ``width`` characters; of any length when None."""

@@ -28,8 +28,21 @@ if TYPE_CHECKING:
     from alignkit.chain.questions import Answer
 
 # Columns that the terminal leaves out; JSON and CSV have all.
-HIDDEN = {"exact", "b0", "b1", "b2", "f", "t", "kind", "seen_low", "seen_high", "r_between",
-          "runs_left_out", "gain", "fusions"}  # fmt: skip
+HIDDEN = {
+    "exact",
+    "b0",
+    "b1",
+    "b2",
+    "f",
+    "t",
+    "kind",
+    "seen_low",
+    "seen_high",
+    "r_between",
+    "runs_left_out",
+    "gain",
+    "fusions",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -57,8 +70,7 @@ def hypotheses(
     placement: Placements = None,
     metric: Metrics = None,
     layer: Annotated[
-        str,
-        typer.Option(help="last, mean, max, half or an index: how layers become one number."),
+        str, typer.Option(help="last, mean, max, half or an index: how layers become one number.")
     ] = "last",
     outcome: Outcome = None,
     raw_scores: Annotated[
@@ -97,9 +109,17 @@ def hypotheses(
 
     evidence = Evidence(
         chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
-        specs_or_family(metric), layer, outcome, split, pool, samples, seed, permutations,
-        not raw_scores, console.TerminalTalk(),
-    )  # fmt: skip
+        specs_or_family(metric),
+        layer,
+        outcome,
+        split,
+        pool,
+        samples,
+        seed,
+        permutations,
+        not raw_scores,
+        console.TerminalTalk(),
+    )
     answers = ask(question or [], evidence)
     for text in evidence.notes:
         console.note(f"note: {text}")
@@ -132,10 +152,12 @@ def _plain(answer: "Answer") -> dict[str, Any]:
     from alignkit.cli import console
 
     return {
-        "question": answer.question, "title": answer.title, "answer": answer.paragraph,
+        "question": answer.question,
+        "title": answer.title,
+        "answer": answer.paragraph,
         "tables": {name: console.records(table) for name, table in answer.tables.items()},
         "settings": answer.settings,
-    }  # fmt: skip
+    }
 
 
 def _show(answer: "Answer") -> None:
@@ -148,9 +170,10 @@ def _show(answer: "Answer") -> None:
     for name, table in answer.tables.items():
         rows = console.records(table)
         columns = [
-            column for column in table
+            column
+            for column in table
             if column not in HIDDEN and any(row[column] not in (None, "") for row in rows)
-        ]  # fmt: skip
+        ]
         if rows:
             print()
             console.print_table(rows, columns, title=name.replace("_", " "))

@@ -119,11 +119,17 @@ def _plugin_row(plugin: Any) -> dict[str, Any]:
     for entry in plugin.entries:
         names.setdefault(entry.kind, []).append(entry.name)
     return {
-        "plugin": plugin.name, "distribution": plugin.distribution, "version": plugin.version,
-        "state": "failed" if plugin.error else "loaded", "names": names, "file": plugin.file,
-        "hooks": list(plugin.hooks), "seconds": round(plugin.seconds, 4), "error": plugin.error,
+        "plugin": plugin.name,
+        "distribution": plugin.distribution,
+        "version": plugin.version,
+        "state": "failed" if plugin.error else "loaded",
+        "names": names,
+        "file": plugin.file,
+        "hooks": list(plugin.hooks),
+        "seconds": round(plugin.seconds, 4),
+        "error": plugin.error,
         "requires": list(plugin.requires),
-    }  # fmt: skip
+    }
 
 
 def _counts(names: dict[str, list[str]]) -> str:

@@ -71,8 +71,7 @@ def measure(
     samples: Samples = None,
     seed: Seed = 0,
     null: Annotated[
-        int,
-        typer.Option("--null", help="Permutations of rows for a null, its p and calibration."),
+        int, typer.Option("--null", help="Permutations of rows for a null, its p and calibration.")
     ] = 0,
     interval: Annotated[
         int, typer.Option("--interval", help="Resamples of the samples for a 95 % interval.")
@@ -121,9 +120,14 @@ def measure(
     use_memory(memory)
     specs = specs_or_default(metric, k)
     options: dict[str, Any] = {
-        "layers": layers.strip(), "samples": samples, "seed": seed, "null": null,
-        "interval": interval, "lenient": "all" in (metric or ()), "talk": console.TerminalTalk(),
-    }  # fmt: skip
+        "layers": layers.strip(),
+        "samples": samples,
+        "seed": seed,
+        "null": null,
+        "interval": interval,
+        "lenient": "all" in (metric or ()),
+        "talk": console.TerminalTalk(),
+    }
     arrays = bool(paths) and not any((path / "config.json").is_file() for path in paths or ())
     if arrays:
         _refuse_options_of_runs(between, split, streams, task, placement)
@@ -199,9 +203,13 @@ def _refuse_options_of_runs(between: bool, split: Any, streams: Any, *filters: A
 
 
 def _runs(
-    runs: "Sequence[Run]", specs: Sequence[str], splits: Sequence[str], streams: str,
-    output: Path | None, options: dict[str, Any],
-) -> "pd.DataFrame":  # fmt: skip
+    runs: "Sequence[Run]",
+    specs: Sequence[str],
+    splits: Sequence[str],
+    streams: str,
+    output: Path | None,
+    options: dict[str, Any],
+) -> "pd.DataFrame":
     import pandas as pd
 
     from alignkit.chain.measure import measure_run
@@ -240,9 +248,13 @@ def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]"
 
 
 def _between(
-    runs: "Sequence[Run]", specs: Sequence[str], splits: Sequence[str], streams: str,
-    output: Path | None, options: dict[str, Any],
-) -> "pd.DataFrame":  # fmt: skip
+    runs: "Sequence[Run]",
+    specs: Sequence[str],
+    splits: Sequence[str],
+    streams: str,
+    output: Path | None,
+    options: dict[str, Any],
+) -> "pd.DataFrame":
     from alignkit.chain.measure import measure_between
     from alignkit.chain.parts import parts_of
     from alignkit.errors import UsageError
@@ -253,13 +265,20 @@ def _between(
             f"--between takes two runs and one or two splits; there are {len(runs)} and "
             f"{len(splits)}"
         )
-    inputs = (f"{sha256_of(run.model_file)} {split}" for run, split in
-              zip(runs, (splits[0], splits[-1]), strict=True))  # fmt: skip
+    inputs = (
+        f"{sha256_of(run.model_file)} {split}"
+        for run, split in zip(runs, (splits[0], splits[-1]), strict=True)
+    )
     with parts_of(output, inputs, options["talk"]) as parts:
         table = measure_between(
-            runs[0], runs[1], specs, splits=(splits[0], splits[-1]), streams=streams, parts=parts,
+            runs[0],
+            runs[1],
+            specs,
+            splits=(splits[0], splits[-1]),
+            streams=streams,
+            parts=parts,
             **options,
-        )  # fmt: skip
+        )
         table.insert(0, "run", str(runs[0].path))
         table.insert(1, "other", str(runs[1].path))
         return _written(table, output)

@@ -64,9 +64,17 @@ def power(
     here = max(placements) if placements and len(placements) == 1 else _placements_of(runs)
     asked = placements if placements and len(placements) > 1 else _range(here)
     found = plan(
-        r, asked, seeds, tests or [1, 4, 12], icc_metric=icc_metric, icc_outcome=icc_outcome,
-        target=target, level=level, studies=simulate, seed=seed,
-    )  # fmt: skip
+        r,
+        asked,
+        seeds,
+        tests or [1, 4, 12],
+        icc_metric=icc_metric,
+        icc_outcome=icc_outcome,
+        target=target,
+        level=level,
+        studies=simulate,
+        seed=seed,
+    )
     if output is not None:
         from alignkit.cli.correlate import write_table
 
@@ -117,8 +125,13 @@ def _show(found: Any, here: int | None) -> None:
         line["runs"] = row["placements"] * row["seeds"]
         line[""] = "you are here" if row["placements"] == here else ""
     first = next(iter(rows.values()))
-    columns = ["placements", "seeds", "runs",
-               *(c for c in first if c not in ("placements", "seeds", "runs", "")), ""]  # fmt: skip
+    columns = [
+        "placements",
+        "seeds",
+        "runs",
+        *(c for c in first if c not in ("placements", "seeds", "runs", "")),
+        "",
+    ]
     console.print_table(rows.values(), columns, title=title)
     for line in settings["needed"]:
         how_many = "more than 2,000" if line["placements"] is None else line["placements"]

@@ -63,8 +63,7 @@ def report(
     specs = specs_or_default(metric)
     talk = console.TerminalTalk()
     for run in chosen:
-        measure_run(run, specs, split=split, pool=pool, samples=samples, seed=seed,
-                    talk=talk)  # fmt: skip
+        measure_run(run, specs, split=split, pool=pool, samples=samples, seed=seed, talk=talk)
     join = Join(tuple(specs), layer, outcome, split, pool, samples, seed)
     found, joined = correlate_runs(chosen, join, permutations=permutations, seed=seed, talk=talk)
     page = write_report(

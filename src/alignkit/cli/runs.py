@@ -33,9 +33,8 @@ def _first(
 
 
 def list_runs(
-    task: Tasks = None, placement: Placements = None, runs: RunsFolder = DEFAULT,
-    json: Json = False,
-) -> None:  # fmt: skip
+    task: Tasks = None, placement: Placements = None, runs: RunsFolder = DEFAULT, json: Json = False
+) -> None:
     """List trained runs and what each holds.
 
     Example: alignkit runs list --task toy_redundant
@@ -76,11 +75,14 @@ def show(
     if page["performance"]:
         console.print_table(
             [{"split": split} | scores for split, scores in page["performance"]["splits"].items()],
-            list(dict.fromkeys(
-                key for scores in page["performance"]["splits"].values()
-                for key in ("split", *scores)
-            )),
-        )  # fmt: skip
+            list(
+                dict.fromkeys(
+                    key
+                    for scores in page["performance"]["splits"].values()
+                    for key in ("split", *scores)
+                )
+            ),
+        )
     console.print_table(page["files"], ["part", "files", "bytes"])
 
 
@@ -132,8 +134,9 @@ def collect(
         if not litter.in_use and not dry_run:
             discard(litter.path)
         done = "in use, kept" if litter.in_use else "found" if dry_run else "removed"
-        rows.append({"path": str(litter.path), "why": litter.why, "bytes": litter.bytes,
-                     "done": done})  # fmt: skip
+        rows.append(
+            {"path": str(litter.path), "why": litter.why, "bytes": litter.bytes, "done": done}
+        )
     if json:
         console.print_json(rows)
     elif rows:
@@ -204,12 +207,15 @@ def _row(run: Any) -> dict[str, Any]:
     scores = {split: values[primary] for split, values in performance["splits"].items()}
     extracted = sorted(file.parent.name for file in run.path.glob("representations/*/index.json"))
     return {
-        "run": str(run.path), "task": run.task, "placement": run.placement, "seed": run.seed,
+        "run": str(run.path),
+        "task": run.task,
+        "placement": run.placement,
+        "seed": run.seed,
         "unit": run.unit[:8],
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
         "representations": extracted,
         "alignment": sorted({p.name.split(".")[0] for p in run.path.glob("alignment/*/*.csv")}),
-    }  # fmt: skip
+    }
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:

@@ -61,14 +61,18 @@ def sanity(
 
 def _row(one: "Examination", samples: int, width: int, seed: int) -> dict[str, Any]:
     return {
-        "metric": one.metric, **{name: one.values[name] for name in INPUTS}, "best": one.best,
-        "self_score": one.self_score, "chance": one.chance,
+        "metric": one.metric,
+        **{name: one.values[name] for name in INPUTS},
+        "best": one.best,
+        "self_score": one.self_score,
+        "chance": one.chance,
         "fails": [check.name for check in one.failures],
-        "checks": [
-            {"property": c.name, "holds": c.holds, "detail": c.detail} for c in one.checks
-        ],
-        "reasons": one.reasons, "samples": samples, "width": width, "seed": seed,
-    }  # fmt: skip
+        "checks": [{"property": c.name, "holds": c.holds, "detail": c.detail} for c in one.checks],
+        "reasons": one.reasons,
+        "samples": samples,
+        "width": width,
+        "seed": seed,
+    }
 
 
 def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -81,7 +85,7 @@ def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
         | {"fails": ", ".join(row["fails"])}
         | {c["property"]: "holds" if c["holds"] else "fails" for c in row["checks"]}
         for row in rows
-    ]  # fmt: skip
+    ]
     write_csv(output, pd.DataFrame(flat))
 
 
@@ -89,20 +93,31 @@ def _show(rows: Sequence[dict[str, Any]], found: "Sequence[Examination]") -> Non
     from alignkit.cli import console
 
     shown = [
-        row | {"holds": ", ".join(c["property"] for c in row["checks"] if c["holds"]),
-               "fails": ", ".join(row["fails"]) or "-"}
+        row
+        | {
+            "holds": ", ".join(c["property"] for c in row["checks"] if c["holds"]),
+            "fails": ", ".join(row["fails"]) or "-",
+        }
         for row in rows
-    ]  # fmt: skip
+    ]
     first = rows[0]
     console.print_table(
-        shown, ["metric", *INPUTS, "chance", "best", "self_score", "fails", "holds"],
+        shown,
+        ["metric", *INPUTS, "chance", "best", "self_score", "fails", "holds"],
         title=f"metrics on made-up data, n={first['samples']}, width {first['width']}",
-    )  # fmt: skip
+    )
     for one in found:
         for check in one.failures:
             console.note(f"{one.metric} fails {check.name}: {check.detail}")
     broken = [one.metric for one in found if one.failures]
     held = len(found) - len(broken)
-    print(f"{held} of {len(found)} metrics hold what they declare"
-          + (f"; {', '.join(broken)} do not" if len(broken) > 1 else
-             f"; {broken[0]} does not" if broken else ""))  # fmt: skip
+    print(
+        f"{held} of {len(found)} metrics hold what they declare"
+        + (
+            f"; {', '.join(broken)} do not"
+            if len(broken) > 1
+            else f"; {broken[0]} does not"
+            if broken
+            else ""
+        )
+    )

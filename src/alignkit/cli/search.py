@@ -115,11 +115,20 @@ def run(
     from alignkit.search.workers import Place, run_search
 
     search = _search(
-        tasks=tuple(task or ()), space=space, bounds=tuple(bound or ()),
-        objectives=tuple(objective or ()), placements=tuple(placement or ()),
-        architecture=architecture, data=data, training=_training(epochs, option), seed=seed,
-        training_seed=training_seed, sampler=sampler, pruner=pruner, runs=runs,
-    )  # fmt: skip
+        tasks=tuple(task or ()),
+        space=space,
+        bounds=tuple(bound or ()),
+        objectives=tuple(objective or ()),
+        placements=tuple(placement or ()),
+        architecture=architecture,
+        data=data,
+        training=_training(epochs, option),
+        seed=seed,
+        training_seed=training_seed,
+        sampler=sampler,
+        pruner=pruner,
+        runs=runs,
+    )
     url = parse_url(storage or _default(runs))
     place = Place(url, study or search.study_name, heartbeat, retries)
     console.note(f"study {place.study} in {url}")
@@ -208,9 +217,7 @@ def list_studies(
 
 
 @app.command()
-def repair(
-    storage: Annotated[str, Option("--storage", help="journal:///FILE")],
-) -> None:
+def repair(storage: Annotated[str, Option("--storage", help="journal:///FILE")]) -> None:
     """Take records that were cut short off a journal.
 
     The old file is kept beside it as .bak. Other storages need no repair.
@@ -285,11 +292,15 @@ def _show_front(found: "Analysis") -> None:
     again = f"; {found.duplicates} duplicates, {found.retried} retried"
     print(f"study {found.study}: {counts or 'no trial'}{again}")
     rows = [
-        {"trial": t["number"], **_counts_as_such(t["values"]),
-         "text": t["placement"] and t["placement"]["text"],
-         "vision": t["placement"] and t["placement"]["vision"], "run": ", ".join(t["runs"])}
+        {
+            "trial": t["number"],
+            **_counts_as_such(t["values"]),
+            "text": t["placement"] and t["placement"]["text"],
+            "vision": t["placement"] and t["placement"]["vision"],
+            "run": ", ".join(t["runs"]),
+        }
         for t in found.pareto
-    ]  # fmt: skip
+    ]
     title = "Pareto front" if len(found.objectives) > 1 else "best"
     console.print_table(rows, ["trial", *found.names, "text", "vision", "run"], title=title)
 
@@ -304,8 +315,13 @@ def _draw(found: "Analysis", folder: Path) -> None:
     from alignkit.report.search import write_search_figures
 
     written = write_search_figures(
-        folder, found.table, found.parameters, found.objectives, found.correlations,
-        found.importances, [trial["number"] for trial in found.pareto],
-    )  # fmt: skip
+        folder,
+        found.table,
+        found.parameters,
+        found.objectives,
+        found.correlations,
+        found.importances,
+        [trial["number"] for trial in found.pareto],
+    )
     for file in written:
         console.note(f"{file} is drawn")

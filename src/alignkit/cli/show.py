@@ -41,9 +41,11 @@ def _placement(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     if placement.name in registry().names("placements"):
         facts |= _owner(registry().get("placements", placement.name))
     facts |= {
-        "text": list(placement.text), "vision": list(placement.vision), "fusions": len(placement),
+        "text": list(placement.text),
+        "vision": list(placement.vision),
+        "fusions": len(placement),
         "architecture": architecture.name,
-    }  # fmt: skip
+    }
     return facts, architecture.make().schedule(placement)
 
 
@@ -112,9 +114,10 @@ def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
     if target is None:
         return {"kind": "pairs without labels"}
     return {
-        "kind": type(target).__name__, "labels": list(target.labels),
+        "kind": type(target).__name__,
+        "labels": list(target.labels),
         "primary score": target.primary,
-    }  # fmt: skip
+    }
 
 
 def _print_schedule(schedule: Schedule) -> None:

@@ -25,8 +25,20 @@ if TYPE_CHECKING:
 
     from alignkit.chain.stability import Layers
 
-COLUMNS = ("metric", "varied", "samples", "k", "models", "value", "chance", "agreement",
-           "agreement_sd", "reliability", "seconds", "reason")  # fmt: skip
+COLUMNS = (
+    "metric",
+    "varied",
+    "samples",
+    "k",
+    "models",
+    "value",
+    "chance",
+    "agreement",
+    "agreement_sd",
+    "reliability",
+    "seconds",
+    "reason",
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,9 +106,12 @@ def stability(
         models = _of_runs(chosen, split, pool)
     wanted = plan(models, samples, k, splits, null, seed)
     table = measure_settings(
-        models, named or registry().names("metrics"), wanted, lenient=not named,
+        models,
+        named or registry().names("metrics"),
+        wanted,
+        lenient=not named,
         talk=console.TerminalTalk(),
-    )  # fmt: skip
+    )
     summary = summarise(table)
     if output is not None:
         from alignkit.runs.files import write_csv
@@ -107,13 +122,21 @@ def stability(
 
         draw_stability(table, summary, figures)
     if json:
-        console.print_json({
-            "settings": {"samples": wanted.samples, "k": wanted.k, "splits": wanted.splits,
-                         "null": wanted.null, "seed": wanted.seed,
-                         "models": [model.name for model in models],
-                         "layers": [len(model.xs) for model in models]},
-            "summary": console.records(summary), "models": console.records(table),
-        })  # fmt: skip
+        console.print_json(
+            {
+                "settings": {
+                    "samples": wanted.samples,
+                    "k": wanted.k,
+                    "splits": wanted.splits,
+                    "null": wanted.null,
+                    "seed": wanted.seed,
+                    "models": [model.name for model in models],
+                    "layers": [len(model.xs) for model in models],
+                },
+                "summary": console.records(summary),
+                "models": console.records(table),
+            }
+        )
     else:
         _show(summary, models)
 
@@ -154,8 +177,9 @@ def _show(summary: "pd.DataFrame", models: "Sequence[Layers]") -> None:
     shown = [c for c in COLUMNS if any(row[c] not in (None, "") for row in rows)]
     layers = sorted({len(model.xs) for model in models})
     console.print_table(
-        rows, shown, title=f"stability over {len(models)} model(s) of "
-        f"{' or '.join(map(str, layers))} layers",
-    )  # fmt: skip
+        rows,
+        shown,
+        title=f"stability over {len(models)} model(s) of {' or '.join(map(str, layers))} layers",
+    )
     if max(layers) < 3:
         console.note("note: agreement and reliability compare layers; they need 3 or more")

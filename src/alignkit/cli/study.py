@@ -63,8 +63,19 @@ def run(
 
     alignkit study run study.toml --engine dask --workers 8
     """
-    _run(file, runs, output, json, retry=False, name=engine, jobs=jobs, workers=workers,
-         scheduler=scheduler, gpus=gpus, trust_network=trust_network or None)  # fmt: skip
+    _run(
+        file,
+        runs,
+        output,
+        json,
+        retry=False,
+        name=engine,
+        jobs=jobs,
+        workers=workers,
+        scheduler=scheduler,
+        gpus=gpus,
+        trust_network=trust_network or None,
+    )
 
 
 def retry(
@@ -83,16 +94,23 @@ def retry(
 
     Example: alignkit study retry study.toml
     """
-    _run(file, runs, output, json, retry=True, name=engine, jobs=jobs, workers=workers,
-         scheduler=scheduler, gpus=gpus, trust_network=trust_network or None)  # fmt: skip
+    _run(
+        file,
+        runs,
+        output,
+        json,
+        retry=True,
+        name=engine,
+        jobs=jobs,
+        workers=workers,
+        scheduler=scheduler,
+        gpus=gpus,
+        trust_network=trust_network or None,
+    )
 
 
 def plan(
-    file: File,
-    runs: Runs = None,
-    jobs: Jobs = None,
-    workers: Workers = None,
-    json: Json = False,
+    file: File, runs: Runs = None, jobs: Jobs = None, workers: Workers = None, json: Json = False
 ) -> None:
     """Show every run of a study, what of it is done, and what the rest will take.
 
@@ -105,10 +123,14 @@ def plan(
     engine = chosen.study.engine
     left = estimate(chosen, engine.workers if engine.name == "dask" else engine.jobs)
     if json:
-        console.print_json({
-            "study": chosen.study.name, "runs": [_row(planned) for planned in chosen.runs],
-            "analyses": _analysed(chosen), "estimate": vars(left),
-        })  # fmt: skip
+        console.print_json(
+            {
+                "study": chosen.study.name,
+                "runs": [_row(planned) for planned in chosen.runs],
+                "analyses": _analysed(chosen),
+                "estimate": vars(left),
+            }
+        )
         return
     rows = [_row(planned) for planned in chosen.runs]
     columns = ["run", "starts from", "train", "evaluate", "extract", "measure", "problem"]
@@ -144,13 +166,22 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     counts = _counts(chosen)
     failures = [{"run": p.name, "error": p.error} for p in failed(chosen.runs)]
     analyses = _analysed(chosen)
-    failures += [{"run": one["analysis"], "error": one["problem"]} for one in analyses
-                 if one["state"] == "failed"]  # fmt: skip
+    failures += [
+        {"run": one["analysis"], "error": one["problem"]}
+        for one in analyses
+        if one["state"] == "failed"
+    ]
     if json:
-        console.print_json({
-            "study": chosen.study.name, "active": chosen.records.is_held,
-            "runs": _totals(chosen), "steps": counts, "analyses": analyses, "failed": failures,
-        })  # fmt: skip
+        console.print_json(
+            {
+                "study": chosen.study.name,
+                "active": chosen.records.is_held,
+                "runs": _totals(chosen),
+                "steps": counts,
+                "analyses": analyses,
+                "failed": failures,
+            }
+        )
         return
     counts += [{"step": one["analysis"], one["state"]: 1} for one in analyses]
     console.print_table(counts, ["step", "done", "missing", "failed"])
@@ -183,10 +214,14 @@ def _run(
             analyse(chosen, opened(), retry, console.TerminalTalk())
     written = [file for analysis in chosen.analyses for file in analysis.shown]
     if json:
-        console.print_json({
-            "study": chosen.study.name, "runs": [_row(planned) for planned in chosen.runs],
-            "analyses": _analysed(chosen), "written": written,
-        })  # fmt: skip
+        console.print_json(
+            {
+                "study": chosen.study.name,
+                "runs": [_row(planned) for planned in chosen.runs],
+                "analyses": _analysed(chosen),
+                "written": written,
+            }
+        )
     else:
         for path in written:
             print(path)
@@ -233,8 +268,12 @@ def _plan(
     given = {key: value for key, value in engine.items() if value is not None}
     if "scheduler" in given or "workers" in given:
         given.setdefault("name", "dask")
-    study = replace(study, runs=runs or study.runs, output=output or study.output,
-                    engine=replace(study.engine, **given))  # fmt: skip
+    study = replace(
+        study,
+        runs=runs or study.runs,
+        output=output or study.output,
+        engine=replace(study.engine, **given),
+    )
     if study.engine.name not in ("local", "dask"):
         raise UsageError(f"unknown engine '{study.engine.name}'; known: local, dask")
     if study.engine.name == "local" and "jobs" not in given and "workers" in given:
@@ -253,26 +292,36 @@ def _engine(chosen: "Plan") -> "Engine":
     from alignkit.engines.dask import DaskEngine
 
     return DaskEngine(
-        asked.workers, asked.scheduler, asked.queue or None, asked.gpus, asked.trust_network,
-        chosen.records.folder / "keys", console.TerminalTalk(),
-    )  # fmt: skip
+        asked.workers,
+        asked.scheduler,
+        asked.queue or None,
+        asked.gpus,
+        asked.trust_network,
+        chosen.records.folder / "keys",
+        console.TerminalTalk(),
+    )
 
 
 def _row(planned: Any) -> dict[str, Any]:
     config = planned.config
     return {
-        "run": planned.name, "identity": config.identity if config else None,
+        "run": planned.name,
+        "identity": config.identity if config else None,
         "task": config.task.name if config else planned.entry.task,
         "placement": config.placement.name if config else planned.entry.placement,
-        "seed": planned.entry.seed, "pretrains": planned.pretrains,
-        "init": planned.first.name if planned.first else None, "state": planned.state,
-        "steps": {step.name: step.state for step in planned.steps}, "problem": planned.error,
-    }  # fmt: skip
+        "seed": planned.entry.seed,
+        "pretrains": planned.pretrains,
+        "init": planned.first.name if planned.first else None,
+        "state": planned.state,
+        "steps": {step.name: step.state for step in planned.steps},
+        "problem": planned.error,
+    }
 
 
 def _analysed(chosen: "Plan") -> list[dict[str, Any]]:
-    return [{"analysis": one.name, "state": one.state, "problem": one.error}
-            for one in chosen.analyses]  # fmt: skip
+    return [
+        {"analysis": one.name, "state": one.state, "problem": one.error} for one in chosen.analyses
+    ]
 
 
 def _states(row: dict[str, Any]) -> dict[str, str]:

@@ -173,21 +173,35 @@ def train(
     from alignkit.cli import console
 
     training = _training(
-        epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, warmup=warmup,
-        floor=floor, weight_decay=weight_decay, clip=clip, patience=patience, threads=threads,
-        accumulate=accumulate, precision=precision, class_weights=class_weights, bucket=bucket,
-        objectives=tuple(objective or ()), aux=tuple(aux or ()),
-    )  # fmt: skip
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        warmup=warmup,
+        floor=floor,
+        weight_decay=weight_decay,
+        clip=clip,
+        patience=patience,
+        threads=threads,
+        accumulate=accumulate,
+        precision=precision,
+        class_weights=class_weights,
+        bucket=bucket,
+        objectives=tuple(objective or ()),
+        aux=tuple(aux or ()),
+    )
     options = architecture_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch, freeze=freeze
     )
     conduct = _conduct(
-        device=device, workers=workers, checkpoint_every=checkpoint_every,
-        track=tuple(track_alignment or ()), track_every=track_every, track_samples=track_samples,
+        device=device,
+        workers=workers,
+        checkpoint_every=checkpoint_every,
+        track=tuple(track_alignment or ()),
+        track_every=track_every,
+        track_samples=track_samples,
         tensorboard=tensorboard,
-    )  # fmt: skip
-    configs = _configs(task, placement, architecture, training, seed, data, init, conduct,
-                       options)  # fmt: skip
+    )
+    configs = _configs(task, placement, architecture, training, seed, data, init, conduct, options)
     if _is_helper():
         console.settings.quiet = True
     _say_what_was_chosen(configs)
@@ -228,8 +242,16 @@ def evaluate(
     rows = []
     for run in chosen_runs(paths, runs, task, placement, scored=True, splits=[split]):
         scores = evaluate_run(run, split, force, talk, device)
-        rows.append({"task": run.task, "placement": run.placement, "seed": run.seed,
-                     "split": split, **scores, "run": str(run.path)})  # fmt: skip
+        rows.append(
+            {
+                "task": run.task,
+                "placement": run.placement,
+                "seed": run.seed,
+                "split": split,
+                **scores,
+                "run": str(run.path),
+            }
+        )
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if json:
         console.print_json(rows)
@@ -267,10 +289,16 @@ def _conduct(**given: Any) -> "Conduct":
 
 
 def _configs(
-    tasks: list[str] | None, placements: list[str] | None, architecture: str | None,
-    training: "Training", seeds: list[int] | None, data: str | None, init: Path | None,
-    conduct: "Conduct", options: dict[str, Any],
-) -> "list[RunConfig]":  # fmt: skip
+    tasks: list[str] | None,
+    placements: list[str] | None,
+    architecture: str | None,
+    training: "Training",
+    seeds: list[int] | None,
+    data: str | None,
+    init: Path | None,
+    conduct: "Conduct",
+    options: dict[str, Any],
+) -> "list[RunConfig]":
     from alignkit.runs import resolve_config
 
     what: list[str | None] = list(tasks) if tasks else [None]
@@ -296,10 +324,12 @@ def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:
 
     planned = [(config, Run(root / config.folder)) for config in configs]
     if json:
-        console.print_json([
-            config.to_json() | {"run": str(run.path), "trained": run.is_trained}
-            for config, run in planned
-        ])  # fmt: skip
+        console.print_json(
+            [
+                config.to_json() | {"run": str(run.path), "trained": run.is_trained}
+                for config, run in planned
+            ]
+        )
         return
     rows = [
         {"run": str(run.path), "trained": run.is_trained, "identity": config.identity[:12]}
@@ -310,6 +340,10 @@ def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:
 
 def _summary(run: Any) -> dict[str, Any]:
     return {
-        "run": str(run.path), "task": run.task, "placement": run.placement, "seed": run.seed,
-        "identity": run.stored["identity"], **run.performance(),
-    }  # fmt: skip
+        "run": str(run.path),
+        "task": run.task,
+        "placement": run.placement,
+        "seed": run.seed,
+        "identity": run.stored["identity"],
+        **run.performance(),
+    }

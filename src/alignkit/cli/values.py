@@ -7,9 +7,24 @@ from typing import Any
 Row = dict[str, Any]
 
 COLUMNS = (
-    "run", "split", "metric", "layers", "streams", "pairs", "x", "y", "n", "value", "95 %",
-    "chance", "null", "p", "calibrated", "self_score", "reason",
-)  # fmt: skip
+    "run",
+    "split",
+    "metric",
+    "layers",
+    "streams",
+    "pairs",
+    "x",
+    "y",
+    "n",
+    "value",
+    "95 %",
+    "chance",
+    "null",
+    "p",
+    "calibrated",
+    "self_score",
+    "reason",
+)
 ALWAYS = ("metric", "n", "value")
 
 
@@ -74,8 +89,11 @@ def _compact(row: Row) -> Row:
 
 def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
     """Rows, the columns in which there is something to see, and a title for all of them."""
-    names = [name for name in COLUMNS if name in ALWAYS
-             or any(row.get(name) not in (None, "") for row in rows)]  # fmt: skip
+    names = [
+        name
+        for name in COLUMNS
+        if name in ALWAYS or any(row.get(name) not in (None, "") for row in rows)
+    ]
     title: list[str] = []
     for name in ("run", "split", "layers", "streams"):
         found = {_said(row, name) for row in rows} - {""}

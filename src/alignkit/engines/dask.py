@@ -29,9 +29,14 @@ from alignkit.errors import AlignkitError, UsageError
 NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 PATIENCE = 20  # seconds for a scheduler to answer
 QUEUES = {
-    "slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster",
-    "oar": "OARCluster", "htcondor": "HTCondorCluster", "moab": "MoabCluster",
-}  # fmt: skip
+    "slurm": "SLURMCluster",
+    "pbs": "PBSCluster",
+    "lsf": "LSFCluster",
+    "sge": "SGECluster",
+    "oar": "OARCluster",
+    "htcondor": "HTCondorCluster",
+    "moab": "MoabCluster",
+}
 
 
 class DaskEngine:
@@ -66,9 +71,15 @@ class DaskEngine:
     slots = sys.maxsize  # Dask queues by itself, and scales by what is queued
 
     def __init__(
-        self, workers: int = 2, scheduler: str = "", queue: Mapping[str, Any] | None = None,
-        gpus: int = 0, trust_network: bool = False, scratch: Path = Path(), talk: Talk = SILENT,
-    ) -> None:  # fmt: skip
+        self,
+        workers: int = 2,
+        scheduler: str = "",
+        queue: Mapping[str, Any] | None = None,
+        gpus: int = 0,
+        trust_network: bool = False,
+        scratch: Path = Path(),
+        talk: Talk = SILENT,
+    ) -> None:
         if workers < 1:
             raise UsageError(f"--workers is {workers}; it must be at least 1")
         if scheduler and queue:
@@ -95,10 +106,13 @@ class DaskEngine:
 
     def submit(self, unit: Unit) -> None:
         future = self._client.submit(
-            perform_elsewhere, asdict(unit), this_place(), pure=False,
+            perform_elsewhere,
+            asdict(unit),
+            this_place(),
+            pure=False,
             resources={"GPU": unit.gpus} if unit.gpus else None,
             priority=1 if unit.after else 0,  # finish what is begun before the next begins
-        )  # fmt: skip
+        )
         self._units[future.key] = unit
         self._ended.add(future)
 
@@ -115,9 +129,11 @@ class DaskEngine:
             )
         error = future.exception()
         return Outcome(
-            unit, "failed", kind=type(error).__name__,
+            unit,
+            "failed",
+            kind=type(error).__name__,
             error=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}",
-        )  # fmt: skip
+        )
 
     def close(self) -> None:
         for held in (self._client, self._cluster):
@@ -154,9 +170,14 @@ class DaskEngine:
         return ""
 
     def _open(
-        self, workers: int, scheduler: str, queue: Mapping[str, Any] | None, gpus: int,
-        trust_network: bool, scratch: Path,
-    ) -> None:  # fmt: skip
+        self,
+        workers: int,
+        scheduler: str,
+        queue: Mapping[str, Any] | None,
+        gpus: int,
+        trust_network: bool,
+        scratch: Path,
+    ) -> None:
         from distributed import Client, as_completed
 
         _quiet()  # only now: importing Dask sets the levels of its logs
@@ -166,8 +187,9 @@ class DaskEngine:
         else:
             self._cluster = (
                 _job_queue(queue, workers, gpus, scratch, self._jobs)
-                if queue else _local(workers, gpus)
-            )  # fmt: skip
+                if queue
+                else _local(workers, gpus)
+            )
             self._client = Client(self._cluster, set_as_default=False)
         self._units: dict[str, Unit] = {}
         with self._client.as_current():
@@ -187,10 +209,15 @@ def _local(workers: int, gpus: int) -> Any:
             }
 
     cluster = Cluster(
-        n_workers=0, threads_per_worker=1, processes=True, host="127.0.0.1",
-        scheduler_kwargs=NO_DASHBOARD, silence_logs=logging.CRITICAL, memory_limit=0,
+        n_workers=0,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        scheduler_kwargs=NO_DASHBOARD,
+        silence_logs=logging.CRITICAL,
+        memory_limit=0,
         resources={"GPU": gpus} if gpus else None,
-    )  # fmt: skip
+    )
     cluster.scale(workers)
     return cluster
 
@@ -244,11 +271,14 @@ def _job_queue(
         options["worker_extra_args"] = [*options.get("worker_extra_args", []), *declared]
     defaults = {
         # One process and one thread in a job: the units fix their own threads.
-        "cores": 1, "processes": 1, "memory": "8GB",
-        "security": Security.temporary(), "protocol": "tls://",
+        "cores": 1,
+        "processes": 1,
+        "memory": "8GB",
+        "security": Security.temporary(),
+        "protocol": "tls://",
         "shared_temp_directory": str(scratch.resolve()),
         "scheduler_options": NO_DASHBOARD,
-    }  # fmt: skip
+    }
     made = getattr(dask_jobqueue, QUEUES[kind])
     command = shlex.split(made.job_cls.submit_command or "")
     if workers and command and shutil.which(command[0]) is None:
@@ -289,6 +319,12 @@ def _is_loopback(host: str) -> bool:
 
 def _quiet() -> None:
     """Keep Dask's log to itself: what matters of it becomes an outcome."""
-    for name in ("distributed", "distributed.client", "distributed.nanny", "distributed.worker",
-                 "tornado.application", "asyncio"):  # fmt: skip
+    for name in (
+        "distributed",
+        "distributed.client",
+        "distributed.nanny",
+        "distributed.worker",
+        "tornado.application",
+        "asyncio",
+    ):
         logging.getLogger(name).setLevel(logging.CRITICAL)

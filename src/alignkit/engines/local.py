@@ -184,6 +184,8 @@ def visible_gpus(slot: int, gpus: int) -> dict[str, str]:
 
 def _killed(unit: Unit, times: int) -> Outcome:
     return Outcome(
-        unit, "failed", kind="AlignkitError",
+        unit,
+        "failed",
+        kind="AlignkitError",
         error=f"its process was killed {times} times; perhaps there is too little memory",
-    )  # fmt: skip
+    )

@@ -42,10 +42,13 @@ def perform(unit: Unit, talk: Talk) -> Outcome:
     except Exception as error:
         ours = isinstance(error, AlignkitError)
         return Outcome(
-            unit, "failed", kind=type(error).__name__,
+            unit,
+            "failed",
+            kind=type(error).__name__,
             error=str(error) if ours else f"{type(error).__name__}: {error}".replace("\n", " "),
-            traceback=traceback.format_exc(), seconds=time.perf_counter() - started,
-        )  # fmt: skip
+            traceback=traceback.format_exc(),
+            seconds=time.perf_counter() - started,
+        )
 
 
 def perform_elsewhere(unit: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,9 +72,10 @@ def outcome_from(unit: Unit, told: Mapping[str, Any]) -> Outcome:
 def this_place() -> dict[str, Any]:
     """What another process must know to work as this one does: folder and plugins."""
     return {
-        "folder": os.getcwd(), "plugins": os.environ.get(ONLY),
+        "folder": os.getcwd(),
+        "plugins": os.environ.get(ONLY),
         "plugin_files": [str(Path(file).resolve()) for file in extra_plugin_files()],
-    }  # fmt: skip
+    }
 
 
 def _settle(place: Mapping[str, Any]) -> None:

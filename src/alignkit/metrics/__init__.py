@@ -9,6 +9,17 @@ from alignkit.metrics.views import set_memory
 from alignkit.metrics.workers import spread
 
 __all__ = [
-    "Metric", "Representation", "Value", "gram", "grid", "inner", "maximum", "measure",
-    "permuted_products", "read_arrays", "resolve", "set_memory", "spread",
-]  # fmt: skip
+    "Metric",
+    "Representation",
+    "Value",
+    "gram",
+    "grid",
+    "inner",
+    "maximum",
+    "measure",
+    "permuted_products",
+    "read_arrays",
+    "resolve",
+    "set_memory",
+    "spread",
+]

@@ -57,8 +57,9 @@ def read_arrays(
     found = _folder(path) if path.is_dir() else _file(path)
     names = sorted(found, key=_natural)
     try:
-        return [Representation(found[name][0], found[name][1], name, dtype, device)
-                for name in names]  # fmt: skip
+        return [
+            Representation(found[name][0], found[name][1], name, dtype, device) for name in names
+        ]
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -78,8 +79,11 @@ def read_sides(
 
 
 def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
-    files = [file for file in sorted(path.iterdir())
-             if file.suffix in SUFFIXES and not file.name.startswith(".")]  # fmt: skip
+    files = [
+        file
+        for file in sorted(path.iterdir())
+        if file.suffix in SUFFIXES and not file.name.startswith(".")
+    ]
     if not files:
         raise DataError(f"{path} holds none of {', '.join(SUFFIXES)}; expected one file per layer")
     listed = path / "ids.json"
@@ -98,14 +102,24 @@ def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
 def _file(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
     """Arrays of one file with their sample ids, by name."""
     if path.suffix in PICKLES:
-        raise DataError(f"{path} may hold a pickle, which is never read; save it as .safetensors "
-                        "or .npy")  # fmt: skip
+        raise DataError(
+            f"{path} may hold a pickle, which is never read; save it as .safetensors or .npy"
+        )
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}")
     try:
         arrays, ids = _READERS[path.suffix](path)
-    except (OSError, ValueError, LookupError, ImportError, MemoryError, EOFError, RuntimeError,
-            zipfile.BadZipFile, zlib.error) as error:  # fmt: skip
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        ImportError,
+        MemoryError,
+        EOFError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path} cannot be read: {reason}") from None
     if not arrays:
@@ -220,5 +234,9 @@ def _natural(name: str) -> list[Any]:
 
 
 _READERS: dict[str, Any] = {
-    ".npy": _npy, ".npz": _npz, ".safetensors": _safetensors, ".csv": _table, ".parquet": _table,
-}  # fmt: skip
+    ".npy": _npy,
+    ".npz": _npz,
+    ".safetensors": _safetensors,
+    ".csv": _table,
+    ".parquet": _table,
+}

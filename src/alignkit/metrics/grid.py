@@ -209,10 +209,13 @@ def maximum(
 
 
 def _values(
-    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation],
-    pairs: Sequence[tuple[int, int]], done: _Progress,
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    pairs: Sequence[tuple[int, int]],
+    done: _Progress,
     found: Callable[[int, Value], None] | None = None,
-) -> list[Value]:  # fmt: skip
+) -> list[Value]:
     prepared = _Prepared(metric)
     values: dict[int, Value] = {}
     one = partial(_one_pair, metric, prepared, xs, ys)
@@ -245,9 +248,12 @@ def _fresh_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _one_pair(
-    metric: Metric, prepared: _Prepared, xs: Sequence[Representation],
-    ys: Sequence[Representation], pair: tuple[int, int],
-) -> Value:  # fmt: skip
+    metric: Metric,
+    prepared: _Prepared,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    pair: tuple[int, int],
+) -> Value:
     x, y = xs[pair[0]], ys[pair[1]]
     try:
         value = metric.compare(prepared(x), prepared(y))
@@ -255,10 +261,16 @@ def _one_pair(
     except UndefinedError as error:
         return Value(x.name, y.name, x.n, None, error.reason)
     return Value(
-        x.name, y.name, x.n, value, chance=chance, null_mean=chance,
+        x.name,
+        y.name,
+        x.n,
+        value,
+        chance=chance,
+        null_mean=chance,
         calibrated=calibrated(value, chance, metric.best),
-        self_score=_self_score(metric, prepared, x, y), warning=metric.warning(x, y),
-    )  # fmt: skip
+        self_score=_self_score(metric, prepared, x, y),
+        warning=metric.warning(x, y),
+    )
 
 
 def _with_null(metric: Metric, found: Value, drawn: np.ndarray) -> Value:
@@ -268,10 +280,12 @@ def _with_null(metric: Metric, found: Value, drawn: np.ndarray) -> Value:
         return found
     mean = float(known.mean()) if found.chance is None else found.chance
     return replace(
-        found, null_mean=mean, null_std=float(known.std()),
+        found,
+        null_mean=mean,
+        null_std=float(known.std()),
         p=p_value(found.value, known, metric.higher_is_better),
         calibrated=calibrated(found.value, mean, metric.best),
-    )  # fmt: skip
+    )
 
 
 def _with_interval(metric: Metric, found: Value, halves: np.ndarray) -> Value:
@@ -345,9 +359,10 @@ class _Prepared:
 
 
 def _aligned(
-    xs: Sequence[Representation], ys: Sequence[Representation],
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
     pairs: Sequence[tuple[int, int]] | None,
-) -> tuple[list[Representation], list[Representation], Sequence[tuple[int, int]]]:  # fmt: skip
+) -> tuple[list[Representation], list[Representation], Sequence[tuple[int, int]]]:
     """Bring all layers to the same samples; all pairs where none are named."""
     if pairs is None:
         pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]

@@ -86,9 +86,12 @@ def permuted_products(
 
 
 def _one_order(
-    triangles: Tensor, diagonals: Tensor, squares: Tensor, upper: list[tuple[Tensor, Tensor]],
+    triangles: Tensor,
+    diagonals: Tensor,
+    squares: Tensor,
+    upper: list[tuple[Tensor, Tensor]],
     order: Tensor,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     n, layers = len(squares), squares.shape[2]
     flat = squares.view(n * n, layers)
     total = diagonals.double().T @ flat.index_select(0, order * n + order).double()

@@ -420,8 +420,9 @@ class Representation:
         def follow(view: tuple[Tensor, Tensor], order: Tensor) -> tuple[Tensor, Tensor]:
             return torch.argsort(order)[view[0][order]], view[1][order]
 
-        return self.shared(("nearest", k, distance), lambda: search.nearest(self, k, distance),
-                           follow)  # fmt: skip
+        return self.shared(
+            ("nearest", k, distance), lambda: search.nearest(self, k, distance), follow
+        )
 
 
 class _Reordered:

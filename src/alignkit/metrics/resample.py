@@ -20,9 +20,14 @@ Pairs = Sequence[tuple[int, int]]
 
 
 def null_values(
-    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    permutations: int, seed: int, done: Callable[[int], None],
-) -> np.ndarray:  # fmt: skip
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    pairs: Pairs,
+    permutations: int,
+    seed: int,
+    done: Callable[[int], None],
+) -> np.ndarray:
     """Values of pairs on permuted rows of y: the same permutations for every pair.
 
     ``done`` is called with the number of pairs that one more permutation was taken of.
@@ -43,9 +48,13 @@ def null_values(
 
 
 def _one_by_one(
-    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    orders: Sequence[Tensor], done: Callable[[int], None],
-) -> np.ndarray:  # fmt: skip
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    pairs: Pairs,
+    orders: Sequence[Tensor],
+    done: Callable[[int], None],
+) -> np.ndarray:
     """Where a metric has no way of its own: every pair under every permutation."""
     prepared_xs = {i: metric.prepare(xs[i]) for i in {i for i, _ in pairs}}
     columns = sorted({j for _, j in pairs})
@@ -69,9 +78,14 @@ def _one_by_one(
 
 
 def resampled_values(
-    metric: Metric, xs: Sequence[Representation], ys: Sequence[Representation], pairs: Pairs,
-    resamples: int, seed: int, done: Callable[[int], None],
-) -> np.ndarray:  # fmt: skip
+    metric: Metric,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    pairs: Pairs,
+    resamples: int,
+    seed: int,
+    done: Callable[[int], None],
+) -> np.ndarray:
     """Values of pairs on random halves of the samples, ``(resamples, len(pairs))``.
 
     Halves are drawn without replacement: a sample that stands twice would be its own nearest

@@ -3,12 +3,4 @@
 from alignkit.plugins.load import load_plugins, registry, use_plugin_files
 from alignkit.plugins.registry import KINDS, Entry, Plugin, Registry
 
-__all__ = [
-    "KINDS",
-    "Entry",
-    "Plugin",
-    "Registry",
-    "load_plugins",
-    "registry",
-    "use_plugin_files",
-]
+__all__ = ["KINDS", "Entry", "Plugin", "Registry", "load_plugins", "registry", "use_plugin_files"]

@@ -200,9 +200,14 @@ class Collector:
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
             raise PluginError(f"target {target!r} of '{name}' is not 'module:attribute'")
         entry = Entry(
-            kind, name, _checked(kind, name, target, declarations), self._plugin,
-            summary or _first_line(target), default, declarations,
-        )  # fmt: skip
+            kind,
+            name,
+            _checked(kind, name, target, declarations),
+            self._plugin,
+            summary or _first_line(target),
+            default,
+            declarations,
+        )
         self._plugin.entries.append(entry)
 
 
@@ -221,8 +226,19 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
 def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
     """Refuse what a metric cannot declare, or an empty range."""
-    known = {"range", "best", "symmetric", "invariances", "chance", "null", "cost", "paper",
-             "identity", "inflated", "variants"}  # fmt: skip
+    known = {
+        "range",
+        "best",
+        "symmetric",
+        "invariances",
+        "chance",
+        "null",
+        "cost",
+        "paper",
+        "identity",
+        "inflated",
+        "variants",
+    }
     _check_known(f"metric '{name}'", declarations, known)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
     if not low < high:
@@ -249,6 +265,8 @@ def _first_line(target: Any) -> str:
 def _known_kind(kind: str) -> str:
     if kind not in KINDS:
         close = get_close_matches(kind, KINDS, n=1)
-        raise UsageError(f"unknown kind '{kind}'; known: {', '.join(KINDS)}"
-                         + (f"; did you mean '{close[0]}'?" if close else ""))  # fmt: skip
+        raise UsageError(
+            f"unknown kind '{kind}'; known: {', '.join(KINDS)}"
+            + (f"; did you mean '{close[0]}'?" if close else "")
+        )
     return kind

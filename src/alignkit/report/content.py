@@ -150,19 +150,30 @@ def _score(run: Run, label: str, split: str) -> dict[str, Any]:
     primary = performance["primary"]
     scores = performance["splits"].get(split, {})
     return {
-        "task": run.task, "placement": label, "seed": run.seed, "score": primary,
-        "value": float(scores.get(primary, "nan")), "n": scores.get("n"),
-    }  # fmt: skip
+        "task": run.task,
+        "placement": label,
+        "seed": run.seed,
+        "score": primary,
+        "value": float(scores.get(primary, "nan")),
+        "n": scores.get("n"),
+    }
 
 
 def _history(run: Run, label: str) -> pd.DataFrame:
     primary = run.performance()["primary"]
     history = run.history()
-    return pd.DataFrame({
-        "task": run.task, "placement": label, "seed": run.seed, "epoch": history["epoch"],
-        "split": history["split"], "loss": history["loss"],
-        "value": history[primary] if primary in history else float("nan"), "score": primary,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "task": run.task,
+            "placement": label,
+            "seed": run.seed,
+            "epoch": history["epoch"],
+            "split": history["split"],
+            "loss": history["loss"],
+            "value": history[primary] if primary in history else float("nan"),
+            "score": primary,
+        }
+    )
 
 
 def score_means(scores: pd.DataFrame) -> pd.DataFrame:
@@ -175,9 +186,12 @@ def grid_means(values: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds of every pair of sites; the reason where there is no value."""
     grouped = values.groupby(["placement", "x", "y"], sort=False)
     means = grouped.agg(
-        value=("value", "mean"), seeds=("value", "count"), n=("n", "min"),
-        chance=("chance", "mean"), reason=("reason", "first"),
-    )  # fmt: skip
+        value=("value", "mean"),
+        seeds=("value", "count"),
+        n=("n", "min"),
+        chance=("chance", "mean"),
+        reason=("reason", "first"),
+    )
     return means.reset_index()
 
 

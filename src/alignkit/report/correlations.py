@@ -43,8 +43,13 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
     known = [h for h in found.hypotheses if h.row["pearson"] is not None]
     if known:
         left_out = pd.concat([h.left_out() for h in known], ignore_index=True)
-        figures.add("leave-one-out", leave_one_out(rows, left_out), left_out, "r without each unit",
-                    "A line per metric and task.")  # fmt: skip
+        figures.add(
+            "leave-one-out",
+            leave_one_out(rows, left_out),
+            left_out,
+            "r without each unit",
+            "A line per metric and task.",
+        )
     look = looks(found.units["unit"])
     for task in dict.fromkeys(rows["task"]):
         _of_task(task, [h for h in known if h.row["task"] == task], runs, figures, look)
@@ -52,9 +57,12 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
 
 
 def _of_task(
-    task: str, hypotheses: list[Any], runs: pd.DataFrame, figures: FigureFolder,
+    task: str,
+    hypotheses: list[Any],
+    runs: pd.DataFrame,
+    figures: FigureFolder,
     look: Mapping[str, Look],
-) -> None:  # fmt: skip
+) -> None:
     if not hypotheses:
         return
     rows = pd.DataFrame([h.row for h in hypotheses])
@@ -63,16 +71,31 @@ def _of_task(
     critical = {h.metric: h.critical() for h in tested}
     outcome = hypotheses[0].question.outcome
     mine = with_unit_names(runs[runs["task"] == task])
-    figures.add(f"{task}-scatter", scatter(points, mine, rows, outcome, look, critical), points,
-                f"{outcome} against alignment", "One panel per metric.")  # fmt: skip
+    figures.add(
+        f"{task}-scatter",
+        scatter(points, mine, rows, outcome, look, critical),
+        points,
+        f"{outcome} against alignment",
+        "One panel per metric.",
+    )
     if tested:
         counts = null_counts({h.metric: h.null() for h in tested})
-        figures.add(f"{task}-null", null_histograms(counts, rows, critical), counts,
-                    "r of permuted placements", "One panel per metric.")  # fmt: skip
+        figures.add(
+            f"{task}-null",
+            null_histograms(counts, rows, critical),
+            counts,
+            "r of permuted placements",
+            "One panel per metric.",
+        )
 
 
 def _maps(found: Any, figures: FigureFolder) -> None:
     columns = ["task", "metric", "layer", "n", "pearson", "p", "p_adjusted", "spearman", "verdict"]
     for task, rows in found.table[columns].groupby("task", sort=False):
-        figures.add(f"{task}-layer-pairs", layer_pairs(rows), rows, "r for every pair of layers",
-                    "One map per metric.")  # fmt: skip
+        figures.add(
+            f"{task}-layer-pairs",
+            layer_pairs(rows),
+            rows,
+            "r for every pair of layers",
+            "One map per metric.",
+        )

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignkit.report.style import FAINT, MARKERS, PALETTE, house_style, panels, plain, short
 
 
 def share_curve(
-    table: pd.DataFrame, metrics: Sequence[str], setting: str = "share",
+    table: pd.DataFrame,
+    metrics: Sequence[str],
+    setting: str = "share",
     label: str = "share of redundant samples",
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw means over seeds with their standard deviation, a line per metric, runs as dots.
 
     Parameters
@@ -30,8 +33,16 @@ def share_curve(
             ax.plot(table[setting], table[metric], "o", ms=2.5, mew=0, alpha=0.5, color=colour)
             grouped = table.groupby(setting)[metric]
             mean, sd = grouped.mean(), grouped.std().fillna(0)
-            ax.errorbar(mean.index, mean, sd, color=colour, lw=1.6, elinewidth=0.9, ms=5,
-                        marker=MARKERS[i % len(MARKERS)])  # fmt: skip
+            ax.errorbar(
+                mean.index,
+                mean,
+                sd,
+                color=colour,
+                lw=1.6,
+                elinewidth=0.9,
+                ms=5,
+                marker=MARKERS[i % len(MARKERS)],
+            )
             ends.append((float(mean.iloc[-1]), metric, colour))
         ax.autoscale_view()
         _name(ax, ends)
@@ -41,12 +52,18 @@ def share_curve(
     return figure
 
 
-def _name(ax: object, ends: list[tuple[float, str, str]]) -> None:
+def _name(ax: Axes, ends: list[tuple[float, str, str]]) -> None:
     """Names at the right end, pushed apart where they would overlap."""
-    low, high = ax.get_ylim()  # type: ignore[attr-defined]
+    low, high = ax.get_ylim()
     least = (high - low) * 0.06
     at = -float("inf")
     for value, metric, colour in sorted(ends):
         at = max(value, at + least)
-        ax.annotate(short(metric), (1.02, at), xycoords=("axes fraction", "data"),  # type: ignore[attr-defined]
-                    va="center", color=colour, fontsize=8.5)  # fmt: skip
+        ax.annotate(
+            short(metric),
+            (1.02, at),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            color=colour,
+            fontsize=8.5,
+        )

@@ -31,10 +31,7 @@ Placements = Mapping[str, Mapping[str, Sequence[int]]]
 
 
 def depth_curves(
-    values: pd.DataFrame,
-    placements: Placements,
-    label: str,
-    look: Mapping[str, Look] | None = None,
+    values: pd.DataFrame, placements: Placements, label: str, look: Mapping[str, Look] | None = None
 ) -> Figure:
     """Draw one panel per placement: its curve in colour, the others in grey.
 
@@ -57,13 +54,19 @@ def depth_curves(
     width = min(5.2, (WIDTH - 0.8 - 0.3 * (columns - 1)) / columns)
     with house_style():
         figure, axes = panels(
-            len(names), columns, width, 0.62 * width if columns > 1 else 2.9, gap=(0.3, 0.42),
-            margins=(0.65, 0.15, 0.3, 0.85), share=True,
-        )  # fmt: skip
+            len(names),
+            columns,
+            width,
+            0.62 * width if columns > 1 else 2.9,
+            gap=(0.3, 0.42),
+            margins=(0.65, 0.15, 0.3, 0.85),
+            share=True,
+        )
         for i, (name, ax) in enumerate(zip(names, axes, strict=True)):
             for other in names:
-                ax.plot(curves[other]["depth"], curves[other]["value"], color=CONTEXT, lw=0.8,
-                        zorder=1)  # fmt: skip
+                ax.plot(
+                    curves[other]["depth"], curves[other]["value"], color=CONTEXT, lw=0.8, zorder=1
+                )
             seeds = values[values["placement"] == name]
             _curve(ax, seeds, curves[name], look[name].colour)
             _fusions(ax, curves[name], placements[name], look[name].colour)
@@ -98,8 +101,18 @@ def _fusions(
         x = np.array(placement[stream], dtype=float) - 0.5
         y = np.interp(x, known["depth"], known["value"])
         for place in zip(x, y, strict=True):
-            ax.plot(*place, marker=marker, ms=5.5, mfc=fill, mec=colour, mew=0.9, ls="", zorder=4,
-                    clip_on=False, transform=_raised(ax, offset))  # fmt: skip
+            ax.plot(
+                *place,
+                marker=marker,
+                ms=5.5,
+                mfc=fill,
+                mec=colour,
+                mew=0.9,
+                ls="",
+                zorder=4,
+                clip_on=False,
+                transform=_raised(ax, offset),
+            )
     for index in {*placement["text"], *placement["vision"]}:
         ax.axvline(index - 0.5, color=colour, lw=0.6, alpha=0.3, zorder=0)
 
@@ -112,8 +125,15 @@ def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
     """Label the shared axes once, and explain the marks."""
     height = figure.get_figheight()
     figure.text(0.5, 0.52 / height, "layer", ha="center", va="center", fontsize=8.5)
-    figure.text(0.14 / figure.get_figwidth(), 0.5, short(label, 40), ha="center", va="center",
-                rotation=90, fontsize=8.5)  # fmt: skip
+    figure.text(
+        0.14 / figure.get_figwidth(),
+        0.5,
+        short(label, 40),
+        ha="center",
+        va="center",
+        rotation=90,
+        fontsize=8.5,
+    )
     mark: dict[str, Any] = {"color": INK, "ls": "", "ms": 5.5}
     handles = [
         Line2D([], [], marker="^", label="fusion in text", **mark),

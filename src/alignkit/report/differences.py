@@ -41,9 +41,16 @@ def differences(
                 ax.plot(row[value], y, "o", color=colour, ms=5)
             if pd.notna(row["p"]):
                 note = f"p {p_text(row['p'])}, Holm {p_text(row['p_holm'])}, {row['verdict']}"
-            ax.annotate(short(note, 44), (1, y), xycoords=("axes fraction", "data"), xytext=(8, 0),
-                        textcoords="offset points", va="center", fontsize=7,
-                        annotation_clip=False)  # fmt: skip
+            ax.annotate(
+                short(note, 44),
+                (1, y),
+                xycoords=("axes fraction", "data"),
+                xytext=(8, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                annotation_clip=False,
+            )
         ax.axvline(0, color=FAINT, lw=0.9, ls=(0, (3, 2)), zorder=0)
         ax.set_yticks(range(len(rows)), [short(label, 46) for label in labels])
         ax.set_ylim(len(rows) - 0.5, -0.5)

@@ -11,13 +11,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.report.content import (
-    Content,
-    equal_depth,
-    grid_means,
-    known_metric,
-    unit_name,
-)
+from alignkit.report.content import Content, equal_depth, grid_means, known_metric, unit_name
 from alignkit.report.depth import depth_curves
 from alignkit.report.heatmap import heatmaps
 from alignkit.report.scatter import scatter
@@ -90,9 +84,10 @@ class FigureFolder:
         plain = plain.lstrip(".")[:100]
         taken = {other.lower() for other in self.names}
         free = next(
-            one for i in range(1, len(taken) + 2)
+            one
+            for i in range(1, len(taken) + 2)
             if (one := plain if i == 1 else f"{plain}-{i}").lower() not in taken
-        )  # fmt: skip
+        )
         self.names.append(free)
         return free
 
@@ -126,12 +121,17 @@ def scatters(
         look = content.look if set(points["unit"]) <= set(content.look) else looks(points["unit"])
         critical = {h.metric: h.critical() for h in mine if h.testable}
         runs = None if table is None else with_unit_names(table[table["task"] == task])
-        yield task, folder.add(
-            f"{task}-scatter", scatter(points, runs, rows, outcome, look, critical), points,
-            f"{outcome} against alignment",
-            f"{outcome} against alignment over {points['unit'].nunique()} units, one panel per "
-            "metric. " + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
-        )  # fmt: skip
+        yield (
+            task,
+            folder.add(
+                f"{task}-scatter",
+                scatter(points, runs, rows, outcome, look, critical),
+                points,
+                f"{outcome} against alignment",
+                f"{outcome} against alignment over {points['unit'].nunique()} units, one panel per "
+                "metric. " + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
+            ),
+        )
 
 
 def _in_order(units: pd.DataFrame, content: Content) -> pd.DataFrame:
@@ -165,12 +165,16 @@ def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]
             if values["depth"].nunique() < 2:
                 continue
             placements = content.placements[task]
-            yield task, folder.add(
-                f"{task}-{metric}-depth",
-                depth_curves(values, placements, metric, _look(content, placements)),
-                values, f"{metric} by depth",
-                _ends_in_words(values, metric),
-            )  # fmt: skip
+            yield (
+                task,
+                folder.add(
+                    f"{task}-{metric}-depth",
+                    depth_curves(values, placements, metric, _look(content, placements)),
+                    values,
+                    f"{metric} by depth",
+                    _ends_in_words(values, metric),
+                ),
+            )
 
 
 def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
@@ -196,11 +200,17 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
                 continue
             chance = float(grid["chance"].mean()) if grid["chance"].notna().any() else None
             figure = heatmaps(grid, content.placements[task], metric, limits, chance, down)
-            yield task, folder.add(
-                f"{task}-{metric}-layers", figure, grid, f"{metric} layer by layer",
-                f"{metric} for every pair of text and vision layers, one map per placement; "
-                f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
-            )  # fmt: skip
+            yield (
+                task,
+                folder.add(
+                    f"{task}-{metric}-layers",
+                    figure,
+                    grid,
+                    f"{metric} layer by layer",
+                    f"{metric} for every pair of text and vision layers, one map per placement; "
+                    f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
+                ),
+            )
 
 
 def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
@@ -209,11 +219,16 @@ def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Sho
         history = content.history[content.history["task"] == task]
         score = str(history["score"].iloc[0])
         look = _look(content, content.placements[task])
-        yield task, folder.add(
-            f"{task}-training", training_curves(history, score, look), history,
-            f"{score} and loss by epoch",
-            f"Validation {score} and loss by epoch, one line per placement.",
-        )  # fmt: skip
+        yield (
+            task,
+            folder.add(
+                f"{task}-training",
+                training_curves(history, score, look),
+                history,
+                f"{score} and loss by epoch",
+                f"Validation {score} and loss by epoch, one line per placement.",
+            ),
+        )
 
 
 def _look(content: Content, names: Any) -> dict[str, Look]:

@@ -41,8 +41,14 @@ def forest(rows: pd.DataFrame) -> Figure:
         for height, (_, row) in zip(heights, rows.iterrows(), strict=True):
             _estimate(ax, height, row)
         ax.set_xlabel("r over placements with 95 % interval; bar: Spearman's rho")
-        ax.annotate("p, corrected p, verdict", (1.02, 1), xycoords="axes fraction", va="bottom",
-                    fontsize=7.5, color=FAINT)  # fmt: skip
+        ax.annotate(
+            "p, corrected p, verdict",
+            (1.02, 1),
+            xycoords="axes fraction",
+            va="bottom",
+            fontsize=7.5,
+            color=FAINT,
+        )
     return figure
 
 
@@ -53,14 +59,27 @@ def _estimate(ax: Axes, height: float, row: Any) -> None:
         if pd.notna(row["low"]):
             ax.plot([row["low"], row["high"]], [height, height], color=colour, lw=1.4, zorder=2)
         ax.plot(row["spearman"], height, "|", ms=9, mew=1.4, color=PALETTE[1], zorder=3)
-        ax.plot(row["pearson"], height, "s", ms=6, zorder=4, mec=colour,
-                mfc=colour if primary else "white")  # fmt: skip
+        ax.plot(
+            row["pearson"],
+            height,
+            "s",
+            ms=6,
+            zorder=4,
+            mec=colour,
+            mfc=colour if primary else "white",
+        )
     said = short(row["verdict"])
     if pd.notna(row["p"]):
         corrected = p_text(row["p_adjusted"]) if pd.notna(row["p_adjusted"]) else ""
         said = f"{p_text(row['p'])}, {corrected}, {said}"
-    ax.annotate(said, (1.02, height), xycoords=("axes fraction", "data"), va="center",
-                fontsize=7.5, color=colour)  # fmt: skip
+    ax.annotate(
+        said,
+        (1.02, height),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize=7.5,
+        color=colour,
+    )
 
 
 def leave_one_out(rows: pd.DataFrame, left_out: pd.DataFrame) -> Figure:
@@ -96,12 +115,23 @@ def _strip(ax: Axes, height: float, row: Any, left_out: pd.DataFrame) -> None:
     for one in left_out.itertuples():
         moved = one.unit == row["leave_one_out_unit"]
         colour = _MOVED if moved else _NONE if one.unit == "none" else FAINT
-        ax.plot(one.pearson, height, "D" if moved else "o", ms=5.5 if moved else 3.5, zorder=4,
-                mew=0, color=colour)  # fmt: skip
+        ax.plot(
+            one.pearson,
+            height,
+            "D" if moved else "o",
+            ms=5.5 if moved else 3.5,
+            zorder=4,
+            mew=0,
+            color=colour,
+        )
     ax.annotate(
-        f"without {short(row['leave_one_out_unit'], 18)}", (1.02, height), va="center",
-        xycoords=("axes fraction", "data"), fontsize=7.5, color=_MOVED,
-    )  # fmt: skip
+        f"without {short(row['leave_one_out_unit'], 18)}",
+        (1.02, height),
+        va="center",
+        xycoords=("axes fraction", "data"),
+        fontsize=7.5,
+        color=_MOVED,
+    )
 
 
 def _rows(rows: pd.DataFrame, right: float) -> tuple[Figure, Axes, Sequence[float]]:
@@ -120,9 +150,17 @@ def _rows(rows: pd.DataFrame, right: float) -> tuple[Figure, Axes, Sequence[floa
     tall = _ROW * -at
     figure, (ax,) = panels(1, 1, WIDTH - left - right, tall, margins=(left, right, 0.3, 0.45))
     for height, task in blocks:
-        ax.annotate(short(task, 40), (0, height), xycoords=("axes fraction", "data"), va="center",
-                    ha="right", xytext=(-6, 0), textcoords="offset points", fontsize=8.5,
-                    fontweight="bold")  # fmt: skip
+        ax.annotate(
+            short(task, 40),
+            (0, height),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            ha="right",
+            xytext=(-6, 0),
+            textcoords="offset points",
+            fontsize=8.5,
+            fontweight="bold",
+        )
     ax.set_yticks(heights, names)
     ax.set_ylim(at, 0)
     ax.set_xlim(-1.03, 1.03)

@@ -57,8 +57,9 @@ def heatmaps(
     side = (WIDTH - 1.95 - 0.62 * (max(3, columns) - 1)) / max(3, columns)
     fusions = any(placements[name]["text"] for name in names)
     with house_style():
-        figure, axes = panels(len(names), columns, side, side, gap=(0.62, 0.82),
-                              margins=(0.5, 1.45, 0.55, 0.6))  # fmt: skip
+        figure, axes = panels(
+            len(names), columns, side, side, gap=(0.62, 0.82), margins=(0.5, 1.45, 0.55, 0.6)
+        )
         for name, ax in zip(names, axes, strict=True):
             part = values[values["placement"] == name]
             _one(ax, part, placements[name], scale, colours, columns > 3)
@@ -71,9 +72,13 @@ def heatmaps(
 
 
 def _one(
-    ax: Axes, values: pd.DataFrame, placement: Mapping[str, Sequence[int]], scale: Normalize,
-    colours: str, tight: bool,
-) -> None:  # fmt: skip
+    ax: Axes,
+    values: pd.DataFrame,
+    placement: Mapping[str, Sequence[int]],
+    scale: Normalize,
+    colours: str,
+    tight: bool,
+) -> None:
     xs = in_order(values["x"], placement["text"])
     ys = in_order(values["y"], placement["vision"])
     grid = values.pivot_table(index="x", columns="y", values="value", dropna=False)
@@ -82,9 +87,14 @@ def _one(
     if np.isnan(cells).any():  # they are see-through
         ax.patch.set(**_UNDEFINED)
     ax.imshow(
-        _repeated(cells, tall, wide), cmap=colours, norm=scale, origin="lower",
-        interpolation="none", aspect="auto", extent=(0, sum(wide), 0, sum(tall)),
-    )  # fmt: skip
+        _repeated(cells, tall, wide),
+        cmap=colours,
+        norm=scale,
+        origin="lower",
+        interpolation="none",
+        aspect="auto",
+        extent=(0, sum(wide), 0, sum(tall)),
+    )
     _axis(ax, "x", ys, wide, tight)
     _axis(ax, "y", xs, tall, False)
     ax.set_xlabel("vision layer", labelpad=2)
@@ -122,12 +132,17 @@ def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[
         ax.plot(edge, places, ls="", marker=TICKRIGHT, transform=ax.get_yaxis_transform(), **_TICK)
     for place, name in zip(places, names, strict=True):
         ax.annotate(
-            name, (place, 1) if axis == "x" else (1, place), textcoords="offset points",
-            xytext=(0, 5) if axis == "x" else (5, 0), fontsize=6, color="#A04000",
+            name,
+            (place, 1) if axis == "x" else (1, place),
+            textcoords="offset points",
+            xytext=(0, 5) if axis == "x" else (5, 0),
+            fontsize=6,
+            color="#A04000",
             xycoords=("data", "axes fraction") if axis == "x" else ("axes fraction", "data"),
-            ha="center" if axis == "x" else "left", va="bottom" if axis == "x" else "center",
+            ha="center" if axis == "x" else "left",
+            va="bottom" if axis == "x" else "center",
             annotation_clip=False,
-        )  # fmt: skip
+        )
 
 
 def _thinned(ticks: Sequence[tuple[float, str]], most: int) -> tuple[list[float], list[str]]:
@@ -150,8 +165,15 @@ def _colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: floa
     if chance is not None and low <= chance <= high:
         bar.ax.plot([0, 1], [chance, chance], color="white", lw=1.6)
         bar.ax.plot([0, 1], [chance, chance], color=INK, lw=0.9, ls=(0, (1, 1)))
-        bar.ax.annotate("chance", (0, chance), xytext=(-3, 0), textcoords="offset points",
-                        ha="right", va="center", fontsize=6.5)  # fmt: skip
+        bar.ax.annotate(
+            "chance",
+            (0, chance),
+            xytext=(-3, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=6.5,
+        )
 
 
 def _scale(values: pd.Series, limits: tuple[float, float] | None) -> Normalize:

@@ -18,9 +18,14 @@ _MARKER = 9  # its width, in points
 
 
 def label_points(
-    axes: Axes, x: Sequence[float], y: Sequence[float], names: Sequence[str],
-    colours: Sequence[str], size: float = 7.5, avoid: np.ndarray | None = None,
-) -> None:  # fmt: skip
+    axes: Axes,
+    x: Sequence[float],
+    y: Sequence[float],
+    names: Sequence[str],
+    colours: Sequence[str],
+    size: float = 7.5,
+    avoid: np.ndarray | None = None,
+) -> None:
     """Write names beside points; the axes must have their final limits.
 
     Parameters
@@ -48,10 +53,18 @@ def label_points(
         taken.append(_boxes(centre[None], width, height))
         leader = {"arrowstyle": "-", "lw": 0.5, "color": FAINT, "shrinkA": 0, "shrinkB": 3}
         axes.annotate(
-            text, (x[i], y[i]), xytext=centre - spots[i], textcoords="offset points", ha="center",
-            va="center", fontsize=size, color=colours[i], zorder=5, annotation_clip=False,
+            text,
+            (x[i], y[i]),
+            xytext=centre - spots[i],
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=colours[i],
+            zorder=5,
+            annotation_clip=False,
             arrowprops=leader if distance > _FAR else None,
-        )  # fmt: skip
+        )
 
 
 def _in_points(axes: Axes, places: np.ndarray) -> np.ndarray:

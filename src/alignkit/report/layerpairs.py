@@ -29,8 +29,9 @@ def layer_pairs(rows: pd.DataFrame) -> Figure:
     columns = min(columns_for(len(metrics)), 3)
     side = (WIDTH - 1.95 - 0.75 * 2) / 3
     with house_style():
-        figure, axes = panels(len(metrics), columns, side, side, gap=(0.75, 0.85),
-                              margins=(0.55, 1.3, 0.4, 0.6))  # fmt: skip
+        figure, axes = panels(
+            len(metrics), columns, side, side, gap=(0.75, 0.85), margins=(0.55, 1.3, 0.4, 0.6)
+        )
         for metric, ax in zip(metrics, axes, strict=True):
             _one(ax, rows[rows["metric"] == metric])
             ax.set_title(short(metric, 30), y=1)
@@ -46,8 +47,9 @@ def _one(ax: Axes, rows: pd.DataFrame) -> None:
     cells = rows.pivot(index="x", columns="y", values="pearson").reindex(index=xs, columns=ys)
     values = np.ma.masked_invalid(cells.to_numpy(float))
     ax.patch.set(facecolor="#cccccc", edgecolor="#777777", hatch="////")
-    ax.imshow(values, cmap=_COLOURS, norm=_SCALE, origin="lower", aspect="auto",
-              interpolation="none")  # fmt: skip
+    ax.imshow(
+        values, cmap=_COLOURS, norm=_SCALE, origin="lower", aspect="auto", interpolation="none"
+    )
     for one in rows[rows["p_adjusted"].astype(float) < LEVEL].itertuples():
         ax.plot(ys.index(one.y), xs.index(one.x), "o", ms=4, mfc="white", mec=INK, mew=0.8)
     step = -(-max(len(xs), len(ys)) // 13)

@@ -19,9 +19,11 @@ _CELL = 0.27  # inches
 
 
 def correlation_maps(
-    matrices: Mapping[str, np.ndarray], names: Sequence[str], order: Sequence[int],
+    matrices: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    order: Sequence[int],
     groups: Sequence[int],
-) -> Figure:  # fmt: skip
+) -> Figure:
     """Draw square matrices side by side, rows in the order of the tree.
 
     Parameters
@@ -36,8 +38,9 @@ def correlation_maps(
     """
     side = max(1.6, _CELL * len(names))
     with house_style():
-        figure, axes = panels(len(matrices), len(matrices), side, side, gap=(0.3, 0.5),
-                              margins=(1.5, 0.95, 0.4, 1.45))  # fmt: skip
+        figure, axes = panels(
+            len(matrices), len(matrices), side, side, gap=(0.3, 0.5), margins=(1.5, 0.95, 0.4, 1.45)
+        )
         scale = Normalize(-1, 1)
         for i, (ax, (title, matrix)) in enumerate(zip(axes, matrices.items(), strict=True)):
             _one(ax, matrix[np.ix_(order, order)], scale)
@@ -54,8 +57,9 @@ def correlation_table(grid: pd.DataFrame) -> Figure:
     """Draw a table of correlations whose rows and columns differ."""
     down, across = grid.shape
     with house_style():
-        figure, (ax,) = panels(1, 1, 0.75 * across, max(0.7, _CELL * down),
-                               margins=(2.6, 0.95, 0.2, 1.1))  # fmt: skip
+        figure, (ax,) = panels(
+            1, 1, 0.75 * across, max(0.7, _CELL * down), margins=(2.6, 0.95, 0.2, 1.1)
+        )
         scale = Normalize(-1, 1)
         _one(ax, grid.to_numpy(float), scale)
         ax.set_aspect("auto")
@@ -79,9 +83,16 @@ def dendrogram(
             joined = max(ys) <= 1 - alike + 1e-12
             ax.plot(ys, xs, color=INK if joined else FAINT, lw=1.8 if joined else 0.9)
         ax.axvline(1 - alike, color="#D55E00", lw=1, ls=(0, (4, 2)))
-        ax.annotate(f"{alike:g}", (1 - alike, 1), xycoords=("data", "axes fraction"),
-                    xytext=(0, 3), textcoords="offset points", ha="center", fontsize=7,
-                    color="#A04000")  # fmt: skip
+        ax.annotate(
+            f"{alike:g}",
+            (1 - alike, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            color="#A04000",
+        )
         places = 5 + 10 * np.arange(len(names))
         ax.set_yticks(places, [short(names[k], 30) for k in tree["leaves"]])
         several = {group for group in groups if list(groups).count(group) > 1}
@@ -117,15 +128,24 @@ def _frames(ax: Axes, groups: Sequence[int]) -> None:
         if end == len(groups) or groups[end] != groups[start]:
             if end - start > 1:
                 low, high = start - 0.5, end - 0.5
-                ax.plot([low, high, high, low, low], [low, low, high, high, low], color=INK, lw=1.2,
-                        clip_on=False)  # fmt: skip
+                ax.plot(
+                    [low, high, high, low, low],
+                    [low, low, high, high, low],
+                    color=INK,
+                    lw=1.2,
+                    clip_on=False,
+                )
             start = end
 
 
 def _bar(figure: Figure, ax: Axes, scale: Normalize) -> None:
     box = ax.get_position()
-    place = (box.x1 + 0.18 / figure.get_figwidth(), box.y0, 0.12 / figure.get_figwidth(),
-             box.height)  # fmt: skip
+    place = (
+        box.x1 + 0.18 / figure.get_figwidth(),
+        box.y0,
+        0.12 / figure.get_figwidth(),
+        box.height,
+    )
     bar = figure.colorbar(ScalarMappable(scale, _COLOURS), cax=figure.add_axes(place))
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.tick_params(length=2, labelsize=7)

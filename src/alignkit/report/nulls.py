@@ -30,10 +30,16 @@ def null_counts(nulls: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """The histograms as a table: ``metric``, ``low`` and ``high`` of a bin, ``share``."""
     edges = np.linspace(-1, 1, BINS + 1)
     tables = [
-        pd.DataFrame({"metric": metric, "low": edges[:-1], "high": edges[1:],
-                      "share": np.histogram(np.clip(null, -1, 1), edges)[0] / len(null)})
+        pd.DataFrame(
+            {
+                "metric": metric,
+                "low": edges[:-1],
+                "high": edges[1:],
+                "share": np.histogram(np.clip(null, -1, 1), edges)[0] / len(null),
+            }
+        )
         for metric, null in nulls.items()
-    ]  # fmt: skip
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -55,8 +61,15 @@ def null_histograms(
     columns = columns_for(len(names))
     width = (WIDTH - 0.85 - 0.45 * (max(2, columns) - 1)) / max(2, columns)
     with house_style():
-        figure, axes = panels(len(names), columns, width, 1.5, gap=(0.45, 0.85),
-                              margins=(0.6, 0.15, 0.5, 0.5), share=True)  # fmt: skip
+        figure, axes = panels(
+            len(names),
+            columns,
+            width,
+            1.5,
+            gap=(0.45, 0.85),
+            margins=(0.6, 0.15, 0.5, 0.5),
+            share=True,
+        )
         for name, ax in zip(names, axes, strict=True):
             row = rows[rows["metric"] == name].iloc[0]
             _one(ax, counts[counts["metric"] == name], row, critical[name])
@@ -67,8 +80,14 @@ def null_histograms(
 
 def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float) -> None:
     beyond = (counts["low"].abs().combine(counts["high"].abs(), min) >= critical).to_numpy()
-    ax.bar(counts["low"], counts["share"], counts["high"] - counts["low"], align="edge", lw=0,
-           color=np.where(beyond, FAINT, CONTEXT))  # fmt: skip
+    ax.bar(
+        counts["low"],
+        counts["share"],
+        counts["high"] - counts["low"],
+        align="edge",
+        lw=0,
+        color=np.where(beyond, FAINT, CONTEXT),
+    )
     for end in (-critical, critical):
         ax.axvline(end, color=FAINT, lw=0.8, ls=(0, (2, 2)))
     ax.axvline(row["pearson"], color=PALETTE[1], lw=1.8)

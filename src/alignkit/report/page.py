@@ -128,10 +128,14 @@ def _by_task(figures: Iterable[tuple[str, Shown]]) -> dict[str, list[Shown]]:
 def _render(name: str, facts: dict[str, Any]) -> str:
     html = name.endswith(".html.j2")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("alignkit.report"), trim_blocks=True, lstrip_blocks=True,
-        autoescape=html, undefined=jinja2.StrictUndefined, keep_trailing_newline=True,
+        loader=jinja2.PackageLoader("alignkit.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=html,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
         finalize=_visible if html else None,
-    )  # fmt: skip
+    )
     environment.filters["cell"] = _markdown
     style = environment.get_template("report.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

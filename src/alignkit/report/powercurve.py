@@ -32,18 +32,37 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
                 ax.plot(line["placements"], line["simulated"], "o", ms=3.5, color=colour)
             name = "one test" if tests == 1 else f"corrected for {tests} tests"
             last = line.iloc[-1]
-            ax.annotate(name, (last["placements"], last["power"]), xytext=(5, -9 * i),
-                        textcoords="offset points", color=colour, va="center", fontsize=8,
-                        annotation_clip=False)  # fmt: skip
+            ax.annotate(
+                name,
+                (last["placements"], last["power"]),
+                xytext=(5, -9 * i),
+                textcoords="offset points",
+                color=colour,
+                va="center",
+                fontsize=8,
+                annotation_clip=False,
+            )
             if here is not None and (line["placements"] == here).any():
                 power = float(line.loc[line["placements"] == here, "power"].iloc[0])
                 ax.plot(here, power, "o", ms=7, color=colour, mec="white", zorder=4)
-                ax.annotate(f"{power:.2f}", (here, power), xytext=(-6, 5), fontsize=8,
-                            textcoords="offset points", color=colour, ha="right")  # fmt: skip
+                ax.annotate(
+                    f"{power:.2f}",
+                    (here, power),
+                    xytext=(-6, 5),
+                    fontsize=8,
+                    textcoords="offset points",
+                    color=colour,
+                    ha="right",
+                )
         if here is not None:
             ax.axvline(here, color=INK, lw=0.8, zorder=0)
-            ax.annotate("you are here", (here, 1.02), xycoords=("data", "axes fraction"),
-                        ha="center", fontsize=8)  # fmt: skip
+            ax.annotate(
+                "you are here",
+                (here, 1.02),
+                xycoords=("data", "axes fraction"),
+                ha="center",
+                fontsize=8,
+            )
         ax.set_ylim(0, 1.02)
         ax.set_xlabel("placements")
         ax.set_ylabel(f"power to find r = {r:g}")

@@ -38,16 +38,25 @@ def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
     order = means.mean(axis=1).sort_values().index
     look = looks(means.columns)
     with house_style():
-        figure, (ax,) = panels(1, 1, max(3.5, 0.62 * len(order)), 2.9,
-                               margins=(0.65, 1.6, 0.2, 1.05))  # fmt: skip
+        figure, (ax,) = panels(
+            1, 1, max(3.5, 0.62 * len(order)), 2.9, margins=(0.65, 1.6, 0.2, 1.05)
+        )
         for task in means.columns:
-            ax.plot(range(len(order)), means.loc[order, task], color=look[task].colour, lw=1.4,
-                    marker=look[task].marker, ms=6, label=short(task))  # fmt: skip
+            ax.plot(
+                range(len(order)),
+                means.loc[order, task],
+                color=look[task].colour,
+                lw=1.4,
+                marker=look[task].marker,
+                ms=6,
+                label=short(task),
+            )
             runs = scores[scores["task"] == task]
             places = [list(order).index(name) for name in runs["placement"]]
             ax.plot(places, runs["score"], ".", ms=4, color=look[task].colour, alpha=0.4)
-        ax.set_xticks(range(len(order)), [short(name, 18) for name in order], rotation=45,
-                      ha="right")  # fmt: skip
+        ax.set_xticks(
+            range(len(order)), [short(name, 18) for name in order], rotation=45, ha="right"
+        )
         ax.set_ylabel("score, in SD of the task's runs" if standardise else "score")
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         plain(ax)
@@ -61,14 +70,22 @@ def around_fusions(changes: pd.DataFrame) -> Figure:
     columns = columns_for(len(keys))
     width = min(3.4, (WIDTH - 0.8 - 0.45 * (columns - 1)) / columns)
     with house_style():
-        figure, axes = panels(len(keys), columns, width, 2.2, gap=(0.45, 0.6),
-                              margins=(0.65, 1.7, 0.35, 0.4))  # fmt: skip
+        figure, axes = panels(
+            len(keys), columns, width, 2.2, gap=(0.45, 0.6), margins=(0.65, 1.7, 0.35, 0.4)
+        )
         for ax, (task, metric) in zip(axes, keys, strict=True):
             part = changes[(changes["task"] == task) & (changes["metric"] == metric)]
             means = part.dropna(subset=["before", "after"]).groupby("placement")
             for name, row in means[["before", "after"]].mean().iterrows():
-                ax.plot([0, 1], row, color=look[name].colour, marker=look[name].marker, ms=5,
-                        lw=1.1, label=short(name, 20))  # fmt: skip
+                ax.plot(
+                    [0, 1],
+                    row,
+                    color=look[name].colour,
+                    marker=look[name].marker,
+                    ms=5,
+                    lw=1.1,
+                    label=short(name, 20),
+                )
             ax.set_xticks([0, 1], ["before", "after"])
             ax.set_xlim(-0.25, 1.25)
             ax.set_title(f"{short(metric, 24)}, {short(task, 20)}", y=1)
@@ -88,8 +105,15 @@ def variance_bars(rows: pd.DataFrame) -> Figure:
             ax.barh(y, row["eta_squared"], 0.62, color="#0072B2")
             ax.plot([row["chance"]] * 2, [y - 0.4, y + 0.4], color=INK, lw=1.4)
             p = p_text(row["p"], sign=True)
-            ax.annotate(f"p {p}", (1, y), xycoords=("axes fraction", "data"), xytext=(6, 0),
-                        textcoords="offset points", va="center", fontsize=7)  # fmt: skip
+            ax.annotate(
+                f"p {p}",
+                (1, y),
+                xycoords=("axes fraction", "data"),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+            )
         ax.plot([], [], color=INK, lw=1.4, label="chance")
         ax.set_yticks(range(len(rows)), [short(label, 40) for label in labels])
         ax.set_ylim(len(rows) - 0.4, -0.6)
@@ -140,13 +164,22 @@ def poolings(values: pd.DataFrame) -> Figure:
     width = min(3.2, (WIDTH - 0.8 - 0.5 * (columns - 1)) / columns)
     look = looks(values["task"])
     with house_style():
-        figure, axes = panels(len(metrics), columns, width, width, gap=(0.55, 0.8),
-                              margins=(0.65, 1.6, 0.35, 0.55))  # fmt: skip
+        figure, axes = panels(
+            len(metrics), columns, width, width, gap=(0.55, 0.8), margins=(0.65, 1.6, 0.35, 0.55)
+        )
         for ax, metric in zip(axes, metrics, strict=True):
             for task, part in values[values["metric"] == metric].groupby("task", sort=False):
                 one = look[str(task)]
-                ax.plot(part["value_cls"], part["value_mean"], one.marker, ms=3.2, mew=0,
-                        alpha=0.55, color=one.colour, label=short(task))  # fmt: skip
+                ax.plot(
+                    part["value_cls"],
+                    part["value_mean"],
+                    one.marker,
+                    ms=3.2,
+                    mew=0,
+                    alpha=0.55,
+                    color=one.colour,
+                    label=short(task),
+                )
             low, high = ax.get_xlim()
             ax.plot([low, high], [low, high], color=FAINT, lw=0.8, ls=(0, (3, 2)), zorder=0)
             ax.set_title(short(metric, 30), y=1)

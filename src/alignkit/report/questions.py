@@ -37,16 +37,27 @@ def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
 def draw_agreement(found: Agreeing, folder: Path) -> None:
     """Write the correlations of metrics with each other, and the tree of their clustering."""
     one, drawn = found.found, FigureFolder(folder)
-    maps = {"Spearman, all values": one.spearman, "Pearson, all values": one.pearson,
-            "Spearman within runs, mean": one.within}  # fmt: skip
+    maps = {
+        "Spearman, all values": one.spearman,
+        "Pearson, all values": one.pearson,
+        "Spearman within runs, mean": one.within,
+    }
     drawn.add(
-        "agreement-correlations", correlation_maps(maps, one.metrics, one.order, one.groups),
-        found.pairs, "Metrics against each other", found.sentence,
-    )  # fmt: skip
+        "agreement-correlations",
+        correlation_maps(maps, one.metrics, one.order, one.groups),
+        found.pairs,
+        "Metrics against each other",
+        found.sentence,
+    )
     if len(one.links):
         figure = dendrogram(one.links, one.metrics, one.groups, found.settings["alike"])
-        drawn.add("agreement-tree", figure, found.metrics, "Which metrics are one measurement",
-                  found.sentence)  # fmt: skip
+        drawn.add(
+            "agreement-tree",
+            figure,
+            found.metrics,
+            "Which metrics are one measurement",
+            found.sentence,
+        )
 
 
 def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> None:
@@ -57,10 +68,12 @@ def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> 
         rows = summary[summary["varied"] == varied]
         if rows["value"].notna().any():
             drawn.add(
-                f"stability-{varied}", setting_curves(rows, varied),
-                table[table["varied"] == varied], f"Metrics against {varied}",
+                f"stability-{varied}",
+                setting_curves(rows, varied),
+                table[table["varied"] == varied],
+                f"Metrics against {varied}",
                 f"{told} of each metric by {varied}.",
-            )  # fmt: skip
+            )
 
 
 def _h1(answer: Answer) -> Drawn:
@@ -71,8 +84,19 @@ def _h1(answer: Answer) -> Drawn:
         drawn.append(("scores", figure, scores))
     if len(rows) and rows["difference"].notna().any():
         labels = _labels(rows, "metric", "task", "other")
-        drawn.append(("correlations", differences(rows, labels, "difference", "r on the first task "
-                      "less r on the second", list(rows["metric"])), rows))  # fmt: skip
+        drawn.append(
+            (
+                "correlations",
+                differences(
+                    rows,
+                    labels,
+                    "difference",
+                    "r on the first task less r on the second",
+                    list(rows["metric"]),
+                ),
+                rows,
+            )
+        )
     return drawn
 
 
@@ -134,6 +158,10 @@ def _labels(rows: pd.DataFrame, *columns: str) -> list[str]:
 
 
 _FIGURES: dict[str, Callable[[Answer], Drawn]] = {
-    "h1": _h1, "h2": _h2, "h3": _h3, "placement": _placement, "optimum": _optimum,
+    "h1": _h1,
+    "h2": _h2,
+    "h3": _h3,
+    "placement": _placement,
+    "optimum": _optimum,
     "pooling": _pooling,
-}  # fmt: skip
+}

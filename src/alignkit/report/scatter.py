@@ -56,8 +56,9 @@ def scatter(
     width = (WIDTH - 0.85 - 0.5 * (columns - 1)) / columns if columns > 1 else 5.2
     height = 2.9 if columns < 3 else 2.5
     with house_style():
-        figure, axes = panels(len(rows), columns, width, height, gap=(0.5, 0.95),
-                              margins=(0.7, 0.15, 0.55, 0.5))  # fmt: skip
+        figure, axes = panels(
+            len(rows), columns, width, height, gap=(0.5, 0.95), margins=(0.7, 0.15, 0.55, 0.5)
+        )
         for (_, row), ax in zip(rows.iterrows(), axes, strict=True):
             points = _points(units, row["metric"], outcome)
             _one(ax, points, runs, row, outcome, look, (critical or {}).get(row["metric"]))
@@ -71,16 +72,26 @@ def _points(units: pd.DataFrame, metric: str, outcome: str) -> pd.DataFrame:
     if "metric" in units:
         return units[units["metric"] == metric]
     known = units.dropna(subset=[metric, outcome])
-    return pd.DataFrame({
-        "unit": known["unit"], "x": known[metric], "y": known[outcome],
-        "x_sd": np.nan, "y_sd": np.nan,
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "unit": known["unit"],
+            "x": known[metric],
+            "y": known[outcome],
+            "x_sd": np.nan,
+            "y_sd": np.nan,
+        }
+    )
 
 
 def _one(
-    ax: Axes, points: pd.DataFrame, runs: pd.DataFrame | None, row: Any, outcome: str,
-    look: Mapping[str, Look], critical: float | None,
-) -> None:  # fmt: skip
+    ax: Axes,
+    points: pd.DataFrame,
+    runs: pd.DataFrame | None,
+    row: Any,
+    outcome: str,
+    look: Mapping[str, Look],
+    critical: float | None,
+) -> None:
     metric = row["metric"]
     ax.margins(0.12)
     dots: list[np.ndarray] = []
@@ -91,17 +102,30 @@ def _one(
             dots.append(one[[metric, outcome]].to_numpy(float))
     for one in points.fillna({"x_sd": 0, "y_sd": 0}).itertuples():
         colour, marker = look[one.unit].colour, look[one.unit].marker
-        ax.errorbar(one.x, one.y, one.y_sd, one.x_sd, fmt="none", ecolor=colour, elinewidth=0.9,
-                    alpha=0.6, zorder=3)  # fmt: skip
+        ax.errorbar(
+            one.x,
+            one.y,
+            one.y_sd,
+            one.x_sd,
+            fmt="none",
+            ecolor=colour,
+            elinewidth=0.9,
+            alpha=0.6,
+            zorder=3,
+        )
         ax.plot(one.x, one.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
         dots.append(_bars(one))
     ax.autoscale_view()
     line = _fit(ax, points["x"].to_numpy(float), points["y"].to_numpy(float), critical)
     label_points(
-        ax, list(points["x"]), list(points["y"]), list(points["unit"]),
-        [look[name].colour for name in points["unit"]], 7.5 if len(points) <= 10 else 6.5,
+        ax,
+        list(points["x"]),
+        list(points["y"]),
+        list(points["unit"]),
+        [look[name].colour for name in points["unit"]],
+        7.5 if len(points) <= 10 else 6.5,
         np.concatenate([line, *dots]),
-    )  # fmt: skip
+    )
     ax.set_title(f"{short(metric, 40)}\n{_finding(row)}", y=1)
     ax.set_xlabel(f"{short(metric)} ({short(row['direction'], 40)})")
     plain(ax)
@@ -111,8 +135,9 @@ def _bars(one: Any) -> np.ndarray:
     """Places along the bars of a unit, for names to keep clear of."""
     steps = np.linspace(-1, 1, 15)
     still = np.zeros_like(steps)
-    moved = np.concatenate([np.column_stack([steps * one.x_sd, still]),
-                            np.column_stack([still, steps * one.y_sd])])  # fmt: skip
+    moved = np.concatenate(
+        [np.column_stack([steps * one.x_sd, still]), np.column_stack([still, steps * one.y_sd])]
+    )
     return np.array([one.x, one.y]) + moved
 
 
@@ -128,8 +153,9 @@ def _fit(ax: Axes, x: np.ndarray, y: np.ndarray, critical: float | None) -> np.n
     if critical is not None:
         low, high = ax.get_ylim()
         half = critical * y.std() / x.std() * np.abs(along - x.mean())
-        ax.fill_between(along, y.mean() - half, y.mean() + half, color=CONTEXT, alpha=0.55, lw=0,
-                        zorder=0)  # fmt: skip
+        ax.fill_between(
+            along, y.mean() - half, y.mean() + half, color=CONTEXT, alpha=0.55, lw=0, zorder=0
+        )
         ax.set_ylim(low, high)
     ax.plot(along[[0, -1]], offset + slope * along[[0, -1]], color=FAINT, lw=1, zorder=1)
     return np.column_stack([along, offset + slope * along])

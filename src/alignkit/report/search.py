@@ -33,10 +33,14 @@ ROW = 0.24  # inches of a bar
 
 
 def write_search_figures(
-    folder: Path, table: pd.DataFrame, parameters: Sequence[str],
-    objectives: Sequence[Mapping[str, str]], correlations: Sequence[Mapping[str, Any]],
-    importances: Sequence[Mapping[str, Any]], front: Sequence[int],
-) -> list[Path]:  # fmt: skip
+    folder: Path,
+    table: pd.DataFrame,
+    parameters: Sequence[str],
+    objectives: Sequence[Mapping[str, str]],
+    correlations: Sequence[Mapping[str, Any]],
+    importances: Sequence[Mapping[str, Any]],
+    front: Sequence[int],
+) -> list[Path]:
     """Write every figure as SVG and PNG with the CSV of its data beside it.
 
     Parameters
@@ -61,12 +65,18 @@ def write_search_figures(
     names = [o["name"] for o in objectives]
     drawn: list[tuple[str, Figure, pd.DataFrame]] = [
         ("history", history(table, objectives), table),
-        ("correlations", bars(correlations, "spearman", "Spearman's rho; p after Holm", names),
-         pd.DataFrame(correlations)),
-        ("importances", bars(importances, "importance", "share of variance explained", names),
-         pd.DataFrame(importances)),
+        (
+            "correlations",
+            bars(correlations, "spearman", "Spearman's rho; p after Holm", names),
+            pd.DataFrame(correlations),
+        ),
+        (
+            "importances",
+            bars(importances, "importance", "share of variance explained", names),
+            pd.DataFrame(importances),
+        ),
         ("parallel", parallel(table, parameters, objectives), table),
-    ]  # fmt: skip
+    ]
     if len(names) > 1:
         drawn.append(("pareto", pareto(table, objectives, front), table))
     for name, figure, data in drawn:
@@ -79,8 +89,14 @@ def history(table: pd.DataFrame, objectives: Sequence[Mapping[str, str]]) -> Fig
     count = len(objectives)
     columns = min(2, count)
     with house_style():
-        figure, axes = panels(count, columns, 6.4 if columns == 1 else 3.9, 2.5, gap=(0.75, 0.75),
-                              margins=(0.7, 1.2, 0.35, 0.55))  # fmt: skip
+        figure, axes = panels(
+            count,
+            columns,
+            6.4 if columns == 1 else 3.9,
+            2.5,
+            gap=(0.75, 0.75),
+            margins=(0.7, 1.2, 0.35, 0.55),
+        )
         for ax, objective in zip(axes, objectives, strict=True):
             _history(ax, table, objective)
         axes[columns - 1].legend(loc="upper left", bbox_to_anchor=(1.01, 1))
@@ -101,8 +117,16 @@ def _history(ax: Axes, table: pd.DataFrame, objective: Mapping[str, str]) -> Non
     for state, marker in (("PRUNED", "|"), ("FAIL", "x")):
         there = table.loc[table["state"] == state, "number"]
         if len(there):
-            ax.plot(there, np.full(len(there), 0.03), marker, ms=6, color=RED, clip_on=False,
-                    transform=ax.get_xaxis_transform(), label=state.lower())  # fmt: skip
+            ax.plot(
+                there,
+                np.full(len(there), 0.03),
+                marker,
+                ms=6,
+                color=RED,
+                clip_on=False,
+                transform=ax.get_xaxis_transform(),
+                label=state.lower(),
+            )
     if not len(known):
         _say(ax, "no complete trial")
     ax.set_xlabel("trial")
@@ -147,29 +171,45 @@ def pareto(
     columns = min(2, len(pairs))
     width = (WIDTH - 0.85 - 0.7 * (columns - 1)) / columns if columns > 1 else 5.2
     with house_style():
-        figure, axes = panels(len(pairs), columns, width, 3.4, gap=(0.7, 0.85),
-                              margins=(0.75, 0.15, 0.35, 0.55))  # fmt: skip
+        figure, axes = panels(
+            len(pairs), columns, width, 3.4, gap=(0.7, 0.85), margins=(0.75, 0.15, 0.35, 0.55)
+        )
         for ax, (x, y) in zip(axes, pairs, strict=True):
             _pareto(ax, table, x, y, front, len(objectives) == 2)
     return figure
 
 
 def _pareto(
-    ax: Axes, table: pd.DataFrame, x: Mapping[str, str], y: Mapping[str, str],
-    front: Sequence[int], joined: bool,
-) -> None:  # fmt: skip
+    ax: Axes,
+    table: pd.DataFrame,
+    x: Mapping[str, str],
+    y: Mapping[str, str],
+    front: Sequence[int],
+    joined: bool,
+) -> None:
     known = table.dropna(subset=[x["name"], y["name"]])
     best = known[known["number"].isin(front)].sort_values(x["name"])
     others = known[~known["number"].isin(front)]
     ax.plot(others[x["name"]], others[y["name"]], "o", ms=4, mew=0, color=FAINT, alpha=0.6)
     if joined and len(best) > 1:  # with a third objective, a line would mean nothing
-        ax.step(best[x["name"]], best[y["name"]], color=BLUE, lw=0.9,
-                where="pre" if x["direction"] == "maximize" else "post")  # fmt: skip
+        ax.step(
+            best[x["name"]],
+            best[y["name"]],
+            color=BLUE,
+            lw=0.9,
+            where="pre" if x["direction"] == "maximize" else "post",
+        )
     ax.plot(best[x["name"]], best[y["name"]], "D", ms=6, mec="white", mew=0.6, color=BLUE)
     outside = max(_zoom(ax.set_xlim, known[x["name"]]), _zoom(ax.set_ylim, known[y["name"]]))
-    label_points(ax, list(best[x["name"]]), list(best[y["name"]]),
-                 [f"trial {n}" for n in best["number"]], [BLUE] * len(best),
-                 7.5, others[[x["name"], y["name"]]].to_numpy(float))  # fmt: skip
+    label_points(
+        ax,
+        list(best[x["name"]]),
+        list(best[y["name"]]),
+        [f"trial {n}" for n in best["number"]],
+        [BLUE] * len(best),
+        7.5,
+        others[[x["name"], y["name"]]].to_numpy(float),
+    )
     if not len(known):
         _say(ax, "no complete trial")
     for axis, objective in ((ax.set_xlabel, x), (ax.set_ylabel, y)):
@@ -192,9 +232,14 @@ def bars(
     height = max(0.9, ROW * len(order))
     with house_style():
         figure, axes = panels(
-            len(names), columns, 4.4 if columns == 1 else 2.9, height, gap=(0.85, 0.8),
-            margins=(1.45, 0.9, 0.55, 0.5), share=True,
-        )  # fmt: skip
+            len(names),
+            columns,
+            4.4 if columns == 1 else 2.9,
+            height,
+            gap=(0.85, 0.8),
+            margins=(1.45, 0.9, 0.55, 0.5),
+            share=True,
+        )
         for ax, name in zip(axes, names, strict=True):
             mine = {row["parameter"]: row for row in rows if row["objective"] == name}
             _bars(ax, [mine[p] for p in order], column, signed)
@@ -223,8 +268,14 @@ def _bars(ax: Axes, rows: Sequence[Mapping[str, Any]], column: str, signed: bool
             continue
         ax.barh(i, value, height=0.66, color=BLUE if value >= 0 else RED)
         note = f"{value:+.2f}, p {p_text(row['p_adjusted'], True)}" if signed else f"{value:.2f}"
-        ax.text(value + (0.03 if value >= 0 else -0.03), i, note, va="center", fontsize=6.5,
-                ha="left" if value >= 0 else "right")  # fmt: skip
+        ax.text(
+            value + (0.03 if value >= 0 else -0.03),
+            i,
+            note,
+            va="center",
+            fontsize=6.5,
+            ha="left" if value >= 0 else "right",
+        )
     ax.axvline(0, color=FAINT, lw=0.8)
     plain(ax)
 
@@ -234,8 +285,9 @@ def parallel(
 ) -> Figure:
     """Draw a line per trial over all parameters, coloured by an objective; a panel for each."""
     with house_style():
-        figure, axes = panels(len(objectives), 1, WIDTH - 1.6, 2.5, gap=(0.5, 1.05),
-                              margins=(0.7, 0.9, 0.4, 0.75))  # fmt: skip
+        figure, axes = panels(
+            len(objectives), 1, WIDTH - 1.6, 2.5, gap=(0.5, 1.05), margins=(0.7, 0.9, 0.4, 0.75)
+        )
         for ax, objective in zip(axes, objectives, strict=True):
             _parallel(ax, table, parameters, objective)
     return figure
@@ -288,8 +340,15 @@ def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
     heights = dict(zip(names, np.linspace(0, 1, len(names)), strict=True))
     for name, height in heights.items():
         first = position == 0  # there is room before it, and no line
-        ax.text(position - 0.02 * first, height, short(name, 16), va="center", fontsize=6.5,
-                ha="right" if first else "left", zorder=5)  # fmt: skip
+        ax.text(
+            position - 0.02 * first,
+            height,
+            short(name, 16),
+            va="center",
+            fontsize=6.5,
+            ha="right" if first else "left",
+            zorder=5,
+        )
     return np.array([heights[str(v)] if pd.notna(v) else np.nan for v in column])
 
 

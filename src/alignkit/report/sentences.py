@@ -85,9 +85,10 @@ def _strongest(row: Any, outcome: str) -> str:
     )
     p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
     corrected = (
-        "" if pd.isna(row["p_adjusted"])
+        ""
+        if pd.isna(row["p_adjusted"])
         else f", corrected p {p_text(row['p_adjusted'], sign=True)}"
-    )  # fmt: skip
+    )
     return (
         f"The strongest association with {outcome} is that of {row['metric']} "
         f"(r = {row['pearson']:+.2f}{interval}{p}{corrected})."

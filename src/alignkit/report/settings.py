@@ -53,7 +53,8 @@ def setting_curves(rows: pd.DataFrame, varied: str) -> Figure:
 
 def _line(ax: Axes, part: pd.DataFrame, varied: str, column: str, look: Look) -> None:
     name = short(part["metric"].iloc[0], 26)
-    ax.plot(part[varied], part[column], color=look.colour, marker=look.marker, ms=4, lw=1.3,
-            label=name)  # fmt: skip
+    ax.plot(
+        part[varied], part[column], color=look.colour, marker=look.marker, ms=4, lw=1.3, label=name
+    )
     if column == "value":
         ax.plot(part[varied], part["chance"], color=look.colour, lw=1, ls=(0, (1, 1.5)))

@@ -19,9 +19,23 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours without their yellow, which white paper swallows; then Tol's muted ones.
 PALETTE = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#882255",
-    "#332288", "#999933", "#44AA99", "#AA4499", "#117733", "#CC6677", "#888888", "#661100",
-)  # fmt: skip
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#882255",
+    "#332288",
+    "#999933",
+    "#44AA99",
+    "#AA4499",
+    "#117733",
+    "#CC6677",
+    "#888888",
+    "#661100",
+)
 MARKERS = "osD^vPX<>hp*dH8"
 INK, FAINT, CONTEXT = "#222222", "#777777", "#D9D9D9"
 WIDTH = 9.6  # inches of a full row of panels
@@ -29,13 +43,26 @@ DPI = 150
 
 # Text stays text, so that it can be searched. Names are no formulas: "$" is a dollar.
 _SETTINGS: Any = {
-    "svg.fonttype": "none", "svg.hashsalt": "alignkit", "text.parse_math": False,
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 9.5,
-    "axes.titlelocation": "left", "axes.labelcolor": INK, "text.color": INK,
-    "axes.edgecolor": FAINT, "axes.linewidth": 0.8, "axes.labelsize": 8.5,
-    "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 8, "ytick.labelsize": 8,
-    "legend.frameon": False, "legend.fontsize": 8, "hatch.linewidth": 0.6,
-}  # fmt: skip
+    "svg.fonttype": "none",
+    "svg.hashsalt": "alignkit",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.linewidth": 0.8,
+    "axes.labelsize": 8.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "hatch.linewidth": 0.6,
+}
 
 
 @dataclass(frozen=True)
@@ -71,10 +98,15 @@ def columns_for(count: int) -> int:
 
 
 def panels(
-    count: int, columns: int, width: float, height: float, *,
+    count: int,
+    columns: int,
+    width: float,
+    height: float,
+    *,
     gap: tuple[float, float] = (0.45, 0.6),
-    margins: tuple[float, float, float, float] = (0.6, 0.15, 0.35, 0.75), share: bool = False,
-) -> tuple[Figure, list[Axes]]:  # fmt: skip
+    margins: tuple[float, float, float, float] = (0.6, 0.15, 0.35, 0.75),
+    share: bool = False,
+) -> tuple[Figure, list[Axes]]:
     """A figure that needs no window, and its axes, row by row, of one size everywhere.
 
     Parameters

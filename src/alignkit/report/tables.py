@@ -25,8 +25,14 @@ def score_rows(content: Content) -> list[dict[str, Any]]:
             _score(means.loc[(task, placement)]) if task in tasks else {"value": "", "seeds": ""}
             for task in content.tasks
         ]
-        rows.append({"placement": placement, "text": _indices(indices["text"]),
-                     "vision": _indices(indices["vision"]), "cells": cells})  # fmt: skip
+        rows.append(
+            {
+                "placement": placement,
+                "text": _indices(indices["text"]),
+                "vision": _indices(indices["vision"]),
+                "cells": cells,
+            }
+        )
     return rows
 
 
@@ -56,17 +62,24 @@ def _correlation(row: Any, content: Content) -> Row:
     reason = row.get("reason")
     because = f" ({reason})" if isinstance(reason, str) and reason else ""
     return {
-        "task": str(row["task"]), "metric": str(row["metric"]), "n": str(row["n"]),
-        "runs": str(row.get("runs", "")), "r": _number(row, "pearson"),
+        "task": str(row["task"]),
+        "metric": str(row["metric"]),
+        "n": str(row["n"]),
+        "runs": str(row.get("runs", "")),
+        "r": _number(row, "pearson"),
         "interval": _range(row, "low", "high"),
-        "rho": _number(row, "spearman"), "p": _p(row, "p"),
-        "parametric": _p(row, "p_parametric"), "adjusted": _p(row, "p_adjusted"),
+        "rho": _number(row, "spearman"),
+        "p": _p(row, "p"),
+        "parametric": _p(row, "p_parametric"),
+        "adjusted": _p(row, "p_adjusted"),
         "without": _number(row, "without_none"),
         "left_out": _range(row, "leave_one_out_low", "leave_one_out_high"),
-        "within": _number(row, "within"), "family": str(row.get("family", "")),
+        "within": _number(row, "within"),
+        "family": str(row.get("family", "")),
         "chance": _chance(content.values(str(row["task"]), spec_of(str(row["metric"])))),
-        "verdict": f"{row['verdict']}{because}", "direction": str(row.get("direction", "")),
-    }  # fmt: skip
+        "verdict": f"{row['verdict']}{because}",
+        "direction": str(row.get("direction", "")),
+    }
 
 
 def _number(row: Any, name: str) -> str:
@@ -100,7 +113,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {k: None if pd.api.types.is_scalar(v) and pd.isna(v) else v for k, v in row.items()}
         for row in table.to_dict(orient="records")
-    ]  # fmt: skip
+    ]
 
 
 def metric_rows(content: Content) -> list[Row]:
@@ -109,13 +122,17 @@ def metric_rows(content: Content) -> list[Row]:
     for label in content.metrics:
         metric = known_metric(label)
         part = content.alignment[content.alignment["label"] == label]
-        rows.append({
-            "metric": label, "parameters": part["parameters"].iloc[0].replace(",", ", ") or "none",
-            "range": f"{metric.range[0]:g} to {metric.range[1]:g}" if metric else "",
-            "direction": direction(label), "chance": _chance(part),
-            "n": ", ".join(str(n) for n in sorted(set(part["n"]))),
-            "paper": str(metric.declared.get("paper", "")) if metric else "",
-        })  # fmt: skip
+        rows.append(
+            {
+                "metric": label,
+                "parameters": part["parameters"].iloc[0].replace(",", ", ") or "none",
+                "range": f"{metric.range[0]:g} to {metric.range[1]:g}" if metric else "",
+                "direction": direction(label),
+                "chance": _chance(part),
+                "n": ", ".join(str(n) for n in sorted(set(part["n"]))),
+                "paper": str(metric.declared.get("paper", "")) if metric else "",
+            }
+        )
     return rows
 
 
@@ -143,8 +160,14 @@ def run_rows(content: Content, paths: list[str]) -> list[Row]:
         counts = run.stored.get("data", {}).get("n", {})
         n = ", ".join(f"{count} {split}" for split, count in counts.items())
         scored = "" if pd.isna(score.n) else f"{int(score.n)} {content.split}"
-        rows.append({"path": path, "seed": str(run.seed), "n": ", ".join(filter(None, [n, scored])),
-                     "value": "" if pd.isna(score.value) else f"{score.value:.3f}"})  # fmt: skip
+        rows.append(
+            {
+                "path": path,
+                "seed": str(run.seed),
+                "n": ", ".join(filter(None, [n, scored])),
+                "value": "" if pd.isna(score.value) else f"{score.value:.3f}",
+            }
+        )
     return rows
 
 

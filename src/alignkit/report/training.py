@@ -32,8 +32,9 @@ def training_curves(
     look = look or looks(names)
     validation, train = (history[history["split"] == s] for s in ("validation", "train"))
     with house_style():
-        figure, (left, right) = panels(2, 2, 3.35, 2.6, gap=(0.65, 0.5),
-                                       margins=(0.65, 1.75, 0.3, 0.5))  # fmt: skip
+        figure, (left, right) = panels(
+            2, 2, 3.35, 2.6, gap=(0.65, 0.5), margins=(0.65, 1.75, 0.3, 0.5)
+        )
         _curves(left, validation, "value", look)
         _curves(right, validation, "loss", look)
         _curves(right, train, "loss", look, dashed=True)
@@ -61,8 +62,9 @@ def _curves(
         if dashed:
             ax.plot(mean.index, mean, color=look[name].colour, lw=0.9, ls="--", alpha=0.8)
         else:
-            ax.plot(mean.index, mean, color=look[name].colour, lw=1.4, ms=4,
-                    marker=look[name].marker)  # fmt: skip
+            ax.plot(
+                mean.index, mean, color=look[name].colour, lw=1.4, ms=4, marker=look[name].marker
+            )
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     plain(ax)

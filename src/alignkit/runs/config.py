@@ -90,10 +90,12 @@ class RunConfig:
     def is_default(self) -> bool:
         """Whether all but task, placement and seed stands at its default."""
         return (
-            not self.task.changed and not self.architecture.changed
-            and self.training == Training() and self.init is None
+            not self.task.changed
+            and not self.architecture.changed
+            and self.training == Training()
+            and self.init is None
             and _is_default_architecture(self.architecture.name)
-        )  # fmt: skip
+        )
 
     @property
     def folder(self) -> str:
@@ -237,9 +239,16 @@ def resolve_config(
         registry().get("metrics", parse_spec(metric)[0])
     made = chosen.make()
     return RunConfig(
-        chosen, built, where, training, seed, _fingerprint(chosen), getattr(made, "alias", ""),
-        choose_init(init, built.name) if init is not None else None, conduct,
-    )  # fmt: skip
+        chosen,
+        built,
+        where,
+        training,
+        seed,
+        _fingerprint(chosen),
+        getattr(made, "alias", ""),
+        choose_init(init, built.name) if init is not None else None,
+        conduct,
+    )
 
 
 def choose_init(run: str | Path, architecture: str) -> Init:

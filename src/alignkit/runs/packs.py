@@ -32,9 +32,12 @@ CHUNK = 1 << 20
 
 
 def export_runs(
-    runs: Sequence[Run], root: Path, target: Path, weights: bool = True,
+    runs: Sequence[Run],
+    root: Path,
+    target: Path,
+    weights: bool = True,
     representations: bool = True,
-) -> int:  # fmt: skip
+) -> int:
     """Pack runs into a tar file; the same runs give the same bytes.
 
     Parameters
@@ -64,14 +67,15 @@ def export_runs(
     }
     listed = [
         {
-            "folder": folder, "identity": chosen[folder].stored["identity"],
+            "folder": folder,
+            "identity": chosen[folder].stored["identity"],
             "files": {
                 name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for name, path in found.items()
             },
         }
         for folder, found in files.items()
-    ]  # fmt: skip
+    ]
     text = json.dumps({"format": FORMAT, "runs": listed}, indent=1, sort_keys=True).encode()
     with whole_file(target) as temporary, _tar_to_write(temporary, target) as tar:
         _add(tar, LIST, len(text), io.BytesIO(text))
@@ -184,14 +188,15 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo, pack: Path) -> list[d
         form = content["format"]
         runs: list[dict[str, Any]] = [
             {
-                "folder": str(run["folder"]), "identity": str(run["identity"]),
+                "folder": str(run["folder"]),
+                "identity": str(run["identity"]),
                 "files": {
                     str(name): {"size": int(told["size"]), "sha256": str(told["sha256"])}
                     for name, told in run["files"].items()
                 },
             }
             for run in content["runs"]
-        ]  # fmt: skip
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(f"{pack}: its {LIST} is not what a pack begins with") from None
     if form != FORMAT:

@@ -133,8 +133,9 @@ class Training:
         known = ", ".join(PRECISIONS)
         _require(self.precision in PRECISIONS, "--precision", self.precision, f"one of: {known}")
         object.__setattr__(self, "objectives", _objectives(self.objectives))
-        object.__setattr__(self, "aux", _distinct((parse_weighted(spec, "--aux")
-                                                   for spec in self.aux), "--aux"))  # fmt: skip
+        object.__setattr__(
+            self, "aux", _distinct((parse_weighted(spec, "--aux") for spec in self.aux), "--aux")
+        )
 
     @property
     def weighted_objectives(self) -> list[Weighted]:
@@ -201,11 +202,18 @@ class Conduct:
     def __post_init__(self) -> None:
         object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))
         _require(self.workers >= 0, "--workers", self.workers, "at least 0")
-        _require(re.fullmatch(r"\d+[ms]?", self.checkpoint_every) is not None,
-                 "--checkpoint-every", self.checkpoint_every,
-                 "a number of steps such as 500, or a time such as 10m or 30s")  # fmt: skip
-        _require(re.fullmatch(r"[1-9]\d*s?", self.track_every) is not None, "--track-every",
-                 self.track_every, "epochs such as 2, or steps such as 50s")  # fmt: skip
+        _require(
+            re.fullmatch(r"\d+[ms]?", self.checkpoint_every) is not None,
+            "--checkpoint-every",
+            self.checkpoint_every,
+            "a number of steps such as 500, or a time such as 10m or 30s",
+        )
+        _require(
+            re.fullmatch(r"[1-9]\d*s?", self.track_every) is not None,
+            "--track-every",
+            self.track_every,
+            "epochs such as 2, or steps such as 50s",
+        )
         _require(self.track_samples >= 4, "--track-samples", self.track_samples, "at least 4")
 
     def to_json(self) -> dict[str, Any]:
@@ -226,8 +234,12 @@ def _objectives(specs: Iterable[str]) -> tuple[str, ...]:
     for spec in specs:
         one = parse_weighted(spec, "--objective", 1)
         names = PRETRAINING if one.name == "pretrain" else (one.name,)
-        _require(set(names) <= set(OBJECTIVES), "--objective", spec,
-                 f"one of: {', '.join(OBJECTIVES)}, pretrain")  # fmt: skip
+        _require(
+            set(names) <= set(OBJECTIVES),
+            "--objective",
+            spec,
+            f"one of: {', '.join(OBJECTIVES)}, pretrain",
+        )
         chosen += [Weighted(name, one.weight, one.options) for name in names]
     found = _distinct(sorted(chosen, key=lambda one: OBJECTIVES.index(one.name)), "--objective")
     return () if found == ("task=1",) else found

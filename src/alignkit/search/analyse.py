@@ -74,11 +74,16 @@ class Analysis:
     def to_json(self) -> dict[str, Any]:
         """As ``--json`` prints it."""
         return {
-            "study": self.study, "objectives": self.objectives, "trials": self.states,
-            "duplicates": self.duplicates, "retried": self.retried,
-            "correlations": self.correlations, "importances": self.importances,
-            "pareto": self.pareto, "notes": self.notes,
-        }  # fmt: skip
+            "study": self.study,
+            "objectives": self.objectives,
+            "trials": self.states,
+            "duplicates": self.duplicates,
+            "retried": self.retried,
+            "correlations": self.correlations,
+            "importances": self.importances,
+            "pareto": self.pareto,
+            "notes": self.notes,
+        }
 
 
 def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
@@ -105,10 +110,14 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
     parameters = list(dict.fromkeys(name for trial in trials for name in trial.params))
     states = Counter(trial.state.name for trial in trials)
     found = Analysis(
-        study.study_name, objectives, {state: states[state] for state in STATES},
+        study.study_name,
+        objectives,
+        {state: states[state] for state in STATES},
         sum("duplicate_of" in t.user_attrs for t in trials),
-        sum(_is_retry(t) for t in trials), _table(trials, parameters, names), parameters,
-    )  # fmt: skip
+        sum(_is_retry(t) for t in trials),
+        _table(trials, parameters, names),
+        parameters,
+    )
     found.correlations = correlations(found)
     found.importances = importances(study, found, seed)
     found.pareto = _described(study, _front(found.own(), found), depth)
@@ -147,9 +156,10 @@ def _table(
     for trial in trials:
         values = trial.values if trial.state.name == "COMPLETE" else None
         row: dict[str, Any] = {
-            "number": trial.number, "state": trial.state.name,
+            "number": trial.number,
+            "state": trial.state.name,
             "duplicate_of": trial.user_attrs.get("duplicate_of"),
-        }  # fmt: skip
+        }
         row |= {name: trial.params.get(name) for name in parameters}
         rows.append(row | dict(zip(names, values or [None] * len(names), strict=True)))
     table = pd.DataFrame(rows, columns=["number", "state", "duplicate_of", *parameters, *names])
@@ -164,9 +174,10 @@ def _front(table: pd.DataFrame, found: Analysis) -> list[int]:
     signs = [1 if o["direction"] == "maximize" else -1 for o in found.objectives]
     values = table[found.names].to_numpy(float) * signs
     kept = [
-        i for i, mine in enumerate(values)
+        i
+        for i, mine in enumerate(values)
         if not np.any(np.all(values >= mine, axis=1) & np.any(values > mine, axis=1))
-    ]  # fmt: skip
+    ]
     kept.sort(key=lambda i: tuple(-values[i]))
     return [int(table["number"].iloc[i]) for i in kept]
 
@@ -178,13 +189,14 @@ def _described(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[
     depths = stored.get("depths", {"text": depth, "vision": depth})
     return [
         {
-            "number": number, "values": dict(zip(names, trials[number].values, strict=True)),
+            "number": number,
+            "values": dict(zip(names, trials[number].values, strict=True)),
             "parameters": dict(trials[number].params),
             "placement": _placement(trials[number], depths),
             "runs": trials[number].user_attrs.get("runs", []),
         }
         for number in numbers
-    ]  # fmt: skip
+    ]
 
 
 def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[int]] | None:

@@ -10,9 +10,12 @@ from alignkit.models.placement import STREAMS, Placement
 
 # What the study called them; its storages are read as they are.
 STUDY_NAMES = {
-    "num_coattn_layers": "blocks", "t_center": "text_centre", "t_spread": "text_spread",
-    "v_center": "vision_centre", "v_spread": "vision_spread",
-}  # fmt: skip
+    "num_coattn_layers": "blocks",
+    "t_center": "text_centre",
+    "t_spread": "text_spread",
+    "v_center": "vision_centre",
+    "v_spread": "vision_spread",
+}
 PARAMETERS = tuple(STUDY_NAMES.values())
 
 
@@ -72,10 +75,15 @@ def placement_of(
     if not set(PARAMETERS) <= set(values):
         return None
     sides = [
-        spread_layers(int(values["blocks"]), float(values[f"{stream}_centre"]),
-                      float(values[f"{stream}_spread"]), depths[stream], distinct)
+        spread_layers(
+            int(values["blocks"]),
+            float(values[f"{stream}_centre"]),
+            float(values[f"{stream}_spread"]),
+            depths[stream],
+            distinct,
+        )
         for stream in STREAMS
-    ]  # fmt: skip
+    ]
     shorter = min(map(len, sides))
     text, vision = (side[:shorter] for side in sides)
     return Placement(text, vision)

@@ -38,10 +38,15 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
 
     numbers = _as_numbers(table[parameter])
     row: dict[str, Any] = {
-        "parameter": parameter, "objective": objective, "spearman": None, "p": None,
-        "n": int(table[parameter].notna().sum()), "p_adjusted": None, "p_parametric": None,
+        "parameter": parameter,
+        "objective": objective,
+        "spearman": None,
+        "p": None,
+        "n": int(table[parameter].notna().sum()),
+        "p_adjusted": None,
+        "p_parametric": None,
         "reason": "",
-    }  # fmt: skip
+    }
     if numbers is None:
         return row | {"reason": "its values have no order"}
     known = numbers.notna()
@@ -81,11 +86,17 @@ def _as_numbers(column: pd.Series) -> pd.Series | None:
 def importances(study: optuna.Study, found: Analysis, seed: int) -> list[dict[str, Any]]:
     """Share of every parameter in the variance of every objective."""
     return [
-        {"parameter": parameter, "objective": name, "importance": value, "evaluator": EVALUATOR,
-         "n": len(found.own(name)), "reason": reason}
+        {
+            "parameter": parameter,
+            "objective": name,
+            "importance": value,
+            "evaluator": EVALUATOR,
+            "n": len(found.own(name)),
+            "reason": reason,
+        }
         for i, name in enumerate(found.names)
         for parameter, (value, reason) in _importance(study, found, i, seed).items()
-    ]  # fmt: skip
+    ]
 
 
 def _importance(
@@ -111,16 +122,19 @@ def _importance(
             own, evaluator=evaluator, target=lambda trial: trial.values[index]
         )
     return {
-        parameter: (float(values[parameter]), "") if parameter in values
+        parameter: (float(values[parameter]), "")
+        if parameter in values
         else (None, "not every trial has it")
         for parameter in found.parameters
-    }  # fmt: skip
+    }
 
 
 def _bare(trial: FrozenTrial) -> FrozenTrial:
     import optuna
 
     return optuna.trial.create_trial(
-        state=trial.state, values=trial.values, params=trial.params,
+        state=trial.state,
+        values=trial.values,
+        params=trial.params,
         distributions=trial.distributions,
-    )  # fmt: skip
+    )

@@ -91,13 +91,16 @@ def list_of_studies(storage: Any) -> list[dict[str, Any]]:
         values = [t.values[0] for t in trials if t.state.name == "COMPLETE"]
         single = len(study.directions) == 1 and values
         up = study.directions[0].name == "MAXIMIZE"
-        rows.append({
-            "study": name, "objectives": study.metric_names or [
-                direction.name.lower() for direction in study.directions
-            ],
-            "trials": len(trials), "complete": len(values),
-            "best": (max if up else min)(values) if single else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "study": name,
+                "objectives": study.metric_names
+                or [direction.name.lower() for direction in study.directions],
+                "trials": len(trials),
+                "complete": len(values),
+                "best": (max if up else min)(values) if single else None,
+            }
+        )
     return rows
 
 

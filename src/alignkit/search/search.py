@@ -180,10 +180,12 @@ class Search:
             "objectives": [
                 {"name": o.name, "direction": o.direction} for o in self.resolved_objectives
             ],
-            "sampler": self.chosen_sampler, "pruner": self.chosen_pruner,
-            "seed": self.seed, "training_seed": self.training_seed,
+            "sampler": self.chosen_sampler,
+            "pruner": self.chosen_pruner,
+            "seed": self.seed,
+            "training_seed": self.training_seed,
             "depths": dict(first.architecture.make().depths()),
-        }  # fmt: skip
+        }
 
     def check(self) -> None:
         """Resolve everything once, so that what is wrong is said before any work."""

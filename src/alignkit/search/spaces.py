@@ -158,8 +158,11 @@ def _hparams(ground: _Ground) -> Space:
 
 
 SPACES: dict[str, Callable[..., Space]] = {
-    "placement": _placement, "named": _named, "mask": _mask, "hparams": _hparams,
-}  # fmt: skip
+    "placement": _placement,
+    "named": _named,
+    "mask": _mask,
+    "hparams": _hparams,
+}
 
 
 def _all_that_fit(ground: _Ground) -> list[str]:

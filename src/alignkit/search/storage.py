@@ -116,11 +116,12 @@ def _database(url: Url, heartbeat: int, on_stale: Any) -> Any:
 
     sqlite = url.file is not None
     storage = RDBStorage(
-        url.full, engine_kwargs={"connect_args": {"timeout": TIMEOUT}} if sqlite else
-        {"pool_pre_ping": True},
-        heartbeat_interval=heartbeat, grace_period=2 * heartbeat,
+        url.full,
+        engine_kwargs={"connect_args": {"timeout": TIMEOUT}} if sqlite else {"pool_pre_ping": True},
+        heartbeat_interval=heartbeat,
+        grace_period=2 * heartbeat,
         heartbeat_stale_trial_callback=on_stale,
-    )  # fmt: skip
+    )
     if sqlite:
         with storage.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not block writers

@@ -29,9 +29,10 @@ def propose(search: Search, trial: optuna.Trial) -> dict[str, RunConfig]:
     values = space.suggest(trial)
     configs = {name: space.configure(values, c) for name, c in search.configs.items()}
     placement = next(iter(configs.values())).placement
-    trial.set_user_attr("placement", {
-        "name": placement.name, "text": list(placement.text), "vision": list(placement.vision),
-    })  # fmt: skip
+    trial.set_user_attr(
+        "placement",
+        {"name": placement.name, "text": list(placement.text), "vision": list(placement.vision)},
+    )
     if len(placement) < space.least:
         raise OutOfBoundsError(
             f"{len(placement)} block(s) are left after rounding; the least is {space.least}"
@@ -86,11 +87,12 @@ def _twin(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
     ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
     return next(
         (
-            other for other in ended
+            other
+            for other in ended
             if other.user_attrs.get("identities") == mine and "duplicate_of" not in other.user_attrs
         ),
         None,
-    )  # fmt: skip
+    )
 
 
 def _watch(search: Search, task: str, trial: optuna.Trial) -> Callable[..., None]:

@@ -17,14 +17,7 @@ from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
 from alignkit.search.lost import PutBack, alive, put_back_lost, sign, this_worker
 from alignkit.search.search import STORED, Search, refuse_another
-from alignkit.search.storage import (
-    Url,
-    in_one_line,
-    open_storage,
-    open_study,
-    quiet_optuna,
-    turns,
-)
+from alignkit.search.storage import Url, in_one_line, open_storage, open_study, quiet_optuna, turns
 from alignkit.search.trial import OutOfBoundsError, conduct, propose
 
 if TYPE_CHECKING:
@@ -85,9 +78,12 @@ def run_search(
     AlignkitError
         When every worker died before the end.
     """
-    for name, value, least in (("--trials", trials, 1), ("--workers", workers, 1),
-                               ("--heartbeat", place.heartbeat, 1),
-                               ("--retries", place.retries, 0)):  # fmt: skip
+    for name, value, least in (
+        ("--trials", trials, 1),
+        ("--workers", workers, 1),
+        ("--heartbeat", place.heartbeat, 1),
+        ("--retries", place.retries, 0),
+    ):
         if value < least:
             raise UsageError(f"{name} is {value}; it must be at least {least}")
     quiet_optuna()
@@ -115,9 +111,11 @@ def start(search: Search, place: Place) -> optuna.Study:
     objectives = search.resolved_objectives
     with turns(place.url, place.study):
         study = optuna.create_study(
-            study_name=place.study, storage=storage, load_if_exists=True,
+            study_name=place.study,
+            storage=storage,
+            load_if_exists=True,
             directions=[objective.direction for objective in objectives],
-        )  # fmt: skip
+        )
         stored = study.user_attrs.get(STORED)
         if stored is None and study.trials:
             raise UsageError(
@@ -202,9 +200,13 @@ def _untried(search: Search, there: Sequence[FrozenTrial]) -> dict[str, Any]:
 
 
 def _finish(
-    search: Search, study: optuna.Study, trial: optuna.Trial, proposed: Any, put_back: PutBack,
+    search: Search,
+    study: optuna.Study,
+    trial: optuna.Trial,
+    proposed: Any,
+    put_back: PutBack,
     talk: Talk,
-) -> None:  # fmt: skip
+) -> None:
     """Conduct a trial and tell how it ended. A failure is a failure, never a number."""
     import optuna
     from optuna.exceptions import UpdateFinishedTrialError

@@ -76,9 +76,16 @@ def agreement(
     spearman = _correlations(values, "spearman")
     links, groups, order = _tree(spearman, alike)
     return Agreement(
-        metrics, _correlations(values, "pearson"), spearman, within, known.T @ known, runs, links,
-        groups, order,
-    )  # fmt: skip
+        metrics,
+        _correlations(values, "pearson"),
+        spearman,
+        within,
+        known.T @ known,
+        runs,
+        links,
+        groups,
+        order,
+    )
 
 
 def _correlations(values: pd.DataFrame, method: str) -> np.ndarray:

@@ -50,8 +50,9 @@ def associate(x: np.ndarray, y: np.ndarray, drawn: int = 9999, seed: int = 0) ->
         low, high = (float(end) for end in found.confidence_interval(0.95))
     r, rho = float(found.statistic), float(spearmanr(x, y).statistic)
     if n < LEAST_UNITS:
-        return Association(n, r, low, high, rho,
-                           reason=f"{n} units, at least {LEAST_UNITS} are needed")  # fmt: skip
+        return Association(
+            n, r, low, high, rho, reason=f"{n} units, at least {LEAST_UNITS} are needed"
+        )
     order, exact = orders(n, drawn, np.random.default_rng(seed))
     p, _ = p_value(r, null_correlations(x[:, None], y, order)[:, 0], exact)
     return Association(n, r, low, high, rho, p)

@@ -131,18 +131,28 @@ def correlate(
     table, repeated = without_duplicates(table, columns)
     warnings += repeated + ([] if joint else missing_values(table, columns))
     question = Question(
-        outcome, unit, layer, tuple(family), frozenset(lower_is_better), joint or {}, beside or {},
-        frozenset(assumed), names or {},
-    )  # fmt: skip
+        outcome,
+        unit,
+        layer,
+        tuple(family),
+        frozenset(lower_is_better),
+        joint or {},
+        beside or {},
+        frozenset(assumed),
+        names or {},
+    )
     runs = with_units(table, unit)
     hypotheses = _hypotheses(runs, metrics, question)
     _test(hypotheses, permutations, seed)
     tasks = describe_tasks(runs, hypotheses, question)
     return Correlations(
-        pd.DataFrame([h.row for h in hypotheses]), unit_means(table, unit, columns), tasks,
+        pd.DataFrame([h.row for h in hypotheses]),
+        unit_means(table, unit, columns),
+        tasks,
         warnings + warnings_of(tasks, hypotheses, question),
-        _settings(question, metrics, permutations, seed, hypotheses), hypotheses,
-    )  # fmt: skip
+        _settings(question, metrics, permutations, seed, hypotheses),
+        hypotheses,
+    )
 
 
 def _hypotheses(runs: pd.DataFrame, metrics: Sequence[str], question: Question) -> list[Hypothesis]:
@@ -204,20 +214,32 @@ def _max_t(group: Sequence[Hypothesis]) -> list[float]:
 
 
 def _settings(
-    question: Question, metrics: Sequence[str], permutations: int, seed: int,
+    question: Question,
+    metrics: Sequence[str],
+    permutations: int,
+    seed: int,
     hypotheses: Sequence[Hypothesis],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     primary = [h for h in hypotheses if h.primary]
     draws = {h.key: h.orders for h in hypotheses if h.orders is not None}
     return {
-        "outcome": question.outcome, "unit": question.unit, "metrics": list(metrics),
-        "family": list(question.family), "layer": question.layer,
+        "outcome": question.outcome,
+        "unit": question.unit,
+        "metrics": list(metrics),
+        "family": list(question.family),
+        "layer": question.layer,
         "tested_family": [f"{h.row['task']}: {h.metric}" for h in primary if h.testable],
-        "lower_is_better": sorted(question.lower_is_better), "permutations": permutations,
-        "seed": seed, "level": LEVEL,
+        "lower_is_better": sorted(question.lower_is_better),
+        "permutations": permutations,
+        "seed": seed,
+        "level": LEVEL,
         "resampling": [
-            {"units": list(units), "permutations": len(orders), "exact": orders.exact,
-             "seed": None if orders.seeds is None else list(orders.seeds)}
+            {
+                "units": list(units),
+                "permutations": len(orders),
+                "exact": orders.exact,
+                "seed": None if orders.seeds is None else list(orders.seeds),
+            }
             for units, orders in draws.items()
         ],
-    }  # fmt: skip
+    }

@@ -117,10 +117,12 @@ def _correlation_of_estimates(r: np.ndarray) -> float:
     j, k, h, m = range(4)
     squares = r[j, h] ** 2 + r[j, m] ** 2 + r[k, h] ** 2 + r[k, m] ** 2
     covariance = (
-        r[j, k] * r[h, m] * squares / 2 + r[j, h] * r[k, m] + r[j, m] * r[k, h]
+        r[j, k] * r[h, m] * squares / 2
+        + r[j, h] * r[k, m]
+        + r[j, m] * r[k, h]
         - r[j, k] * (r[j, h] * r[j, m] + r[k, h] * r[k, m])
         - r[h, m] * (r[j, h] * r[k, h] + r[j, m] * r[k, m])
-    )  # fmt: skip
+    )
     scale = (1 - r[j, k] ** 2) * (1 - r[h, m] ** 2)
     return float(np.clip(covariance / scale, -1, 1)) if scale > 0 else 0.0
 

@@ -60,9 +60,12 @@ def rise(changes: np.ndarray, drawn: int = 9999, seed: int = 0) -> Rise:
 
 
 def contrast(
-    steps: np.ndarray, fused: np.ndarray, free: np.ndarray | None = None, drawn: int = 9999,
+    steps: np.ndarray,
+    fused: np.ndarray,
+    free: np.ndarray | None = None,
+    drawn: int = 9999,
     seed: int = 0,
-) -> Rise:  # fmt: skip
+) -> Rise:
     """Compare the change over a step where a fusion stands with the same step elsewhere.
 
     Each placement's steps with a fusion are compared with the mean of the placements that

@@ -16,9 +16,11 @@ def head_lines(
     """What was correlated, over how many units, and what that can find."""
     outcome, unit = rows[0]["outcome"], settings["unit"]
     asked = [
-        f"task {task['task']}", f"split {settings.get('split', 'not named')}",
-        f"outcome {outcome} ({rows[0]['outcome_direction']})", f"layer: {settings['layer']}",
-    ]  # fmt: skip
+        f"task {task['task']}",
+        f"split {settings.get('split', 'not named')}",
+        f"outcome {outcome} ({rows[0]['outcome_direction']})",
+        f"layer: {settings['layer']}",
+    ]
     if settings.get("values") == "calibrated":
         asked.append("calibrated values")
     yield " | ".join(asked)
@@ -45,9 +47,10 @@ def _family_line(rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any])
         return "p: none, nothing is testable"
     n, exact = tested[0]["n"], tested[0]["exact"]
     counted = (
-        f"exact over {n}! = {math.factorial(n):,}" if exact
+        f"exact over {n}! = {math.factorial(n):,}"
+        if exact
         else f"of {tested[0]['permutations']:,} drawn permutations, (1 + b) / (1 + m)"
-    )  # fmt: skip
+    )
     primary = settings["tested_family"]
     if not primary:
         return f"p: {counted} | every row is exploratory"

@@ -9,26 +9,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from alignkit.statistics.permutation import (
-    Orders,
-    critical,
-    fraction,
-    null_kendall,
-    p_value,
-)
+from alignkit.statistics.permutation import Orders, critical, fraction, null_kendall, p_value
 from alignkit.statistics.shares import intraclass
 from alignkit.statistics.within import repeated_measures
 
 LEAST_UNITS = 6
 NOT_ABOVE = 1e-9  # a calibrated mean up to here is chance
 ESTIMATES = (
-    "pearson", "low", "high", "spearman", "kendall", "p_parametric", "without_none",
-    "leave_one_out_low", "leave_one_out_high", "leave_one_out_unit",
-)  # fmt: skip
+    "pearson",
+    "low",
+    "high",
+    "spearman",
+    "kendall",
+    "p_parametric",
+    "without_none",
+    "leave_one_out_low",
+    "leave_one_out_high",
+    "leave_one_out_unit",
+)
 TESTS = (
-    "p", "p_fraction", "p_spearman", "p_kendall", "exact", "permutations", "resampling_seed",
-    "p_adjusted", "adjustment", "p_holm",
-)  # fmt: skip
+    "p",
+    "p_fraction",
+    "p_spearman",
+    "p_kendall",
+    "exact",
+    "permutations",
+    "resampling_seed",
+    "p_adjusted",
+    "adjustment",
+    "p_holm",
+)
 
 
 @dataclass(frozen=True)
@@ -98,15 +108,20 @@ class Hypothesis:
         self.orders: Orders | None = None
         self.reason = self._why_not(task, mine)
         self.row: dict[str, Any] = {
-            "task": task, "metric": self.metric, "layer": self.layer,
+            "task": task,
+            "metric": self.metric,
+            "layer": self.layer,
             "family": "primary" if self.primary else "exploratory",
-            "direction": ("lower" if down[0] else "higher") + " is more aligned"
+            "direction": ("lower" if down[0] else "higher")
+            + " is more aligned"
             + (", assumed" if self.metric in question.assumed else ""),
             "outcome": question.names.get(task, outcome),
             "outcome_direction": "lower is better" if down[1] else "higher is better",
             "expected_sign": "+" if self.sign > 0 else "-",
-            "unit": question.unit, "n": len(self.x), "runs": len(self.runs),
-        } | dict.fromkeys((*ESTIMATES, *TESTS))  # fmt: skip
+            "unit": question.unit,
+            "n": len(self.x),
+            "runs": len(self.runs),
+        } | dict.fromkeys((*ESTIMATES, *TESTS))
         if len(self.x) >= 3 and not constant(self.x) and not constant(self.y):
             self.row |= self._estimates()
         self.row |= self._within()
@@ -135,10 +150,12 @@ class Hypothesis:
         self.orders = orders
         p, extreme = p_value(self.row["pearson"], self.null(), orders.exact)
         self.row |= {
-            "p": p, "p_fraction": fraction(extreme, len(self.x)) if orders.exact else None,
-            "exact": orders.exact, "permutations": len(orders),
+            "p": p,
+            "p_fraction": fraction(extreme, len(self.x)) if orders.exact else None,
+            "exact": orders.exact,
+            "permutations": len(orders),
             "resampling_seed": None if orders.seeds is None else list(orders.seeds),
-        }  # fmt: skip
+        }
         if not self.question.joint:
             self.row |= self._rank_tests(orders)
 
@@ -170,13 +187,16 @@ class Hypothesis:
         found = pearsonr(self.x, self.y)
         r = float(found.statistic)
         low, high = found.confidence_interval(0.95) if len(self.x) > 3 else (None, None)
-        left_out = [correlation(np.delete(self.x, i), np.delete(self.y, i))
-                    for i in range(len(self.x))]  # fmt: skip
+        left_out = [
+            correlation(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))
+        ]
         known = [one for one in left_out if one is not None]
         moves = [0.0 if one is None else abs(one - r) for one in left_out]
         kept = (self.points["placement"] != "none").to_numpy()
         return {
-            "pearson": r, "low": low, "high": high,
+            "pearson": r,
+            "low": low,
+            "high": high,
             "spearman": float(spearmanr(self.x, self.y).statistic),
             "kendall": float(kendalltau(self.x, self.y).statistic),
             "p_parametric": float(found.pvalue),
@@ -184,7 +204,7 @@ class Hypothesis:
             "leave_one_out_low": min(known, default=None),
             "leave_one_out_high": max(known, default=None),
             "leave_one_out_unit": self.points["unit"].iloc[int(np.argmax(moves))],
-        }  # fmt: skip
+        }
 
     def left_out(self) -> pd.DataFrame:
         """r without each unit in turn: ``task``, ``metric``, ``unit``, ``pearson``."""
@@ -230,11 +250,16 @@ class Hypothesis:
 def _points(runs: pd.DataFrame, task: str, metric: str, column: str, outcome: str) -> pd.DataFrame:
     """Means and standard deviations of the runs of each unit."""
     grouped = runs.groupby("_unit", sort=True)
-    points = pd.DataFrame({
-        "placement": grouped["placement"].first(), "runs": grouped.size(),
-        "x": grouped[column].mean(), "y": grouped[outcome].mean(),
-        "x_sd": grouped[column].std(), "y_sd": grouped[outcome].std(),
-    })  # fmt: skip
+    points = pd.DataFrame(
+        {
+            "placement": grouped["placement"].first(),
+            "runs": grouped.size(),
+            "x": grouped[column].mean(),
+            "y": grouped[outcome].mean(),
+            "x_sd": grouped[column].std(),
+            "y_sd": grouped[outcome].std(),
+        }
+    )
     points = points.rename_axis("unit").reset_index()
     points.insert(0, "metric", metric)
     points.insert(0, "task", task)

@@ -51,8 +51,9 @@ def compare(first: np.ndarray, second: np.ndarray, outcome: np.ndarray) -> Compa
     """
     n = len(outcome)
     if n < LEAST_UNITS:
-        return Comparison(n, reason=f"{n} placement(s) with alignment and score, "
-                          f"{LEAST_UNITS} are needed")  # fmt: skip
+        return Comparison(
+            n, reason=f"{n} placement(s) with alignment and score, {LEAST_UNITS} are needed"
+        )
     for name, values in (("alignment", first), ("alignment", second), ("the score", outcome)):
         if np.ptp(values) <= 1e-12 * max(1e-300, float(np.abs(values).max())):
             return Comparison(n, reason=f"{name} is constant over placements")

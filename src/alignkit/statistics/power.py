@@ -83,10 +83,18 @@ class Plan:
 
 
 def plan(
-    r: float, placements: Sequence[int], seeds: int = 3, tests: Sequence[int] = (1,), *,
-    icc_metric: float = 1.0, icc_outcome: float = 1.0, target: float = 0.8, level: float = 0.05,
-    studies: int = 0, seed: int = 0,
-) -> Plan:  # fmt: skip
+    r: float,
+    placements: Sequence[int],
+    seeds: int = 3,
+    tests: Sequence[int] = (1,),
+    *,
+    icc_metric: float = 1.0,
+    icc_outcome: float = 1.0,
+    target: float = 0.8,
+    level: float = 0.05,
+    studies: int = 0,
+    seed: int = 0,
+) -> Plan:
     """Tabulate power over numbers of placements and of tests corrected together.
 
     Parameters
@@ -118,20 +126,40 @@ def plan(
     rows = []
     for m in sorted(set(tests)):
         for n in sorted(set(placements)):
-            row = {"placements": n, "seeds": seeds, "tests": m, "level": level / m,
-                   "observed_r": left, "power": power(n, left, level / m)}  # fmt: skip
+            row = {
+                "placements": n,
+                "seeds": seeds,
+                "tests": m,
+                "level": level / m,
+                "observed_r": left,
+                "power": power(n, left, level / m),
+            }
             if studies:
                 row["simulated"] = simulate(
-                    n, seeds, r, icc_metric=icc_metric, icc_outcome=icc_outcome, level=level / m,
-                    studies=studies, seed=seed,
-                )  # fmt: skip
+                    n,
+                    seeds,
+                    r,
+                    icc_metric=icc_metric,
+                    icc_outcome=icc_outcome,
+                    level=level / m,
+                    studies=studies,
+                    seed=seed,
+                )
             rows.append(row)
-    needs = [{"tests": m, "placements": needed(left, target, level / m)}
-             for m in sorted(set(tests))]  # fmt: skip
+    needs = [
+        {"tests": m, "placements": needed(left, target, level / m)} for m in sorted(set(tests))
+    ]
     settings = {
-        "r": r, "seeds": seeds, "icc_metric": icc_metric, "icc_outcome": icc_outcome,
-        "target": target, "level": level, "studies": studies, "seed": seed, "needed": needs,
-    }  # fmt: skip
+        "r": r,
+        "seeds": seeds,
+        "icc_metric": icc_metric,
+        "icc_outcome": icc_outcome,
+        "target": target,
+        "level": level,
+        "studies": studies,
+        "seed": seed,
+        "needed": needs,
+    }
     warnings = []
     if min(placements) < 6:
         warnings.append("with fewer than 6 placements correlate makes no test")
@@ -161,9 +189,17 @@ def observed_r(r: float, seeds: int, icc_metric: float = 1.0, icc_outcome: float
 
 
 def simulate(
-    units: int, seeds: int, r: float, *, icc_metric: float = 1.0, icc_outcome: float = 1.0,
-    level: float = 0.05, studies: int = 2000, permutations: int = 1999, seed: int = 0,
-) -> float:  # fmt: skip
+    units: int,
+    seeds: int,
+    r: float,
+    *,
+    icc_metric: float = 1.0,
+    icc_outcome: float = 1.0,
+    level: float = 0.05,
+    studies: int = 2000,
+    permutations: int = 1999,
+    seed: int = 0,
+) -> float:
     """Share of simulated studies in which the permutation test of unit means rejects.
 
     Parameters
@@ -185,9 +221,14 @@ def simulate(
 
 
 def unit_values(
-    rng: np.random.Generator, studies: int, units: int, seeds: int, r: float, icc_metric: float,
+    rng: np.random.Generator,
+    studies: int,
+    units: int,
+    seeds: int,
+    r: float,
+    icc_metric: float,
     icc_outcome: float,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Unit means of simulated studies, alignment and performance, ``(studies, units)`` each."""
     x = rng.standard_normal((studies, units))
     y = r * x + math.sqrt(1 - r * r) * rng.standard_normal((studies, units))

@@ -8,13 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from alignkit.errors import UsageError
-from alignkit.statistics.consistency import (
-    Triple,
-    judge_triple,
-    p_fits,
-    possible_range,
-    triples,
-)
+from alignkit.statistics.consistency import Triple, judge_triple, p_fits, possible_range, triples
 
 COLUMNS = ("group", "x", "y", "z", "r_xy", "r_xz", "r_yz", "low", "high", "verdict")
 
@@ -113,15 +107,18 @@ def _remedy(found: Sequence[Triple], digits: int | None) -> list[str]:
     bad = [one for one in found if one.verdict != "possible"]
     sides = {frozenset(side) for one in bad for side in _sides(one)}
     cures = sorted(
-        ", ".join(sorted(side)) for side in sides
+        ", ".join(sorted(side))
+        for side in sides
         if all(_turned(one, side, digits) == "possible" for one in found)
         and all(side in map(frozenset, _sides(one)) for one in bad)
-    )  # fmt: skip
+    )
     if not cures:
         return []
-    which = f"r({cures[0]})" if len(cures) == 1 else "any one of " + ", ".join(
-        f"r({side})" for side in cures
-    )  # fmt: skip
+    which = (
+        f"r({cures[0]})"
+        if len(cures) == 1
+        else "any one of " + ", ".join(f"r({side})" for side in cures)
+    )
     return [
         f"with the sign of {which} turned, or of every other correlation of one of the two, all "
         "are possible: one of the two was taken with the other sign"

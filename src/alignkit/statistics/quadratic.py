@@ -80,14 +80,22 @@ def optimum(x: np.ndarray, y: np.ndarray, drawn: int = 9999, seed: int = 0) -> O
     order, exact = orders(n, drawn, np.random.default_rng(seed))
     p = _p_of_square(design, v, order, exact)
     turn, low, high = _turning_point(beta, covariance, n)
-    at, low, high = (None if one is None else float(x.mean() + one * x.std())
-                     for one in (turn, low, high))  # fmt: skip
+    at, low, high = (
+        None if one is None else float(x.mean() + one * x.std()) for one in (turn, low, high)
+    )
     return Optimum(
-        n, float(beta[2]), float(_gain(design, v)), p, exact, at, low, high,
+        n,
+        float(beta[2]),
+        float(_gain(design, v)),
+        p,
+        exact,
+        at,
+        low,
+        high,
         "highest" if beta[2] < 0 else "lowest",
         None if at is None else bool(x.min() <= at <= x.max()),
         _in_raw_units(beta, x, y),
-    )  # fmt: skip
+    )
 
 
 def _why_not(x: np.ndarray, y: np.ndarray) -> str:

@@ -77,9 +77,7 @@ def between(values: np.ndarray, groups: np.ndarray, drawn: int = 9999, seed: int
     extreme = int((null >= observed - TIE * total).sum())
     within = total - observed
     f = (observed / (k - 1)) / (within / (n - k)) if within > TIE * total else None
-    return Share(
-        k, n, observed / total, (k - 1) / (n - 1), f, (1 + extreme) / (1 + drawn)
-    )  # fmt: skip
+    return Share(k, n, observed / total, (k - 1) / (n - 1), f, (1 + extreme) / (1 + drawn))
 
 
 def intraclass(values: np.ndarray, groups: np.ndarray) -> tuple[float, float, float] | None:

@@ -47,16 +47,23 @@ def describe_tasks(
         n = known["_unit"].nunique()
         seeds = groups.value_counts()
         icc = intraclass(known[question.outcome].to_numpy(float), groups.to_numpy())
-        rows.append({
-            "task": task, "n": n, "runs": len(known),
-            "seeds_low": int(seeds.min()) if n else 0, "seeds_high": int(seeds.max()) if n else 0,
-            "missing": len(mine) - len(known), "tests": tests,
-            "icc": icc[0] if icc else None, "icc_low": icc[1] if icc else None,
-            "icc_high": icc[2] if icc else None,
-            "effective_n": effective_n(seeds.to_numpy(), icc[0]) if icc else None,
-            "power": power(n, LIKELY_R, LEVEL) if n >= LEAST_UNITS else None,
-            "power_corrected": power(n, LIKELY_R, LEVEL / tests) if n >= LEAST_UNITS else None,
-        })  # fmt: skip
+        rows.append(
+            {
+                "task": task,
+                "n": n,
+                "runs": len(known),
+                "seeds_low": int(seeds.min()) if n else 0,
+                "seeds_high": int(seeds.max()) if n else 0,
+                "missing": len(mine) - len(known),
+                "tests": tests,
+                "icc": icc[0] if icc else None,
+                "icc_low": icc[1] if icc else None,
+                "icc_high": icc[2] if icc else None,
+                "effective_n": effective_n(seeds.to_numpy(), icc[0]) if icc else None,
+                "power": power(n, LIKELY_R, LEVEL) if n >= LEAST_UNITS else None,
+                "power_corrected": power(n, LIKELY_R, LEVEL / tests) if n >= LEAST_UNITS else None,
+            }
+        )
     return pd.DataFrame(rows)
 
 

@@ -55,9 +55,7 @@ def repeated_measures(x: np.ndarray, y: np.ndarray, groups: np.ndarray) -> Withi
     if freedom < 1 or not (_varies(dx, x) and _varies(dy, y)):
         return None
     r = float(np.clip(dx @ dy / np.linalg.norm(dx) / np.linalg.norm(dy), -1, 1))
-    p = 0.0 if abs(r) == 1 else float(
-        2 * t.sf(abs(r) * math.sqrt(freedom / (1 - r * r)), freedom)
-    )  # fmt: skip
+    p = 0.0 if abs(r) == 1 else float(2 * t.sf(abs(r) * math.sqrt(freedom / (1 - r * r)), freedom))
     # freedom + 2 is the number of independent pairs that would have these degrees of freedom.
     low, high = fisher_interval(r, freedom + 2) if freedom > 1 else (None, None)
     return Within(r, p, low, high, n, len(names), freedom)

@@ -15,18 +15,28 @@ Written = dict[str, list[str]]
 
 
 def correlate(
-    runs: Sequence[str], output: str, layer: str, metrics: Sequence[str], outcome: str | None,
-    split: str, pool: str, samples: int | None, unit: str, permutations: int, seed: int,
+    runs: Sequence[str],
+    output: str,
+    layer: str,
+    metrics: Sequence[str],
+    outcome: str | None,
+    split: str,
+    pool: str,
+    samples: int | None,
+    unit: str,
+    permutations: int,
+    seed: int,
     talk: Talk = SILENT,
-) -> Written:  # fmt: skip
+) -> Written:
     """Write the table of runs, and what ``alignkit correlate`` finds in it."""
     from alignkit.chain.correlate import correlate_runs
     from alignkit.chain.table import Join
     from alignkit.runs.files import write_csv
 
     join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(_opened(runs), join, talk=talk, unit=unit,
-                                   permutations=permutations, seed=seed)  # fmt: skip
+    found, joined = correlate_runs(
+        _opened(runs), join, talk=talk, unit=unit, permutations=permutations, seed=seed
+    )
     written = []
     for name, rows in (("runs", joined), ("correlate", found.table)):
         file = Path(output) / f"{name}.{layer}.csv"
@@ -36,10 +46,18 @@ def correlate(
 
 
 def report(
-    runs: Sequence[str], output: str, layer: str, metrics: Sequence[str], outcome: str | None,
-    split: str, pool: str, samples: int | None, permutations: int, seed: int,
+    runs: Sequence[str],
+    output: str,
+    layer: str,
+    metrics: Sequence[str],
+    outcome: str | None,
+    split: str,
+    pool: str,
+    samples: int | None,
+    permutations: int,
+    seed: int,
     talk: Talk = SILENT,
-) -> Written:  # fmt: skip
+) -> Written:
     """Write the page of ``alignkit report``."""
     from alignkit.chain.correlate import correlate_runs
     from alignkit.chain.table import Join
@@ -48,23 +66,45 @@ def report(
     opened = _opened(runs)
     join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
     found, joined = correlate_runs(opened, join, talk=talk, permutations=permutations, seed=seed)
-    page = write_report(opened, output, correlations=found, table=joined, metrics=metrics,
-                        split=split, pool=pool)  # fmt: skip
+    page = write_report(
+        opened, output, correlations=found, table=joined, metrics=metrics, split=split, pool=pool
+    )
     return _below(output, page)
 
 
 def hypotheses(
-    runs: Sequence[str], output: str, questions: Sequence[str], layer: str,
-    metrics: Sequence[str], outcome: str | None, raw_scores: bool, split: str, pool: str,
-    samples: int | None, permutations: int, seed: int, talk: Talk = SILENT,
-) -> Written:  # fmt: skip
+    runs: Sequence[str],
+    output: str,
+    questions: Sequence[str],
+    layer: str,
+    metrics: Sequence[str],
+    outcome: str | None,
+    raw_scores: bool,
+    split: str,
+    pool: str,
+    samples: int | None,
+    permutations: int,
+    seed: int,
+    talk: Talk = SILENT,
+) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
     from alignkit.chain.questions import Evidence, ask, write_tables
     from alignkit.report.questions import draw_answers
     from alignkit.runs.files import write_text
 
-    evidence = Evidence(_opened(runs), metrics, layer, outcome, split, pool, samples, seed,
-                        permutations, not raw_scores, talk)  # fmt: skip
+    evidence = Evidence(
+        _opened(runs),
+        metrics,
+        layer,
+        outcome,
+        split,
+        pool,
+        samples,
+        seed,
+        permutations,
+        not raw_scores,
+        talk,
+    )
     answers = ask(questions, evidence)
     for note in evidence.notes:
         talk.note(f"note: {note}")
@@ -76,16 +116,34 @@ def hypotheses(
 
 
 def agreement(
-    runs: Sequence[str], output: str, metrics: Sequence[str], layers: str, alike: float,
-    split: str, pool: str, samples: int | None, seed: int, talk: Talk = SILENT,
-) -> Written:  # fmt: skip
+    runs: Sequence[str],
+    output: str,
+    metrics: Sequence[str],
+    layers: str,
+    alike: float,
+    split: str,
+    pool: str,
+    samples: int | None,
+    seed: int,
+    talk: Talk = SILENT,
+) -> Written:
     """Write what ``alignkit agreement`` finds: pairs of metrics, their groups, figures."""
     from alignkit.chain.agreement import agree
     from alignkit.report.questions import draw_agreement
     from alignkit.runs.files import write_csv
 
-    found = agree(_opened(runs), metrics, layers=layers, split=split, pool=pool, samples=samples,
-                  seed=seed, alike=alike, lenient=True, talk=talk)  # fmt: skip
+    found = agree(
+        _opened(runs),
+        metrics,
+        layers=layers,
+        split=split,
+        pool=pool,
+        samples=samples,
+        seed=seed,
+        alike=alike,
+        lenient=True,
+        talk=talk,
+    )
     for note in found.notes:
         talk.note(f"note: {note}")
     pairs = Path(output) / "pairs.csv"
@@ -96,10 +154,18 @@ def agreement(
 
 
 def stability(
-    runs: Sequence[str], output: str, metrics: Sequence[str], samples: Sequence[int],
-    k: Sequence[int], splits: int, null: int, split: str, pool: str, seed: int,
+    runs: Sequence[str],
+    output: str,
+    metrics: Sequence[str],
+    samples: Sequence[int],
+    k: Sequence[int],
+    splits: int,
+    null: int,
+    split: str,
+    pool: str,
+    seed: int,
     talk: Talk = SILENT,
-) -> Written:  # fmt: skip
+) -> Written:
     """Write what ``alignkit stability`` finds, without its seconds: they are never the same."""
     from alignkit.chain.stability import layers_of_run, plan, summarise
     from alignkit.chain.stability import stability as measure_settings

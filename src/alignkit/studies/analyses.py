@@ -138,8 +138,13 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
 
     for spec in study.measure.metrics if study.measure else ():
         resolve(spec)
-    for table in (study.correlate, study.report, study.hypotheses, study.agreement,
-                  study.stability):  # fmt: skip
+    for table in (
+        study.correlate,
+        study.report,
+        study.hypotheses,
+        study.agreement,
+        study.stability,
+    ):
         for spec in table.metrics if table else ():
             resolve(spec)
     for layer in study.correlate.layer if study.correlate else ():
@@ -195,8 +200,10 @@ def _check_stability(study: Study) -> None:
     table = study.stability
     assert table is not None
     tasks = {str(entry.task) for entry in study.entries}
-    known = {"tasks": tasks | {task.partition(":")[0] for task in tasks},
-             "placements": {str(entry.placement) for entry in study.entries}}  # fmt: skip
+    known = {
+        "tasks": tasks | {task.partition(":")[0] for task in tasks},
+        "placements": {str(entry.placement) for entry in study.entries},
+    }
     for kind, names in known.items():
         for one in getattr(table, kind):
             if one not in names:

@@ -45,9 +45,10 @@ def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dic
     tables = [measured(run, measure, *one) for one in asked if measure]
     text = "".join("" if table is None else table.to_csv(index=False) for table in tables)
     return {
-        "identity": run.stored["identity"], "scores": {one: scores.get(one) for one in splits},
+        "identity": run.stored["identity"],
+        "scores": {one: scores.get(one) for one in splits},
         "alignment": hashlib.sha256(text.encode()).hexdigest(),
-    }  # fmt: skip
+    }
 
 
 def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame | None:

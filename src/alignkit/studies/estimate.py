@@ -55,11 +55,13 @@ def estimate(plan: Plan, workers: int = 1) -> Estimate:
     new = [p for p in left if p.config is None or not (plan.study.runs / p.name).is_dir()]
     each = fmean(sizes) if sizes else GUESSED_BYTES
     return Estimate(
-        seconds=seconds, wall_seconds=seconds / max(1, min(workers, len(left))),
-        bytes=round(each * len(new)), free_bytes=_free(plan.study.runs),
+        seconds=seconds,
+        wall_seconds=seconds / max(1, min(workers, len(left))),
+        bytes=round(each * len(new)),
+        free_bytes=_free(plan.study.runs),
         seconds_from=known.origin(len(left)),
         bytes_from=f"the mean of {len(sizes)} runs" if sizes else "a guess of 1 GB per run",
-    )  # fmt: skip
+    )
 
 
 class _Seconds:
@@ -87,8 +89,9 @@ class _Seconds:
         task, epochs = planned.config.task.name, max(1, planned.config.training.epochs)
         return sum(
             self._of_step(task, step.name.split()[0]) * (epochs if step.name == "train" else 1)
-            for step in planned.steps if step.state == "missing"
-        )  # fmt: skip
+            for step in planned.steps
+            if step.state == "missing"
+        )
 
     def origin(self, left: int) -> str:
         if not left:

@@ -30,9 +30,25 @@ from alignkit.studies.tables import (
 T = TypeVar("T")
 
 GRID = {"tasks": str, "placements": str, "seeds": int}
-TOP = ("name", "runs", "output", "grid", "run", "options", "task", "pretrain", "evaluate",
-       "extract", "measure", "correlate", "report", "hypotheses", "agreement", "stability",
-       "engine")  # fmt: skip
+TOP = (
+    "name",
+    "runs",
+    "output",
+    "grid",
+    "run",
+    "options",
+    "task",
+    "pretrain",
+    "evaluate",
+    "extract",
+    "measure",
+    "correlate",
+    "report",
+    "hypotheses",
+    "agreement",
+    "stability",
+    "engine",
+)
 
 
 @dataclass(frozen=True)
@@ -122,9 +138,10 @@ def _study(source: Source, found: Mapping[str, Any], path: Path) -> Study:
         pretrain=_pretrain(source, found, shared),
         evaluate=read_table(source, "evaluate", found.get("evaluate", {}), Evaluate),
         extract=read_table(source, "extract", found.get("extract", {}), Extract),
-        measure=measure, **analyses,
+        measure=measure,
+        **analyses,
         engine=read_table(source, "engine", found.get("engine", {}), EngineChoice),
-    )  # fmt: skip
+    )
 
 
 def _optional(source: Source, found: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
@@ -150,8 +167,10 @@ def _entries(source: Source, found: Mapping[str, Any], shared: _Shared) -> tuple
     listed = found.get("run", [])
     if not isinstance(listed, list) or not all(isinstance(run, dict) for run in listed):
         raise source.error("", "run", "'run' must be a list of tables: write [[run]]")
-    asked = [*_grid(source, _table(source, found, "grid")),
-             *(one for run in listed for one in _listed(source, run))]  # fmt: skip
+    asked = [
+        *_grid(source, _table(source, found, "grid")),
+        *(one for run in listed for one in _listed(source, run)),
+    ]
     if not asked:
         raise UsageError(f"{source.name} asks for no run; write a [grid], or [[run]] for each")
     used = {_bare(task) for task, _, _, _ in asked}
@@ -184,12 +203,15 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[Asked]:
     }
     further = {
         key: [read_option(source, "grid", key, value) for value in values]
-        for key, values in grid.items() if key not in GRID
-    }  # fmt: skip
+        for key, values in grid.items()
+        if key not in GRID
+    }
     for task, placement, *chosen, seed in itertools.product(
-        plain.get("tasks", (None,)), plain.get("placements", (None,)), *further.values(),
+        plain.get("tasks", (None,)),
+        plain.get("placements", (None,)),
+        *further.values(),
         plain.get("seeds", (0,)),
-    ):  # fmt: skip
+    ):
         yield task, placement, seed, dict(zip(further, chosen, strict=True))
 
 

@@ -48,10 +48,15 @@ class Entry:
         """
         given = dict(self.options)
         return resolve_config(
-            self.task, self.placement, given.get("architecture"),
-            Training(**_of(Training, given)), self.seed, given.get("data"),
-            given.get("init") or None, Conduct(**_of(Conduct, given)),
-        )  # fmt: skip
+            self.task,
+            self.placement,
+            given.get("architecture"),
+            Training(**_of(Training, given)),
+            self.seed,
+            given.get("data"),
+            given.get("init") or None,
+            Conduct(**_of(Conduct, given)),
+        )
 
 
 def known_options() -> dict[str, Any]:

@@ -16,13 +16,7 @@ from alignkit.runs import config as configs
 from alignkit.runs.config import data_looked_at_once
 from alignkit.runs.run import POOLS
 from alignkit.studies.analyses import Analysis, plan_analyses
-from alignkit.studies.done import (
-    evidence_of,
-    is_evaluated,
-    is_extracted,
-    is_measured,
-    is_trained,
-)
+from alignkit.studies.done import evidence_of, is_evaluated, is_extracted, is_measured, is_trained
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
 from alignkit.studies.records import Records, State
@@ -152,13 +146,18 @@ def _with_metrics(study: Study) -> Study:
     if study.measure is None:
         return study
     default = (registry().default("metrics").name,)
-    measure = replace(_with_what_analyses_read(study, study.measure),
-                      metrics=study.measure.metrics or default)  # fmt: skip
+    measure = replace(
+        _with_what_analyses_read(study, study.measure), metrics=study.measure.metrics or default
+    )
     return replace(
-        study, measure=_named(measure), correlate=_named(study.correlate),
-        report=_named(study.report), hypotheses=_named(study.hypotheses),
-        agreement=_named(study.agreement), stability=_named(study.stability),
-    )  # fmt: skip
+        study,
+        measure=_named(measure),
+        correlate=_named(study.correlate),
+        report=_named(study.report),
+        hypotheses=_named(study.hypotheses),
+        agreement=_named(study.agreement),
+        stability=_named(study.stability),
+    )
 
 
 def _with_what_analyses_read(study: Study, measure: Measure) -> Measure:
@@ -262,8 +261,9 @@ def _steps(
         return Step(name, units, state, failures.get(name, ""))
 
     before = planned.first.config if planned.first else None
-    train = train_unit(config, study.runs, gpus=gpus,
-                       after=[f"train {before.folder}"] if before else [])  # fmt: skip
+    train = train_unit(
+        config, study.runs, gpus=gpus, after=[f"train {before.folder}"] if before else []
+    )
     yield step("train", is_trained(run, config), [train])
     if planned.pretrains:
         return
@@ -274,9 +274,8 @@ def _steps(
 
 
 def _representation_steps(
-    run: Run, planned: Planned, config: RunConfig, study: Study, step: Any, trained: str,
-    gpus: int,
-) -> Iterator[Step]:  # fmt: skip
+    run: Run, planned: Planned, config: RunConfig, study: Study, step: Any, trained: str, gpus: int
+) -> Iterator[Step]:
     """Extract what is to be kept or measured, and measure it."""
     extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
     for split in dict.fromkeys((*extract.splits, *measure.splits)):
@@ -284,9 +283,15 @@ def _representation_steps(
         to_measure = measure.pools if split in measure.splits else ()
         missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
         units = extract_units(
-            run, config.training.threads, split, pools, shard_size=extract.shard_size,
-            n=_samples(config, split, extract.shard_size), after=[trained], gpus=gpus,
-        )  # fmt: skip
+            run,
+            config.training.threads,
+            split,
+            pools,
+            shard_size=extract.shard_size,
+            n=_samples(config, split, extract.shard_size),
+            after=[trained],
+            gpus=gpus,
+        )
         # Representations that nobody asked to keep are needed only until they are measured,
         # or where they are to be measured in further ways.
         needed = (
@@ -301,11 +306,16 @@ def _representation_steps(
         yield step(f"extract {split}", not needed or is_extracted(run, split, pools), units)
         for pool in to_measure:
             options = {
-                "split": split, "pool": pool, "layers": measure.layers,
-                "streams": measure.streams, "samples": measure.samples, "null": measure.null,
-            }  # fmt: skip
-            unit = measure_unit(run, config.training.threads, measure.metrics, options,
-                                [units[-1].name])  # fmt: skip
+                "split": split,
+                "pool": pool,
+                "layers": measure.layers,
+                "streams": measure.streams,
+                "samples": measure.samples,
+                "null": measure.null,
+            }
+            unit = measure_unit(
+                run, config.training.threads, measure.metrics, options, [units[-1].name]
+            )
             yield step(f"measure {split} {pool}", pool not in missing, [unit])
 
 

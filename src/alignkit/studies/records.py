@@ -51,9 +51,12 @@ class Records:
     def add(self, config: RunConfig, step: str, outcome: Outcome) -> None:
         """Remember how a unit of a step ended; one that fails, fails the step."""
         stored = self._read(config.identity) or {
-            "run": config.folder, "identity": config.identity, "task": config.task.name,
-            "epochs": config.training.epochs, "steps": {},
-        }  # fmt: skip
+            "run": config.folder,
+            "identity": config.identity,
+            "task": config.task.name,
+            "epochs": config.training.epochs,
+            "steps": {},
+        }
         before = stored["steps"].get(step, {"seconds": 0.0})
         kept = {key: before[key] for key in ("state", "error", "traceback") if key in before}
         if outcome.state == "failed":

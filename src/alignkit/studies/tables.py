@@ -17,8 +17,12 @@ T = TypeVar("T")
 
 # What some keys may hold, in whatever table: found here, and not after days of training.
 ALLOWED: dict[str, Sequence[str]] = {
-    "split": SPLITS, "splits": SPLITS, "pool": POOLS, "pools": POOLS, "unit": ("placement", "run"),
-}  # fmt: skip
+    "split": SPLITS,
+    "splits": SPLITS,
+    "pool": POOLS,
+    "pools": POOLS,
+    "unit": ("placement", "run"),
+}
 LEAST = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
 
 

@@ -62,9 +62,13 @@ class Examination:
 
 
 def check_metric(
-    metric: str | Callable[..., Any], *, samples: int = 128, width: int = 32, seed: int = 0,
+    metric: str | Callable[..., Any],
+    *,
+    samples: int = 128,
+    width: int = 32,
+    seed: int = 0,
     **declared: Any,
-) -> Examination:  # fmt: skip
+) -> Examination:
     """Check a metric against what it declares.
 
     Parameters
@@ -113,9 +117,14 @@ def examine(metric: Metric, samples: int = 128, width: int = 32, seed: int = 0) 
     values, reasons = bench.table()
     checks = bench.checks(values, reasons)
     return Examination(
-        metric.spec, values, reasons, metric.best,
-        values["identical"] if "identity" in metric.declared else None, bench.chance, checks,
-    )  # fmt: skip
+        metric.spec,
+        values,
+        reasons,
+        metric.best,
+        values["identical"] if "identity" in metric.declared else None,
+        bench.chance,
+        checks,
+    )
 
 
 class _Bench:
@@ -185,28 +194,36 @@ class _Bench:
     def _range(self, values: dict[str, float]) -> Check:
         low, high = self.metric.range
         beyond = {
-            name: value for name, value in values.items()
+            name: value
+            for name, value in values.items()
             if not low - TOLERANCE <= value <= high + TOLERANCE
-        }  # fmt: skip
+        }
         said = ", ".join(f"{name} {value:.6g}" for name, value in beyond.items())
-        return Check("range", not beyond, f"{said or 'all values'} in [{low:g}, {high:g}]"
-                     if not beyond else f"{said} outside [{low:g}, {high:g}]")  # fmt: skip
+        return Check(
+            "range",
+            not beyond,
+            f"{said or 'all values'} in [{low:g}, {high:g}]"
+            if not beyond
+            else f"{said} outside [{low:g}, {high:g}]",
+        )
 
     def _identity(self, values: dict[str, float]) -> Check:
         """Identical input gives the best value; else nothing gives a better one."""
         best, value = self.metric.best, values["identical"]
         if "identity" in self.metric.declared or not np.isfinite(best):
             better = self._better(values["noisy"], value)
-            return Check("identity", not better,
-                         f"identical {value:.6g}, noisy {values['noisy']:.6g}")  # fmt: skip
+            return Check(
+                "identity", not better, f"identical {value:.6g}, noisy {values['noisy']:.6g}"
+            )
         holds = abs(value - best) <= BEST_TOLERANCE * max(1.0, abs(best))
         return Check("identity", holds, f"identical {value:.6g}, best {best:g}")
 
     def _direction(self, values: dict[str, float]) -> Check:
         """Related input is more aligned than unrelated input."""
         noisy, random = values["noisy"], values["random"]
-        return Check("direction", self._better(noisy, random),
-                     f"noisy {noisy:.6g}, random {random:.6g}")  # fmt: skip
+        return Check(
+            "direction", self._better(noisy, random), f"noisy {noisy:.6g}, random {random:.6g}"
+        )
 
     def _better(self, one: float, other: float) -> bool:
         return one > other if self.metric.higher_is_better else one < other
@@ -231,9 +248,10 @@ class _Bench:
 
     def _same(self, name: str, value: float, others: dict[str, float]) -> Check:
         off = {
-            side: other for side, other in others.items()
+            side: other
+            for side, other in others.items()
             if not abs(other - value) <= TOLERANCE * max(1.0, abs(value))
-        }  # fmt: skip
+        }
         said = ", ".join(f"{side} {other:.6g}" for side, other in (off or others).items())
         return Check(name, not off, f"{value:.6g}, {said}")
 
@@ -241,10 +259,12 @@ class _Bench:
         """The declared chance level is the mean over permuted rows."""
         x, random = Representation(self.x), Representation(self.inputs["random"])
         prepared = self.bare.prepare(x)
-        drawn = np.array([
-            self.bare.compare(prepared, self.bare.prepare(random.permuted(self._order())))
-            for _ in range(PERMUTATIONS)
-        ])  # fmt: skip
+        drawn = np.array(
+            [
+                self.bare.compare(prepared, self.bare.prepare(random.permuted(self._order())))
+                for _ in range(PERMUTATIONS)
+            ]
+        )
         mean, error = float(drawn.mean()), float(drawn.std(ddof=1) / np.sqrt(PERMUTATIONS))
         stated = self.metric.chance(x, random)
         self.chance = mean if stated is None else stated

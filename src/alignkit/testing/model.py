@@ -107,8 +107,12 @@ def _walks(built: Any, placement: Placement, data: Any, samples: int = 4) -> int
     pixels = np.stack([np.asarray(inputs.pixels(split.image(i))) for i in range(samples)])
     batch = inputs.batch([inputs.tokens(split.texts[i]) for i in range(samples)], pixels)
     shapes: dict[str, Any] = {}
-    logits = walk(model.eval(), schedule, batch,
-                  lambda site, state: shapes.update({site: state.pooled("cls").shape}))  # fmt: skip
+    logits = walk(
+        model.eval(),
+        schedule,
+        batch,
+        lambda site, state: shapes.update({site: state.pooled("cls").shape}),
+    )
     label = f"placement '{placement.name}'"
     assert set(shapes) == set(sites(schedule)), f"{label}: not every site is recorded"
     assert all(shape[0] == samples for shape in shapes.values()), f"{label}: samples are lost"

@@ -54,9 +54,12 @@ class Checkpoints:
         return bool(self.seconds) and time.monotonic() - self._last_time >= self.seconds
 
     def save(
-        self, learner: Learner, optimizer: torch.optim.Optimizer, progress: dict[str, Any],
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        progress: dict[str, Any],
         best: dict[str, Tensor],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write a checkpoint; ``progress`` is plain values with ``step`` and ``best_epoch``.
 
         Every process takes part with its generators; the first one writes.
@@ -71,9 +74,13 @@ class Checkpoints:
         self._last_time, self._last_step = time.monotonic(), progress["step"]
 
     def _write(
-        self, learner: Learner, optimizer: torch.optim.Optimizer, progress: dict[str, Any],
-        best: dict[str, Tensor], generators: dict[str, Tensor],
-    ) -> None:  # fmt: skip
+        self,
+        learner: Learner,
+        optimizer: torch.optim.Optimizer,
+        progress: dict[str, Any],
+        best: dict[str, Tensor],
+        generators: dict[str, Tensor],
+    ) -> None:
         kept = self.folder / f"best-{progress['best_epoch']}.safetensors"
         if not kept.is_file():
             with whole_file(kept) as temporary:
@@ -84,13 +91,21 @@ class Checkpoints:
             save_file(_weights(learner), temporary / "weights.safetensors")
             save_file(moments, temporary / "optimizer.safetensors")
             save_file(generators, temporary / "random.safetensors")
-            write_json(temporary / MANIFEST, {
-                "identity": self.identity, "progress": progress, "best": kept.name,
-                "optimizer": settings, "scaler": learner.scaler.state_dict(),
-                "random": _global_state(), "precision": learner.precision,
-                "device": learner.device.type, "torch": torch.__version__,
-                "processes": learner.processes.size,
-            })  # fmt: skip
+            write_json(
+                temporary / MANIFEST,
+                {
+                    "identity": self.identity,
+                    "progress": progress,
+                    "best": kept.name,
+                    "optimizer": settings,
+                    "scaler": learner.scaler.state_dict(),
+                    "random": _global_state(),
+                    "precision": learner.precision,
+                    "device": learner.device.type,
+                    "torch": torch.__version__,
+                    "processes": learner.processes.size,
+                },
+            )
         for other in [*self.folder.glob("step-*"), *self.folder.glob("best-*")]:
             if other not in (folder, kept):
                 discard(other)
@@ -180,8 +195,9 @@ def _flat(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dic
     state = optimizer.state_dict()
     tensors = {
         f"{index}.{name}": value.detach().cpu().contiguous()
-        for index, values in state["state"].items() for name, value in values.items()
-    }  # fmt: skip
+        for index, values in state["state"].items()
+        for name, value in values.items()
+    }
     settings = [
         {k: list(v) if isinstance(v, tuple) else v for k, v in group.items()}
         for group in state["param_groups"]

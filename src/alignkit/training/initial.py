@@ -48,9 +48,11 @@ def take_weights(run: Run, learner: Learner, labels: list[str]) -> str:
     ours = learner.model.state_dict()
     same_labels = bool(labels) and run.stored["data"].get("labels") == labels
     head = {name for name in ours if not name.startswith(("streams.", "fusions."))}
-    head_fits = same_labels and run.config.training.uses_labels and not _misfits(
-        {name: ours[name] for name in head}, theirs
-    )  # fmt: skip
+    head_fits = (
+        same_labels
+        and run.config.training.uses_labels
+        and not _misfits({name: ours[name] for name in head}, theirs)
+    )
     wanted = {name: value for name, value in ours.items() if name not in head or head_fits}
     misfits = _misfits(wanted, theirs)
     taken = {name: theirs[name] for name in wanted if name not in misfits}

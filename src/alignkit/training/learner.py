@@ -40,9 +40,15 @@ class Learner:
     """
 
     def __init__(
-        self, model: Any, schedule: Schedule, objectives: nn.ModuleDict, aux: nn.ModuleDict,
-        precision: str, device: torch.device, processes: Processes,
-    ) -> None:  # fmt: skip
+        self,
+        model: Any,
+        schedule: Schedule,
+        objectives: nn.ModuleDict,
+        aux: nn.ModuleDict,
+        precision: str,
+        device: torch.device,
+        processes: Processes,
+    ) -> None:
         self.model, self.schedule = model, schedule
         self.heads = nn.ModuleDict({"objectives": objectives, "aux": aux})
         self.objectives: dict[str, Objective] = dict(objectives.items())  # type: ignore[arg-type]
@@ -132,15 +138,20 @@ class Learner:
             seen = []
             for batch in group:
                 outputs = self.forward(batch) if batch.n else None
-                seen.append({n: aux.representations(outputs, batch.pairs)
-                             for n, aux in self.aux.items()} if outputs else {})  # fmt: skip
+                seen.append(
+                    {n: aux.representations(outputs, batch.pairs) for n, aux in self.aux.items()}
+                    if outputs
+                    else {}
+                )
         set_random_state(before, self.device)  # dropout is the same in both passes
         pulls: list[dict[str, Pull]] = [{} for _ in group]
         for name, aux in self.aux.items():
             sizes = [len(part[name][0]) if part else 0 for part in seen]
             nothing = [torch.zeros(0, width, device=self.device) for width in aux.widths]
-            sides = [torch.cat([nothing[side], *(part[name][side] for part in seen if part)])
-                     for side in (0, 1)]  # fmt: skip
+            sides = [
+                torch.cat([nothing[side], *(part[name][side] for part in seen if part)])
+                for side in (0, 1)
+            ]
             leaves, own = [], slice(0)
             for side in sides:
                 everyone, own = self.processes.gather(side)

@@ -93,8 +93,9 @@ class Loop:
                 if self.at.epoch <= self.options.epochs:
                     self._maybe_leave(stop)
         if self._out_of_patience():
-            talk.note(f"stopped after epoch {self.at.epoch - 1}: no better since "
-                      f"{self.best['epoch']}")  # fmt: skip
+            talk.note(
+                f"stopped after epoch {self.at.epoch - 1}: no better since {self.best['epoch']}"
+            )
         load_weights(self.learner, self.best_weights)
         return self.best
 
@@ -155,12 +156,20 @@ class Loop:
         epoch = self.at.epoch
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
-        terms = {f"{name}_loss" if name in self.learner.objectives else name: value
-                 for name, value in means.items() if name != "loss"}  # fmt: skip
-        self.records.epoch(epoch, "train", {
-            "loss": means["loss"], **(terms if len(terms) > 1 else {}),
-            "learning_rate": self.options.learning_rate * self.rate(self.at.step),
-        })  # fmt: skip
+        terms = {
+            f"{name}_loss" if name in self.learner.objectives else name: value
+            for name, value in means.items()
+            if name != "loss"
+        }
+        self.records.epoch(
+            epoch,
+            "train",
+            {
+                "loss": means["loss"],
+                **(terms if len(terms) > 1 else {}),
+                "learning_rate": self.options.learning_rate * self.rate(self.at.step),
+            },
+        )
         self.at.epoch, self.at.batches = epoch + 1, 0
         self._validate(epoch)
 
@@ -200,11 +209,15 @@ class Loop:
 
     def _save(self) -> None:
         progress = {
-            "step": self.at.step, "epoch": self.at.epoch, "batches": self.at.batches,
-            "sums": self.sums, "best_epoch": self.best["epoch"], "best": self.best,
+            "step": self.at.step,
+            "epoch": self.at.epoch,
+            "batches": self.at.batches,
+            "sums": self.sums,
+            "best_epoch": self.best["epoch"],
+            "best": self.best,
             "records": self.records.state(),
             "tracking": self.parts.tracker.state() if self.parts.tracker else [],
-        }  # fmt: skip
+        }
         self.parts.checkpoints.save(self.learner, self.optimizer, progress, self.best_weights)
 
     def _go_on(self) -> None:
@@ -220,13 +233,21 @@ class Loop:
         if self.parts.tracker:
             self.parts.tracker.restore(progress["tracking"])
         talk.note(f"going on from step {self.at.step} of {self.steps} (epoch {self.at.epoch})")
-        here = {"torch": torch.__version__, "device": self.learner.device.type,
-                "processes": self.processes.size}  # fmt: skip
-        other = [f"{key} {state[key]}, here {value}" for key, value in here.items()
-                 if state[key] != value]  # fmt: skip
+        here = {
+            "torch": torch.__version__,
+            "device": self.learner.device.type,
+            "processes": self.processes.size,
+        }
+        other = [
+            f"{key} {state[key]}, here {value}"
+            for key, value in here.items()
+            if state[key] != value
+        ]
         if other:
-            talk.note(f"the checkpoint was made elsewhere ({'; '.join(other)}): the result will "
-                      "not be the same to the last bit")  # fmt: skip
+            talk.note(
+                f"the checkpoint was made elsewhere ({'; '.join(other)}): the result will "
+                "not be the same to the last bit"
+            )
         if self.parts.on_epoch:  # whoever watches this training has not seen its past
             for row in self.records.epochs:
                 if row["split"] == "validation":

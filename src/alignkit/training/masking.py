@@ -113,8 +113,10 @@ class Captions:
         self.size = np.bincount(self.group)
         self.start = np.cumsum(self.size) - self.size
         if len(self.size) < 2:
-            raise DataError(f"every caption of the {split} split is the same; nothing can be "
-                            "swapped: leave out --objective itm")  # fmt: skip
+            raise DataError(
+                f"every caption of the {split} split is the same; nothing can be "
+                "swapped: leave out --objective itm"
+            )
 
     def other(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
         """For each row another row with another caption, all such rows equally likely."""

@@ -59,9 +59,12 @@ def probe(model: Any, schedule: Schedule, data: Encoded) -> Shapes:
     side, size = math.isqrt(patches), data.pixels([0]).shape[-1]
     square = side > 0 and side**2 == patches and size % side == 0
     return Shapes(
-        text.tokens.shape[-1], vision.tokens.shape[-1], Grid(side) if square else None,
-        sites["text"], sites["vision"],
-    )  # fmt: skip
+        text.tokens.shape[-1],
+        vision.tokens.shape[-1],
+        Grid(side) if square else None,
+        sites["text"],
+        sites["vision"],
+    )
 
 
 class Objective(nn.Module):
@@ -172,9 +175,12 @@ class Matching(Objective):
 
 
 def build_objectives(
-    chosen: Sequence[Weighted], target: Target | None, shapes: Shapes, data: Encoded,
+    chosen: Sequence[Weighted],
+    target: Target | None,
+    shapes: Shapes,
+    data: Encoded,
     class_weights: Any = None,
-) -> nn.ModuleDict:  # fmt: skip
+) -> nn.ModuleDict:
     """Build the objectives of a run, with fresh heads from torch's generator, in order."""
     built: dict[str, Objective] = {}
     for one in chosen:

@@ -84,13 +84,17 @@ class Preparation:
             self.word_share = _share(self.asked["mlm"], "mlm", 0.15)
             vocabulary = getattr(data.inputs, "vocabulary", None)
             if getattr(vocabulary, "mask", None) is None:
-                raise UsageError("--objective mlm: the inputs of this architecture have no "
-                                 "vocabulary with a mask token; leave it out")  # fmt: skip
+                raise UsageError(
+                    "--objective mlm: the inputs of this architecture have no "
+                    "vocabulary with a mask token; leave it out"
+                )
         if "mim" in self.asked:
             self.patch_share = _share(self.asked["mim"], "mim", 0.3)
             if grid is None:
-                raise UsageError("--objective mim: the vision stream of this architecture is no "
-                                 "square grid of patches; leave it out")  # fmt: skip
+                raise UsageError(
+                    "--objective mim: the vision stream of this architecture is no "
+                    "square grid of patches; leave it out"
+                )
             self.grid = grid
         if "itm" in self.asked:
             self.swap_share = _share(self.asked["itm"], "itm", 0.5)
@@ -143,10 +147,12 @@ class Preparation:
         self, tokens: list[np.ndarray], rows: np.ndarray, epoch: int
     ) -> tuple[list[np.ndarray], np.ndarray]:
         longest = max(len(row) for row in tokens)
-        draws = [self._draws(rows, epoch, f"mlm {what}", longest)
-                 for what in ("choice", "fate", "word")]  # fmt: skip
-        return mask_words(tokens, self.data.inputs.vocabulary, self.word_share,
-                          np.stack(draws, axis=-1))  # fmt: skip
+        draws = [
+            self._draws(rows, epoch, f"mlm {what}", longest) for what in ("choice", "fate", "word")
+        ]
+        return mask_words(
+            tokens, self.data.inputs.vocabulary, self.word_share, np.stack(draws, axis=-1)
+        )
 
     def _choose_patches(self, rows: np.ndarray, epoch: int) -> np.ndarray:
         draws = self._draws(rows, epoch, "mim", self.grid.side**2)

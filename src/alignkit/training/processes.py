@@ -79,8 +79,9 @@ class Together(Processes):
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
         # A process whose share lacks a term has no gradient for its head: zeros stand in.
         trained = [p for p in parameters if p.requires_grad]
-        has = torch.tensor([p.grad is not None for p in trained], dtype=torch.int32,
-                           device=self.device)  # fmt: skip
+        has = torch.tensor(
+            [p.grad is not None for p in trained], dtype=torch.int32, device=self.device
+        )
         self.dist.all_reduce(has, op=self.dist.ReduceOp.MAX)
         used = [p for p, flag in zip(trained, has.tolist(), strict=True) if flag]
         for p in used:

@@ -19,8 +19,20 @@ from alignkit.runs.files import write_csv
 
 BATCH = 128
 POOL = "cls"
-COLUMNS = ["epoch", "step", "split", "metric", "parameters", "pool", "x", "y", "n", "value",
-           "reason", "chance"]  # fmt: skip
+COLUMNS = [
+    "epoch",
+    "step",
+    "split",
+    "metric",
+    "parameters",
+    "pool",
+    "x",
+    "y",
+    "n",
+    "value",
+    "reason",
+    "chance",
+]
 
 
 class Tracker:
@@ -50,9 +62,9 @@ class Tracker:
         self.model, self.schedule, self.data = model, schedule, data
         order = np.random.Generator(np.random.Philox(0)).permutation(len(data))
         self.rows = np.sort(order[: conduct.track_samples])
-        self.pairs = list(dict.fromkeys([
-            *select_pairs(schedule, "same"), *select_pairs(schedule, "last")
-        ]))  # fmt: skip
+        self.pairs = list(
+            dict.fromkeys([*select_pairs(schedule, "same"), *select_pairs(schedule, "last")])
+        )
         self.found: list[dict[str, Any]] = []
 
     def after_step(self, epoch: int, step: int) -> None:
@@ -92,13 +104,22 @@ class Tracker:
             xs, ys = ([held[name] for name in side] for side in names)
             where = [(names[0].index(x), names[1].index(y)) for x, y in self.pairs]
             for value in grid(metric, xs, ys, pairs=where):
-                self.found.append({
-                    "epoch": epoch, "step": step, "split": self.data.name,
-                    "metric": metric.name,
-                    "parameters": format_spec("", metric.parameters).removeprefix(":"),
-                    "pool": POOL, "x": value.x, "y": value.y, "n": value.n,
-                    "value": value.value, "reason": value.reason, "chance": value.chance,
-                })  # fmt: skip
+                self.found.append(
+                    {
+                        "epoch": epoch,
+                        "step": step,
+                        "split": self.data.name,
+                        "metric": metric.name,
+                        "parameters": format_spec("", metric.parameters).removeprefix(":"),
+                        "pool": POOL,
+                        "x": value.x,
+                        "y": value.y,
+                        "n": value.n,
+                        "value": value.value,
+                        "reason": value.reason,
+                        "chance": value.chance,
+                    }
+                )
 
     def _representations(self) -> dict[str, Representation]:
         wanted = {site for pair in self.pairs for site in pair}
@@ -111,8 +132,14 @@ class Tracker:
         self.model.eval()
         with torch.inference_mode():
             for start in range(0, len(self.rows), BATCH):
-                walk(self.model, self.schedule, self.data.batch(self.rows[start : start + BATCH]),
-                     keep)  # fmt: skip
+                walk(
+                    self.model,
+                    self.schedule,
+                    self.data.batch(self.rows[start : start + BATCH]),
+                    keep,
+                )
         ids = [self.data.split.ids[int(row)] for row in self.rows]
-        return {site: Representation(np.concatenate(values), ids=ids, name=site)
-                for site, values in parts.items()}  # fmt: skip
+        return {
+            site: Representation(np.concatenate(values), ids=ids, name=site)
+            for site, values in parts.items()
+        }

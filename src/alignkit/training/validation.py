@@ -47,8 +47,11 @@ def score_objectives(learner: Learner, prepare: Preparation) -> dict[str, float]
                 sums[f"{name}_count"] += batch.counts[name]
     keys = [f"{name}_{what}" for name in names for what in ("accuracy", "loss", "count")]
     total = learner.processes.total({key: sums[key] for key in keys})
-    scores = {key: total[key] / max(1.0, total[f"{key.partition('_')[0]}_count"])
-              for key in keys if not key.endswith("_count")}  # fmt: skip
+    scores = {
+        key: total[key] / max(1.0, total[f"{key.partition('_')[0]}_count"])
+        for key in keys
+        if not key.endswith("_count")
+    }
     accuracy = sum(scores[f"{name}_accuracy"] for name in names) / len(names)
     loss = sum(learner.objectives[name].weight * scores[f"{name}_loss"] for name in names)
     return {PRIMARY: accuracy, **scores, "loss": loss, "n": len(prepare.data)}
@@ -69,5 +72,6 @@ def load_heads(run: Run, learner: Learner) -> None:
         )
     except Exception as error:
         first = str(error).strip().splitlines()[0]
-        raise DataError(f"{run.path / HEADS} cannot be read: {first}; retrain with: "
-                        "alignkit train --force") from None  # fmt: skip
+        raise DataError(
+            f"{run.path / HEADS} cannot be read: {first}; retrain with: alignkit train --force"
+        ) from None

@@ -10,9 +10,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from alignkit_emoji.catalogue import catalogue
 
 EM = 1000
-PALETTE = [
-    ((37 * i % 11) / 10, (53 * i % 7) / 6, (71 * i % 5) / 4, 1.0) for i in range(64)
-]  # fmt: skip
+PALETTE = [((37 * i % 11) / 10, (53 * i % 7) / 6, (71 * i % 5) / 4, 1.0) for i in range(64)]
 # Code points that the font has a picture for; flags are made of the regional letters.
 LETTERS = range(0x1F1E6, 0x1F200)
 FLAGS = ("DE", "FR", "NO", "BV", "SJ", "JP", "IT", "ES")

@@ -130,8 +130,9 @@ def test_lxmerts_layer_equals_its_definition():
             own = _attended(w, f"own.{name}", x, x, one.mask, 2)
             x = _norm(w, f"own.{name}.norm", x + own)
             inner = F.gelu(_linear(w, f"feedforward.{name}.layers.0", x))
-            x = _norm(w, f"feedforward.{name}.norm",
-                      x + _linear(w, f"feedforward.{name}.layers.2", inner))  # fmt: skip
+            x = _norm(
+                w, f"feedforward.{name}.norm", x + _linear(w, f"feedforward.{name}.layers.2", inner)
+            )
             torch.testing.assert_close(found[name].tokens, x, atol=1e-12, rtol=0)
 
 
@@ -259,16 +260,20 @@ SMALL = "width=16,heads=2,feedforward=32"
 
 @pytest.mark.parametrize(
     ("spec", "placement"),
-    [(f"lxmert:depth=2,cross_layers=2,{SMALL}", None), (f"mbt:depth=3,{SMALL}", "1,2"),
-     (f"one_way:depth=3,fusion_width=16,{SMALL}", "1,2")],
-)  # fmt: skip
+    [
+        (f"lxmert:depth=2,cross_layers=2,{SMALL}", None),
+        (f"mbt:depth=3,{SMALL}", "1,2"),
+        (f"one_way:depth=3,fusion_width=16,{SMALL}", "1,2"),
+    ],
+)
 def test_the_whole_chain_runs_on_each(tmp_path, spec, placement):
     where = ["--placement", placement] if placement else []
     done = command("train", "-a", spec, "--task", TINY_TASK, "--epochs", 1, *where, cwd=tmp_path)
     run = done.stdout.strip()
     for layers in ("last", "fusions", "all"):
-        found = command("measure", run, "--metric", "cka", "--layers", layers, "--json",
-                        cwd=tmp_path)  # fmt: skip
+        found = command(
+            "measure", run, "--metric", "cka", "--layers", layers, "--json", cwd=tmp_path
+        )
         assert '"value"' in found.stdout
     command("evaluate", run, cwd=tmp_path)
 

@@ -8,8 +8,18 @@ import alignkit
 from alignkit.metrics import representation, set_memory
 from alignkit_metrics import factor
 
-STREAMED = ("cka", "cka:normed=true", "unbiased_cka", "rv2", "svcca", "svcca:dims=3", "r2",
-            "r2:folds=1", "procrustes", "mknn:k=3")  # fmt: skip
+STREAMED = (
+    "cka",
+    "cka:normed=true",
+    "unbiased_cka",
+    "rv2",
+    "svcca",
+    "svcca:dims=3",
+    "r2",
+    "r2:folds=1",
+    "procrustes",
+    "mknn:k=3",
+)
 
 
 def _pair(n=300, widths=(7, 5)):

@@ -8,8 +8,9 @@ import alignkit
 
 
 @pytest.mark.parametrize(("method", "compare"), [("spearman", "spearman"), ("corr", "pearson")])
-@pytest.mark.parametrize(("distance", "rdm"), [("correlation", "correlation"),
-                                               ("euclidean", "euclidean")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("distance", "rdm"), [("correlation", "correlation"), ("euclidean", "euclidean")]
+)
 def test_rsa_is_that_of_rsatoolbox(method, compare, distance, rdm):
     rng = np.random.default_rng(0)
     shared = rng.standard_normal((40, 3))

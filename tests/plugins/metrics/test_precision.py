@@ -53,8 +53,9 @@ def test_identical_input_gives_the_best_value(case, dtype):
     x, _ = _pair(case, 90, 40)
     for spec in METRICS:
         metric = resolve(spec)
-        (value,) = grid(metric, [Representation(x, dtype=dtype)],
-                        [Representation(x.copy(), dtype=dtype)])  # fmt: skip
+        (value,) = grid(
+            metric, [Representation(x, dtype=dtype)], [Representation(x.copy(), dtype=dtype)]
+        )
         if "identity" in metric.declared or value.value is None:
             continue
         slack = 1e-6 if dtype == torch.float32 else 1e-12

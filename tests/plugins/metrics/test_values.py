@@ -16,15 +16,41 @@ from alignkit.metrics.views import VIEWS
 
 REFERENCE = json.loads(Path(__file__).with_name("reference_values.json").read_text())
 METRICS = (
-    "cka", "cka:normed=true", "unbiased_cka", "cka_rbf", "rv2", "distance_correlation",
-    "distance_correlation:unbiased=true", "mknn:k=5", "jaccard:k=5", "cycle_knn:k=5",
-    "lcs_knn:k=5", "edit_distance_knn:k=5", "rank_similarity:k=5", "cknna:k=5",
-    "second_order_cosine:k=5", "information_imbalance", "cca", "cca:squared=true", "svcca",
-    "svcca:dims=3", "pwcca", "eigenspace_overlap", "eigenspace_overlap:dims=2", "procrustes",
-    "procrustes:form=angular", "procrustes:form=distance", "procrustes:form=size_and_shape",
-    "rsa", "rsa:rdm=cosine", "rsa:rdm=euclidean", "rsa:compare=pearson", "cosine",
-    "cosine:aligned=true", "r2",
-)  # fmt: skip
+    "cka",
+    "cka:normed=true",
+    "unbiased_cka",
+    "cka_rbf",
+    "rv2",
+    "distance_correlation",
+    "distance_correlation:unbiased=true",
+    "mknn:k=5",
+    "jaccard:k=5",
+    "cycle_knn:k=5",
+    "lcs_knn:k=5",
+    "edit_distance_knn:k=5",
+    "rank_similarity:k=5",
+    "cknna:k=5",
+    "second_order_cosine:k=5",
+    "information_imbalance",
+    "cca",
+    "cca:squared=true",
+    "svcca",
+    "svcca:dims=3",
+    "pwcca",
+    "eigenspace_overlap",
+    "eigenspace_overlap:dims=2",
+    "procrustes",
+    "procrustes:form=angular",
+    "procrustes:form=distance",
+    "procrustes:form=size_and_shape",
+    "rsa",
+    "rsa:rdm=cosine",
+    "rsa:rdm=euclidean",
+    "rsa:compare=pearson",
+    "cosine",
+    "cosine:aligned=true",
+    "r2",
+)
 
 
 def test_every_registered_metric_is_tested():
@@ -77,21 +103,33 @@ def inputs(draw, least=12):
     )
 
 
-SLOW = {
-    "cka": definitions.cka,
-    "unbiased_cka": definitions.unbiased_cka,
-    "cka_rbf": definitions.cka_rbf,
-    "distance_correlation": definitions.distance_correlation,
-    "procrustes": definitions.procrustes,
-    "information_imbalance": definitions.information_imbalance,
-} | {
-    f"{name}:k=5": lambda x, y, name=name: getattr(definitions, name)(x, y, 5)
-    for name in ("mknn", "jaccard", "cycle_knn", "lcs_knn", "edit_distance_knn",
-                 "rank_similarity", "cknna", "second_order_cosine")
-} | {
-    f"rsa:compare={how}": lambda x, y, how=how: definitions.rsa(x, y, how)
-    for how in ("spearman", "pearson")
-}  # fmt: skip
+SLOW = (
+    {
+        "cka": definitions.cka,
+        "unbiased_cka": definitions.unbiased_cka,
+        "cka_rbf": definitions.cka_rbf,
+        "distance_correlation": definitions.distance_correlation,
+        "procrustes": definitions.procrustes,
+        "information_imbalance": definitions.information_imbalance,
+    }
+    | {
+        f"{name}:k=5": lambda x, y, name=name: getattr(definitions, name)(x, y, 5)
+        for name in (
+            "mknn",
+            "jaccard",
+            "cycle_knn",
+            "lcs_knn",
+            "edit_distance_knn",
+            "rank_similarity",
+            "cknna",
+            "second_order_cosine",
+        )
+    }
+    | {
+        f"rsa:compare={how}": lambda x, y, how=how: definitions.rsa(x, y, how)
+        for how in ("spearman", "pearson")
+    }
+)
 
 
 @pytest.mark.parametrize("spec", SLOW)
@@ -257,9 +295,21 @@ def test_faulty_parameters_are_errors():
             alignkit.measure(x, x, spec)
 
 
-CLOSED = ("cka", "cka:normed=true", "cka_rbf", "unbiased_cka", "rv2", "mknn:k=3", "jaccard:k=3",
-          "distance_correlation:unbiased=true", "information_imbalance", "cca:squared=true",
-          "eigenspace_overlap", "rsa:compare=pearson", "rsa")  # fmt: skip
+CLOSED = (
+    "cka",
+    "cka:normed=true",
+    "cka_rbf",
+    "unbiased_cka",
+    "rv2",
+    "mknn:k=3",
+    "jaccard:k=3",
+    "distance_correlation:unbiased=true",
+    "information_imbalance",
+    "cca:squared=true",
+    "eigenspace_overlap",
+    "rsa:compare=pearson",
+    "rsa",
+)
 
 
 @pytest.mark.parametrize("spec", CLOSED)

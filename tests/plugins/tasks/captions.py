@@ -10,10 +10,15 @@ from pathlib import Path
 from PIL import Image
 
 CAPTIONS = {
-    "train": ["a very typical bus station", 'person said " hello', "actor attends the premiere",
-              "NA", "the - bedroom stone cottage can sleep people"],
+    "train": [
+        "a very typical bus station",
+        'person said " hello',
+        "actor attends the premiere",
+        "NA",
+        "the - bedroom stone cottage can sleep people",
+    ],
     "validation": ["author : a life in photography", "an image of food"],
-}  # fmt: skip
+}
 
 
 def address(part: str, number: int) -> str:
@@ -37,8 +42,7 @@ def _pictures(root: Path) -> None:
 
 def tsv(root: Path) -> Path:
     _pictures(root)
-    names = {"train": "Train_GCC-training.tsv",
-             "validation": "Validation_GCC-1.1.0-Validation.tsv"}  # fmt: skip
+    names = {"train": "Train_GCC-training.tsv", "validation": "Validation_GCC-1.1.0-Validation.tsv"}
     for part, captions in CAPTIONS.items():
         lines = [f"{caption}\t{address(part, i)}\n" for i, caption in enumerate(captions)]
         (root / names[part]).write_text("".join(lines))
@@ -55,8 +59,11 @@ def tar(root: Path, caption_in: str = "txt") -> Path:
                     told = {"caption": captions[number], "url": address(part, number)}
                     members = {"jpg": jpeg(number), "json": json.dumps(told).encode()}
                     if caption_in == "txt":
-                        members = {"jpg": jpeg(number), "json": b"{}",
-                                   "txt": captions[number].encode()}  # fmt: skip
+                        members = {
+                            "jpg": jpeg(number),
+                            "json": b"{}",
+                            "txt": captions[number].encode(),
+                        }
                     for ending, content in members.items():
                         info = tarfile.TarInfo(f"{number:09d}.{ending}")
                         info.size = len(content)

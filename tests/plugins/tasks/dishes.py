@@ -90,14 +90,20 @@ def jsonl(root: Path, key: str = "image") -> Path:
     _pictures(root)
     parts = {
         "train": [s for s in TRAIN if not s.endswith("_7")],
-        "dev": [s for s in TRAIN if s.endswith("_7")], "test": TEST,
-    }  # fmt: skip
+        "dev": [s for s in TRAIN if s.endswith("_7")],
+        "test": TEST,
+    }
     for part, stems in parts.items():
         where = "test" if part == "test" else "train"
         lines = [
-            {"id": stem, "text": title(stem), "label": class_of(stem),
-             key: f"images/{where}/{class_of(stem)}/{stem}.jpg"} for stem in stems
-        ]  # fmt: skip
+            {
+                "id": stem,
+                "text": title(stem),
+                "label": class_of(stem),
+                key: f"images/{where}/{class_of(stem)}/{stem}.jpg",
+            }
+            for stem in stems
+        ]
         (root / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return root
 
@@ -108,15 +114,22 @@ def arrow(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     parts = {
         "train": [s for s in TRAIN if not s.endswith("_7")],
-        "val": [s for s in TRAIN if s.endswith("_7")], "test": TEST,
-    }  # fmt: skip
+        "val": [s for s in TRAIN if s.endswith("_7")],
+        "test": TEST,
+    }
     for part, stems in parts.items():
         rows = []
         for stem in stems:
             picture(root / "tmp.jpg", stem)
-            rows.append({"image": (root / "tmp.jpg").read_bytes(), "text": [title(stem)],
-                         "label": 2 - CLASSES.index(class_of(stem)), "image_id": f"{stem}.jpg",
-                         "split": part})  # fmt: skip
+            rows.append(
+                {
+                    "image": (root / "tmp.jpg").read_bytes(),
+                    "text": [title(stem)],
+                    "label": 2 - CLASSES.index(class_of(stem)),
+                    "image_id": f"{stem}.jpg",
+                    "split": part,
+                }
+            )
         table = pa.Table.from_pylist(rows)
         with (
             pa.OSFile(str(root / f"food101_{part}.arrow"), "wb") as sink,

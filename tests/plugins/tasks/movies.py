@@ -90,8 +90,16 @@ def hdf5(root: Path, with_table: bool = True) -> Path:
             for part, found in PARTS.items():
                 rows.append((part, "images", start, start + len(found), True, ""))
                 start += len(found)
-            kind = np.dtype([("split", "S5"), ("source", "S14"), ("start", "i8"), ("stop", "i8"),
-                             ("available", "?"), ("comment", "S1")])  # fmt: skip
+            kind = np.dtype(
+                [
+                    ("split", "S5"),
+                    ("source", "S14"),
+                    ("start", "i8"),
+                    ("stop", "i8"),
+                    ("available", "?"),
+                    ("comment", "S1"),
+                ]
+            )
             file.attrs["split"] = np.array(rows, dtype=kind)
     for number in numbers:
         path = root / "dataset" / f"{identity(number)}.json"
@@ -106,10 +114,14 @@ def jsonl(root: Path, key: str = "image") -> Path:
         for number in numbers:
             name = f"dataset/{identity(number)}.jpeg"
             poster(root / name, number)
-            lines.append({
-                "id": identity(number), "text": max(details(number)["plot"], key=len), key: name,
-                "label": details(number)["genres"],
-            })  # fmt: skip
+            lines.append(
+                {
+                    "id": identity(number),
+                    "text": max(details(number)["plot"], key=len),
+                    key: name,
+                    "label": details(number)["genres"],
+                }
+            )
         (root / f"{part}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return root
 
@@ -123,9 +135,12 @@ def arrow(root: Path, suffix: str = "arrow", genres: bool = True, stream: bool =
         for number in numbers:
             poster(root / "tmp.jpeg", number)
             row = {
-                "image": (root / "tmp.jpeg").read_bytes(), "plots": details(number)["plot"],
-                "label": _flags(number), "image_id": identity(number), "split": part,
-            }  # fmt: skip
+                "image": (root / "tmp.jpeg").read_bytes(),
+                "plots": details(number)["plot"],
+                "label": _flags(number),
+                "image_id": identity(number),
+                "split": part,
+            }
             rows.append(row | ({"genres": details(number)["genres"]} if genres else {}))
         table = pa.Table.from_pylist(rows)
         path = root / f"mmimdb_{part}.{suffix}"

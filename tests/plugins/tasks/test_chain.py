@@ -31,9 +31,19 @@ def test_a_run_knows_its_labels_its_notes_and_its_score(task, tmp_path):
     root = make(tmp_path / "data")
     (root / lost).unlink()
     done = alignkit(
-        "train", "--task", f"{task}:images=blank", "--data", root, "--architecture", TINY_MODEL,
-        "--placement", "1", "--epochs", "1", cwd=tmp_path,
-    )  # fmt: skip
+        "train",
+        "--task",
+        f"{task}:images=blank",
+        "--data",
+        root,
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        "--epochs",
+        "1",
+        cwd=tmp_path,
+    )
     run = tmp_path / done.stdout.strip()
     config = json.loads((run / "config.json").read_text())
     assert config["data"]["labels"] == labels
@@ -50,9 +60,17 @@ def test_a_run_knows_its_labels_its_notes_and_its_score(task, tmp_path):
 
 def test_hateful_memes_through_the_chain(memes, tmp_path):
     done = alignkit(
-        "train", "--task", f"hateful_memes:{memes},validation=both", "--architecture", TINY_MODEL,
-        "--placement", "1", "--epochs", "1", cwd=tmp_path,
-    )  # fmt: skip
+        "train",
+        "--task",
+        f"hateful_memes:{memes},validation=both",
+        "--architecture",
+        TINY_MODEL,
+        "--placement",
+        "1",
+        "--epochs",
+        "1",
+        cwd=tmp_path,
+    )
     assert "2 listed twice, taken once" in done.stderr
     (scores,) = json.loads(alignkit("evaluate", "--json", cwd=tmp_path).stdout)
     assert {"auroc", "accuracy"} <= set(scores)
@@ -60,9 +78,14 @@ def test_hateful_memes_through_the_chain(memes, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [("extract",), ("evaluate",), ("measure", "--metric", "cka"), ("correlate", "--metric", "cka"),
-     ("report", "--metric", "cka")],
-)  # fmt: skip
+    [
+        ("extract",),
+        ("evaluate",),
+        ("measure", "--metric", "cka"),
+        ("correlate", "--metric", "cka"),
+        ("report", "--metric", "cka"),
+    ],
+)
 def test_a_run_for_pretraining_stands_in_no_commands_way(words, memes, tmp_path):
     """Its data have no test split, which is what every command takes by default."""
     train = ("train", "--architecture", TINY_MODEL, "--placement", "1", "--epochs", "1", "--task")
@@ -120,8 +143,9 @@ def test_verify_lists_pictures_whatever_the_policy(memes, tmp_path):
         words = ("data", "verify", f"hateful_memes:images={policy}", memes, "--json")
         found = json.loads(alignkit(*words, cwd=tmp_path, code=1).stdout)
         assert [(p["split"], p["id"], p["fault"]) for p in found["pictures"]] == [
-            ("train", "01002", "missing"), ("test", "04003", "broken")
-        ]  # fmt: skip
+            ("train", "01002", "missing"),
+            ("test", "04003", "broken"),
+        ]
         used = {row["split"]: row["used"] for row in found["splits"]}
         assert used["train"] == {"error": 0, "skip": 7, "blank": 8}[policy]
 

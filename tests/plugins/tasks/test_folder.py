@@ -72,9 +72,10 @@ def test_a_split_column(tmp_path):
     table = [row | {"split": ("training", "Val", "test")[i % 3]} for i, row in enumerate(rows(9))]
     task = Folder(write(tmp_path, table))
     assert [list(task.split(name).ids) for name in ("train", "validation", "test")] == [
-        ["000000", "000003", "000006"], ["000001", "000004", "000007"],
+        ["000000", "000003", "000006"],
+        ["000001", "000004", "000007"],
         ["000002", "000005", "000008"],
-    ]  # fmt: skip
+    ]
     write(tmp_path, [row | {"split": "extra"} for row in table])
     with pytest.raises(alignkit.DataError, match=r"data.csv:2: split is 'extra', expected train"):
         task.split("train")
@@ -255,9 +256,11 @@ def test_lists_of_labels_read_alike_however_they_are_written(names):
 
 
 @given(
-    st.lists(st.text(max_size=4), unique=True, min_size=1, max_size=40), st.integers(0, 3),
-    st.floats(0.05, 0.95), st.randoms(),
-)  # fmt: skip
+    st.lists(st.text(max_size=4), unique=True, min_size=1, max_size=40),
+    st.integers(0, 3),
+    st.floats(0.05, 0.95),
+    st.randoms(),
+)
 def test_what_is_held_out_is_a_function_of_ids_and_seed(ids, seed, share, random):
     strata = [len(identity) for identity in ids]
     held = held_out(ids, strata, share, seed)

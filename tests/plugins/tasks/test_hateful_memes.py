@@ -67,8 +67,10 @@ def test_the_study_keeps_what_is_listed_twice(memes):
 
 def joined(memes):
     """Join the seen and unseen parts, as some copies do."""
-    for name, parts in (("validation", ("dev_seen", "dev_unseen")),
-                        ("test", ("test_seen", "test_unseen"))):  # fmt: skip
+    for name, parts in (
+        ("validation", ("dev_seen", "dev_unseen")),
+        ("test", ("test_seen", "test_unseen")),
+    ):
         lines = [(memes / f"{part}.jsonl").read_text() for part in parts]
         for part in parts:
             (memes / f"{part}.jsonl").unlink()
@@ -216,10 +218,7 @@ def test_some_labels_missing_is_an_error(memes, rewrite, part, split):
         ({"text": None}, r"train.jsonl:3: text is None, expected a string"),
         ({"label": 2}, r"train.jsonl:3: label is 2, expected 0, 1 or none"),
         ({"label": True}, r"train.jsonl:3: label is True"),
-        (
-            {"img": "../../etc/passwd"},
-            r"train.jsonl:3: img is '../../etc/passwd', expected a",
-        ),
+        ({"img": "../../etc/passwd"}, r"train.jsonl:3: img is '../../etc/passwd', expected a"),
         ({"img": "/etc/passwd"}, r"train.jsonl:3: img is '/etc/passwd'"),
         ({"img": 7}, r"train.jsonl:3: img is 7"),
     ],

@@ -97,8 +97,9 @@ def test_a_movie_without_any_plot_is_counted(root):
 def test_genres_outside_of_the_23(root):
     ignored = MmImdb(root).split("train")
     assert ignored.notes == {
-        "with a genre outside of the 23, which is ignored": 2, "without any genre of the 23": 1
-    }  # fmt: skip
+        "with a genre outside of the 23, which is ignored": 2,
+        "without any genre of the 23": 1,
+    }
     skipped = MmImdb(root, genres="skip").split("train")
     assert len(skipped) == 5
     assert skipped.notes == {"with a genre outside of the 23, left out": 2}
@@ -131,9 +132,12 @@ def test_the_originals_posters_are_preferred(tmp_path):
 
 @pytest.mark.parametrize(
     ("layout", "module", "extra"),
-    [(movies.hdf5, "h5py", "hdf5"), (movies.study, "h5py", "hdf5"),
-     (movies.arrow, "pyarrow", "arrow")],
-)  # fmt: skip
+    [
+        (movies.hdf5, "h5py", "hdf5"),
+        (movies.study, "h5py", "hdf5"),
+        (movies.arrow, "pyarrow", "arrow"),
+    ],
+)
 def test_a_library_that_is_not_installed_is_named(tmp_path, monkeypatch, layout, module, extra):
     root = tmp_path / "data"
     root.mkdir()
@@ -177,8 +181,10 @@ def test_a_stratified_split_does_not_depend_on_the_order_of_rows(root):
     listed["train"].reverse()
     (root / "split.json").write_text(json.dumps(listed))
     assert parts(task) == [train, validation, test]
-    others = [parts(MmImdb(root, splits="stratified", validation_share=0.3, data_seed=seed))
-              for seed in range(1, 6)]  # fmt: skip
+    others = [
+        parts(MmImdb(root, splits="stratified", validation_share=0.3, data_seed=seed))
+        for seed in range(1, 6)
+    ]
     assert any(other != [train, validation, test] for other in others)
 
 

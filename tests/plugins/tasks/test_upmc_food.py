@@ -171,5 +171,7 @@ def test_the_fingerprint_follows_titles_and_pictures(root):
 
 def test_what_is_published(root):
     assert UpmcFood(root).published == {
-        "train+validation": (67972, 67988), "test": 22716, "labels": 101
-    }  # fmt: skip
+        "train+validation": (67972, 67988),
+        "test": 22716,
+        "labels": 101,
+    }

@@ -99,9 +99,12 @@ def test_heads(join, widths, activation):
     if "to_text.weight" in w:
         brought = vision @ w["to_text.weight"].T + w["to_text.bias"]
     joined = {
-        "concat": lambda: torch.cat([text, vision], 1), "sum": lambda: text + brought,
-        "hadamard": lambda: text * brought, "text": lambda: text, "vision": lambda: vision,
-    }[join]()  # fmt: skip
+        "concat": lambda: torch.cat([text, vision], 1),
+        "sum": lambda: text + brought,
+        "hadamard": lambda: text * brought,
+        "text": lambda: text,
+        "vision": lambda: vision,
+    }[join]()
     inner = getattr(F, activation)(joined @ w["layers.0.weight"].T + w["layers.0.bias"])
     expected = inner @ w["layers.3.weight"].T + w["layers.3.bias"]
     torch.testing.assert_close(head(text, vision), expected)
@@ -110,12 +113,20 @@ def test_heads(join, widths, activation):
 def test_the_study_preset():
     study = Vilbert(preset="study")
     assert (study.block, study.final, study.head_width, study.activation, study.pad) == (
-        "study", "raw", 512, "relu", True,
-    )  # fmt: skip
+        "study",
+        "raw",
+        512,
+        "relu",
+        True,
+    )
     # What is given wins over the preset.
     assert Vilbert(preset="study", final="norm", head_width=7).final == "norm"
-    named = Vilbert(preset="study", text_model="bert-base-uncased", from_scratch=True,
-                    vision_model="vit_base_patch16_224")  # fmt: skip
+    named = Vilbert(
+        preset="study",
+        text_model="bert-base-uncased",
+        from_scratch=True,
+        vision_model="vit_base_patch16_224",
+    )
     assert (named.fusion_width, named.fusion_heads, named.fusion_feedforward) == (1024, 8, None)
     with torch.device("meta"):
         head = Head(named, 768, 768, 23)
@@ -137,8 +148,9 @@ def test_a_block_by_name_is_the_one_that_runs():
 
 
 def test_small_streams_of_other_widths_and_depths():
-    options = Vilbert(heads=2, text_width=8, vision_width=12, text_depth=2, vision_depth=3,
-                      fusion_width=8)  # fmt: skip
+    options = Vilbert(
+        heads=2, text_width=8, vision_width=12, text_depth=2, vision_depth=3, fusion_width=8
+    )
     placement = Placement([2], [1])
     model = options.build(placement, 2, options.inputs(["a b"]))
     assert options.depths() == {"text": 2, "vision": 3}
@@ -155,8 +167,12 @@ def test_small_streams_end_in_a_norm_unless_raw():
         model = options.build(Placement([], []), 2, inputs).eval()
         batch = inputs.batch([inputs.tokens("a b")], np.ones((1, 3, 32, 32), np.uint8))
         seen = {}
-        walk(model, options.schedule(Placement([], [])), batch,
-             lambda site, state, seen=seen: seen.update({site: state.tokens}))  # fmt: skip
+        walk(
+            model,
+            options.schedule(Placement([], [])),
+            batch,
+            lambda site, state, seen=seen: seen.update({site: state.tokens}),
+        )
         for site in ("t01", "v01"):
             assert (seen[site].mean(-1).abs().max() < 1e-5) == normed
 

@@ -17,8 +17,12 @@ EASY = "toy_redundant:n_train=128,n_validation=64,values=2"
 
 def test_reading():
     assert parse_freeze("text:0-1+vision:2+embeddings") == [
-        ("text", 0), ("text", 1), ("vision", 2), ("text", "embeddings"), ("vision", "embeddings"),
-    ]  # fmt: skip
+        ("text", 0),
+        ("text", 1),
+        ("vision", 2),
+        ("text", "embeddings"),
+        ("vision", "embeddings"),
+    ]
     assert parse_freeze("vision+text:embeddings") == [("vision", "all"), ("text", "embeddings")]
     assert parse_freeze("") == []
 
@@ -47,11 +51,19 @@ def test_small_streams():
     model = options.build(Placement([], []), 2, options.inputs(["a"])).train()
     names = {name for name, _ in model.streams.named_parameters()}
     assert _frozen(model) == {
-        n for n in names
-        if n.startswith(("text.layers.0.", "text.layers.1.")) or n in
-        {"text.words.weight", "text.positions", "vision.cls", "vision.positions",
-         "vision.patches.weight", "vision.patches.bias"}
-    }  # fmt: skip
+        n
+        for n in names
+        if n.startswith(("text.layers.0.", "text.layers.1."))
+        or n
+        in {
+            "text.words.weight",
+            "text.positions",
+            "vision.cls",
+            "vision.positions",
+            "vision.patches.weight",
+            "vision.patches.bias",
+        }
+    }
     training = {name: module.training for name, module in model.streams.named_modules()}
     assert not training["text.layers.1.dropout"]
     assert not training["text.dropout"]
@@ -62,9 +74,13 @@ def test_small_streams():
 
 
 def test_named_streams(tmp_path):
-    options = Vilbert(text_model=str(text_folder(tmp_path / "t")), heads=2, fusion_width=8,
-                      vision_model=str(vision_folder(tmp_path / "v")),
-                      freeze="text+vision:0-2+vision:embeddings")  # fmt: skip
+    options = Vilbert(
+        text_model=str(text_folder(tmp_path / "t")),
+        heads=2,
+        fusion_width=8,
+        vision_model=str(vision_folder(tmp_path / "v")),
+        freeze="text+vision:0-2+vision:embeddings",
+    )
     model = options.build(Placement([], []), 2, options.inputs([]))
     frozen = _frozen(model)
     assert {n for n, _ in model.streams.named_parameters() if n.startswith("text.")} <= frozen
@@ -75,8 +91,9 @@ def test_named_streams(tmp_path):
 
 
 def test_frozen_layers_repeat_and_the_others_learn():
-    options = Vilbert(depth=2, width=8, heads=2, dropout=0.5, fusion_width=8,
-                      freeze="text:0-1+text:embeddings")  # fmt: skip
+    options = Vilbert(
+        depth=2, width=8, heads=2, dropout=0.5, fusion_width=8, freeze="text:0-1+text:embeddings"
+    )
     placement = Placement([1], [1])
     inputs = options.inputs(["a b c"])
     torch.manual_seed(0)
@@ -85,8 +102,12 @@ def test_frozen_layers_repeat_and_the_others_learn():
     batch = inputs.batch([inputs.tokens("a b")], np.ones((1, 3, 32, 32), np.uint8))
     seen = [{}, {}]
     for states in seen:
-        logits = walk(model, options.schedule(placement), batch,
-                      lambda s, x, states=states: states.update({s: x.tokens}))  # fmt: skip
+        logits = walk(
+            model,
+            options.schedule(placement),
+            batch,
+            lambda s, x, states=states: states.update({s: x.tokens}),
+        )
     assert torch.equal(seen[0]["t00"], seen[1]["t00"])  # no dropout
     assert not torch.equal(seen[0]["v00"], seen[1]["v00"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, weight_decay=0.1)

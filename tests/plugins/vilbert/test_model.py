@@ -11,8 +11,9 @@ from alignkit_vilbert.architecture import Vilbert
 from alignkit_vilbert.coattention import CoAttention, Sizes
 from alignkit_vilbert.inputs import CLS, SEP, UNKNOWN, Inputs
 
-OPTIONS = Vilbert(depth=3, width=8, heads=2, feedforward=12, fusion_width=6, image_size=8,
-                  patch_size=4)  # fmt: skip
+OPTIONS = Vilbert(
+    depth=3, width=8, heads=2, feedforward=12, fusion_width=6, image_size=8, patch_size=4
+)
 
 
 def _state(batch, length, width, seed, padded=0):
@@ -41,9 +42,11 @@ def _direction(block, asking, answering, mask):
     query, key, value = (
         _linear(source, layer)
         for source, layer in (
-            (asking, block.attention.query), (answering, block.attention.key),
-            (answering, block.attention.value))
-    )  # fmt: skip
+            (asking, block.attention.query),
+            (answering, block.attention.key),
+            (answering, block.attention.value),
+        )
+    )
     heads, size = block.attention.heads, query.shape[-1] // block.attention.heads
     mixed = np.zeros_like(query)
     for b in range(len(asking)):
@@ -109,16 +112,30 @@ def test_the_walk_records_every_site_once_in_order():
     model, schedule, inputs = _model()
     seen = []
     logits = walk(model, schedule, _batch(inputs, ["a red circle"]), lambda s, _: seen.append(s))
-    assert seen == ["t.in", "v.in", "t00", "t.f0", "v.f0", "t01", "v00", "v01", "v02", "t.f1",
-                    "v.f1", "t02"]  # fmt: skip
+    assert seen == [
+        "t.in",
+        "v.in",
+        "t00",
+        "t.f0",
+        "v.f0",
+        "t01",
+        "v00",
+        "v01",
+        "v02",
+        "t.f1",
+        "v.f1",
+        "t02",
+    ]
     assert logits.shape == (1, 3)
 
 
 def test_a_longer_neighbour_in_the_batch_changes_no_logit():
     model, schedule, inputs = _model()
     batch = _batch(inputs, ["a red circle", "a blue square on the left"])
-    short = {"text": {"tokens": batch["text"]["tokens"][:1, :5]},
-             "vision": {"pixels": batch["vision"]["pixels"][:1]}}  # fmt: skip
+    short = {
+        "text": {"tokens": batch["text"]["tokens"][:1, :5]},
+        "vision": {"pixels": batch["vision"]["pixels"][:1]},
+    }
     with torch.no_grad():
         both, alone = walk(model, schedule, batch), walk(model, schedule, short)
     torch.testing.assert_close(both[:1], alone, atol=1e-12, rtol=0)
@@ -128,8 +145,12 @@ def test_without_fusions_the_streams_do_not_meet_before_the_head():
     model, schedule, inputs = _model(Placement([], []))
     states = [{}, {}]
     for seed, kept in enumerate(states):
-        walk(model, schedule, _batch(inputs, ["a red circle"], seed),
-             lambda s, x, kept=kept: kept.update({s: x.tokens}))  # fmt: skip
+        walk(
+            model,
+            schedule,
+            _batch(inputs, ["a red circle"], seed),
+            lambda s, x, kept=kept: kept.update({s: x.tokens}),
+        )
     assert torch.equal(states[0]["t02"], states[1]["t02"])
     assert not torch.equal(states[0]["v02"], states[1]["v02"])
 
@@ -138,8 +159,12 @@ def test_a_fusion_carries_the_picture_into_the_text():
     model, schedule, inputs = _model(Placement([2], [1]))
     states = [{}, {}]
     for seed, kept in enumerate(states):
-        walk(model, schedule, _batch(inputs, ["a red circle"], seed),
-             lambda s, x, kept=kept: kept.update({s: x.tokens}))  # fmt: skip
+        walk(
+            model,
+            schedule,
+            _batch(inputs, ["a red circle"], seed),
+            lambda s, x, kept=kept: kept.update({s: x.tokens}),
+        )
     assert torch.equal(states[0]["t01"], states[1]["t01"])
     assert not torch.equal(states[0]["t.f0"], states[1]["t.f0"])
 
@@ -148,8 +173,12 @@ def test_mean_leaves_out_padding_and_special_tokens():
     _, _, inputs = _model()
     model, schedule, _ = _model()
     found = {}
-    walk(model, schedule, _batch(inputs, ["a red", "a blue square on the left"]),
-         lambda s, x: found.update({s: x}))  # fmt: skip
+    walk(
+        model,
+        schedule,
+        _batch(inputs, ["a red", "a blue square on the left"]),
+        lambda s, x: found.update({s: x}),
+    )
     state = found["t.in"]
     assert state.content[0].tolist() == [False, True, True, False, False, False, False, False]
     torch.testing.assert_close(state.pooled("mean")[0], state.tokens[0, 1:3].mean(0))
@@ -160,8 +189,16 @@ def test_parameter_counts():
     none, _, _ = _model(Placement([], []))
     two, _, _ = _model(Placement([1, 2], [1, 2]))
     width, inner, hidden = 8, 6, 12
-    direction = (3 * (width * inner + inner) + inner * width + width + 2 * 2 * width
-                 + width * hidden + hidden + hidden * width + width)  # fmt: skip
+    direction = (
+        3 * (width * inner + inner)
+        + inner * width
+        + width
+        + 2 * 2 * width
+        + width * hidden
+        + hidden
+        + hidden * width
+        + width
+    )
     assert count_parameters(two) - count_parameters(none) == 2 * 2 * direction
 
 

@@ -14,9 +14,21 @@ def test_the_printed_architecture_trains_and_is_measured(tmp_path):
     (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
     (tmp_path / "own.py").write_text(block)
     done = command(
-        "--plugin", "own.py", "train", "--task", TINY_TASK, "--epochs", 1, "--placement", "1,2",
-        "-a", "mean_shift:depth=3,width=16,heads=2,share=0.25", "--freeze", "text:0", cwd=tmp_path,
-    )  # fmt: skip
+        "--plugin",
+        "own.py",
+        "train",
+        "--task",
+        TINY_TASK,
+        "--epochs",
+        1,
+        "--placement",
+        "1,2",
+        "-a",
+        "mean_shift:depth=3,width=16,heads=2,share=0.25",
+        "--freeze",
+        "text:0",
+        cwd=tmp_path,
+    )
     run = alignkit.load_run(tmp_path / done.stdout.strip())
     options = run.stored["architecture"]["options"]
     assert (options["share"], options["freeze"]) == (0.25, "text:0")

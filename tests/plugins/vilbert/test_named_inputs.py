@@ -56,11 +56,14 @@ def test_the_mean_leaves_out_padding_and_special_tokens(tmp_path):
     architecture = Vilbert(text_model=str(text_folder(tmp_path / "t")))
     inputs = architecture.inputs([])
     model = architecture.build(architecture_placement(), 2, inputs)
-    batch = inputs.batch([inputs.tokens("red"), inputs.tokens("a red disc")],
-                         np.zeros((2, 3, 32, 32), np.uint8))  # fmt: skip
+    batch = inputs.batch(
+        [inputs.tokens("red"), inputs.tokens("a red disc")], np.zeros((2, 3, 32, 32), np.uint8)
+    )
     state = model.streams["text"].embed(**batch["text"])
-    assert state.content.tolist() == [[False, True, False, False, False],
-                                      [False, True, True, True, False]]  # fmt: skip
+    assert state.content.tolist() == [
+        [False, True, False, False, False],
+        [False, True, True, True, False],
+    ]
     assert state.mask.sum(1).tolist() == [3, 5]
 
 

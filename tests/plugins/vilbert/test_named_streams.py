@@ -48,9 +48,10 @@ def test_every_text_layer_is_the_librarys(tmp_path, kind):
     own = AutoModel.from_pretrained(folder).double().eval()
     with torch.no_grad():
         expected = own(
-            input_ids=tokens, attention_mask=(tokens != inputs.text.padding).long(),
+            input_ids=tokens,
+            attention_mask=(tokens != inputs.text.padding).long(),
             output_hidden_states=True,
-        ).hidden_states  # fmt: skip
+        ).hidden_states
     mask = states["t.in"].mask
     for site, values in zip(["t.in", "t00", "t01", "t02"], expected, strict=True):
         if kind == "electra" and site == "t.in":
@@ -66,15 +67,24 @@ def test_every_vision_layer_is_the_librarys(tmp_path, name, final):
     folder = vision_folder(tmp_path / name, name)
     model, schedule, inputs = _built(vision_model=str(folder), final=final)
     states, batch, _ = _states(model, schedule, inputs)
-    own = timm.create_model(
-        name, pretrained=True, num_classes=0, img_size=32,
-        pretrained_cfg_overlay={"file": str(folder / "model.safetensors"), "source": "file"},
-    ).double().eval()  # fmt: skip
+    own = (
+        timm.create_model(
+            name,
+            pretrained=True,
+            num_classes=0,
+            img_size=32,
+            pretrained_cfg_overlay={"file": str(folder / "model.safetensors"), "source": "file"},
+        )
+        .double()
+        .eval()
+    )
     with torch.no_grad():
         blocks = own.forward_intermediates(
-            batch["vision"]["pixels"], output_fmt="NLC", intermediates_only=True,
+            batch["vision"]["pixels"],
+            output_fmt="NLC",
+            intermediates_only=True,
             return_prefix_tokens=True,
-        )  # fmt: skip
+        )
     expected = [torch.cat([prefix, patches], 1) for patches, prefix in blocks]
     if final == "norm":
         expected[-1] = own.fc_norm(own.norm(expected[-1]))
@@ -89,8 +99,10 @@ def test_every_vision_layer_is_the_librarys(tmp_path, name, final):
 
 
 def test_by_default_both_streams_are_normalised_at_the_last_layer(tmp_path):
-    folders = {"text_model": str(text_folder(tmp_path / "t")),
-               "vision_model": str(vision_folder(tmp_path / "v"))}  # fmt: skip
+    folders = {
+        "text_model": str(text_folder(tmp_path / "t")),
+        "vision_model": str(vision_folder(tmp_path / "v")),
+    }
 
     def spread(final):
         states, _, _ = _states(*_built(**folders, final=final))
@@ -118,8 +130,10 @@ def test_the_pooler_stands_before_the_head_where_it_is_asked_for(tmp_path):
 
 
 def test_streams_of_other_widths_and_depths_meet(tmp_path):
-    folders = {"text_model": str(text_folder(tmp_path / "t")),
-               "vision_model": str(vision_folder(tmp_path / "v"))}  # fmt: skip
+    folders = {
+        "text_model": str(text_folder(tmp_path / "t")),
+        "vision_model": str(vision_folder(tmp_path / "v")),
+    }
     placement = Placement([1, 3], [4, 6])
     for head in ("concat", "sum", "hadamard"):
         states, _, logits = _states(*_built(placement, **folders, head=head))
@@ -254,8 +268,10 @@ def test_names_are_read_from_the_hubs_cache_without_pickles(monkeypatch, tmp_pat
 
     from safetensors.torch import load_file
 
-    folders = {"some/bert": text_folder(tmp_path / "t"),
-               "timm/test_vit.r160_in1k": vision_folder(tmp_path / "v", size=160)}  # fmt: skip
+    folders = {
+        "some/bert": text_folder(tmp_path / "t"),
+        "timm/test_vit.r160_in1k": vision_folder(tmp_path / "v", size=160),
+    }
     asked = []
 
     def snapshot(repository, allow_patterns):
@@ -270,8 +286,10 @@ def test_names_are_read_from_the_hubs_cache_without_pickles(monkeypatch, tmp_pat
     assert resolved == {"text_depth": 3, "vision_depth": 6}  # a name is a name
     model, _, _ = _built(**names, **resolved)
     assert set(asked) == set(folders)
-    for stream, name in (("text", "encoder.layer.2.output.dense.weight"),
-                         ("vision", "blocks.5.mlp.fc1.weight")):  # fmt: skip
+    for stream, name in (
+        ("text", "encoder.layer.2.output.dense.weight"),
+        ("vision", "blocks.5.mlp.fc1.weight"),
+    ):
         (folder,) = (f for key, f in folders.items() if ("timm" in key) == (stream == "vision"))
         stored = load_file(folder / "model.safetensors")[name].double()
         own = name.replace("encoder.layer", "layers").replace("blocks", "layers")

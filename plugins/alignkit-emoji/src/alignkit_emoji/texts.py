@@ -24,11 +24,9 @@ _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*\.?")
 
 def text_of(entry: Entry, text: str, giveaway: str) -> str:
     """Write an emoji's text, in lower case; empty when it has to be left out."""
-    parts = {
-        "name": (entry.name,),
-        "aliases": entry.aliases,
-        "both": (entry.name, *entry.aliases),
-    }[text]
+    parts = {"name": (entry.name,), "aliases": entry.aliases, "both": (entry.name, *entry.aliases)}[
+        text
+    ]
     words = [_WORD.findall(part.lower()) for part in parts]
     telling = any(word in GIVEAWAY_WORDS for part in words for word in part)
     if telling and giveaway == "drop":

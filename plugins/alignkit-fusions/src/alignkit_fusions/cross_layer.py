@@ -25,10 +25,12 @@ class NormedAttention(nn.Module):
 
     def forward(self, asking: Tensor, answering: Tensor, mask: Tensor) -> Tensor:
         mixed = F.scaled_dot_product_attention(
-            self._split(self.query(asking)), self._split(self.key(answering)),
-            self._split(self.value(answering)), attn_mask=mask[:, None, None, :],
+            self._split(self.query(asking)),
+            self._split(self.key(answering)),
+            self._split(self.value(answering)),
+            attn_mask=mask[:, None, None, :],
             dropout_p=self.drop if self.training else 0.0,
-        )  # fmt: skip
+        )
         return self.norm(asking + self.dropout(self.out(mixed.transpose(1, 2).flatten(2))))
 
     def _split(self, tokens: Tensor) -> Tensor:

@@ -33,10 +33,12 @@ class Lxmert(TwoStream):
 
     def __post_init__(self) -> None:
         named = bool(self.named())
-        self.settle({
-            "cross_heads": 12 if named else self.heads,
-            "cross_feedforward": None if named else self.feedforward,
-        })  # fmt: skip
+        self.settle(
+            {
+                "cross_heads": 12 if named else self.heads,
+                "cross_feedforward": None if named else self.feedforward,
+            }
+        )
         super().__post_init__()
         self.require(self.cross_layers >= 1, "cross_layers", "at least 1")
 

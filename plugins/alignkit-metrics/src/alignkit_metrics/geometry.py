@@ -85,9 +85,13 @@ def rsa(
 
 
 def rsa_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
-    rdm: str = "correlation", compare: str = "spearman",
-) -> np.ndarray | None:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    rdm: str = "correlation",
+    compare: str = "spearman",
+) -> np.ndarray | None:
     """Values of ``rsa`` on permuted rows of y."""
     if compare == "kendall":
         return None
@@ -209,9 +213,12 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
     Of centred points, so that a large common part costs no digits.
     """
     exact = (
-        x.exact_unit(slice(None)) if rdm == "euclidean"
-        else x.exact_unit_rows(slice(None)) if rdm == "cosine" else _centred_rows(x)
-    )  # fmt: skip
+        x.exact_unit(slice(None))
+        if rdm == "euclidean"
+        else x.exact_unit_rows(slice(None))
+        if rdm == "cosine"
+        else _centred_rows(x)
+    )
     squares = squared_distances(exact - exact.mean(dim=0))
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
     values = squares[lower].cpu().numpy()

@@ -42,9 +42,12 @@ def cka_chance(x: Representation, y: Representation, *, normed: bool = False) ->
 
 
 def cka_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
     normed: bool = False,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Values of ``cka`` on permuted rows of y."""
     return null_products(lambda x: _unit(_side(x, normed).unit_gram), xs, ys, orders)
 
@@ -71,9 +74,12 @@ def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) 
 
 
 def unbiased_cka_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
     normed: bool = False,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Values of ``unbiased_cka`` on permuted rows of y."""
     return null_products(lambda x: _unit(_u_centred(_side(x, normed).unit_gram)), xs, ys, orders)
 
@@ -116,9 +122,13 @@ def cka_rbf_chance(
 
 
 def cka_rbf_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
-    factor: float = 1.0, bandwidth: float | None = None,
-) -> np.ndarray:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    factor: float = 1.0,
+    bandwidth: float | None = None,
+) -> np.ndarray:
     """Values of ``cka_rbf`` on permuted rows of y."""
     return null_products(lambda x: _unit(_gaussian(x, factor, bandwidth)[0]), xs, ys, orders)
 
@@ -175,9 +185,12 @@ def distance_correlation(x: Representation, y: Representation, *, unbiased: bool
 
 
 def distance_correlation_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
     unbiased: bool = False,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Values of ``distance_correlation`` on permuted rows of y."""
     values = null_products(lambda x: _unit(_centred_distances(x, unbiased)[0]), xs, ys, orders)
     return values if unbiased else np.sqrt(np.maximum(0, values))
@@ -195,9 +208,11 @@ def _product(x: Representation, y: Representation, columns: bool) -> float:
 
 
 def null_products(
-    make: Callable[[Representation], Tensor], xs: Sequence[Representation],
-    ys: Sequence[Representation], orders: Sequence[Tensor],
-) -> np.ndarray:  # fmt: skip
+    make: Callable[[Representation], Tensor],
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+) -> np.ndarray:
     """Products of what is made of every layer, with samples of y reordered."""
     return alignkit.permuted_products([make(x) for x in xs], [make(y) for y in ys], orders)
 
@@ -283,8 +298,11 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))
 
-    return x.view(("gaussian", factor, bandwidth), make, lambda view, order: (
-        view[0][order][:, order], view[1]))  # fmt: skip
+    return x.view(
+        ("gaussian", factor, bandwidth),
+        make,
+        lambda view, order: (view[0][order][:, order], view[1]),
+    )
 
 
 def _median(x: Representation, squares: Tensor) -> float:
@@ -314,8 +332,11 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
         return centred, math.sqrt(alignkit.inner(centred, centred))
 
-    return x.view(("centred_distances", unbiased), make, lambda view, order: (
-        view[0][order][:, order], view[1]))  # fmt: skip
+    return x.view(
+        ("centred_distances", unbiased),
+        make,
+        lambda view, order: (view[0][order][:, order], view[1]),
+    )
 
 
 def _cosine(k: tuple[Tensor, float], l: tuple[Tensor, float]) -> float:  # noqa: E741

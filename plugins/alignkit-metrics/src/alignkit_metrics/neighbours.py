@@ -50,9 +50,13 @@ def mknn_chance(
 
 
 def mknn_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
-    k: int = 10, distance: str = "cosine",
-) -> np.ndarray | None:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    k: int = 10,
+    distance: str = "cosine",
+) -> np.ndarray | None:
     """Values of ``mknn`` on permuted rows of y."""
     score = torch.arange(k + 1, dtype=torch.float64) / k
     return _overlap_null(xs, ys, orders, k, distance, score)
@@ -83,18 +87,26 @@ def jaccard_chance(
 
 
 def jaccard_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
-    k: int = 10, distance: str = "cosine",
-) -> np.ndarray | None:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    k: int = 10,
+    distance: str = "cosine",
+) -> np.ndarray | None:
     """Values of ``jaccard`` on permuted rows of y."""
     common = torch.arange(k + 1, dtype=torch.float64)
     return _overlap_null(xs, ys, orders, k, distance, common / (2 * k - common))
 
 
 def cycle_knn(
-    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine",
+    x: Representation,
+    y: Representation,
+    *,
+    k: int = 10,
+    distance: str = "cosine",
     direction: str = "yx",
-) -> float:  # fmt: skip
+) -> float:
     """Share of samples that are found again by a step in one and a step back in the other.
 
     Sample i counts if it is among the neighbours in x of one of its neighbours in y. In
@@ -270,9 +282,13 @@ def _rank_in(
 
 
 def _overlap_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], k: int,
-    distance: str, score: Tensor,
-) -> np.ndarray | None:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    k: int,
+    distance: str,
+    score: Tensor,
+) -> np.ndarray | None:
     """Mean score of the number of common neighbours on permuted rows of y.
 
     Layers of x lie beside each other in a table of pairs of samples, so that one look finds a

@@ -18,137 +18,288 @@ KNN_COST = "n^2 d per layer and n k per pair"
 CCA_COST = "one SVD per layer and one of rank x rank per pair"
 
 METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "cka": ("kernels", "Linear CKA, biased: cosine of the centred Gram matrices", SIMILARITY | {
-        "invariances": SHAPE, "chance": f"{HERE}.kernels:cka_chance", "default": True,
-        "inflated": True,
-        "null": f"{HERE}.kernels:cka_null",
-        "cost": f"{GRAM_COST}; n d^2 per pair where n > d", "variants": NORMED,
-        "paper": "Kornblith et al. 2019, arXiv:1905.00414",
-    }),
-    "unbiased_cka": ("kernels", "Linear CKA from unbiased HSIC: 0 at chance", SIGNED | {
-        "null": f"{HERE}.kernels:unbiased_cka_null",
-        "invariances": SHAPE, "chance": f"{HERE}.kernels:zero", "cost": GRAM_COST,
-        "variants": NORMED, "paper": "Song et al. 2012; Nguyen et al. 2020, arXiv:2010.15327",
-    }),
-    "cka_rbf": ("kernels", "CKA of Gaussian kernels, bandwidth the median distance", SIMILARITY | {
-        "null": f"{HERE}.kernels:cka_rbf_null",
-        "invariances": SHAPE, "chance": f"{HERE}.kernels:cka_rbf_chance", "cost": GRAM_COST,
-        "inflated": True,
-        "paper": "Kornblith et al. 2019, arXiv:1905.00414",
-    }),
-    "rv2": ("kernels", "Modified RV: cosine of the Gram matrices without diagonals", SIGNED | {
-        "null": f"{HERE}.kernels:rv2_null",
-        "invariances": SHAPE, "chance": f"{HERE}.kernels:rv2_chance", "cost": GRAM_COST,
-        "paper": "Smilde et al. 2009, Bioinformatics 25(3)",
-    }),
-    "distance_correlation": ("kernels", "Distance correlation of Euclidean distances",
-        SIMILARITY | {
-        "null": f"{HERE}.kernels:distance_correlation_null",
-        "invariances": SHAPE, "cost": GRAM_COST,
-        "variants": {"unbiased": {True: {"range": (-1.0, 1.0),
-                                         "chance": f"{HERE}.kernels:zero"}}},
-        "paper": "Szekely et al. 2007, Annals of Statistics 35(6)",
-    }),
-    "mknn": ("neighbours", "Mutual kNN: share of the k nearest neighbours that both have",
-        SIMILARITY | {
-        "invariances": (ROTATION, SCALE), "chance": f"{HERE}.neighbours:mknn_chance",
-        "null": f"{HERE}.neighbours:mknn_null",
-        "cost": KNN_COST, "paper": "Huh et al. 2024, arXiv:2405.07987",
-    }),
-    "jaccard": ("neighbours", "Jaccard index of the sets of k nearest neighbours", SIMILARITY | {
-        "invariances": (ROTATION, SCALE), "chance": f"{HERE}.neighbours:jaccard_chance",
-        "null": f"{HERE}.neighbours:jaccard_null",
-        "cost": KNN_COST, "paper": "Wang et al. 2020, arXiv:2006.02876",
-    }),
-    "cycle_knn": ("neighbours", "Share of samples found again by a step out and a step back",
-        SIMILARITY | {
-        "symmetric": False, "invariances": (ROTATION, SCALE), "cost": KNN_COST,
-        "identity": "below 1 where samples are nobody's neighbour; see self_score",
-        "paper": "Huh et al. 2024, arXiv:2405.07987",
-    }),
-    "lcs_knn": ("neighbours", "Longest common subsequence of the ordered neighbours, over k",
-        SIMILARITY | {
-        "invariances": (ROTATION, SCALE), "cost": f"{KNN_COST}^2",
-        "paper": "Huh et al. 2024, arXiv:2405.07987",
-    }),
-    "edit_distance_knn": ("neighbours", "1 - edit distance of the ordered neighbours, over k",
-        SIMILARITY | {
-        "invariances": (ROTATION, SCALE), "cost": f"{KNN_COST}^2",
-        "paper": "Huh et al. 2024, arXiv:2405.07987",
-    }),
-    "rank_similarity": ("neighbours", "How alike common neighbours are ranked", SIMILARITY | {
-        "invariances": (ROTATION, SCALE), "cost": KNN_COST,
-        "paper": "Wang et al. 2020, arXiv:2006.02876",
-    }),
-    "cknna": ("neighbours", "CKA restricted to mutual nearest neighbours", {
-        "range": (-math.inf, math.inf), "best": 1.0, "symmetric": False,
-        "invariances": (ROTATION, SCALE), "cost": GRAM_COST,
-        "paper": "Huh et al. 2024, arXiv:2405.07987",
-    }),
-    "second_order_cosine": ("neighbours", "Cosine of the similarities to joint neighbours",
-        SIGNED | {
-        "invariances": (ROTATION, SCALE), "cost": GRAM_COST,
-        "paper": "Hamilton et al. 2016, arXiv:1606.02821",
-    }),
-    "information_imbalance": ("neighbours", "Rank in y of the nearest neighbour in x, over n / 2", {
-        "range": (0.0, 2.0), "best": 0.0, "symmetric": False, "invariances": SHAPE,
-        "chance": f"{HERE}.neighbours:one", "cost": "n^2 (d + log n) per layer and n per pair",
-        "identity": "2 / n: the nearest neighbour has rank 1",
-        "paper": "Glielmo et al. 2022, PNAS Nexus 1(2)",
-    }),
-    "cca": ("subspaces", "Mean canonical correlation", SIMILARITY | {
-        "invariances": (*SHAPE, LINEAR), "chance": f"{HERE}.subspaces:cca_chance",
-        "inflated": True, "cost": CCA_COST,
-        "paper": "Hotelling 1936; Raghu et al. 2017, arXiv:1706.05806",
-    }),
-    "svcca": ("subspaces", "Mean canonical correlation of principal subspaces (99 % of variance)",
-        SIMILARITY | {
-        "invariances": SHAPE, "inflated": True, "cost": CCA_COST,
-        "variants": {"standardised": {True: {"invariances": (SCALE, SHIFT)}}},
-        "paper": "Raghu et al. 2017, arXiv:1706.05806",
-    }),
-    "pwcca": ("subspaces", "Canonical correlations weighted by what they account for",
-        SIMILARITY | {
-        "symmetric": False, "invariances": (SCALE, SHIFT), "inflated": True, "cost": CCA_COST,
-        "paper": "Morcos et al. 2018, arXiv:1806.05759",
-    }),
-    "eigenspace_overlap": ("subspaces", "Overlap of column spaces", SIMILARITY | {
-        "invariances": SHAPE, "chance": f"{HERE}.subspaces:eigenspace_overlap_chance",
-        "cost": CCA_COST, "paper": "May et al. 2019, arXiv:1909.01264",
-    }),
-    "procrustes": ("geometry", "Procrustes similarity: nuclear norm of X'Y, both of unit norm",
-        SIMILARITY | {
-        "invariances": SHAPE, "cost": "n d^2 and one SVD of d x d per pair",
-        "variants": {"form": {
-            "angular": {"range": (0.0, math.pi / 2), "best": 0.0},
-            "distance": {"range": (0.0, math.sqrt(2)), "best": 0.0},
-            "size_and_shape": {"range": (0.0, math.inf), "best": 0.0,
-                               "invariances": (ROTATION, SHIFT)},
-        }},
-        "paper": "Williams et al. 2021, arXiv:2110.14739",
-    }),
-    "rsa": ("geometry", "Correlation of representational dissimilarity matrices", SIGNED | {
-        "invariances": (SCALE,), "chance": f"{HERE}.geometry:rsa_chance",
-        "null": f"{HERE}.geometry:rsa_null",
-        "cost": "n^2 (d + log n) per layer and n^2 per pair",
-        "variants": {"rdm": {"cosine": {"invariances": (ROTATION, SCALE)},
-                             "euclidean": {"invariances": SHAPE}}},
-        "paper": "Kriegeskorte et al. 2008, Frontiers in Systems Neuroscience 2",
-    }),
-    "cosine": ("geometry", "Mean cosine of each sample's two vectors; equal widths only", SIGNED | {
-        "invariances": (SCALE,), "chance": f"{HERE}.geometry:cosine_chance",
-        "cost": "n d per pair; aligned: n d^2 and one SVD",
-        "variants": {"aligned": {True: {"invariances": (ROTATION, SCALE)}}},
-        "paper": "aligned: Hamilton et al. 2016, arXiv:1605.09096",
-    }),
-    "r2": ("regression", "Variance of y that a ridge regression from x explains, held out", {
-        "range": (-math.inf, 1.0), "best": 1.0, "symmetric": False, "invariances": SHAPE,
-        "identity": "below 1: held-out rows are predicted, not fitted; see self_score",
-        "null": f"{HERE}.regression:r2_null",
-        "cost": "one SVD per layer and fold, n^2 d per pair",
-        "paper": "Kornblith et al. 2019, arXiv:1905.00414 (in sample)",
-    }),
-}  # fmt: skip
+    "cka": (
+        "kernels",
+        "Linear CKA, biased: cosine of the centred Gram matrices",
+        SIMILARITY
+        | {
+            "invariances": SHAPE,
+            "chance": f"{HERE}.kernels:cka_chance",
+            "default": True,
+            "inflated": True,
+            "null": f"{HERE}.kernels:cka_null",
+            "cost": f"{GRAM_COST}; n d^2 per pair where n > d",
+            "variants": NORMED,
+            "paper": "Kornblith et al. 2019, arXiv:1905.00414",
+        },
+    ),
+    "unbiased_cka": (
+        "kernels",
+        "Linear CKA from unbiased HSIC: 0 at chance",
+        SIGNED
+        | {
+            "null": f"{HERE}.kernels:unbiased_cka_null",
+            "invariances": SHAPE,
+            "chance": f"{HERE}.kernels:zero",
+            "cost": GRAM_COST,
+            "variants": NORMED,
+            "paper": "Song et al. 2012; Nguyen et al. 2020, arXiv:2010.15327",
+        },
+    ),
+    "cka_rbf": (
+        "kernels",
+        "CKA of Gaussian kernels, bandwidth the median distance",
+        SIMILARITY
+        | {
+            "null": f"{HERE}.kernels:cka_rbf_null",
+            "invariances": SHAPE,
+            "chance": f"{HERE}.kernels:cka_rbf_chance",
+            "cost": GRAM_COST,
+            "inflated": True,
+            "paper": "Kornblith et al. 2019, arXiv:1905.00414",
+        },
+    ),
+    "rv2": (
+        "kernels",
+        "Modified RV: cosine of the Gram matrices without diagonals",
+        SIGNED
+        | {
+            "null": f"{HERE}.kernels:rv2_null",
+            "invariances": SHAPE,
+            "chance": f"{HERE}.kernels:rv2_chance",
+            "cost": GRAM_COST,
+            "paper": "Smilde et al. 2009, Bioinformatics 25(3)",
+        },
+    ),
+    "distance_correlation": (
+        "kernels",
+        "Distance correlation of Euclidean distances",
+        SIMILARITY
+        | {
+            "null": f"{HERE}.kernels:distance_correlation_null",
+            "invariances": SHAPE,
+            "cost": GRAM_COST,
+            "variants": {
+                "unbiased": {True: {"range": (-1.0, 1.0), "chance": f"{HERE}.kernels:zero"}}
+            },
+            "paper": "Szekely et al. 2007, Annals of Statistics 35(6)",
+        },
+    ),
+    "mknn": (
+        "neighbours",
+        "Mutual kNN: share of the k nearest neighbours that both have",
+        SIMILARITY
+        | {
+            "invariances": (ROTATION, SCALE),
+            "chance": f"{HERE}.neighbours:mknn_chance",
+            "null": f"{HERE}.neighbours:mknn_null",
+            "cost": KNN_COST,
+            "paper": "Huh et al. 2024, arXiv:2405.07987",
+        },
+    ),
+    "jaccard": (
+        "neighbours",
+        "Jaccard index of the sets of k nearest neighbours",
+        SIMILARITY
+        | {
+            "invariances": (ROTATION, SCALE),
+            "chance": f"{HERE}.neighbours:jaccard_chance",
+            "null": f"{HERE}.neighbours:jaccard_null",
+            "cost": KNN_COST,
+            "paper": "Wang et al. 2020, arXiv:2006.02876",
+        },
+    ),
+    "cycle_knn": (
+        "neighbours",
+        "Share of samples found again by a step out and a step back",
+        SIMILARITY
+        | {
+            "symmetric": False,
+            "invariances": (ROTATION, SCALE),
+            "cost": KNN_COST,
+            "identity": "below 1 where samples are nobody's neighbour; see self_score",
+            "paper": "Huh et al. 2024, arXiv:2405.07987",
+        },
+    ),
+    "lcs_knn": (
+        "neighbours",
+        "Longest common subsequence of the ordered neighbours, over k",
+        SIMILARITY
+        | {
+            "invariances": (ROTATION, SCALE),
+            "cost": f"{KNN_COST}^2",
+            "paper": "Huh et al. 2024, arXiv:2405.07987",
+        },
+    ),
+    "edit_distance_knn": (
+        "neighbours",
+        "1 - edit distance of the ordered neighbours, over k",
+        SIMILARITY
+        | {
+            "invariances": (ROTATION, SCALE),
+            "cost": f"{KNN_COST}^2",
+            "paper": "Huh et al. 2024, arXiv:2405.07987",
+        },
+    ),
+    "rank_similarity": (
+        "neighbours",
+        "How alike common neighbours are ranked",
+        SIMILARITY
+        | {
+            "invariances": (ROTATION, SCALE),
+            "cost": KNN_COST,
+            "paper": "Wang et al. 2020, arXiv:2006.02876",
+        },
+    ),
+    "cknna": (
+        "neighbours",
+        "CKA restricted to mutual nearest neighbours",
+        {
+            "range": (-math.inf, math.inf),
+            "best": 1.0,
+            "symmetric": False,
+            "invariances": (ROTATION, SCALE),
+            "cost": GRAM_COST,
+            "paper": "Huh et al. 2024, arXiv:2405.07987",
+        },
+    ),
+    "second_order_cosine": (
+        "neighbours",
+        "Cosine of the similarities to joint neighbours",
+        SIGNED
+        | {
+            "invariances": (ROTATION, SCALE),
+            "cost": GRAM_COST,
+            "paper": "Hamilton et al. 2016, arXiv:1606.02821",
+        },
+    ),
+    "information_imbalance": (
+        "neighbours",
+        "Rank in y of the nearest neighbour in x, over n / 2",
+        {
+            "range": (0.0, 2.0),
+            "best": 0.0,
+            "symmetric": False,
+            "invariances": SHAPE,
+            "chance": f"{HERE}.neighbours:one",
+            "cost": "n^2 (d + log n) per layer and n per pair",
+            "identity": "2 / n: the nearest neighbour has rank 1",
+            "paper": "Glielmo et al. 2022, PNAS Nexus 1(2)",
+        },
+    ),
+    "cca": (
+        "subspaces",
+        "Mean canonical correlation",
+        SIMILARITY
+        | {
+            "invariances": (*SHAPE, LINEAR),
+            "chance": f"{HERE}.subspaces:cca_chance",
+            "inflated": True,
+            "cost": CCA_COST,
+            "paper": "Hotelling 1936; Raghu et al. 2017, arXiv:1706.05806",
+        },
+    ),
+    "svcca": (
+        "subspaces",
+        "Mean canonical correlation of principal subspaces (99 % of variance)",
+        SIMILARITY
+        | {
+            "invariances": SHAPE,
+            "inflated": True,
+            "cost": CCA_COST,
+            "variants": {"standardised": {True: {"invariances": (SCALE, SHIFT)}}},
+            "paper": "Raghu et al. 2017, arXiv:1706.05806",
+        },
+    ),
+    "pwcca": (
+        "subspaces",
+        "Canonical correlations weighted by what they account for",
+        SIMILARITY
+        | {
+            "symmetric": False,
+            "invariances": (SCALE, SHIFT),
+            "inflated": True,
+            "cost": CCA_COST,
+            "paper": "Morcos et al. 2018, arXiv:1806.05759",
+        },
+    ),
+    "eigenspace_overlap": (
+        "subspaces",
+        "Overlap of column spaces",
+        SIMILARITY
+        | {
+            "invariances": SHAPE,
+            "chance": f"{HERE}.subspaces:eigenspace_overlap_chance",
+            "cost": CCA_COST,
+            "paper": "May et al. 2019, arXiv:1909.01264",
+        },
+    ),
+    "procrustes": (
+        "geometry",
+        "Procrustes similarity: nuclear norm of X'Y, both of unit norm",
+        SIMILARITY
+        | {
+            "invariances": SHAPE,
+            "cost": "n d^2 and one SVD of d x d per pair",
+            "variants": {
+                "form": {
+                    "angular": {"range": (0.0, math.pi / 2), "best": 0.0},
+                    "distance": {"range": (0.0, math.sqrt(2)), "best": 0.0},
+                    "size_and_shape": {
+                        "range": (0.0, math.inf),
+                        "best": 0.0,
+                        "invariances": (ROTATION, SHIFT),
+                    },
+                }
+            },
+            "paper": "Williams et al. 2021, arXiv:2110.14739",
+        },
+    ),
+    "rsa": (
+        "geometry",
+        "Correlation of representational dissimilarity matrices",
+        SIGNED
+        | {
+            "invariances": (SCALE,),
+            "chance": f"{HERE}.geometry:rsa_chance",
+            "null": f"{HERE}.geometry:rsa_null",
+            "cost": "n^2 (d + log n) per layer and n^2 per pair",
+            "variants": {
+                "rdm": {
+                    "cosine": {"invariances": (ROTATION, SCALE)},
+                    "euclidean": {"invariances": SHAPE},
+                }
+            },
+            "paper": "Kriegeskorte et al. 2008, Frontiers in Systems Neuroscience 2",
+        },
+    ),
+    "cosine": (
+        "geometry",
+        "Mean cosine of each sample's two vectors; equal widths only",
+        SIGNED
+        | {
+            "invariances": (SCALE,),
+            "chance": f"{HERE}.geometry:cosine_chance",
+            "cost": "n d per pair; aligned: n d^2 and one SVD",
+            "variants": {"aligned": {True: {"invariances": (ROTATION, SCALE)}}},
+            "paper": "aligned: Hamilton et al. 2016, arXiv:1605.09096",
+        },
+    ),
+    "r2": (
+        "regression",
+        "Variance of y that a ridge regression from x explains, held out",
+        {
+            "range": (-math.inf, 1.0),
+            "best": 1.0,
+            "symmetric": False,
+            "invariances": SHAPE,
+            "identity": "below 1: held-out rows are predicted, not fitted; see self_score",
+            "null": f"{HERE}.regression:r2_null",
+            "cost": "one SVD per layer and fold, n^2 d per pair",
+            "paper": "Kornblith et al. 2019, arXiv:1905.00414 (in sample)",
+        },
+    ),
+}
 
 
 @alignkit.hookimpl

@@ -62,9 +62,15 @@ def r2(
 
 
 def r2_null(
-    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor], *,
-    alpha: float = 1e-3, folds: int = 5, seed: int = 0, direction: str = "xy",
-) -> np.ndarray | None:  # fmt: skip
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    alpha: float = 1e-3,
+    folds: int = 5,
+    seed: int = 0,
+    direction: str = "xy",
+) -> np.ndarray | None:
     """Values of ``r2`` on permuted rows of y; from x to y only."""
     _sides(xs[0], ys[0], folds, alpha, direction)
     if direction != "xy":
@@ -99,8 +105,10 @@ def _residual(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
             parts = [_left_by_fold(exact, train, test) for train, test in rows]
         else:
             left = _left_by_all(x, alpha, folds)
-            parts = [left if folds == 1 else _inverse(left[test][:, test]) @ left[test]
-                     for _, test in rows]  # fmt: skip
+            parts = [
+                left if folds == 1 else _inverse(left[test][:, test]) @ left[test]
+                for _, test in rows
+            ]
         return alignkit.gram(torch.cat([part.to(x.dtype) for part in parts]).T)
 
     return x.view(("r2_residual", alpha, folds, seed), make)
@@ -192,8 +200,7 @@ def _from_columns(
 ) -> float:
     """As by samples, from products of columns within each fold."""
     residual = total = 0.0
-    whole = [_fold_products(side, other, folds, seed)
-             for side, other in ((x, x), (x, y))]  # fmt: skip
+    whole = [_fold_products(side, other, folds, seed) for side, other in ((x, x), (x, y))]
     for fold, (train, test) in enumerate(_rows(x.n, folds, seed)):
         sums = [_sums(side, test) for side in (x, y)]
         held = [products[fold] for products in whole]
@@ -215,9 +222,10 @@ def _from_columns(
         penalised.diagonal().add_(_penalty(x, alpha, folds))
         weights = torch.cholesky_solve(known[1], torch.linalg.cholesky(penalised))
         held_total = (
-            float(y.squares[test].sum()) - 2 * float(sums[1] @ means[1])
+            float(y.squares[test].sum())
+            - 2 * float(sums[1] @ means[1])
             + len(test) * float(means[1] @ means[1])
-        )  # fmt: skip
+        )
         fitted = float((weights * (tests[0] @ weights)).sum())
         residual += held_total - 2 * float((weights * tests[1]).sum()) + fitted
         total += held_total

@@ -116,9 +116,10 @@ def _from_columns(path: Path, root: Path) -> Iterator[Record]:
     for row, cells in enumerate(read_columns(path, [text] if image else [text, str(address)])):
         where = f"{path.name}, row {row + 1}"
         source = (
-            picture_in(path, image, row, root) if image
+            picture_in(path, image, row, root)
+            if image
             else picture_of_address(root, str(cells[str(address)]))
-        )  # fmt: skip
+        )
         yield Record(f"{path.stem}/{row}", str(cells[text]), source, None, where)
 
 
@@ -141,11 +142,20 @@ def _from_csv(path: Path, root: Path) -> Iterator[Record]:
 
 LAYOUTS = (
     Captions("webdataset", "*.tar with KEY.jpg and KEY.txt or KEY.json", _shards("tar"), _from_tar),
-    Captions("Parquet", "*.parquet with caption and image, or with caption and image_url and "
-             "images/ as below", _shards("parquet"), _from_columns),
+    Captions(
+        "Parquet",
+        "*.parquet with caption and image, or with caption and image_url and images/ as below",
+        _shards("parquet"),
+        _from_columns,
+    ),
     Captions("Arrow", "*.arrow with the same columns", _shards("arrow"), _from_columns),
-    Captions("TSV", "Train_GCC-training.tsv, Validation_GCC-1.1.0-Validation.tsv, and images/ "
-             f"with the first {NAME_LENGTH} hexadecimal digits of the SHA-256 of an address as "
-             "names", _one_file(TSV), _from_tsv),
+    Captions(
+        "TSV",
+        "Train_GCC-training.tsv, Validation_GCC-1.1.0-Validation.tsv, and images/ "
+        f"with the first {NAME_LENGTH} hexadecimal digits of the SHA-256 of an address as "
+        "names",
+        _one_file(TSV),
+        _from_tsv,
+    ),
     Captions("study", "train.csv, validation.csv, images/", _one_file(CSV), _from_csv),
-)  # fmt: skip
+)

@@ -104,20 +104,23 @@ class Folder(RecordedTask):
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Rows of a split, as the table says, or as a seeded division gives it."""
         table = self._table
-        divided = _divided(table, self._labels, self.validation_share, self.test_share,
-                           self.data_seed)  # fmt: skip
+        divided = _divided(
+            table, self._labels, self.validation_share, self.test_share, self.data_seed
+        )
         if split not in divided:
             raise alignkit.UsageError(
                 f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(divided)}"
             )
         return [
             Record(
-                _id(table, row), str(row.cells.get(table.columns["text"]) or ""),
+                _id(table, row),
+                str(row.cells.get(table.columns["text"]) or ""),
                 File(_picture(self.pictures or table.base, table, row)),
-                self._labels[row.number], row.where,
+                self._labels[row.number],
+                row.where,
             )
             for row in divided[split]
-        ]  # fmt: skip
+        ]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray | None:
         """Numbers of the labels, or zeros and ones where there are several."""
@@ -133,9 +136,12 @@ class Folder(RecordedTask):
     @property
     def _table(self) -> Table:
         named = (
-            ("image", self.image), ("text", self.text), ("label", self.label), ("id", self.id),
+            ("image", self.image),
+            ("text", self.text),
+            ("label", self.label),
+            ("id", self.id),
             ("split", self.split_column),
-        )  # fmt: skip
+        )
         files = tuple(path for _, path in table_files(self._root)[0])
         return _read(self._root, files, stamp(*files), named)
 
@@ -163,8 +169,9 @@ class Folder(RecordedTask):
             )
         kind = "multi" if several else "binary" if len(names) == 2 else "single"
         if self.kind == "binary" and kind != "binary":
-            raise alignkit.UsageError(f"{NAME}: kind=binary, but the labels are: "
-                                      f"{', '.join(names[:FEW])}")  # fmt: skip
+            raise alignkit.UsageError(
+                f"{NAME}: kind=binary, but the labels are: {', '.join(names[:FEW])}"
+            )
         return (kind if self.kind == "auto" else self.kind), names
 
 

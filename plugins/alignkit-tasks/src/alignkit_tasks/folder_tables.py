@@ -21,13 +21,24 @@ SPLIT_NAMES = {
     "test": ("test", "testing"),
 }
 COLUMNS = {
-    "image": ("image", "img", "picture", "image_path", "img_path", "filepath", "file_path",
-              "file_name", "filename", "file", "path"),
+    "image": (
+        "image",
+        "img",
+        "picture",
+        "image_path",
+        "img_path",
+        "filepath",
+        "file_path",
+        "file_name",
+        "filename",
+        "file",
+        "path",
+    ),
     "text": ("text", "caption", "title", "sentence", "description"),
     "label": ("label", "labels", "class", "category", "target", "genre", "genres"),
     "id": ("id", "image_id", "sample_id"),
     "split": ("split", "fold", "partition", "subset"),
-}  # fmt: skip
+}
 NEEDED = ("image", "text")
 EXPECTED = (
     "one table (.csv, .tsv or .jsonl) of image, text and label, with or without a column split; "
@@ -71,9 +82,7 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
         When a column is not there.
     """
     files, base = table_files(root)
-    read_rows = [
-        (split, where, cells) for split, path in files for where, cells in _cells(path)
-    ]  # fmt: skip
+    read_rows = [(split, where, cells) for split, path in files for where, cells in _cells(path)]
     if not read_rows:
         raise alignkit.DataError(f"{files[0][1]} has no rows")
     columns = _columns([cells for _, _, cells in read_rows], named, files[0][1])

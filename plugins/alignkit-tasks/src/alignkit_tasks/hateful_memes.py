@@ -43,8 +43,12 @@ PARTS = {
     },
 }
 PUBLISHED = {
-    "train": 8500, "dev_seen": 500, "dev_unseen": 540, "test_seen": 1000, "test_unseen": 2000
-}  # fmt: skip
+    "train": 8500,
+    "dev_seen": 500,
+    "dev_unseen": 540,
+    "test_seen": 1000,
+    "test_unseen": 2000,
+}
 # Phase 1 called the seen parts by shorter names.
 _STEMS = {"dev_seen": ("dev_seen", "dev"), "test_seen": ("test_seen", "test")}
 _JOINED = {"validation": ("validation", "val"), "test": ("test",)}
@@ -99,9 +103,8 @@ class HatefulMemes(RecordedTask):
     def published(self) -> dict[str, int]:
         """Lines of the files that the options choose, as counted in the original."""
         return {
-            name: sum(PUBLISHED[part] for part in self._parts(name))
-            for name in ("train", *PARTS)
-        }  # fmt: skip
+            name: sum(PUBLISHED[part] for part in self._parts(name)) for name in ("train", *PARTS)
+        }
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Memes of a split's files; one that is listed twice is taken once, unless kept."""
@@ -222,9 +225,12 @@ def _read_table(path: Path, folder: Path) -> Iterator[Record]:
         # Some tables have no ids: the file and the row are then all that names a meme.
         identity = _identity(line, where) if "id" in line else f"{path.stem}-{row:05d}"
         yield Record(
-            identity, _text(line, where), picture_in(path, column, row, folder),
-            _label(line, where), where,
-        )  # fmt: skip
+            identity,
+            _text(line, where),
+            picture_in(path, column, row, folder),
+            _label(line, where),
+            where,
+        )
 
 
 def _identity(line: dict[str, Any], where: str) -> str:

@@ -108,9 +108,7 @@ class MmImdb(RecordedTask):
             return parts[_PART[split]]
         undivided = [movie for part, found in parts.items() if part != "test" for movie in found]
         rarest = [min(_known(m.genres) or ("",), key=_rarity) for m in undivided]
-        held = held_out(
-            [m.id for m in undivided], rarest, self.validation_share, self.data_seed
-        )  # fmt: skip
+        held = held_out([m.id for m in undivided], rarest, self.validation_share, self.data_seed)
         return [m for m in undivided if (m.id in held) == (split == "validation")]
 
     def _samples(self, movie: Movie, split: str, notes: Counter[str]) -> list[Record]:

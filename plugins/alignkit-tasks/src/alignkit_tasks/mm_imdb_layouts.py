@@ -19,10 +19,30 @@ from alignkit_tasks.tables import read_table
 
 # By frequency, as in the HDF5 file and most code; other code has other orders.
 GENRES = (
-    "Drama", "Comedy", "Romance", "Thriller", "Crime", "Action", "Adventure", "Horror",
-    "Documentary", "Mystery", "Sci-Fi", "Fantasy", "Family", "Biography", "War", "History",
-    "Music", "Animation", "Musical", "Western", "Sport", "Short", "Film-Noir",
-)  # fmt: skip
+    "Drama",
+    "Comedy",
+    "Romance",
+    "Thriller",
+    "Crime",
+    "Action",
+    "Adventure",
+    "Horror",
+    "Documentary",
+    "Mystery",
+    "Sci-Fi",
+    "Fantasy",
+    "Family",
+    "Biography",
+    "War",
+    "History",
+    "Music",
+    "Animation",
+    "Musical",
+    "Western",
+    "Sport",
+    "Short",
+    "Film-Noir",
+)
 PARTS = ("train", "dev", "test")
 STUDY_PARTS = ("trainval", "test")
 HDF5 = ("multimodal_imdb.hdf5",)
@@ -76,8 +96,9 @@ def _read_original(folder: Path) -> Movies:
     posters = details if details.name == "dataset" else base / "images"
     listed = read_json(base / "split.json")
     if not isinstance(listed, dict) or not all(isinstance(listed.get(p), list) for p in PARTS):
-        raise alignkit.DataError(f"{base / 'split.json'}: expected a list of ids for each of "
-                                 f"{', '.join(PARTS)}")  # fmt: skip
+        raise alignkit.DataError(
+            f"{base / 'split.json'}: expected a list of ids for each of {', '.join(PARTS)}"
+        )
     return {
         part: [
             _movie(details, str(number), _poster(posters, str(number))) for number in listed[part]
@@ -274,33 +295,44 @@ def _from_study(row: dict[str, str], base: Path, where: str) -> Movie:
     flags = [int(float(flag)) for flag in re.findall(r"[\d.]+", row["genre"])]
     number = int(row["img_index"])
     return Movie(
-        f"{number:05d}", (row["caption"],), _flagged(flags, where),
-        ArrayPicture(base / "images.h5", "images", number), where,
-    )  # fmt: skip
+        f"{number:05d}",
+        (row["caption"],),
+        _flagged(flags, where),
+        ArrayPicture(base / "images.h5", "images", number),
+        where,
+    )
 
 
 LAYOUTS: tuple[Layout[Movies], ...] = (
     Layout(
-        "HDF5", "multimodal_imdb.hdf5, dataset/0114709.json ...",
-        _is_hdf5, _read_hdf5, _hdf5_files,
+        "HDF5", "multimodal_imdb.hdf5, dataset/0114709.json ...", _is_hdf5, _read_hdf5, _hdf5_files
     ),
     Layout(
-        "original", "split.json, dataset/0114709.json, dataset/0114709.jpeg ...",
-        lambda folder: _original_base(folder) is not None, _read_original, _original_files,
+        "original",
+        "split.json, dataset/0114709.json, dataset/0114709.jpeg ...",
+        lambda folder: _original_base(folder) is not None,
+        _read_original,
+        _original_files,
     ),
     Layout(
-        "Arrow", "mmimdb_train.arrow, mmimdb_dev.arrow, mmimdb_test.arrow",
-        lambda folder: _table_file(folder, "train") is not None, _read_tables,
+        "Arrow",
+        "mmimdb_train.arrow, mmimdb_dev.arrow, mmimdb_test.arrow",
+        lambda folder: _table_file(folder, "train") is not None,
+        _read_tables,
         lambda folder: [_table_file(folder, part) for part in PARTS],
     ),
     Layout(
-        "jsonl", "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
-        lambda folder: _lines_file(folder, "train") is not None, _read_lines,
+        "jsonl",
+        "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
+        lambda folder: _lines_file(folder, "train") is not None,
+        _read_lines,
         lambda folder: [_lines_file(folder, part) for part in PARTS],
     ),
     Layout(
-        "study", "images.h5, mmimdb_trainval.csv, mmimdb_test.csv",
-        lambda folder: _study_file(folder, "trainval") is not None, _read_study,
+        "study",
+        "images.h5, mmimdb_trainval.csv, mmimdb_test.csv",
+        lambda folder: _study_file(folder, "trainval") is not None,
+        _read_study,
         lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
-)  # fmt: skip
+)

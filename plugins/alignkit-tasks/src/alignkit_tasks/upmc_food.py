@@ -122,9 +122,8 @@ class UpmcFood(RecordedTask):
             return _as_listed(parts, split)
         dishes = [dish for part, found in parts.items() if part != "test" for dish in found]
         held = held_out(
-            [d.id for d in dishes], [d.label for d in dishes], self.validation_share,
-            self.data_seed,
-        )  # fmt: skip
+            [d.id for d in dishes], [d.label for d in dishes], self.validation_share, self.data_seed
+        )
         return [dish for dish in dishes if (dish.id in held) == (split == "validation")]
 
 

@@ -93,10 +93,11 @@ def _read_distributed(folder: Path) -> Dishes:
         dev = named.get("val") or named.get("dev") or named.get("validation") or []
         parts = {"train": named.get("train", []), "dev": dev, "test": named.get("test", [])}
     return {
-        part: [_dish(base, "test" if part == "test" else "train", str(name), titles)
-               for name in names]
+        part: [
+            _dish(base, "test" if part == "test" else "train", str(name), titles) for name in names
+        ]
         for part, names in parts.items()
-    }  # fmt: skip
+    }
 
 
 def _titles(folder: Path, part: str) -> list[tuple[str, str, str]]:
@@ -167,8 +168,9 @@ def _read_tables(folder: Path) -> Dishes:
     files = {part: _table_file(folder, part) for part in ("train", "val", "test")}
     return {
         "dev" if part == "val" else part: list(_from_table(path, folder))
-        for part, path in files.items() if path
-    }  # fmt: skip
+        for part, path in files.items()
+        if path
+    }
 
 
 def _from_table(path: Path, folder: Path) -> Iterator[Dish]:
@@ -180,9 +182,12 @@ def _from_table(path: Path, folder: Path) -> Iterator[Dish]:
         if not isinstance(title, str) or not _class_of(name):
             raise alignkit.DataError(f"{where}: no title, or {name!r} names no class")
         yield Dish(
-            Path(name).stem, cleaned(title), _class_of(name),
-            picture_in(path, "image", row, folder), where,
-        )  # fmt: skip
+            Path(name).stem,
+            cleaned(title),
+            _class_of(name),
+            picture_in(path, "image", row, folder),
+            where,
+        )
 
 
 def _study_file(folder: Path, part: str) -> Path | None:
@@ -215,21 +220,29 @@ LAYOUTS: tuple[Layout[Dishes], ...] = (
         "distributed",
         "images/train/apple_pie/apple_pie_0.jpg ..., images/test/, texts/train_titles.csv, "
         "texts/test_titles.csv; with texts_txt/ for whole pages, split.json for a dev part",
-        _is_distributed, _read_distributed, _distributed_files,
+        _is_distributed,
+        _read_distributed,
+        _distributed_files,
     ),
     Layout(
-        "Arrow", "food101_train.arrow, food101_val.arrow, food101_test.arrow",
-        lambda folder: _table_file(folder, "train") is not None, _read_tables,
+        "Arrow",
+        "food101_train.arrow, food101_val.arrow, food101_test.arrow",
+        lambda folder: _table_file(folder, "train") is not None,
+        _read_tables,
         lambda folder: [_table_file(folder, part) for part in ("train", "val", "test")],
     ),
     Layout(
-        "jsonl", "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
-        lambda folder: _lines_file(folder, "train") is not None, _read_lines,
+        "jsonl",
+        "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
+        lambda folder: _lines_file(folder, "train") is not None,
+        _read_lines,
         lambda folder: [_lines_file(folder, part) for part in PARTS],
     ),
     Layout(
-        "study", "upmcfood_trainval.csv, upmcfood_test.csv, images/",
-        lambda folder: _study_file(folder, "trainval") is not None, _read_study,
+        "study",
+        "upmcfood_trainval.csv, upmcfood_test.csv, images/",
+        lambda folder: _study_file(folder, "trainval") is not None,
+        _read_study,
         lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
-)  # fmt: skip
+)

@@ -27,10 +27,7 @@ ASIDES = ("beside a {value} {noun}", "not far from a {value} {noun}", "with a {v
 
 
 def write(
-    rng: np.random.Generator,
-    values: np.ndarray,
-    distractors: np.ndarray,
-    words: Sequence[str],
+    rng: np.random.Generator, values: np.ndarray, distractors: np.ndarray, words: Sequence[str]
 ) -> list[str]:
     """Write one caption per value.
 

@@ -32,11 +32,13 @@ class CrossStream(TwoStream):
 
     def __post_init__(self) -> None:
         named = bool(self.named())
-        self.settle({
-            "fusion_width": 1024 if named else 64,
-            "fusion_heads": 8 if named else self.heads,
-            "fusion_feedforward": None if named else self.feedforward,
-        })  # fmt: skip
+        self.settle(
+            {
+                "fusion_width": 1024 if named else 64,
+                "fusion_heads": 8 if named else self.heads,
+                "fusion_feedforward": None if named else self.feedforward,
+            }
+        )
         super().__post_init__()
         sizes = self.sizes()
         for name in ("fusion_width", "fusion_heads"):
@@ -47,9 +49,11 @@ class CrossStream(TwoStream):
     def sizes(self) -> Sizes:
         """Sizes of one block."""
         return Sizes(
-            self.fusion_width or 0, self.fusion_heads or 0, self.fusion_feedforward,
+            self.fusion_width or 0,
+            self.fusion_heads or 0,
+            self.fusion_feedforward,
             self.new_dropout,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)

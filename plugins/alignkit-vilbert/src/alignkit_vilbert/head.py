@@ -37,9 +37,11 @@ class Head(nn.Module):
         self.to_text = nn.Linear(vision_width, text_width) if uneven else nn.Identity()
         hidden = options.head_width or text_width
         self.layers = nn.Sequential(
-            nn.Linear(joined, hidden), ACTIVATIONS[str(options.activation)](),
-            nn.Dropout(options.new_dropout), nn.Linear(hidden, n_outputs),
-        )  # fmt: skip
+            nn.Linear(joined, hidden),
+            ACTIVATIONS[str(options.activation)](),
+            nn.Dropout(options.new_dropout),
+            nn.Linear(hidden, n_outputs),
+        )
 
     def forward(self, text: Tensor, vision: Tensor) -> Tensor:
         """Logits from ``[CLS]`` of both streams."""

@@ -26,9 +26,12 @@ class TwoStreamModel(nn.Module):
     """
 
     def __init__(
-        self, options: TwoStream, streams: Mapping[str, Any], fusions: Sequence[nn.Module],
+        self,
+        options: TwoStream,
+        streams: Mapping[str, Any],
+        fusions: Sequence[nn.Module],
         n_outputs: int,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.streams = nn.ModuleDict(streams)
         self.fusions = nn.ModuleList(fusions)
@@ -78,9 +81,13 @@ def make_streams(options: TwoStream, inputs: Any) -> dict[str, Any]:
 
         source = models["text"]
         text = PretrainedText(
-            source.config, source.folder, options.depths()["text"], options,
-            inputs.text.padding, inputs.text.outer,
-        )  # fmt: skip
+            source.config,
+            source.folder,
+            options.depths()["text"],
+            options,
+            inputs.text.padding,
+            inputs.text.outer,
+        )
     else:
         text = TextStream(options, len(inputs.words))
     if "vision" in models:

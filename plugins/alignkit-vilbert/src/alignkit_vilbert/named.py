@@ -24,12 +24,21 @@ if TYPE_CHECKING:
 # From scratch these need no file: BERT's shapes (Devlin et al. 2019, table 1), words of the
 # training texts as vocabulary.
 _BERT = {
-    "model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
-    "intermediate_size": 3072, "max_position_embeddings": 512, "vocab_size": 30522,
+    "model_type": "bert",
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+    "vocab_size": 30522,
     "pad_token_id": 0,
-}  # fmt: skip
-_LARGE = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16,
-          "intermediate_size": 4096}  # fmt: skip
+}
+_LARGE = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+}
 SHAPES: Mapping[str, Mapping[str, Any]] = {
     "bert-base-uncased": _BERT,
     "bert-base-cased": _BERT | {"vocab_size": 28996},
@@ -116,10 +125,11 @@ def _find_text(options: TwoStream, local: Path | None) -> Named:
         shape = dict(SHAPES[name])
         return Named(shape, shape["num_hidden_layers"], None, False)
     folder = local or fetched_folder(
-        name, f"text model '{name}'",
+        name,
+        f"text model '{name}'",
         "give a folder with config.json, tokenizer.json and model.safetensors, or train one of "
         f"these from random weights with --from-scratch: {', '.join(SHAPES)}",
-    )  # fmt: skip
+    )
     config = read_config(folder)
     depth = first_of(config, "num_hidden_layers", "n_layers")
     if not isinstance(depth, int):
@@ -142,7 +152,8 @@ def _find_vision(options: TwoStream, local: Path | None) -> Named:
                 f"no weights are published for vision model '{name}'; use --from-scratch"
             )
         folder = fetched_folder(
-            found.repository, f"vision model '{name}'",
+            found.repository,
+            f"vision model '{name}'",
             "give a folder with config.json and model.safetensors, or --from-scratch",
-        )  # fmt: skip
+        )
     return Named(found, found.depth, folder, local is not None)

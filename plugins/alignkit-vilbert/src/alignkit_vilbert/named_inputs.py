@@ -78,9 +78,8 @@ class NamedInputs:
     """
 
     def __init__(
-        self, text: Words | Tokenizer, pictures: Pictures, pad_to: int,
-        models: Mapping[str, Source],
-    ) -> None:  # fmt: skip
+        self, text: Words | Tokenizer, pictures: Pictures, pad_to: int, models: Mapping[str, Source]
+    ) -> None:
         self.text, self.pictures, self.pad_to, self.models = text, pictures, pad_to, models
         self.tokens, self.pixels = text.tokens, pictures.pixels
 
@@ -106,10 +105,12 @@ class NamedInputs:
         if "vision" in configs:
             configs["vision"] = configs["vision"].to_json()
         return {
-            "text": self.text.stored, "pictures": self.pictures.to_json(),
-            "pad_to": self.pad_to, "models": configs,
+            "text": self.text.stored,
+            "pictures": self.pictures.to_json(),
+            "pad_to": self.pad_to,
+            "models": configs,
             "names": {stream: source.name for stream, source in self.models.items()},
-        }  # fmt: skip
+        }
 
     @classmethod
     def fit(cls, texts: Sequence[str], options: TwoStream) -> NamedInputs:

@@ -32,10 +32,14 @@ class Pictures:
     """
 
     def __init__(
-        self, size: int, mean: Sequence[float] = (0.5, 0.5, 0.5),
-        std: Sequence[float] = (0.5, 0.5, 0.5), fit: str = "squash", crop: float = 1.0,
+        self,
+        size: int,
+        mean: Sequence[float] = (0.5, 0.5, 0.5),
+        std: Sequence[float] = (0.5, 0.5, 0.5),
+        fit: str = "squash",
+        crop: float = 1.0,
         interpolation: str = "bicubic",
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.size, self.fit, self.crop = size, fit, crop
         self.mean, self.std, self.interpolation = list(mean), list(std), interpolation
         self._resample = Image.Resampling[interpolation.upper()]
@@ -52,8 +56,7 @@ class Pictures:
         Mean and deviation come later, so models that differ in nothing else share pixels.
         """
         cut = "whole" if self.fit == "squash" else f"middle, {self.crop} of the shorter side"
-        return {"size": self.size, "resize": f"{cut}, {self.interpolation}",
-                "layout": "chw, uint8"}  # fmt: skip
+        return {"size": self.size, "resize": f"{cut}, {self.interpolation}", "layout": "chw, uint8"}
 
     def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
         """A picture as ``(3, size, size)`` of ``uint8``."""
@@ -62,9 +65,11 @@ class Pictures:
                 return picture.transpose(2, 0, 1)
             picture = Image.fromarray(picture)
         picture = picture.convert("RGB")
-        square = self._cropped(picture) if self.fit == "crop" else self._resized(
-            picture, self.size, self.size
-        )  # fmt: skip
+        square = (
+            self._cropped(picture)
+            if self.fit == "crop"
+            else self._resized(picture, self.size, self.size)
+        )
         return np.asarray(square).transpose(2, 0, 1)
 
     def batch(self, pixels: np.ndarray) -> Tensor:

@@ -53,9 +53,14 @@ class PretrainedText(nn.Module):
     outer: Tensor
 
     def __init__(
-        self, config: Mapping[str, Any], folder: Path | None, depth: int, options: TwoStream,
-        padding: int, outer: frozenset[int],
-    ) -> None:  # fmt: skip
+        self,
+        config: Mapping[str, Any],
+        folder: Path | None,
+        depth: int,
+        options: TwoStream,
+        padding: int,
+        outer: frozenset[int],
+    ) -> None:
         super().__init__()
         model = _load(config, folder, options)
         _require_bert_like(model)
@@ -107,9 +112,14 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) ->
             if folder is None:
                 return AutoModel.from_config(known, attn_implementation="sdpa")
             model, info = AutoModel.from_pretrained(
-                folder, config=known, attn_implementation="sdpa", use_safetensors=True,
-                local_files_only=True, output_loading_info=True, dtype=torch.float32,
-            )  # fmt: skip
+                folder,
+                config=known,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+                dtype=torch.float32,
+            )
         except (SafetensorError, OSError) as error:
             raise alignkit.DataError(f"the weights in {folder} cannot be read: {error}") from None
         except RuntimeError:  # it points to a report that is not shown

@@ -86,18 +86,25 @@ class Tokenizer:
                     f"{folder} has no readable tokenizer ({first}); expected tokenizer.json or "
                     "vocab.txt"
                 ) from None
-        ends = {found.cls_token_id, found.sep_token_id, found.pad_token_id,
-                found.bos_token_id, found.eos_token_id}  # fmt: skip
+        ends = {
+            found.cls_token_id,
+            found.sep_token_id,
+            found.pad_token_id,
+            found.bos_token_id,
+            found.eos_token_id,
+        }
         if found.pad_token_id is None or found.cls_token_id is None:
             raise alignkit.DataError(
                 f"the tokenizer in {folder} has no [CLS] or no padding; expected a BERT-like one"
             )
         stored = {
-            "tokenizer": backend, "padding": found.pad_token_id, "mask": found.mask_token_id,
+            "tokenizer": backend,
+            "padding": found.pad_token_id,
+            "mask": found.mask_token_id,
             "special": sorted(found.all_special_ids),
             "outer": sorted(index for index in ends if index is not None),
             "max_tokens": max_tokens,
-        }  # fmt: skip
+        }
         return cls(stored)
 
     def tokens(self, text: str) -> np.ndarray:

@@ -24,9 +24,14 @@ ACTIVATIONS = ("gelu", "relu")
 # What a preset decides, where an option is not given.
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "standard": {"block": "vilbert", "final": "norm", "pad": False, "activation": "gelu"},
-    "study": {"block": "study", "final": "raw", "pad": True, "activation": "relu",
-              "head_width": 512},
-}  # fmt: skip
+    "study": {
+        "block": "study",
+        "final": "raw",
+        "pad": True,
+        "activation": "relu",
+        "head_width": 512,
+    },
+}
 
 
 @dataclass(frozen=True)

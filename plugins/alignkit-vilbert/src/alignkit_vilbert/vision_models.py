@@ -158,9 +158,16 @@ def _found(name: str, declaration: str, image_size: int | None) -> FoundViT:
             f"vision model '{name}' takes pictures of {height} x {width} pixels; expected squares"
         )
     return FoundViT(
-        name, arguments, len(vit.blocks), height, tuple(data["mean"]), tuple(data["std"]),
-        data["crop_pct"], data["interpolation"], vit.pretrained_cfg.get("hf_hub_id") or "",
-    )  # fmt: skip
+        name,
+        arguments,
+        len(vit.blocks),
+        height,
+        tuple(data["mean"]),
+        tuple(data["std"]),
+        data["crop_pct"],
+        data["interpolation"],
+        vit.pretrained_cfg.get("hf_hub_id") or "",
+    )
 
 
 def _created(name: str, arguments: Mapping[str, Any]) -> Any:
@@ -193,9 +200,12 @@ def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
     try:
         # timm adapts the weights: it drops the classifier and resizes the positions.
         return timm.create_model(
-            found.architecture, pretrained=True, num_classes=0,
-            pretrained_cfg_overlay={"file": str(file), "source": "file"}, **arguments,
-        )  # fmt: skip
+            found.architecture,
+            pretrained=True,
+            num_classes=0,
+            pretrained_cfg_overlay={"file": str(file), "source": "file"},
+            **arguments,
+        )
     except (SafetensorError, RuntimeError, KeyError, ValueError, FileNotFoundError) as error:
         first = str(error).strip().partition("\n")[0]
         raise alignkit.DataError(

@@ -14,8 +14,13 @@ import alignkit
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # Everything but weights in other formats, which a repository may hold several times over.
 FETCHED = (
-    "*.json", "vocab.txt", "merges.txt", "*.model", "model.safetensors", "model-*.safetensors",
-)  # fmt: skip
+    "*.json",
+    "vocab.txt",
+    "merges.txt",
+    "*.model",
+    "model.safetensors",
+    "model-*.safetensors",
+)
 
 
 def local_folder(name: str) -> Path | None:

@@ -73,10 +73,16 @@ class Evidence:
     def settings(self) -> dict[str, Any]:
         """What every answer records."""
         return {
-            "runs": len(self.runs), "metrics": list(self.metrics), "layer": self.layer,
-            "outcome": self.outcome or "primary", "split": self.split, "pool": self.pool,
-            "samples": self.samples, "seed": self.seed, "permutations": self.permutations,
-        }  # fmt: skip
+            "runs": len(self.runs),
+            "metrics": list(self.metrics),
+            "layer": self.layer,
+            "outcome": self.outcome or "primary",
+            "split": self.split,
+            "pool": self.pool,
+            "samples": self.samples,
+            "seed": self.seed,
+            "permutations": self.permutations,
+        }
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -103,9 +109,15 @@ class Evidence:
     ) -> pd.DataFrame:
         """Alignment of some runs over selections of layers."""
         return layer_values(
-            runs, self.metrics, layers=layers, split=self.split, pool=pool or self.pool,
-            samples=self.samples, seed=self.seed, talk=self.talk,
-        )  # fmt: skip
+            runs,
+            self.metrics,
+            layers=layers,
+            split=self.split,
+            pool=pool or self.pool,
+            samples=self.samples,
+            seed=self.seed,
+            talk=self.talk,
+        )
 
     def joined(self, rule: str | None = None, pool: str | None = None) -> pd.DataFrame:
         """Scores with one column per metric, its layers reduced by a rule."""
@@ -141,10 +153,14 @@ class Evidence:
 
     def _scored(self, run: Run) -> dict[str, Any]:
         row: dict[str, Any] = {
-            "run": str(run.path), "task": run.task, "placement": run.placement, "unit": run.unit,
-            "seed": run.seed, "outcome": self.outcome or run.performance()["primary"],
+            "run": str(run.path),
+            "task": run.task,
+            "placement": run.placement,
+            "unit": run.unit,
+            "seed": run.seed,
+            "outcome": self.outcome or run.performance()["primary"],
             "score": float("nan"),
-        }  # fmt: skip
+        }
         try:
             scores = evaluate(run, self.split, talk=self.talk)
         except DataError as error:

@@ -46,24 +46,29 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
     values = _values(evidence, crossed)
     across = [
         _across(evidence, task, metric, crossed, values)
-        for task in evidence.tasks for metric in evidence.metrics
-    ]  # fmt: skip
+        for task in evidence.tasks
+        for metric in evidence.metrics
+    ]
     against = [
         _against(evidence, task, metric, crossed, values)
-        for task in evidence.tasks for metric in evidence.metrics
-    ]  # fmt: skip
+        for task in evidence.tasks
+        for metric in evidence.metrics
+    ]
     across, against = (with_holm(rows, directed="change") for rows in (across, against))
     settings = evidence.settings | {
         "scheme": "across: signs of placements' mean changes are flipped; against none: "
-                  "placements' changes are exchanged as a whole, seeds that all have",
+        "placements' changes are exchanged as a whole, seeds that all have",
         "left_out": "under cls, fusions at the embeddings: the first token is still the same for "
-                    "every sample",
-    }  # fmt: skip
+        "every sample",
+    }
     return Answer(
-        "h3", TITLE, f"{_across_words(across)} {_against_words(against)}",
-        {"across": pd.DataFrame(across), "against_none": pd.DataFrame(against)}, settings,
+        "h3",
+        TITLE,
+        f"{_across_words(across)} {_against_words(against)}",
+        {"across": pd.DataFrame(across), "against_none": pd.DataFrame(against)},
+        settings,
         {"changes": _changes(evidence, crossed, values)},
-    )  # fmt: skip
+    )
 
 
 def fusions_of(run: Run) -> list[Crossed]:
@@ -85,10 +90,7 @@ def _comparable(run: Run, pool: str) -> list[Crossed]:
     At the embeddings the first token is the same for every sample, so ``cls`` says nothing.
     """
     inputs = {input_site(stream) for stream in ("text", "vision")}
-    return [
-        one for one in fusions_of(run)
-        if not (pool == "cls" and inputs & set(one.before))
-    ]  # fmt: skip
+    return [one for one in fusions_of(run) if not (pool == "cls" and inputs & set(one.before))]
 
 
 def _next_layer(recorded: Sequence[str], site: str) -> str:
@@ -126,10 +128,15 @@ def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple
 
 def _steps(evidence: Evidence, task: str, crossed: dict[str, list[Crossed]]) -> list[Step]:
     """Every step of a task in which some run has a fusion."""
-    return list(dict.fromkeys(
-        one.step for run in evidence.runs if run.task == task
-        for one in crossed[str(run.path)] if one.step is not None
-    ))  # fmt: skip
+    return list(
+        dict.fromkeys(
+            one.step
+            for run in evidence.runs
+            if run.task == task
+            for one in crossed[str(run.path)]
+            if one.step is not None
+        )
+    )
 
 
 def _changes(
@@ -139,21 +146,32 @@ def _changes(
     import pandas as pd
 
     rows = [
-        {"task": run.task, "placement": run.placement, "unit": run.unit, "seed": run.seed,
-         "run": str(run.path), "metric": metric, "fusion": j,
-         "before": values[str(run.path), metric, *one.before],
-         "after": values[str(run.path), metric, *one.after]}
-        for run in evidence.runs for metric in evidence.metrics
+        {
+            "task": run.task,
+            "placement": run.placement,
+            "unit": run.unit,
+            "seed": run.seed,
+            "run": str(run.path),
+            "metric": metric,
+            "fusion": j,
+            "before": values[str(run.path), metric, *one.before],
+            "after": values[str(run.path), metric, *one.after],
+        }
+        for run in evidence.runs
+        for metric in evidence.metrics
         for j, one in enumerate(crossed[str(run.path)])
-    ]  # fmt: skip
+    ]
     columns = ["task", "placement", "unit", "seed", "run", "metric", "fusion", "before", "after"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _across(
-    evidence: Evidence, task: str, metric: str, crossed: dict[str, list[Crossed]],
+    evidence: Evidence,
+    task: str,
+    metric: str,
+    crossed: dict[str, list[Crossed]],
     values: dict[tuple[str, ...], float],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Before against after, one mean per placement over fusions and seeds."""
     from alignkit.statistics.fusions import rise
 
@@ -166,36 +184,58 @@ def _across(
     found = rise(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
     known = len(units) > 0
     return {
-        "task": task, "metric": metric, "placements": found.n, "fusions": len(table),
+        "task": task,
+        "metric": metric,
+        "placements": found.n,
+        "fusions": len(table),
         "before": float(units["before"].mean()) if known else None,
-        "after": float(units["after"].mean()) if known else None, "change": found.mean,
-        "low": found.low, "high": found.high, "p": found.p, "exact": found.exact,
+        "after": float(units["after"].mean()) if known else None,
+        "change": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "exact": found.exact,
         "reason": found.reason,
-    }  # fmt: skip
+    }
 
 
 def _against(
-    evidence: Evidence, task: str, metric: str, crossed: dict[str, list[Crossed]],
+    evidence: Evidence,
+    task: str,
+    metric: str,
+    crossed: dict[str, list[Crossed]],
     values: dict[tuple[str, ...], float],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Steps with a fusion against the same steps of runs of the same task and seed without one."""
     from alignkit.statistics.fusions import contrast
 
     steps = _steps(evidence, task, crossed)
     units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
-    row: dict[str, Any] = {"task": task, "metric": metric, "placements": 0, "steps": len(steps),
-                           "runs_left_out": left_out, "with_fusion": None, "without": None,
-                           "change": None, "low": None, "high": None, "p": None,
-                           "exact": False}  # fmt: skip
+    row: dict[str, Any] = {
+        "task": task,
+        "metric": metric,
+        "placements": 0,
+        "steps": len(steps),
+        "runs_left_out": left_out,
+        "with_fusion": None,
+        "without": None,
+        "change": None,
+        "low": None,
+        "high": None,
+        "p": None,
+        "exact": False,
+    }
     if not steps:
         return row | {"reason": "no run has a fusion with a layer after it"}
     if not units:
         return row | {"reason": "no seed was run on every placement"}
     where = np.array([[standing(runs[0], step) for step in steps] for runs in units])
-    change = np.array([
-        [np.mean([_over(values, run, metric, step) for run in runs]) for step in steps]
-        for runs in units
-    ])  # fmt: skip
+    change = np.array(
+        [
+            [np.mean([_over(values, run, metric, step) for run in runs]) for step in steps]
+            for runs in units
+        ]
+    )
     some = np.isfinite(change).any(axis=0)  # a step that is undefined in all runs says nothing
     defined = np.isfinite(change[:, some]).all(axis=1)
     where, change = where[defined][:, some], change[defined][:, some]
@@ -205,12 +245,19 @@ def _against(
     undefined = not (some.any() and defined.any())
     reason = f"{metric} is undefined around fusions" if undefined else found.reason
     if usable.any():
-        row |= {"with_fusion": float(change[usable].mean()),
-                "without": float(change[free & usable.any(axis=0)].mean())}  # fmt: skip
+        row |= {
+            "with_fusion": float(change[usable].mean()),
+            "without": float(change[free & usable.any(axis=0)].mean()),
+        }
     return row | {
-        "placements": found.n, "change": found.mean, "low": found.low, "high": found.high,
-        "p": found.p, "exact": found.exact, "reason": reason,
-    }  # fmt: skip
+        "placements": found.n,
+        "change": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "exact": found.exact,
+        "reason": reason,
+    }
 
 
 def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Step) -> float:
@@ -274,6 +321,8 @@ def _against_words(rows: list[dict[str, Any]]) -> str:
         for verdict in ("supported", "contradicted")
     )
     if rises or falls:
-        return said + f"Fusions raise alignment in {rises} and lower it in {falls} of " \
-                      f"{counted(len(tested), 'test')}."  # fmt: skip
+        return (
+            said + f"Fusions raise alignment in {rises} and lower it in {falls} of "
+            f"{counted(len(tested), 'test')}."
+        )
     return said + "That fusions raise alignment is not shown."

@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.questions.answer import (
-    Answer,
-    counted,
-    interval_words,
-    why_not,
-    with_holm,
-)
+from alignkit.chain.questions.answer import Answer, counted, interval_words, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence, layer_count
 from alignkit.statistics.words import p_text
 
@@ -34,18 +28,24 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     tables = {rule: evidence.joined(rule) for rule in ("last", *RULES)}
     rows = [
         _row(evidence, task, metric, rule, tables)
-        for task in evidence.tasks for metric in evidence.metrics for rule in RULES
-    ]  # fmt: skip
+        for task in evidence.tasks
+        for metric in evidence.metrics
+        for rule in RULES
+    ]
     rows = with_holm(rows, directed="stronger_by")
     best = with_holm(_best_layers(evidence))
     settings = evidence.settings | {
         "rules": list(RULES),
         "scheme": "Williams for p, Zou for the interval; the best layer against the best of "
-                  "every permutation of placements",
-    }  # fmt: skip
-    return Answer("h2", TITLE, f"{_words(rows)} {_best_words(best)}",
-                  {"against_last": pd.DataFrame(rows), "best_layer": pd.DataFrame(best)},
-                  settings)  # fmt: skip
+        "every permutation of placements",
+    }
+    return Answer(
+        "h2",
+        TITLE,
+        f"{_words(rows)} {_best_words(best)}",
+        {"against_last": pd.DataFrame(rows), "best_layer": pd.DataFrame(best)},
+        settings,
+    )
 
 
 def _row(
@@ -59,11 +59,21 @@ def _row(
     if found.r_first is not None and found.r_second is not None:
         stronger = abs(found.r_first) - abs(found.r_second)
     return {
-        "task": task, "metric": metric, "rule": rule, "n": found.n, "r_last": found.r_second,
-        "r_rule": found.r_first, "r_between": found.r_between, "stronger_by": stronger,
-        "difference": found.difference, "low": found.low, "high": found.high, "t": found.t,
-        "p": found.p, "reason": found.reason,
-    }  # fmt: skip
+        "task": task,
+        "metric": metric,
+        "rule": rule,
+        "n": found.n,
+        "r_last": found.r_second,
+        "r_rule": found.r_first,
+        "r_between": found.r_between,
+        "stronger_by": stronger,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "t": found.t,
+        "p": found.p,
+        "reason": found.reason,
+    }
 
 
 def _units(
@@ -73,8 +83,11 @@ def _units(
     both = last.assign(other=other[metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
-    return (sign * units[metric].to_numpy(float), sign * units["other"].to_numpy(float),
-            evidence.outcome_sign * units["score"].to_numpy(float))  # fmt: skip
+    return (
+        sign * units[metric].to_numpy(float),
+        sign * units["other"].to_numpy(float),
+        evidence.outcome_sign * units["score"].to_numpy(float),
+    )
 
 
 def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
@@ -84,8 +97,9 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
 
     values = evidence.values("same")
     depth = values.groupby(["run", "metric"]).cumcount()
-    wide = values.assign(depth=depth).pivot(index=["metric", "run"], columns="depth",
-                                            values="value")  # fmt: skip
+    wide = values.assign(depth=depth).pivot(
+        index=["metric", "run"], columns="depth", values="value"
+    )
     layers = list(range(layer_count(evidence.runs)))
     rows = []
     for task in evidence.tasks:
@@ -96,15 +110,21 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
             units = evidence.units(table[table["task"] == task], [*columns, "score"])
             units = units.dropna(subset=[*columns, "score"])
             row: dict[str, Any] = {
-                "task": task, "metric": metric, "layers": len(layers), "n": len(units),
-                "layer": None, "r": None, "p": None,
-            }  # fmt: skip
+                "task": task,
+                "metric": metric,
+                "layers": len(layers),
+                "n": len(units),
+                "layer": None,
+                "r": None,
+                "p": None,
+            }
             x = evidence.sign(metric) * units[columns].to_numpy(float)
             y = evidence.outcome_sign * units["score"].to_numpy(float)
             row["reason"] = next((why for one in x.T if (why := compare(one, one, y).reason)), "")
             if not row["reason"]:
-                row["layer"], row["r"], row["p"] = best_of(x, y, evidence.permutations,
-                                                           evidence.seed)  # fmt: skip
+                row["layer"], row["r"], row["p"] = best_of(
+                    x, y, evidence.permutations, evidence.seed
+                )
             rows.append(row)
     return rows
 

@@ -20,27 +20,39 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
     import pandas as pd
 
     units = evidence.units(evidence.joined(), [*evidence.metrics, "score"])
-    rows = with_holm([
-        _row(evidence, units, task, metric)
-        for task in evidence.tasks for metric in evidence.metrics
-    ])  # fmt: skip
+    rows = with_holm(
+        [
+            _row(evidence, units, task, metric)
+            for task in evidence.tasks
+            for metric in evidence.metrics
+        ]
+    )
     for row in rows:
         row["verdict"] = _verdict(row)
     settings = evidence.settings | {
-        "scheme": "residuals of the linear fit are permuted over placements; Fieller's interval",
+        "scheme": "residuals of the linear fit are permuted over placements; Fieller's interval"
     }
     shown = units.assign(score=units["score"])
-    return Answer("optimum", TITLE, _words(rows), {"quadratic": pd.DataFrame(rows)}, settings,
-                  {"units": shown})  # fmt: skip
+    return Answer(
+        "optimum",
+        TITLE,
+        _words(rows),
+        {"quadratic": pd.DataFrame(rows)},
+        settings,
+        {"units": shown},
+    )
 
 
 def _row(evidence: Evidence, units: pd.DataFrame, task: str, metric: str) -> dict[str, Any]:
     from alignkit.statistics.quadratic import optimum
 
     part = units[units["task"] == task].dropna(subset=[metric, "score"])
-    found = optimum(part[metric].to_numpy(float),
-                    evidence.outcome_sign * part["score"].to_numpy(float),
-                    evidence.permutations, evidence.seed)  # fmt: skip
+    found = optimum(
+        part[metric].to_numpy(float),
+        evidence.outcome_sign * part["score"].to_numpy(float),
+        evidence.permutations,
+        evidence.seed,
+    )
     row = {"task": task, "metric": metric} | asdict(found)
     row["kind"] = {"highest": "best", "lowest": "worst"}.get(found.kind, "")
     row["seen_low"], row["seen_high"] = (
@@ -79,9 +91,10 @@ def _where(row: dict[str, Any]) -> str:
     if row["at"] is None:
         return "The curve does not turn."
     interval = (
-        "its interval is not bounded" if row["low"] is None
+        "its interval is not bounded"
+        if row["low"] is None
         else f"95 % interval {row['low']:.3f} to {row['high']:.3f}"
-    )  # fmt: skip
+    )
     inside = "within" if row["within"] else "outside"
     return (
         f"The curve has its {row['kind']} score at {row['at']:.3f} ({interval}), {inside} what was "

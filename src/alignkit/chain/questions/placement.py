@@ -29,24 +29,34 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
     import pandas as pd
 
     joined = evidence.joined()
-    variance = with_holm([
-        _variance(evidence, joined, task, name)
-        for task in evidence.tasks for name in (*evidence.metrics, "score")
-    ])  # fmt: skip
+    variance = with_holm(
+        [
+            _variance(evidence, joined, task, name)
+            for task in evidence.tasks
+            for name in (*evidence.metrics, "score")
+        ]
+    )
     described = _described(evidence, joined)
-    against = with_holm([
-        _against(evidence, described, task, metric, descriptor)
-        for task in evidence.tasks for metric in evidence.metrics for descriptor in DESCRIPTORS
-    ])  # fmt: skip
+    against = with_holm(
+        [
+            _against(evidence, described, task, metric, descriptor)
+            for task in evidence.tasks
+            for metric in evidence.metrics
+            for descriptor in DESCRIPTORS
+        ]
+    )
     settings = evidence.settings | {
         "scheme": "runs are exchanged between placements; descriptors: placements are permuted",
         "descriptors": DESCRIPTORS,
     }
     return Answer(
-        "placement", TITLE, f"{_variance_words(variance)} {_descriptor_words(against)}",
-        {"variance": pd.DataFrame(variance), "descriptors": pd.DataFrame(against)}, settings,
+        "placement",
+        TITLE,
+        f"{_variance_words(variance)} {_descriptor_words(against)}",
+        {"variance": pd.DataFrame(variance), "descriptors": pd.DataFrame(against)},
+        settings,
         {"units": described, "runs": joined},
-    )  # fmt: skip
+    )
 
 
 def describe(placement: Placement, depths: dict[str, int]) -> dict[str, float]:
@@ -61,8 +71,13 @@ def describe(placement: Placement, depths: dict[str, int]) -> dict[str, float]:
         (depths[stream] - getattr(placement, stream)[-1]) / depths[stream]
         for stream in ("text", "vision")
     ]
-    return {"text_depth": text, "vision_depth": vision, "blocks": float(len(placement)),
-            "asymmetry": text - vision, "after_last": float(np.mean(after))}  # fmt: skip
+    return {
+        "text_depth": text,
+        "vision_depth": vision,
+        "blocks": float(len(placement)),
+        "asymmetry": text - vision,
+        "after_last": float(np.mean(after)),
+    }
 
 
 def _variance(evidence: Evidence, joined: pd.DataFrame, task: str, name: str) -> dict[str, Any]:
@@ -74,11 +89,18 @@ def _variance(evidence: Evidence, joined: pd.DataFrame, task: str, name: str) ->
     icc = intraclass(values, groups) if share.p is not None else None
     reason = share.reason if len(part) else f"{task} has no {name}"
     return {
-        "task": task, "metric": name, "placements": share.groups, "runs": share.n,
-        "eta_squared": share.eta_squared, "chance": share.chance,
-        "icc": icc and icc[0], "icc_low": icc and icc[1], "icc_high": icc and icc[2],
-        "p": share.p, "reason": reason,
-    }  # fmt: skip
+        "task": task,
+        "metric": name,
+        "placements": share.groups,
+        "runs": share.n,
+        "eta_squared": share.eta_squared,
+        "chance": share.chance,
+        "icc": icc and icc[0],
+        "icc_low": icc and icc[1],
+        "icc_high": icc and icc[2],
+        "p": share.p,
+        "reason": reason,
+    }
 
 
 def _described(evidence: Evidence, joined: pd.DataFrame) -> pd.DataFrame:
@@ -105,8 +127,12 @@ def _against(
     from alignkit.statistics.association import associate
 
     part = units[units["task"] == task]
-    found = associate(part[descriptor].to_numpy(float), part[metric].to_numpy(float),
-                      evidence.permutations, evidence.seed)  # fmt: skip
+    found = associate(
+        part[descriptor].to_numpy(float),
+        part[metric].to_numpy(float),
+        evidence.permutations,
+        evidence.seed,
+    )
     return {"task": task, "metric": metric, "descriptor": descriptor, **asdict(found)}
 
 
@@ -142,6 +168,9 @@ def _descriptor_words(rows: list[dict[str, Any]]) -> str:
         f"({DESCRIPTORS[most['descriptor']]}) goes most with alignment: {most['metric']} on "
         f"{most['task']}, r = {most['pearson']:+.2f} over {counted(most['n'], 'placement')}, "
         f"p {p_text(most['p'], True)}. "
-        + (f"After Holm over {counted(len(tested), 'test')} there stands: {names}." if kept
-           else f"After Holm over {counted(len(tested), 'test')} none stands.")
-    )  # fmt: skip
+        + (
+            f"After Holm over {counted(len(tested), 'test')} there stands: {names}."
+            if kept
+            else f"After Holm over {counted(len(tested), 'test')} none stands."
+        )
+    )

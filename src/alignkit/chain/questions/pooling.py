@@ -23,26 +23,32 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
     values = _paired(evidence)
     same = [_values_row(evidence, values, metric) for metric in evidence.metrics]
     joined = {pool: evidence.joined(pool=pool) for pool in ("cls", "mean")}
-    scores = with_holm([
-        _score_row(evidence, joined, task, metric)
-        for task in evidence.tasks for metric in evidence.metrics
-    ])  # fmt: skip
+    scores = with_holm(
+        [
+            _score_row(evidence, joined, task, metric)
+            for task in evidence.tasks
+            for metric in evidence.metrics
+        ]
+    )
     settings = evidence.settings | {
-        "scheme": "Williams for p, Zou for the interval, over placements", "pool": "cls, mean",
-    }  # fmt: skip
+        "scheme": "Williams for p, Zou for the interval, over placements",
+        "pool": "cls, mean",
+    }
     return Answer(
-        "pooling", TITLE, f"{_values_words(same)} {_score_words(scores)}",
-        {"values": pd.DataFrame(same), "scores": pd.DataFrame(scores)}, settings,
+        "pooling",
+        TITLE,
+        f"{_values_words(same)} {_score_words(scores)}",
+        {"values": pd.DataFrame(same), "scores": pd.DataFrame(scores)},
+        settings,
         {"values": values},
-    )  # fmt: skip
+    )
 
 
 def _paired(evidence: Evidence) -> pd.DataFrame:
     """Both poolings of every run and layer."""
     keys = ["run", "task", "placement", "seed", "metric", "x", "y"]
     cls, mean = (evidence.values("same", pool=pool) for pool in ("cls", "mean"))
-    return cls[[*keys, "value"]].merge(mean[[*keys, "value"]], on=keys,
-                                       suffixes=("_cls", "_mean"))  # fmt: skip
+    return cls[[*keys, "value"]].merge(mean[[*keys, "value"]], on=keys, suffixes=("_cls", "_mean"))
 
 
 def _values_row(evidence: Evidence, values: pd.DataFrame, metric: str) -> dict[str, Any]:
@@ -58,14 +64,18 @@ def _values_row(evidence: Evidence, values: pd.DataFrame, metric: str) -> dict[s
     known = [r for r in within if r is not None]
     spearman = rank_agreement(one, other)
     return {
-        "metric": metric, "n": len(part), "runs": part["run"].nunique(),
+        "metric": metric,
+        "n": len(part),
+        "runs": part["run"].nunique(),
         "pearson": None if spearman is None else float(np.corrcoef(one, other)[0, 1]),
-        "spearman": spearman, "within": float(np.mean(known)) if known else None,
+        "spearman": spearman,
+        "within": float(np.mean(known)) if known else None,
         "cls": float(one.mean()) if len(part) else None,
         "mean": float(other.mean()) if len(part) else None,
-        "reason": "" if spearman is not None else
-        f"{len(part)} defined value(s), or no variation in one pooling",
-    }  # fmt: skip
+        "reason": ""
+        if spearman is not None
+        else f"{len(part)} defined value(s), or no variation in one pooling",
+    }
 
 
 def _score_row(
@@ -80,10 +90,18 @@ def _score_row(
     columns = units[[metric, "other", "score"]].to_numpy(float)
     found = compare(*(columns * [sign, sign, evidence.outcome_sign]).T)
     return {
-        "task": task, "metric": metric, "n": found.n, "r_cls": found.r_first,
-        "r_mean": found.r_second, "r_between": found.r_between, "difference": found.difference,
-        "low": found.low, "high": found.high, "p": found.p, "reason": found.reason,
-    }  # fmt: skip
+        "task": task,
+        "metric": metric,
+        "n": found.n,
+        "r_cls": found.r_first,
+        "r_mean": found.r_second,
+        "r_between": found.r_between,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
+        "reason": found.reason,
+    }
 
 
 def _values_words(rows: list[dict[str, Any]]) -> str:
@@ -93,8 +111,10 @@ def _values_words(rows: list[dict[str, Any]]) -> str:
     parts = []
     for row in known[:6]:
         within = "" if row["within"] is None else f", {row['within']:+.2f} within runs"
-        parts.append(f"{row['metric']} {row['spearman']:+.2f}{within} (mean value "
-                     f"{row['cls']:.3f} against {row['mean']:.3f})")  # fmt: skip
+        parts.append(
+            f"{row['metric']} {row['spearman']:+.2f}{within} (mean value "
+            f"{row['cls']:.3f} against {row['mean']:.3f})"
+        )
     first = known[0]
     return (
         f"Over {counted(first['runs'], 'run')} and {first['n']} pairs of layers, "
@@ -113,6 +133,9 @@ def _score_words(rows: list[dict[str, Any]]) -> str:
         f"With score they differ most for {most['metric']} on {most['task']}: r = "
         f"{most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, "
         f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
-        + (f"They tell different things in {len(different)} of {counted(len(tested), 'test')}."
-           if different else "That they tell different things about score is not shown.")
-    )  # fmt: skip
+        + (
+            f"They tell different things in {len(different)} of {counted(len(tested), 'test')}."
+            if different
+            else "That they tell different things about score is not shown."
+        )
+    )

@@ -31,32 +31,44 @@ def does_the_task_matter(evidence: Evidence) -> Answer:
     from alignkit.statistics.interaction import interaction
 
     found = interaction(
-        evidence.scores, "score", standardise=evidence.standardise,
-        drawn=evidence.permutations, seed=evidence.seed,
-    )  # fmt: skip
+        evidence.scores,
+        "score",
+        standardise=evidence.standardise,
+        drawn=evidence.permutations,
+        seed=evidence.seed,
+    )
     placements = _interaction_rows(evidence, found)
     alignment = _difference_rows(evidence)
     settings = evidence.settings | {
-        "standardise": evidence.standardise, "scale": found.scale,
+        "standardise": evidence.standardise,
+        "scale": found.scale,
         "scheme": "vectors of a placement and seed over tasks, less their mean, are exchanged "
-                  "between placements; for correlations, tasks are swapped within placements",
+        "between placements; for correlations, tasks are swapped within placements",
         "runs_left_out": found.left_out,
-    }  # fmt: skip
+    }
     return Answer(
-        "h1", TITLE, f"{_placement_words(evidence, found)} {_alignment_words(alignment)}",
+        "h1",
+        TITLE,
+        f"{_placement_words(evidence, found)} {_alignment_words(alignment)}",
         {"placement_x_task": pd.DataFrame(placements), "correlations": pd.DataFrame(alignment)},
-        settings, {"scores": evidence.scores},
-    )  # fmt: skip
+        settings,
+        {"scores": evidence.scores},
+    )
 
 
 def _interaction_rows(evidence: Evidence, found: Interaction) -> list[dict[str, Any]]:
     row: dict[str, Any] = {
-        "tasks": ", ".join(evidence.tasks), "placements": found.share.groups,
-        "seeds": found.seeds, "eta_squared": found.share.eta_squared,
-        "chance": found.share.chance, "f": found.share.f, "p": found.share.p,
-        "reversed_pairs": found.reversed_pairs, "pairs": found.pairs,
+        "tasks": ", ".join(evidence.tasks),
+        "placements": found.share.groups,
+        "seeds": found.seeds,
+        "eta_squared": found.share.eta_squared,
+        "chance": found.share.chance,
+        "f": found.share.f,
+        "p": found.share.p,
+        "reversed_pairs": found.reversed_pairs,
+        "pairs": found.pairs,
         "reason": found.share.reason,
-    }  # fmt: skip
+    }
     return with_holm([row])
 
 
@@ -78,11 +90,22 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
             )
             both = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float)
             found = difference(both[:, :2], both[:, 2:], evidence.permutations, evidence.seed)
-            rows.append({
-                "task": one, "other": other, "metric": metric, "n": found.n, "r": found.first,
-                "r_other": found.second, "difference": found.difference, "low": found.low,
-                "high": found.high, "p": found.p, "exact": found.exact, "reason": found.reason,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "task": one,
+                    "other": other,
+                    "metric": metric,
+                    "n": found.n,
+                    "r": found.first,
+                    "r_other": found.second,
+                    "difference": found.difference,
+                    "low": found.low,
+                    "high": found.high,
+                    "p": found.p,
+                    "exact": found.exact,
+                    "reason": found.reason,
+                }
+            )
     return with_holm(rows)
 
 
@@ -124,8 +147,7 @@ def _best(evidence: Evidence, means: pd.DataFrame) -> str:
     parts = []
     for task in means.columns:
         name = (sign * means[task]).idxmax()
-        parts.append(f"{name} on {task} ({evidence.outcome_name(str(task))} "
-                     f"{raw[task, name]:.3f})")  # fmt: skip
+        parts.append(f"{name} on {task} ({evidence.outcome_name(str(task))} {raw[task, name]:.3f})")
     return f"The best placement is {listed(parts)}."
 
 
