@@ -7,9 +7,9 @@ from alignkit import Representation, metrics
 from alignkit.chain import pairs
 from alignkit.chain.arrays import measure_arrays
 from alignkit.chain.parts import digests, parts_of
-from alignkit.chain.talk import SILENT
 from alignkit.errors import UsageError
 from alignkit.metrics import Metric
+from alignkit.progress import SILENT
 
 IDS = [f"s{i:02d}" for i in range(30)]
 

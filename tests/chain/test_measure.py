@@ -23,9 +23,9 @@ from alignkit.chain.measure import (
     read_alignment,
 )
 from alignkit.chain.table import Join, runs_table, summary
-from alignkit.chain.talk import Talk
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
+from alignkit.progress import Talk
 from alignkit.runs import Run
 from tiny import train_tiny
 

@@ -5,11 +5,11 @@ from contextlib import closing
 
 import pytest
 
-from alignkit.chain.talk import Talk
 from alignkit.engines import Unit, run_units
 from alignkit.engines.dask import DaskEngine
 from alignkit.engines.local import local_engine, visible_gpus
 from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.progress import Talk
 
 WORK = "work_for_tests"
 

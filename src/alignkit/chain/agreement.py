@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.layer_values import layer_values, same_samples
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alignkit.chain.layers import select_array_pairs
 from alignkit.chain.measuring import Work, draw_rows, resolved_metrics, stores
 from alignkit.chain.pairs import Asked, Sides
-from alignkit.chain.talk import SILENT, Talk
+from alignkit.progress import SILENT, Talk
 
 if TYPE_CHECKING:
     import pandas as pd

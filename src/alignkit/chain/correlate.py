@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.table import Join, runs_table
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 
 if TYPE_CHECKING:

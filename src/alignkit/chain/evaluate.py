@@ -8,9 +8,9 @@ import torch
 
 from alignkit.chain import model as models
 from alignkit.chain.encoded import Encoded
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import DataError
 from alignkit.models.walk import walk
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 from alignkit.runs.files import locked, write_json
 from alignkit.tasks import Target, Task

@@ -12,10 +12,10 @@ import torch
 from alignkit.chain import model as models
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.shards import BATCH, Shards
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 from alignkit.runs.files import discard, locked, whole_folder
 from alignkit.runs.run import POOLS

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import AlignkitError, DataError, MissingError, UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.tasks import SPLITS, Pairs, Split, Task
 
 

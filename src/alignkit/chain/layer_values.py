@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.measure import measure_run
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from alignkit.chain.alignment import (
 from alignkit.chain.layers import pairs_by_streams
 from alignkit.chain.measuring import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
 from alignkit.chain.pairs import Asked, Sides
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.models.schedule import stream_of
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 from alignkit.runs.files import read_json
 

@@ -12,8 +12,8 @@ from alignkit.chain.alignment import Stored
 from alignkit.chain.extract import extract
 from alignkit.chain.layers import MAXIMA, Pair
 from alignkit.chain.pairs import Asked, Sides, complete, complete_maxima
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 from alignkit.runs.files import locked
 from alignkit.runs.run import POOLS

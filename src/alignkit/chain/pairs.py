@@ -14,8 +14,8 @@ from alignkit.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from alignkit.chain.talk import Progress
     from alignkit.metrics import Metric, Representation, Value
+    from alignkit.progress import Progress
 
 # Seconds of work that a kill in the middle of a long grid may cost.
 SECONDS = 20.0

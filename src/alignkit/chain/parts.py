@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from alignkit.chain.talk import Talk
+from alignkit.progress import Talk
 from alignkit.runs.files import discard, locked, read_json, sha256_of, write_json
 
 

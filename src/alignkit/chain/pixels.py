@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs.files import read_json, whole_folder, write_json
 from alignkit.tasks import Split
 

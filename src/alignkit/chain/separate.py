@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from alignkit.chain.model import build, make_repeatable, outputs_of, save
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import DataError
 from alignkit.models.placement import Placement
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig, Training
 from alignkit.runs.files import locked, sha256_of, write_json
 from alignkit.tasks import Task

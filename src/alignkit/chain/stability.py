@@ -11,8 +11,8 @@ import numpy as np
 
 from alignkit.chain.extract import extract
 from alignkit.chain.layers import equal_depth
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.chain.units import extract_units, train_unit
 from alignkit.engines import Unit, run_units
 from alignkit.engines.local import local_engine
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig
 
 

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from alignkit.chain.encoded import Encoded
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import DataError
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
 from alignkit.tasks import Split, Target, Task

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignkit.chain.talk import SILENT, Talk
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import load_run
 from alignkit.runs.config import config_from_json
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.talk import Talk
+from alignkit.progress import Talk
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.engines.local import visible_gpus
 from alignkit.engines.perform import outcome_from, perform_elsewhere, this_place
 from alignkit.engines.unit import Outcome, Unit
 from alignkit.errors import AlignkitError, UsageError
+from alignkit.progress import SILENT, Talk
 
 NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 PATIENCE = 20  # seconds for a scheduler to answer

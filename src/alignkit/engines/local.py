@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, NoReturn
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.engines.perform import outcome_from, perform, perform_elsewhere, this_place
 from alignkit.engines.unit import Engine, Outcome, Unit
 from alignkit.errors import UsageError
+from alignkit.progress import SILENT, Talk
 
 TRIES = 3
 GRACE = 10.0  # seconds for a stopped unit to write its checkpoint

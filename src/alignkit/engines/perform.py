@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alignkit.chain.talk import Talk
 from alignkit.engines.unit import Outcome, Unit
 from alignkit.errors import AlignkitError, DataError
 from alignkit.plugins.load import ONLY, extra_plugin_files, registry, use_plugin_files
+from alignkit.progress import Talk
 
 # Random generators and numbers of threads belong to the process, so units take turns in one.
 _turn = threading.Lock()

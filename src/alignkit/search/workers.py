@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
+from alignkit.progress import SILENT, Talk
 from alignkit.search.lost import PutBack, alive, put_back_lost, sign, this_worker
 from alignkit.search.search import STORED, Search, refuse_another
 from alignkit.search.storage import Url, in_one_line, open_storage, open_study, quiet_optuna, turns

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.chain.talk import SILENT, Talk
+from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, load_run
 
 Written = dict[str, list[str]]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from alignkit.chain.talk import SILENT, Talk
 from alignkit.engines import Engine, Outcome, Unit, run_units
+from alignkit.progress import SILENT, Talk
 from alignkit.studies.plan import Plan, Planned, Step
 
 

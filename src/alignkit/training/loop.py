@@ -24,7 +24,7 @@ from alignkit.training.signals import StopRequest
 
 if TYPE_CHECKING:
     from alignkit.chain.encoded import Encoded
-    from alignkit.chain.talk import Talk
+    from alignkit.progress import Talk
     from alignkit.training.tracking import Tracker
 
 OnEpoch = Callable[[int, dict[str, float]], None]
