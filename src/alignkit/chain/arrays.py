@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.chain.layers import select_array_pairs
 from alignkit.chain.measuring import Work, draw_rows, resolved_metrics, stores
 from alignkit.chain.pairs import Asked, Sides
+from alignkit.models.pairs import select_array_pairs
 from alignkit.progress import SILENT, Talk
 
 if TYPE_CHECKING:

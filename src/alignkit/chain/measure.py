@@ -13,9 +13,9 @@ from alignkit.chain.alignment import (
     read_alignment,
     rebuild_alignment,
 )
-from alignkit.chain.layers import pairs_by_streams
 from alignkit.chain.measuring import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
 from alignkit.chain.pairs import Asked, Sides
+from alignkit.models.pairs import pairs_by_streams
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run

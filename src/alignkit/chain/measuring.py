@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.alignment import Stored
 from alignkit.chain.extract import extract
-from alignkit.chain.layers import MAXIMA, Pair
 from alignkit.chain.pairs import Asked, Sides, complete, complete_maxima
 from alignkit.errors import UsageError
+from alignkit.models.pairs import MAXIMA, Pair
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 from alignkit.runs.files import locked

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.alignment import Stored
-from alignkit.chain.layers import Pair
 from alignkit.errors import UsageError
+from alignkit.models.pairs import Pair
 
 if TYPE_CHECKING:
     import torch

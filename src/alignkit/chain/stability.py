@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alignkit.chain.extract import extract
-from alignkit.chain.layers import equal_depth
 from alignkit.errors import UsageError
+from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 

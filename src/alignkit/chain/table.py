@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.layers import equal_depth
 from alignkit.chain.measure import measure_run
 from alignkit.errors import DataError, UsageError
+from alignkit.models.pairs import equal_depth
 from alignkit.models.schedule import layer_site, sites
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run

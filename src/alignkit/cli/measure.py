@@ -228,9 +228,9 @@ def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]"
 
     A run without fusions among several is left out where fusions were asked for.
     """
-    from alignkit.chain.layers import AT_FUSIONS, select_pairs
     from alignkit.cli import console
     from alignkit.errors import UsageError
+    from alignkit.models.pairs import AT_FUSIONS, select_pairs
 
     kept = []
     for run in runs:

@@ -131,10 +131,10 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
         For an unknown metric, layer rule or question, or a number that makes no sense.
     """
     from alignkit.chain.agreement import check_alike
-    from alignkit.chain.layers import select_pairs
     from alignkit.chain.questions import Evidence, check_questions
     from alignkit.chain.table import Join
     from alignkit.metrics import resolve
+    from alignkit.models.pairs import select_pairs
 
     for spec in study.measure.metrics if study.measure else ():
         resolve(spec)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.layers import pairs_by_streams
+from alignkit.models.pairs import pairs_by_streams
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
 

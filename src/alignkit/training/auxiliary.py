@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from alignkit.chain.layers import select_pairs
 from alignkit.errors import UsageError
+from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind

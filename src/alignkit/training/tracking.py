@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from alignkit.chain.encoded import Encoded
-from alignkit.chain.layers import select_pairs
 from alignkit.metrics import Representation, grid, resolve
+from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState, walk
 from alignkit.plugins.options import format_spec

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.layer_values import layer_values, same_samples
-from alignkit.chain.layers import equal_depth
 from alignkit.errors import DataError, UsageError
+from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run
 

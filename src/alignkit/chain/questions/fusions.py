@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.layers import Pair, around_fusions, equal_depth
 from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.chain.questions.evidence import Evidence
+from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
 from alignkit.statistics.words import p_text

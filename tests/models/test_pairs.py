@@ -2,8 +2,8 @@
 
 import pytest
 
-from alignkit.chain.layers import equal_depth, pairs_by_streams, select_array_pairs, select_pairs
 from alignkit.errors import UsageError
+from alignkit.models.pairs import equal_depth, pairs_by_streams, select_array_pairs, select_pairs
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import between_layers
 
