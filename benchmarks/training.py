@@ -24,8 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.model import build, make_repeatable
+from alignkit.data.encoded import Encoded
 from alignkit.models.walk import count_parameters, walk
 from alignkit.runs import Training, resolve_config
 from alignkit.training.learner import Learner

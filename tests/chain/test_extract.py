@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.extract import extract
+from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError, UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import walk

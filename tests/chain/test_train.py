@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from alignkit.chain import train as training
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.train import train
+from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
 from alignkit.training.optimizer import groups, learning_rate_factor

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.model import build, make_repeatable
+from alignkit.data.encoded import Encoded
 from alignkit.runs import Training, resolve_config
 from alignkit.training.auxiliary import Auxiliary
 from alignkit.training.learner import Learner

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.encoded import Encoded
+from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
 from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Talk

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.shards import BATCH, Shards
+from alignkit.data.encoded import Encoded
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from alignkit.chain.encoded import Encoded
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
+from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig

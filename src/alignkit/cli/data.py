@@ -7,7 +7,7 @@ import typer
 from alignkit.cli.arguments import FromScratch, Json, VisionModel, architecture_options, complete
 
 if TYPE_CHECKING:
-    from alignkit.chain.inspect_data import Findings
+    from alignkit.data.inspect import Findings
 
 COLUMNS = (
     "split",
@@ -106,9 +106,9 @@ def cache(
 
     alignkit data cache toy_redundant --vision-model vit_base_patch16_224 --from-scratch
     """
-    from alignkit.chain.pixels import store_pixels
     from alignkit.cli import console
     from alignkit.cli.arguments import check_split
+    from alignkit.data.pixels import store_pixels
     from alignkit.runs.config import choose, choose_task
 
     chosen = choose_task(task, root)
@@ -143,8 +143,8 @@ def _splits_of(task: Any) -> list[str]:
 
 
 def _findings(task: str, root: str | None, pictures: bool) -> "Findings":
-    from alignkit.chain.inspect_data import inspect_data
     from alignkit.cli import console
+    from alignkit.data.inspect import inspect_data
     from alignkit.runs.config import choose_task
 
     return inspect_data(choose_task(task, root).make(), pictures, console.TerminalTalk())

@@ -23,7 +23,7 @@ from alignkit.training.records import Records
 from alignkit.training.signals import StopRequest
 
 if TYPE_CHECKING:
-    from alignkit.chain.encoded import Encoded
+    from alignkit.data.encoded import Encoded
     from alignkit.progress import Talk
     from alignkit.training.tracking import Tracker
 

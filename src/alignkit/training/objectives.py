@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alignkit.chain.encoded import Encoded
+from alignkit.data.encoded import Encoded
 from alignkit.models.schedule import Schedule, head_site
 from alignkit.models.walk import StreamState, walk
 from alignkit.runs.training import Weighted

@@ -17,7 +17,7 @@ from alignkit.training.draws import sample_keys, uniforms
 from alignkit.training.masking import Captions, Grid, choose_share, mask_words
 
 if TYPE_CHECKING:
-    from alignkit.chain.encoded import Encoded
+    from alignkit.data.encoded import Encoded
 
 Inputs = dict[str, dict[str, torch.Tensor]]
 

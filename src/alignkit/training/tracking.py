@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.chain.encoded import Encoded
+from alignkit.data.encoded import Encoded
 from alignkit.metrics import Representation, grid, resolve
 from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from alignkit.chain.inspect_data import inspect_data
+from alignkit.data.inspect import inspect_data
 from alignkit.errors import DataError, MissingError, UsageError
 from alignkit.tasks import Binary, MultiLabel, SingleLabel, Split
 from alignkit_toy.match import Match

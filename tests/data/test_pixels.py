@@ -5,10 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from alignkit.chain import pixels
-from alignkit.chain.encoded import Encoded
-from alignkit.chain.pixels import find_pixels, store_pixels
 from alignkit.chain.train import train
+from alignkit.data import pixels
+from alignkit.data.encoded import Encoded
+from alignkit.data.pixels import find_pixels, store_pixels
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import Training, resolve_config
 from alignkit.tasks import Split

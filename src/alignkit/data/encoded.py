@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.chain.pixels import find_pixels
+from alignkit.data.pixels import find_pixels
 from alignkit.errors import DataError
 from alignkit.tasks import Split
 
