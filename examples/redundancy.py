@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.alignment.runs import measure_run
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.measure import measure_run
 from alignkit.chain.train import train
 from alignkit.report.figures import FigureFolder
 from alignkit.report.style import FAINT, house_style, looks, panels, plain

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from alignkit.alignment.runs import measure_run
 from alignkit.chain.correlate import correlate_runs, losses, metric_columns
-from alignkit.chain.measure import measure_run
 from alignkit.chain.table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from alignkit.chain.measure import measure_run
+from alignkit.alignment.runs import measure_run
 from tiny import alignkit, train_tiny
 
 NAMED = ("--metric", "cka", "--metric", "mknn:k=5", "--metric", "procrustes:form=distance")

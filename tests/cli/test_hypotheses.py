@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alignkit.chain.measure import measure_run
+from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.runs import Training, resolve_config
 from alignkit.runs.files import read_json, write_json

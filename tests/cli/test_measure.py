@@ -324,12 +324,12 @@ def test_a_faulty_array_of_many_leaves_no_table(arrays):
 
 
 def test_values_are_read_from_a_folder_that_cannot_be_written(place, monkeypatch):
-    from alignkit.chain import measuring
+    from alignkit.alignment import job
 
     alignkit("measure", "-p", "at_1", "-m", "cka", "--layers", "last", cwd=place)
 
     def refuse(folder):
         raise AssertionError("nothing is missing, so nothing is to be locked")
 
-    monkeypatch.setattr(measuring, "locked", refuse)
+    monkeypatch.setattr(job, "locked", refuse)
     assert _rows("-p", "at_1", "-m", "cka", "--layers", "last", cwd=place)

@@ -6,8 +6,8 @@ import shutil
 import pandas as pd
 import pytest
 
+from alignkit.alignment.runs import measure_run, rebuild_alignment
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.measure import measure_run, rebuild_alignment
 from alignkit.chain.table import Join, runs_table
 from alignkit.report import write_report
 from alignkit.runs import Run

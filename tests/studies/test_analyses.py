@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from alignkit.chain.measure import measure_run
+from alignkit.alignment.runs import measure_run
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run
 from alignkit.studies import analyse, read_study

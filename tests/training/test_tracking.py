@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from alignkit.chain.measure import measure_run
+from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.errors import UsageError
 from alignkit.runs import Conduct, Training, resolve_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.measure import measure_run
+from alignkit.alignment.runs import measure_run
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run

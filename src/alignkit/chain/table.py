@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alignkit.alignment.runs import measure_run
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.measure import measure_run
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.models.schedule import layer_site, sites

@@ -59,6 +59,6 @@ def extract_run_shard(
 
 def measure(run: str, metrics: Sequence[str], talk: Talk = SILENT, **options: Any) -> int:
     """Measure a run; give the number of values."""
-    from alignkit.chain.measure import measure_run
+    from alignkit.alignment.runs import measure_run
 
     return len(measure_run(load_run(run), metrics, talk=talk, **options))

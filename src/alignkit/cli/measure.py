@@ -109,7 +109,7 @@ def measure(
 
     alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
     """
-    from alignkit.chain.pairs import Asked
+    from alignkit.alignment.options import Asked
     from alignkit.cli import console
     from alignkit.cli.resources import check_device, use_memory
     from alignkit.errors import UsageError
@@ -212,7 +212,7 @@ def _runs(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    from alignkit.chain.measure import measure_run
+    from alignkit.alignment.runs import measure_run
 
     tables = []
     for run in _selectable(runs, options["layers"], streams):
@@ -255,8 +255,8 @@ def _between(
     output: Path | None,
     options: dict[str, Any],
 ) -> "pd.DataFrame":
-    from alignkit.chain.measure import measure_between
-    from alignkit.chain.parts import parts_of
+    from alignkit.alignment.partial import parts_of
+    from alignkit.alignment.runs import measure_between
     from alignkit.errors import UsageError
     from alignkit.runs.files import sha256_of
 
@@ -287,9 +287,9 @@ def _between(
 def _arrays(
     paths: Sequence[Path], specs: Sequence[str], output: Path | None, options: dict[str, Any]
 ) -> "pd.DataFrame":
-    from alignkit.chain.arrays import measure_arrays
-    from alignkit.chain.pairs import Asked
-    from alignkit.chain.parts import digests, parts_of
+    from alignkit.alignment.arrays import measure_arrays
+    from alignkit.alignment.options import Asked
+    from alignkit.alignment.partial import digests, parts_of
     from alignkit.errors import UsageError
     from alignkit.metrics.arrays import SUFFIXES, read_sides
 

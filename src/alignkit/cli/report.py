@@ -52,8 +52,8 @@ def report(
 
     Example: alignkit report --metric cka --metric mknn --output report
     """
+    from alignkit.alignment.runs import measure_run
     from alignkit.chain.correlate import correlate_runs
-    from alignkit.chain.measure import measure_run
     from alignkit.chain.table import Join
     from alignkit.cli import console
     from alignkit.cli.measure import specs_or_default

@@ -55,8 +55,8 @@ def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame 
     """The values that a study asks for; None if any is missing."""
     import pandas as pd
 
-    from alignkit.chain.measuring import keys_of, resolved_metrics, stores
-    from alignkit.chain.pairs import Asked
+    from alignkit.alignment.job import keys_of, resolved_metrics, stores
+    from alignkit.alignment.options import Asked
 
     if not run.is_trained:
         return None

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.alignment import Stored
+from alignkit.alignment.compute import Sides, complete, complete_maxima
+from alignkit.alignment.options import Asked
+from alignkit.alignment.table import Stored
 from alignkit.chain.extract import extract
-from alignkit.chain.pairs import Asked, Sides, complete, complete_maxima
 from alignkit.errors import UsageError
 from alignkit.models.pairs import MAXIMA, Pair
 from alignkit.progress import SILENT, Talk

@@ -13,15 +13,15 @@ import pytest
 
 import alignkit
 from alignkit import metrics
-from alignkit.chain import measure, measuring, pairs
-from alignkit.chain.alignment import is_behind
-from alignkit.chain.measure import (
+from alignkit.alignment import compute, job, runs
+from alignkit.alignment.runs import (
     COLUMNS,
     MAXIMA_COLUMNS,
     measure_between,
     measure_run,
     read_alignment,
 )
+from alignkit.alignment.table import is_behind
 from alignkit.chain.table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
@@ -182,7 +182,7 @@ def test_an_interrupted_grid_is_kept_and_completed(tiny_run, monkeypatch, asked,
             raise KeyboardInterrupt
         return real(self, a, b)
 
-    monkeypatch.setattr(pairs, "SECONDS", 0.0)
+    monkeypatch.setattr(compute, "SECONDS", 0.0)
     monkeypatch.setattr(Metric, "compare", stopping)
     with pytest.raises(KeyboardInterrupt):
         measure_run(tiny_run, ["procrustes"], layers="all", null=null)
@@ -202,10 +202,10 @@ def test_a_killed_grid_loses_little(tmp_path):
     code = """
 import os, signal
 from alignkit import load_run, metrics
-from alignkit.chain import measure, measuring, pairs
-from alignkit.chain.alignment import is_behind
-from alignkit.chain.measure import measure_run
-pairs.SECONDS = 0.0
+from alignkit.alignment import compute, job, runs
+from alignkit.alignment.table import is_behind
+from alignkit.alignment.runs import measure_run
+compute.SECONDS = 0.0
 real = metrics.grid
 def grid(*arguments, found, **options):
     done = []
@@ -228,14 +228,14 @@ measure_run(load_run(%r), ["mknn:k=5"], layers="all")
 
 
 def test_portions_with_nulls_are_as_long_as_pays(monkeypatch):
-    monkeypatch.setattr(pairs, "SECONDS", 20.0)
-    assert pairs._portion([], 12) == 1
-    assert pairs._portion([(1, 2.0)], 11) == 11  # 22 seconds at most: at once
-    assert pairs._portion([(1, 30.0)], 11) == 2
-    assert pairs._portion([(1, 30.0), (2, 60.0)], 9) == 1  # nothing is saved by more at once
+    monkeypatch.setattr(compute, "SECONDS", 20.0)
+    assert compute._portion([], 12) == 1
+    assert compute._portion([(1, 2.0)], 11) == 11  # 22 seconds at most: at once
+    assert compute._portion([(1, 30.0)], 11) == 2
+    assert compute._portion([(1, 30.0), (2, 60.0)], 9) == 1  # nothing is saved by more at once
     # 25 seconds for any number and 5 for each: 15 of them lose a quarter.
-    assert pairs._portion([(1, 30.0), (2, 35.0)], 90) == 15
-    assert pairs._portion([(1, 30.0), (2, 29.0)], 90) > 90  # one is as long as two
+    assert compute._portion([(1, 30.0), (2, 35.0)], 90) == 15
+    assert compute._portion([(1, 30.0), (2, 29.0)], 90) > 90  # one is as long as two
 
 
 def test_representations_are_gone_after_a_run(tiny_run, monkeypatch):
@@ -410,8 +410,8 @@ def test_an_undefined_value_is_missing_in_the_table(tiny_run):
 
 def test_where_nothing_is_missing_nothing_is_read_twice_or_written(tiny_run, monkeypatch):
     measure_run(tiny_run, ["cka", "mknn:k=5"])
-    monkeypatch.setattr(measure, "rebuild_alignment", lambda _: pytest.fail("derived anew"))
-    monkeypatch.setattr(measuring, "locked", lambda _: pytest.fail("locked"))
+    monkeypatch.setattr(runs, "rebuild_alignment", lambda _: pytest.fail("derived anew"))
+    monkeypatch.setattr(job, "locked", lambda _: pytest.fail("locked"))
     measure_run(tiny_run, ["cka"])
     measure_run(tiny_run, ["cka", "mknn:k=5"], layers="last")
 

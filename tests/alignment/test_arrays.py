@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from alignkit import Representation, metrics
-from alignkit.chain import pairs
-from alignkit.chain.arrays import measure_arrays
-from alignkit.chain.parts import digests, parts_of
+from alignkit.alignment import compute
+from alignkit.alignment.arrays import measure_arrays
+from alignkit.alignment.partial import digests, parts_of
 from alignkit.errors import UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import SILENT
@@ -56,7 +56,7 @@ def test_other_ids_are_refused():
 
 def test_parts_are_gone_on_with_only_on_the_same_inputs(tmp_path, monkeypatch, asked):
     output = tmp_path / "grid.csv"
-    monkeypatch.setattr(pairs, "SECONDS", 0.0)
+    monkeypatch.setattr(compute, "SECONDS", 0.0)
     real = Metric.compare
 
     def interrupted(inputs, after=None):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.chain.measuring import Work, draw_rows, resolved_metrics, stores
-from alignkit.chain.pairs import Asked, Sides
+from alignkit.alignment.compute import Sides
+from alignkit.alignment.job import Work, draw_rows, resolved_metrics, stores
+from alignkit.alignment.options import Asked
 from alignkit.models.pairs import select_array_pairs
 from alignkit.progress import SILENT, Talk
 

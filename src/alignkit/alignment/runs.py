@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.chain.alignment import (
+from alignkit.alignment.compute import Sides
+from alignkit.alignment.job import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
+from alignkit.alignment.options import Asked
+from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
     is_behind,
     read_alignment,
     rebuild_alignment,
 )
-from alignkit.chain.measuring import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
-from alignkit.chain.pairs import Asked, Sides
 from alignkit.models.pairs import pairs_by_streams
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Talk

@@ -16,7 +16,7 @@ from alignkit.runs.files import write_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.chain.pairs import Asked
+    from alignkit.alignment.options import Asked
     from alignkit.metrics import Metric, Value
 
 COLUMNS = (

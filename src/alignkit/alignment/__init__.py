@@ -1,0 +1,1 @@
+"""Measuring: metrics over pairs of layers, from representations to tables of values."""
