@@ -21,8 +21,8 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.chain.correlate import correlate_runs
-from alignkit.chain.table import Join, runs_table
+from alignkit.analysis.correlate import correlate_runs
+from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.chain.train import train
 from alignkit.cli.correlations import show
 from alignkit.report.correlations import write_figures

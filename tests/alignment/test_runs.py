@@ -22,7 +22,7 @@ from alignkit.alignment.runs import (
     read_alignment,
 )
 from alignkit.alignment.table import is_behind
-from alignkit.chain.table import Join, runs_table, summary
+from alignkit.analysis.runs_table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import Talk

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run, rebuild_alignment
+from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.table import Join, runs_table
 from alignkit.report import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate

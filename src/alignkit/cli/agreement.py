@@ -22,7 +22,7 @@ from alignkit.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from alignkit.chain.agreement import Agreeing
+    from alignkit.analysis.agreement import Agreeing
 
 
 def add_to(app: typer.Typer) -> None:
@@ -61,7 +61,7 @@ def agreement(
 
     Example: alignkit agreement --metric cka --metric mknn --metric svcca
     """
-    from alignkit.chain.agreement import agree
+    from alignkit.analysis.agreement import agree
     from alignkit.cli import console
     from alignkit.plugins import registry
 

@@ -136,8 +136,8 @@ def correlate(
         options["family"] = _family(family, metric)
         found = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
     else:
-        from alignkit.chain.correlate import correlate_runs
-        from alignkit.chain.table import Join
+        from alignkit.analysis.correlate import correlate_runs
+        from alignkit.analysis.runs_table import Join
 
         specs = _specs(metric, family)
         options["family"] = _family(family, specs)
@@ -235,7 +235,7 @@ def _of_table(
     lower: Sequence[str],
     options: dict[str, Any],
 ) -> "Correlations":
-    from alignkit.chain.correlate import losses
+    from alignkit.analysis.correlate import losses
     from alignkit.errors import UsageError
     from alignkit.statistics import correlate as correlate_table
 

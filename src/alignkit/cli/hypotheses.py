@@ -25,7 +25,7 @@ from alignkit.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from alignkit.chain.questions import Answer
+    from alignkit.analysis.questions import Answer
 
 # Columns that the terminal leaves out; JSON and CSV have all.
 HIDDEN = {
@@ -51,7 +51,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _complete_question(incomplete: str) -> list[str]:
-    from alignkit.chain.questions import QUESTIONS
+    from alignkit.analysis.questions import QUESTIONS
 
     return [name for name in QUESTIONS if name.startswith(incomplete)]
 
@@ -104,7 +104,7 @@ def hypotheses(
 
     alignkit hypotheses --figures figures --output tables
     """
-    from alignkit.chain.questions import Evidence, ask, write_tables
+    from alignkit.analysis.questions import Evidence, ask, write_tables
     from alignkit.cli import console
 
     evidence = Evidence(

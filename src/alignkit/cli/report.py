@@ -53,8 +53,8 @@ def report(
     Example: alignkit report --metric cka --metric mknn --output report
     """
     from alignkit.alignment.runs import measure_run
-    from alignkit.chain.correlate import correlate_runs
-    from alignkit.chain.table import Join
+    from alignkit.analysis.correlate import correlate_runs
+    from alignkit.analysis.runs_table import Join
     from alignkit.cli import console
     from alignkit.cli.measure import specs_or_default
     from alignkit.report import write_report

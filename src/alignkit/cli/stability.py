@@ -23,7 +23,7 @@ from alignkit.cli.arguments import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.chain.stability import Layers
+    from alignkit.analysis.stability import Layers
 
 COLUMNS = (
     "metric",
@@ -93,8 +93,8 @@ def stability(
 
     alignkit stability text/ vision/ --metric cka
     """
-    from alignkit.chain.stability import plan, summarise
-    from alignkit.chain.stability import stability as measure_settings
+    from alignkit.analysis.stability import plan, summarise
+    from alignkit.analysis.stability import stability as measure_settings
     from alignkit.cli import console
     from alignkit.plugins import registry
 
@@ -142,14 +142,14 @@ def stability(
 
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
-    from alignkit.chain.stability import layers_of_run
+    from alignkit.analysis.stability import layers_of_run
     from alignkit.cli import console
 
     return [layers_of_run(run, split, pool, console.TerminalTalk()) for run in runs]
 
 
 def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
-    from alignkit.chain.stability import Layers
+    from alignkit.analysis.stability import Layers
     from alignkit.errors import UsageError
     from alignkit.metrics import read_arrays
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.chain.agreement import Agreeing
-from alignkit.chain.questions import Answer
+from alignkit.analysis.agreement import Agreeing
+from alignkit.analysis.questions import Answer
 from alignkit.report.differences import differences
 from alignkit.report.figures import FigureFolder
 from alignkit.report.matrices import correlation_maps, correlation_table, dendrogram

@@ -161,7 +161,7 @@ def _is_metric(what: str) -> bool:
 
 
 def _metric(what: str) -> tuple[str, str, bool]:
-    from alignkit.chain.table import Join
+    from alignkit.analysis.runs_table import Join
     from alignkit.metrics import resolve
 
     spec, _, layer = what.partition("@")
@@ -171,7 +171,7 @@ def _metric(what: str) -> tuple[str, str, bool]:
 
 
 def _alignment(run: Run, spec: str, layer: str) -> float:
-    from alignkit.chain.table import Join, summary
+    from alignkit.analysis.runs_table import Join, summary
 
     return summary(run, spec, Join((spec,), layer, split=SPLIT))
 

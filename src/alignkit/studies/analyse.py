@@ -29,8 +29,8 @@ def correlate(
     talk: Talk = SILENT,
 ) -> Written:
     """Write the table of runs, and what ``alignkit correlate`` finds in it."""
-    from alignkit.chain.correlate import correlate_runs
-    from alignkit.chain.table import Join
+    from alignkit.analysis.correlate import correlate_runs
+    from alignkit.analysis.runs_table import Join
     from alignkit.runs.files import write_csv
 
     join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
@@ -59,8 +59,8 @@ def report(
     talk: Talk = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
-    from alignkit.chain.correlate import correlate_runs
-    from alignkit.chain.table import Join
+    from alignkit.analysis.correlate import correlate_runs
+    from alignkit.analysis.runs_table import Join
     from alignkit.report import write_report
 
     opened = _opened(runs)
@@ -88,7 +88,7 @@ def hypotheses(
     talk: Talk = SILENT,
 ) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
-    from alignkit.chain.questions import Evidence, ask, write_tables
+    from alignkit.analysis.questions import Evidence, ask, write_tables
     from alignkit.report.questions import draw_answers
     from alignkit.runs.files import write_text
 
@@ -128,7 +128,7 @@ def agreement(
     talk: Talk = SILENT,
 ) -> Written:
     """Write what ``alignkit agreement`` finds: pairs of metrics, their groups, figures."""
-    from alignkit.chain.agreement import agree
+    from alignkit.analysis.agreement import agree
     from alignkit.report.questions import draw_agreement
     from alignkit.runs.files import write_csv
 
@@ -167,8 +167,8 @@ def stability(
     talk: Talk = SILENT,
 ) -> Written:
     """Write what ``alignkit stability`` finds, without its seconds: they are never the same."""
-    from alignkit.chain.stability import layers_of_run, plan, summarise
-    from alignkit.chain.stability import stability as measure_settings
+    from alignkit.analysis.stability import layers_of_run, plan, summarise
+    from alignkit.analysis.stability import stability as measure_settings
     from alignkit.report.questions import draw_stability
     from alignkit.runs.files import write_csv
 

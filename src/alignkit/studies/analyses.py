@@ -130,9 +130,9 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
     UsageError
         For an unknown metric, layer rule or question, or a number that makes no sense.
     """
-    from alignkit.chain.agreement import check_alike
-    from alignkit.chain.questions import Evidence, check_questions
-    from alignkit.chain.table import Join
+    from alignkit.analysis.agreement import check_alike
+    from alignkit.analysis.questions import Evidence, check_questions
+    from alignkit.analysis.runs_table import Join
     from alignkit.metrics import resolve
     from alignkit.models.pairs import select_pairs
 

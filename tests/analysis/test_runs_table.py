@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run
-from alignkit.chain.correlate import correlate_runs, losses, metric_columns
-from alignkit.chain.table import Join, runs_table, summary
+from alignkit.analysis.correlate import correlate_runs, losses, metric_columns
+from alignkit.analysis.runs_table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 
 
@@ -86,7 +86,7 @@ def test_any_recorded_score_or_loss_on_any_split(runs):
 
 
 def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
-    from alignkit.chain import table as module
+    from alignkit.analysis import runs_table as module
 
     def measured(run, specs, **options):
         return measure_run(run, specs, **options).assign(n=len(run.placement))
@@ -97,7 +97,7 @@ def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
 
 
 def test_a_task_without_performance_is_not_testable(runs, monkeypatch):
-    from alignkit.chain import table as module
+    from alignkit.analysis import runs_table as module
 
     def no_labels(run, split, talk):
         raise DataError("the split test has no labels")
@@ -135,7 +135,7 @@ def test_losses_by_name():
 
 
 def test_calibrated_values_on_other_numbers_of_samples_may_stand_together(runs, monkeypatch):
-    from alignkit.chain import table as module
+    from alignkit.analysis import runs_table as module
 
     def measured(run, specs, **options):
         return measure_run(run, specs, **options).assign(n=len(run.placement))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.table import Join, runs_table
+from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run

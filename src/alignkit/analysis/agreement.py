@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.layer_values import layer_values, same_samples
+from alignkit.analysis.layer_values import layer_values, same_samples
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run

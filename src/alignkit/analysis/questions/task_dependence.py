@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.questions.answer import (
+from alignkit.analysis.questions.answer import (
     Answer,
     counted,
     interval_words,
@@ -13,7 +13,7 @@ from alignkit.chain.questions.answer import (
     why_not,
     with_holm,
 )
-from alignkit.chain.questions.evidence import Evidence
+from alignkit.analysis.questions.evidence import Evidence
 from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
-from alignkit.chain.questions.evidence import Evidence
+from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
+from alignkit.analysis.questions.evidence import Evidence
 from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from alignkit.chain.questions.answer import Answer, write_tables
-from alignkit.chain.questions.evidence import Evidence
-from alignkit.chain.questions.fusions import does_alignment_rise
-from alignkit.chain.questions.layers import do_intermediate_layers_tell_more
-from alignkit.chain.questions.optimum import is_there_an_optimum
-from alignkit.chain.questions.placement import does_alignment_depend_on_placement
-from alignkit.chain.questions.pooling import does_pooling_matter
-from alignkit.chain.questions.task_dependence import does_the_task_matter
+from alignkit.analysis.questions.answer import Answer, write_tables
+from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.fusions import does_alignment_rise
+from alignkit.analysis.questions.layers import do_intermediate_layers_tell_more
+from alignkit.analysis.questions.optimum import is_there_an_optimum
+from alignkit.analysis.questions.placement import does_alignment_depend_on_placement
+from alignkit.analysis.questions.pooling import does_pooling_matter
+from alignkit.analysis.questions.task_dependence import does_the_task_matter
 from alignkit.errors import UsageError
 
 __all__ = ["QUESTIONS", "Answer", "Evidence", "ask", "check_questions", "write_tables"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from alignkit.analysis.layer_values import layer_values, same_samples
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.layer_values import layer_values, same_samples
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Talk

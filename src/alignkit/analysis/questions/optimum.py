@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.questions.answer import Answer, counted, why_not, with_holm
-from alignkit.chain.questions.evidence import Evidence
+from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
+from alignkit.analysis.questions.evidence import Evidence
 from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:

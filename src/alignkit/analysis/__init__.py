@@ -1,0 +1,1 @@
+"""What runs have in common: one table of runs, and the questions asked of it."""
