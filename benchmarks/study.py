@@ -19,10 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from alignkit.chain.together import train_together
-from alignkit.chain.units import extract_units, measure_unit
 from alignkit.engines import Unit, run_units
 from alignkit.engines.local import Processes
+from alignkit.jobs.parallel import train_together
+from alignkit.jobs.units import extract_units, measure_unit
 from alignkit.runs import Run, Training, resolve_config
 
 RUNS = 6

@@ -67,8 +67,8 @@ def extract(
 
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
-    from alignkit.chain.together import extract_together
     from alignkit.cli import console
+    from alignkit.jobs.parallel import extract_together
     from alignkit.runs.run import POOLS
 
     check_split(split)

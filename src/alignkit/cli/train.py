@@ -312,8 +312,8 @@ def _configs(
 
 
 def _train_all(configs: "list[RunConfig]", root: Path, force: bool, jobs: int) -> list[Any]:
-    from alignkit.chain.together import train_together
     from alignkit.cli import console
+    from alignkit.jobs.parallel import train_together
 
     return train_together(configs, root, force, jobs, console.TerminalTalk())
 

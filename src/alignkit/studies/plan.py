@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from alignkit.chain.units import evaluate_unit, extract_units, measure_unit, train_unit
 from alignkit.engines import Unit
 from alignkit.errors import DataError, UsageError
+from alignkit.jobs.units import evaluate_unit, extract_units, measure_unit, train_unit
 from alignkit.plugins import registry
 from alignkit.runs import Run, RunConfig
 from alignkit.runs import config as configs

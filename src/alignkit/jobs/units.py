@@ -10,7 +10,7 @@ from alignkit.chain.shards import count_shards
 from alignkit.engines import Unit
 from alignkit.runs import Run, RunConfig
 
-WORK = "alignkit.chain.work"
+WORK = "alignkit.jobs.work"
 
 
 def train_unit(

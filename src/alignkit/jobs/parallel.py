@@ -6,10 +6,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.chain.units import extract_units, train_unit
 from alignkit.engines import Unit, run_units
 from alignkit.engines.local import local_engine
 from alignkit.errors import UsageError
+from alignkit.jobs.units import extract_units, train_unit
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig
 

@@ -1,0 +1,1 @@
+"""Steps of the chain as jobs that an engine performs, here or on other machines."""
