@@ -110,31 +110,3 @@ def test_core_names_no_plugin(file):
     modules = {word.split(".")[0] for word in found}
     assert not (found | modules) & names
     assert not {word for word in found if word.startswith("alignkit_")} - {"alignkit_plugin_file_"}
-
-
-def test_imports_run_one_way():
-    """Command line, studies, chain and report, models, metrics, statistics, then the rest."""
-    level = {
-        "cli": 5,
-        "studies": 4,
-        "search": 4,
-        "chain": 3,
-        "training": 3,
-        "engines": 3,
-        "report": 3,
-        "metrics": 2,
-        "statistics": 2,
-        "models": 1,
-        "tasks": 1,
-        "runs": 1,
-        "plugins": 0,
-    }
-    for file in SOURCE.rglob("*.py"):
-        part = file.relative_to(SOURCE).parts[0]
-        if part not in level:
-            continue
-        for node in ast.parse(file.read_text()).body:  # imports in functions are lazy by intent
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("alignkit."):
-                other = node.module.split(".")[1]
-                lazy_talk = part == "cli" or other not in level
-                assert lazy_talk or level[other] <= level[part], f"{file}: {node.module}"

@@ -47,7 +47,7 @@ _PUBLIC = {
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
-    "names": "alignkit.api",
+    "names": "alignkit.plugins",
     "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
     "run_layers": "alignkit.models.schedule",
@@ -70,7 +70,6 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from alignkit.api import names as names
     from alignkit.errors import AlignkitError as AlignkitError
     from alignkit.errors import DataError as DataError
     from alignkit.errors import MissingError as MissingError
@@ -94,6 +93,7 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import layer_site as layer_site
     from alignkit.models.schedule import run_layers as run_layers
     from alignkit.models.walk import StreamState as StreamState
+    from alignkit.plugins import names as names
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.runs import Run as Run
     from alignkit.runs import load_run as load_run

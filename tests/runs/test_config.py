@@ -112,6 +112,6 @@ def test_an_option_that_spells_out_its_default_changes_nothing():
 
 
 def test_versions_name_what_plugins_need():
-    from alignkit.versions import versions
+    from alignkit.plugins.versions import versions
 
     assert {"timm", "transformers", "torch"} <= set(versions())

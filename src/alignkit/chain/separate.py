@@ -8,11 +8,11 @@ from pathlib import Path
 from alignkit.chain.model import build, make_repeatable, outputs_of, save
 from alignkit.errors import DataError
 from alignkit.models.placement import Placement
+from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig, Training
 from alignkit.runs.files import locked, sha256_of, write_json
 from alignkit.tasks import Task
-from alignkit.versions import versions
 
 SEPARATE = Placement([], [], "separate")
 REASON = "its encoders are separate and were not trained on the task"

@@ -14,6 +14,7 @@ from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
 from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
+from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Talk
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
@@ -30,7 +31,6 @@ from alignkit.training.processes import Processes, join_processes, local_device
 from alignkit.training.records import Records
 from alignkit.training.tracking import Tracker
 from alignkit.training.validation import PRIMARY, score_objectives
-from alignkit.versions import versions
 
 
 def train(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from alignkit import errors
+import alignkit.errors as errors
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,15 @@
 """The plugin door: what is installed, who owns each name, and how a name becomes a thing."""
 
-from alignkit.plugins.load import load_plugins, registry, use_plugin_files
+from alignkit.plugins.load import load_plugins, names, registry, use_plugin_files
 from alignkit.plugins.registry import KINDS, Entry, Plugin, Registry
 
-__all__ = ["KINDS", "Entry", "Plugin", "Registry", "load_plugins", "registry", "use_plugin_files"]
+__all__ = [
+    "KINDS",
+    "Entry",
+    "Plugin",
+    "Registry",
+    "load_plugins",
+    "names",
+    "registry",
+    "use_plugin_files",
+]

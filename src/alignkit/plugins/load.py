@@ -63,6 +63,18 @@ def registry() -> Registry:
     return found
 
 
+def names(kind: str) -> list[str]:
+    """List registered names: ``metrics``, ``architectures``, ``placements``, ``tasks`` or
+    ``losses``.
+
+    Raises
+    ------
+    UsageError
+        For another kind.
+    """
+    return registry().names(kind)
+
+
 @dataclass(frozen=True)
 class Source:
     """A plugin before it is loaded: where it comes from and how to import it."""

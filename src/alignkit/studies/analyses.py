@@ -101,7 +101,7 @@ def plan_analyses(
     waits : bool
         Whether further runs are still to be done.
     """
-    from alignkit.versions import versions
+    from alignkit.plugins.versions import versions
 
     told = versions()
     found = []
