@@ -174,7 +174,7 @@ def told(what: str, done: Done) -> None:
 
 def inside() -> None:
     """Be the command line, and note what every step of its bars took."""
-    from alignkit.cli.console import TerminalTalk
+    from alignkit.cli.console import TerminalReporter
     from alignkit.cli.main import main as command_line
 
     seconds: dict[str, list[float]] = defaultdict(list)
@@ -196,7 +196,7 @@ def inside() -> None:
     def progress(self: Any, text: str, total: int) -> Iterator[Bar]:
         yield Bar(text)
 
-    TerminalTalk.progress = progress  # type: ignore[method-assign, assignment]
+    TerminalReporter.progress = progress  # type: ignore[method-assign, assignment]
     atexit.register(lambda: print(TIMED + json.dumps(seconds), file=sys.stderr))
     command_line()
 

@@ -19,10 +19,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from alignkit.engines import Unit, run_units
+from alignkit.engines import Job, run_jobs
 from alignkit.engines.local import Processes
-from alignkit.jobs.parallel import train_together
-from alignkit.jobs.units import extract_units, measure_unit
+from alignkit.jobs.parallel import train_runs
+from alignkit.jobs.steps import extract_jobs, measure_job
 from alignkit.runs import Run, Training, resolve_config
 
 RUNS = 6
@@ -51,7 +51,7 @@ def speed(rounds: int) -> None:
         configs = [
             resolve_config(TASK, "late", None, Training(epochs=0), seed) for seed in range(RUNS)
         ]
-        runs = train_together(configs, Path(folder))
+        runs = train_runs(configs, Path(folder))
         engines = [Processes(1), Processes(2)]
         try:
             for engine in engines:  # start the workers, and import what they need
@@ -67,16 +67,16 @@ def speed(rounds: int) -> None:
 
 
 def _seconds(runs: list[Run], engine: Processes) -> float:
-    units: list[Unit] = []
+    units: list[Job] = []
     for run in runs:
         for part in ("representations", "alignment"):
             shutil.rmtree(run.path / part, ignore_errors=True)
         (run.path / "alignment.csv").unlink(missing_ok=True)
-        units += extract_units(run, 1, "test", ["cls", "mean"])
+        units += extract_jobs(run, 1, "test", ["cls", "mean"])
         options = {"split": "test", "pool": "cls", "layers": "all"}
-        units.append(measure_unit(run, 1, ["cka", "mknn"], options, [units[-1].name]))
+        units.append(measure_job(run, 1, ["cka", "mknn"], options, [units[-1].name]))
     started = time.perf_counter()
-    failed = [outcome.error for outcome in run_units(units, engine) if outcome.error]
+    failed = [outcome.error for outcome in run_jobs(units, engine) if outcome.error]
     assert not failed, failed
     return time.perf_counter() - started
 

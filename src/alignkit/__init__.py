@@ -10,6 +10,7 @@ Importing this package is cheap; what a name needs is imported when the name is 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -48,16 +49,24 @@ _PUBLIC = {
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.plugins",
+    "parallel_map": "alignkit.metrics",
     "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
     "run_layers": "alignkit.models.schedule",
-    "spread": "alignkit.metrics",
 }
 
-__all__ = [*_PUBLIC, "__version__"]
+# Former names, which go in version 0.3.
+_RENAMED = {"spread": "parallel_map"}
+
+__all__ = [*_PUBLIC, *_RENAMED, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        message = f"alignkit.{name} is now alignkit.{new}; the old name goes in version 0.3"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return __getattr__(new)
     if name not in _PUBLIC:
         raise AttributeError(f"module 'alignkit' has no attribute '{name}'")
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
@@ -80,9 +89,9 @@ if TYPE_CHECKING:
     from alignkit.metrics import gram as gram
     from alignkit.metrics import inner as inner
     from alignkit.metrics import measure as measure
+    from alignkit.metrics import parallel_map as parallel_map
     from alignkit.metrics import permuted_products as permuted_products
     from alignkit.metrics import read_arrays as read_arrays
-    from alignkit.metrics import spread as spread
     from alignkit.models.placement import Placement as Placement
     from alignkit.models.schedule import Fuse as Fuse
     from alignkit.models.schedule import Record as Record

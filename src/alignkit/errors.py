@@ -1,10 +1,25 @@
-"""Errors that a user sees: one clear line, and the exit code that goes with it."""
+"""Errors that a user sees: one clear line, and the exit code that goes with it.
+
+Messages name parameters as Python does, in backticks: ```samples```, or ```samples=50``` with a
+value. The command line shows them as its options, ``--samples 50``. Only a whole command
+(``alignkit train --force``) is spelled as one types it.
+"""
+
+import re
+
+# A parameter in a message, with or without a value.
+PARAMETER = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
 
 
 class AlignkitError(Exception):
     """Something failed; the message says what, what was expected, and what to run next."""
 
     exit_code = 1
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters that the message speaks of, in their order."""
+        return list(dict.fromkeys(match["name"] for match in PARAMETER.finditer(str(self))))
 
 
 class UsageError(AlignkitError, ValueError):

@@ -15,7 +15,7 @@ class Progress(Protocol):
     def describe(self, text: str) -> None: ...
 
 
-class Talk:
+class Reporter:
     """Says nothing; the command line passes one that does."""
 
     def note(self, text: str) -> None:
@@ -40,4 +40,4 @@ class _NoProgress:
         pass
 
 
-SILENT = Talk()
+SILENT = Reporter()

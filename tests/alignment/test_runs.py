@@ -25,12 +25,12 @@ from alignkit.alignment.table import is_behind
 from alignkit.analysis.runs_table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
-from alignkit.progress import Talk
+from alignkit.progress import Reporter
 from alignkit.runs import Run
 from tiny import train_tiny
 
 
-class Listening(Talk):
+class Listening(Reporter):
     """Keeps what it is told."""
 
     def __init__(self):
@@ -278,10 +278,12 @@ def test_k_beyond_the_samples_is_refused_before_any_work(tiny_run, asked):
 
 
 def test_lenient_leaves_out_what_cannot_take_the_data(tiny_run):
-    talk = Listening()
-    table = measure_run(tiny_run, ["mknn:k=48", "cka"], layers="last", lenient=True, talk=talk)
+    reporter = Listening()
+    table = measure_run(
+        tiny_run, ["mknn:k=48", "cka"], layers="last", lenient=True, reporter=reporter
+    )
     assert list(table["metric"]) == ["cka"]
-    assert any("mknn:k=48 is left out" in line for line in talk.said)
+    assert any("mknn:k=48 is left out" in line for line in reporter.said)
     with pytest.raises(UsageError, match="k=48"):
         measure_run(tiny_run, ["mknn:k=48"], layers="last", lenient=True)
 
@@ -340,10 +342,10 @@ def test_samples_are_a_seeded_draw_kept_apart(tiny_run):
 
 
 def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
-    talk = Listening()
-    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, talk=talk)
+    reporter = Listening()
+    table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, reporter=reporter)
     assert table["n"].iloc[0] == 48
-    assert any("fewer than --samples 4096" in line for line in talk.said)
+    assert any("fewer than --samples 4096" in line for line in reporter.said)
 
 
 def test_poolings_and_splits_are_kept_apart(tiny_run):

@@ -99,7 +99,7 @@ def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
 def test_a_task_without_performance_is_not_testable(runs, monkeypatch):
     from alignkit.analysis import runs_table as module
 
-    def no_labels(run, split, talk):
+    def no_labels(run, split, reporter):
         raise DataError("the split test has no labels")
 
     monkeypatch.setattr(module, "evaluate", no_labels)

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
-from alignkit.runs import Conduct, Training, resolve_config
+from alignkit.runs import RuntimeOptions, Training, resolve_config
 from alignkit.statistics import correlate
 from alignkit.training.loop import Loop
 from alignkit_vilbert.two_stream import HEADS
@@ -32,8 +32,8 @@ from parts import cut, gradients, learner_and_batches
 from tiny import TINY_MODEL, TINY_TASK
 
 
-def _train(root, conduct=None, task=TINY_TASK, **options):
-    config = resolve_config(task, "1", TINY_MODEL, Training(**options), conduct=conduct)
+def _train(root, runtime=None, task=TINY_TASK, **options):
+    config = resolve_config(task, "1", TINY_MODEL, Training(**options), runtime=runtime)
     return train(config, root)
 
 
@@ -69,14 +69,14 @@ def test_the_test_split_is_read_neither_before_nor_during_training(tmp_path, mon
 
     monkeypatch.setattr(Match, "split", split)
     for options in ({}, {"objectives": ("pretrain",)}):
-        _train(tmp_path, Conduct(track=("cka",)), epochs=1, **options)
+        _train(tmp_path, RuntimeOptions(track=("cka",)), epochs=1, **options)
 
 
 def test_alignment_is_measured_on_the_split_that_was_asked_for(tmp_path):
     """Never on training rows: the default is test, and tracking looks at validation."""
     import json
 
-    run = _train(tmp_path, Conduct(track=("cka",)), epochs=1)
+    run = _train(tmp_path, RuntimeOptions(track=("cka",)), epochs=1)
     assert set(pd.read_csv(run.path / "tracking.csv")["split"]) == {"validation"}
     extract(run)
     ids = json.loads((run.path / "representations" / "test" / "ids.json").read_text())

@@ -218,9 +218,9 @@ def test_options_enter_the_identity_when_they_are_not_at_their_default(change):
 
 
 def test_how_training_is_carried_out_is_no_part_of_the_identity():
-    from alignkit.runs import Conduct
+    from alignkit.runs import RuntimeOptions
 
-    conduct = Conduct("cpu", 3, "5", ("cka",), "2", 9, True)
-    one, other = resolve_config(), resolve_config(conduct=conduct)
+    runtime = RuntimeOptions("cpu", 3, "5", ("cka",), "2", 9, True)
+    one, other = resolve_config(), resolve_config(runtime=runtime)
     assert one.identity == other.identity
     assert one.folder == other.folder

@@ -5,17 +5,17 @@ from contextlib import closing
 
 import pytest
 
-from alignkit.engines import Unit, run_units
+from alignkit.engines import Job, run_jobs
 from alignkit.engines.dask import DaskEngine
 from alignkit.engines.local import local_engine, visible_gpus
 from alignkit.errors import AlignkitError, DataError, UsageError
-from alignkit.progress import Talk
+from alignkit.progress import Reporter
 
 WORK = "work_for_tests"
 
 
 def _unit(name, function, after=(), **arguments):
-    return Unit(name, f"{WORK}:{function}", arguments, after=tuple(after))
+    return Job(name, f"{WORK}:{function}", arguments, after=tuple(after))
 
 
 def _engine(name):
@@ -39,8 +39,8 @@ def _opened(request, patch):
     return _engine(request.param)
 
 
-def _run(engine, *units):
-    return {outcome.unit.name: outcome for outcome in run_units(units, engine)}
+def _run(engine, *jobs):
+    return {outcome.job.name: outcome for outcome in run_jobs(jobs, engine)}
 
 
 def test_values_come_back(engine):
@@ -82,8 +82,8 @@ def test_what_comes_after_a_failure_is_not_tried_and_the_rest_is_in_order(engine
 
 
 def test_threads_are_those_of_the_unit(engine):
-    unit = Unit("threads", f"{WORK}:threads", {}, threads=2)
-    assert _run(engine, unit)["threads"].value == 2
+    job = Job("threads", f"{WORK}:threads", {}, threads=2)
+    assert _run(engine, job)["threads"].value == 2
     assert _run(engine, _unit("one", "threads"))["one"].value == 1
 
 
@@ -138,11 +138,11 @@ def test_gpus_are_shown_and_claimed(name, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     opened = local_engine(2, gpus=1) if name == "local" else DaskEngine(workers=2, gpus=1)
     with closing(opened) as engine:
-        units = [
-            Unit(f"see {i}", f"{WORK}:environment", {"name": "CUDA_VISIBLE_DEVICES"}, gpus=1)
+        jobs = [
+            Job(f"see {i}", f"{WORK}:environment", {"name": "CUDA_VISIBLE_DEVICES"}, gpus=1)
             for i in range(4)
         ]
-        seen = {outcome.value for outcome in run_units(units, engine)}
+        seen = {outcome.value for outcome in run_jobs(jobs, engine)}
     assert seen == {"0", "1"}
 
 
@@ -252,17 +252,17 @@ def test_units_that_nobody_can_do_say_what_to_start(monkeypatch, workers, gpus, 
     class Told(Exception):
         """Raised by what is said, to end the waiting."""
 
-    class Listening(Talk):
+    class Listening(Reporter):
         def note(self, text):
             raise Told(text)
 
     options = {"threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}
     with (
         LocalCluster(n_workers=workers, **options) as cluster,
-        closing(DaskEngine(scheduler=cluster.scheduler_address, talk=Listening())) as engine,
+        closing(DaskEngine(scheduler=cluster.scheduler_address, reporter=Listening())) as engine,
         pytest.raises(Told, match=said),
     ):
-        _run(engine, Unit("add", f"{WORK}:add", {"a": 1, "b": 1}, gpus=gpus))
+        _run(engine, Job("add", f"{WORK}:add", {"a": 1, "b": 1}, gpus=gpus))
 
 
 def test_without_dask_the_extra_is_named(monkeypatch):

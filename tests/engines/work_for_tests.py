@@ -8,37 +8,37 @@ from pathlib import Path
 from alignkit.errors import DataError
 
 
-def add(a, b, talk):
-    talk.note(f"{a} + {b}")
+def add(a, b, reporter):
+    reporter.note(f"{a} + {b}")
     return a + b
 
 
-def fail(talk):
+def fail(reporter):
     raise DataError("there are no data")
 
 
-def stumble(talk):
+def stumble(reporter):
     return {}["absent"]
 
 
-def threads(talk):
+def threads(reporter):
     import torch
 
     return torch.get_num_threads()
 
 
-def environment(name, talk):
+def environment(name, reporter):
     time.sleep(0.3)  # so that several workers are needed
     return os.environ.get(name, "")
 
 
-def log(file, word, talk):
+def log(file, word, reporter):
     with Path(file).open("a") as out:
         out.write(f"{word}\n")
     return word
 
 
-def die_once(file, talk):
+def die_once(file, reporter):
     """Kill the process that does this, the first time."""
     path = Path(file)
     if not path.exists():
@@ -47,9 +47,9 @@ def die_once(file, talk):
     return "done after all"
 
 
-def always_die(talk):
+def always_die(reporter):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def folder(talk):
+def folder(reporter):
     return os.getcwd()

@@ -77,7 +77,7 @@ def test_groups_of_samples_change_nothing(kind, size, monkeypatch):
 def test_distances_belong_to_the_neighbours(seed, distance):
     x = np.random.default_rng(seed).standard_normal((30, 4))
     one = Representation(x)
-    points = one.unit_rows if distance == "cosine" else one.unit
+    points = one.unit_rows if distance == "cosine" else one.normalized
     expected = (points[:, None] - points[one.neighbours(3, distance)]).square().sum(2)
     assert torch.allclose(one.neighbour_distances(3, distance), expected, atol=1e-12)
 

@@ -99,4 +99,4 @@ def test_half_precision_tensors_are_read_and_given_back_as_numbers():
     assert x.dtype == torch.float32
     assert np.array_equal(x.values, values.float().numpy())
     assert np.array_equal(x[[2, 0]].values, values[[2, 0]].float().numpy())
-    assert x.unit.isfinite().all()
+    assert x.normalized.isfinite().all()

@@ -50,7 +50,7 @@ def test_what_one_metric_alone_reads_is_given_up_after_it():
     xs, ys = _layers(2), _layers(2, seed=1)
     grid(resolve("cka_rbf"), xs, ys)
     kept = {key for x in xs for key in VIEWS.of(x)}
-    assert "unit" in kept
+    assert "normalized" in kept
     assert not any(isinstance(key, tuple) and key[0] == "gaussian" for key in kept)
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from alignkit.metrics.workers import spread, workers
+from alignkit.metrics.workers import parallel_map, workers
 
 
 @pytest.mark.parametrize("allowed", [1, 3])
@@ -21,7 +21,7 @@ def test_there_are_as_many_workers_as_threads_are_allowed(allowed):
 
     try:
         with workers():
-            items, who, threads = zip(*spread(work, range(2 * allowed + 1)), strict=True)
+            items, who, threads = zip(*parallel_map(work, range(2 * allowed + 1)), strict=True)
         assert torch.get_num_threads() == allowed
     finally:
         torch.set_num_threads(before)
@@ -32,7 +32,7 @@ def test_there_are_as_many_workers_as_threads_are_allowed(allowed):
 
 def test_a_worker_does_further_work_itself():
     def work(_):
-        return {threading.get_ident(), *spread(lambda _: threading.get_ident(), range(3))}
+        return {threading.get_ident(), *parallel_map(lambda _: threading.get_ident(), range(3))}
 
     with workers():
-        assert [len(who) for who in spread(work, range(4))] == [1] * 4
+        assert [len(who) for who in parallel_map(work, range(4))] == [1] * 4

@@ -263,7 +263,7 @@ def test_every_option_reaches_the_search(tmp_path, monkeypatch):
 
     asked = {}
 
-    def take(search, place, trials, number, talk):
+    def take(search, place, trials, number, reporter):
         asked.update(search=search, place=place, trials=trials, workers=number)
         raise UsageError("enough")
 

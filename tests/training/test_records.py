@@ -7,14 +7,18 @@ import pytest
 
 from alignkit.chain.train import train
 from alignkit.errors import UsageError
-from alignkit.runs import Conduct, Training, resolve_config
+from alignkit.runs import RuntimeOptions, Training, resolve_config
 from alignkit.training.records import Records
 from tiny import TINY_MODEL, TINY_TASK
 
 
-def _config(**conduct):
+def _config(**runtime):
     return resolve_config(
-        TINY_TASK, "1", TINY_MODEL, Training(epochs=2, batch_size=20), conduct=Conduct(**conduct)
+        TINY_TASK,
+        "1",
+        TINY_MODEL,
+        Training(epochs=2, batch_size=20),
+        runtime=RuntimeOptions(**runtime),
     )
 
 

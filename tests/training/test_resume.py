@@ -11,7 +11,7 @@ import pytest
 
 from alignkit.chain.train import train
 from alignkit.errors import DataError
-from alignkit.runs import Conduct, Training, resolve_config
+from alignkit.runs import RuntimeOptions, Training, resolve_config
 from alignkit.training.loop import Loop
 from tiny import TINY_TASK, alignkit
 
@@ -50,7 +50,7 @@ def _config(every="1", **options):
         "1",
         MODEL,
         Training(**training),
-        conduct=Conduct(checkpoint_every=every, track=("cka",)),
+        runtime=RuntimeOptions(checkpoint_every=every, track=("cka",)),
     )
 
 

@@ -6,14 +6,15 @@ import pytest
 from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.errors import UsageError
-from alignkit.runs import Conduct, Training, resolve_config
+from alignkit.runs import RuntimeOptions, Training, resolve_config
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 
-def _run(root, epochs=3, **conduct):
+def _run(root, epochs=3, **runtime):
     options = Training(epochs=epochs, batch_size=16)
     return train(
-        resolve_config(TINY_TASK, "1,2", TINY_MODEL, options, conduct=Conduct(**conduct)), root
+        resolve_config(TINY_TASK, "1,2", TINY_MODEL, options, runtime=RuntimeOptions(**runtime)),
+        root,
     )
 
 
@@ -62,4 +63,4 @@ def test_an_unknown_metric_is_refused_before_the_work(tmp_path):
 @pytest.mark.parametrize("every", ["0", "s", "2e", "-1"])
 def test_faulty_intervals(every):
     with pytest.raises(UsageError, match="--track-every"):
-        Conduct(track_every=every)
+        RuntimeOptions(track_every=every)

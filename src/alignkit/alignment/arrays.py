@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.alignment.compute import Sides
+from alignkit.alignment.compute import LayerSource
 from alignkit.alignment.job import Work, draw_rows, resolved_metrics, stores
-from alignkit.alignment.options import Asked
+from alignkit.alignment.options import MeasureOptions
 from alignkit.models.pairs import select_array_pairs
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def measure_arrays(
     null: int = 0,
     interval: int = 0,
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     parts: Path | None = None,
 ) -> pd.DataFrame:
     """Measure metrics over pairs of anyone's layers.
@@ -64,16 +64,16 @@ def measure_arrays(
     same = xs is ys
     xs = [matched(xs[0], x)[1] for x in xs]
     ys = xs if same else [matched(xs[0], y)[1] for y in ys]
-    rows = draw_rows(xs[0].n, samples, seed, talk)
+    rows = draw_rows(xs[0].n, samples, seed, reporter)
     if rows is not None:
         xs = [x[rows] for x in xs]
         ys = xs if same else [y[rows] for y in ys]
-    asked = Asked(null, interval, seed, drawn=rows is not None)
+    asked = MeasureOptions(null, interval, seed, drawn=rows is not None)
     left, right = ({one.name: one for one in side} for side in (xs, ys))
     if same and layers == "max-pair":
         pairs = [(x, y) for x, y in pairs if x != y]
-    sides = Sides(left.__getitem__, right.__getitem__, names[0] if same else ())
+    sides = LayerSource(left.__getitem__, right.__getitem__, names[0] if same else ())
     stored = stores(parts, layers, asked, rows)
     return Work(
-        resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient, talk=talk
+        resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient, reporter=reporter
     ).table()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alignkit.alignment.table import Stored
+from alignkit.alignment.table import AlignmentTable
 from alignkit.models.pairs import Pair
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Sides:
+class LayerSource:
     """The two sides of pairs: how a layer is opened by its name.
 
     Attributes
@@ -35,14 +35,16 @@ class Sides:
     right: Callable[[str], Representation]
     order: Sequence[str] = ()
 
-    def turned(self, metric: Metric, pair: Pair) -> Pair:
+    def canonical_pair(self, metric: Metric, pair: Pair) -> Pair:
         """The pair, or its mirror image, that is measured for a pair."""
         if not metric.symmetric or not set(pair) <= set(self.order):
             return pair
         return min(pair, pair[::-1], key=lambda one: self.order.index(one[0]))
 
 
-def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress) -> None:
+def complete(
+    stored: AlignmentTable, sides: LayerSource, pairs: Sequence[Pair], bar: Progress
+) -> None:
     """Measure the pairs that a table lacks; store them as the work goes on."""
     from alignkit.metrics import grid
 
@@ -50,10 +52,10 @@ def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress)
     bar.advance(len(pairs) - len(missing))
     if not missing:
         return
-    null, interval = stored.most(missing)
+    null, interval = stored.required_draws(missing)
     wanted: dict[Pair, list[Pair]] = {}
     for pair in missing:
-        wanted.setdefault(sides.turned(stored.metric, pair), []).append(pair)
+        wanted.setdefault(sides.canonical_pair(stored.metric, pair), []).append(pair)
     todo = list(wanted)
     growing = _Growing(stored)
 
@@ -84,7 +86,7 @@ def complete(stored: Stored, sides: Sides, pairs: Sequence[Pair], bar: Progress)
 class _Growing:
     """Writes a table that grows, every ``SECONDS`` and at the end, whatever ends it."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: AlignmentTable) -> None:
         self.stored, self.written, self.fresh = stored, time.monotonic(), False
 
     def __enter__(self) -> None:
@@ -102,7 +104,11 @@ class _Growing:
 
 
 def complete_maxima(
-    stored: Stored, sides: Sides, layers: str, groups: Mapping[str, Sequence[Pair]], bar: Progress
+    stored: AlignmentTable,
+    sides: LayerSource,
+    layers: str,
+    groups: Mapping[str, Sequence[Pair]],
+    bar: Progress,
 ) -> None:
     """Take the best value over every group of pairs, with the null of maxima."""
     from alignkit.metrics import maximum
@@ -112,8 +118,8 @@ def complete_maxima(
         if not stored.missing([key]):
             bar.advance(len(pairs))
             continue
-        null, interval = stored.most([key])
-        over = list(dict.fromkeys(sides.turned(stored.metric, pair) for pair in pairs))
+        null, interval = stored.required_draws([key])
+        over = list(dict.fromkeys(sides.canonical_pair(stored.metric, pair) for pair in pairs))
         best = _call(maximum, stored, sides, over, null, interval, bar)
         bar.advance(len(pairs) - len(over))
         stored.add(key, best, null, interval, pairs=len(over), dtype=_precision(sides, over[0]))
@@ -121,7 +127,12 @@ def complete_maxima(
 
 
 def _in_portions(
-    stored: Stored, sides: Sides, pairs: Sequence[Pair], null: int, interval: int, bar: Progress
+    stored: AlignmentTable,
+    sides: LayerSource,
+    pairs: Sequence[Pair],
+    null: int,
+    interval: int,
+    bar: Progress,
 ) -> Iterator[tuple[list[Pair], list[Value]]]:
     """Pairs with their values, all pairs of some y at a time.
 
@@ -162,8 +173,8 @@ def _portion(took: Sequence[tuple[int, float]], left: int) -> int:
 
 def _call(
     function: Any,
-    stored: Stored,
-    sides: Sides,
+    stored: AlignmentTable,
+    sides: LayerSource,
     pairs: Sequence[Pair],
     null: int,
     interval: int,
@@ -185,7 +196,7 @@ def _call(
     )
 
 
-def _precision(sides: Sides, pair: Pair) -> str:
+def _precision(sides: LayerSource, pair: Pair) -> str:
     kinds = {
         str(one.dtype).removeprefix("torch.") for one in (sides.left(pair[0]), sides.right(pair[1]))
     }

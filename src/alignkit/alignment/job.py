@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.alignment.compute import Sides, complete, complete_maxima
-from alignkit.alignment.options import Asked
-from alignkit.alignment.table import Stored
+from alignkit.alignment.compute import LayerSource, complete, complete_maxima
+from alignkit.alignment.options import MeasureOptions
+from alignkit.alignment.table import AlignmentTable
 from alignkit.chain.extract import extract
 from alignkit.errors import UsageError
 from alignkit.models.pairs import MAXIMA, Pair
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import locked
 from alignkit.runs.run import POOLS
@@ -33,7 +33,7 @@ class Work:
     Attributes
     ----------
     metrics : sequence of Metric
-    sides : Sides
+    sides : LayerSource
     groups : mapping
         Pairs by their pair of streams.
     layers : str
@@ -44,7 +44,7 @@ class Work:
         Samples.
     label : str
         For progress bars.
-    force, lenient, talk
+    force, lenient, reporter
         As for ``measure_run``.
     folder : Path, optional
         To be locked while anything is written.
@@ -55,15 +55,15 @@ class Work:
     """
 
     metrics: Sequence[Metric]
-    sides: Sides
+    sides: LayerSource
     groups: Mapping[str, Sequence[Pair]]
     layers: str
-    stored: Callable[[Metric], Stored]
+    stored: Callable[[Metric], AlignmentTable]
     n: int
     label: str = ""
     force: bool = False
     lenient: bool = False
-    talk: Talk = SILENT
+    reporter: Reporter = SILENT
     folder: Path | None = None
     behind: Callable[[], bool] = field(default=lambda: False)
     done: Callable[[], None] = field(default=lambda: None)
@@ -86,7 +86,7 @@ class Work:
         total = len(self.metrics) * len(_all_pairs(self.groups))
         writes = self._writes()
         held = locked(self.folder) if self.folder is not None and writes else nullcontext()
-        with held, self.talk.progress(f"measure {self.label}".rstrip(), total) as bar:
+        with held, self.reporter.progress(f"measure {self.label}".rstrip(), total) as bar:
             try:
                 for metric in self.metrics:
                     bar.describe(" ".join(["measure", *self.label.split(), metric.spec]))
@@ -102,7 +102,7 @@ class Work:
         if not tables:
             raise next(iter(left_out.values()))
         for spec, reason in left_out.items():
-            self.talk.note(f"note: {spec} is left out: {reason}")
+            self.reporter.note(f"note: {spec} is left out: {reason}")
         return pd.concat(tables, ignore_index=True)
 
     def _one(self, metric: Metric, bar: Any) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _all_pairs(groups: Mapping[str, Sequence[Pair]]) -> list[Pair]:
 class RunLayers:
     """The representations of a run on a split, each opened once, for all metrics."""
 
-    def __init__(self, run: Run, split: str, pool: str, rows: Any, asked: Asked) -> None:
+    def __init__(self, run: Run, split: str, pool: str, rows: Any, asked: MeasureOptions) -> None:
         self.run, self.split, self.pool, self.rows = run, split, pool, rows
         self.options = {"dtype": asked.precision, "device": asked.device}
         self._opened: dict[str, Representation] = {}
@@ -157,16 +157,16 @@ class RunLayers:
         return index["n"]
 
 
-def extracted(run: Run, split: str, pool: str, talk: Talk) -> dict[str, Any]:
+def extracted(run: Run, split: str, pool: str, reporter: Reporter) -> dict[str, Any]:
     """The index of a run's representations, made first where they are missing."""
     index = run.representation_index(split)
     if index is None or pool not in index["pools"]:
-        talk.note(f"{run.path}: representations on {split} are made first")
-        index = extract(run, split, sorted({pool, *POOLS}), talk=talk)
+        reporter.note(f"{run.path}: representations on {split} are made first")
+        index = extract(run, split, sorted({pool, *POOLS}), reporter=reporter)
     return index
 
 
-def draw_rows(n: int, samples: int | None, seed: int, talk: Talk) -> np.ndarray | None:
+def draw_rows(n: int, samples: int | None, seed: int, reporter: Reporter) -> np.ndarray | None:
     """Rows of a seeded draw, in their order; None for all of them.
 
     Raises
@@ -182,26 +182,31 @@ def draw_rows(n: int, samples: int | None, seed: int, talk: Talk) -> np.ndarray 
         raise UsageError(f"--samples is {samples}; it must be at least 2")
     if samples >= n:
         if samples > n:
-            talk.note(f"there are {n} samples, fewer than --samples {samples}: all are used")
+            reporter.note(f"there are {n} samples, fewer than --samples {samples}: all are used")
         return None
     return np.sort(np.random.default_rng(seed).choice(n, samples, replace=False))
 
 
 def stores(
-    folder: Path | None, layers: str, asked: Asked, rows: Any, split: str = "", pool: str = ""
-) -> Callable[[Metric], Stored]:
+    folder: Path | None,
+    layers: str,
+    asked: MeasureOptions,
+    rows: Any,
+    split: str = "",
+    pool: str = "",
+) -> Callable[[Metric], AlignmentTable]:
     """How a metric's values are stored: a file of its own in a folder; without one, not at all."""
     drawn = [] if rows is None else [f"n{len(rows)}s{asked.seed}"]
     maxima = layers in MAXIMA
     key = ("layers", "streams") if maxima else ("x", "y")
 
-    def stored(metric: Metric) -> Stored:
+    def stored(metric: Metric) -> AlignmentTable:
         file = None
         if folder is not None:
             spec = metric.spec.replace(":", "-").replace("/", "_")
             name = ".".join([spec, *([pool] if pool else []), *drawn, "csv"])
             file = (folder / "maxima" if maxima else folder) / name
-        return Stored(metric, asked, file, key, split=split, pool=pool)
+        return AlignmentTable(metric, asked, file, key, split=split, pool=pool)
 
     return stored
 

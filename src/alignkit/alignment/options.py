@@ -14,7 +14,7 @@ DTYPES = ("auto", "float32", "float64")
 
 
 @dataclass(frozen=True)
-class Asked:
+class MeasureOptions:
     """What is asked of every value, and how it is computed.
 
     Attributes

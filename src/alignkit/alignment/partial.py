@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from alignkit.progress import Talk
+from alignkit.progress import Reporter
 from alignkit.runs.files import discard, locked, read_json, sha256_of, write_json
 
 
 @contextmanager
-def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator[Path | None]:
+def parts_of(
+    output: Path | None, inputs: Iterable[str], reporter: Reporter
+) -> Iterator[Path | None]:
     """Give a folder beside ``output`` for parts; it goes once the block is through.
 
     After an interruption, the parts that are there already go into the same table, if they
@@ -23,7 +25,7 @@ def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator
         The table to be; without one there are no parts.
     inputs : iterable of str
         Digests of what is measured.
-    talk : Talk
+    reporter : Reporter
     """
     if output is None:
         yield None
@@ -34,7 +36,7 @@ def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator
         file = folder / "inputs.json"
         known = read_json(file) if file.is_file() else None
         if known == manifest:
-            talk.note(f"going on with what {folder} holds")
+            reporter.note(f"going on with what {folder} holds")
         else:
             for part in folder.iterdir():
                 if part.name != ".lock":
@@ -44,7 +46,9 @@ def parts_of(output: Path | None, inputs: Iterable[str], talk: Talk) -> Iterator
             yield folder
         except BaseException:
             if list(folder.rglob("*.csv")):
-                talk.note(f"what is measured is kept in {folder}; the same command goes on with it")
+                reporter.note(
+                    f"what is measured is kept in {folder}; the same command goes on with it"
+                )
             else:
                 discard(folder)
             raise

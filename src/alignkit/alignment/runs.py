@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.alignment.compute import Sides
+from alignkit.alignment.compute import LayerSource
 from alignkit.alignment.job import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
-from alignkit.alignment.options import Asked
+from alignkit.alignment.options import MeasureOptions
 from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
@@ -18,7 +18,7 @@ from alignkit.alignment.table import (
 )
 from alignkit.models.pairs import pairs_by_streams
 from alignkit.models.schedule import stream_of
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import read_json
 
@@ -52,7 +52,7 @@ def measure_run(
     device: str = "cpu",
     force: bool = False,
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
     """Measure metrics over pairs of a run's sites; what is measured already is kept.
 
@@ -89,16 +89,16 @@ def measure_run(
     """
     resolved = resolved_metrics(metrics)
     chosen = pairs_by_streams(run.schedule(), layers, streams)
-    index = extracted(run, split, pool, talk)
-    rows = draw_rows(index["n"], samples, seed, talk)
-    asked = Asked(null, interval, seed, dtype, device, drawn=rows is not None)
+    index = extracted(run, split, pool, reporter)
+    rows = draw_rows(index["n"], samples, seed, reporter)
+    asked = MeasureOptions(null, interval, seed, dtype, device, drawn=rows is not None)
     opened = RunLayers(run, split, pool, rows, asked)
     stored = stores(run.alignment_folder(split), layers, asked, rows, split, pool)
     # Text first, so that pairs across the streams are never turned.
     order = sorted(index["sites"], key=stream_of)
     work = Work(
         resolved,
-        Sides(opened, opened, order),
+        LayerSource(opened, opened, order),
         chosen,
         layers,
         stored,
@@ -106,7 +106,7 @@ def measure_run(
         str(run.path),
         force,
         lenient,
-        talk,
+        reporter,
         run.path,
         lambda: is_behind(run),
         lambda: rebuild_alignment(run),
@@ -130,7 +130,7 @@ def measure_between(
     dtype: str = "auto",
     device: str = "cpu",
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     parts: Path | None = None,
 ) -> pd.DataFrame:
     """Measure metrics between the sites of two runs on the same samples.
@@ -164,25 +164,25 @@ def measure_between(
     resolved = resolved_metrics(metrics)
     chosen = pairs_by_streams(run.schedule(), layers, streams, other.schedule())
     for one, split in zip((run, other), splits, strict=True):
-        extracted(one, split, pool, talk)
+        extracted(one, split, pool, reporter)
     ids, other_ids = (_ids(one, split) for one, split in zip((run, other), splits, strict=True))
     names = (f"{one.path} on {split}" for one, split in zip((run, other), splits, strict=True))
     joined = rows_of(ids, other_ids, *names)
-    rows = draw_rows(len(ids), samples, seed, talk)
-    asked = Asked(null, interval, seed, dtype, device, drawn=rows is not None)
+    rows = draw_rows(len(ids), samples, seed, reporter)
+    asked = MeasureOptions(null, interval, seed, dtype, device, drawn=rows is not None)
     left = RunLayers(run, splits[0], pool, rows, asked)
     right = RunLayers(other, splits[1], pool, joined if rows is None else joined[rows], asked)
     stored = stores(parts, layers, asked, rows, "/".join(dict.fromkeys(splits)), pool)
     return Work(
         resolved,
-        Sides(left, right),
+        LayerSource(left, right),
         chosen,
         layers,
         stored,
         left.n,
         "two runs",
         lenient=lenient,
-        talk=talk,
+        reporter=reporter,
     ).table()
 
 

@@ -16,7 +16,7 @@ from alignkit.runs.files import write_csv
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.alignment.options import Asked
+    from alignkit.alignment.options import MeasureOptions
     from alignkit.metrics import Metric, Value
 
 COLUMNS = (
@@ -73,13 +73,13 @@ ADDED = {
 Key = tuple[str, str]
 
 
-class Stored:
+class AlignmentTable:
     """The values of one metric: those of its file, and those that are measured now.
 
     Parameters
     ----------
     metric : Metric
-    asked : Asked
+    asked : MeasureOptions
     file : Path, optional
         Without one, nothing is stored.
     key : (str, str)
@@ -91,7 +91,7 @@ class Stored:
     def __init__(
         self,
         metric: Metric,
-        asked: Asked,
+        asked: MeasureOptions,
         file: Path | None = None,
         key: Key = ("x", "y"),
         **fixed: str,
@@ -117,7 +117,7 @@ class Stored:
         for key in keys:
             self._rows.pop(key, None)
 
-    def most(self, keys: Iterable[Key]) -> tuple[int, int]:
+    def required_draws(self, keys: Iterable[Key]) -> tuple[int, int]:
         """The most permutations and resamples asked for, now or when ``keys`` were stored.
 
         What is measured again for one of them must not lose the other.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.layer_values import layer_values, same_samples
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def agree(
     seed: int = 0,
     alike: float = 0.95,
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Agreeing:
     """Correlate every metric with every other over the layers of all runs.
 
@@ -87,7 +87,7 @@ def agree(
         samples=samples,
         seed=seed,
         lenient=lenient,
-        talk=talk,
+        reporter=reporter,
     )
     n = same_samples(table)
     order = list(dict.fromkeys(table["metric"]))

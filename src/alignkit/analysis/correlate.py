@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def correlate_runs(
     join: Join,
     *,
     lower: Sequence[str] = (),
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     **options: Any,
 ) -> tuple[Correlations, pd.DataFrame]:
     """Join runs and correlate; what is not measured or scored yet is made first.
@@ -49,11 +49,11 @@ def correlate_runs(
     from alignkit.metrics import resolve
     from alignkit.statistics import correlate
 
-    joined, outcome = joined_runs(runs, join, talk)
+    joined, outcome = joined_runs(runs, join, reporter)
     columns = metric_columns(joined, outcome)
     joint = {c: _metric_and_pair(c) for c in columns} if join.layer == "all" else {}
     kind = "raw" if join.calibrated else "calibrated"
-    beside = {} if joint else {kind: _other_values(runs, join, kind, columns, joined, talk)}
+    beside = {} if joint else {kind: _other_values(runs, join, kind, columns, joined, reporter)}
     down = [spec for spec in join.metrics if not resolve(spec).higher_is_better]
     # Calibrated values rise with alignment, those of distances too.
     known = [f"{spec} (raw)" for spec in down] if join.calibrated else down
@@ -78,14 +78,16 @@ def correlate_runs(
     return found, joined.drop(columns=list(beside.get(kind, {}).values()))
 
 
-def joined_runs(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> tuple[pd.DataFrame, str]:
+def joined_runs(
+    runs: Sequence[Run], join: Join, reporter: Reporter = SILENT
+) -> tuple[pd.DataFrame, str]:
     """Join runs to a tidy table; tasks with another primary score share the column ``score``."""
-    joined = runs_table(runs, join, talk)
+    joined = runs_table(runs, join, reporter)
     outcomes = sorted(set(joined["outcome"]))
     if len(outcomes) == 1:
         return joined, outcomes[0]
     joined["score"] = [row[row["outcome"]] for _, row in joined.iterrows()]
-    talk.note(f"note: the column score holds each task's primary score ({', '.join(outcomes)})")
+    reporter.note(f"note: the column score holds each task's primary score ({', '.join(outcomes)})")
     return joined.drop(columns=outcomes), "score"
 
 
@@ -112,7 +114,7 @@ def _other_values(
     kind: str,
     columns: Sequence[str],
     joined: pd.DataFrame,
-    talk: Talk,
+    reporter: Reporter,
 ) -> dict[str, str]:
     """Add columns of the other kind of values, where they cost nothing; a maximum always has them.
 
@@ -122,7 +124,9 @@ def _other_values(
     free = join.layer not in ("max", "max-pair")
     null = 0 if free and kind == "calibrated" else join.null
     try:
-        other = runs_table(runs, replace(join, calibrated=kind == "calibrated", null=null), talk)
+        other = runs_table(
+            runs, replace(join, calibrated=kind == "calibrated", null=null), reporter
+        )
     except UsageError:  # raw values on different numbers of samples cannot stand beside others
         return {}
     names = {c: f"{c} ({kind})" for c in columns if c in other and other[c].notna().all()}

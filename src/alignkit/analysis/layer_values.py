@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.runs import measure_run
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def layer_values(
     samples: int | None = None,
     seed: int = 0,
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
     """Measure runs; what is measured already is read.
 
@@ -61,11 +61,11 @@ def layer_values(
     specs = list(dict.fromkeys(resolve(one).spec for one in metrics))
     options: dict[str, Any] = {"split": split, "pool": pool, "samples": samples, "seed": seed}
     tables = []
-    with talk.progress("measure runs", len(runs)) as bar:
+    with reporter.progress("measure runs", len(runs)) as bar:
         for run in runs:
             for selection in layers:
                 options["layers"] = selection
-                specs, measured = _measured(run, specs, options, lenient, talk)
+                specs, measured = _measured(run, specs, options, lenient, reporter)
                 tables.append(_labelled(measured, run, specs))
             bar.advance()
     table = pd.concat(tables, ignore_index=True).drop_duplicates(["run", "metric", "x", "y"])
@@ -73,24 +73,24 @@ def layer_values(
 
 
 def _measured(
-    run: Run, specs: list[str], options: dict[str, Any], lenient: bool, talk: Talk
+    run: Run, specs: list[str], options: dict[str, Any], lenient: bool, reporter: Reporter
 ) -> tuple[list[str], pd.DataFrame]:
     """Measure a run; where that is asked for, without the metrics that cannot take its data."""
     try:
-        return specs, measure_run(run, specs, talk=talk, **options)
+        return specs, measure_run(run, specs, reporter=reporter, **options)
     except UsageError:
         if not lenient:
             raise
     takers = []
     for spec in specs:
         try:
-            measure_run(run, [spec], talk=talk, **options)
+            measure_run(run, [spec], reporter=reporter, **options)
             takers.append(spec)
         except UsageError as error:
             if len(specs) == 1:
                 raise
-            talk.left_out(spec, error)
-    return takers, measure_run(run, takers, talk=talk, **options)
+            reporter.left_out(spec, error)
+    return takers, measure_run(run, takers, reporter=reporter, **options)
 
 
 def same_samples(table: pd.DataFrame) -> int:

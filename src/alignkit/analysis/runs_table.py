@@ -12,7 +12,7 @@ from alignkit.chain.evaluate import evaluate
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.models.schedule import layer_site, sites
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Join:
         return (found[1], found[2]) if found else None
 
 
-def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataFrame:
+def runs_table(runs: Sequence[Run], join: Join, reporter: Reporter = SILENT) -> pd.DataFrame:
     """Join alignment and performance over runs; what is missing is made first.
 
     Returns
@@ -91,15 +91,15 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     import pandas as pd
 
     if join.outcome is not None:
-        _check_outcome(runs, join, talk)
+        _check_outcome(runs, join, reporter)
     rows: list[tuple[Run, dict[str, object], dict[str, float]]] = []
     counts: dict[tuple[str, str], set[int]] = {}
-    with talk.progress("join runs", len(runs)) as bar:
+    with reporter.progress("join runs", len(runs)) as bar:
         for run in runs:
-            named = _named(run, join, talk)
+            named = _named(run, join, reporter)
             values: dict[str, float] = {}
             for spec in join.metrics:
-                found, n = _values(run, spec, join, talk)
+                found, n = _values(run, spec, join, reporter)
                 values |= found
                 counts.setdefault((run.task, spec), set()).add(n)
             rows.append((run, named, values))
@@ -117,7 +117,7 @@ def runs_table(runs: Sequence[Run], join: Join, talk: Talk = SILENT) -> pd.DataF
     )
 
 
-def _named(run: Run, join: Join, talk: Talk) -> dict[str, object]:
+def _named(run: Run, join: Join, reporter: Reporter) -> dict[str, object]:
     """The run and its outcome; missing where the run cannot be scored."""
     row: dict[str, object] = {
         "task": run.task,
@@ -127,20 +127,20 @@ def _named(run: Run, join: Join, talk: Talk) -> dict[str, object]:
         "run": str(run.path),
     }
     try:
-        scores = evaluate(run, join.split, talk=talk)
+        scores = evaluate(run, join.split, reporter=reporter)
     except DataError as error:
-        talk.note(f"{run.path} has no performance on {join.split}: {error}")
+        reporter.note(f"{run.path} has no performance on {join.split}: {error}")
         scores = {}
     outcome = join.outcome or str(run.performance()["primary"])
     return row | {"outcome": outcome, outcome: scores.get(outcome, float("nan"))}
 
 
-def _check_outcome(runs: Sequence[Run], join: Join, talk: Talk) -> None:
+def _check_outcome(runs: Sequence[Run], join: Join, reporter: Reporter) -> None:
     """Refuse an outcome that no run has; a run that cannot be scored has none."""
     known: dict[str, None] = {}
     for run in runs:
         try:
-            known |= dict.fromkeys(evaluate(run, join.split, talk=talk))
+            known |= dict.fromkeys(evaluate(run, join.split, reporter=reporter))
         except DataError:
             continue
     names = [name for name in known if name != "n"]
@@ -151,7 +151,7 @@ def _check_outcome(runs: Sequence[Run], join: Join, talk: Talk) -> None:
         )
 
 
-def summary(run: Run, spec: str, join: Join, talk: Talk = SILENT) -> float:
+def summary(run: Run, spec: str, join: Join, reporter: Reporter = SILENT) -> float:
     """One number per run: a metric over pairs of layers, reduced by the layer rule.
 
     Returns
@@ -159,10 +159,10 @@ def summary(run: Run, spec: str, join: Join, talk: Talk = SILENT) -> float:
     float
         NaN when the metric is undefined on every pair, or the run lacks the sites.
     """
-    return _values(run, spec, join, talk)[0].get(spec, float("nan"))
+    return _values(run, spec, join, reporter)[0].get(spec, float("nan"))
 
 
-def _values(run: Run, spec: str, join: Join, talk: Talk) -> tuple[dict[str, float], int]:
+def _values(run: Run, spec: str, join: Join, reporter: Reporter) -> tuple[dict[str, float], int]:
     """Columns of a metric, and the number of samples that it was measured on."""
     if join.pair and not _has(run, join.pair):
         return {spec: float("nan")}, 0
@@ -176,10 +176,10 @@ def _values(run: Run, spec: str, join: Join, talk: Talk) -> tuple[dict[str, floa
             samples=join.samples,
             seed=join.seed,
             null=join.null,
-            talk=talk,
+            reporter=reporter,
         ).iloc[0]
         return {spec: float(best["calibrated"])}, int(best["n"])
-    table = _measured(run, spec, join, talk)
+    table = _measured(run, spec, join, reporter)
     n = int(table["n"].iloc[0])
     values = table["calibrated" if join.calibrated else "value"].astype(float)
     if join.layer == "all":
@@ -195,7 +195,7 @@ def _values(run: Run, spec: str, join: Join, talk: Talk) -> tuple[dict[str, floa
     return {spec: float(values.mean())}, n
 
 
-def _measured(run: Run, spec: str, join: Join, talk: Talk) -> pd.DataFrame:
+def _measured(run: Run, spec: str, join: Join, reporter: Reporter) -> pd.DataFrame:
     """Measured pairs; with permuted rows only where calibration knows no closed form."""
     options = {
         "split": join.split,
@@ -203,7 +203,7 @@ def _measured(run: Run, spec: str, join: Join, talk: Talk) -> pd.DataFrame:
         "layers": _layers(run, join),
         "samples": join.samples,
         "seed": join.seed,
-        "talk": talk,
+        "reporter": reporter,
     }
     table = measure_run(run, [spec], **options)  # type: ignore[arg-type]
     unknown = table["calibrated"].isna() & table["value"].notna()

@@ -12,7 +12,7 @@ import numpy as np
 from alignkit.chain.extract import extract
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ class Plan:
     seed: int = 0
 
 
-def layers_of_run(run: Run, split: str, pool: str, talk: Talk = SILENT) -> Layers:
+def layers_of_run(run: Run, split: str, pool: str, reporter: Reporter = SILENT) -> Layers:
     """Open the layers of equal depth of a run; extract them first if they are not there."""
     index = run.representation_index(split)
     if index is None or pool not in index["pools"]:
-        talk.note(f"{run.path}: representations on {split} are made first")
-        extract(run, split, talk=talk)
+        reporter.note(f"{run.path}: representations on {split} are made first")
+        extract(run, split, reporter=reporter)
     pairs = equal_depth(run.schedule())
     xs, ys = ([run.representation(pair[i], split, pool) for pair in pairs] for i in (0, 1))
     return Layers(str(run.path), xs, ys)
@@ -111,7 +111,7 @@ def stability(
     wanted: Plan,
     *,
     lenient: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
     """Measure every model at every setting.
 
@@ -135,7 +135,7 @@ def stability(
 
     rows: list[dict[str, Any]] = []
     total = len(models) * len(metrics)
-    with talk.progress("measure settings", total) as bar:
+    with reporter.progress("measure settings", total) as bar:
         for spec in metrics:
             bar.describe(f"measure {spec}")
             for model in models:
@@ -144,7 +144,7 @@ def stability(
                 except UsageError as error:
                     if not lenient:
                         raise
-                    talk.left_out(spec, error)
+                    reporter.left_out(spec, error)
                     rows = [row for row in rows if row["metric"] != spec]
                     bar.advance(len(models))
                     break

@@ -10,7 +10,7 @@ from alignkit.chain import model as models
 from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
 from alignkit.models.walk import walk
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import locked, write_json
 from alignkit.tasks import Target, Task
@@ -21,7 +21,11 @@ BATCH = 128
 
 
 def evaluate(
-    run: Run, split: str = "test", force: bool = False, talk: Talk = SILENT, device: str = "auto"
+    run: Run,
+    split: str = "test",
+    force: bool = False,
+    reporter: Reporter = SILENT,
+    device: str = "auto",
 ) -> dict[str, float]:
     """Score a trained run on a split, unless that is done already.
 
@@ -51,7 +55,7 @@ def evaluate(
         model, schedule, inputs = models.load(run, models.outputs_of(task), where)
         data = Encoded(task.split(split), inputs, split, task.fingerprint, where)
         if run.config.training.uses_labels:
-            scores = score(model, schedule, data, task.target, talk)
+            scores = score(model, schedule, data, task.target, reporter)
         else:
             scores = _score_pretraining(run, model, schedule, data)
         performance = run.performance()
@@ -65,7 +69,7 @@ def score(
     schedule: Any,
     data: Encoded,
     target: Target,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     processes: Processes | None = None,
 ) -> dict[str, float]:
     """Scores, mean loss and number of samples of a model on a split; in float32."""
@@ -73,7 +77,7 @@ def score(
     targets = data.targets()
     model.eval()
     logits, order = [torch.zeros(0, target.n_outputs, device=data.device)], []
-    with torch.inference_mode(), talk.progress(f"evaluate {data.name}", len(data)) as bar:
+    with torch.inference_mode(), reporter.progress(f"evaluate {data.name}", len(data)) as bar:
         for rows in data.in_order(BATCH):
             own = processes.share(rows)
             if len(own):

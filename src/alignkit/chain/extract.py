@@ -15,7 +15,7 @@ from alignkit.data.encoded import Encoded
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import discard, locked, whole_folder
 from alignkit.runs.run import POOLS
@@ -28,7 +28,7 @@ def extract(
     split: str = "test",
     pools: Sequence[str] = POOLS,
     force: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     shard_size: int | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def extract(
             discard(run.alignment_folder(split))  # it was measured on what is now replaced
         stored = index["pools"] if index and not force else []
         return _Extraction(
-            run, split, sorted({*pools, *stored}), shard_size, talk, force, device
+            run, split, sorted({*pools, *stored}), shard_size, reporter, force, device
         ).all()
 
 
@@ -80,7 +80,7 @@ def extract_shard(
     pools: Sequence[str],
     shard_size: int,
     shard: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     device: str = "auto",
 ) -> None:
     """Store one range of samples; ``extract`` puts the ranges together.
@@ -92,7 +92,7 @@ def extract_shard(
         if not is_extracted(run, split, pools):
             stored = (run.representation_index(split) or {"pools": []})["pools"]
             work = _Extraction(
-                run, split, sorted({*pools, *stored}), shard_size, talk, device=device
+                run, split, sorted({*pools, *stored}), shard_size, reporter, device=device
             )
             work.one(work.shards.ranges[shard])
 
@@ -112,11 +112,11 @@ class _Extraction:
         split: str,
         pools: list[str],
         shard_size: int | None,
-        talk: Talk,
+        reporter: Reporter,
         anew: bool = False,
         device: str = "auto",
     ) -> None:
-        self.run, self.split, self.pools, self.talk = run, split, pools, talk
+        self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
         where = choose_device(device)
@@ -131,8 +131,10 @@ class _Extraction:
         n = len(self.data)
         if len(missing) < len(self.shards.ranges):
             done = len(self.shards.ranges) - len(missing)
-            self.talk.note(f"{self.run.path}: {done} of {len(self.shards.ranges)} shards are kept")
-        with self.talk.progress(f"extract {self.split}", n) as bar:
+            self.reporter.note(
+                f"{self.run.path}: {done} of {len(self.shards.ranges)} shards are kept"
+            )
+        with self.reporter.progress(f"extract {self.split}", n) as bar:
             bar.advance(n - sum(stop - start for start, stop in missing))
             for shard in missing:
                 self.one(shard, bar)
@@ -144,7 +146,7 @@ class _Extraction:
             "split": self.split,
         }
         self.shards.join(index, list(self.data.ids))
-        self.talk.note(
+        self.reporter.note(
             f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"
         )
         return index

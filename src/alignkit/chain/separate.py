@@ -9,7 +9,7 @@ from alignkit.chain.model import build, make_repeatable, outputs_of, save
 from alignkit.errors import DataError
 from alignkit.models.placement import Placement
 from alignkit.plugins.versions import versions
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig, Training
 from alignkit.runs.files import locked, sha256_of, write_json
 from alignkit.tasks import Task
@@ -23,7 +23,7 @@ def separate(config: RunConfig) -> RunConfig:
     return replace(config, placement=SEPARATE, training=Training(epochs=0))
 
 
-def store_separate(config: RunConfig, root: Path, talk: Talk = SILENT) -> Run:
+def store_separate(config: RunConfig, root: Path, reporter: Reporter = SILENT) -> Run:
     """Store a pair of encoders as a run, unless that is done already.
 
     Labels are not read. What is stored is as a trained run's, so that every step that needs
@@ -50,11 +50,11 @@ def store_separate(config: RunConfig, root: Path, talk: Talk = SILENT) -> Run:
         raise DataError(f"{run.path} holds another run; move it away, or choose --runs")
     with locked(run.path):
         if not run.is_trained:
-            _store(run, config, talk)
+            _store(run, config, reporter)
     return run
 
 
-def _store(run: Run, config: RunConfig, talk: Talk) -> None:
+def _store(run: Run, config: RunConfig, reporter: Reporter) -> None:
     make_repeatable(config.seed, config.training.threads)
     task: Task = config.task.make()
     target = task.target  # a task of pairs alone has none
@@ -69,4 +69,4 @@ def _store(run: Run, config: RunConfig, talk: Talk) -> None:
         {"primary": target.primary if target else "", "splits": {}, "unscored": REASON},
     )
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
-    talk.note(f"{run.path} holds the two encoders")
+    reporter.note(f"{run.path} holds the two encoders")

@@ -15,7 +15,7 @@ from alignkit.chain.model import build, make_repeatable, save
 from alignkit.data.encoded import Encoded
 from alignkit.errors import DataError
 from alignkit.plugins.versions import versions
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
 from alignkit.tasks import Split, Target, Task
@@ -24,7 +24,7 @@ from alignkit.training.checkpoint import Checkpoints
 from alignkit.training.device import choose_device, choose_precision
 from alignkit.training.initial import HEADS, open_init, take_weights
 from alignkit.training.learner import Learner
-from alignkit.training.loop import Loop, OnEpoch, Parts
+from alignkit.training.loop import Loop, OnEpoch, TrainingContext
 from alignkit.training.objectives import Shapes, build_objectives, probe
 from alignkit.training.prepared import Preparation
 from alignkit.training.processes import Processes, join_processes, local_device
@@ -37,7 +37,7 @@ def train(
     config: RunConfig,
     root: Path,
     force: bool = False,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     on_epoch: OnEpoch | None = None,
 ) -> Run:
     """Train a run, unless that is done already.
@@ -68,18 +68,18 @@ def train(
     """
     run = Run(root / config.folder)
     _refuse_another(run, config)
-    device = choose_device(local_device(config.conduct.device))
+    device = choose_device(local_device(config.runtime.device))
     processes = join_processes(device)
     first = processes.is_first
     if processes.any(first and run.is_trained and not force):
-        talk.note(f"{run.path} is trained already; --force trains it anew")
+        reporter.note(f"{run.path} is trained already; --force trains it anew")
         return run
     with locked(run.path) if first else nullcontext():
         # Another program may have done it meanwhile.
         if not processes.any(first and run.is_trained and not force):
             if first:
                 _clear(run, force)
-            _train(run, config, talk if first else SILENT, on_epoch, device, processes)
+            _train(run, config, reporter if first else SILENT, on_epoch, device, processes)
         processes.wait()
     return run
 
@@ -87,7 +87,7 @@ def train(
 def _train(
     run: Run,
     config: RunConfig,
-    talk: Talk,
+    reporter: Reporter,
     on_epoch: OnEpoch | None,
     device: torch.device,
     processes: Processes,
@@ -102,10 +102,10 @@ def _train(
     }
     for name, split in splits.items():
         for note, count in split.notes.items():
-            talk.note(f"{config.task_name} {name}: {count} {note}")
+            reporter.note(f"{config.task_name} {name}: {count} {note}")
     target = _target(task, config)
-    learner, shapes = _learner(config, target, data["train"], device, processes, talk)
-    parts = _parts(run, config, target, learner, shapes, data, talk)
+    learner, shapes = _learner(config, target, data["train"], device, processes, reporter)
+    parts = _parts(run, config, target, learner, shapes, data, reporter)
     parts.on_epoch = on_epoch
     best = Loop(parts).run()
     if processes.is_first:
@@ -144,7 +144,7 @@ def _learner(
     data: Encoded,
     device: torch.device,
     processes: Processes,
-    talk: Talk,
+    reporter: Reporter,
 ) -> tuple[Learner, Shapes]:
     options = config.training
     model, schedule = build(config, target.n_outputs if target else 1, data.inputs)
@@ -166,7 +166,7 @@ def _learner(
     )
     if config.init is not None:
         labels = list(target.labels) if target else []
-        talk.note(take_weights(open_init(config.init), learner, labels))
+        reporter.note(take_weights(open_init(config.init), learner, labels))
     processes.equalise([*model.state_dict().values(), *learner.heads.state_dict().values()])
     if processes.rank:
         torch.manual_seed(config.seed + 1_000_003 * processes.rank)  # dropout of one's own
@@ -180,26 +180,26 @@ def _parts(
     learner: Learner,
     shapes: Shapes,
     data: dict[str, Encoded],
-    talk: Talk,
-) -> Parts:
-    options, conduct, first = config.training, config.conduct, learner.processes.is_first
+    reporter: Reporter,
+) -> TrainingContext:
+    options, runtime, first = config.training, config.runtime, learner.processes.is_first
     prepare = {
         name: Preparation(data[name], options.weighted_objectives, config.seed, shapes.grid)
         for name in data
     }
     tracker = None
-    if conduct.track and first:
-        tracker = Tracker(conduct, learner.model, learner.schedule, data["validation"])
-    return Parts(
+    if runtime.track and first:
+        tracker = Tracker(runtime, learner.model, learner.schedule, data["validation"])
+    return TrainingContext(
         config,
         learner,
         data["train"],
         prepare["train"],
         validate=partial(_validate, learner, target, data["validation"], prepare["validation"]),
         primary=target.primary if options.uses_labels and target else PRIMARY,
-        checkpoints=Checkpoints(run.path / "checkpoint", config.identity, conduct.checkpoint_every),
-        records=Records(run.path / "tensorboard" if conduct.tensorboard and first else None),
-        talk=talk,
+        checkpoints=Checkpoints(run.path / "checkpoint", config.identity, runtime.checkpoint_every),
+        records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
+        reporter=reporter,
         tracker=tracker,
     )
 
@@ -221,7 +221,7 @@ def _store(
     stored: dict[str, Any],
     learner: Learner,
     inputs: Any,
-    parts: Parts,
+    parts: TrainingContext,
     best: dict[str, Any],
 ) -> None:
     """Write everything, and last of all the file that says that it is complete."""

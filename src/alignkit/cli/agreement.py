@@ -76,7 +76,7 @@ def agreement(
         seed=seed,
         alike=alike,
         lenient=not named,
-        talk=console.TerminalTalk(),
+        reporter=console.TerminalReporter(),
     )
     for note in found.notes:
         console.note(f"note: {note}")

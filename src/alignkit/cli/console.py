@@ -1,4 +1,4 @@
-"""What a user sees: results on stdout, talk and progress bars on stderr."""
+"""What a user sees: results on stdout, messages and progress bars on stderr."""
 
 import json
 import math
@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alignkit.progress import Talk
+from alignkit.cli.options import as_options
+from alignkit.progress import Reporter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,12 @@ class Settings:
 settings = Settings()
 
 
-class TerminalTalk(Talk):
+class TerminalReporter(Reporter):
     """Notes as lines, progress as bars; bars on a terminal only."""
 
     def note(self, text: str) -> None:
         if not settings.quiet:
-            print(text, file=sys.stderr)
+            print(as_options(text), file=sys.stderr)
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Any]:
@@ -66,14 +67,14 @@ class _Bar:
         self.progress.update(self.task, description=text)
 
 
-def talk() -> Talk:
+def reporter() -> Reporter:
     """What to hand to a step, also one in another process: nothing is said when quiet."""
-    return Talk() if settings.quiet else TerminalTalk()
+    return Reporter() if settings.quiet else TerminalReporter()
 
 
 def note(text: str) -> None:
     """Say one line on stderr."""
-    TerminalTalk().note(text)
+    TerminalReporter().note(text)
 
 
 def print_json(value: Any) -> None:

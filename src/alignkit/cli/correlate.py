@@ -154,7 +154,11 @@ def correlate(
         )
         chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[join.split])
         found, rows = correlate_runs(
-            chosen, join, talk=console.TerminalTalk(), lower=lower_is_better or (), **options
+            chosen,
+            join,
+            reporter=console.TerminalReporter(),
+            lower=lower_is_better or (),
+            **options,
         )
     if output is not None:
         write_table(output, found)

@@ -112,14 +112,14 @@ def cache(
     from alignkit.runs.config import choose, choose_task
 
     chosen = choose_task(task, root)
-    made, talk = chosen.make(), console.TerminalTalk()
+    made, reporter = chosen.make(), console.TerminalReporter()
     options = architecture_options(vision_model=vision_model, from_scratch=from_scratch)
     architect = choose("architectures", architecture, options).make()
     inputs = architect.inputs(made.split("train").texts)
     rows = []
     for name in [check_split(name) for name in split or ()] or _splits_of(made):
         found, fingerprint = made.split(name), made.fingerprint()
-        folder = store_pixels(chosen.name, found, inputs, name, fingerprint, talk)
+        folder = store_pixels(chosen.name, found, inputs, name, fingerprint, reporter)
         rows.append({"split": name, "n": len(found), "folder": str(folder)})
     if json:
         console.print_json(rows)
@@ -147,7 +147,7 @@ def _findings(task: str, root: str | None, pictures: bool) -> "Findings":
     from alignkit.data.inspect import inspect_data
     from alignkit.runs.config import choose_task
 
-    return inspect_data(choose_task(task, root).make(), pictures, console.TerminalTalk())
+    return inspect_data(choose_task(task, root).make(), pictures, console.TerminalReporter())
 
 
 def _print_problems(findings: "Findings") -> None:

@@ -68,7 +68,7 @@ def extract(
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
     from alignkit.cli import console
-    from alignkit.jobs.parallel import extract_together
+    from alignkit.jobs.parallel import extract_runs
     from alignkit.runs.run import POOLS
 
     check_split(split)
@@ -79,8 +79,8 @@ def extract(
         chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
     else:
         chosen = chosen_runs(paths, runs, task, placement, splits=[split])
-    extract_together(
-        chosen, split, pool or POOLS, shard_size, force, jobs, console.TerminalTalk(), device
+    extract_runs(
+        chosen, split, pool or POOLS, shard_size, force, jobs, console.TerminalReporter(), device
     )
     rows = [
         {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
@@ -121,4 +121,6 @@ def _encoders(
         resolve_config(task, ",", architecture, None, seed, data, options=options)
         for task in dict.fromkeys(tasks)
     ]
-    return [store_separate(separate(config), root, console.TerminalTalk()) for config in configs]
+    return [
+        store_separate(separate(config), root, console.TerminalReporter()) for config in configs
+    ]

@@ -118,7 +118,7 @@ def hypotheses(
         seed,
         permutations,
         not raw_scores,
-        console.TerminalTalk(),
+        console.TerminalReporter(),
     )
     answers = ask(question or [], evidence)
     for text in evidence.notes:

@@ -122,8 +122,9 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 def _fail(text: str, code: int) -> int:
     from alignkit.cli import console
+    from alignkit.cli.options import as_options
 
     if console.settings.debug:
         raise
-    print(f"Error: {text}", file=sys.stderr)
+    print(f"Error: {as_options(text)}", file=sys.stderr)
     return code

@@ -109,12 +109,12 @@ def measure(
 
     alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
     """
-    from alignkit.alignment.options import Asked
+    from alignkit.alignment.options import MeasureOptions
     from alignkit.cli import console
     from alignkit.cli.resources import check_device, use_memory
     from alignkit.errors import UsageError
 
-    Asked(null, interval, seed, dtype)  # refuses numbers out of range before any work
+    MeasureOptions(null, interval, seed, dtype)  # refuses numbers out of range before any work
     if output is not None and output.is_dir():
         raise UsageError(f"--output {output} is a folder; expected the name of a .csv file")
     use_memory(memory)
@@ -126,7 +126,7 @@ def measure(
         "null": null,
         "interval": interval,
         "lenient": "all" in (metric or ()),
-        "talk": console.TerminalTalk(),
+        "reporter": console.TerminalReporter(),
     }
     arrays = bool(paths) and not any((path / "config.json").is_file() for path in paths or ())
     if arrays:
@@ -269,7 +269,7 @@ def _between(
         f"{sha256_of(run.model_file)} {split}"
         for run, split in zip(runs, (splits[0], splits[-1]), strict=True)
     )
-    with parts_of(output, inputs, options["talk"]) as parts:
+    with parts_of(output, inputs, options["reporter"]) as parts:
         table = measure_between(
             runs[0],
             runs[1],
@@ -288,7 +288,7 @@ def _arrays(
     paths: Sequence[Path], specs: Sequence[str], output: Path | None, options: dict[str, Any]
 ) -> "pd.DataFrame":
     from alignkit.alignment.arrays import measure_arrays
-    from alignkit.alignment.options import Asked
+    from alignkit.alignment.options import MeasureOptions
     from alignkit.alignment.partial import digests, parts_of
     from alignkit.errors import UsageError
     from alignkit.metrics.arrays import SUFFIXES, read_sides
@@ -297,10 +297,10 @@ def _arrays(
         raise UsageError(
             f"{len(paths)} path(s) that are no run directories; give two arrays or folders, or runs"
         )
-    precision, device = Asked(dtype=options.pop("dtype")).precision, options.pop("device")
+    precision, device = MeasureOptions(dtype=options.pop("dtype")).precision, options.pop("device")
     xs, ys = read_sides(paths[0], paths[1], precision, device)
     inputs = (one for path in paths for one in digests(path, (*SUFFIXES, ".json")))
-    with parts_of(output, inputs, options["talk"]) as parts:
+    with parts_of(output, inputs, options["reporter"]) as parts:
         table = measure_arrays(xs, ys, specs, parts=parts, **options)
         return _written(table.drop(columns=["split", "pool"]), output)
 

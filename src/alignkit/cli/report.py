@@ -61,11 +61,15 @@ def report(
 
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     specs = specs_or_default(metric)
-    talk = console.TerminalTalk()
+    reporter = console.TerminalReporter()
     for run in chosen:
-        measure_run(run, specs, split=split, pool=pool, samples=samples, seed=seed, talk=talk)
+        measure_run(
+            run, specs, split=split, pool=pool, samples=samples, seed=seed, reporter=reporter
+        )
     join = Join(tuple(specs), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(chosen, join, permutations=permutations, seed=seed, talk=talk)
+    found, joined = correlate_runs(
+        chosen, join, permutations=permutations, seed=seed, reporter=reporter
+    )
     page = write_report(
         chosen, output, correlations=found, table=joined, metrics=specs, split=split, pool=pool
     )

@@ -43,7 +43,7 @@ def sanity(
     named = [one for one in metric or () if one != "all"]
     metrics = [resolve(spec) for spec in named or registry().names("metrics")]
     found = []
-    with console.TerminalTalk().progress("check metrics", len(metrics)) as bar:
+    with console.TerminalReporter().progress("check metrics", len(metrics)) as bar:
         for one in metrics:
             bar.describe(f"check {one.spec}")
             found.append(examine(one, samples, width, seed))

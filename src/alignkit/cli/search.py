@@ -132,7 +132,7 @@ def run(
     url = parse_url(storage or _default(runs))
     place = Place(url, study or search.study_name, heartbeat, retries)
     console.note(f"study {place.study} in {url}")
-    found = run_search(search, place, trials, workers, console.talk())
+    found = run_search(search, place, trials, workers, console.reporter())
     _show_best(found, json)
 
 

@@ -110,7 +110,7 @@ def stability(
         named or registry().names("metrics"),
         wanted,
         lenient=not named,
-        talk=console.TerminalTalk(),
+        reporter=console.TerminalReporter(),
     )
     summary = summarise(table)
     if output is not None:
@@ -145,7 +145,7 @@ def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
     from alignkit.analysis.stability import layers_of_run
     from alignkit.cli import console
 
-    return [layers_of_run(run, split, pool, console.TerminalTalk()) for run in runs]
+    return [layers_of_run(run, split, pool, console.TerminalReporter()) for run in runs]
 
 
 def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":

@@ -160,7 +160,7 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     Example: alignkit study status study.toml
     """
     from alignkit.cli import console
-    from alignkit.studies.carry_out import failed
+    from alignkit.studies.execute import failed
 
     chosen = _plan(file, runs)
     counts = _counts(chosen)
@@ -196,7 +196,7 @@ def _run(
 ) -> None:
     from alignkit.cli import console
     from alignkit.studies.analyses import check_analyses
-    from alignkit.studies.carry_out import analyse, carry_out
+    from alignkit.studies.execute import analyse, execute
 
     chosen = _plan(file, runs, output, **engine)
     check_analyses(chosen.study, next((p.config for p in chosen.runs if p.config), None))
@@ -205,13 +205,13 @@ def _run(
         # Another process may have worked on it meanwhile.
         chosen = _plan(file, runs, output, **engine)
         if any(chosen.units(retry)):
-            carry_out(chosen, opened(), retry, console.TerminalTalk())
+            execute(chosen, opened(), retry, console.TerminalReporter())
             chosen = _plan(file, runs, output, **engine)
         if chosen.analyses_to_do(retry):
             complete, asked = len(chosen.complete), len(chosen.to_analyse)
             if complete < asked:
                 console.note(f"note: analysed are the {complete} runs of {asked} that are done")
-            analyse(chosen, opened(), retry, console.TerminalTalk())
+            analyse(chosen, opened(), retry, console.TerminalReporter())
     written = [file for analysis in chosen.analyses for file in analysis.shown]
     if json:
         console.print_json(
@@ -232,7 +232,7 @@ def _fail_if_any(chosen: "Plan", file: Path) -> None:
     """List what failed; the command then ends with an error."""
     from alignkit.cli import console
     from alignkit.errors import AlignkitError
-    from alignkit.studies.carry_out import failed
+    from alignkit.studies.execute import failed
 
     runs = failed(chosen.runs)
     analyses = [analysis for analysis in chosen.analyses if analysis.state == "failed"]
@@ -288,7 +288,7 @@ def _engine(chosen: "Plan") -> "Engine":
     if asked.name == "local":
         from alignkit.engines.local import local_engine
 
-        return local_engine(asked.jobs, asked.gpus, console.TerminalTalk())
+        return local_engine(asked.jobs, asked.gpus, console.TerminalReporter())
     from alignkit.engines.dask import DaskEngine
 
     return DaskEngine(
@@ -298,7 +298,7 @@ def _engine(chosen: "Plan") -> "Engine":
         asked.gpus,
         asked.trust_network,
         chosen.records.folder / "keys",
-        console.TerminalTalk(),
+        console.TerminalReporter(),
     )
 
 

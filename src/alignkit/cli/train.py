@@ -27,7 +27,7 @@ from alignkit.cli.arguments import (
 )
 
 if TYPE_CHECKING:
-    from alignkit.runs import Conduct, RunConfig, Training
+    from alignkit.runs import RunConfig, RuntimeOptions, Training
 
 PANEL = "The chain"
 Option = typer.Option
@@ -192,7 +192,7 @@ def train(
     options = architecture_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch, freeze=freeze
     )
-    conduct = _conduct(
+    runtime = _runtime_options(
         device=device,
         workers=workers,
         checkpoint_every=checkpoint_every,
@@ -201,7 +201,7 @@ def train(
         track_samples=track_samples,
         tensorboard=tensorboard,
     )
-    configs = _configs(task, placement, architecture, training, seed, data, init, conduct, options)
+    configs = _configs(task, placement, architecture, training, seed, data, init, runtime, options)
     if _is_helper():
         console.settings.quiet = True
     _say_what_was_chosen(configs)
@@ -238,10 +238,10 @@ def evaluate(
     from alignkit.cli import console
 
     check_split(split)
-    talk = console.TerminalTalk()
+    reporter = console.TerminalReporter()
     rows = []
     for run in chosen_runs(paths, runs, task, placement, scored=True, splits=[split]):
-        scores = evaluate_run(run, split, force, talk, device)
+        scores = evaluate_run(run, split, force, reporter, device)
         rows.append(
             {
                 "task": run.task,
@@ -282,10 +282,10 @@ def _training(**given: Any) -> "Training":
     return Training(**{key: value for key, value in given.items() if value is not None})
 
 
-def _conduct(**given: Any) -> "Conduct":
-    from alignkit.runs import Conduct
+def _runtime_options(**given: Any) -> "RuntimeOptions":
+    from alignkit.runs import RuntimeOptions
 
-    return Conduct(**given)
+    return RuntimeOptions(**given)
 
 
 def _configs(
@@ -296,7 +296,7 @@ def _configs(
     seeds: list[int] | None,
     data: str | None,
     init: Path | None,
-    conduct: "Conduct",
+    runtime: "RuntimeOptions",
     options: dict[str, Any],
 ) -> "list[RunConfig]":
     from alignkit.runs import resolve_config
@@ -304,7 +304,7 @@ def _configs(
     what: list[str | None] = list(tasks) if tasks else [None]
     where: list[str | None] = list(placements) if placements else [None]
     return [
-        resolve_config(task, placement, architecture, training, seed, data, init, conduct, options)
+        resolve_config(task, placement, architecture, training, seed, data, init, runtime, options)
         for task in dict.fromkeys(what)
         for placement in dict.fromkeys(where)
         for seed in dict.fromkeys(seeds or [0])
@@ -313,9 +313,9 @@ def _configs(
 
 def _train_all(configs: "list[RunConfig]", root: Path, force: bool, jobs: int) -> list[Any]:
     from alignkit.cli import console
-    from alignkit.jobs.parallel import train_together
+    from alignkit.jobs.parallel import train_runs
 
-    return train_together(configs, root, force, jobs, console.TerminalTalk())
+    return train_runs(configs, root, force, jobs, console.TerminalReporter())
 
 
 def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from alignkit.errors import AlignkitError, DataError, MissingError, UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.tasks import SPLITS, Pairs, Split, Task
 
 
@@ -41,7 +41,7 @@ class Findings:
     problems: list[str] = field(default_factory=list)
 
 
-def inspect_data(task: Task, pictures: bool = False, talk: Talk = SILENT) -> Findings:
+def inspect_data(task: Task, pictures: bool = False, reporter: Reporter = SILENT) -> Findings:
     """Look at every split of a task.
 
     Parameters
@@ -64,7 +64,7 @@ def inspect_data(task: Task, pictures: bool = False, talk: Talk = SILENT) -> Fin
         row = _counted(name, split)
         row |= _used(task, name, findings)
         if pictures:
-            row |= _shown(name, split, findings, talk)
+            row |= _shown(name, split, findings, reporter)
         findings.splits.append(row)
     _compare_with_published(task, findings)
     _count_labels(task, listed, findings)
@@ -114,10 +114,10 @@ def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:
     return {"used": len(used), "notes": dict(used.notes)}
 
 
-def _shown(name: str, split: Split, findings: Findings, talk: Talk) -> dict[str, int]:
+def _shown(name: str, split: Split, findings: Findings, reporter: Reporter) -> dict[str, int]:
     """Decode every picture, and count those that cannot be."""
     faults: dict[str, int] = {"missing": 0, "broken": 0}
-    with talk.progress(f"look at {name}", len(split)) as bar:
+    with reporter.progress(f"look at {name}", len(split)) as bar:
         for i, identity in enumerate(split.ids):
             try:
                 split.image(i)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from alignkit.errors import AlignkitError, DataError, UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs.files import read_json, whole_folder, write_json
 from alignkit.tasks import Split
 
@@ -29,7 +29,7 @@ def cache_folder() -> Path:
 
 
 def store_pixels(
-    task: str, split: Split, inputs: Any, name: str, fingerprint: str, talk: Talk = SILENT
+    task: str, split: Split, inputs: Any, name: str, fingerprint: str, reporter: Reporter = SILENT
 ) -> Path:
     """Decode and resize every picture of a split into a folder, unless it is there already.
 
@@ -56,7 +56,7 @@ def store_pixels(
         raise UsageError("this architecture's inputs have no 'recipe', so its pixels are not kept")
     folder = cache_folder() / "pixels" / f"{task}-{name}-{_key(fingerprint, name, recipe)}"
     if find_pixels(split, inputs, name, lambda: fingerprint) is not None:
-        talk.note(f"{folder} is there already")
+        reporter.note(f"{folder} is there already")
         return folder
     first = np.asarray(inputs.pixels(split.image(0)))
     if first.dtype != np.uint8:
@@ -66,7 +66,7 @@ def store_pixels(
         pixels = np.lib.format.open_memmap(
             temporary / "pixels.npy", "w+", np.uint8, (len(split), *first.shape)
         )
-        with talk.progress(f"decode {name}", len(split)) as bar:
+        with reporter.progress(f"decode {name}", len(split)) as bar:
             for i in range(len(split)):
                 pixels[i] = first if i == 0 else inputs.pixels(split.image(i))
                 bar.advance()

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from alignkit.engines.job import Job, Outcome
 from alignkit.engines.local import visible_gpus
 from alignkit.engines.perform import outcome_from, perform_elsewhere, this_place
-from alignkit.engines.unit import Outcome, Unit
 from alignkit.errors import AlignkitError, UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 
 NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
 PATIENCE = 20  # seconds for a scheduler to answer
@@ -57,7 +57,7 @@ class DaskEngine:
         Accept a scheduler elsewhere without TLS.
     scratch : Path
         Where a job queue's keys lie while it works; every machine must see it.
-    talk : Talk
+    reporter : Reporter
         Told when units wait for a worker that is not there.
 
     Raises
@@ -78,13 +78,13 @@ class DaskEngine:
         gpus: int = 0,
         trust_network: bool = False,
         scratch: Path = Path(),
-        talk: Talk = SILENT,
+        reporter: Reporter = SILENT,
     ) -> None:
         if workers < 1:
             raise UsageError(f"--workers is {workers}; it must be at least 1")
         if scheduler and queue:
             raise UsageError("a scheduler's address and a job queue were given; choose one")
-        self._scheduler, self._talk, self._waits_said = scheduler, talk, False
+        self._scheduler, self._talk, self._waits_said = scheduler, reporter, False
         self._cluster: Any = None
         self._client: Any = None
         self._jobs = _Jobs()
@@ -104,24 +104,24 @@ class DaskEngine:
                 "is the scheduler running?"
             ) from None
 
-    def submit(self, unit: Unit) -> None:
+    def submit(self, job: Job) -> None:
         future = self._client.submit(
             perform_elsewhere,
-            asdict(unit),
+            asdict(job),
             this_place(),
             pure=False,
-            resources={"GPU": unit.gpus} if unit.gpus else None,
-            priority=1 if unit.after else 0,  # finish what is begun before the next begins
+            resources={"GPU": job.gpus} if job.gpus else None,
+            priority=1 if job.after else 0,  # finish what is begun before the next begins
         )
-        self._units[future.key] = unit
+        self._submitted[future.key] = job
         self._ended.add(future)
 
     def wait(self) -> Outcome:
         self._wait_for_an_end()
         future = next(self._ended)
-        unit = self._units[future.key]
+        job = self._submitted[future.key]
         if future.status == "finished":
-            return outcome_from(unit, future.result())
+            return outcome_from(job, future.result())
         if future.status in ("cancelled", "lost"):
             raise AlignkitError(
                 "the connection to the Dask scheduler was lost; run the same command again, "
@@ -129,7 +129,7 @@ class DaskEngine:
             )
         error = future.exception()
         return Outcome(
-            unit,
+            job,
             "failed",
             kind=type(error).__name__,
             error=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}",
@@ -158,7 +158,7 @@ class DaskEngine:
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers and not self._scheduler:
             return "units wait for the first worker to start"
-        gpus = max((unit.gpus for unit in self._units.values()), default=0)
+        gpus = max((job.gpus for job in self._submitted.values()), default=0)
         most = max((worker["resources"].get("GPU", 0) for worker in workers), default=0)
         if not workers or most < gpus:
             what = f"no worker that declares GPU={gpus}" if workers else "no worker"
@@ -191,7 +191,7 @@ class DaskEngine:
                 else _local(workers, gpus)
             )
             self._client = Client(self._cluster, set_as_default=False)
-        self._units: dict[str, Unit] = {}
+        self._submitted: dict[str, Job] = {}
         with self._client.as_current():
             self._ended = as_completed([])
 

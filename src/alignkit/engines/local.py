@@ -13,16 +13,16 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, NoReturn
 
+from alignkit.engines.job import Engine, Job, Outcome
 from alignkit.engines.perform import outcome_from, perform, perform_elsewhere, this_place
-from alignkit.engines.unit import Engine, Outcome, Unit
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 
 TRIES = 3
 GRACE = 10.0  # seconds for a stopped unit to write its checkpoint
 
 
-def local_engine(jobs: int = 1, gpus: int = 0, talk: Talk = SILENT) -> Engine:
+def local_engine(jobs: int = 1, gpus: int = 0, reporter: Reporter = SILENT) -> Engine:
     """Units one after another in this process, or ``jobs`` at a time in others.
 
     Parameters
@@ -30,7 +30,7 @@ def local_engine(jobs: int = 1, gpus: int = 0, talk: Talk = SILENT) -> Engine:
     jobs : int
     gpus : int
         GPUs of each process when there are several: the first takes the first ones.
-    talk : Talk
+    reporter : Reporter
         Of units in this process; what is said in others is kept with their outcome.
 
     Raises
@@ -42,7 +42,7 @@ def local_engine(jobs: int = 1, gpus: int = 0, talk: Talk = SILENT) -> Engine:
         raise UsageError(f"--jobs is {jobs}; it must be at least 1")
     if gpus < 0:
         raise UsageError(f"--gpus is {gpus}; it must be at least 0")
-    return InProcess(talk) if jobs == 1 else Processes(jobs, gpus)
+    return InProcess(reporter) if jobs == 1 else Processes(jobs, gpus)
 
 
 class InProcess:
@@ -50,18 +50,18 @@ class InProcess:
 
     slots = 1
 
-    def __init__(self, talk: Talk = SILENT) -> None:
-        self.talk = talk
-        self._units: deque[Unit] = deque()
+    def __init__(self, reporter: Reporter = SILENT) -> None:
+        self.reporter = reporter
+        self._waiting: deque[Job] = deque()
 
-    def submit(self, unit: Unit) -> None:
-        self._units.append(unit)
+    def submit(self, job: Job) -> None:
+        self._waiting.append(job)
 
     def wait(self) -> Outcome:
-        return perform(self._units.popleft(), self.talk)
+        return perform(self._waiting.popleft(), self.reporter)
 
     def close(self) -> None:
-        self._units.clear()
+        self._waiting.clear()
 
 
 class Processes:
@@ -73,30 +73,30 @@ class Processes:
         self._workers: list[_Worker] = []
         self._tries: dict[str, int] = {}
 
-    def submit(self, unit: Unit) -> None:
-        idle = next((worker for worker in self._workers if worker.unit is None), None)
+    def submit(self, job: Job) -> None:
+        idle = next((worker for worker in self._workers if worker.job is None), None)
         if idle is None:
             idle = _Worker(visible_gpus(len(self._workers), self._gpus))
             self._workers.append(idle)
-        idle.give(unit)
+        idle.give(job)
 
     def wait(self) -> Outcome:
         while True:
-            busy = {worker.connection: worker for worker in self._workers if worker.unit}
+            busy = {worker.connection: worker for worker in self._workers if worker.job}
             for connection in wait(list(busy)):
                 worker = busy[connection]  # type: ignore[index]
-                unit = worker.unit
-                assert unit is not None
+                job = worker.job
+                assert job is not None
                 try:
                     told = worker.take()
                 except (EOFError, OSError):
                     worker.restart()
-                    self._tries[unit.name] = self._tries.get(unit.name, 0) + 1
-                    if self._tries[unit.name] < TRIES:
-                        worker.give(unit)
+                    self._tries[job.name] = self._tries.get(job.name, 0) + 1
+                    if self._tries[job.name] < TRIES:
+                        worker.give(job)
                         continue
-                    return _killed(unit, TRIES)
-                return outcome_from(unit, told)
+                    return _killed(job, TRIES)
+                return outcome_from(job, told)
 
     def close(self) -> None:
         for worker in self._workers:
@@ -111,21 +111,21 @@ class _Worker:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
-        self.unit: Unit | None = None
+        self.job: Job | None = None
         self._start()
 
-    def give(self, unit: Unit) -> None:
-        self.unit = unit
+    def give(self, job: Job) -> None:
+        self.job = job
         with contextlib.suppress(OSError):  # it is dead; waiting for its answer will tell
-            self.connection.send((asdict(unit), this_place()))
+            self.connection.send((asdict(job), this_place()))
 
     def take(self) -> dict[str, Any]:
         told = self.connection.recv()
-        self.unit = None
+        self.job = None
         return told
 
     def restart(self) -> None:
-        self.unit = None
+        self.job = None
         self.stop()
         self._start()
 
@@ -155,8 +155,8 @@ def _serve(connection: Connection, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone, and so are we
         while True:
-            unit, place = connection.recv()
-            connection.send(perform_elsewhere(unit, place))
+            job, place = connection.recv()
+            connection.send(perform_elsewhere(job, place))
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:
@@ -182,9 +182,9 @@ def visible_gpus(slot: int, gpus: int) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
 
 
-def _killed(unit: Unit, times: int) -> Outcome:
+def _killed(job: Job, times: int) -> Outcome:
     return Outcome(
-        unit,
+        job,
         "failed",
         kind="AlignkitError",
         error=f"its process was killed {times} times; perhaps there is too little memory",

@@ -13,16 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from alignkit.engines.unit import Outcome, Unit
+from alignkit.engines.job import Job, Outcome
 from alignkit.errors import AlignkitError, DataError
 from alignkit.plugins.load import ONLY, extra_plugin_files, registry, use_plugin_files
-from alignkit.progress import Talk
+from alignkit.progress import Reporter
 
 # Random generators and numbers of threads belong to the process, so units take turns in one.
 _turn = threading.Lock()
 
 
-class Notes(Talk):
+class Notes(Reporter):
     """Keeps what is said, to be told where someone listens."""
 
     def __init__(self) -> None:
@@ -32,17 +32,17 @@ class Notes(Talk):
         self.said.append(text)
 
 
-def perform(unit: Unit, talk: Talk) -> Outcome:
+def perform(job: Job, reporter: Reporter) -> Outcome:
     """Do a unit in this process; an error becomes part of the outcome."""
     started = time.perf_counter()
     try:
-        with _turn, _threads(unit.threads):
-            value = _function(unit.work)(**unit.arguments, talk=talk)
-        return Outcome(unit, value=value, seconds=time.perf_counter() - started)
+        with _turn, _threads(job.threads):
+            value = _function(job.work)(**job.arguments, reporter=reporter)
+        return Outcome(job, value=value, seconds=time.perf_counter() - started)
     except Exception as error:
         ours = isinstance(error, AlignkitError)
         return Outcome(
-            unit,
+            job,
             "failed",
             kind=type(error).__name__,
             error=str(error) if ours else f"{type(error).__name__}: {error}".replace("\n", " "),
@@ -51,10 +51,10 @@ def perform(unit: Unit, talk: Talk) -> Outcome:
         )
 
 
-def perform_elsewhere(unit: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+def perform_elsewhere(job: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
     """Do a unit in a process that was started for it: plain values in, plain values out."""
     notes = Notes()
-    taken = Unit(**{**unit, "after": tuple(unit["after"])})
+    taken = Job(**{**job, "after": tuple(job["after"])})
     try:
         _settle(place)
     except AlignkitError as error:
@@ -64,9 +64,9 @@ def perform_elsewhere(unit: Mapping[str, Any], place: Mapping[str, Any]) -> dict
     return asdict(outcome) | {"notes": notes.said}
 
 
-def outcome_from(unit: Unit, told: Mapping[str, Any]) -> Outcome:
+def outcome_from(job: Job, told: Mapping[str, Any]) -> Outcome:
     """Read back what ``perform_elsewhere`` gave."""
-    return Outcome(**{**told, "unit": unit, "notes": tuple(told["notes"])})
+    return Outcome(**{**told, "job": job, "notes": tuple(told["notes"])})
 
 
 def this_place() -> dict[str, Any]:

@@ -6,20 +6,20 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.engines import Unit, run_units
+from alignkit.engines import Job, run_jobs
 from alignkit.engines.local import local_engine
 from alignkit.errors import UsageError
-from alignkit.jobs.units import extract_units, train_unit
-from alignkit.progress import SILENT, Talk
+from alignkit.jobs.steps import extract_jobs, train_job
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 
 
-def train_together(
+def train_runs(
     configs: Sequence[RunConfig],
     root: Path,
     force: bool = False,
     jobs: int = 1,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> list[Run]:
     """Train runs, ``jobs`` at a time, each in a process of its own when more than one.
 
@@ -38,18 +38,18 @@ def train_together(
             "--jobs is for runs side by side; leave it out when a launcher such as "
             "torchrun trains one run by several processes"
         )
-    _do([train_unit(config, root, force) for config in configs], jobs, "train runs", talk)
+    _do([train_job(config, root, force) for config in configs], jobs, "train runs", reporter)
     return [Run(root / config.folder) for config in configs]
 
 
-def extract_together(
+def extract_runs(
     runs: Sequence[Run],
     split: str,
     pools: Sequence[str],
     shard_size: int | None = None,
     force: bool = False,
     jobs: int = 1,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
     device: str = "auto",
 ) -> None:
     """Extract runs, ``jobs`` at a time.
@@ -59,10 +59,10 @@ def extract_together(
     AlignkitError
         The first failure, after the others have ended.
     """
-    units = [
-        unit
+    todo = [
+        job
         for run in runs
-        for unit in extract_units(
+        for job in extract_jobs(
             run,
             run.config.training.threads,
             split,
@@ -72,24 +72,24 @@ def extract_together(
             device=device,
         )
     ]
-    _do(units, jobs, "extract runs", talk)
+    _do(todo, jobs, "extract runs", reporter)
 
 
-def _do(units: Sequence[Unit], jobs: int, what: str, talk: Talk) -> None:
-    distinct = list({unit.name: unit for unit in units}.values())
+def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
+    distinct = list({job.name: job for job in todo}.values())
     failed = []
-    engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, talk=talk)
+    engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, reporter=reporter)
     several = engine.slots > 1  # one at a time, units show bars of their own
     try:
-        with (talk if several else SILENT).progress(what, len(distinct)) as bar:
-            for outcome in run_units(distinct, engine):
+        with (reporter if several else SILENT).progress(what, len(distinct)) as bar:
+            for outcome in run_jobs(distinct, engine):
                 bar.advance()
                 for text in outcome.notes:
-                    talk.note(text)
+                    reporter.note(text)
                 if outcome.error:
                     failed.append(outcome)
                 elif several:
-                    talk.note(f"{outcome.unit.name}: done")
+                    reporter.note(f"{outcome.job.name}: done")
     finally:
         engine.close()
     if failed:

@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import load_run
 from alignkit.runs.config import config_from_json
 
 
 def train_run(
-    config: Mapping[str, Any], root: str, force: bool = False, talk: Talk = SILENT
+    config: Mapping[str, Any], root: str, force: bool = False, reporter: Reporter = SILENT
 ) -> str:
     """Train the run that ``RunConfig.to_json`` describes; give its folder."""
     from alignkit.chain.train import train
 
-    return str(train(config_from_json(config), Path(root), force, talk).path)
+    return str(train(config_from_json(config), Path(root), force, reporter).path)
 
 
-def evaluate_run(run: str, split: str, talk: Talk = SILENT) -> dict[str, float]:
+def evaluate_run(run: str, split: str, reporter: Reporter = SILENT) -> dict[str, float]:
     """Score a run on a split."""
     from alignkit.chain.evaluate import evaluate
 
-    return evaluate(load_run(run), split, talk=talk)
+    return evaluate(load_run(run), split, reporter=reporter)
 
 
 def extract_run(
@@ -34,12 +34,12 @@ def extract_run(
     shard_size: int | None = None,
     force: bool = False,
     device: str = "auto",
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> int:
     """Extract a run's representations, or put together the shards that others made."""
     from alignkit.chain.extract import extract
 
-    return int(extract(load_run(run), split, pools, force, talk, shard_size, device)["n"])
+    return int(extract(load_run(run), split, pools, force, reporter, shard_size, device)["n"])
 
 
 def extract_run_shard(
@@ -49,16 +49,16 @@ def extract_run_shard(
     shard_size: int,
     shard: int,
     device: str = "auto",
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> None:
     """Extract one range of a run's samples."""
     from alignkit.chain.extract import extract_shard
 
-    extract_shard(load_run(run), split, pools, shard_size, shard, talk, device)
+    extract_shard(load_run(run), split, pools, shard_size, shard, reporter, device)
 
 
-def measure(run: str, metrics: Sequence[str], talk: Talk = SILENT, **options: Any) -> int:
+def measure(run: str, metrics: Sequence[str], reporter: Reporter = SILENT, **options: Any) -> int:
     """Measure a run; give the number of values."""
     from alignkit.alignment.runs import measure_run
 
-    return len(measure_run(load_run(run), metrics, talk=talk, **options))
+    return len(measure_run(load_run(run), metrics, reporter=reporter, **options))

@@ -6,7 +6,7 @@ from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.products import gram, inner, permuted_products
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.views import set_memory
-from alignkit.metrics.workers import spread
+from alignkit.metrics.workers import parallel_map
 
 __all__ = [
     "Metric",
@@ -21,5 +21,5 @@ __all__ = [
     "read_arrays",
     "resolve",
     "set_memory",
-    "spread",
+    "parallel_map",
 ]

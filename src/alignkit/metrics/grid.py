@@ -16,8 +16,8 @@ from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.resample import calibrated, null_values, p_value, resampled_values
 from alignkit.metrics.resample import interval as interval_around
-from alignkit.metrics.views import give_back
-from alignkit.metrics.workers import spread, workers
+from alignkit.metrics.views import trim_memory
+from alignkit.metrics.workers import parallel_map, workers
 from alignkit.plugins.options import format_spec
 
 
@@ -222,7 +222,7 @@ def _values(
     order = _fresh_layers_first(pairs)
     ordered = [pairs[at] for at in order]
     # A single pair is measured here, so that its blocks are spread over the workers instead.
-    measured = map(one, ordered) if len(pairs) == 1 else spread(one, ordered)
+    measured = map(one, ordered) if len(pairs) == 1 else parallel_map(one, ordered)
     for at, value in zip(order, measured, strict=True):
         values[at] = value
         if found is not None:
@@ -306,7 +306,7 @@ def _release(*sides: Sequence[Representation]) -> None:
     for side in sides:
         for layer in side:
             layer.release()
-    give_back()
+    trim_memory()
 
 
 class _Progress:

@@ -12,7 +12,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError
 from alignkit.metrics.products import gram
 from alignkit.metrics.views import VIEWS
-from alignkit.metrics.workers import spread
+from alignkit.metrics.workers import parallel_map
 
 if TYPE_CHECKING:
     from alignkit.metrics.representation import Representation
@@ -30,7 +30,7 @@ def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
     """Indices and squared distances of the k nearest other samples, both ``(n, k)``.
 
     Points are unit rows (``cosine``: half the squared distance is 1 - cosine) or rows of
-    ``unit`` (``euclidean``), in either case less their mean, so that a large common part
+    ``normalized`` (``euclidean``), in either case less their mean, so that a large common part
     costs no digits. Candidates come from products in the representation's precision. Where
     these leave the order in doubt, distances are taken anew in float64, entry by entry, so
     that equal rows tie; ties go to the lowest index.
@@ -40,7 +40,7 @@ def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
     indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
-    found = spread(lambda rows: _decided(points, rows, best[rows], which[rows], k), blocks)
+    found = parallel_map(lambda rows: _decided(points, rows, best[rows], which[rows], k), blocks)
     for rows, (near, far) in zip(blocks, found, strict=True):
         indices[rows], distances[rows] = near, far
     return indices, distances
@@ -61,7 +61,7 @@ def ranks_of(x: Representation, others: Tensor) -> Tensor:
         before = torch.arange(x.n, device=x.device) < wanted
         return 1 + ((steps < mine) | ((steps == mine) & before)).sum(dim=1)
 
-    return torch.cat(list(spread(one, row_blocks(x))))
+    return torch.cat(list(parallel_map(one, row_blocks(x))))
 
 
 def row_blocks(x: Representation) -> list[Tensor]:
@@ -171,7 +171,7 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
         merge(other, one, near.T.contiguous().sub_(half[one]), half[other, None])
 
     groups = _groups(x)
-    list(spread(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
+    list(parallel_map(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
     return best, which
 
 

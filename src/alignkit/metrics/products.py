@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from alignkit.metrics.views import VIEWS
-from alignkit.metrics.workers import spread
+from alignkit.metrics.workers import parallel_map
 
 # Products that are added up in their own precision.
 _RUN = 1024
@@ -80,7 +80,7 @@ def permuted_products(
         for j in range(0, len(ys), room):
             squares = torch.stack(list(ys[j : j + room]), dim=2)
             one = partial(_one_order, triangles, diagonals, squares, upper)
-            for at, values in enumerate(spread(one, orders)):
+            for at, values in enumerate(parallel_map(one, orders)):
                 result[at, i : i + room, j : j + room] = values
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics import neighbours as search
 from alignkit.metrics.products import gram, inner
 from alignkit.metrics.views import VIEWS, forget_pages
-from alignkit.metrics.workers import spread
+from alignkit.metrics.workers import parallel_map
 
 View = TypeVar("View")
 Permute = str | Callable[[Any, Tensor], Any] | None
@@ -122,39 +123,49 @@ class Representation:
 
     @property
     def squares(self) -> Tensor:
-        """Squared lengths of the rows of ``unit``, ``(n,)`` in float64; they sum to 1."""
+        """Squared lengths of the rows of ``normalized``, ``(n,)`` in float64; they sum to 1."""
         return self._lengths[0]
 
     @property
     def centred(self) -> Tensor:
         """Columns have mean zero, ``(n, width)``."""
-        return self.shared("centred", lambda: self.unit * self.norm, "rows")
+        return self.shared("centred", lambda: self.normalized * self.norm, "rows")
 
     @property
-    def unit(self) -> Tensor:
+    def normalized(self) -> Tensor:
         """Columns have mean zero and the whole has Frobenius norm one, ``(n, width)``."""
-        return self.shared("unit", self._unit, "rows")
+        return self.shared("normalized", self._normalized, "rows")
 
     @property
     def gram(self) -> Tensor:
         """Inner products of the rows of ``centred``, ``(n, n)``."""
-        return self.shared("gram", lambda: self.unit_gram * self.norm**2, "pairs")
+        return self.shared("gram", lambda: self.normalized_gram * self.norm**2, "pairs")
 
     @property
     def gram_norm(self) -> float:
         """Frobenius norm of ``gram``."""
-        return inner(self.unit_gram, self.unit_gram) ** 0.5 * self.norm**2
+        return inner(self.normalized_gram, self.normalized_gram) ** 0.5 * self.norm**2
 
     @property
-    def unit_gram(self) -> Tensor:
-        """Inner products of the rows of ``unit``, ``(n, n)``; the trace is 1."""
-        return self.shared("unit_gram", lambda: gram(self.unit), "pairs")
+    def normalized_gram(self) -> Tensor:
+        """Inner products of the rows of ``normalized``, ``(n, n)``; the trace is 1."""
+        return self.shared("normalized_gram", lambda: gram(self.normalized), "pairs")
 
     @property
     def scatter(self) -> Tensor:
         """Inner products of the columns of ``centred``, ``(width, width)`` in float64."""
         whole = self.norm**2
         return self.shared("scatter", lambda: self.cross(self, torch.float64) * whole, "same")
+
+    @property
+    def unit(self) -> Tensor:
+        """The former name of ``normalized``."""
+        return self._renamed("unit", "normalized")
+
+    @property
+    def unit_gram(self) -> Tensor:
+        """The former name of ``normalized_gram``."""
+        return self._renamed("unit_gram", "normalized_gram")
 
     @property
     def unit_rows(self) -> Tensor:
@@ -200,7 +211,7 @@ class Representation:
         return self._nearest(k, distance)[0]
 
     def neighbour_distances(self, k: int, distance: str = "cosine") -> Tensor:
-        """Squared distances of the k nearest, ``(n, k)``: of unit rows, or of rows of ``unit``."""
+        """Squared distances of the k nearest, ``(n, k)``: of unit or normalized rows."""
         return self._nearest(k, distance)[1]
 
     def neighbour_sets(self, k: int, distance: str = "cosine") -> tuple[Tensor, Tensor]:
@@ -217,13 +228,13 @@ class Representation:
         return search.ranks_of(self, others)
 
     def cross(self, other: Representation, dtype: torch.dtype | None = None) -> Tensor:
-        """Inner products of the columns of two ``unit``, ``(width, other width)`` in float64.
+        """Inner products of the columns of two ``normalized``, ``(width, other width)`` in float64.
 
         Taken in blocks of rows and added up in float64, so that any number of samples will do.
         """
         dtype = dtype or self.dtype
         total = torch.zeros(self.width, other.width, dtype=torch.float64, device=self.device)
-        parts = spread(
+        parts = parallel_map(
             lambda rows: (self.unit_block(rows, dtype).T @ other.unit_block(rows, dtype)).double(),
             self.slices(),
         )
@@ -232,13 +243,13 @@ class Representation:
         return total
 
     def unit_block(self, rows: slice, dtype: torch.dtype) -> Tensor:
-        """Some rows of ``unit``; it is kept whole only where that takes little."""
+        """Some rows of ``normalized``; it is kept whole only where that takes little."""
         if dtype == self.dtype and 16 * self.n * self.width * dtype.itemsize < VIEWS.limit:
-            return self.unit[rows]
+            return self.normalized[rows]
         return self.exact_unit(rows).to(dtype)
 
     def exact_unit(self, rows: Any) -> Tensor:
-        """Some rows of ``unit`` in float64, from the source."""
+        """Some rows of ``normalized`` in float64, from the source."""
         return self.rows(rows).sub_(self.mean).div_(self.norm)
 
     def exact_unit_rows(self, rows: Any) -> Tensor:
@@ -392,7 +403,13 @@ class Representation:
         total = float(squares.sum())
         return squares / total, spread * total**0.5
 
-    def _unit(self) -> Tensor:
+    def _renamed(self, old: str, new: str) -> Tensor:
+        message = f"Representation.{old} is now Representation.{new}; {old} goes in version 0.3"
+        warnings.warn(message, DeprecationWarning, stacklevel=3)
+        view: Tensor = getattr(self, new)
+        return view
+
+    def _normalized(self) -> Tensor:
         mean, norm = self.mean, self.norm
         return self.filled(lambda rows: rows.sub_(mean).div_(norm))
 

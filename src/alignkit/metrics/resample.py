@@ -13,7 +13,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError
 from alignkit.metrics.metric import Metric
 from alignkit.metrics.representation import Representation
-from alignkit.metrics.workers import spread
+from alignkit.metrics.workers import parallel_map
 
 LEVEL = 0.95
 Pairs = Sequence[tuple[int, int]]
@@ -72,7 +72,7 @@ def _one_by_one(
             values[at, place] = _value(metric, prepared_xs[pairs[place][0]], reordered)
         return len(places)
 
-    for count in spread(fill, [(at, j) for at in range(len(orders)) for j in columns]):
+    for count in parallel_map(fill, [(at, j) for at in range(len(orders)) for j in columns]):
         done(count)
     return values
 
@@ -111,7 +111,7 @@ def resampled_values(
         return values
 
     drawn = []
-    for values in spread(one, halves):
+    for values in parallel_map(one, halves):
         drawn.append(values)
         done(len(pairs))
     return np.array(drawn)

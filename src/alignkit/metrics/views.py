@@ -121,7 +121,7 @@ def set_memory(limit: int | None) -> None:
     VIEWS.limit = limit
 
 
-def give_back() -> None:
+def trim_memory() -> None:
     """Hand memory that is free again to the system, where the allocator can be asked to."""
     try:
         ctypes.CDLL(None).malloc_trim(0)

@@ -21,7 +21,7 @@ _owner: int | None = None
 
 @contextmanager
 def workers() -> Iterator[None]:
-    """Start as many workers as torch may use threads; ``spread`` gives them work until the end.
+    """Start as many workers as torch may use threads; ``parallel_map`` uses them.
 
     Two single-threaded factorisations finish sooner than one with two threads, and a value
     then depends on neither the number of workers nor that of threads.
@@ -42,7 +42,7 @@ def workers() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def spread(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Do work on every item, results in their order: side by side unless done by a worker."""
     if _pool is None or threading.get_ident() != _owner:
         return map(work, items)

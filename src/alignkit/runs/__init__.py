@@ -2,6 +2,14 @@
 
 from alignkit.runs.config import RunConfig, resolve_config
 from alignkit.runs.run import Run, load_run, load_runs
-from alignkit.runs.training import Conduct, Training
+from alignkit.runs.training import RuntimeOptions, Training
 
-__all__ = ["Conduct", "Run", "RunConfig", "Training", "load_run", "load_runs", "resolve_config"]
+__all__ = [
+    "Run",
+    "RunConfig",
+    "RuntimeOptions",
+    "Training",
+    "load_run",
+    "load_runs",
+    "resolve_config",
+]

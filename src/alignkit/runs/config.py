@@ -16,7 +16,7 @@ from alignkit.plugins import registry
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
 from alignkit.plugins.registry import singular
 from alignkit.runs.files import read_json
-from alignkit.runs.training import Conduct, Training, read_options
+from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
 
 
@@ -69,7 +69,7 @@ class RunConfig:
     fingerprint: str = ""
     alias: str = ""
     init: Init | None = None
-    conduct: Conduct = field(default_factory=Conduct)
+    runtime: RuntimeOptions = field(default_factory=RuntimeOptions)
 
     @property
     def task_name(self) -> str:
@@ -120,7 +120,7 @@ class RunConfig:
                 "vision": list(self.placement.vision),
             },
             "training": self.training.to_json(),
-            "conduct": self.conduct.to_json(),
+            "conduct": self.runtime.to_json(),
             "init": vars(self.init) if self.init else None,
             "seed": self.seed,
             "data": {"fingerprint": self.fingerprint},
@@ -210,7 +210,7 @@ def resolve_config(
     seed: int = 0,
     data: str | None = None,
     init: str | Path | None = None,
-    conduct: Conduct | None = None,
+    runtime: RuntimeOptions | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Resolve what a user asked for into a run's configuration, data fingerprint included.
@@ -232,10 +232,10 @@ def resolve_config(
     if seed < 0:
         raise UsageError(f"seed {seed} must be at least 0")
     training = training or Training()
-    conduct = conduct or Conduct()
+    runtime = runtime or RuntimeOptions()
     for aux in training.weighted_aux:
         registry().get("losses", aux.name)
-    for metric in conduct.track:
+    for metric in runtime.track:
         registry().get("metrics", parse_spec(metric)[0])
     made = chosen.make()
     return RunConfig(
@@ -247,7 +247,7 @@ def resolve_config(
         _fingerprint(chosen),
         getattr(made, "alias", ""),
         choose_init(init, built.name) if init is not None else None,
-        conduct,
+        runtime,
     )
 
 
@@ -311,7 +311,7 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
         fingerprint=stored["data"]["fingerprint"],
         alias=stored["task"].get("alias", ""),
         init=Init(**stored["init"]) if stored.get("init") else None,
-        conduct=read_options(Conduct, stored.get("conduct", {})),
+        runtime=read_options(RuntimeOptions, stored.get("conduct", {})),
     )
 
 

@@ -169,7 +169,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Conduct:
+class RuntimeOptions:
     """How a training is carried out; nothing here is meant to change its result.
 
     Attributes
@@ -222,7 +222,7 @@ class Conduct:
 
 
 def read_options(kind: type, stored: Mapping[str, Any]) -> Any:
-    """Read back what ``to_json`` of ``Training`` or ``Conduct`` wrote."""
+    """Read back what ``to_json`` of ``Training`` or ``RuntimeOptions`` wrote."""
     known = {field.name for field in fields(kind)}
     plain = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
     return kind(**{k: v for k, v in plain.items() if k in known})

@@ -30,7 +30,7 @@ def spread_layers(
     Parameters
     ----------
     blocks : int
-    centre, spread : float
+    centre, parallel_map : float
         In layers.
     depth : int
         Layers of the stream.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.search.lost import PutBack, alive, put_back_lost, sign, this_worker
 from alignkit.search.search import STORED, Search, refuse_another
 from alignkit.search.storage import Url, in_one_line, open_storage, open_study, quiet_optuna, turns
@@ -54,7 +54,7 @@ class Place:
 
 
 def run_search(
-    search: Search, place: Place, trials: int, workers: int = 1, talk: Talk = SILENT
+    search: Search, place: Place, trials: int, workers: int = 1, reporter: Reporter = SILENT
 ) -> optuna.Study:
     """Start or continue a search until its study has so many finished trials.
 
@@ -92,14 +92,14 @@ def run_search(
         study = start(search, place)
         there = finished(study)
         if there:
-            talk.note(f"study {place.study} goes on: {there} of {trials} trials are finished")
+            reporter.note(f"study {place.study} goes on: {there} of {trials} trials are finished")
         if workers == 1:
-            work(search, place, trials, talk)
+            work(search, place, trials, reporter)
         else:
-            _work_together(search, place, trials, workers, talk)
+            _work_together(search, place, trials, workers, reporter)
     size = search.resolved_space.size if search.exhausts else None
     if size is not None and size < trials:
-        talk.note(f"note: the space has {size} points, and each was tried")
+        reporter.note(f"note: the space has {size} points, and each was tried")
     return study
 
 
@@ -130,7 +130,7 @@ def start(search: Search, place: Place) -> optuna.Study:
     return study
 
 
-def work(search: Search, place: Place, trials: int, talk: Talk = SILENT) -> None:
+def work(search: Search, place: Place, trials: int, reporter: Reporter = SILENT) -> None:
     """Take trials until the study has enough; wait for those of others, who may die."""
     study = place.open()
     study.pruner = search.make_pruner()
@@ -139,7 +139,7 @@ def work(search: Search, place: Place, trials: int, talk: Talk = SILENT) -> None
     while parent is None or parent.is_alive():
         with turns(place.url, place.study):
             for number in put_back_lost(study, put_back, place.heartbeat):
-                talk.note(f"trial {number} lost its worker")
+                reporter.note(f"trial {number} lost its worker")
             step = next_step(study, search, trials)
             taken = _take(search, study) if step == "take" else None
         if step == "stop":
@@ -148,7 +148,7 @@ def work(search: Search, place: Place, trials: int, talk: Talk = SILENT) -> None
             time.sleep(PAUSE)
             continue
         with alive(study, taken[0], place.heartbeat):
-            _finish(search, study, *taken, put_back, talk)
+            _finish(search, study, *taken, put_back, reporter)
 
 
 def next_step(study: optuna.Study, search: Search, trials: int) -> str:
@@ -205,7 +205,7 @@ def _finish(
     trial: optuna.Trial,
     proposed: Any,
     put_back: PutBack,
-    talk: Talk,
+    reporter: Reporter,
 ) -> None:
     """Conduct a trial and tell how it ended. A failure is a failure, never a number."""
     import optuna
@@ -230,7 +230,7 @@ def _finish(
             if frozen.number == trial.number:
                 put_back(study, frozen)
         raise
-    talk.note(_line(study, trial.number))
+    reporter.note(_line(study, trial.number))
 
 
 def _end(trial: optuna.Trial, tell: Any, state: Any, key: str, why: str) -> None:
@@ -255,13 +255,15 @@ def _line(study: optuna.Study, number: int) -> str:
     return f"trial {number}, {where}: {trial.state.name}, {why}"
 
 
-def _work_together(search: Search, place: Place, trials: int, workers: int, talk: Talk) -> None:
+def _work_together(
+    search: Search, place: Place, trials: int, workers: int, reporter: Reporter
+) -> None:
     """Several workers, each a fresh process; one that dies takes no other with it."""
     context = multiprocessing.get_context("spawn")
     files = extra_plugin_files()
     search = replace(search)  # without what it has resolved, which cannot be sent
     processes = [
-        context.Process(target=_worker, args=(search, place, trials, talk, files), daemon=True)
+        context.Process(target=_worker, args=(search, place, trials, reporter, files), daemon=True)
         for _ in range(workers)
     ]
     for process in processes:
@@ -279,21 +281,23 @@ def _work_together(search: Search, place: Place, trials: int, workers: int, talk
             process.join()
     for process in processes:
         if process.exitcode:
-            talk.note(f"worker {process.pid} ended with exit code {process.exitcode}")
+            reporter.note(f"worker {process.pid} ended with exit code {process.exitcode}")
     if all(process.exitcode for process in processes):
         raise AlignkitError(
             f"every worker of study '{place.study}' died; run the same command to go on"
         )
 
 
-def _worker(search: Search, place: Place, trials: int, talk: Talk, files: list[Any]) -> None:
+def _worker(
+    search: Search, place: Place, trials: int, reporter: Reporter, files: list[Any]
+) -> None:
     """The life of one worker process."""
     signal.signal(signal.SIGTERM, _terminated)
     use_plugin_files(files)
     quiet_optuna()
     try:
         with in_one_line(place.url):
-            work(search, place, trials, talk)
+            work(search, place, trials, reporter)
     except AlignkitError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 
 Written = dict[str, list[str]]
@@ -26,7 +26,7 @@ def correlate(
     unit: str,
     permutations: int,
     seed: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs, and what ``alignkit correlate`` finds in it."""
     from alignkit.analysis.correlate import correlate_runs
@@ -35,7 +35,7 @@ def correlate(
 
     join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
     found, joined = correlate_runs(
-        _opened(runs), join, talk=talk, unit=unit, permutations=permutations, seed=seed
+        _opened(runs), join, reporter=reporter, unit=unit, permutations=permutations, seed=seed
     )
     written = []
     for name, rows in (("runs", joined), ("correlate", found.table)):
@@ -56,7 +56,7 @@ def report(
     samples: int | None,
     permutations: int,
     seed: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
     from alignkit.analysis.correlate import correlate_runs
@@ -65,7 +65,9 @@ def report(
 
     opened = _opened(runs)
     join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(opened, join, talk=talk, permutations=permutations, seed=seed)
+    found, joined = correlate_runs(
+        opened, join, reporter=reporter, permutations=permutations, seed=seed
+    )
     page = write_report(
         opened, output, correlations=found, table=joined, metrics=metrics, split=split, pool=pool
     )
@@ -85,7 +87,7 @@ def hypotheses(
     samples: int | None,
     permutations: int,
     seed: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
     from alignkit.analysis.questions import Evidence, ask, write_tables
@@ -103,11 +105,11 @@ def hypotheses(
         seed,
         permutations,
         not raw_scores,
-        talk,
+        reporter,
     )
     answers = ask(questions, evidence)
     for note in evidence.notes:
-        talk.note(f"note: {note}")
+        reporter.note(f"note: {note}")
     write_tables(answers, Path(output))
     draw_answers(answers, Path(output) / "figures")
     page = Path(output) / "answers.md"
@@ -125,7 +127,7 @@ def agreement(
     pool: str,
     samples: int | None,
     seed: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Written:
     """Write what ``alignkit agreement`` finds: pairs of metrics, their groups, figures."""
     from alignkit.analysis.agreement import agree
@@ -142,10 +144,10 @@ def agreement(
         seed=seed,
         alike=alike,
         lenient=True,
-        talk=talk,
+        reporter=reporter,
     )
     for note in found.notes:
-        talk.note(f"note: {note}")
+        reporter.note(f"note: {note}")
     pairs = Path(output) / "pairs.csv"
     write_csv(pairs, found.pairs)
     write_csv(Path(output) / "metrics.csv", found.metrics)
@@ -164,7 +166,7 @@ def stability(
     split: str,
     pool: str,
     seed: int,
-    talk: Talk = SILENT,
+    reporter: Reporter = SILENT,
 ) -> Written:
     """Write what ``alignkit stability`` finds, without its seconds: they are never the same."""
     from alignkit.analysis.stability import layers_of_run, plan, summarise
@@ -172,9 +174,9 @@ def stability(
     from alignkit.report.questions import draw_stability
     from alignkit.runs.files import write_csv
 
-    models = [layers_of_run(run, split, pool, talk) for run in _opened(runs)]
+    models = [layers_of_run(run, split, pool, reporter) for run in _opened(runs)]
     wanted = plan(models, samples, k, splits, null, seed)
-    table = measure_settings(models, metrics, wanted, lenient=True, talk=talk)
+    table = measure_settings(models, metrics, wanted, lenient=True, reporter=reporter)
     table = table.drop(columns="seconds")
     summary = summarise(table)
     file = Path(output) / "summary.csv"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from alignkit.engines import Outcome, Unit
+from alignkit.engines import Job, Outcome
 from alignkit.errors import UsageError
 from alignkit.runs import RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
@@ -29,7 +29,7 @@ class Analysis:
     Attributes
     ----------
     name : str
-    unit : Unit
+    unit : Job
         Its work, on the runs that are complete.
     key : str
         Hash of everything that its result stands on.
@@ -40,7 +40,7 @@ class Analysis:
     """
 
     name: str
-    unit: Unit
+    unit: Job
     key: str
     record: Path
     waits: bool = False
@@ -107,7 +107,7 @@ def plan_analyses(
     found = []
     for name, work, options, chosen in _asked(study, runs):
         paths = [str(study.runs / p.name) for p in chosen]
-        unit = Unit(name, f"{WORK}:{work}", {"runs": paths, **options})
+        unit = Job(name, f"{WORK}:{work}", {"runs": paths, **options})
         stands_on = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
         content = [unit.work, unit.arguments, stands_on, told]
         key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

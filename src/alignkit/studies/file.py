@@ -184,10 +184,10 @@ def _entries(source: Source, found: Mapping[str, Any], shared: _Shared) -> tuple
     )
 
 
-Asked = tuple[str | None, str | None, int, dict[str, Any]]
+MeasureOptions = tuple[str | None, str | None, int, dict[str, Any]]
 
 
-def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[Asked]:
+def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[MeasureOptions]:
     """Every combination: tasks outermost, then placements, further options, and seeds."""
     if not grid:
         return
@@ -215,7 +215,7 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[Asked]:
         yield task, placement, seed, dict(zip(further, chosen, strict=True))
 
 
-def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[Asked]:
+def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[MeasureOptions]:
     """One [[run]]: a task, a placement, one seed or several, and options of its own."""
     own = {"task": str, "placement": str, "seed": int, "seeds": tuple[int, ...]}
     given = {k: as_type(source, "run", k, v, own[k]) for k, v in run.items() if k in own}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from alignkit.runs import Conduct, RunConfig, Training, resolve_config
+from alignkit.runs import RunConfig, RuntimeOptions, Training, resolve_config
 from alignkit.studies.tables import Source, as_type
 
 
@@ -55,14 +55,14 @@ class Entry:
             self.seed,
             given.get("data"),
             given.get("init") or None,
-            Conduct(**_of(Conduct, given)),
+            RuntimeOptions(**_of(RuntimeOptions, given)),
         )
 
 
 def known_options() -> dict[str, Any]:
     """Names and types of the options that a run may have, beside task, placement and seed."""
     known: dict[str, Any] = {"architecture": str, "data": str, "init": str}
-    return known | typing.get_type_hints(Training) | typing.get_type_hints(Conduct)
+    return known | typing.get_type_hints(Training) | typing.get_type_hints(RuntimeOptions)
 
 
 def read_option(source: Source, table: str, key: str, value: Any) -> Any:

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from alignkit.engines import Unit
+from alignkit.engines import Job
 from alignkit.errors import DataError, UsageError
-from alignkit.jobs.units import evaluate_unit, extract_units, measure_unit, train_unit
+from alignkit.jobs.steps import evaluate_job, extract_jobs, measure_job, train_job
 from alignkit.plugins import registry
 from alignkit.runs import Run, RunConfig
 from alignkit.runs import config as configs
 from alignkit.runs.config import data_looked_at_once
 from alignkit.runs.run import POOLS
 from alignkit.studies.analyses import Analysis, plan_analyses
-from alignkit.studies.done import evidence_of, is_evaluated, is_extracted, is_measured, is_trained
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
 from alignkit.studies.records import Records, State
+from alignkit.studies.status import evidence_of, is_evaluated, is_extracted, is_measured, is_trained
 from alignkit.studies.tables import Measure
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Step:
     """One thing to make of a run: ``train``, ``evaluate test``, ``measure test cls``, ..."""
 
     name: str
-    units: list[Unit]
+    units: list[Job]
     state: State
     error: str = ""
 
@@ -102,7 +102,7 @@ class Plan:
         """Those of them that are done."""
         return [planned for planned in self.to_analyse if planned.state == "done"]
 
-    def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Unit]]:
+    def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Job]]:
         """What is to be done, in order: a run whose step failed waits for ``retry``."""
         for planned in self.runs:
             if planned.state == "failed" and not retry:
@@ -255,20 +255,20 @@ def _steps(
     run = Run(study.runs / config.folder)
     failures = records.failures(config.identity)
 
-    def step(name: str, done: bool, units: list[Unit]) -> Step:
+    def step(name: str, done: bool, units: list[Job]) -> Step:
         failed = name in failures and not done
         state: State = "done" if done else "failed" if failed else "missing"
         return Step(name, units, state, failures.get(name, ""))
 
     before = planned.first.config if planned.first else None
-    train = train_unit(
+    train = train_job(
         config, study.runs, gpus=gpus, after=[f"train {before.folder}"] if before else []
     )
     yield step("train", is_trained(run, config), [train])
     if planned.pretrains:
         return
     for split in study.evaluate.splits:
-        unit = evaluate_unit(run, config.training.threads, split, [train.name], gpus)
+        unit = evaluate_job(run, config.training.threads, split, [train.name], gpus)
         yield step(f"evaluate {split}", is_evaluated(run, split), [unit])
     yield from _representation_steps(run, planned, config, study, step, train.name, gpus)
 
@@ -282,7 +282,7 @@ def _representation_steps(
         pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
         to_measure = measure.pools if split in measure.splits else ()
         missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
-        units = extract_units(
+        units = extract_jobs(
             run,
             config.training.threads,
             split,
@@ -313,7 +313,7 @@ def _representation_steps(
                 "samples": measure.samples,
                 "null": measure.null,
             }
-            unit = measure_unit(
+            unit = measure_job(
                 run, config.training.threads, measure.metrics, options, [units[-1].name]
             )
             yield step(f"measure {split} {pool}", pool not in missing, [unit])

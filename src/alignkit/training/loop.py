@@ -24,7 +24,7 @@ from alignkit.training.signals import StopRequest
 
 if TYPE_CHECKING:
     from alignkit.data.encoded import Encoded
-    from alignkit.progress import Talk
+    from alignkit.progress import Reporter
     from alignkit.training.tracking import Tracker
 
 OnEpoch = Callable[[int, dict[str, float]], None]
@@ -40,7 +40,7 @@ class Position:
 
 
 @dataclass
-class Parts:
+class TrainingContext:
     """What a loop works with."""
 
     config: RunConfig
@@ -51,7 +51,7 @@ class Parts:
     primary: str
     checkpoints: Checkpoints
     records: Records
-    talk: Talk
+    reporter: Reporter
     tracker: Tracker | None = None
     on_epoch: OnEpoch | None = None
 
@@ -61,14 +61,14 @@ class Loop:
 
     Parameters
     ----------
-    parts : Parts
+    context : TrainingContext
     """
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.config, self.learner, self.records = parts.config, parts.learner, parts.records
-        self.options, self.processes = parts.config.training, parts.learner.processes
-        batches = math.ceil(len(parts.data) / self.options.batch_size)
+    def __init__(self, context: TrainingContext) -> None:
+        self.context = context
+        self.config, self.learner, self.records = context.config, context.learner, context.records
+        self.options, self.processes = context.config.training, context.learner.processes
+        batches = math.ceil(len(context.data) / self.options.batch_size)
         self.steps = math.ceil(batches / self.options.accumulate) * self.options.epochs
         self.rate = learning_rate_factor(self.steps, self.options.warmup, self.options.floor)
         self.parameters = [p for _, p in self.learner.named_parameters() if p.requires_grad]
@@ -80,8 +80,8 @@ class Loop:
 
     def run(self) -> dict[str, Any]:
         """Train, put the best weights back, and give the best epoch with its scores."""
-        talk, first = self.parts.talk, self.processes.is_first
-        with StopRequest() as stop, talk.progress("train", self.steps if first else 0) as bar:
+        reporter, first = self.context.reporter, self.processes.is_first
+        with StopRequest() as stop, reporter.progress("train", self.steps if first else 0) as bar:
             self._go_on()
             bar.advance(self.at.step)
             if not self.best:
@@ -89,11 +89,11 @@ class Loop:
             while self.at.epoch <= self.options.epochs and not self._out_of_patience():
                 self._epoch(stop, bar)
                 self._end_epoch()
-                bar.describe(f"train, {self.parts.primary} {self._last_score():.3f}")
+                bar.describe(f"train, {self.context.primary} {self._last_score():.3f}")
                 if self.at.epoch <= self.options.epochs:
                     self._maybe_leave(stop)
         if self._out_of_patience():
-            talk.note(
+            reporter.note(
                 f"stopped after epoch {self.at.epoch - 1}: no better since {self.best['epoch']}"
             )
         load_weights(self.learner, self.best_weights)
@@ -101,18 +101,18 @@ class Loop:
 
     def _epoch(self, stop: StopRequest, bar: Any) -> None:
         self.learner.train()
-        prepare = partial(self.parts.prepare, epoch=self.at.epoch)
-        for group in ahead(self._groups(), prepare, self.config.conduct.workers):
+        prepare = partial(self.context.prepare, epoch=self.at.epoch)
+        for group in ahead(self._groups(), prepare, self.config.runtime.workers):
             self._step(group)
             bar.advance()
-            if self.parts.tracker:
-                self.parts.tracker.after_step(self.at.epoch, self.at.step)
+            if self.context.tracker:
+                self.context.tracker.after_step(self.at.epoch, self.at.step)
             self._maybe_leave(stop)
 
     def _groups(self) -> Iterator[list[np.ndarray]]:
         """The batches of every optimiser step that this epoch still has, as rows."""
         options = self.options
-        order = self.parts.data.shuffled(
+        order = self.context.data.shuffled(
             options.batch_size, self.config.seed, self.at.epoch, options.bucket
         )
         left = itertools.islice(order, self.at.batches, None)
@@ -174,32 +174,32 @@ class Loop:
         self._validate(epoch)
 
     def _validate(self, epoch: int) -> None:
-        scores = self.parts.validate()
+        scores = self.context.validate()
         row = {key: value for key, value in scores.items() if key != "n"}
         self.records.epoch(epoch, "validation", row)
-        primary = self.parts.primary
+        primary = self.context.primary
         if not self.best or scores[primary] > self.best["scores"][primary]:
             self.best = {"epoch": epoch, "scores": scores}
             self.best_weights = weights_of(self.learner)
-        if self.parts.tracker:
-            self.parts.tracker.after_epoch(epoch, self.at.step)
-        if self.parts.on_epoch:
-            self.parts.on_epoch(epoch, scores)
+        if self.context.tracker:
+            self.context.tracker.after_epoch(epoch, self.at.step)
+        if self.context.on_epoch:
+            self.context.on_epoch(epoch, scores)
 
     def _out_of_patience(self) -> bool:
         done = self.at.epoch - 1
         return not self.at.batches and 0 < self.options.patience <= done - self.best["epoch"]
 
     def _last_score(self) -> float:
-        return self.records.epochs[-1][self.parts.primary]
+        return self.records.epochs[-1][self.context.primary]
 
     def _maybe_leave(self, stop: StopRequest) -> None:
         """Write a checkpoint if it is time, or if this process or another was told to stop."""
-        first, checkpoints = self.processes.is_first, self.parts.checkpoints
+        first, checkpoints = self.processes.is_first, self.context.checkpoints
         if self.processes.any(stop.signal is not None):
             self._save()
             if first:
-                self.parts.talk.note(
+                self.context.reporter.note(
                     f"stopped by {stop.signal.name if stop.signal else 'a signal'} after step "
                     f"{self.at.step} of {self.steps} with a checkpoint; the same command goes on"
                 )
@@ -216,13 +216,13 @@ class Loop:
             "best_epoch": self.best["epoch"],
             "best": self.best,
             "records": self.records.state(),
-            "tracking": self.parts.tracker.state() if self.parts.tracker else [],
+            "tracking": self.context.tracker.state() if self.context.tracker else [],
         }
-        self.parts.checkpoints.save(self.learner, self.optimizer, progress, self.best_weights)
+        self.context.checkpoints.save(self.learner, self.optimizer, progress, self.best_weights)
 
     def _go_on(self) -> None:
         """Put everything back as the newest checkpoint has it, if there is one."""
-        checkpoints, talk = self.parts.checkpoints, self.parts.talk
+        checkpoints, reporter = self.context.checkpoints, self.context.reporter
         state = checkpoints.manifest()
         if state is None:
             return
@@ -230,9 +230,9 @@ class Loop:
         self.at = Position(progress["epoch"], progress["batches"], progress["step"])
         self.sums, self.best = progress["sums"], progress["best"]
         self.records.restore(progress["records"])
-        if self.parts.tracker:
-            self.parts.tracker.restore(progress["tracking"])
-        talk.note(f"going on from step {self.at.step} of {self.steps} (epoch {self.at.epoch})")
+        if self.context.tracker:
+            self.context.tracker.restore(progress["tracking"])
+        reporter.note(f"going on from step {self.at.step} of {self.steps} (epoch {self.at.epoch})")
         here = {
             "torch": torch.__version__,
             "device": self.learner.device.type,
@@ -244,11 +244,11 @@ class Loop:
             if state[key] != value
         ]
         if other:
-            talk.note(
+            reporter.note(
                 f"the checkpoint was made elsewhere ({'; '.join(other)}): the result will "
                 "not be the same to the last bit"
             )
-        if self.parts.on_epoch:  # whoever watches this training has not seen its past
+        if self.context.on_epoch:  # whoever watches this training has not seen its past
             for row in self.records.epochs:
                 if row["split"] == "validation":
-                    self.parts.on_epoch(row["epoch"], self.records.scores(row))
+                    self.context.on_epoch(row["epoch"], self.records.scores(row))

@@ -14,7 +14,7 @@ from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState, walk
 from alignkit.plugins.options import format_spec
-from alignkit.runs import Conduct
+from alignkit.runs import RuntimeOptions
 from alignkit.runs.files import write_csv
 
 BATCH = 128
@@ -43,7 +43,7 @@ class Tracker:
 
     Parameters
     ----------
-    conduct : Conduct
+    runtime : RuntimeOptions
         Which metrics, how often, on how many samples.
     model, schedule
     data : Encoded
@@ -55,13 +55,15 @@ class Tracker:
         For an unknown metric.
     """
 
-    def __init__(self, conduct: Conduct, model: Any, schedule: Schedule, data: Encoded) -> None:
-        self.metrics = [resolve(spec) for spec in conduct.track]
-        self.every = int(conduct.track_every.removesuffix("s"))
-        self.by_steps = conduct.track_every.endswith("s")
+    def __init__(
+        self, runtime: RuntimeOptions, model: Any, schedule: Schedule, data: Encoded
+    ) -> None:
+        self.metrics = [resolve(spec) for spec in runtime.track]
+        self.every = int(runtime.track_every.removesuffix("s"))
+        self.by_steps = runtime.track_every.endswith("s")
         self.model, self.schedule, self.data = model, schedule, data
         order = np.random.Generator(np.random.Philox(0)).permutation(len(data))
-        self.rows = np.sort(order[: conduct.track_samples])
+        self.rows = np.sort(order[: runtime.track_samples])
         self.pairs = list(
             dict.fromkeys([*select_pairs(schedule, "same"), *select_pairs(schedule, "last")])
         )

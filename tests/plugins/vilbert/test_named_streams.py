@@ -104,13 +104,13 @@ def test_by_default_both_streams_are_normalised_at_the_last_layer(tmp_path):
         "vision_model": str(vision_folder(tmp_path / "v")),
     }
 
-    def spread(final):
+    def parallel_map(final):
         states, _, _ = _states(*_built(**folders, final=final))
         return {s: states[s].tokens.std(-1, unbiased=False) for s in ("t02", "v05")}
 
-    for values in spread("norm").values():  # fresh norms scale by one
+    for values in parallel_map("norm").values():  # fresh norms scale by one
         torch.testing.assert_close(values, torch.ones_like(values), atol=1e-2, rtol=0)
-    raw = spread("raw")
+    raw = parallel_map("raw")
     assert (raw["t02"] - 1).abs().max() < 1e-2  # BERT's layers end in a norm
     assert (raw["v05"] - 1).abs().max() > 1e-2  # a ViT's do not
 

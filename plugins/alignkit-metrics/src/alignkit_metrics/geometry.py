@@ -191,7 +191,7 @@ def _centred_directions(x: Representation) -> Tensor:
         if bool((x.squares == 0).any()):
             name = x.name or "the representation"
             raise alignkit.UndefinedError(f"{name} has a row that is its mean")
-        return x.unit / x.squares.sqrt()[:, None].to(x.dtype)
+        return x.normalized / x.squares.sqrt()[:, None].to(x.dtype)
 
     return x.view("centred_directions", make, "rows")
 

@@ -49,7 +49,7 @@ def cka_null(
     normed: bool = False,
 ) -> np.ndarray:
     """Values of ``cka`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_side(x, normed).unit_gram), xs, ys, orders)
+    return null_products(lambda x: _unit(_side(x, normed).normalized_gram), xs, ys, orders)
 
 
 def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -81,7 +81,9 @@ def unbiased_cka_null(
     normed: bool = False,
 ) -> np.ndarray:
     """Values of ``unbiased_cka`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_u_centred(_side(x, normed).unit_gram)), xs, ys, orders)
+    return null_products(
+        lambda x: _unit(_u_centred(_side(x, normed).normalized_gram)), xs, ys, orders
+    )
 
 
 def zero(x: Representation, y: Representation, **parameters: object) -> float:
@@ -161,7 +163,9 @@ def rv2_null(
     xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
 ) -> np.ndarray:
     """Values of ``rv2`` on permuted rows of y."""
-    return null_products(lambda x: _unit(x.unit_gram.clone().fill_diagonal_(0)), xs, ys, orders)
+    return null_products(
+        lambda x: _unit(x.normalized_gram.clone().fill_diagonal_(0)), xs, ys, orders
+    )
 
 
 def distance_correlation(x: Representation, y: Representation, *, unbiased: bool = False) -> float:
@@ -204,7 +208,7 @@ def product(x: Representation, y: Representation) -> float:
 def _product(x: Representation, y: Representation, columns: bool) -> float:
     if columns:
         return float(x.cross(y).square().sum())
-    return alignkit.inner(x.unit_gram, y.unit_gram)
+    return alignkit.inner(x.normalized_gram, y.normalized_gram)
 
 
 def null_products(
@@ -293,7 +297,7 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
         raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")
 
     def make() -> tuple[Tensor, float]:
-        squares = distances_of(x.unit_gram.clone(), x.squares.to(x.dtype))
+        squares = distances_of(x.normalized_gram.clone(), x.squares.to(x.dtype))
         scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _median(x, squares)
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))

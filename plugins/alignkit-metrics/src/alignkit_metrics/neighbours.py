@@ -312,7 +312,7 @@ def _overlap_null(
             values[:, at] = score[common].mean(dim=0).numpy()
         return values
 
-    return np.stack(list(alignkit.spread(one, orders)))
+    return np.stack(list(alignkit.parallel_map(one, orders)))
 
 
 def _self_alignment(x: Representation, k: int, biased: bool) -> float:

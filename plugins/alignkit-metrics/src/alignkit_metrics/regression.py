@@ -57,7 +57,7 @@ def r2(
     source, target = _sides(x, y, folds, alpha, direction)
     if by_columns(x, y) and alpha > 0:
         return _from_columns(source, target, alpha, folds, seed)
-    residual = alignkit.inner(_residual(source, alpha, folds, seed), target.unit_gram)
+    residual = alignkit.inner(_residual(source, alpha, folds, seed), target.normalized_gram)
     return 1 - residual / _total(target, folds, seed)
 
 
@@ -77,7 +77,7 @@ def r2_null(
         return None
     residuals = [_residual(x, alpha, folds, seed) for x in xs]
     totals = _total_matrix(xs[0].n, folds, seed, ys[0])
-    grams = [y.unit_gram for y in ys]
+    grams = [y.normalized_gram for y in ys]
     left = alignkit.permuted_products([*residuals, totals], grams, orders)
     return 1 - left[:, :-1] / left[:, -1:]
 
@@ -148,7 +148,7 @@ def _left_by_fold(exact: Tensor, train: Tensor, test: Tensor) -> Tensor:
 
 
 def _penalty(x: Representation, alpha: float, folds: int) -> float:
-    """Of ``unit``, whose squared singular values sum to 1."""
+    """Of ``normalized``, whose squared singular values sum to 1."""
     share = 1 - 1 / folds if folds > 1 else 1
     return alpha * share / min(x.n, x.width)
 
@@ -243,6 +243,6 @@ def _fold_products(x: Representation, y: Representation, folds: int, seed: int) 
                 for part in parts
             )
 
-        return list(alignkit.spread(one, [test for _, test in _rows(x.n, folds, seed)]))
+        return list(alignkit.parallel_map(one, [test for _, test in _rows(x.n, folds, seed)]))
 
     return x.view(("r2_products", folds, seed), make) if x is y else make()

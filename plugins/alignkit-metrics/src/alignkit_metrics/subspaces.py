@@ -172,7 +172,7 @@ def _components(x: Representation, threshold: float, dims: int | None) -> Tensor
 
 
 def _whitening(x: Representation, threshold: float, dims: int | None) -> Tensor:
-    """Maps columns of ``unit`` to the vectors of ``_principal``, ``(width, components)``."""
+    """Maps columns of ``normalized`` to the vectors of ``_principal``, ``(width, components)``."""
 
     def make() -> Tensor:
         blocks = (x.exact_unit(rows) for rows in x.slices())

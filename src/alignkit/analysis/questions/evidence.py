@@ -11,7 +11,7 @@ from alignkit.analysis.layer_values import layer_values, same_samples
 from alignkit.chain.evaluate import evaluate
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
-from alignkit.progress import SILENT, Talk
+from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Evidence:
     seed: int = 0
     permutations: int = 9999
     standardise: bool = True
-    talk: Talk = SILENT
+    reporter: Reporter = SILENT
     notes: list[str] = field(default_factory=list)
     _measured: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
 
@@ -116,7 +116,7 @@ class Evidence:
             pool=pool or self.pool,
             samples=self.samples,
             seed=self.seed,
-            talk=self.talk,
+            reporter=self.reporter,
         )
 
     def joined(self, rule: str | None = None, pool: str | None = None) -> pd.DataFrame:
@@ -162,7 +162,7 @@ class Evidence:
             "score": float("nan"),
         }
         try:
-            scores = evaluate(run, self.split, talk=self.talk)
+            scores = evaluate(run, self.split, reporter=self.reporter)
         except DataError as error:
             self._note(f"{run.task} has no score on {self.split}: {error}")
             return row

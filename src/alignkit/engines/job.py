@@ -10,7 +10,7 @@ import alignkit.errors as errors
 
 
 @dataclass(frozen=True)
-class Unit:
+class Job:
     """A function and plain arguments. Doing it twice must do no harm: engines may have to.
 
     Attributes
@@ -18,7 +18,7 @@ class Unit:
     name : str
         Unique among the units of one call, and meant for people: ``train toy/late/seed0``.
     work : str
-        ``"module:function"``; it is also given ``talk``.
+        ``"module:function"``; it is also given ``reporter``.
     arguments : mapping
         Its keyword arguments: values that JSON can hold.
     after : tuple of str
@@ -57,7 +57,7 @@ class Outcome:
         What was said meanwhile, where nobody could hear it.
     """
 
-    unit: Unit
+    job: Job
     state: Literal["done", "failed", "skipped"] = "done"
     value: Any = None
     error: str = ""
@@ -76,7 +76,7 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Where units run. Their order is the business of ``run_units``.
+    """Where units run. Their order is the business of ``run_jobs``.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class Engine(Protocol):
 
     slots: int
 
-    def submit(self, unit: Unit) -> None:
+    def submit(self, job: Job) -> None:
         """Take a unit; return at once."""
 
     def wait(self) -> Outcome:

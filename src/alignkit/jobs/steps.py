@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.chain.shards import count_shards
-from alignkit.engines import Unit
+from alignkit.engines import Job
 from alignkit.runs import Run, RunConfig
 
 WORK = "alignkit.jobs.work"
 
 
-def train_unit(
+def train_job(
     config: RunConfig, root: Path, force: bool = False, after: Sequence[str] = (), gpus: int = 0
-) -> Unit:
+) -> Job:
     """Train one run."""
-    return Unit(
+    return Job(
         f"train {config.folder}",
         f"{WORK}:train_run",
         {"config": config.to_json(), "root": str(root), "force": force},
@@ -27,11 +27,11 @@ def train_unit(
     )
 
 
-def evaluate_unit(
+def evaluate_job(
     run: Run, threads: int, split: str, after: Sequence[str] = (), gpus: int = 0
-) -> Unit:
+) -> Job:
     """Score one run on a split."""
-    return Unit(
+    return Job(
         f"evaluate {run.path} {split}",
         f"{WORK}:evaluate_run",
         {"run": str(run.path), "split": split},
@@ -41,7 +41,7 @@ def evaluate_unit(
     )
 
 
-def extract_units(
+def extract_jobs(
     run: Run,
     threads: int,
     split: str,
@@ -53,7 +53,7 @@ def extract_units(
     after: Sequence[str] = (),
     gpus: int = 0,
     device: str = "auto",
-) -> list[Unit]:
+) -> list[Job]:
     """Extract one run on a split: one unit, or one per shard and one that joins them.
 
     Parameters
@@ -69,10 +69,10 @@ def extract_units(
         "device": device,
     }
     options: dict[str, Any] = {"threads": threads, "gpus": gpus}
-    shards: list[Unit] = []
+    shards: list[Job] = []
     if shard_size is not None and n is not None and count_shards(n, shard_size) > 1:
         shards = [
-            Unit(
+            Job(
                 f"{name} shard {i}",
                 f"{WORK}:extract_run_shard",
                 arguments | {"shard_size": shard_size, "shard": i},
@@ -81,20 +81,20 @@ def extract_units(
             )
             for i in range(count_shards(n, shard_size))
         ]
-    joined = tuple(unit.name for unit in shards) or tuple(after)
+    joined = tuple(job.name for job in shards) or tuple(after)
     arguments |= {"shard_size": shard_size, "force": force}
-    return [*shards, Unit(name, f"{WORK}:extract_run", arguments, after=joined, **options)]
+    return [*shards, Job(name, f"{WORK}:extract_run", arguments, after=joined, **options)]
 
 
-def measure_unit(
+def measure_job(
     run: Run,
     threads: int,
     metrics: Sequence[str],
     options: Mapping[str, Any],
     after: Sequence[str] = (),
-) -> Unit:
+) -> Job:
     """Measure one run with all metrics, on one split and pooling."""
-    return Unit(
+    return Job(
         f"measure {run.path} {options['split']} {options['pool']}",
         f"{WORK}:measure",
         {"run": str(run.path), "metrics": list(metrics), **options},

@@ -56,14 +56,14 @@ def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame 
     import pandas as pd
 
     from alignkit.alignment.job import keys_of, resolved_metrics, stores
-    from alignkit.alignment.options import Asked
+    from alignkit.alignment.options import MeasureOptions
 
     if not run.is_trained:
         return None
     n = run.stored["data"]["n"].get(split)
     rows = measure.samples and range(measure.samples)
     drawn = rows if rows and (n is None or len(rows) < n) else None
-    asked = Asked(null=measure.null, drawn=drawn is not None)
+    asked = MeasureOptions(null=measure.null, drawn=drawn is not None)
     stored = stores(run.alignment_folder(split), measure.layers, asked, drawn, split, pool)
     keys = keys_of(
         measure.layers, pairs_by_streams(run.schedule(), measure.layers, measure.streams)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from alignkit.engines import Engine, Outcome, Unit, run_units
-from alignkit.progress import SILENT, Talk
+from alignkit.engines import Engine, Job, Outcome, run_jobs
+from alignkit.progress import SILENT, Reporter
 from alignkit.studies.plan import Plan, Planned, Step
 
 
-def carry_out(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILENT) -> int:
+def execute(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter = SILENT) -> int:
     """Do everything of a plan that is missing; a run that fails stops no other.
 
     Parameters
@@ -30,27 +30,27 @@ def carry_out(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILE
         if step.state == "failed" and planned.config is not None:
             plan.records.forget(planned.config, step.name)
     done = 0
-    for outcome in _ends(units, engine, talk):
-        planned, step = todo[outcome.unit.name]
+    for outcome in _ends(units, engine, reporter):
+        planned, step = todo[outcome.job.name]
         _record(plan, planned, step, outcome)
         done += outcome.state == "done"
     return done
 
 
-def analyse(plan: Plan, engine: Engine, retry: bool = False, talk: Talk = SILENT) -> None:
+def analyse(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter = SILENT) -> None:
     """Do every analysis that lacks its result; one that fails stops no other."""
     todo = {analysis.name: analysis for analysis in plan.analyses_to_do(retry)}
-    for outcome in _ends([analysis.unit for analysis in todo.values()], engine, talk):
-        todo[outcome.unit.name].add(outcome)
+    for outcome in _ends([analysis.unit for analysis in todo.values()], engine, reporter):
+        todo[outcome.job.name].add(outcome)
 
 
-def _ends(units: Sequence[Unit], engine: Engine, talk: Talk) -> Iterator[Outcome]:
+def _ends(units: Sequence[Job], engine: Engine, reporter: Reporter) -> Iterator[Outcome]:
     """Run units, and say how each ended once that is taken down."""
     several = engine.slots > 1  # with one slot, units show bars of their own
-    with (talk if several else SILENT).progress("study", len(units)) as bar:
-        for number, outcome in enumerate(run_units(units, engine), 1):
+    with (reporter if several else SILENT).progress("study", len(units)) as bar:
+        for number, outcome in enumerate(run_jobs(units, engine), 1):
             yield outcome
-            _say(outcome, f"{number}/{len(units)}", talk)
+            _say(outcome, f"{number}/{len(units)}", reporter)
             bar.advance()
 
 
@@ -64,10 +64,10 @@ def _record(plan: Plan, planned: Planned, step: Step, outcome: Outcome) -> None:
         plan.records.add(planned.config, step.name, outcome)
 
 
-def _say(outcome: Outcome, position: str, talk: Talk) -> None:
+def _say(outcome: Outcome, position: str, reporter: Reporter) -> None:
     for note in outcome.notes:
-        talk.note(note)
+        reporter.note(note)
     ending = f"{outcome.seconds:.1f} s" if outcome.state == "done" else outcome.error
     if outcome.state == "failed":
         ending = f"failed: {ending}"
-    talk.note(f"[{position}] {outcome.unit.name}: {ending}")
+    reporter.note(f"[{position}] {outcome.job.name}: {ending}")

@@ -1,0 +1,39 @@
+"""Messages of the library name parameters; the command line shows them as its options."""
+
+import sys
+
+import pytest
+
+from alignkit.cli.options import as_options
+from alignkit.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], "--samples is 1; measure with --samples 50 and --force"),
+        (["measure"], "--samples is 1; measure with --samples 50 and --force"),
+        (["runs", "gc"], "'samples' is 1; measure with 'samples = 50' and 'force = True'"),
+    ],
+    ids=["no command", "a command", "a command without them"],
+)
+def test_parameters_are_shown_as_options_of_the_command(monkeypatch, words, shown):
+    monkeypatch.setattr(sys, "argv", ["alignkit", *words])
+    text = "`samples` is 1; measure with `samples=50` and `force=True`"
+    assert as_options(text) == shown
+
+
+def test_a_command_of_a_group_is_found(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["alignkit", "--quiet", "search", "run"])
+    assert as_options("`trials=0` is too few") == "--trials 0 is too few"
+
+
+def test_an_option_of_another_name_than_its_parameter(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["alignkit", "correlate"])
+    assert as_options("name more `metrics`") == "name more --metric"
+    assert as_options("`lower_is_better=nll`") == "--lower-is-better nll"
+
+
+def test_an_error_carries_the_names_of_its_parameters():
+    error = UsageError("`k=7` needs more samples than `samples=5`; `k` is at most 4")
+    assert error.parameters == ["k", "samples"]
