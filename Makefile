@@ -6,13 +6,17 @@ VENV ?= .venv
 DEMO ?= demo
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-fast lint docs clean
 
 demo: $(VENV)/.installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/demo.sh $(DEMO)
 
 test: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto
+
+# While you work: without the tests that take seconds each.
+test-fast: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest -n auto -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -10,6 +10,11 @@ from alignkit.runs import Run
 from tiny import TINY_TASK, train_tiny
 
 
+def pytest_collection_modifyitems(items):
+    """Quick tests first, so that a mistake shows early; those marked ``slow`` last."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def places_of_their_own(tmp_path_factory):
     """No test reads the user's data or kept pixels, or leaves any behind."""
