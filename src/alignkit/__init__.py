@@ -29,6 +29,7 @@ _PUBLIC = {
     "Representation": "alignkit.metrics",
     "Run": "alignkit.runs",
     "RunLayer": "alignkit.models.schedule",
+    "Score": "alignkit.tasks",
     "SingleLabel": "alignkit.tasks",
     "Split": "alignkit.tasks",
     "StreamState": "alignkit.models.walk",
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from alignkit.tasks import Binary as Binary
     from alignkit.tasks import MultiLabel as MultiLabel
     from alignkit.tasks import Pairs as Pairs
+    from alignkit.tasks import Score as Score
     from alignkit.tasks import SingleLabel as SingleLabel
     from alignkit.tasks import Split as Split
     from alignkit.tasks import Target as Target

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 
 from alignkit.chain import model as models
 from alignkit.data.encoded import Encoded
-from alignkit.errors import DataError
+from alignkit.errors import DataError, PluginError
 from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -18,6 +19,7 @@ from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes
 
 BATCH = 128
+ROUNDING = 1e-9  # by which a score may leave its range
 
 
 def evaluate(
@@ -89,7 +91,21 @@ def score(
         rows_of, _ = processes.gather(torch.cat([nothing, *order]).to(outputs.device))
         outputs = outputs[rows_of.argsort()].cpu()
         loss = target.loss(outputs.double(), torch.from_numpy(targets))
-    return {**target.scores(targets, outputs.numpy()), "loss": float(loss), "n": len(data)}
+    scores = target.scores(targets, outputs.numpy())
+    _check_ranges(target, scores)
+    return {**scores, "loss": float(loss), "n": len(data)}
+
+
+def _check_ranges(target: Target, scores: dict[str, float]) -> None:
+    """Refuse a score outside the range that its target declares."""
+    for declared in target.declared_scores():
+        value = scores.get(declared.name, math.nan)
+        if value < declared.low - ROUNDING or value > declared.high + ROUNDING:
+            raise PluginError(
+                f"score '{declared.name}' of the target {type(target).__name__} is {value}, "
+                f"outside its declared range [{declared.low}, {declared.high}]; "
+                "correct the plugin of the task"
+            )
 
 
 def _score_pretraining(run: Run, model: Any, schedule: Any, data: Encoded) -> dict[str, float]:

@@ -18,7 +18,8 @@ from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
-from alignkit.tasks import Split, Target, Task
+from alignkit.tasks import Score, Split, Target, Task
+from alignkit.tasks.score import stored_directions
 from alignkit.training.auxiliary import Auxiliary
 from alignkit.training.checkpoint import Checkpoints
 from alignkit.training.device import choose_device, choose_precision
@@ -116,7 +117,8 @@ def _train(
                 "processes": processes.size,
             }
         }
-        _store(run, stored, learner, inputs, parts, best)
+        directions = stored_directions(target.declared_scores()) if target else {}
+        _store(run, stored, learner, inputs, parts, best, directions)
 
 
 def _inputs(config: RunConfig, train: Split) -> Any:
@@ -196,12 +198,19 @@ def _parts(
         data["train"],
         prepare["train"],
         validate=partial(_validate, learner, target, data["validation"], prepare["validation"]),
-        primary=target.primary if options.uses_labels and target else PRIMARY,
+        primary=_primary(config, target),
         checkpoints=Checkpoints(run.path / "checkpoint", config.identity, runtime.checkpoint_every),
         records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
         reporter=reporter,
         tracker=tracker,
     )
+
+
+def _primary(config: RunConfig, target: Target | None) -> Score:
+    """Return the score by which the best epoch is selected."""
+    if config.training.uses_labels and target is not None:
+        return target.declaration(target.primary)
+    return Score(PRIMARY)
 
 
 def _validate(
@@ -223,6 +232,7 @@ def _store(
     inputs: Any,
     parts: TrainingContext,
     best: dict[str, Any],
+    directions: dict[str, bool],
 ) -> None:
     """Write everything, and last of all the file that says that it is complete."""
     write_json(run.path / "config.json", stored)
@@ -234,14 +244,14 @@ def _store(
     parts.records.write(run.path)
     if parts.tracker is not None:
         parts.tracker.write(run.path / "tracking.csv")
-    write_json(
-        run.performance_file,
-        {
-            "primary": parts.primary,
-            "epoch": best["epoch"],
-            "splits": {"validation": best["scores"]},
-        },
-    )
+    performance = {
+        "primary": parts.primary.name,
+        "epoch": best["epoch"],
+        "splits": {"validation": best["scores"]},
+    }
+    if directions:
+        performance["higher_is_better"] = directions
+    write_json(run.performance_file, performance)
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
     parts.checkpoints.drop()
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.files import read_json
+from alignkit.tasks import named_like_a_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,6 +99,15 @@ class Run:
     def performance(self) -> dict[str, Any]:
         """Scores per split: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
         return read_json(self.performance_file)
+
+    def higher_is_better(self, score: str) -> bool:
+        """Return whether higher values of a score are better, as the run's task declared it.
+
+        Where the run stores no direction, higher is better, except of ``loss`` and of scores
+        whose names contain a word such as loss, error, perplexity or nll.
+        """
+        stored = self.performance().get("higher_is_better", {})
+        return bool(stored.get(score, not named_like_a_loss(score)))
 
     @property
     def unscored(self) -> str:

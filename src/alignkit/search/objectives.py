@@ -13,7 +13,7 @@ from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
 
 if TYPE_CHECKING:
-    from alignkit.tasks import Task
+    from alignkit.tasks import Score, Task
 
 EXPECTED = "score, loss, the name of a score, parameters, or METRIC@LAYER; TASK/ before it for one"
 SPLIT = "validation"  # a search that saw the test split would have trained on it
@@ -146,14 +146,21 @@ def _check_score(objective: Objective, task: Task) -> None:
 
 
 def _objective(task: str, what: str, config: RunConfig, several: bool) -> Objective:
-    layer, higher = "", "loss" not in what and what != "parameters"
-    if what == "score":
-        what = config.task.make().target.primary
-    elif _is_metric(what):
+    layer, higher = "", False
+    if _is_metric(what):
         what, layer, higher = _metric(what)
+    elif what != "parameters":
+        score = _score(what, config)
+        what, higher = score.name, score.higher_is_better
     label = f"{what}@{layer}" if layer else what
     name = f"{task}/{label}" if several and what != "parameters" else label
     return Objective(task, what, layer, higher, name)
+
+
+def _score(name: str, config: RunConfig) -> Score:
+    """Return the declaration of a score of the task; ``score`` stands for its primary one."""
+    target = config.task.make().target
+    return target.declaration(target.primary if name == "score" else name)
 
 
 def _is_metric(what: str) -> bool:

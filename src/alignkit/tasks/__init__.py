@@ -1,6 +1,7 @@
 """What a task is: splits of image-text pairs, their targets, a loss and a score."""
 
 from alignkit.tasks.root import default_root
+from alignkit.tasks.score import Score, named_like_a_loss
 from alignkit.tasks.split import SPLITS, Inspectable, Split, Task, fingerprint_of
 from alignkit.tasks.target import Binary, MultiLabel, Pairs, SingleLabel, Target
 
@@ -10,10 +11,12 @@ __all__ = [
     "Inspectable",
     "MultiLabel",
     "Pairs",
+    "Score",
     "SingleLabel",
     "Split",
     "Target",
     "Task",
     "default_root",
     "fingerprint_of",
+    "named_like_a_loss",
 ]

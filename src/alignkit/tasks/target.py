@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alignkit.errors import DataError
+from alignkit.tasks.score import Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +25,8 @@ class Target:
     labels : sequence of str
         Names, in the order of the model's outputs; stored with every run.
     primary : str
-        The score that early stopping and ``correlate`` use. All scores lie in [0, 1],
-        higher is better.
+        The name of the score by which training selects the best epoch, and which
+        ``correlate`` uses unless told otherwise.
     """
 
     labels: Sequence[str]
@@ -52,6 +53,21 @@ class Target:
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         """Every score of the target by name, from ``(n, n_outputs)`` logits."""
         raise NotImplementedError
+
+    def declared_scores(self) -> tuple[Score, ...]:
+        """Return the direction and range of scores; those left out lie in [0, 1], higher is better.
+
+        A score that is left out and whose name contains a word such as loss or error is taken
+        for one of which lower is better.
+        """
+        return ()
+
+    def declaration(self, name: str) -> Score:
+        """Return the direction and range of a score, declared or assumed."""
+        for score in self.declared_scores():
+            if score.name == name:
+                return score
+        return Score.undeclared(name)
 
 
 @dataclass(frozen=True)

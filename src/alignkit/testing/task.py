@@ -28,8 +28,8 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
     ------
     AssertionError
         When lists differ in length, ids repeat within or between splits, a picture is not
-        RGB, targets do not go with the loss and scores, a score leaves [0, 1], or the
-        fingerprint or the order of the samples does not repeat.
+        RGB, targets do not go with the loss and scores, a score leaves its range, a declared
+        score is missing, or the fingerprint or the order of the samples does not repeat.
     """
     from alignkit.runs.config import choose
 
@@ -76,4 +76,7 @@ def _check_target(targets: np.ndarray, name: str, target: Any) -> None:
     scores = target.scores(targets, logits)
     assert target.primary in scores, f"primary score '{target.primary}' is none of {list(scores)}"
     for score, value in scores.items():
-        assert 0 <= value <= 1, f"{name}: {score} is {value}, outside [0, 1]"
+        low, high = target.declaration(score).low, target.declaration(score).high
+        assert low <= value <= high, f"{name}: {score} is {value}, outside [{low:g}, {high:g}]"
+    missing = {declared.name for declared in target.declared_scores()} - set(scores)
+    assert not missing, f"{name}: the target declares scores that it does not give: {missing}"

@@ -14,6 +14,7 @@ import torch
 
 from alignkit.errors import AlignkitError
 from alignkit.runs import RunConfig
+from alignkit.tasks import Score
 from alignkit.training.checkpoint import Checkpoints, load_weights, weights_of
 from alignkit.training.learner import Learner
 from alignkit.training.optimizer import learning_rate_factor, make_optimizer, set_rate
@@ -48,7 +49,7 @@ class TrainingContext:
     data: Encoded
     prepare: Preparation
     validate: Callable[[], dict[str, float]]
-    primary: str
+    primary: Score
     checkpoints: Checkpoints
     records: Records
     reporter: Reporter
@@ -89,7 +90,7 @@ class Loop:
             while self.at.epoch <= self.options.epochs and not self._out_of_patience():
                 self._epoch(stop, bar)
                 self._end_epoch()
-                bar.describe(f"train, {self.context.primary} {self._last_score():.3f}")
+                bar.describe(f"train, {self.context.primary.name} {self._last_score():.3f}")
                 if self.at.epoch <= self.options.epochs:
                     self._maybe_leave(stop)
         if self._out_of_patience():
@@ -178,7 +179,8 @@ class Loop:
         row = {key: value for key, value in scores.items() if key != "n"}
         self.records.epoch(epoch, "validation", row)
         primary = self.context.primary
-        if not self.best or scores[primary] > self.best["scores"][primary]:
+        value = scores[primary.name]
+        if not self.best or primary.is_better(value, self.best["scores"][primary.name]):
             self.best = {"epoch": epoch, "scores": scores}
             self.best_weights = weights_of(self.learner)
         if self.context.tracker:
@@ -191,7 +193,7 @@ class Loop:
         return not self.at.batches and 0 < self.options.patience <= done - self.best["epoch"]
 
     def _last_score(self) -> float:
-        return self.records.epochs[-1][self.context.primary]
+        return self.records.epochs[-1][self.context.primary.name]
 
     def _maybe_leave(self, stop: StopRequest) -> None:
         """Write a checkpoint if it is time, or if this process or another was told to stop."""

@@ -1,0 +1,63 @@
+"""A score: what it is called, which direction is better, and the values it can take."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+# Words in the name of a score of which lower values are better.
+LOSS_WORDS = frozenset({"loss", "losses", "error", "errors", "perplexity", "nll"})
+
+
+@dataclass(frozen=True)
+class Score:
+    """A performance number of a task, as its target declares it.
+
+    Attributes
+    ----------
+    name : str
+        The key under which ``Target.scores`` returns it.
+    higher_is_better : bool
+    low, high : float
+        The range of its values, both ends included; ``inf`` where there is no limit.
+    """
+
+    name: str
+    higher_is_better: bool = True
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def undeclared(cls, name: str) -> Score:
+        """Return the declaration to assume for a score that its target does not declare.
+
+        Higher is better, in [0, 1], unless the name contains a word such as loss or error:
+        then lower is better, and there is no upper limit.
+        """
+        if named_like_a_loss(name):
+            return cls(name, higher_is_better=False, high=math.inf)
+        return cls(name)
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Return whether a value is strictly better than another; any is better than NaN."""
+        if math.isnan(than):
+            return not math.isnan(value)
+        return value > than if self.higher_is_better else value < than
+
+
+def named_like_a_loss(name: str) -> bool:
+    """Return whether a name contains a word such as loss or error, so that lower is better."""
+    return not LOSS_WORDS.isdisjoint(re.split(r"[^a-z]+", name.lower()))
+
+
+def stored_directions(scores: tuple[Score, ...]) -> dict[str, bool]:
+    """Return what a run has to store of the declared directions, by name of the score.
+
+    Nothing of a score of which higher is better, unless its name suggests a loss.
+    """
+    return {
+        score.name: score.higher_is_better
+        for score in scores
+        if not score.higher_is_better or named_like_a_loss(score.name)
+    }
