@@ -32,7 +32,7 @@ def _pair(n=300, widths=(7, 5)):
 def test_columns_give_what_samples_give(spec, monkeypatch):
     x, y = _pair()
     by_columns = alignkit.measure(x, y, spec)
-    monkeypatch.setattr(factor, "COLUMNS", 1000)
+    monkeypatch.setattr(factor, "SAMPLES_PER_COLUMN", 1000)
     assert alignkit.measure(x, y, spec) == pytest.approx(by_columns, abs=1e-10)
 
 

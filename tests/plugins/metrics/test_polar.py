@@ -6,7 +6,7 @@ import torch
 
 import alignkit
 from alignkit.metrics import Representation
-from alignkit_metrics.polar import best_turn, nuclear_norm, turned
+from alignkit_metrics.polar import nuclear_norm, polar_inner, procrustes_rotation
 
 
 def _orthogonal(rng, rows, columns):
@@ -31,23 +31,23 @@ SPECTRA = {
 
 @pytest.mark.parametrize("spectrum", SPECTRA)
 @pytest.mark.parametrize("shape", [(40, 40), (60, 40), (40, 60)])
-def test_turned_is_the_product_with_the_polar_factor(spectrum, shape):
+def test_polar_inner_is_the_product_with_the_polar_factor(spectrum, shape):
     values = SPECTRA[spectrum]
     matrix = _graded(*shape, values)
     # Weights whose share of every direction is even, so that the smallest count as well.
     weights = _graded(*shape, np.ones(len(values)))
-    found = turned(matrix, weights, torch.float32)
-    assert found == pytest.approx(len(values), abs=1e-5 * len(values))
+    value = polar_inner(matrix, weights, torch.float32)
+    assert value == pytest.approx(len(values), abs=1e-5 * len(values))
     if len(values) == 40:
-        assert turned(matrix, weights, torch.float64) == pytest.approx(len(values), abs=1e-6)
+        assert polar_inner(matrix, weights, torch.float64) == pytest.approx(len(values), abs=1e-6)
 
 
 @pytest.mark.parametrize("spectrum", SPECTRA)
 def test_nuclear_norm_is_the_sum_of_singular_values(spectrum):
     values = SPECTRA[spectrum]
     for dtype, slack in ((torch.float32, 2e-7), (torch.float64, 1e-13)):
-        found = nuclear_norm(_graded(60, 40, values), dtype)
-        assert found == pytest.approx(values.sum(), rel=slack)
+        norm = nuclear_norm(_graded(60, 40, values), dtype)
+        assert norm == pytest.approx(values.sum(), rel=slack)
 
 
 @pytest.mark.parametrize("widths", [(30, 30), (20, 30)])
@@ -55,9 +55,10 @@ def test_a_turned_copy_is_turned_back_whatever_its_directions_share(widths):
     rng = np.random.default_rng(1)
     x = rng.standard_normal((100, widths[0])) * np.geomspace(1, 1e-9, widths[0])
     y = x @ _orthogonal(rng, widths[1], widths[0]).T
-    one, other = Representation(x), Representation(y)
-    turn = best_turn(one, other)
-    assert torch.allclose(turn @ turn.T, torch.eye(widths[0], dtype=torch.float64), atol=1e-7)
+    rotation = procrustes_rotation(Representation(x), Representation(y))
+    assert torch.allclose(
+        rotation @ rotation.T, torch.eye(widths[0], dtype=torch.float64), atol=1e-7
+    )
     assert alignkit.measure(x, y, "procrustes:form=distance") < 1e-12
 
 

@@ -287,8 +287,8 @@ def test_faulty_parameters_are_errors():
     for spec, message in (
         ("mknn:k=10", "k=10 needs 1 <= k < n"),
         ("mknn:k=3,distance=far", "unknown distance 'far'"),
-        ("svcca:dims=0", "dims=0 must be at least 1"),
-        ("svcca:threshold=2", "threshold=2.0 must be above 0"),
+        ("svcca:dims=0", "dims is 0; it must be at least 1"),
+        ("svcca:threshold=2", "threshold is 2.0; it must be above 0"),
         ("procrustes:form=round", "unknown form 'round'"),
     ):
         with pytest.raises(alignkit.UsageError, match=message):

@@ -1,1 +1,1 @@
-"""Alignment metrics, one file per family; ``plugin`` declares what each of them is."""
+"""Alignment metrics, one file per family; ``plugin`` registers and declares them."""

@@ -1,4 +1,4 @@
-"""Factorisations on the library that is fastest where the matrix lies."""
+"""Matrix factorisations, each by the fastest library for the device of the matrix."""
 
 from __future__ import annotations
 
@@ -10,26 +10,42 @@ from torch import Tensor
 
 from alignkit import Representation
 
-# Beyond this many samples for a width, only columns are multiplied: samples stay in blocks.
-COLUMNS = 4
+# With more samples per column than this, comparing columns is cheaper than comparing samples,
+# and samples are read in blocks.
+SAMPLES_PER_COLUMN = 4
 
 
-def by_columns(x: Representation, y: Representation) -> bool:
-    """Are columns cheaper to compare than samples?"""
-    return x.n > COLUMNS * max(x.width, y.width)
+def columns_are_cheaper(x: Representation, y: Representation) -> bool:
+    """Return whether products of columns are cheaper than products of samples."""
+    return x.n > SAMPLES_PER_COLUMN * max(x.width, y.width)
 
 
 def eigenvalues(matrix: Tensor) -> Tensor:
-    """Of a symmetric matrix, of which the lower triangle is read, rising."""
-    if matrix.device.type == "cpu":  # numpy's LAPACK needs half the time of torch's
+    """Return the eigenvalues of a symmetric matrix, ascending, ``(size,)``.
+
+    Only the lower triangle is read.
+    """
+    if matrix.device.type == "cpu":  # numpy's LAPACK takes half the time of torch's
         return torch.from_numpy(np.linalg.eigvalsh(matrix.numpy()))
-    return torch.linalg.eigvalsh(matrix)
+    values: Tensor = torch.linalg.eigvalsh(matrix)
+    return values
 
 
 def eigenvectors(matrix: Tensor, largest: int | None = None) -> tuple[Tensor, Tensor]:
-    """Of a symmetric matrix, of which the lower triangle is read, values falling.
+    """Return the eigenvalues of a symmetric matrix, descending, and its eigenvectors.
 
-    Only the largest if so many are few.
+    Parameters
+    ----------
+    matrix : Tensor (size, size)
+        Only the lower triangle is read.
+    largest : int, optional
+        If this is a small fraction of the size, return only so many of the largest.
+
+    Returns
+    -------
+    values : Tensor (count,)
+    vectors : Tensor (size, count)
+        In columns.
     """
     size = len(matrix)
     if matrix.device.type != "cpu":
@@ -37,25 +53,26 @@ def eigenvectors(matrix: Tensor, largest: int | None = None) -> tuple[Tensor, Te
     elif largest is not None and largest < size // 8:
         from scipy.linalg import eigh
 
-        found = eigh(matrix.numpy(), subset_by_index=(size - largest, size - 1), driver="evr")
-        values, vectors = map(torch.from_numpy, found)
+        pair = eigh(matrix.numpy(), subset_by_index=(size - largest, size - 1), driver="evr")
+        values, vectors = map(torch.from_numpy, pair)
     else:
         values, vectors = map(torch.from_numpy, np.linalg.eigh(matrix.numpy()))
     return values.flip(0), vectors.flip(1)
 
 
 def singular_values(matrix: Tensor) -> Tensor:
-    """Falling."""
+    """Return the singular values of a matrix, descending, ``(min(rows, columns),)``."""
     if matrix.device.type == "cpu":
         return torch.from_numpy(np.linalg.svd(matrix.contiguous().numpy(), compute_uv=False))
-    return torch.linalg.svdvals(matrix)
+    values: Tensor = torch.linalg.svdvals(matrix)
+    return values
 
 
-def triangle(blocks: Iterable[Tensor]) -> Tensor:
-    """R of the QR factorisation of rows that come block by block, ``(width, width)``."""
-    upper: Tensor | None = None
+def qr_factor(blocks: Iterable[Tensor]) -> Tensor:
+    """Return R of the QR factorisation of rows that arrive in blocks, ``(width, width)``."""
+    factor: Tensor | None = None
     for block in blocks:
-        rows = block if upper is None else torch.cat([upper, block])
-        upper = torch.linalg.qr(rows, mode="r").R
-    assert upper is not None
-    return upper
+        rows = block if factor is None else torch.cat([factor, block])
+        factor = torch.linalg.qr(rows, mode="r").R
+    assert factor is not None
+    return factor

@@ -1,4 +1,4 @@
-"""Metrics of shape: how well one representation can be laid over the other."""
+"""Metrics of shape: how well one representation can be superimposed on the other."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from torch import Tensor
 import alignkit
 from alignkit import Representation
 from alignkit_metrics.kernels import null_products, squared_distances
-from alignkit_metrics.polar import best_turn, nuclear_norm, turned
+from alignkit_metrics.polar import nuclear_norm, polar_inner, procrustes_rotation
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
 COMPARISONS = ("spearman", "pearson", "kendall")
-# Of dissimilarities, from 0 to the largest, that ranks tell apart.
-STEPS = 2.0**31 - 1
+# Levels from 0 to the largest dissimilarity; those on one level are ties.
+LEVELS = 2.0**31 - 1
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
-    """Orthogonal Procrustes after centring; unequal widths are padded with zeros.
+    """Compute the orthogonal Procrustes similarity or distance after centring.
 
-    The similarity s is the nuclear norm of X'Y, X and Y of unit Frobenius norm (Williams et
-    al. 2021). The default is a similarity in [0, 1], up is more aligned; the other forms are
-    distances.
+    The similarity s is the nuclear norm of X'Y, with X and Y scaled to unit Frobenius norm
+    (Williams et al. 2021); where the widths differ, the narrower matrix is padded with zeros.
+    The default form lies in [0, 1], and higher means more aligned; the other forms are
+    distances, and lower means more aligned.
 
     Parameters
     ----------
     form : str
-        ``similarity`` s; ``angular`` arccos s; ``distance`` sqrt(2 - 2 s);
-        ``size_and_shape`` the distance without unit norms.
+        ``similarity``: s; ``angular``: arccos s, in [0, pi / 2]; ``distance``:
+        sqrt(2 - 2 s), in [0, sqrt 2]; ``size_and_shape``: the distance without scaling to
+        unit norm.
 
     Raises
     ------
     alignkit.UsageError
         For an unknown form.
     alignkit.UndefinedError
-        When a representation is constant.
+        If a representation is constant.
     """
-    _known("procrustes", "form", form, FORMS)
+    _check_known("procrustes", "form", form, FORMS)
     if form == "similarity":
         return nuclear_norm(_product(x, y), x.dtype)
     if form == "size_and_shape":
@@ -53,34 +55,35 @@ def procrustes(x: Representation, y: Representation, *, form: str = "similarity"
 def rsa(
     x: Representation, y: Representation, *, rdm: str = "correlation", compare: str = "spearman"
 ) -> float:
-    """Representational similarity analysis (Kriegeskorte et al. 2008).
+    """Perform a representational similarity analysis (Kriegeskorte et al. 2008).
 
-    Correlation of the upper triangles of two matrices of dissimilarity between samples. In
-    [-1, 1], up is more aligned; its mean over permutations of rows is 0 for ``spearman`` and
-    ``pearson``.
+    The value is the correlation of the upper triangles of two representational dissimilarity
+    matrices (RDMs). It lies in [-1, 1], and higher means more aligned; for ``spearman`` and
+    ``pearson`` its mean over permutations of rows is 0.
 
     Parameters
     ----------
     rdm : str
-        ``correlation`` (1 - r of rows: invariant to a shift of each row, not of columns),
-        ``cosine`` or ``euclidean``.
+        Dissimilarity of two samples: ``correlation`` (1 - r of their rows, invariant to
+        shifting a row but not a column), ``cosine`` or ``euclidean``.
     compare : str
-        ``spearman`` (average ranks), ``pearson`` or ``kendall``.
+        Correlation of the two RDMs: ``spearman`` (average ranks), ``pearson`` or
+        ``kendall``.
 
     Raises
     ------
     alignkit.UsageError
-        For an unknown rdm or comparison.
+        For an unknown ``rdm`` or ``compare``.
     alignkit.UndefinedError
-        When all samples are equally dissimilar, or a row is constant or zero.
+        If all samples are equally dissimilar, or a row is constant or zero.
     """
-    _known("rsa", "rdm", rdm, RDMS)
-    _known("rsa", "compare", compare, COMPARISONS)
+    _check_known("rsa", "rdm", rdm, RDMS)
+    _check_known("rsa", "compare", compare, COMPARISONS)
     if compare == "kendall":
         from scipy.stats import kendalltau
 
-        sides = [_dissimilarities(side, rdm) for side in (x, y)]
-        return float(kendalltau(*sides).statistic)
+        rdms = [_dissimilarities(side, rdm) for side in (x, y)]
+        return float(kendalltau(*rdms).statistic)
     return alignkit.inner(*(_unit_rdm(side, rdm, compare) for side in (x, y)))
 
 
@@ -92,7 +95,7 @@ def rsa_null(
     rdm: str = "correlation",
     compare: str = "spearman",
 ) -> np.ndarray | None:
-    """Values of ``rsa`` on permuted rows of y."""
+    """Return the values of ``rsa`` with the rows of y permuted; None for ``kendall``."""
     if compare == "kendall":
         return None
     return null_products(lambda x: _symmetric(_unit_rdm(x, rdm, compare), x.n), xs, ys, orders)
@@ -101,116 +104,128 @@ def rsa_null(
 def cosine(
     x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
 ) -> float:
-    """Mean cosine of each sample's two vectors. In [-1, 1], up is more aligned.
+    """Compute the mean cosine similarity between the two vectors of each sample.
+
+    It lies in [-1, 1], and higher means more aligned.
 
     Parameters
     ----------
     aligned : bool
-        After the best orthogonal map of x to y; unequal widths are padded with zeros.
+        First map x to y by the best orthogonal transformation (Hamilton et al. 2016); where
+        the widths differ, the narrower matrix is padded with zeros.
     centred : bool
-        Subtract the mean of every column first.
+        First subtract the mean of every column.
 
     Raises
     ------
     alignkit.UsageError
-        For unequal widths, unless aligned.
+        If the widths differ, unless ``aligned``.
     alignkit.UndefinedError
-        When a row is zero.
+        If a row is zero (after centring, if ``centred``).
     """
     if not aligned:
         if x.width != y.width:
             raise alignkit.UsageError(
-                f"cosine needs equal widths, there are {x.width} and {y.width}; "
-                "cosine:aligned=true does not"
+                f"cosine needs representations of equal width, but these have {x.width} and "
+                f"{y.width} columns; cosine:aligned=true compares any two"
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
     if centred and x.n < min(x.width, y.width):
-        # X' = QR: all that counts lies in n dimensions.
+        # X' = QR: R has all the information, in n dimensions.
         scales = (x.squares * y.squares).rsqrt()
         _ = _directions(x, centred), _directions(y, centred)
-        matrix = _triangle(x) @ _triangle(y).T
-        weights = (_triangle(x) * scales) @ _triangle(y).T
-        return turned(matrix, weights, x.dtype) / x.n
+        matrix = _row_factor(x) @ _row_factor(y).T
+        weights = (_row_factor(x) * scales) @ _row_factor(y).T
+        return polar_inner(matrix, weights, x.dtype) / x.n
     matrix = x.cross(y) if centred else _uncentred(x).T @ _uncentred(y)
-    # A map into a smaller space loses length; the cosines are those of the full vectors.
+    # Mapping into a smaller space shortens vectors; cosines use their full lengths.
     weights = _directions(x, centred).T @ _directions(y, centred)
-    return turned(matrix, weights, x.dtype) / x.n
+    return polar_inner(matrix, weights, x.dtype) / x.n
 
 
 def cosine_chance(
     x: Representation, y: Representation, *, aligned: bool = False, centred: bool = False
 ) -> float | None:
-    """Mean of the plain form over all permutations of rows."""
+    """Return the mean of ``cosine`` over all permutations of rows; None if ``aligned``."""
     if aligned:
         return None
-    one, other = (_directions(side, centred).mean(0, dtype=torch.float64) for side in (x, y))
-    return float(one @ other)
+    mean_x, mean_y = (_directions(side, centred).mean(0, dtype=torch.float64) for side in (x, y))
+    return float(mean_x @ mean_y)
 
 
 def rsa_chance(
     x: Representation, y: Representation, *, rdm: str = "correlation", compare: str = "spearman"
 ) -> float | None:
-    """Zero: every permutation of rows maps pairs to pairs alike."""
+    """Return 0, the mean of ``rsa`` over all permutations of rows; None for ``kendall``."""
+    del x, y, rdm  # the mean depends on none of them
     return None if compare == "kendall" else 0.0
 
 
-def _distance(x: Representation, y: Representation, size_x: float, size_y: float) -> float:
-    """|a X Q - b Y| for the best orthogonal Q, X and Y of unit norm.
+def _distance(x: Representation, y: Representation, norm_x: float, norm_y: float) -> float:
+    """Return |a X Q - b Y| for the best orthogonal Q, with X and Y of norm one, scaled to a and b.
 
-    As a difference of rows, not of norms: what is close keeps its digits.
+    It is summed over differences of rows, so that small distances keep their digits.
     """
     if x.width > y.width:
-        x, y, size_x, size_y = y, x, size_y, size_x
-    turn = best_turn(x, y)
+        x, y, norm_x, norm_y = y, x, norm_y, norm_x
+    rotation = procrustes_rotation(x, y)
     total = 0.0
     for rows in x.slices():
-        rest = size_x * (x.exact_unit(rows) @ turn) - size_y * y.exact_unit(rows)
-        total += float(rest.square().sum())
+        difference = norm_x * (x.exact_unit(rows) @ rotation) - norm_y * y.exact_unit(rows)
+        total += float(difference.square().sum())
     return math.sqrt(total)
 
 
 def _product(x: Representation, y: Representation) -> Tensor:
-    """A matrix with the singular values of X'Y, X and Y of unit norm."""
+    """Return a matrix that has the singular values of X'Y, with X and Y of unit norm."""
     if x.n < min(x.width, y.width):
-        return _triangle(x) @ _triangle(y).T
+        return _row_factor(x) @ _row_factor(y).T
     return x.cross(y)
 
 
-def _triangle(x: Representation) -> Tensor:
-    """R of X' = QR: X'Y = Q R_x R_y' Q', so n x n will do where there are more columns."""
-    return x.view("triangle", lambda: torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R)
+def _row_factor(x: Representation) -> Tensor:
+    """Return R of X' = QR, ``(n, n)``: R_x R_y' has the singular values of X'Y."""
+
+    def make() -> Tensor:
+        factor: Tensor = torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R
+        return factor
+
+    return x.view("row_factor", make)
 
 
 def _directions(x: Representation, centred: bool) -> Tensor:
-    """Rows of length one."""
+    """Return the rows, scaled to length one."""
     return _centred_directions(x) if centred else x.unit_rows
 
 
 def _centred_directions(x: Representation) -> Tensor:
+    """Return the rows of the centred matrix, scaled to length one."""
+
     def make() -> Tensor:
         if bool((x.squares == 0).any()):
             name = x.name or "the representation"
-            raise alignkit.UndefinedError(f"{name} has a row that is its mean")
+            raise alignkit.UndefinedError(f"{name} has a row equal to the mean of its rows")
         return x.normalized / x.squares.sqrt()[:, None].to(x.dtype)
 
     return x.view("centred_directions", make, "rows")
 
 
 def _uncentred(x: Representation) -> Tensor:
-    """The matrix with Frobenius norm one, in float64."""
+    """Return the matrix, not centred, scaled to Frobenius norm one, in float64."""
 
     def make() -> Tensor:
         rows = x.rows(slice(None))
         scaled = rows / rows.abs().max()
-        return scaled / torch.linalg.norm(scaled)
+        unit: Tensor = scaled / torch.linalg.norm(scaled)
+        return unit
 
     return x.view("uncentred", make, "rows")
 
 
 def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
-    """Lower triangle of the dissimilarities in float64, ``(n (n - 1) / 2,)``.
+    """Return the lower triangle of the RDM in float64, ``(n (n - 1) / 2,)``.
 
-    Of centred points, so that a large common part costs no digits.
+    Distances are taken between centred points, so that a large common offset costs no digits.
     """
     exact = (
         x.exact_unit(slice(None))
@@ -226,16 +241,18 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
 
 
 def _centred_rows(x: Representation) -> Tensor:
+    """Return the rows, each with its own mean subtracted and scaled to length one."""
     raw = x.rows(slice(None))
     rows = raw - raw.mean(dim=1, keepdim=True)
     lengths = torch.linalg.norm(rows, dim=1, keepdim=True)
     if bool((lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)).any()):
         raise alignkit.UndefinedError(f"{x.name or 'the representation'} has a constant row")
-    return rows / lengths
+    scaled: Tensor = rows / lengths
+    return scaled
 
 
 def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
-    """Dissimilarities (or their ranks) with mean zero and length one."""
+    """Return the dissimilarities, or their ranks, with mean zero and length one."""
 
     def make() -> Tensor:
         values = _dissimilarities(x, rdm)
@@ -253,24 +270,27 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
 
 
 def _symmetric(triangle: Tensor, n: int) -> Tensor:
-    """A symmetric matrix of length one from its lower triangle."""
-    whole = triangle.new_zeros(n, n)
-    whole[torch.ones_like(whole, dtype=torch.bool).tril_(-1)] = triangle
-    return (whole + whole.T) / 2**0.5
+    """Return the symmetric matrix of Frobenius norm one with this lower triangle."""
+    matrix = triangle.new_zeros(n, n)
+    matrix[torch.ones_like(matrix, dtype=torch.bool).tril_(-1)] = triangle
+    return (matrix + matrix.T) / 2**0.5
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, ties sharing the mean of theirs; equal up to nine digits is a tie."""
-    steps = torch.from_numpy(values) * (STEPS / max(float(values.max()), 1e-300))
-    in_order, order = torch.sort(steps.round_().to(torch.int32))  # by digits: no comparisons
+    """Return ranks from 1, averaged over ties; values equal up to nine digits are tied."""
+    levels = torch.from_numpy(values) * (LEVELS / max(float(values.max()), 1e-300))
+    in_order, order = torch.sort(levels.round_().to(torch.int32))  # integers: a radix sort
     _, counts = torch.unique_consecutive(in_order, return_counts=True)
-    shared = counts.cumsum(0).double() - 0.5 * (counts.double() - 1)
+    mean_ranks = counts.cumsum(0).double() - 0.5 * (counts.double() - 1)
     ranks = torch.empty(len(values), dtype=torch.float64)
-    ranks[order] = shared if len(shared) == len(values) else shared.repeat_interleave(counts)
+    if len(mean_ranks) < len(values):  # there are ties
+        mean_ranks = mean_ranks.repeat_interleave(counts)
+    ranks[order] = mean_ranks
     return ranks.numpy()
 
 
-def _known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:
+def _check_known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise a UsageError unless the value of an option is known."""
     if value not in known:
         raise alignkit.UsageError(
             f"{metric}: unknown {option} '{value}'; known: {', '.join(known)}"

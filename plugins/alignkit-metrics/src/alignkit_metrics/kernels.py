@@ -1,4 +1,4 @@
-"""Metrics of Gram matrices: similarity of similarities."""
+"""Metrics that compare Gram matrices or matrices of pairwise distances."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import by_columns
+from alignkit_metrics.factor import columns_are_cheaper
 
 
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
-    """Linear centred kernel alignment, biased.
+    """Compute linear centred kernel alignment (CKA), biased.
 
-    <K, L> / (|K| |L|) of the centred Gram matrices K and L, in Frobenius norm
-    (Kornblith et al. 2019). In [0, 1], up is more aligned. It is far above 0 on unrelated
-    data where samples are few for the width: see the chance level beside it.
+    It is <K, L> / (|K| |L|) for the centred Gram matrices K and L, with Frobenius norms
+    (Kornblith et al. 2019). It lies in [0, 1], and higher means more aligned. With few samples
+    relative to the width it is far above 0 even on unrelated data: compare it with its chance
+    level.
 
     Parameters
     ----------
     normed : bool
-        Give every row the length one first, then centre.
+        First scale every row to length one, then centre.
 
     Raises
     ------
     alignkit.UndefinedError
-        When a representation is constant.
+        If a representation is constant.
     """
-    x, y = _sides(x, y, normed)
-    return product(x, y) / _norms(x, y)
+    x, y = _preprocessed(x, normed), _preprocessed(y, normed)
+    return gram_product(x, y) / _gram_norms(x, y)
 
 
 def cka_chance(x: Representation, y: Representation, *, normed: bool = False) -> float:
-    """Mean of ``cka`` over all permutations of rows: tr K tr L / ((n - 1) |K| |L|)."""
-    x, y = _sides(x, y, normed)
-    return 1 / ((x.n - 1) * _norms(x, y))  # the traces are 1
+    """Return the mean of ``cka`` over all permutations: tr K tr L / ((n - 1) |K| |L|)."""
+    x, y = _preprocessed(x, normed), _preprocessed(y, normed)
+    return 1 / ((x.n - 1) * _gram_norms(x, y))  # the traces are 1
 
 
 def cka_null(
@@ -48,29 +49,32 @@ def cka_null(
     *,
     normed: bool = False,
 ) -> np.ndarray:
-    """Values of ``cka`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_side(x, normed).normalized_gram), xs, ys, orders)
+    """Return the values of ``cka`` with the rows of y permuted."""
+    return null_products(
+        lambda x: _normalized(_preprocessed(x, normed).normalized_gram), xs, ys, orders
+    )
 
 
 def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
-    """Linear CKA from the unbiased estimator of HSIC.
+    """Compute linear CKA from the unbiased estimator of HSIC.
 
-    HSIC_u(K, L) / sqrt(HSIC_u(K, K) HSIC_u(L, L)) (Song et al. 2012), from <K, L> and the
-    diagonals alone: rows of a centred Gram matrix sum to zero. In [-1, 1], up is more aligned;
-    its mean over permutations of rows is 0.
+    It is HSIC_u(K, L) / sqrt(HSIC_u(K, K) HSIC_u(L, L)) (Song et al. 2012; Nguyen et al. 2020),
+    computed from <K, L> and the diagonals alone, as the rows of a centred Gram matrix sum to
+    zero. It lies in [-1, 1], and higher means more aligned; its mean over permutations of rows
+    is 0.
 
     Parameters
     ----------
     normed : bool
-        Give every row the length one first.
+        First scale every row to length one.
 
     Raises
     ------
     alignkit.UndefinedError
-        When a representation is constant, or there are fewer than 4 samples.
+        If a representation is constant, or there are fewer than 4 samples.
     """
-    x, y = _sides(x, y, normed)
-    return _unbiased_hsic(x, y) / math.sqrt(_own_hsic(x) * _own_hsic(y))
+    x, y = _preprocessed(x, normed), _preprocessed(y, normed)
+    return _unbiased_hsic(x, y) / math.sqrt(_self_hsic(x) * _self_hsic(y))
 
 
 def unbiased_cka_null(
@@ -80,37 +84,38 @@ def unbiased_cka_null(
     *,
     normed: bool = False,
 ) -> np.ndarray:
-    """Values of ``unbiased_cka`` on permuted rows of y."""
+    """Return the values of ``unbiased_cka`` with the rows of y permuted."""
     return null_products(
-        lambda x: _unit(_u_centred(_side(x, normed).normalized_gram)), xs, ys, orders
+        lambda x: _normalized(_u_centred(_preprocessed(x, normed).normalized_gram)), xs, ys, orders
     )
 
 
-def zero(x: Representation, y: Representation, **parameters: object) -> float:
-    """The chance level of metrics whose mean over permutations of rows is 0."""
+def zero_chance(x: Representation, y: Representation, **parameters: object) -> float:
+    """Return 0, the chance level of metrics whose mean over permutations of rows is 0."""
+    del x, y, parameters
     return 0.0
 
 
 def cka_rbf(
     x: Representation, y: Representation, *, factor: float = 1.0, bandwidth: float | None = None
 ) -> float:
-    """CKA of Gaussian kernels exp(-d^2 / 2 s^2), biased (Kornblith et al. 2019).
+    """Compute CKA with Gaussian kernels exp(-d^2 / 2 s^2), biased (Kornblith et al. 2019).
 
-    In [0, 1], up is more aligned.
+    It lies in [0, 1], and higher means more aligned.
 
     Parameters
     ----------
     factor : float
-        s is this times the median of the n (n - 1) / 2 distances.
+        The bandwidth s as a multiple of the median of the n (n - 1) / 2 distances.
     bandwidth : float, optional
-        A fixed s for both instead; invariance to scale is lost.
+        A fixed s for both representations instead; it makes the value depend on their scale.
 
     Raises
     ------
     alignkit.UsageError
-        When factor or bandwidth is not positive.
+        If ``factor`` or ``bandwidth`` is not positive.
     alignkit.UndefinedError
-        When a representation is constant, or more than half of the distances are 0.
+        If a representation is constant, or more than half of its distances are 0.
     """
     return _cosine(*(_gaussian(side, factor, bandwidth) for side in (x, y)))
 
@@ -118,9 +123,9 @@ def cka_rbf(
 def cka_rbf_chance(
     x: Representation, y: Representation, *, factor: float = 1.0, bandwidth: float | None = None
 ) -> float:
-    """Mean of ``cka_rbf`` over all permutations of rows, in closed form."""
-    k, l = (_gaussian(side, factor, bandwidth) for side in (x, y))  # noqa: E741
-    return _trace(k) * _trace(l) / ((x.n - 1) * _length(k) * _length(l))
+    """Return the mean of ``cka_rbf`` over all permutations of rows, in closed form."""
+    (k_x, norm_x), (k_y, norm_y) = (_gaussian(side, factor, bandwidth) for side in (x, y))
+    return _trace(k_x) * _trace(k_y) / ((x.n - 1) * norm_x * norm_y)
 
 
 def cka_rbf_null(
@@ -131,58 +136,60 @@ def cka_rbf_null(
     factor: float = 1.0,
     bandwidth: float | None = None,
 ) -> np.ndarray:
-    """Values of ``cka_rbf`` on permuted rows of y."""
-    return null_products(lambda x: _unit(_gaussian(x, factor, bandwidth)[0]), xs, ys, orders)
+    """Return the values of ``cka_rbf`` with the rows of y permuted."""
+    return null_products(lambda x: _normalized(_gaussian(x, factor, bandwidth)[0]), xs, ys, orders)
 
 
 def rv2(x: Representation, y: Representation) -> float:
-    """Modified RV coefficient: cosine of the Gram matrices without their diagonals.
+    """Compute the modified RV coefficient (Smilde et al. 2009).
 
-    Smilde et al. 2009. In [-1, 1], up is more aligned. Dropping the diagonal takes away most
-    of what makes ``cka`` high on unrelated data.
+    It is the cosine similarity of the centred Gram matrices without their diagonals. It lies in
+    [-1, 1], and higher means more aligned. Leaving out the diagonals removes most of what
+    inflates ``cka`` on unrelated data.
 
     Raises
     ------
     alignkit.UndefinedError
-        When a representation is constant.
+        If a representation is constant.
     """
-    lengths = [product(side, side) - _diagonals(side, side) for side in (x, y)]
-    if min(lengths) <= 0:
+    squares = _off_diagonal(x, x), _off_diagonal(y, y)
+    if min(squares) <= 0:
         raise alignkit.UndefinedError("all samples are orthogonal to each other")
-    return (product(x, y) - _diagonals(x, y)) / math.sqrt(lengths[0] * lengths[1])
+    return _off_diagonal(x, y) / math.sqrt(squares[0] * squares[1])
 
 
 def rv2_chance(x: Representation, y: Representation) -> float:
-    """Mean of ``rv2`` over all permutations of rows, in closed form."""
-    lengths = [product(side, side) - _diagonals(side, side) for side in (x, y)]
-    # Off the diagonal a centred Gram matrix of trace 1 sums to -1.
-    return 1 / (x.n * (x.n - 1) * math.sqrt(lengths[0] * lengths[1]))
+    """Return the mean of ``rv2`` over all permutations of rows, in closed form."""
+    # The off-diagonal entries of a centred Gram matrix of trace 1 sum to -1.
+    return 1 / (x.n * (x.n - 1) * math.sqrt(_off_diagonal(x, x) * _off_diagonal(y, y)))
 
 
 def rv2_null(
     xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
 ) -> np.ndarray:
-    """Values of ``rv2`` on permuted rows of y."""
+    """Return the values of ``rv2`` with the rows of y permuted."""
     return null_products(
-        lambda x: _unit(x.normalized_gram.clone().fill_diagonal_(0)), xs, ys, orders
+        lambda x: _normalized(x.normalized_gram.clone().fill_diagonal_(0)), xs, ys, orders
     )
 
 
 def distance_correlation(x: Representation, y: Representation, *, unbiased: bool = False) -> float:
-    """Distance correlation of Euclidean distances (Szekely et al. 2007).
+    """Compute the distance correlation, from Euclidean distances (Szekely et al. 2007).
 
-    The square root of the cosine of double-centred distance matrices. In [0, 1], up is more
-    aligned; 0 only where the populations are independent.
+    It is the square root of the cosine similarity of the double-centred distance matrices. It
+    lies in [0, 1], and higher means more aligned; in the population it is 0 only under
+    independence.
 
     Parameters
     ----------
     unbiased : bool
-        The bias-corrected squared coefficient instead (Szekely and Rizzo 2013), in [-1, 1].
+        Compute the bias-corrected squared coefficient instead (Szekely and Rizzo 2013), in
+        [-1, 1].
 
     Raises
     ------
     alignkit.UndefinedError
-        When a representation is constant, or unbiased with fewer than 4 samples.
+        If a representation is constant, or ``unbiased`` with fewer than 4 samples.
     """
     value = _cosine(*(_centred_distances(side, unbiased) for side in (x, y)))
     return value if unbiased else math.sqrt(max(0.0, value))
@@ -195,17 +202,22 @@ def distance_correlation_null(
     *,
     unbiased: bool = False,
 ) -> np.ndarray:
-    """Values of ``distance_correlation`` on permuted rows of y."""
-    values = null_products(lambda x: _unit(_centred_distances(x, unbiased)[0]), xs, ys, orders)
+    """Return the values of ``distance_correlation`` with the rows of y permuted."""
+    values = null_products(
+        lambda x: _normalized(_centred_distances(x, unbiased)[0]), xs, ys, orders
+    )
     return values if unbiased else np.sqrt(np.maximum(0, values))
 
 
-def product(x: Representation, y: Representation) -> float:
-    """<K, L> of the Gram matrices of trace 1: of samples, or of columns where those are fewer."""
-    return _product(x, y, by_columns(x, y))
+def gram_product(x: Representation, y: Representation) -> float:
+    """Return <K, L> for the centred Gram matrices, each scaled to trace 1.
+
+    It is computed from products of columns where those are cheaper, as <K, L> = |X'Y|^2.
+    """
+    return _gram_product(x, y, columns_are_cheaper(x, y))
 
 
-def _product(x: Representation, y: Representation, columns: bool) -> float:
+def _gram_product(x: Representation, y: Representation, columns: bool) -> float:
     if columns:
         return float(x.cross(y).square().sum())
     return alignkit.inner(x.normalized_gram, y.normalized_gram)
@@ -217,73 +229,80 @@ def null_products(
     ys: Sequence[Representation],
     orders: Sequence[Tensor],
 ) -> np.ndarray:
-    """Products of what is made of every layer, with samples of y reordered."""
+    """Return <make(x), make(y)> for every pair of layers and order of the samples of y.
+
+    Returns
+    -------
+    ndarray (len(orders), len(xs), len(ys))
+    """
     return alignkit.permuted_products([make(x) for x in xs], [make(y) for y in ys], orders)
 
 
 def squared_distances(points: Tensor) -> Tensor:
-    """Squared Euclidean distances of rows, ``(n, n)``, zero on the diagonal."""
-    return distances_of(alignkit.gram(points), points.square().sum(dim=1))
+    """Return the squared Euclidean distances between rows, ``(n, n)``, zero on the diagonal."""
+    return distances_from_products(alignkit.gram(points), points.square().sum(dim=1))
 
 
-def distances_of(products: Tensor, squares: Tensor) -> Tensor:
-    """Squared distances from inner products, which are overwritten, and squared lengths."""
+def distances_from_products(products: Tensor, squares: Tensor) -> Tensor:
+    """Return squared distances from inner products, which are overwritten, and squared lengths."""
     distances = products.mul_(-2).add_(squares[:, None]).add_(squares)
     return distances.clamp_(min=0).fill_diagonal_(0)
 
 
-def _sides(
-    x: Representation, y: Representation, normed: bool
-) -> tuple[Representation, Representation]:
-    return _side(x, normed), _side(y, normed)
+def _preprocessed(x: Representation, normed: bool) -> Representation:
+    """Return the representation, with its rows scaled to length one if ``normed``."""
 
-
-def _side(x: Representation, normed: bool) -> Representation:
-    return _normed(x) if normed else x
-
-
-def _normed(x: Representation) -> Representation:
     def make() -> Representation:
         rows = x.exact_unit_rows(slice(None))
         return Representation(rows, name=x.name, dtype=x.dtype, device=x.device)
 
-    return x.view("normed", make)
+    return x.view("normed", make) if normed else x
 
 
-def _norms(x: Representation, y: Representation) -> float:
-    """|K| |L|, each from the same kind of product as <K, L>."""
-    columns = by_columns(x, y)
-    return math.sqrt(_own_product(x, columns) * _own_product(y, columns))
+def _gram_norms(x: Representation, y: Representation) -> float:
+    """Return |K| |L|, each computed in the same way as <K, L>."""
+    columns = columns_are_cheaper(x, y)
+    return math.sqrt(_self_product(x, columns) * _self_product(y, columns))
 
 
-def _own_product(x: Representation, columns: bool) -> float:
-    return x.shared(("own_product", columns), lambda: _product(x, x, columns), "same")
+def _self_product(x: Representation, columns: bool) -> float:
+    return x.shared(("self_product", columns), lambda: _gram_product(x, x, columns), "same")
 
 
-def _diagonals(x: Representation, y: Representation) -> float:
+def _diagonal_product(x: Representation, y: Representation) -> float:
     return float(x.squares @ y.squares)
 
 
+def _off_diagonal(x: Representation, y: Representation) -> float:
+    """Return <K, L> over the off-diagonal entries."""
+    return gram_product(x, y) - _diagonal_product(x, y)
+
+
 def _unbiased_hsic(x: Representation, y: Representation) -> float:
-    """n (n - 3) times the estimator; the traces are 1 and the rows sum to 0."""
-    n = x.n
-    if n < 4:
-        raise alignkit.UndefinedError(f"{x.name or 'the representation'} has {n} samples, needs 4")
-    diagonals = _diagonals(x, y)
-    return product(x, y) - diagonals + (1 / (n - 1) - 2 * diagonals) / (n - 2)
+    """Return n (n - 3) times the estimator, for Gram matrices of trace 1 whose rows sum to 0."""
+    _check_four_samples(x)
+    n, diagonals = x.n, _diagonal_product(x, y)
+    return gram_product(x, y) - diagonals + (1 / (n - 1) - 2 * diagonals) / (n - 2)
 
 
-def _own_hsic(x: Representation) -> float:
+def _check_four_samples(x: Representation) -> None:
+    if x.n < 4:
+        raise alignkit.UndefinedError(
+            f"{x.name or 'the representation'} has {x.n} samples; at least 4 are needed"
+        )
+
+
+def _self_hsic(x: Representation) -> float:
     value = _unbiased_hsic(x, x)
     if value <= 1e-15:
         raise alignkit.UndefinedError(
-            f"{x.name or 'the representation'}: all samples are equally far from each other"
+            f"all samples of {x.name or 'the representation'} are equally far from each other"
         )
     return value
 
 
 def _u_centred(k: Tensor) -> Tensor:
-    """Centre so that <A, B> / (n (n - 3)) is the unbiased HSIC (Szekely and Rizzo 2014)."""
+    """Centre a matrix so that <A, B> / (n (n - 3)) is unbiased HSIC (Szekely and Rizzo 2014)."""
     n = len(k)
     k = k.clone().fill_diagonal_(0)
     rows = k.sum(dim=0, dtype=torch.float64)
@@ -292,13 +311,14 @@ def _u_centred(k: Tensor) -> Tensor:
 
 
 def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tuple[Tensor, float]:
-    """Centred kernel matrix and its length."""
+    """Return the centred kernel matrix and its Frobenius norm."""
     if factor <= 0 or (bandwidth is not None and bandwidth <= 0):
-        raise alignkit.UsageError("cka_rbf: factor and bandwidth must be positive")
+        name, value = ("factor", factor) if factor <= 0 else ("bandwidth", bandwidth)
+        raise alignkit.UsageError(f"cka_rbf: {name} is {value}; it must be positive")
 
     def make() -> tuple[Tensor, float]:
-        squares = distances_of(x.normalized_gram.clone(), x.squares.to(x.dtype))
-        scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _median(x, squares)
+        squares = distances_from_products(x.normalized_gram.clone(), x.squares.to(x.dtype))
+        scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _squared_median(x, squares)
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))
 
@@ -309,29 +329,31 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
     )
 
 
-def _median(x: Representation, squares: Tensor) -> float:
-    """Square of the median distance; the mean of the middle two where there are two."""
+def _squared_median(x: Representation, squares: Tensor) -> float:
+    """Return the square of the median distance (of an even number, the mean of the middle two)."""
     upper = squares.cpu().numpy()[np.triu(np.ones((x.n, x.n), dtype=bool), 1)]
     middle = [(len(upper) - 1) // 2, len(upper) // 2]
     median = float(np.sqrt(np.partition(upper, middle)[middle].astype(float)).mean())
     if median == 0:
         name = x.name or "the representation"
-        raise alignkit.UndefinedError(f"half of the distances of {name} are 0")
+        raise alignkit.UndefinedError(f"more than half of the distances of {name} are 0")
     return median**2
 
 
 def _double_centred(k: Tensor) -> Tensor:
+    """Subtract the means of rows and columns in place."""
     rows = k.mean(dim=0, dtype=torch.float64)
     shift = (rows - rows.mean() / 2).to(k.dtype)
     return k.sub_(shift[:, None]).sub_(shift)
 
 
 def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float]:
+    """Return the centred distance matrix and its Frobenius norm."""
+
     def make() -> tuple[Tensor, float]:
-        if unbiased and x.n < 4:
-            name = x.name or "the representation"
-            raise alignkit.UndefinedError(f"{name} has {x.n} samples, needs 4")
-        # In float64: a root doubles the share that rounding has in what is small.
+        if unbiased:
+            _check_four_samples(x)
+        # In float64: taking the root doubles the relative rounding error of small distances.
         distances = squared_distances(x.exact_unit(slice(None))).sqrt_().to(x.dtype)
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
         return centred, math.sqrt(alignkit.inner(centred, centred))
@@ -343,20 +365,18 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
     )
 
 
-def _cosine(k: tuple[Tensor, float], l: tuple[Tensor, float]) -> float:  # noqa: E741
-    """Cosine of two matrices; one without length has no direction."""
-    if k[1] == 0 or l[1] == 0:
+def _cosine(x: tuple[Tensor, float], y: tuple[Tensor, float]) -> float:
+    """Return the cosine similarity of two matrices, each given with its norm."""
+    (k_x, norm_x), (k_y, norm_y) = x, y
+    if norm_x == 0 or norm_y == 0:
         raise alignkit.UndefinedError("all samples are equally far from each other")
-    return alignkit.inner(k[0], l[0]) / (k[1] * l[1])
+    return alignkit.inner(k_x, k_y) / (norm_x * norm_y)
 
 
-def _unit(k: Tensor) -> Tensor:
+def _normalized(k: Tensor) -> Tensor:
+    """Scale a matrix to Frobenius norm one."""
     return k / math.sqrt(alignkit.inner(k, k))
 
 
-def _trace(k: tuple[Tensor, float]) -> float:
-    return float(k[0].diagonal().sum(dtype=torch.float64))
-
-
-def _length(k: tuple[Tensor, float]) -> float:
-    return k[1]
+def _trace(k: Tensor) -> float:
+    return float(k.diagonal().sum(dtype=torch.float64))

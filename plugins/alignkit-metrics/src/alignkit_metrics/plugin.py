@@ -1,7 +1,7 @@
-"""What this distribution adds, and what each metric declares about itself."""
+"""Registered metrics and losses, with what each metric declares about itself."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import alignkit
 
@@ -9,18 +9,19 @@ HERE = "alignkit_metrics"
 ROTATION, SCALE, SHIFT, LINEAR = "rotation", "scale", "shift", "linear"
 SHAPE = (ROTATION, SCALE, SHIFT)
 
-# All similarities in [0, 1] unless they say otherwise.
-SIMILARITY = {"range": (0.0, 1.0), "best": 1.0, "symmetric": True}
-SIGNED = SIMILARITY | {"range": (-1.0, 1.0)}
+# Symmetric similarities in [0, 1], the most common case.
+SIMILARITY: dict[str, object] = {"range": (0.0, 1.0), "best": 1.0, "symmetric": True}
+SIGNED: dict[str, object] = SIMILARITY | {"range": (-1.0, 1.0)}
 NORMED = {"normed": {True: {"invariances": (ROTATION, SCALE)}}}
 GRAM_COST = "n^2 d per layer and n^2 per pair"
 KNN_COST = "n^2 d per layer and n k per pair"
 CCA_COST = "one SVD per layer and one of rank x rank per pair"
 
-METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
+# Name: module, summary, declarations.
+METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
     "cka": (
         "kernels",
-        "Linear CKA, biased: cosine of the centred Gram matrices",
+        "Linear CKA (biased): cosine similarity of the centred Gram matrices",
         SIMILARITY
         | {
             "invariances": SHAPE,
@@ -35,12 +36,12 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "unbiased_cka": (
         "kernels",
-        "Linear CKA from unbiased HSIC: 0 at chance",
+        "Linear CKA from the unbiased HSIC estimator; 0 at chance",
         SIGNED
         | {
             "null": f"{HERE}.kernels:unbiased_cka_null",
             "invariances": SHAPE,
-            "chance": f"{HERE}.kernels:zero",
+            "chance": f"{HERE}.kernels:zero_chance",
             "cost": GRAM_COST,
             "variants": NORMED,
             "paper": "Song et al. 2012; Nguyen et al. 2020, arXiv:2010.15327",
@@ -48,7 +49,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "cka_rbf": (
         "kernels",
-        "CKA of Gaussian kernels, bandwidth the median distance",
+        "CKA with Gaussian kernels whose bandwidth is the median distance",
         SIMILARITY
         | {
             "null": f"{HERE}.kernels:cka_rbf_null",
@@ -61,7 +62,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rv2": (
         "kernels",
-        "Modified RV: cosine of the Gram matrices without diagonals",
+        "Modified RV coefficient: cosine of the Gram matrices without their diagonals",
         SIGNED
         | {
             "null": f"{HERE}.kernels:rv2_null",
@@ -73,21 +74,21 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "distance_correlation": (
         "kernels",
-        "Distance correlation of Euclidean distances",
+        "Distance correlation, from Euclidean distances",
         SIMILARITY
         | {
             "null": f"{HERE}.kernels:distance_correlation_null",
             "invariances": SHAPE,
             "cost": GRAM_COST,
             "variants": {
-                "unbiased": {True: {"range": (-1.0, 1.0), "chance": f"{HERE}.kernels:zero"}}
+                "unbiased": {True: {"range": (-1.0, 1.0), "chance": f"{HERE}.kernels:zero_chance"}}
             },
             "paper": "Szekely et al. 2007, Annals of Statistics 35(6)",
         },
     ),
     "mknn": (
         "neighbours",
-        "Mutual kNN: share of the k nearest neighbours that both have",
+        "Mutual kNN: fraction of the k nearest neighbours found in both",
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
@@ -99,7 +100,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "jaccard": (
         "neighbours",
-        "Jaccard index of the sets of k nearest neighbours",
+        "Jaccard index of the two sets of k nearest neighbours",
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
@@ -111,19 +112,19 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "cycle_knn": (
         "neighbours",
-        "Share of samples found again by a step out and a step back",
+        "Fraction of samples recovered by a neighbour step in y and one back in x",
         SIMILARITY
         | {
             "symmetric": False,
             "invariances": (ROTATION, SCALE),
             "cost": KNN_COST,
-            "identity": "below 1 where samples are nobody's neighbour; see self_score",
+            "identity": "below 1 if some sample is nobody's neighbour; see self_score",
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
     ),
     "lcs_knn": (
         "neighbours",
-        "Longest common subsequence of the ordered neighbours, over k",
+        "Longest common subsequence of the neighbour lists, divided by k",
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
@@ -133,7 +134,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "edit_distance_knn": (
         "neighbours",
-        "1 - edit distance of the ordered neighbours, over k",
+        "1 minus the edit distance of the neighbour lists divided by k",
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
@@ -143,7 +144,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rank_similarity": (
         "neighbours",
-        "How alike common neighbours are ranked",
+        "Agreement of the ranks of common neighbours",
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
@@ -165,7 +166,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "second_order_cosine": (
         "neighbours",
-        "Cosine of the similarities to joint neighbours",
+        "Cosine of each sample's similarities to its neighbours in x and in y",
         SIGNED
         | {
             "invariances": (ROTATION, SCALE),
@@ -175,15 +176,15 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "information_imbalance": (
         "neighbours",
-        "Rank in y of the nearest neighbour in x, over n / 2",
+        "Mean rank in y of the nearest neighbour in x, times 2 / n",
         {
             "range": (0.0, 2.0),
             "best": 0.0,
             "symmetric": False,
             "invariances": SHAPE,
-            "chance": f"{HERE}.neighbours:one",
+            "chance": f"{HERE}.neighbours:information_imbalance_chance",
             "cost": "n^2 (d + log n) per layer and n per pair",
-            "identity": "2 / n: the nearest neighbour has rank 1",
+            "identity": "2 / n, as the nearest neighbour has rank 1",
             "paper": "Glielmo et al. 2022, PNAS Nexus 1(2)",
         },
     ),
@@ -201,7 +202,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "svcca": (
         "subspaces",
-        "Mean canonical correlation of principal subspaces (99 % of variance)",
+        "Mean canonical correlation of the principal components (99 % of variance)",
         SIMILARITY
         | {
             "invariances": SHAPE,
@@ -213,7 +214,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "pwcca": (
         "subspaces",
-        "Canonical correlations weighted by what they account for",
+        "Projection-weighted CCA: canonical correlations weighted by importance",
         SIMILARITY
         | {
             "symmetric": False,
@@ -225,7 +226,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "eigenspace_overlap": (
         "subspaces",
-        "Overlap of column spaces",
+        "Overlap of the column spaces",
         SIMILARITY
         | {
             "invariances": SHAPE,
@@ -236,7 +237,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "procrustes": (
         "geometry",
-        "Procrustes similarity: nuclear norm of X'Y, both of unit norm",
+        "Procrustes similarity: nuclear norm of X'Y, X and Y of unit norm",
         SIMILARITY
         | {
             "invariances": SHAPE,
@@ -257,7 +258,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "rsa": (
         "geometry",
-        "Correlation of representational dissimilarity matrices",
+        "Correlation of the representational dissimilarity matrices (RDMs)",
         SIGNED
         | {
             "invariances": (SCALE,),
@@ -275,7 +276,7 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "cosine": (
         "geometry",
-        "Mean cosine of each sample's two vectors; equal widths only",
+        "Mean cosine similarity of each sample's two vectors; equal widths only",
         SIGNED
         | {
             "invariances": (SCALE,),
@@ -287,13 +288,13 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "r2": (
         "regression",
-        "Variance of y that a ridge regression from x explains, held out",
+        "Variance of held-out y explained by ridge regression on x",
         {
             "range": (-math.inf, 1.0),
             "best": 1.0,
             "symmetric": False,
             "invariances": SHAPE,
-            "identity": "below 1: held-out rows are predicted, not fitted; see self_score",
+            "identity": "below 1, as held-out rows are predicted, not fitted; see self_score",
             "null": f"{HERE}.regression:r2_null",
             "cost": "one SVD per layer and fold, n^2 d per pair",
             "paper": "Kornblith et al. 2019, arXiv:1905.00414 (in sample)",
@@ -303,20 +304,22 @@ METRICS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @alignkit.hookimpl
-def register_metrics(register):  # type: ignore[no-untyped-def]
-    for name, (family, summary, declared) in METRICS.items():
-        register(name, f"{HERE}.{family}:{name}", summary=summary, **declared)
+def register_metrics(register: Callable[..., None]) -> None:
+    """Register every metric of ``METRICS``."""
+    for name, (module, summary, declarations) in METRICS.items():
+        register(name, f"{HERE}.{module}:{name}", summary=summary, **declarations)
 
 
 LOSSES = {
-    "cka": "Linear CKA of a batch, biased",
-    "unbiased_cka": "Linear CKA of a batch from unbiased HSIC: 0 at chance for any batch size",
+    "cka": "Linear CKA (biased) of a batch",
+    "unbiased_cka": "Linear CKA of a batch from unbiased HSIC; 0 at chance for any batch size",
     "procrustes": "Procrustes similarity of a batch",
 }
 
 
 @alignkit.hookimpl
-def register_losses(register):  # type: ignore[no-untyped-def]
+def register_losses(register: Callable[..., None]) -> None:
+    """Register every loss of ``LOSSES``, each under the name of its metric."""
     for name, summary in LOSSES.items():
         target, paper = f"{HERE}.losses:{name}", METRICS[name][2]["paper"]
         register(name, target, summary=summary, maximise=True, paper=paper)

@@ -1,4 +1,4 @@
-"""Metrics of prediction: how much of one representation the other accounts for."""
+"""Metrics of prediction: how much of one representation the other explains."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.factor import by_columns
+from alignkit_metrics.factor import columns_are_cheaper
 
 DIRECTIONS = ("xy", "yx")
+# Rows that are read at once.
+BLOCK = 4096
 
 
 def r2(
@@ -24,41 +26,46 @@ def r2(
     seed: int = 0,
     direction: str = "xy",
 ) -> float:
-    """Share of y's variance that a ridge regression from x explains on held-out samples.
+    """Compute the fraction of y's variance explained by ridge regression on x, held out.
 
-    1 - residual / |Y - mean|^2, both over held-out rows with the means of the training rows;
-    all columns of y together. At most 1 and without a lower bound, up is more aligned. Not
-    symmetric, and below 1 on identical input: what is held out is predicted, not fitted.
+    It is the cross-validated R2 over all columns of y together: 1 - residual / total, both sums
+    of squares over held-out rows, the total around the means of the training rows. It is at
+    most 1 and has no lower bound; higher means more aligned. It is not symmetric, and it is
+    below 1 on identical input, because held-out rows are predicted, not fitted.
 
-    What a fold leaves is a linear map of y, so the residual is <B, K> with K the Gram matrix
-    of y and B, ``(n, n)``, made once from x: a pair costs one product of two matrices. B
-    itself needs one factorisation, not one for every fold: held-out residuals follow from
-    those of the fit to all rows (Cook 1977; the block form of leave-one-out).
+    Notes
+    -----
+    The held-out residuals are linear in y, so their sum of squares is <B, K>, with K the Gram
+    matrix of y and B, ``(n, n)``, computed once from x: a pair costs one product of two
+    matrices. B itself takes one factorisation rather than one per fold, because held-out
+    residuals follow from those of the fit to all rows (Cook 1977; the block form of
+    leave-one-out).
 
     Parameters
     ----------
     alpha : float
-        Ridge penalty as a share of the mean squared singular value, (1 - 1 / folds) of it to
-        match the rows that are fitted, so that the scale of x does not matter; 0 is least
-        squares of least norm.
+        Ridge penalty relative to the mean squared singular value of x, so that the scale of x
+        does not matter; it is multiplied by 1 - 1 / folds to match the number of fitted rows.
+        0 gives the least-squares solution of minimum norm.
     folds : int
-        Seeded folds; 1 fits and scores on the same rows.
+        Number of cross-validation folds, from 1 to n; with 1, fit and score use the same rows.
     seed : int
+        Seed of the assignment of samples to folds.
     direction : str
-        ``xy``: x predicts y; ``yx`` the other way.
+        ``xy``: predict y from x; ``yx``: predict x from y.
 
     Raises
     ------
     alignkit.UsageError
-        When folds is not from 1 to n, alpha is negative, or the direction is unknown.
+        If ``folds`` is not between 1 and n, ``alpha`` is negative, or the direction is unknown.
     alignkit.UndefinedError
-        When a representation is constant.
+        If a representation is constant.
     """
-    source, target = _sides(x, y, folds, alpha, direction)
-    if by_columns(x, y) and alpha > 0:
-        return _from_columns(source, target, alpha, folds, seed)
-    residual = alignkit.inner(_residual(source, alpha, folds, seed), target.normalized_gram)
-    return 1 - residual / _total(target, folds, seed)
+    source, target = _source_and_target(x, y, folds, alpha, direction)
+    if columns_are_cheaper(x, y) and alpha > 0:
+        return _r2_from_columns(source, target, alpha, folds, seed)
+    residual = alignkit.inner(_residual_form(source, alpha, folds, seed), target.normalized_gram)
+    return 1 - residual / _held_out_total(target, folds, seed)
 
 
 def r2_null(
@@ -71,122 +78,130 @@ def r2_null(
     seed: int = 0,
     direction: str = "xy",
 ) -> np.ndarray | None:
-    """Values of ``r2`` on permuted rows of y; from x to y only."""
-    _sides(xs[0], ys[0], folds, alpha, direction)
+    """Return the values of ``r2`` with the rows of y permuted; None for direction ``yx``."""
+    _source_and_target(xs[0], ys[0], folds, alpha, direction)
     if direction != "xy":
         return None
-    residuals = [_residual(x, alpha, folds, seed) for x in xs]
-    totals = _total_matrix(xs[0].n, folds, seed, ys[0])
+    forms = [_residual_form(x, alpha, folds, seed) for x in xs]
+    forms.append(_total_form(xs[0].n, folds, seed, ys[0]))
     grams = [y.normalized_gram for y in ys]
-    left = alignkit.permuted_products([*residuals, totals], grams, orders)
-    return 1 - left[:, :-1] / left[:, -1:]
+    sums = alignkit.permuted_products(forms, grams, orders)
+    r2s: np.ndarray = 1 - sums[:, :-1] / sums[:, -1:]
+    return r2s
 
 
-def _sides(
+def _source_and_target(
     x: Representation, y: Representation, folds: int, alpha: float, direction: str
 ) -> tuple[Representation, Representation]:
-    """What predicts, and what is predicted."""
+    """Check the options and return the predictor and what it predicts."""
     if direction not in DIRECTIONS:
         raise alignkit.UsageError(f"r2: unknown direction '{direction}'; known: xy, yx")
     if not 1 <= folds <= x.n:
-        raise alignkit.UsageError(f"r2: folds={folds} needs 1 <= folds <= n, and n={x.n}")
+        raise alignkit.UsageError(f"r2: folds is {folds}; it must be between 1 and n = {x.n}")
     if alpha < 0:
-        raise alignkit.UsageError(f"r2: alpha={alpha} must be at least 0")
+        raise alignkit.UsageError(f"r2: alpha is {alpha}; it must be at least 0")
     return (x, y) if direction == "xy" else (y, x)
 
 
-def _residual(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
-    """B: the sum over folds of A'A, where A y is what the fold leaves of y, ``(n, n)``."""
+def _residual_form(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
+    """Return B, ``(n, n)``: the sum over folds of A'A, where A y are the held-out residuals."""
 
     def make() -> Tensor:
-        rows = _rows(x.n, folds, seed)
+        splits = _splits(x.n, folds, seed)
         if alpha == 0:
             exact = x.exact_unit(slice(None))
-            parts = [_left_by_fold(exact, train, test) for train, test in rows]
+            maps = [_held_out_residual_maker(exact, train, test) for train, test in splits]
         else:
-            left = _left_by_all(x, alpha, folds)
-            parts = [
-                left if folds == 1 else _inverse(left[test][:, test]) @ left[test]
-                for _, test in rows
+            maker = _residual_maker(x, alpha, folds)
+            maps = [
+                maker if folds == 1 else _inverse(maker[test][:, test]) @ maker[test]
+                for _, test in splits
             ]
-        return alignkit.gram(torch.cat([part.to(x.dtype) for part in parts]).T)
+        return alignkit.gram(torch.cat([to_residuals.to(x.dtype) for to_residuals in maps]).T)
 
-    return x.view(("r2_residual", alpha, folds, seed), make)
+    return x.view(("r2_residual_form", alpha, folds, seed), make)
 
 
-def _left_by_all(x: Representation, alpha: float, folds: int) -> Tensor:
-    """I - H: what the fit to all rows leaves of all targets, ``(n, n)`` in float64."""
+def _residual_maker(x: Representation, alpha: float, folds: int) -> Tensor:
+    """Return I - H, which maps y to the residuals of the fit to all rows, ``(n, n)`` float64."""
     exact = x.exact_unit(slice(None))
     penalty = _penalty(x, alpha, folds)
     if x.n <= x.width:
-        # I - K (K + p)^-1 = p (K + p)^-1, less the mean.
+        # I - K (K + p)^-1 = p (K + p)^-1, minus the mean.
         inner = alignkit.gram(exact)
         inner.diagonal().add_(penalty)
         return _inverse(inner) * penalty - 1 / x.n
     inner = alignkit.gram(exact.T)
     inner.diagonal().add_(penalty)
     root = torch.linalg.solve_triangular(torch.linalg.cholesky(inner), exact.T, upper=False)
-    left = alignkit.gram(root.T).neg_().sub_(1 / x.n)
-    left.diagonal().add_(1)
-    return left
+    maker = alignkit.gram(root.T).neg_().sub_(1 / x.n)
+    maker.diagonal().add_(1)
+    return maker
 
 
 def _inverse(matrix: Tensor) -> Tensor:
-    """Of a positive definite matrix, of which the lower triangle is read."""
+    """Return the inverse of a positive definite matrix; only its lower triangle is read."""
     return torch.cholesky_inverse(torch.linalg.cholesky(matrix))
 
 
-def _left_by_fold(exact: Tensor, train: Tensor, test: Tensor) -> Tensor:
-    """What least squares of least norm leaves of the held-out targets, ``(held out, n)``."""
+def _held_out_residual_maker(exact: Tensor, train: Tensor, test: Tensor) -> Tensor:
+    """Return the map from y to its held-out residuals under minimum-norm least squares.
+
+    Its shape is ``(held out, n)``.
+    """
     mean = exact[train].mean(dim=0)
     hat = (exact[test] - mean) @ torch.linalg.pinv(exact[train] - mean, rtol=1e-10)
-    left = exact.new_zeros(len(test), len(exact))
-    # Predictions are means of the training rows plus the hat times what differs from them.
-    left[:, train] = (hat.sum(dim=1, keepdim=True) - 1) / len(train) - hat
-    left[torch.arange(len(test), device=left.device), test] += 1
-    return left
+    maker = exact.new_zeros(len(test), len(exact))
+    # Predictions are the means of the training rows plus the hat matrix times deviations.
+    maker[:, train] = (hat.sum(dim=1, keepdim=True) - 1) / len(train) - hat
+    maker[torch.arange(len(test), device=maker.device), test] += 1
+    return maker
 
 
 def _penalty(x: Representation, alpha: float, folds: int) -> float:
-    """Of ``normalized``, whose squared singular values sum to 1."""
-    share = 1 - 1 / folds if folds > 1 else 1
-    return alpha * share / min(x.n, x.width)
+    """Return the penalty for ``normalized``, whose squared singular values sum to 1."""
+    fitted = 1 - 1 / folds if folds > 1 else 1
+    return alpha * fitted / min(x.n, x.width)
 
 
-def _total(y: Representation, folds: int, seed: int) -> float:
-    """Squares of held-out rows less the mean of the training rows, over |Y centred|^2."""
+def _held_out_total(y: Representation, folds: int, seed: int) -> float:
+    """Return the sum of squares of held-out rows around the training mean, over |Y centred|^2."""
 
     def make() -> float:
         total = 0.0
-        for train, test in _rows(y.n, folds, seed):
-            held, size = (_sums(y, rows) for rows in (test, train))
-            mean = size / len(train)
+        for train, test in _splits(y.n, folds, seed):
+            test_sum, train_sum = (_column_sums(y, rows) for rows in (test, train))
+            mean = train_sum / len(train)
             squares = float(y.squares[test].sum())
-            total += squares - 2 * float(held @ mean) + len(test) * float(mean @ mean)
+            total += squares - 2 * float(test_sum @ mean) + len(test) * float(mean @ mean)
         return total
 
     return y.view(("r2_total", folds, seed), make)
 
 
-def _total_matrix(n: int, folds: int, seed: int, like: Representation) -> Tensor:
-    """C: as ``_residual`` for predictions by the mean alone; the same for every layer."""
+def _total_form(n: int, folds: int, seed: int, like: Representation) -> Tensor:
+    """Return B for predictions by the training mean alone; it is the same for every layer."""
     total = torch.zeros(n, n, dtype=torch.float64)
-    for train, test in _rows(n, folds, seed):
-        left = torch.zeros(len(test), n, dtype=torch.float64)
-        left[:, train] = -1 / len(train)
-        left[torch.arange(len(test)), test] += 1
-        total += left.T @ left
+    for train, test in _splits(n, folds, seed):
+        maker = torch.zeros(len(test), n, dtype=torch.float64)
+        maker[:, train] = -1 / len(train)
+        maker[torch.arange(len(test)), test] += 1
+        total += maker.T @ maker
     return total.to(device=like.device, dtype=like.dtype)
 
 
-def _sums(y: Representation, rows: Tensor) -> Tensor:
-    return sum(y.exact_unit(part).sum(dim=0) for part in rows.split(4096))  # type: ignore[return-value]
+def _column_sums(y: Representation, rows: Tensor) -> Tensor:
+    """Return the column sums of ``normalized`` over some rows, ``(width,)`` in float64."""
+    total = torch.zeros(y.width, dtype=torch.float64, device=y.device)
+    for block in torch.split(rows, BLOCK):
+        total += y.exact_unit(block).sum(dim=0)
+    return total
 
 
-def _rows(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-    everything = torch.arange(n)
+def _splits(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the training and the held-out rows of every fold."""
     if folds == 1:
-        return [(everything, everything)]
+        return [(torch.arange(n), torch.arange(n))]
     order = torch.from_numpy(np.random.default_rng([seed, n]).permutation(n))
     parts = order.tensor_split(folds)
     return [
@@ -195,54 +210,53 @@ def _rows(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def _from_columns(
+def _r2_from_columns(
     x: Representation, y: Representation, alpha: float, folds: int, seed: int
 ) -> float:
-    """As by samples, from products of columns within each fold."""
+    """Return ``r2`` computed from products of columns within each fold."""
     residual = total = 0.0
-    whole = [_fold_products(side, other, folds, seed) for side, other in ((x, x), (x, y))]
-    for fold, (train, test) in enumerate(_rows(x.n, folds, seed)):
-        sums = [_sums(side, test) for side in (x, y)]
-        held = [products[fold] for products in whole]
-        # Columns of unit sum to zero, so what is not held out sums to minus what is.
+    products_by_fold = [_fold_products(x, side, folds, seed) for side in (x, y)]
+    for fold, (train, test) in enumerate(_splits(x.n, folds, seed)):
+        sums = [_column_sums(side, test) for side in (x, y)]
+        held_out = [products[fold] for products in products_by_fold]
+        # Columns of ``normalized`` sum to zero, so the training rows sum to minus the rest.
         means = [-each / len(train) if folds > 1 else 0 * each for each in sums]
-        known = [
-            (sum(products) - held[at] if folds > 1 else held[at])
+        train_products = [
+            (sum(products) - held_out[at] if folds > 1 else held_out[at])
             - len(train) * torch.outer(means[0], means[at])
-            for at, products in enumerate(whole)
+            for at, products in enumerate(products_by_fold)
         ]
-        tests = [
-            held[at]
+        test_products = [
+            held_out[at]
             - torch.outer(sums[0], means[at])
             - torch.outer(means[0], sums[at])
             + len(test) * torch.outer(means[0], means[at])
             for at in (0, 1)
         ]
-        penalised = known[0].clone()
+        penalised = train_products[0].clone()
         penalised.diagonal().add_(_penalty(x, alpha, folds))
-        weights = torch.cholesky_solve(known[1], torch.linalg.cholesky(penalised))
-        held_total = (
+        weights = torch.cholesky_solve(train_products[1], torch.linalg.cholesky(penalised))
+        test_total = (
             float(y.squares[test].sum())
             - 2 * float(sums[1] @ means[1])
             + len(test) * float(means[1] @ means[1])
         )
-        fitted = float((weights * (tests[0] @ weights)).sum())
-        residual += held_total - 2 * float((weights * tests[1]).sum()) + fitted
-        total += held_total
+        fitted = float((weights * (test_products[0] @ weights)).sum())
+        residual += test_total - 2 * float((weights * test_products[1]).sum()) + fitted
+        total += test_total
     return 1 - residual / total
 
 
 def _fold_products(x: Representation, y: Representation, folds: int, seed: int) -> list[Tensor]:
-    """X'Y over the held-out rows of each fold, ``(width, other width)`` in float64."""
+    """Return X'Y over the held-out rows of each fold, ``(x.width, y.width)`` in float64."""
 
     def make() -> list[Tensor]:
-        def one(test: Tensor) -> Tensor:
-            parts = test.split(4096)
-            return sum(  # type: ignore[return-value]
-                (x.exact_unit(part).to(x.dtype).T @ y.exact_unit(part).to(y.dtype)).double()
-                for part in parts
-            )
+        def product(rows: Tensor) -> Tensor:
+            total = torch.zeros(x.width, y.width, dtype=torch.float64, device=x.device)
+            for block in torch.split(rows, BLOCK):
+                total += x.exact_unit(block).to(x.dtype).T @ y.exact_unit(block).to(y.dtype)
+            return total
 
-        return list(alignkit.parallel_map(one, [test for _, test in _rows(x.n, folds, seed)]))
+        return list(alignkit.parallel_map(product, [test for _, test in _splits(x.n, folds, seed)]))
 
     return x.view(("r2_products", folds, seed), make) if x is y else make()
