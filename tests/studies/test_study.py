@@ -73,7 +73,7 @@ def test_a_second_time_does_no_work(place, monkeypatch):
     before = bytes_of(place)
     monkeypatch.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr("alignkit.chain.extract._Extraction", lambda *_: pytest.fail("extracted"))
-    monkeypatch.setattr("alignkit.studies.execute.run_units", lambda *_: pytest.fail("worked"))
+    monkeypatch.setattr("alignkit.studies.execute.run_jobs", lambda *_: pytest.fail("worked"))
     alignkit("study", "run", "tiny.toml", cwd=place)
     assert bytes_of(place) == before
 

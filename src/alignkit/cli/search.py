@@ -9,7 +9,7 @@ import typer
 from alignkit.cli.arguments import Architecture, Data, Json, RunsFolder, complete
 
 if TYPE_CHECKING:
-    from alignkit.search.analyse import Analysis
+    from alignkit.search.analysis import Analysis
     from alignkit.search.search import Search
 
 Option = typer.Option

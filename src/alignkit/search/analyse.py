@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from alignkit.search.analysis import Analysis
 from alignkit.search.layers import placement_of
 from alignkit.search.parameters import correlations, importances
 from alignkit.search.search import STORED
@@ -19,71 +19,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
-
-
-@dataclass
-class Analysis:
-    """Everything that is read off a study.
-
-    Attributes
-    ----------
-    study : str
-    objectives : list of dict
-        ``name`` and ``direction`` (``maximize`` or ``minimize``).
-    states : dict of str to int
-        Trials by state.
-    duplicates, retried : int
-        Trials whose value is another's, and trials that were started again.
-    table : DataFrame
-        One row per trial: ``number``, ``state``, ``duplicate_of``, the parameters and the
-        objectives.
-    parameters : list of str
-    correlations : list of dict
-        ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``,
-        ``p_parametric`` (by the t approximation), ``reason``.
-    importances : list of dict
-        ``parameter``, ``objective``, ``importance`` (in sum 1), ``evaluator``, ``n``,
-        ``reason``.
-    pareto : list of dict
-        Trials that no other betters in every objective; of one objective, the best.
-    notes : list of str
-    """
-
-    study: str
-    objectives: list[dict[str, str]]
-    states: dict[str, int]
-    duplicates: int
-    retried: int
-    table: pd.DataFrame
-    parameters: list[str]
-    correlations: list[dict[str, Any]] = field(default_factory=list)
-    importances: list[dict[str, Any]] = field(default_factory=list)
-    pareto: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of the objectives."""
-        return [objective["name"] for objective in self.objectives]
-
-    def own(self, *names: str) -> pd.DataFrame:
-        """Trials with a finite value of their own in these objectives, or in all of them."""
-        own = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
-        return self.table[own & self.table[list(names or self.names)].notna().all(axis=1)]
-
-    def to_json(self) -> dict[str, Any]:
-        """As ``--json`` prints it."""
-        return {
-            "study": self.study,
-            "objectives": self.objectives,
-            "trials": self.states,
-            "duplicates": self.duplicates,
-            "retried": self.retried,
-            "correlations": self.correlations,
-            "importances": self.importances,
-            "pareto": self.pareto,
-            "notes": self.notes,
-        }
 
 
 def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-    from alignkit.search.analyse import Analysis
+    from alignkit.search.analysis import Analysis
 
 EVALUATOR = "fANOVA"
 LEAST = 3  # trials, below which nothing is said
