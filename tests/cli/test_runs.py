@@ -3,7 +3,7 @@
 import json
 
 from alignkit.runs.files import locked
-from tiny import alignkit, train_tiny
+from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
 
 
 def test_bare_runs_lists_as_list_does(tiny_runs, tmp_path):
@@ -15,6 +15,22 @@ def test_bare_runs_lists_as_list_does(tiny_runs, tmp_path):
     words = ("runs", "list", "--runs", root, "-p", "none", "-t", "toy_match", "--json")
     (one,) = json.loads(alignkit(*words, cwd=tmp_path).stdout)
     assert one["placement"] == "none"
+
+
+def test_runs_are_named_by_the_options_in_which_they_differ(tmp_path):
+    from alignkit.chain.train import train
+    from alignkit.runs import Training, resolve_config
+
+    for placement, rate in (("1", 1e-4), ("1", 3e-4), ("2", 3e-4)):
+        training = Training(epochs=0, learning_rate=rate)
+        train(resolve_config(TINY_TASK, placement, TINY_MODEL, training), tmp_path / "runs")
+    rows = json.loads(alignkit("runs", "--json", cwd=tmp_path).stdout)
+    rates = sorted((row["placement"], row["variant"]) for row in rows)
+    low, high = "learning_rate=1e-4", "learning_rate=3e-4"
+    assert rates == [("at_1", low), ("at_1", high), ("at_2", high)]
+    shown = alignkit("runs", cwd=tmp_path).stdout
+    assert low in shown
+    assert not any(row["unit"] in line.split()[1:] for row in rows for line in shown.splitlines())
 
 
 def test_show_tells_options_scores_and_sizes(tmp_path):

@@ -41,12 +41,16 @@ def list_runs(
     """
     from alignkit.cli import console
     from alignkit.runs import load_runs
+    from alignkit.runs.variants import variant_names
 
-    rows = [_row(run) for run in load_runs(runs, task or (), placement or ())]
+    chosen = load_runs(runs, task or (), placement or ())
+    variants = variant_names(chosen, across_placements=True)
+    rows = [_row(run, variants[run.path]) for run in chosen]
     if json:
         console.print_json(rows)
     else:
-        console.print_table(rows, ["run", "unit", "scores", "representations", "alignment"])
+        columns = ["run", "variant", "scores", "representations", "alignment"]
+        console.print_table(rows, [c for c in columns if c != "variant" or any(variants.values())])
 
 
 def show(
@@ -201,7 +205,7 @@ def import_(
         raise DataError(f"{len(refused)} of {len(found)} runs were refused: {', '.join(refused)}")
 
 
-def _row(run: Any) -> dict[str, Any]:
+def _row(run: Any, variant: str) -> dict[str, Any]:
     performance = run.performance()
     primary = performance["primary"]
     scores = {split: values[primary] for split, values in performance["splits"].items()}
@@ -212,6 +216,7 @@ def _row(run: Any) -> dict[str, Any]:
         "placement": run.placement,
         "seed": run.seed,
         "unit": run.unit[:8],
+        "variant": variant,
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
         "representations": extracted,
         "alignment": sorted({p.name.split(".")[0] for p in run.path.glob("alignment/*/*.csv")}),

@@ -1,0 +1,147 @@
+"""Units of analysis: which runs are averaged, and under what name; and runs chosen by option."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from alignkit.errors import UsageError
+from alignkit.runs.run import Run
+from alignkit.runs.variants import differing_options, option_text, run_options, variant_names
+
+UNITS = ("placement", "variant", "run")
+
+
+def unit_labels(runs: Sequence[Run], unit: str = "placement") -> dict[Path, str]:
+    """Name the unit of analysis that each run belongs to.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    unit : str
+        ``placement``; ``variant``, a placement with certain options; ``run``, where a run is
+        named after its variant; or an option such as ``learning_rate``, each value of which
+        is a unit.
+
+    Returns
+    -------
+    dict of Path to str
+        By the path of the run: ``late``; ``late, learning_rate=3e-4``; or
+        ``learning_rate=3e-4``.
+
+    Raises
+    ------
+    UsageError
+        When runs of one placement that differ in their options would be averaged, or for an
+        unknown unit.
+    """
+    if unit in ("variant", "run"):
+        names = variant_names(runs)
+        return {run.path: ", ".join(filter(None, (run.placement, names[run.path]))) for run in runs}
+    if unit == "placement":
+        labels = {run.path: run.placement for run in runs}
+    else:
+        labels = {run.path: f"{unit}={_value(run, unit)}" for run in runs}
+    _refuse_pooling(runs, labels)
+    return labels
+
+
+def pooled_placements(runs: Sequence[Run], labels: Mapping[Path, str]) -> dict[str, set[str]]:
+    """Return, for every unit, the placements over which it averages."""
+    placements: dict[str, set[str]] = {}
+    for run in runs:
+        placements.setdefault(labels[run.path], set()).add(run.placement)
+    return placements
+
+
+def select_runs(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
+    """Keep the runs whose options have the given values.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    where : sequence of str
+        Conditions such as ``learning_rate=3e-4``, all of which must hold; a number may be
+        written in any way.
+
+    Raises
+    ------
+    UsageError
+        When a condition is not of this form, names an unknown option, or holds for no run.
+    """
+    kept = list(runs)
+    for condition in where:
+        name, equals, wanted = (part.strip() for part in condition.partition("="))
+        if not equals:
+            raise UsageError(f"`where` is '{condition}'; write it as OPTION=VALUE")
+        values = {run.path: _value(run, name) for run in kept}
+        chosen = [run for run in kept if _equal(values[run.path], wanted)]
+        if not chosen:
+            known = ", ".join(_in_order(values.values()))
+            raise UsageError(f"no run has {condition}; {name} is {known}")
+        kept = chosen
+    return kept
+
+
+def _value(run: Run, option: str) -> str:
+    """Return the value of an option as text.
+
+    Raises
+    ------
+    UsageError
+        For an unknown option, with the closest one.
+    """
+    options = run_options(run)
+    if option not in options:
+        known = [*UNITS, *options]
+        close = get_close_matches(option, known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+        raise UsageError(f"{run.path} has no option '{option}'; {hint}")
+    return option_text(options[option])
+
+
+def _equal(value: str, wanted: str) -> bool:
+    try:
+        return float(value) == float(wanted)
+    except ValueError:
+        return value == wanted
+
+
+def _in_order(values: Iterable[str]) -> list[str]:
+    """Sort distinct values: numbers by size, other texts by letter."""
+    distinct = sorted(set(values))
+    try:
+        return sorted(distinct, key=float)
+    except ValueError:
+        return distinct
+
+
+def _refuse_pooling(runs: Sequence[Run], labels: Mapping[Path, str]) -> None:
+    """Refuse to average over runs of one placement that differ in an option.
+
+    Raises
+    ------
+    UsageError
+        With the options, their values, and what to do.
+    """
+    pooled: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        pooled.setdefault((run.task, run.placement, labels[run.path]), []).append(run)
+    for (task, placement, label), group in pooled.items():
+        keys = differing_options(group)
+        if keys:
+            where = placement if label == placement else f"{placement} and {label}"
+            raise UsageError(_refusal(f"the {task} runs with placement {where}", group, keys))
+
+
+def _refusal(which: str, runs: Sequence[Run], keys: Sequence[str]) -> str:
+    options = [run_options(run) for run in runs]
+    values = {key: _in_order(option_text(own.get(key)) for own in options) for key in keys}
+    differ = "; ".join(f"{key} is {', '.join(values[key])}" for key in keys)
+    one = keys[0]
+    return (
+        f"{which} differ in more than the seed and are not averaged: {differ}. Choose one value "
+        f"with `where={one}={values[one][0]}`, or another unit of analysis with `unit={one}` or "
+        "`unit=variant`"
+    )
