@@ -56,7 +56,7 @@ _PUBLIC = {
     "run_layers": "alignkit.models.schedule",
 }
 
-# Former names, which go in version 0.3.
+# Former names, to be removed in version 0.3.
 _RENAMED = {"spread": "parallel_map"}
 
 __all__ = [*_PUBLIC, *_RENAMED, "__version__"]
@@ -65,7 +65,9 @@ __all__ = [*_PUBLIC, *_RENAMED, "__version__"]
 def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         new = _RENAMED[name]
-        message = f"alignkit.{name} is now alignkit.{new}; the old name goes in version 0.3"
+        message = (
+            f"alignkit.{name} is now alignkit.{new}; the old name will be removed in version 0.3"
+        )
         warnings.warn(message, DeprecationWarning, stacklevel=2)
         return __getattr__(new)
     if name not in _PUBLIC:

@@ -35,7 +35,7 @@ def test_rows_that_are_not_finite_are_counted_and_named():
 def test_ids_must_fit_and_be_unique():
     with pytest.raises(UsageError, match="3 rows but 2 sample ids"):
         Representation(np.zeros((3, 1)), ["a", "b"])
-    with pytest.raises(UsageError, match="'a' stands more than once"):
+    with pytest.raises(UsageError, match="'a' occurs more than once"):
         Representation(np.zeros((3, 1)), ["a", "b", "a"])
 
 
@@ -100,3 +100,18 @@ def test_half_precision_tensors_are_read_and_given_back_as_numbers():
     assert np.array_equal(x.values, values.float().numpy())
     assert np.array_equal(x[[2, 0]].values, values[[2, 0]].float().numpy())
     assert x.normalized.isfinite().all()
+
+
+@pytest.mark.parametrize(("old", "new"), [("unit", "normalized"), ("unit_gram", "normalized_gram")])
+def test_former_names_of_views_warn_and_still_work(old, new):
+    x = Representation(np.random.default_rng(0).standard_normal((9, 4)))
+    with pytest.warns(DeprecationWarning, match=rf"Representation\.{old} is now \.{new};") as seen:
+        assert getattr(x, old) is getattr(x, new)
+    assert seen[0].filename == __file__
+
+
+def test_the_former_name_of_parallel_map_warns_and_still_works():
+    import alignkit
+
+    with pytest.warns(DeprecationWarning, match=r"alignkit\.spread is now alignkit\.parallel_map"):
+        assert alignkit.spread is alignkit.parallel_map

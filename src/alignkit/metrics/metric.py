@@ -48,12 +48,13 @@ class Metric:
     @property
     def range(self) -> tuple[float, float]:
         """Lowest and highest possible value."""
-        return self.declared.get("range", (float("-inf"), float("inf")))
+        low, high = self.declared.get("range", (float("-inf"), float("inf")))
+        return float(low), float(high)
 
     @property
     def best(self) -> float:
         """The value of perfect alignment."""
-        return self.declared.get("best", self.range[1])
+        return float(self.declared.get("best", self.range[1]))
 
     @property
     def higher_is_better(self) -> bool:

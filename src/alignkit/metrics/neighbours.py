@@ -1,59 +1,56 @@
-"""Nearest neighbours by blocks of rows: fast products find them, float64 decides what is close."""
+"""Nearest neighbours by blocks of rows: fast products rank, float64 decides near ties."""
 
 from __future__ import annotations
 
 import threading
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from alignkit.errors import UndefinedError
+from alignkit.metrics.matrix import Matrix
 from alignkit.metrics.products import gram
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import parallel_map
 
-if TYPE_CHECKING:
-    from alignkit.metrics.representation import Representation
-
-# Products of float32 rows err by far less than this share of the rows' lengths.
+# Rounding of products, relative to the rows' lengths: far less than this.
 _ERROR = {torch.float32: 1e-6, torch.float64: 1e-13}
-# Distances that differ by less than this share of the largest are equal.
+# Squared distances are equal when they differ by less than the largest over this number.
 _TIE_STEPS = 2.0**40
-# Candidates beyond k among which float64 decides; more doubtful rows are searched anew.
+# Candidates beyond k among which float64 decides; where more tie, all samples are searched.
 _SPARE = 8
 _BLOCK_BYTES = 32 << 20
 
 
-def nearest(x: Representation, k: int, distance: str) -> tuple[Tensor, Tensor]:
-    """Indices and squared distances of the k nearest other samples, both ``(n, k)``.
+def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor]:
+    """Return indices and squared distances of the k nearest other samples, both ``(n, k)``.
 
     Points are unit rows (``cosine``: half the squared distance is 1 - cosine) or rows of
     ``normalized`` (``euclidean``), in either case less their mean, so that a large common part
-    costs no digits. Candidates come from products in the representation's precision. Where
-    these leave the order in doubt, distances are taken anew in float64, entry by entry, so
-    that equal rows tie; ties go to the lowest index.
+    costs no digits. Candidates come from products in the matrix's ``dtype``. Where rounding
+    leaves their order in doubt, distances are recomputed in float64, entry by entry, so that
+    equal rows tie; ties go to the lowest index.
     """
     points = Points(x, distance)
     best, which = _best(points, min(k + _SPARE, x.n - 1))
     indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
-    found = parallel_map(lambda rows: _decided(points, rows, best[rows], which[rows], k), blocks)
-    for rows, (near, far) in zip(blocks, found, strict=True):
-        indices[rows], distances[rows] = near, far
+    parts = parallel_map(lambda rows: _decide(points, rows, best[rows], which[rows], k), blocks)
+    for rows, (nearest_rows, squared) in zip(blocks, parts, strict=True):
+        indices[rows], distances[rows] = nearest_rows, squared
     return indices, distances
 
 
-def ranks_of(x: Representation, others: Tensor) -> Tensor:
-    """Rank, from 1, of one other sample among all others of each by distance, ``(n,)``.
+def ranks_of(x: Matrix, others: Tensor) -> Tensor:
+    """Return, for each sample, the rank of one other sample among all others, from 1, ``(n,)``.
 
     By Euclidean distance in float64; of equal distances the lowest index comes first.
     """
     points = Points(x, "euclidean")
 
-    def one(rows: Tensor) -> Tensor:
+    def ranks(rows: Tensor) -> Tensor:
         near = points.nearness(rows)
         steps = _steps(points, points.squares[rows, None] - 2 * near)
         wanted = others[rows, None]
@@ -61,18 +58,18 @@ def ranks_of(x: Representation, others: Tensor) -> Tensor:
         before = torch.arange(x.n, device=x.device) < wanted
         return 1 + ((steps < mine) | ((steps == mine) & before)).sum(dim=1)
 
-    return torch.cat(list(parallel_map(one, row_blocks(x))))
+    return torch.cat(list(parallel_map(ranks, row_blocks(x))))
 
 
-def row_blocks(x: Representation) -> list[Tensor]:
-    """Rows whose nearness to all others is held at once."""
+def row_blocks(x: Matrix) -> list[Tensor]:
+    """Return the blocks of rows whose nearness to all others is held at once."""
     step = max(1, _room() // (x.n * x.dtype.itemsize))
     everything = torch.arange(x.n, device=x.device)
-    return list(everything.split(step))
+    return list(torch.split(everything, step))
 
 
-def _groups(x: Representation) -> list[slice]:
-    """Samples of which two groups at a time are multiplied."""
+def _groups(x: Matrix) -> list[slice]:
+    """Return the groups of samples; two groups at a time are multiplied."""
     step = max(1, int((_room() / x.dtype.itemsize) ** 0.5))
     return [slice(at, min(at + step, x.n)) for at in range(0, x.n, step)]
 
@@ -84,19 +81,18 @@ def _room() -> int:
 class Points:
     """Centred points of a representation, their squared lengths, and exact distances."""
 
-    def __init__(self, x: Representation, distance: str) -> None:
+    def __init__(self, x: Matrix, distance: str) -> None:
         self.x, self.cosine = x, distance == "cosine"
         self.mean, self.scale = self._centre()
         self.squares: Tensor = x.view(("squares of points", distance), self._squares)
         self.largest = float(self.squares.max()) ** 0.5
         if self.largest <= 8 * x.eps:
-            name = x.name or "the representation"
-            raise UndefinedError(f"{name} is constant")
+            raise UndefinedError(f"{x.label} is constant")
 
     def _centre(self) -> tuple[Tensor, float]:
         x = self.x
         if self.cosine:
-            _ = x.mean  # refuses what is not finite
+            _ = x.mean  # raises where a value is not finite
             total = torch.zeros(x.width, dtype=torch.float64, device=x.device)
             for _, block in x.blocks():
                 total += x.to_unit_rows(block).sum(dim=0)
@@ -108,7 +104,7 @@ class Points:
 
     @cached_property
     def values(self) -> Tensor:
-        """In the representation's precision; kept no longer than these points."""
+        """The points in the matrix's ``dtype``, kept no longer than this object."""
         values = torch.empty(self.x.n, self.x.width, dtype=self.x.dtype, device=self.x.device)
         for rows in self.x.slices():
             values[rows] = self.exact(rows).to(values.dtype)
@@ -118,15 +114,15 @@ class Points:
         return torch.cat([self.exact(rows).square().sum(dim=1) for rows in self.x.slices()])
 
     def exact(self, rows: Tensor | slice) -> Tensor:
-        """Points in float64."""
+        """Return some points in float64."""
         if self.cosine:
             return self.x.exact_unit_rows(rows) - self.mean
         return (self.x.rows(rows) - self.mean) / self.scale
 
     def nearness(self, rows: Tensor) -> Tensor:
-        """Falls as the squared distance to a row grows, ``(rows, n)``, in float64.
+        """Return how near all points are to some rows, ``(rows, n)`` in float64.
 
-        Minus infinity to the row itself.
+        Nearness falls as the squared distance grows; that of a row to itself is minus infinity.
         """
         mine = self.exact(rows)
         parts = [mine @ self.exact(part).T for part in self.x.slices()]
@@ -134,88 +130,89 @@ class Points:
         return near.scatter_(1, rows[:, None], -torch.inf)
 
     def margin(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
-        """Nearness that differs by less may be rounding, ``(rows, 1)``."""
+        """Return the gap of nearness below which the order may be rounding, ``(rows, 1)``."""
         lengths = self.squares[rows, None].sqrt().clamp(min=0.1 * self.largest)
-        return (2 * _ERROR[dtype] * self.largest * lengths).to(dtype)
+        margin: Tensor = 2 * _ERROR[dtype] * self.largest * lengths
+        return margin.to(dtype)
 
 
 def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
-    """The greatest nearnesses of each sample in the representation's precision, and whose.
+    """Return the greatest nearnesses of each sample in the matrix's ``dtype``, and to whom.
 
-    Products of two groups of samples serve both: groups are taken in pairs, and what is found
-    is merged into the best so far. The order of pairs does not matter but for ties, which are
+    Products of two groups of samples serve both: groups are multiplied in pairs, and the
+    result is merged into the best so far. The order of pairs matters for ties only, which are
     decided elsewhere.
     """
-    x, rows_of = points.x, points.values  # made before workers could each make them
+    x, rows_of = points.x, points.values  # read before workers could each compute them
     half = (0.5 * points.squares).to(x.dtype)
     best = torch.full((x.n, count), -torch.inf, dtype=half.dtype, device=x.device)
     which = torch.zeros(x.n, count, dtype=torch.int64, device=x.device)
     lock = threading.Lock()
 
     def merge(rows: slice, columns: slice, near: Tensor, more: Tensor | float = 0.0) -> None:
-        found = torch.topk(near, min(count, near.shape[1]), dim=1)
+        top = torch.topk(near, min(count, near.shape[1]), dim=1)
         with lock:
-            values = torch.cat([best[rows], found.values + more], dim=1)
-            places = torch.cat([which[rows], found.indices + columns.start], dim=1)
+            values = torch.cat([best[rows], top.values + more], dim=1)
+            places = torch.cat([which[rows], top.indices + columns.start], dim=1)
             best[rows], kept = torch.topk(values, count, dim=1)
             which[rows] = places.gather(1, kept)
 
     def pair(groups: tuple[slice, slice]) -> None:
-        one, other = groups
-        if one == other:
-            merge(one, one, gram(rows_of[one]).sub_(half[one]).fill_diagonal_(-torch.inf))
+        a, b = groups
+        if a == b:
+            merge(a, a, gram(rows_of[a]).sub_(half[a]).fill_diagonal_(-torch.inf))
             return
-        near = torch.addmm(half[other], rows_of[one], rows_of[other].T, beta=-1)
-        merge(one, other, near)
-        # Seen from the others: the same products, less half the squares of these.
-        merge(other, one, near.T.contiguous().sub_(half[one]), half[other, None])
+        near = torch.addmm(half[b], rows_of[a], rows_of[b].T, beta=-1)
+        merge(a, b, near)
+        # Seen from b: the same products, less half the squares of a.
+        merge(b, a, near.T.contiguous().sub_(half[a]), half[b, None])
 
     groups = _groups(x)
     list(parallel_map(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
     return best, which
 
 
-def _decided(
+def _decide(
     points: Points, rows: Tensor, best: Tensor, which: Tensor, k: int, near: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The k nearest, and squared distances; what rounding could decide is decided anew.
+    """Return the k nearest and their squared distances; decide near ties in float64.
 
-    ``near`` is the nearness to all others in float64, where that is what ``best`` is from.
+    ``near`` is the nearness to all others in float64, where ``best`` was taken from it.
     """
     chosen = which[:, :k].contiguous()
     distances = (points.squares[rows, None].to(best.dtype) - 2 * best[:, :k]).clamp_(min=0)
     margin = points.margin(rows, best.dtype)
     doubtful = (best[:, :-1] - best[:, 1:] <= margin)[:, :k].any(dim=1)
-    # What is not among the spare candidates must be too far to belong to the k nearest.
+    # Samples that are not among the candidates must be too far to belong to the k nearest.
     covered = (best[:, k - 1] - best[:, -1] > margin[:, 0]) | (best.shape[1] == points.x.n - 1)
     for some in (doubtful & covered, doubtful & ~covered):
         if not bool(some.any()):
             continue
         if bool(covered[some].all()):
-            found = _among(points, rows[some], which[some], k)
+            indices, squared = _among(points, rows[some], which[some], k)
         elif near is not None:
-            found = _by_steps(points, rows[some], near[some], k)
+            indices, squared = _by_steps(points, rows[some], near[some], k)
         else:
-            found = _anew(points, rows[some], k)
-        chosen[some], distances[some] = found[0], found[1].to(best.dtype)
+            indices, squared = _in_float64(points, rows[some], k)
+        chosen[some], distances[some] = indices, squared.to(best.dtype)
     return chosen, distances
 
 
-def _anew(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest among all others, from products in float64."""
+def _in_float64(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the k nearest among all others, from products in float64."""
     near = points.nearness(rows)
     top = torch.topk(near, min(k + _SPARE, points.x.n - 1), dim=1)
-    return _decided(points, rows, top.values, top.indices, k, near)
+    return _decide(points, rows, top.values, top.indices, k, near)
 
 
 def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest among candidates, by distances in float64, entry by entry."""
+    """Return the k nearest among candidates, by distances in float64, entry by entry."""
     chosen, distances = [], []
     width = points.x.width
     step = max(1, _BLOCK_BYTES // (8 * width * candidates.shape[1]))
     # In the order of their indices, so that a stable sort gives ties to the lowest.
     candidates = candidates.sort(dim=1).values
-    for some, others in zip(rows.split(step), candidates.split(step), strict=True):
+    for some, others in zip(torch.split(rows, step), torch.split(candidates, step), strict=True):
         there = points.exact(others.flatten()).view(*others.shape, width)
         squared = (there - points.exact(some)[:, None]).square().sum(dim=2)
         order = torch.sort(_steps(points, squared), dim=1, stable=True).indices[:, :k]
@@ -225,9 +222,9 @@ def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Te
 
 
 def _by_steps(points: Points, rows: Tensor, near: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Where very many tie: all others by their products, which tie where nearly equal."""
+    """Return the k nearest where very many tie: products that are nearly equal count as ties."""
     squared = points.squares[rows, None] - 2 * near
-    steps = _steps(points, squared)  # infinite to itself
+    steps = _steps(points, squared)  # infinite for the row itself
     order = torch.sort(steps, dim=1, stable=True).indices[:, :k]
     return order, squared.gather(1, order).clamp(min=0)
 

@@ -7,12 +7,17 @@ import mmap
 import threading
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from alignkit.errors import UsageError
+
+# How a view follows when samples are reordered; None where it cannot.
+Permute = str | Callable[[Any, Tensor], Any] | None
 
 
 @dataclass
