@@ -48,14 +48,14 @@ BROKEN = {
         GOOD.format(names="'kept'", more="").replace("(register)", "(register, extra)"),
         "extra",
     ),
-    "name": (GOOD.format(names="'Bad Name'", more=""), "'Bad Name' is no name"),
+    "name": (GOOD.format(names="'Bad Name'", more=""), "'Bad Name' is not a valid name"),
     "twice": (
         GOOD.format(names="'kept'", more="") * 1 + "    register('kept', lambda x, y: 1.0)",
         "'kept' is registered twice",
     ),
     "target": (
         GOOD.format(names="'kept'", more="").replace("lambda x, y: 0.5", "'no colon'"),
-        "is not 'module:attribute'",
+        "is not of the form 'module:attribute'",
     ),
     "declaration": (GOOD.format(names="'kept'", more=", colour=3"), "declares colour; known:"),
     "range": (GOOD.format(names="'kept'", more=", range=(1, 0)"), "empty range"),
@@ -89,7 +89,7 @@ def test_one_default_of_a_kind():
     found = load_plugins([_good("a", "one", ", default=True"), _good("b", "two")])
     assert found.default("metrics").name == "one"
     both = load_plugins([_good(n, f"m{n}", ", default=True") for n in "ab"])
-    with pytest.raises(PluginError, match=r"'ma' of dist-a 1\.0 and 'mb' of dist-b 1\.0 both want"):
+    with pytest.raises(PluginError, match=r"'ma' of dist-a 1\.0 and 'mb' of dist-b 1\.0 are both"):
         both.default("metrics")
     with pytest.raises(UsageError, match="no plugin provides a default for tasks"):
         found.default("tasks")
@@ -145,7 +145,9 @@ def test_the_environment_restricts_what_loads(fresh, monkeypatch, tmp_path):
     assert "toy_match" in installed().names("tasks")
     use_plugin_files([])
     monkeypatch.setenv("ALIGNKIT_PLUGINS", "alignkit-absent")
-    with pytest.raises(UsageError, match="names 'alignkit-absent', which is no installed plugin"):
+    with pytest.raises(
+        UsageError, match="names 'alignkit-absent', which is not an installed plugin"
+    ):
         installed()
 
 

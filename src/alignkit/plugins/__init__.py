@@ -1,4 +1,4 @@
-"""The plugin door: what is installed, who owns each name, and how a name becomes a thing."""
+"""The plugin system: what is installed, who owns each name, and how names are resolved."""
 
 from alignkit.plugins.load import load_plugins, names, registry, use_plugin_files
 from alignkit.plugins.registry import KINDS, Entry, Plugin, Registry

@@ -1,13 +1,15 @@
-"""The hooks that a plugin implements. This file is the reference of the plugin door.
+"""The hooks that a plugin implements; this file is their reference.
 
-Each hook receives ``register``; call it once for every name you add::
+Each hook receives ``register``; call it once for every name that you add::
 
     register(name, target, *, summary="", default=False, **declarations)
 
 ``target`` is a ``"module:attr"`` string, which keeps importing the plugin cheap, or the
-thing itself. The target's keyword parameters are its options: users set them as
+object itself. The target's keyword parameters are its options: users set them as
 ``name:key=value,key=value``.
 """
+
+from typing import Protocol
 
 import pluggy
 
@@ -15,46 +17,79 @@ hookspec = pluggy.HookspecMarker("alignkit")
 hookimpl = pluggy.HookimplMarker("alignkit")
 
 
-@hookspec(historic=True)
-def register_metrics(register):  # type: ignore[no-untyped-def]
-    """Register metrics: functions of two ``alignkit.Representation`` that give a float.
+class Register(Protocol):
+    """The callable that every hook receives: it registers one name."""
 
-    Declarations: ``range=(low, high)``, ``best`` (the value of perfect alignment),
-    ``symmetric``, ``invariances`` (of ``"rotation"``, ``"scale"``, ``"shift"``,
-    ``"linear"``), ``chance`` (``"module:function"`` of the same arguments: the mean over
-    permutations of rows), ``null`` (``"module:function"`` of lists of layers and of orders of
-    samples: their values on permuted rows, all at once), ``identity`` (a note, where identical
-    input does not give the best value), ``inflated`` (true where unrelated data score high when
-    samples are fewer than columns), ``variants`` (``{option: {value: declarations}}``),
-    ``cost``, ``paper``.
+    def __call__(
+        self,
+        name: str,
+        target: object,
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: object,
+    ) -> None:
+        """Register a target under a name.
+
+        Parameters
+        ----------
+        name : str
+            Lower-case letters, digits and underscores.
+        target : str or object
+            ``"module:attr"``, or the object itself.
+        summary : str
+            One line for ``alignkit list``; by default the first line of the docstring.
+        default : bool
+            Whether this is the default of its kind.
+        **declarations
+            What the target declares about itself; each kind has its own.
+        """
+
+
+@hookspec(historic=True)
+def register_metrics(register: Register) -> None:
+    """Register metrics: functions of two ``alignkit.Representation`` that return a float.
+
+    Declarations, all optional:
+
+    - ``range=(low, high)``, ``best`` (the value of perfect alignment), ``symmetric``;
+    - ``invariances``, any of ``"rotation"``, ``"scale"``, ``"shift"``, ``"linear"``;
+    - ``chance``: ``"module:function"`` with the metric's arguments, which returns the mean over
+      all permutations of rows;
+    - ``null``: ``"module:function"`` of two lists of layers and a list of orders of the samples,
+      which returns all values with the rows permuted at once;
+    - ``identity``: a note, if identical inputs do not give the best value;
+    - ``inflated``: true if unrelated data score high when there are fewer samples than columns;
+    - ``variants``: ``{option: {value: declarations}}``, where an option changes declarations;
+    - ``cost`` and ``paper``, for ``alignkit show``.
     """
 
 
 @hookspec(historic=True)
-def register_architectures(register):  # type: ignore[no-untyped-def]
+def register_architectures(register: Register) -> None:
     """Register architectures: classes with ``depths``, ``schedule`` and ``build``."""
 
 
 @hookspec(historic=True)
-def register_placements(register):  # type: ignore[no-untyped-def]
+def register_placements(register: Register) -> None:
     """Register placements: a list of layer indices, or ``alignkit.Placement(text, vision)``."""
 
 
 @hookspec(historic=True)
-def register_tasks(register):  # type: ignore[no-untyped-def]
+def register_tasks(register: Register) -> None:
     """Register tasks: classes with ``target``, ``split`` and ``fingerprint``.
 
-    Optional: ``positional`` (the option that may stand without its name), ``alias``, and,
+    Optional attributes: ``positional`` (the option whose name may be omitted), ``alias``, and,
     for ``alignkit data``, ``published`` and ``listed``; see ``alignkit.tasks``.
     """
 
 
 @hookspec(historic=True)
-def register_losses(register):  # type: ignore[no-untyped-def]
-    """Register auxiliary losses: functions of two tensors that give a scalar tensor.
+def register_losses(register: Register) -> None:
+    """Register auxiliary losses: functions of two tensors that return a scalar tensor.
 
     The arguments are the ``(n, text width)`` and ``(n, vision width)`` representations of the
-    same n samples, in float32 and with gradients. The value is minimised; a similarity that
-    is 1 at best declares ``maximise=True``, and ``1 - value`` is minimised. Declarations:
-    ``maximise``, ``paper``.
+    same n samples, in float32 and with gradients. The value is minimised; a similarity whose
+    best value is 1 declares ``maximise=True``, and ``1 - value`` is minimised instead.
+    Declarations: ``maximise``, ``paper``.
     """

@@ -1,4 +1,4 @@
-"""Finding and loading plugins, one at a time, so that a broken one harms no other."""
+"""Find and load plugins, one at a time, so that a broken one does not affect the others."""
 
 from __future__ import annotations
 
@@ -30,47 +30,51 @@ _extra_files: list[Path] = []
 
 
 def use_plugin_files(files: Iterable[Path]) -> None:
-    """Load these ``.py`` files beside what is installed (the option ``--plugin``)."""
+    """Load these ``.py`` files in addition to the installed plugins."""
     _extra_files[:] = files
     registry.cache_clear()
 
 
 def extra_plugin_files() -> list[Path]:
-    """The files that ``use_plugin_files`` was given last, for processes that are started."""
+    """Return the files last given to ``use_plugin_files``, to pass on to child processes."""
     return list(_extra_files)
 
 
 @cache
 def registry() -> Registry:
-    """All names of all plugins; loaded on first use and kept for the process.
+    """Return the names registered by all plugins, which are loaded on first use.
 
-    A plugin that fails to load gets one line on stderr and is left out.
+    A plugin that fails to load is left out, with one line on stderr.
     """
-    found = load_plugins([*_sources(), *(_from_file(path) for path in _extra_files)])
-    for plugin in found.plugins:
+    loaded = load_plugins([*_sources(), *(_from_file(path) for path in _extra_files)])
+    for plugin in loaded.plugins:
         if plugin.error:
             print(
                 f"alignkit: plugin {plugin.name} ({plugin.label}) is left out: {plugin.error}; "
                 "see 'alignkit plugins -v'",
                 file=sys.stderr,
             )
-    for kind, name, owners in found.contested():
+    for kind, name, owners in loaded.contested():
         print(
             f"alignkit: {singular(kind)} '{name}' is claimed by {' and '.join(owners)}; "
-            "using it is an error until one is gone",
+            "it cannot be used until one of them is uninstalled",
             file=sys.stderr,
         )
-    return found
+    return loaded
 
 
 def names(kind: str) -> list[str]:
-    """List registered names: ``metrics``, ``architectures``, ``placements``, ``tasks`` or
-    ``losses``.
+    """Return the registered names of a kind, sorted.
+
+    Parameters
+    ----------
+    kind : str
+        ``metrics``, ``architectures``, ``placements``, ``tasks`` or ``losses``.
 
     Raises
     ------
     UsageError
-        For another kind.
+        For any other kind.
     """
     return registry().names(kind)
 
@@ -84,21 +88,22 @@ class Source:
 
 
 def load_plugins(sources: Iterable[Source]) -> Registry:
-    """Load each source, keep what succeeds, and remember why the others did not."""
+    """Load each source; keep what its hooks register, or the error if it fails."""
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(hookspecs)
-    collector, found = Collector(), Registry()
+    collector, loaded = Collector(), Registry()
     for kind in KINDS:
-        # Historic: the call is kept, and every plugin registered later receives it.
+        # Historic: pluggy remembers the call and makes it to every plugin registered later.
         hook = getattr(manager.hook, f"register_{kind}")
         hook.call_historic(kwargs={"register": collector.registrar(kind)})
     for source in sources:
         _load_one(manager, collector, source)
-        found.add(source.plugin)
-    return found
+        loaded.add(source.plugin)
+    return loaded
 
 
 def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Source) -> None:
+    """Import one plugin and run its hooks; on any error, drop everything it registered."""
     plugin, started = source.plugin, time.perf_counter()
     collector.bind(plugin)
     try:
@@ -117,40 +122,41 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
 
 
 def _check_hooks(manager: pluggy.PluginManager) -> None:
-    """Report a misspelt hook, which pluggy would pass over in silence."""
+    """Raise a PluginError for a misspelt hook, which pluggy would silently ignore."""
     known = [f"register_{kind}" for kind in KINDS]
     for name in vars(manager.hook):
         if name.startswith("_") or name in known or not getattr(manager.hook, name).get_hookimpls():
             continue
         close = get_close_matches(name, known, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-        raise PluginError(f"there is no hook '{name}'{hint}")
+        raise PluginError(f"unknown hook '{name}'{hint}")
 
 
 def _sources() -> list[Source]:
-    """What ``ALIGNKIT_PLUGINS`` names, or everything that is installed."""
-    wanted = os.environ.get(ONLY)
+    """Return the plugins named by ``ALIGNKIT_PLUGINS``, or all installed ones if it is unset."""
+    selection = os.environ.get(ONLY)
     installed = [_from_entry_point(point) for point in _entry_points()]
-    if wanted is None:
+    if selection is None:
         return installed
     return [
         source
-        for name in dict.fromkeys(part.strip() for part in wanted.split(",") if part.strip())
+        for name in dict.fromkeys(part.strip() for part in selection.split(",") if part.strip())
         for source in _named(name, installed)
     ]
 
 
 def _named(name: str, installed: list[Source]) -> list[Source]:
+    """Return the plugins of a ``.py`` file or of an installed distribution."""
     if name.endswith(".py"):
         return [_from_file(Path(name))]
-    found = [s for s in installed if _normal(s.plugin.distribution) == _normal(name)]
-    if not found:
+    matches = [s for s in installed if _normal(s.plugin.distribution) == _normal(name)]
+    if not matches:
         known = sorted({source.plugin.distribution for source in installed})
         raise UsageError(
-            f"{ONLY} names '{name}', which is no installed plugin distribution; installed: "
+            f"{ONLY} names '{name}', which is not an installed plugin distribution; installed: "
             f"{', '.join(known) or 'none'}"
         )
-    return found
+    return matches
 
 
 def _entry_points() -> list[importlib.metadata.EntryPoint]:
@@ -177,10 +183,10 @@ def _from_file(path: Path) -> Source:
 
     def load() -> ModuleType:
         if not path.is_file():
-            raise PluginError(f"there is no file {path}")
-        # A name of its own, so that a file called like a package does not shadow it.
-        digits = re.sub(r"\W", "_", str(path.resolve()))
-        name = f"alignkit_plugin_file_{digits}"
+            raise PluginError(f"file {path} does not exist")
+        # A unique module name, so that a file named like a package does not shadow the package.
+        suffix = re.sub(r"\W", "_", str(path.resolve()))
+        name = f"alignkit_plugin_file_{suffix}"
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise PluginError(f"{path} is not a Python file")
@@ -193,4 +199,5 @@ def _from_file(path: Path) -> Source:
 
 
 def _normal(name: str) -> str:
+    """Normalise a distribution's name, as PyPI does."""
     return re.sub(r"[-_.]+", "-", name).lower()

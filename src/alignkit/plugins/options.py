@@ -1,8 +1,8 @@
 """Options of plugins: one syntax, ``name:key=value,key=value``, for every kind.
 
-A target's keyword parameters are its options. They are read off the signature, so a
-plugin states its options once, and the command line, ``show`` and the stored
-configuration follow.
+A target's keyword parameters are its options. They are read from its signature, so a plugin
+declares its options once, and the command line, ``alignkit show`` and the stored configuration
+follow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a target: its name, type and default."""
+    """One option of a target: its name, type and default, and whether it may be None."""
 
     name: str
     type: type
@@ -32,18 +32,24 @@ class Option:
 
     @property
     def is_path(self) -> bool:
-        """Whether it says where something lies, which is no part of what a run is."""
+        """Whether the option is a path; paths are not part of a run's identity."""
         return self.type is Path
 
     def convert(self, value: Any) -> Any:
-        """Turn text (or a value from a file) into the option's type."""
+        """Convert text, or a value from a file, to the option's type.
+
+        Raises
+        ------
+        UsageError
+            If the value cannot be converted.
+        """
         if self.optional and (value is None or value in ("none", "None", "")):
             return None
         try:
             return self._convert(value)
         except (TypeError, ValueError, KeyError):
             raise UsageError(
-                f"option {self.name}={value!r} is not {_article(self.type)} "
+                f"option {self.name}={value!r} is not {_describe(self.type)} "
                 f"(default {self.default!r})"
             ) from None
 
@@ -59,19 +65,18 @@ class Option:
 
 
 def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str, str]]:
-    """Split ``"svcca:dims=10,centre=true"`` into a name and its options as text.
+    """Split ``"svcca:dims=10,standardised=true"`` into a name and its options as text.
 
     Parameters
     ----------
     spec : str
     positional : str, optional
-        The option that the first piece stands for when it has no ``=``, as in
-        ``folder:PATH,text=caption``.
+        The option that a first piece without ``=`` sets, as in ``folder:PATH,text=caption``.
 
     Raises
     ------
     UsageError
-        When a piece after the colon is not ``key=value``, or a key is given twice.
+        If a piece after the colon is not of the form ``key=value``, or a key is given twice.
     """
     name, colon, rest = spec.partition(":")
     given: dict[str, str] = {}
@@ -81,7 +86,9 @@ def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str,
             key, equals, value = positional, "=", piece
         key = key.strip()
         if not equals or not key:
-            raise UsageError(f"'{piece}' in '{spec}' is not key=value; write {name}:key=value,...")
+            raise UsageError(
+                f"'{piece}' in '{spec}' is not of the form key=value; write {name}:key=value,..."
+            )
         if key in given:
             raise UsageError(f"option '{key}' is given twice in '{spec}'")
         given[key] = value.strip()
@@ -91,14 +98,14 @@ def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str,
 
 
 def format_spec(name: str, options: Mapping[str, Any]) -> str:
-    """Write a name and its options as text that ``parse_spec`` reads back."""
+    """Format a name and its options as text that ``parse_spec`` can read."""
     if not options:
         return name
     return name + ":" + ",".join(f"{key}={_text(value)}" for key, value in sorted(options.items()))
 
 
 def options_of(target: Callable[..., Any]) -> dict[str, Option]:
-    """Read the options of a target off its signature: parameters that have a default."""
+    """Return the options of a target: the parameters of its signature that have a default."""
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
@@ -114,7 +121,15 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
 
 
 def bind(target: Callable[..., Any], given: Mapping[str, Any], name: str = "") -> dict[str, Any]:
-    """Check and convert given options against a target; fill in the defaults.
+    """Check and convert the given options of a target, and fill in the defaults.
+
+    Parameters
+    ----------
+    target : callable
+    given : mapping
+        Values by option, as text or already converted.
+    name : str
+        What messages call the target; by default its ``__name__``.
 
     Raises
     ------
@@ -131,12 +146,13 @@ def bind(target: Callable[..., Any], given: Mapping[str, Any], name: str = "") -
 
 
 def changed(target: Callable[..., Any], bound: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the options whose values differ from the target's defaults."""
+    """Return the options whose values differ from the target's defaults."""
     options = options_of(target)
     return {key: value for key, value in bound.items() if value != options[key].default}
 
 
 def _suggest(key: str, options: Mapping[str, Option]) -> str:
+    """Return the end of a message about an unknown option: the closest one, and all others."""
     if not options:
         return "; it has none"
     close = get_close_matches(key, options, n=1)
@@ -145,20 +161,20 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
 
 
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
-    """Annotations of the parameters; of a dataclass's fields where they are declared."""
-    # The fields that a dataclass inherits are spelled in terms of the module they come from.
+    """Return the annotations of the parameters, for a dataclass those of its fields."""
+    # Inherited fields must be resolved in the module that declares them.
     sources = [target, target.__init__] if inspect.isclass(target) else [target]  # type: ignore[misc]
-    found: dict[str, Any] = {}
+    hints: dict[str, Any] = {}
     for source in sources:
         try:
-            found |= typing.get_type_hints(source)
-        except Exception:  # a hint that only a type checker can resolve
+            hints |= typing.get_type_hints(source)
+        except Exception:  # an annotation that only a type checker can resolve
             continue
-    return found
+    return hints
 
 
 def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:
-    """Reduce an annotation to int, float, bool, str or Path, and whether None is allowed."""
+    """Reduce an annotation to int, float, bool, str or Path, and to whether None is allowed."""
     optional = default is None
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         arms = [arm for arm in typing.get_args(hint) if arm is not type(None)]
@@ -175,12 +191,12 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _article(kind: type) -> str:
-    words = {
+def _describe(kind: type) -> str:
+    descriptions: dict[type, str] = {
         int: "a whole number",
         float: "a number",
         bool: "true or false",
         str: "text",
         Path: "a path",
     }
-    return words.get(kind, kind.__name__)
+    return descriptions.get(kind, kind.__name__)

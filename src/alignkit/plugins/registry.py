@@ -8,18 +8,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import PluginError, UsageError
 
+if TYPE_CHECKING:
+    from alignkit.plugins.hookspecs import Register
+
 KINDS = ("metrics", "architectures", "placements", "tasks", "losses")
 
-# Names stand in folder names and in specs, so nothing that a shell or a path would mind.
+# Names become parts of paths and specs, so they hold nothing special to a shell or file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
 
 
 def singular(kind: str) -> str:
-    """One of a kind, as messages and ``alignkit show`` call it."""
+    """Return the singular of a kind, as used in messages and by ``alignkit show``."""
     return "loss" if kind == "losses" else kind.removesuffix("s")
 
 
@@ -41,12 +44,13 @@ class Plugin:
 
     @property
     def label(self) -> str:
+        """The distribution and its version, as shown in messages."""
         return f"{self.distribution} {self.version}".strip()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name: its target, its owner and what it declares."""
+    """One registered name: its target, its owner and its declarations."""
 
     kind: str
     name: str
@@ -57,12 +61,12 @@ class Entry:
     declarations: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Any:
-        """Import the target, if it was given as ``"module:attr"``.
+        """Return the target, imported if it was given as ``"module:attr"``.
 
         Raises
         ------
         PluginError
-            When the module or the attribute cannot be imported.
+            If the module or the attribute cannot be imported.
         """
         if not isinstance(self.target, str):
             return self.target
@@ -77,7 +81,7 @@ class Entry:
 
 
 class Registry:
-    """All names of all loaded plugins. Nothing here depends on the order of loading."""
+    """The names of all loaded plugins, independent of the order in which they were loaded."""
 
     def __init__(self) -> None:
         self.plugins: list[Plugin] = []
@@ -86,56 +90,64 @@ class Registry:
         }
 
     def add(self, plugin: Plugin) -> None:
-        """Take in a plugin with everything that it registered."""
+        """Add a plugin with everything that it registered."""
         self.plugins.append(plugin)
         for entry in plugin.entries:
             self._entries[entry.kind][entry.name].append(entry)
 
     def names(self, kind: str) -> list[str]:
-        """Registered names of a kind, sorted."""
+        """Return the registered names of a kind, sorted."""
         return sorted(self._entries[_known_kind(kind)])
 
     def entries(self, kind: str) -> list[Entry]:
-        """Entries of a kind, sorted by name; a contested name stands once for every owner."""
+        """Return the entries of a kind, sorted by name; a contested name has one for each owner."""
         return [entry for name in self.names(kind) for entry in self._entries[kind][name]]
 
     def get(self, kind: str, name: str) -> Entry:
-        """Look a name up.
+        """Return the entry of a name.
 
         Raises
         ------
         UsageError
             For an unknown name, with a suggestion.
         PluginError
-            For a name that two distributions claim.
+            For a name that several distributions claim.
         """
-        found = self._entries[_known_kind(kind)].get(name, [])
-        if not found:
+        claims = self._entries[_known_kind(kind)].get(name, [])
+        if not claims:
             raise UsageError(self._unknown(kind, name))
-        if len(found) > 1:
-            owners = " and ".join(sorted(entry.plugin.label for entry in found))
+        if len(claims) > 1:
+            owners = " and ".join(sorted(entry.plugin.label for entry in claims))
             raise PluginError(
-                f"{singular(kind)} '{name}' is claimed by {owners}; uninstall one, or choose "
-                "plugins with ALIGNKIT_PLUGINS"
+                f"{singular(kind)} '{name}' is claimed by {owners}; uninstall one of them, or "
+                "select plugins with ALIGNKIT_PLUGINS"
             )
-        return found[0]
+        return claims[0]
 
     def default(self, kind: str) -> Entry:
-        """The one entry of a kind that was registered with ``default=True``."""
-        found = [entry for entry in self.entries(kind) if entry.default]
-        if not found:
+        """Return the entry of a kind that was registered with ``default=True``.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        PluginError
+            If there are several.
+        """
+        defaults = [entry for entry in self.entries(kind) if entry.default]
+        if not defaults:
             raise UsageError(
                 f"no plugin provides a default for {kind}; name one: {self._listing(kind)}"
             )
-        if len(found) > 1:
-            claims = " and ".join(f"'{entry.name}' of {entry.plugin.label}" for entry in found)
+        if len(defaults) > 1:
+            claims = " and ".join(f"'{entry.name}' of {entry.plugin.label}" for entry in defaults)
             raise PluginError(
-                f"{claims} both want to be the default of {kind}; name one explicitly"
+                f"{claims} are both registered as the default of {kind}; name one explicitly"
             )
-        return found[0]
+        return defaults[0]
 
     def contested(self) -> list[tuple[str, str, list[str]]]:
-        """Names that several plugins claim: ``(kind, name, owners)``."""
+        """Return the names that several plugins claim, as ``(kind, name, owners)``."""
         return [
             (kind, name, sorted(entry.plugin.label for entry in entries))
             for kind in KINDS
@@ -161,20 +173,25 @@ class Registry:
 
 
 class Collector:
-    """Takes in what one plugin registers, bound to its owner, until its hooks are through."""
+    """Collects what plugins register, one plugin at a time."""
 
     def __init__(self) -> None:
         self._plugin: Plugin | None = None
 
     def bind(self, plugin: Plugin) -> None:
-        """Make a plugin the owner of what is registered next."""
+        """Make a plugin the owner of everything registered from now on."""
         self._plugin = plugin
 
-    def registrar(self, kind: str) -> Any:
-        """Give the ``register`` callable that hooks of a kind receive."""
+    def registrar(self, kind: str) -> Register:
+        """Return the ``register`` callable that the hooks of a kind receive."""
 
         def register(
-            name: str, target: Any, *, summary: str = "", default: bool = False, **declarations: Any
+            name: str,
+            target: object,
+            *,
+            summary: str = "",
+            default: bool = False,
+            **declarations: object,
         ) -> None:
             self._take(kind, name, target, summary, default, declarations)
 
@@ -184,21 +201,23 @@ class Collector:
         self,
         kind: str,
         name: str,
-        target: Any,
+        target: object,
         summary: str,
         default: bool,
-        declarations: dict[str, Any],
+        declarations: dict[str, object],
     ) -> None:
         if self._plugin is None:
-            raise PluginError(f"'{name}' was registered outside of a hook")
+            raise PluginError(f"'{name}' was registered outside a hook")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise PluginError(
-                f"{name!r} is no name: use lower-case letters, digits and underscores"
+                f"{name!r} is not a valid name: use lower-case letters, digits and underscores"
             )
         if any(entry.kind == kind and entry.name == name for entry in self._plugin.entries):
             raise PluginError(f"{singular(kind)} '{name}' is registered twice")
         if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
-            raise PluginError(f"target {target!r} of '{name}' is not 'module:attribute'")
+            raise PluginError(
+                f"target {target!r} of '{name}' is not of the form 'module:attribute'"
+            )
         entry = Entry(
             kind,
             name,
@@ -211,8 +230,8 @@ class Collector:
         self._plugin.entries.append(entry)
 
 
-def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any]) -> Any:
-    """Refuse a broken registration while its owner is known."""
+def _checked(kind: str, name: str, target: object, declarations: Mapping[str, object]) -> object:
+    """Return the target, or raise while the owner of a faulty registration is known."""
     if kind == "placements" and not isinstance(target, str):
         from alignkit.models.placement import as_placement
 
@@ -225,7 +244,13 @@ def _checked(kind: str, name: str, target: Any, declarations: Mapping[str, Any])
 
 
 def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
-    """Refuse what a metric cannot declare, or an empty range."""
+    """Check what a metric declares about itself.
+
+    Raises
+    ------
+    PluginError
+        For a declaration that metrics do not have, or an empty range.
+    """
     known = {
         "range",
         "best",
@@ -245,7 +270,7 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
         raise PluginError(f"metric '{name}' declares an empty range ({low}, {high})")
 
 
-def _check_known(what: str, declarations: Mapping[str, Any], known: set[str]) -> None:
+def _check_known(what: str, declarations: Mapping[str, object], known: set[str]) -> None:
     unknown = sorted(set(declarations) - known)
     if unknown:
         raise PluginError(
@@ -253,13 +278,11 @@ def _check_known(what: str, declarations: Mapping[str, Any], known: set[str]) ->
         )
 
 
-def _first_line(target: Any) -> str:
-    text = (
-        ""
-        if isinstance(target, (str, list, tuple, dict))
-        else (getattr(target, "__doc__", "") or "")
-    )
-    return text.strip().partition("\n")[0]
+def _first_line(target: object) -> str:
+    """Return the first line of the target's docstring, if it is a function or a class."""
+    if isinstance(target, (str, list, tuple, dict)):
+        return ""
+    return (target.__doc__ or "").strip().partition("\n")[0]
 
 
 def _known_kind(kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Versions of what a result depends on, plugins included."""
+"""Versions of everything that a result depends on, including plugins."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ _PACKAGES = ("alignkit", "torch", "numpy", "scipy", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, of the numerical packages, of every plugin and of what it needs."""
-    found = {"python": platform.python_version()}
-    needed = {_name(line) for p in registry().plugins if not p.error for line in p.requires}
-    for package in sorted({*_PACKAGES, *needed}):
+    """Return the versions of Python, the numerical packages, the plugins and their requirements.
+
+    Plugins that failed to load are left out.
+    """
+    installed = {"python": platform.python_version()}
+    plugins = [plugin for plugin in registry().plugins if not plugin.error]
+    required = {_name(line) for plugin in plugins for line in plugin.requires}
+    for package in sorted({*_PACKAGES, *required}):
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found | {p.distribution: p.version for p in registry().plugins if not p.error}
+    return installed | {plugin.distribution: plugin.version for plugin in plugins}
 
 
 def _name(requirement: str) -> str:
+    """Return the package name of a requirement such as ``numpy>=1.26``."""
     match = re.match(r"[\w.-]+", requirement)
     return match[0] if match else requirement

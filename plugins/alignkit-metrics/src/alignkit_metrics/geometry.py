@@ -126,8 +126,8 @@ def cosine(
     if not aligned:
         if x.width != y.width:
             raise alignkit.UsageError(
-                f"cosine needs representations of equal width, but these have {x.width} and "
-                f"{y.width} columns; cosine:aligned=true compares any two"
+                f"cosine needs equal widths, but these are {x.width} and {y.width}; "
+                "cosine:aligned=true compares any two"
             )
         return alignkit.inner(_directions(x, centred), _directions(y, centred)) / x.n
     if centred and x.n < min(x.width, y.width):
