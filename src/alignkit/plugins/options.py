@@ -163,7 +163,7 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
 def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     """Return the annotations of the parameters, for a dataclass those of its fields."""
     # Inherited fields must be resolved in the module that declares them.
-    sources = [target, target.__init__] if inspect.isclass(target) else [target]  # type: ignore[misc]
+    sources = [target, target.__init__] if inspect.isclass(target) else [target]
     hints: dict[str, Any] = {}
     for source in sources:
         try:
