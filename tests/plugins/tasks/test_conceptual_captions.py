@@ -42,7 +42,7 @@ def test_it_is_for_pretraining_only(tmp_path):
         task.target.scores(None, None)
     with pytest.raises(alignkit.DataError, match="for pretraining"):
         task.target.loss(None, None)
-    with pytest.raises(alignkit.UsageError, match=r"no test split: .*--split validation"):
+    with pytest.raises(alignkit.UsageError, match=r"no test split, .*`split=validation`"):
         task.split("test")
 
 
@@ -96,7 +96,7 @@ def test_a_limit_opens_no_more_shards_than_it_needs(tmp_path):
     root = captions.tar(tmp_path / "cc")
     (root / "cc3m-train-0002.tar").write_bytes(b"no archive")
     assert len(ConceptualCaptions(root, limit=3).split("train")) == 3
-    with pytest.raises(alignkit.DataError, match="is not a whole tar archive"):
+    with pytest.raises(alignkit.DataError, match="is not a complete tar archive"):
         ConceptualCaptions(root).split("train")
     with pytest.raises(alignkit.UsageError, match="limit=0"):
         ConceptualCaptions(limit=0)
@@ -107,7 +107,7 @@ def test_a_cut_off_shard_is_told(tmp_path, length):
     root = captions.tar(tmp_path / "cc")
     path = root / "cc3m-train-0000.tar"
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(alignkit.DataError, match="is not a whole tar archive"):
+    with pytest.raises(alignkit.DataError, match="is not a complete tar archive"):
         ConceptualCaptions(root).split("train")
 
 
@@ -161,7 +161,7 @@ def test_a_table_without_pictures_is_told(tmp_path):
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"caption": ["a"]}), tmp_path / "train.parquet")
-    with pytest.raises(alignkit.DataError, match=r"neither pictures .* nor addresses"):
+    with pytest.raises(alignkit.DataError, match=r"neither pictures .* nor URLs"):
         ConceptualCaptions(tmp_path).split("train")
 
 

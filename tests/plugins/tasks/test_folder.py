@@ -77,7 +77,7 @@ def test_a_split_column(tmp_path):
         ["000002", "000005", "000008"],
     ]
     write(tmp_path, [row | {"split": "extra"} for row in table])
-    with pytest.raises(alignkit.DataError, match=r"data.csv:2: split is 'extra', expected train"):
+    with pytest.raises(alignkit.DataError, match=r"data.csv:2: split is 'extra'; expected train"):
         task.split("train")
 
 
@@ -161,7 +161,7 @@ def test_columns_by_usual_and_by_given_names(tmp_path):
     assert all(identity.startswith("x") for identity in task.split("train").ids)
     with pytest.raises(alignkit.UsageError, match=r"no column 'aminal'; it has: file_name, Capt"):
         Folder(tmp_path, label="aminal").split("train")
-    with pytest.raises(alignkit.UsageError, match=r"which column is the text\? say text=COLUMN"):
+    with pytest.raises(alignkit.UsageError, match=r"the text\? Name it with text=COLUMN"):
         Folder(write(tmp_path / "y", [{"image": "img/1.png", "words": "a"}])).split("train")
 
 
@@ -170,7 +170,7 @@ def test_the_table_itself_can_be_named(tmp_path):
     write(tmp_path, rows(12), "two.csv")
     assert len(Folder(tmp_path / "two.csv").split("train")) < 12
     assert Folder(tmp_path / "two.csv").alias == "folder-two"
-    with pytest.raises(alignkit.DataError, match=r"has one.csv, two.csv: name the table"):
+    with pytest.raises(alignkit.DataError, match=r"has one.csv, two.csv: name the table to use"):
         Folder(tmp_path).split("train")
 
 
@@ -205,16 +205,16 @@ def test_missing_labels_are_an_error_but_a_test_split_may_lack_all(tmp_path):
 
 
 def test_labels_that_tell_nothing(tmp_path):
-    with pytest.raises(alignkit.DataError, match="nothing to tell apart"):
+    with pytest.raises(alignkit.DataError, match="at least 2 are needed"):
         _ = Folder(write(tmp_path / "a", [r | {"label": "x"} for r in rows(9)])).target
     table = [row | {"label": i / 7} for i, row in enumerate(rows(40))]
-    with pytest.raises(alignkit.DataError, match="a label of its own"):
+    with pytest.raises(alignkit.DataError, match="a different label"):
         _ = Folder(write(tmp_path / "b", table)).target
 
 
 def test_ids_that_repeat_are_an_error(tmp_path):
     table = [row | {"id": i // 2} for i, row in enumerate(rows(12))]
-    with pytest.raises(alignkit.DataError, match=r"id \d stands at data.csv:\d+ already"):
+    with pytest.raises(alignkit.DataError, match=r"id \d already appears at data.csv:\d+"):
         Folder(write(tmp_path, table)).split("train")
 
 

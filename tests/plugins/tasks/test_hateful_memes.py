@@ -86,7 +86,7 @@ def test_a_copy_that_joined_the_parts(memes):
         split = HatefulMemes(memes, **both).split(name)
         assert (split.ids, split.notes) == (expected.ids, expected.notes)
         assert len(HatefulMemes(memes, splits="study").split(name)) == 16
-    with pytest.raises(alignkit.DataError, match=r"use --task hateful_memes:validation=both"):
+    with pytest.raises(alignkit.DataError, match=r"use `task=hateful_memes:validation=both`"):
         HatefulMemes(memes).split("validation")
 
 
@@ -187,7 +187,7 @@ def test_phase_one_names(memes):
     (memes / "dev_unseen.jsonl").unlink()
     task = HatefulMemes(memes, validation="dev_seen", test="test_seen")
     assert (task.split("validation").ids[0], task.split("test").ids[0]) == ("02000", "03000")
-    with pytest.raises(alignkit.DataError, match="use --task hateful_memes:validation=dev_seen"):
+    with pytest.raises(alignkit.DataError, match="use `task=hateful_memes:validation=dev_seen`"):
         HatefulMemes(memes).split("validation")
 
 
@@ -197,7 +197,7 @@ def test_a_test_split_without_labels_has_no_targets(memes, rewrite):
     assert split.targets is None
     assert len(split) == 8
     ((note, count),) = split.notes.items()
-    assert "fetch test_seen.jsonl of phase 2" in note
+    assert "fetch test_seen.jsonl from phase 2" in note
     assert count == 8
 
 
@@ -212,13 +212,13 @@ def test_some_labels_missing_is_an_error(memes, rewrite, part, split):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"id": "x12"}, r"train.jsonl:3: id is 'x12', expected a number"),
+        ({"id": "x12"}, r"train.jsonl:3: id is 'x12'; expected a number"),
         ({"id": True}, r"train.jsonl:3: id is True"),
-        ({"id": 1000}, r"train.jsonl:3: id 01000 stands at train.jsonl:1 already"),
-        ({"text": None}, r"train.jsonl:3: text is None, expected a string"),
-        ({"label": 2}, r"train.jsonl:3: label is 2, expected 0, 1 or none"),
+        ({"id": 1000}, r"train.jsonl:3: id 01000 already appears at train.jsonl:1"),
+        ({"text": None}, r"train.jsonl:3: text is None; expected a string"),
+        ({"label": 2}, r"train.jsonl:3: label is 2; expected 0, 1 or none"),
         ({"label": True}, r"train.jsonl:3: label is True"),
-        ({"img": "../../etc/passwd"}, r"train.jsonl:3: img is '../../etc/passwd', expected a"),
+        ({"img": "../../etc/passwd"}, r"train.jsonl:3: img is '../../etc/passwd'; expected a"),
         ({"img": "/etc/passwd"}, r"train.jsonl:3: img is '/etc/passwd'"),
         ({"img": 7}, r"train.jsonl:3: img is 7"),
     ],
@@ -233,8 +233,8 @@ def test_a_wrong_line_is_named(memes, rewrite, changed, message):
     ("line", "message"),
     [
         (b'{"id": 1, "text": \n', r"train.jsonl:9: not JSON: Expecting value \(column 18\)"),
-        (b'{"id": 1, "text": "a", "label": NaN}\n', r"train.jsonl:9: not JSON: NaN is no JSON"),
-        (b'{"id": 1, "text": "a", "id": 2}\n', r"train.jsonl:9: not JSON: key 'id' stands twice"),
+        (b'{"id": 1, "text": "a", "label": NaN}\n', r"train.jsonl:9: not JSON: NaN is not valid"),
+        (b'{"id": 1, "text": "a", "id": 2}\n', r"train.jsonl:9: not JSON: key 'id' appears twice"),
         (b'{"id": ' + b"9" * 5000 + b"}\n", r"train.jsonl:9: not JSON: Exceeds the limit"),
         (b"[" * 100000 + b"\n", r"train.jsonl:9: not JSON: .*recursion"),
         ('{"id": 1, "text": "a"}\n'.encode("utf-16"), r"train.jsonl:9: not UTF-8 \(byte 1\)"),
@@ -270,7 +270,7 @@ def damage(memes):
 
 def test_missing_pictures_stop_by_default(memes):
     damage(memes)
-    expected = r"of 8 pictures 2 broken and 1 missing; the first is missing: id 01002, .*01002\.png"
+    expected = r"2 broken and 1 missing of 8 pictures; the first is missing: id 01002, .*01002\.png"
     with pytest.raises(alignkit.DataError, match=expected) as caught:
         HatefulMemes(memes).split("train")
     assert "images=skip" in str(caught.value)

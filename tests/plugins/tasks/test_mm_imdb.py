@@ -97,12 +97,12 @@ def test_a_movie_without_any_plot_is_counted(root):
 def test_genres_outside_of_the_23(root):
     ignored = MmImdb(root).split("train")
     assert ignored.notes == {
-        "with a genre outside of the 23, which is ignored": 2,
+        "with a genre outside the 23, which is ignored": 2,
         "without any genre of the 23": 1,
     }
     skipped = MmImdb(root, genres="skip").split("train")
     assert len(skipped) == 5
-    assert skipped.notes == {"with a genre outside of the 23, left out": 2}
+    assert skipped.notes == {"with a genre outside the 23, left out": 2}
     with pytest.raises(alignkit.DataError, match=r"0000004.json: genre 'News' .*genres=ignore"):
         MmImdb(root, genres="error").split("train")
 
@@ -192,7 +192,7 @@ def test_posters_that_are_missing_or_truncated(root):
     (root / "dataset/0000001.jpeg").unlink()
     whole = (root / "dataset/0000003.jpeg").read_bytes()
     (root / "dataset/0000003.jpeg").write_bytes(whole[:-40])
-    with pytest.raises(alignkit.DataError, match=r"of 7 pictures 1 broken and 1 missing"):
+    with pytest.raises(alignkit.DataError, match=r"1 broken and 1 missing of 7 pictures"):
         MmImdb(root).split("train")
     split = MmImdb(root, images="skip").split("train")
     assert split.ids[:3] == ["0000002", "0000004", "0000005"]

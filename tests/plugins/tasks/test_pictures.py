@@ -64,7 +64,7 @@ def test_a_cut_off_picture_is_told(tmp_path, suffix, share):
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
     assert File(path).fault() == "broken"
-    with pytest.raises(alignkit.DataError, match=f"picture of sample 00007: {path} is not a whole"):
+    with pytest.raises(alignkit.DataError, match=f"sample 00007: {path} is not a complete"):
         Pictures(["00007"], [File(path)])(0)
 
 
@@ -73,7 +73,7 @@ def test_what_is_no_picture_is_told(tmp_path, content):
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     assert File(path).fault() == "broken"
-    with pytest.raises(alignkit.DataError, match="is not a whole picture") as caught:
+    with pytest.raises(alignkit.DataError, match="is not a complete picture") as caught:
         open_rgb(File(path))
     assert "\n" not in str(caught.value)
 
@@ -106,7 +106,7 @@ def test_a_policy_counts_each_kind_of_fault(tmp_path, monkeypatch, policy, kept)
     done = "left out" if policy == "skip" else "shown blank"
     assert notes == {f"picture oversized, {done}": 1, f"picture missing, {done}": 1}
     assert len(rows) == len(pictures.ids) == kept
-    with pytest.raises(alignkit.DataError, match=r"1 missing and 1 oversized; .* id b"):
+    with pytest.raises(alignkit.DataError, match=r"1 missing and 1 oversized of 3 .* id b"):
         usable("memes", ["a", "b", "c"], sources, "error", notes)
 
 

@@ -128,7 +128,7 @@ def test_listed_but_missing_and_corrupt_pictures(root):
             "tacos_9.jpg,Title, with a comma,tacos\r\n",
             r"train_titles.csv:19: 4 columns, expected 3",
         ),
-        ("../x/tacos_9.jpg,Title,tacos\r\n", r"'../x/tacos_9.jpg' is no file name"),
+        ("../x/tacos_9.jpg,Title,tacos\r\n", r"'../x/tacos_9.jpg' is not a file name"),
     ],
 )
 def test_a_wrong_line_is_named(root, line, message):
@@ -158,7 +158,7 @@ def test_a_wrong_name_in_split_json_is_refused(tmp_path):
     root = dishes.split_file(tmp_path / "food")
     text = (root / "split.json").read_text().replace("tacos_0.jpg", "../tacos_0.jpg")
     (root / "split.json").write_text(text)
-    with pytest.raises(alignkit.DataError, match=r"'../tacos_0.jpg' is no file name"):
+    with pytest.raises(alignkit.DataError, match=r"'../tacos_0.jpg' is not a file name"):
         UpmcFood(root).split("train")
 
 

@@ -1,4 +1,4 @@
-"""Tar archives of image-text pairs (webdataset), read in place: nothing is ever unpacked."""
+"""Tar archives of image-text pairs (webdataset), read in place without unpacking."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PICTURES = ("jpg", "jpeg", "png", "webp")
 
 @dataclass(frozen=True)
 class Member:
-    """A stretch of a tar file."""
+    """One file inside a tar archive: its name, and its bytes' offset and length."""
 
     path: Path
     name: str
@@ -28,14 +28,14 @@ class Member:
     length: int
 
     def read(self) -> bytes:
-        """The member's bytes."""
+        """Read the member's bytes."""
         with self.path.open("rb") as file:
             return os.pread(file.fileno(), self.length, self.offset)
 
 
 @dataclass(frozen=True)
 class TarPicture:
-    """A picture inside of a tar file; only its place is checked before it is used."""
+    """A picture inside a tar archive; before it is used, only its length is checked."""
 
     member: Member
 
@@ -43,12 +43,15 @@ class TarPicture:
         return f"{self.member.path}, {self.member.name}"
 
     def open(self) -> Image.Image:
+        """Open the picture."""
         return open_encoded(self._file())
 
     def fault(self) -> str | None:
+        """Return ``broken`` for an empty member, otherwise None."""
         return None if self.member.length else "broken"
 
     def size(self) -> int:
+        """Return the length in bytes."""
         return self.member.length
 
     def _file(self) -> BinaryIO:
@@ -56,14 +59,15 @@ class TarPicture:
 
 
 def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
-    """Give the samples of a shard: members of one key stand together, by extension.
+    """Yield the samples of a shard: the key, and the members of that key by extension.
 
-    The key is a member's name up to the first dot of its last part, as webdataset has it.
+    The key is a member's name up to the first dot of its file name, as in webdataset; members
+    with the same key follow each other.
 
     Raises
     ------
     alignkit.DataError
-        When the file is no tar archive, or is cut off.
+        If the file is not a tar archive, or is truncated.
     """
     key, parts, end = "", dict[str, Member](), path.stat().st_size
     try:
@@ -75,16 +79,16 @@ def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
                     raise EOFError(f"it ends within {info.name}")
                 folder, _, base = info.name.rpartition("/")
                 stem, _, extension = base.partition(".")
-                found = f"{folder}/{stem}" if folder else stem
-                if found != key and parts:
+                next_key = f"{folder}/{stem}" if folder else stem
+                if next_key != key and parts:
                     yield key, parts
                     parts = {}
-                key = found
+                key = next_key
                 parts[extension.lower()] = Member(path, info.name, info.offset_data, info.size)
-            # Python takes a cut-off header for the end; a whole archive has an empty block there.
+            # Python takes a truncated header for the end; a complete archive ends in a blank block.
             if end < archive.offset + tarfile.BLOCKSIZE:
-                raise EOFError("its end mark is missing")
+                raise EOFError("its end marker is missing")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise alignkit.DataError(f"{path} is not a whole tar archive: {error}") from None
+        raise alignkit.DataError(f"{path} is not a complete tar archive: {error}") from None
     if parts:
         yield key, parts

@@ -1,4 +1,4 @@
-"""Arrow and Parquet tables: texts read at once, pictures one at a time."""
+"""Arrow and Parquet tables: texts are read at once, pictures one at a time."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from PIL import Image
 
 import alignkit
 from alignkit_tasks.extras import need
-from alignkit_tasks.folders import stamp
+from alignkit_tasks.folders import picture_path, stamp
 from alignkit_tasks.pictures import File, Source, fault_of, open_encoded
 
-# Row groups that are kept decoded; rows that are read in order need only one.
+# Decoded row groups to keep in memory; reading rows in order needs only one.
 KEPT_GROUPS = 4
 
 
 def column_names(path: Path) -> list[str]:
-    """Names of a table's columns."""
+    """Return the names of a table's columns."""
     return list(_table(path).names)
 
 
@@ -32,7 +32,7 @@ def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
     Raises
     ------
     alignkit.DataError
-        When a column is missing, or the file is neither.
+        If a column is missing, or the file is neither Arrow nor Parquet.
     """
     table = _table(path)
     for name in names:
@@ -44,24 +44,22 @@ def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def picture_in(path: Path, column: str, row: int, root: Path) -> Source:
-    """Give the picture of a row: its bytes, or the file that the row names.
+    """Return the picture of a row: the bytes in the cell, or the file that it names.
 
     Raises
     ------
     alignkit.DataError
-        When the file that it names lies outside of ``root``.
+        If the named file is outside ``root``.
     """
-    from alignkit_tasks.folders import picture_path
-
     if _table(path).holds_paths(column):
-        named = _table(path).cell(column, row)
-        return File(picture_path(root, named, f"{path.name}, row {row + 1}"))
+        name = _table(path).cell(column, row)
+        return File(picture_path(root, name, f"{path.name}, row {row + 1}"))
     return ColumnPicture(path, column, row)
 
 
 @dataclass(frozen=True)
 class ColumnPicture:
-    """A picture whose bytes stand in a column, plain or as ``{"bytes": ..., "path": ...}``."""
+    """A picture whose bytes are in a column, plain or as ``{"bytes": ..., "path": ...}``."""
 
     path: Path
     column: str
@@ -71,15 +69,18 @@ class ColumnPicture:
         return f"{self.path}, row {self.row + 1}"
 
     def open(self) -> Image.Image:
+        """Open the picture; raise ``FileNotFoundError`` if the cell is empty."""
         return open_encoded(self._file())
 
     def fault(self) -> str | None:
+        """Return ``missing``, ``broken``, ``oversized`` or None."""
         try:
             return fault_of(self._file())
         except FileNotFoundError:
             return "missing"
 
     def size(self) -> int:
+        """Return the size in bytes of the cell, for Parquet of its row group."""
         return _table(self.path).size(self.column, self.row)
 
     def _file(self) -> BinaryIO:
@@ -91,7 +92,7 @@ class ColumnPicture:
 
 
 class _Table:
-    """A table that is opened once per process and read by row."""
+    """An Arrow or Parquet file, opened once per process and read row by row."""
 
     def __init__(self, path: Path) -> None:
         pa = need("pyarrow", "arrow", path)
@@ -124,22 +125,27 @@ class _Table:
 
     @property
     def names(self) -> list[str]:
-        return self._schema.names
+        """Names of the columns."""
+        return list(self._schema.names)
 
     def holds_paths(self, column: str) -> bool:
+        """Return whether the cells of a column are strings."""
         types = self._pa.types
         kind = self._schema.field(column).type
         return bool(types.is_string(kind) or types.is_large_string(kind))
 
     def rows(self, names: list[str]) -> list[dict[str, Any]]:
+        """Read some columns, one dictionary per row."""
         table = self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
-        return table.to_pylist()
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
 
     def cell(self, column: str, row: int) -> Any:
+        """Read one cell."""
         return self._scalar(column, row).as_py()
 
     def size(self, column: str, row: int) -> int:
-        """Bytes of a cell; for Parquet, where rows are dear, those of its row group."""
+        """Return the bytes of a cell; for Parquet, where that is costly, of its row group."""
         if self._parquet:
             group = self._parquet.metadata.row_group(self._groups[row])
             return int(group.total_byte_size)
@@ -160,7 +166,7 @@ class _Table:
 
 
 def _table(path: Path) -> _Table:
-    # A handle must not be shared with the workers that a loader forks.
+    # A handle must not be shared with the forked workers of a data loader.
     return _opened(path, stamp(path), os.getpid())
 
 

@@ -1,4 +1,4 @@
-"""Conceptual Captions: pictures from the web with their captions, for pretraining.
+"""Conceptual Captions: web pictures with their captions, for pretraining.
 
 Sharma et al., "Conceptual Captions", 2018.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,30 +28,31 @@ HEAD = 1 << 16
 
 @dataclass(frozen=True)
 class ConceptualCaptions(RecordedTask):
-    """Pairs of picture and caption. No labels: for pretraining only.
+    """Pairs of a picture and a caption, without labels, for pretraining.
 
-    Many addresses are dead, so pictures that are not there are left out unless told
-    otherwise. There is no test split.
+    Many of the URLs are dead, so missing pictures are left out by default. There is no test
+    split.
 
     Parameters
     ----------
     root : Path, optional
-        The data set's folder; without it ``$ALIGNKIT_DATA/conceptual_captions``.
+        The data set's folder; by default ``$ALIGNKIT_DATA/conceptual_captions``.
     splits : str
-        ``official``, or ``hash``: a share of the training pairs is held out for
+        ``official``, or ``hash``, which holds out a fraction of the training pairs for
         validation by a hash of their ids.
     shared : str
-        What happens to pairs whose picture file also stands beside another caption, as
-        where names were taken from addresses and overwrote each other: ``drop`` leaves
-        all of them out, as nobody knows which is right, ``keep`` trusts them.
+        What to do about pairs that share their picture file with another caption, which
+        happens if files named after URLs overwrote each other: ``drop`` leaves all of them out,
+        since it is unknown which is right; ``keep`` uses them all.
     limit : int, optional
-        Take only the first so many training pairs that are listed.
+        Use only this many training pairs, the first ones listed.
     images : str
-        ``skip``, ``error`` or ``blank``: what happens where a picture is missing or broken.
+        What to do if a picture is missing or broken: ``skip`` leaves out the pair, ``error``
+        stops, ``blank`` shows a white picture.
     validation_share : float
-        With ``splits=hash``.
+        Fraction to hold out with ``splits=hash``.
     data_seed : int
-        Seeds ``splits=hash``.
+        Seed of ``splits=hash``.
     """
 
     root: Path | None = None
@@ -64,45 +65,48 @@ class ConceptualCaptions(RecordedTask):
 
     name: ClassVar[str] = NAME
     labelled: ClassVar[bool] = False
-    choices: ClassVar = {"splits": ("official", "hash"), "shared": ("drop", "keep")}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {
+        "splits": ("official", "hash"),
+        "shared": ("drop", "keep"),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.limit is not None and self.limit < 1:
-            raise alignkit.UsageError(f"{NAME}: limit={self.limit} is not at least 1")
+            raise alignkit.UsageError(f"{NAME}: limit={self.limit}, but it must be at least 1")
 
     @property
     def target(self) -> alignkit.Pairs:
-        """Nothing is predicted."""
+        """Pairs: there is nothing to predict."""
         return alignkit.Pairs()
 
     @property
     def published(self) -> dict[str, int]:
-        """Lines of the two files; addresses that are dead by now are among them."""
+        """Numbers of lines in the two published files, dead URLs included."""
         if self.splits == "hash":
             return {"train+validation": self.limit or PUBLISHED["train"]}
         return {**PUBLISHED, **({"train": self.limit} if self.limit else {})}
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
-        """Pairs of a split, each once, without those whose picture is another one's too."""
+        """Return the pairs of a split, each once; pairs that share a picture as the options say."""
         pairs: dict[str, Record] = {}
         for record in self.all_records(split):
             if pairs.setdefault(record.id, record) is not record:
                 notes["listed twice, taken once"] += 1
-        found = list(pairs.values())
+        records = list(pairs.values())
         if self.shared == "keep":
-            return found
-        captions = Counter(str(record.picture) for record in found)
-        alone = [record for record in found if captions[str(record.picture)] == 1]
-        if len(alone) < len(found):
-            notes["with a picture that has other captions too, left out"] = len(found) - len(alone)
-        return alone
+            return records
+        captions = Counter(str(record.picture) for record in records)
+        kept = [record for record in records if captions[str(record.picture)] == 1]
+        if len(kept) < len(records):
+            notes["with a picture that has other captions too, left out"] = len(records) - len(kept)
+        return kept
 
     def all_records(self, split: str) -> list[Record]:
-        """Every pair of a split, as listed."""
+        """Return every pair of a split, as listed."""
         if split == "test":
             raise alignkit.UsageError(
-                f"{NAME} has no test split: it is for pretraining; use --split validation"
+                f"{NAME} has no test split, as it is for pretraining; use `split=validation`"
             )
         if self.splits == "hash":
             pairs = list(self._listed("train"))
@@ -112,13 +116,13 @@ class ConceptualCaptions(RecordedTask):
         pairs = list(self._listed(split))
         if not pairs and split == "validation":
             raise alignkit.DataError(
-                f"{NAME}: there are no validation pairs in {self._layout()[0]}; use --task "
-                f"{NAME}:splits=hash"
+                f"{NAME}: there are no validation pairs in {self._layout()[0]}; use "
+                f"`task={NAME}:splits=hash`"
             )
         return pairs
 
     def fingerprint(self) -> str:
-        """Identify the data; shards with pictures, which are large, by size and first bytes."""
+        """Identify the data; large shards with pictures by their sizes and first bytes."""
         root, layout = self._layout()
         files = [path for part in PUBLISHED for path in layout.files(root, part)]
         first = next(layout.pairs(files[0], root), None)
@@ -139,11 +143,11 @@ class ConceptualCaptions(RecordedTask):
             if layout.files(root, "train"):
                 return root, layout
         raise alignkit.DataError(
-            f"{NAME}: {root} holds no layout that is known; expected: {TREE}; "
-            f"found: {contents(root)}"
+            f"{NAME}: {root} has no known layout; expected: {TREE}; found: {contents(root)}"
         )
 
 
 def _outline(path: Path) -> str:
+    """Return a file's size and a hash of its first bytes."""
     with path.open("rb") as file:
         return f"{path.stat().st_size}-{hashlib.sha256(file.read(HEAD)).hexdigest()[:16]}"

@@ -1,4 +1,4 @@
-"""The forms in which Conceptual Captions is passed on, each read one pair at a time."""
+"""The forms in which Conceptual Captions is distributed, each read one pair at a time."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ NAME_LENGTH = 32
 
 @dataclass(frozen=True)
 class Captions:
-    """The pairs of a folder in one layout.
+    """One layout: where its annotations are and how to read them.
 
     Attributes
     ----------
     files : callable
-        The annotation files or shards of a part, in order.
+        ``files(root, part)`` lists the annotation files or shards of a part, in order.
     pairs : callable
-        The pairs of one of these files.
+        ``pairs(path, root)`` yields the pairs of one of these files.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Captions:
 
 
 def picture_of_address(root: Path, address: str) -> Source:
-    """The file of a downloaded picture: named by the SHA-256 of its address.
+    """Return the file of a downloaded picture, named after the SHA-256 of its URL.
 
-    Names taken from addresses are not unique: pictures of different sites would overwrite
-    each other, and stand beside the wrong captions.
+    The file names in URLs are not unique: pictures from different sites would overwrite each
+    other and be paired with the wrong captions.
     """
     name = hashlib.sha256(address.encode()).hexdigest()[:NAME_LENGTH]
     places = [root / "images" / f"{name}.{ending}" for ending in PICTURES]
@@ -58,29 +58,31 @@ def picture_of_address(root: Path, address: str) -> Source:
 
 
 def _shards(suffix: str) -> Callable[[Path, str], list[Path]]:
-    """Find shards; those whose name speaks of validation are that part."""
+    """Return a function that finds the shards of a part; names with ``val`` mean validation."""
 
-    def found(root: Path, part: str) -> list[Path]:
+    def find(root: Path, part: str) -> list[Path]:
         shards = sorted({*root.glob(f"*.{suffix}"), *root.glob(f"*/*.{suffix}")})
-        return [p for p in shards if _speaks_of_validation(p, root) == (part == "validation")]
+        return [p for p in shards if _is_validation(p, root) == (part == "validation")]
 
-    return found
+    return find
 
 
-def _speaks_of_validation(path: Path, root: Path) -> bool:
+def _is_validation(path: Path, root: Path) -> bool:
     name = str(path.relative_to(root)).lower()
     return re.search("(?<![a-z])val(id|idation)?(?![a-z])", name) is not None
 
 
 def _one_file(names: Mapping[str, tuple[str, ...]]) -> Callable[[Path, str], list[Path]]:
-    def found(root: Path, part: str) -> list[Path]:
+    """Return a function that finds the one file of a part."""
+
+    def find(root: Path, part: str) -> list[Path]:
         path = first_that_exists(root, ("", "annotations"), names[part])
         return [path] if path else []
 
-    return found
+    return find
 
 
-def _from_tar(path: Path, root: Path) -> Iterator[Record]:
+def _from_tar(path: Path, _root: Path) -> Iterator[Record]:
     for key, parts in samples_of(path):
         picture = next((parts[ending] for ending in PICTURES if ending in parts), None)
         where = f"{path.name}, {key}"
@@ -99,7 +101,7 @@ def _caption(parts: dict[str, Member], where: str) -> str:
         raise alignkit.DataError(f"{where}: the caption cannot be read: {error!s:.60}") from None
     caption = next((content[key] for key in CAPTIONS if key in content), None)
     if not isinstance(caption, str):
-        raise alignkit.DataError(f"{where}: there is no caption: neither .txt nor in .json")
+        raise alignkit.DataError(f"{where}: there is no caption, neither in .txt nor in .json")
     return caption
 
 
@@ -110,7 +112,7 @@ def _from_columns(path: Path, root: Path) -> Iterator[Record]:
     address = next((name for name in ADDRESSES if name in names), None)
     if image is None and address is None:
         raise alignkit.DataError(
-            f"{path.name} has neither pictures ({', '.join(IMAGES)}) nor addresses "
+            f"{path.name} has neither pictures ({', '.join(IMAGES)}) nor URLs "
             f"({', '.join(ADDRESSES)}); it has: {', '.join(names)}"
         )
     for row, cells in enumerate(read_columns(path, [text] if image else [text, str(address)])):
@@ -133,7 +135,7 @@ def _from_csv(path: Path, root: Path) -> Iterator[Record]:
     for where, row in read_table(path):
         if not {"text", "filepath"} <= set(row):
             raise alignkit.DataError(
-                f"{where}: expected the columns text and filepath: {list(row)}"
+                f"{where}: expected the columns text and filepath, not {', '.join(row)}"
             )
         picture = moved_path(root, row["filepath"], where)
         identity = hashlib.sha256(f"{row['filepath']}\t{row['text']}".encode()).hexdigest()
@@ -152,8 +154,8 @@ LAYOUTS = (
     Captions(
         "TSV",
         "Train_GCC-training.tsv, Validation_GCC-1.1.0-Validation.tsv, and images/ "
-        f"with the first {NAME_LENGTH} hexadecimal digits of the SHA-256 of an address as "
-        "names",
+        f"with files named after the first {NAME_LENGTH} hexadecimal digits of the SHA-256 of "
+        "their URL",
         _one_file(TSV),
         _from_tsv,
     ),

@@ -1,4 +1,4 @@
-"""Libraries that only some layouts need."""
+"""Optional libraries that only some layouts need."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import alignkit
 
 
 def need(module: str, extra: str, path: Path) -> Any:
-    """Import a library that reads a file.
+    """Import a library that is needed to read a file.
 
     Raises
     ------
     alignkit.DataError
-        When it is not installed; the message says what to install.
+        If it is not installed; the message says how to install it.
     """
     try:
         return importlib.import_module(module)

@@ -1,4 +1,4 @@
-"""Anyone's own data as a task: a table of image, text and label, and no code."""
+"""Users' own data as a task: a table of images, texts and labels, without any code."""
 
 from __future__ import annotations
 
@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 import alignkit
-from alignkit_tasks.folder_tables import EXPECTED, Row, Table, labels_of, read, table_files
+from alignkit_tasks.folder_tables import (
+    EXPECTED,
+    Row,
+    Table,
+    UserLabel,
+    labels_of,
+    read,
+    table_files,
+)
 from alignkit_tasks.folders import data_folder, picture_path, stamp
 from alignkit_tasks.pictures import File
 from alignkit_tasks.records import SPLITS, Record, RecordedTask, classes, one_hot
@@ -23,36 +31,38 @@ from alignkit_tasks.splits import held_out
 
 NAME = "folder"
 KINDS = ("auto", "single", "binary", "multi")
+# A label column with more labels than this, all distinct, is probably not one.
 FEW = 20
 
 
 @dataclass(frozen=True)
 class Folder(RecordedTask):
-    """Your own pictures and texts: ``folder:PATH``, a folder with a table, or the table.
+    """Your own pictures and texts: ``folder:PATH``, where PATH is a table or its folder.
 
-    What is predicted is found in the labels: lists of names make it multi-label, two names
-    binary (the second in order is the positive one), more names single-label; no label
-    column at all gives pairs for pretraining.
+    The kind of target follows from the labels: lists of labels make the task multi-label, two
+    labels binary (the second in sorted order is the positive class), more labels single-label;
+    without a label column, the pairs can be used for pretraining.
 
     Parameters
     ----------
     root : Path
-        The folder, or the ``.csv``, ``.tsv`` or ``.jsonl`` itself.
+        The folder, or the ``.csv``, ``.tsv`` or ``.jsonl`` file itself.
     image, text, label, id, split_column : str, optional
-        Names of columns; the usual names are found by themselves. Paths of pictures are
-        relative to the table. Without ids, rows are numbered.
+        Names of the columns; common names are recognised. Picture paths are relative to the
+        table. Without ids, rows are numbered.
     kind : str
-        ``single``, ``binary`` or ``multi`` where it should not be found by itself.
+        ``single``, ``binary`` or ``multi``; ``auto`` infers it from the labels.
     separator : str
         What separates several labels in one cell.
     pictures : Path, optional
-        The folder that paths of pictures are relative to, if not the table's own.
+        The folder to which picture paths are relative; by default that of the table.
     images : str
-        ``error``, ``skip`` or ``blank``: what happens where a picture is missing or broken.
+        What to do if a picture is missing or broken: ``error`` stops, ``skip`` leaves out the
+        sample, ``blank`` shows a white picture.
     validation_share, test_share : float
-        Shares of each label to hold out where the table does not say what is for what.
+        Fractions of each label to hold out if the table does not define the splits.
     data_seed : int
-        Seeds what is held out.
+        Seed of the held-out samples.
     """
 
     root: Path | None = None
@@ -70,22 +80,22 @@ class Folder(RecordedTask):
     data_seed: int = 0
 
     name: ClassVar[str] = NAME
-    choices: ClassVar = {"kind": KINDS}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {"kind": KINDS}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.validation_share + self.test_share >= 1:
-            raise alignkit.UsageError(f"{NAME}: validation_share + test_share is not less than 1")
+            raise alignkit.UsageError(f"{NAME}: validation_share + test_share must be less than 1")
 
     @property
     def alias(self) -> str:
-        """What runs and tables call the task: ``folder-`` and the name of the folder."""
+        """The task's name in runs and tables: ``folder-`` and the name of the folder."""
         words = re.sub(r"[^a-z0-9]+", "_", self._root.resolve().stem.lower()).strip("_")
         return f"{NAME}-{words}"
 
     @property
     def target(self) -> alignkit.Target:
-        """Found in the labels; see the class."""
+        """The kind of target and the labels, inferred from the data."""
         kind, names = self._kind()
         match kind:
             case "binary":
@@ -98,18 +108,19 @@ class Folder(RecordedTask):
 
     @property
     def labelled(self) -> bool:  # type: ignore[override]
-        """Whether there is a label column at all."""
+        """Whether there is a label column."""
         return "label" in self._table.columns
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
-        """Rows of a split, as the table says, or as a seeded division gives it."""
+        """Return the rows of a split, as defined by the table or held out at random."""
+        del notes
         table = self._table
-        divided = _divided(
+        splits = _split_rows(
             table, self._labels, self.validation_share, self.test_share, self.data_seed
         )
-        if split not in divided:
+        if split not in splits:
             raise alignkit.UsageError(
-                f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(divided)}"
+                f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(splits)}"
             )
         return [
             Record(
@@ -119,11 +130,11 @@ class Folder(RecordedTask):
                 self._labels[row.number],
                 row.where,
             )
-            for row in divided[split]
+            for row in splits[split]
         ]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray | None:
-        """Numbers of the labels, or zeros and ones where there are several."""
+        """Return the indices of the labels, for multi-label tasks zeros and ones."""
         kind, names = self._kind()
         if kind == "multi":
             return one_hot(records, names)
@@ -135,7 +146,7 @@ class Folder(RecordedTask):
 
     @property
     def _table(self) -> Table:
-        named = (
+        columns = (
             ("image", self.image),
             ("text", self.text),
             ("label", self.label),
@@ -143,29 +154,29 @@ class Folder(RecordedTask):
             ("split", self.split_column),
         )
         files = tuple(path for _, path in table_files(self._root)[0])
-        return _read(self._root, files, stamp(*files), named)
+        return _read(self._root, files, stamp(*files), columns)
 
     @property
-    def _labels(self) -> Sequence[Any]:
-        """The label of every row of the table, None where it has none."""
+    def _labels(self) -> Sequence[UserLabel]:
+        """The label of every row of the table, None for rows without one."""
         return _labels(self._table, self.kind, self.separator)
 
     def _kind(self) -> tuple[str, tuple[str, ...]]:
-        """What is predicted, and the names of the labels in order."""
-        found = [label for label in self._labels if label is not None]
+        """Return the kind of target and the labels, sorted."""
+        labels = [label for label in self._labels if label is not None]
         if not self.labelled:
             return "pairs", ()
-        several = any(isinstance(label, tuple) for label in found)
-        names = _ordered({name for label in found for name in _each(label)})
+        several = any(isinstance(label, tuple) for label in labels)
+        names = _ordered({name for label in labels for name in _as_tuple(label)})
         if len(names) < 2 and not several:
             raise alignkit.DataError(
                 f"{NAME}: {self._root} has {len(names)} label ({', '.join(names) or 'none'}) in "
-                f"the column '{self._table.columns['label']}'; there is nothing to tell apart"
+                f"the column '{self._table.columns['label']}'; at least 2 are needed"
             )
-        if not several and len(names) == len(found) > FEW:
+        if not several and len(names) == len(labels) > FEW:
             raise alignkit.DataError(
-                f"{NAME}: every row of {self._root} has a label of its own, such as {names[0]!r}; "
-                "which column is the label? say label=COLUMN"
+                f"{NAME}: every row of {self._root} has a different label, such as {names[0]!r}; "
+                "name the column of the labels with label=COLUMN"
             )
         kind = "multi" if several else "binary" if len(names) == 2 else "single"
         if self.kind == "binary" and kind != "binary":
@@ -177,54 +188,56 @@ class Folder(RecordedTask):
 
 @lru_cache(4)
 def _read(
-    root: Path, _files: object, _stamp: object, named: tuple[tuple[str, str | None], ...]
+    root: Path, _files: object, _stamp: object, columns: tuple[tuple[str, str | None], ...]
 ) -> Table:
-    return read(root, dict(named))
+    return read(root, dict(columns))
 
 
 @lru_cache(4)
-def _labels(table: Table, kind: str, separator: str) -> Sequence[Any]:
+def _labels(table: Table, kind: str, separator: str) -> Sequence[UserLabel]:
     if "label" not in table.columns:
         return [None] * len(table.rows)
     column = table.columns["label"]
     separator = "" if kind in ("single", "binary") else separator
     labels = [labels_of(row.cells.get(column), separator, row.where) for row in table.rows]
     if kind == "multi" or any(isinstance(label, tuple) for label in labels):
-        return [None if label is None else _each(label) for label in labels]
+        return [None if label is None else _as_tuple(label) for label in labels]
     return labels
 
 
-def _each(label: str | tuple[str, ...]) -> tuple[str, ...]:
+def _as_tuple(label: str | tuple[str, ...]) -> tuple[str, ...]:
     return label if isinstance(label, tuple) else (label,)
 
 
 def _ordered(names: set[str]) -> tuple[str, ...]:
-    """Numbers by size, words by the alphabet."""
+    """Sort numbers by size, words alphabetically."""
     if all(re.fullmatch(r"-?\d{1,18}", name) for name in names):
         return tuple(sorted(names, key=int))
     return tuple(sorted(names))
 
 
-def _divided(
-    table: Table, labels: Sequence[Any], validation_share: float, test_share: float, seed: int
+def _split_rows(
+    table: Table, labels: Sequence[UserLabel], validation_share: float, test_share: float, seed: int
 ) -> dict[str, list[Row]]:
-    """Rows by split: what the table says, and a seeded share where it does not say."""
-    said: Mapping[str, list[Row]] = {
-        name: [row for row in table.rows if (row.split or "train") == name] for name in SPLITS
+    """Return the rows by split, as the table defines it; missing splits are held out."""
+    splits = {
+        name: rows
+        for name in SPLITS
+        if (rows := [row for row in table.rows if (row.split or "train") == name])
     }
-    divided = {name: rows for name, rows in said.items() if rows}
-    if not divided.get("train") or "validation" in divided:
-        return divided
-    if "test" not in divided:
-        divided |= _apart(table, divided["train"], labels, "test", test_share, seed)
+    if not splits.get("train") or "validation" in splits:
+        return splits
+    if "test" not in splits:
+        splits |= _hold_out(table, splits["train"], labels, "test", test_share, seed)
         validation_share /= 1 - test_share
-    divided |= _apart(table, divided["train"], labels, "validation", validation_share, seed + 1)
-    return {name: divided[name] for name in SPLITS}
+    splits |= _hold_out(table, splits["train"], labels, "validation", validation_share, seed + 1)
+    return {name: splits[name] for name in SPLITS}
 
 
-def _apart(
-    table: Table, rows: list[Row], labels: Sequence[Any], name: str, share: float, seed: int
+def _hold_out(
+    table: Table, rows: list[Row], labels: Sequence[UserLabel], name: str, share: float, seed: int
 ) -> dict[str, list[Row]]:
+    """Divide rows into ``train`` and ``name``, stratified by each row's rarest label."""
     frequency = Counter(each for row in rows for each in _strata(labels[row.number]))
     strata = [
         min(_strata(labels[row.number]), key=lambda each: (frequency[each], each)) for row in rows
@@ -237,8 +250,8 @@ def _apart(
     }
 
 
-def _strata(label: Any) -> tuple[str, ...]:
-    return _each(label or "")
+def _strata(label: UserLabel) -> tuple[str, ...]:
+    return _as_tuple(label or "")
 
 
 def _id(table: Table, row: Row) -> str:
@@ -246,12 +259,12 @@ def _id(table: Table, row: Row) -> str:
         return f"{row.number:06d}"
     value = row.cells.get(table.columns["id"])
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise alignkit.DataError(f"{row.where}: the id is {value!r}, expected a text or a number")
+        raise alignkit.DataError(f"{row.where}: the id is {value!r}; expected a text or a number")
     return str(value)
 
 
 def _key(table: Table, row: Row) -> str:
-    """What the division goes by: the id, else the content, so that the order is of no matter."""
+    """Return the id or, without ids, a hash of the content: the order of rows has no effect."""
     if "id" in table.columns:
         return _id(table, row)
     content = [row.cells.get(table.columns[part]) for part in ("image", "text")]
@@ -259,7 +272,7 @@ def _key(table: Table, row: Row) -> str:
 
 
 def _picture(base: Path, table: Table, row: Row) -> Path:
-    named = row.cells.get(table.columns["image"])
-    if isinstance(named, str) and os.path.isabs(named):
-        named = os.path.relpath(named, base.absolute())
-    return picture_path(base, named, row.where)
+    name = row.cells.get(table.columns["image"])
+    if isinstance(name, str) and Path(name).is_absolute():
+        name = os.path.relpath(name, base.absolute())
+    return picture_path(base, name, row.where)

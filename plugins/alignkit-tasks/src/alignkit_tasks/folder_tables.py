@@ -1,4 +1,4 @@
-"""A user's own table: which file is which split, and which column is what."""
+"""A user's own table: which file is which split, and what each column contains."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from alignkit_tasks.jsonl import read_jsonl
 from alignkit_tasks.tables import read_table
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
-# How people call the three splits, as files or in a column.
+# Common names of the three splits, as file names or in a column.
 SPLIT_NAMES = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "val", "dev"),
     "test": ("test", "testing"),
 }
+# Common names of the columns.
 COLUMNS = {
     "image": (
         "image",
@@ -40,15 +41,16 @@ COLUMNS = {
     "split": ("split", "fold", "partition", "subset"),
 }
 NEEDED = ("image", "text")
+UserLabel = tuple[str, ...] | str | None
 EXPECTED = (
-    "one table (.csv, .tsv or .jsonl) of image, text and label, with or without a column split; "
+    "one table (.csv, .tsv or .jsonl) with columns for image, text and label and perhaps split; "
     "or train, validation and test tables"
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a user's table: its cells, its split if one is said, and where it stands."""
+    """One row of a user's table: its cells, its split if given, its file and line, its number."""
 
     cells: Mapping[str, Any]
     split: str | None
@@ -58,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """All rows, and the name of the column for each part."""
+    """All rows, the folder of the table, and the column names of image, text, label and so on."""
 
     base: Path
     rows: Sequence[Row]
@@ -66,20 +68,22 @@ class Table:
 
 
 def read(root: Path, named: Mapping[str, str | None]) -> Table:
-    """Read a folder's tables, or the one table that a path names.
+    """Read the tables of a folder, or a single table.
 
     Parameters
     ----------
     root : Path
+        A table, or a folder that contains tables.
     named : mapping
-        Column names that the user gave, by part; the usual ones are looked for otherwise.
+        Column names given by the user, by what they contain; for others, common names are
+        looked for.
 
     Raises
     ------
     alignkit.DataError
-        When there is no table, or more than one that could be meant.
+        If there is no table, or more than one that could be meant.
     alignkit.UsageError
-        When a column is not there.
+        If a column is missing.
     """
     files, base = table_files(root)
     read_rows = [(split, where, cells) for split, path in files for where, cells in _cells(path)]
@@ -87,33 +91,33 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
         raise alignkit.DataError(f"{files[0][1]} has no rows")
     columns = _columns([cells for _, _, cells in read_rows], named, files[0][1])
     rows = [
-        Row(cells, split or _said(cells, columns, where), where, number)
+        Row(cells, split or _split_of(cells, columns, where), where, number)
         for number, (split, where, cells) in enumerate(read_rows)
     ]
     return Table(base, rows, columns)
 
 
 def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
-    """Give the tables of a folder, each with the split that its name says, and the folder."""
+    """Return the tables of a folder, each with the split that its name tells, and the folder."""
     if root.is_file():
         return [(None, root)], root.parent
     tables = sorted(p for p in root.iterdir() if p.suffix in SUFFIXES and p.is_file())
     files: list[tuple[str | None, Path]] = []
     for split, names in SPLIT_NAMES.items():
-        found = [path for path in tables if path.stem.lower() in names]
-        if len(found) > 1:
+        matches = [path for path in tables if path.stem.lower() in names]
+        if len(matches) > 1:
             raise alignkit.DataError(
-                f"{root} has {' and '.join(p.name for p in found)}: name the one that is meant"
+                f"{root} has {' and '.join(path.name for path in matches)}: keep only one of them"
             )
-        files += [(split, path) for path in found]
+        files += [(split, path) for path in matches]
     if any(split == "train" for split, _ in files):
         return files, root
     if len(tables) == 1:
         return [(None, tables[0])], root
     if tables:
         raise alignkit.DataError(
-            f"{root} has {', '.join(p.name for p in tables)}: name the table that is meant, as in "
-            f"folder:{tables[0]}, or call them train, validation and test"
+            f"{root} has {', '.join(p.name for p in tables)}: name the table to use, as in "
+            f"folder:{tables[0]}, or name them train, validation and test"
         )
     raise alignkit.DataError(f"{root} has no table; expected: {EXPECTED}; found: {contents(root)}")
 
@@ -123,61 +127,64 @@ def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         return ((f"{path.name}:{number}", line) for number, line in read_jsonl(path))
     if path.suffix in (".csv", ".tsv"):
         return read_table(path, tabs=path.suffix == ".tsv")
-    raise alignkit.DataError(f"{path} is no table; expected one of: {', '.join(SUFFIXES)}")
+    raise alignkit.DataError(f"{path} is not a table; expected one of: {', '.join(SUFFIXES)}")
 
 
 def _columns(
     cells: Sequence[Mapping[str, Any]], named: Mapping[str, str | None], path: Path
 ) -> dict[str, str]:
-    """Find the column of each part; lines of JSON may lack keys, so all are looked at."""
+    """Find the columns; since lines of JSON may lack keys, all lines are searched."""
     present = list(dict.fromkeys(name for row in cells for name in row))
     columns = {}
     for part, usual in COLUMNS.items():
-        wanted = named.get(part)
-        if wanted and wanted not in present:
+        given = named.get(part)
+        if given and given not in present:
             raise alignkit.UsageError(
-                f"{path} has no column '{wanted}'; it has: {', '.join(present)}"
+                f"{path} has no column '{given}'; it has: {', '.join(present)}"
             )
-        found = wanted or next(
+        column = given or next(
             (name for known in usual for name in present if name.lower() == known), None
         )
-        if found is None and part in NEEDED:
+        if column is None and part in NEEDED:
             raise alignkit.UsageError(
-                f"{path}: which column is the {part}? say {part}=COLUMN; it has: "
+                f"{path}: which column is the {part}? Name it with {part}=COLUMN; the table has: "
                 f"{', '.join(present)}"
             )
-        if found:
-            columns[part] = found
+        if column:
+            columns[part] = column
     return columns
 
 
-def _said(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) -> str | None:
+def _split_of(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) -> str | None:
+    """Return the split of a row, None if the table has no such column."""
     if "split" not in columns:
         return None
     value = str(cells.get(columns["split"], "")).strip().lower()
     for split, names in SPLIT_NAMES.items():
         if value in names:
             return split
-    raise alignkit.DataError(f"{where}: split is {value!r}, expected train, validation or test")
+    raise alignkit.DataError(f"{where}: split is {value!r}; expected train, validation or test")
 
 
-def labels_of(value: Any, separator: str, where: str) -> tuple[str, ...] | str | None:
-    """Read the label cell: a name, several names, or nothing.
+def labels_of(value: Any, separator: str, where: str) -> UserLabel:
+    """Read the label cell: one label, several labels, or none.
 
     Returns
     -------
     tuple of str
-        When it is a list, is written as a JSON list, or holds the separator.
+        If it is a list, is written as a JSON list, or contains the separator.
     str
-        When it is one name.
+        If it is a single label.
     None
-        When it is missing or empty.
+        If it is missing or empty.
     """
     if isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]"):
         try:
             value = json.loads(value)
         except ValueError:
-            raise alignkit.DataError(f"{where}: the label {value!r:.40} is no JSON list") from None
+            raise alignkit.DataError(
+                f"{where}: the label {value!r:.40} is not a JSON list"
+            ) from None
     if isinstance(value, list):
         return tuple(dict.fromkeys(_name(item, where) for item in value))
     if value is None or value == "":

@@ -1,9 +1,9 @@
-"""Where a data set lies, which of its layouts it has, and what is said when it has none."""
+"""Data set folders: where they are, which layout they have, and messages if they have none."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,24 +13,25 @@ import alignkit
 
 SHOWN = 6
 Read = TypeVar("Read")
+Sample = TypeVar("Sample")
 
 
 @dataclass(frozen=True)
 class Layout(Generic[Read]):
-    """One form in which a data set is passed on.
+    """One form in which a data set is distributed.
 
     Attributes
     ----------
     name : str
     tree : str
-        What its folder holds, on one line, for messages.
+        The contents of the folder, on one line, for messages.
     is_in : callable
-        Whether a folder holds it.
+        ``is_in(folder) -> bool``: whether the folder has this layout.
     read : callable
-        Gives what the annotations of a folder say.
+        ``read(folder)`` reads the annotations.
     annotations : callable
-        The files, and folders full of files, that ``read`` reads. As long as they stay as
-        they are, it is called once in a process.
+        ``annotations(folder)`` lists the files and folders of files that ``read`` reads. While
+        they stay unchanged, ``read`` is called once per process.
     """
 
     name: str
@@ -40,39 +41,84 @@ class Layout(Generic[Read]):
     annotations: Callable[[Path], Iterable[Path | None]]
 
 
+def layout_of_parts(
+    name: str,
+    tree: str,
+    parts: Sequence[str],
+    find: Callable[[Path, str], Path | None],
+    read_file: Callable[[Path, Path], Iterable[Sample]],
+    required: bool = True,
+) -> Layout[Mapping[str, Sequence[Sample]]]:
+    """Describe a layout with one annotation file for each part of the data set.
+
+    Parameters
+    ----------
+    name, tree : str
+        As for ``Layout``.
+    parts : sequence of str
+        The first one tells whether a folder has this layout.
+    find : callable
+        ``find(folder, part)`` returns the file of a part, or None.
+    read_file : callable
+        ``read_file(path, folder)`` yields the samples of a file.
+    required : bool
+        Whether every part must be there; otherwise absent ones are left out.
+    """
+
+    def read(folder: Path) -> Mapping[str, Sequence[Sample]]:
+        samples: dict[str, Sequence[Sample]] = {}
+        for part in parts:
+            path = find(folder, part)
+            if path is not None:
+                samples[part] = list(read_file(path, folder))
+            elif required:
+                raise alignkit.MissingError(
+                    f"{folder} has no file for the {part} part; expected: {tree}"
+                )
+        return samples
+
+    return Layout(
+        name,
+        tree,
+        lambda folder: find(folder, parts[0]) is not None,
+        read,
+        lambda folder: [find(folder, part) for part in parts],
+    )
+
+
 def data_folder(task: str, root: Path | None, expected: str) -> Path:
-    """Give the folder of a data set: the one named, else ``$ALIGNKIT_DATA/<task>``.
+    """Return the folder of a data set: ``root`` if given, otherwise ``$ALIGNKIT_DATA/<task>``.
 
     Raises
     ------
     alignkit.DataError
-        When there is no such folder; the message says what is expected in it.
+        If there is no such folder; the message says what it is expected to contain.
     """
-    found = root or alignkit.default_root(task)
-    if found is None:
+    path = root or alignkit.default_root(task)
+    if path is None:
         raise alignkit.DataError(
             f"{task} needs its data: name the folder ({task}:FOLDER), or set ALIGNKIT_DATA to "
-            f"the folder that holds {task}/; expected: {expected}"
+            f"the folder that contains {task}/; expected: {expected}"
         )
-    folder = Path(found).expanduser()
+    folder = Path(path).expanduser()
     if not folder.exists():
         raise alignkit.DataError(f"{task}: there is no folder {folder}; expected: {expected}")
     return folder
 
 
 def read_layout(task: str, root: Path | None, layouts: Sequence[Layout[Read]]) -> tuple[Path, Read]:
-    """Find the layout of a data set by looking at its folder, and read it: the first that fits.
+    """Read a data set by the first layout that fits its folder.
 
     Returns
     -------
     folder : Path
-    read
-        What the layout's ``read`` gives; not to be changed.
+    annotations
+        The result of the layout's ``read``; it is shared and must not be modified.
 
     Raises
     ------
     alignkit.DataError
-        When none does; the one line says what was expected and what was found.
+        If no layout fits; the message says what was expected and what was found.
     """
     expected = trees(layouts)
     folder = data_folder(task, root, expected)
@@ -80,8 +126,7 @@ def read_layout(task: str, root: Path | None, layouts: Sequence[Layout[Read]]) -
         if layout.is_in(folder):
             return folder, _read(layout.read, folder, _stamps(layout.annotations(folder)))
     raise alignkit.DataError(
-        f"{task}: {folder} holds no layout that is known; expected: {expected}; "
-        f"found: {contents(folder)}"
+        f"{task}: {folder} has no known layout; expected: {expected}; found: {contents(folder)}"
     )
 
 
@@ -91,25 +136,25 @@ def _read(read: Callable[[Path], Read], folder: Path, _stamps: object) -> Read:
 
 
 def _stamps(paths: Iterable[Path | None]) -> tuple[object, ...]:
-    """Sizes and times of files, and of all that lies in folders."""
-    found: list[object] = []
+    """Return the sizes and modification times of files, and of everything in folders."""
+    stamps: list[object] = []
     for path in paths:
         if path is not None and path.is_dir():
             with os.scandir(path) as entries:
                 stats = ((entry.name, entry.stat()) for entry in entries)
-                found.append(frozenset((name, s.st_size, s.st_mtime_ns) for name, s in stats))
+                stamps.append(frozenset((name, s.st_size, s.st_mtime_ns) for name, s in stats))
         elif path is not None and path.is_file():
-            found.append((path, *stamp(path)))
-    return tuple(found)
+            stamps.append((path, *stamp(path)))
+    return tuple(stamps)
 
 
 def trees(layouts: Sequence[Layout[Read]]) -> str:
-    """All layouts on one line."""
+    """Return a description of all layouts, on one line."""
     return " | ".join(f"({layout.name}) {layout.tree}" for layout in layouts)
 
 
 def contents(folder: Path) -> str:
-    """Name the first few things in a folder."""
+    """Return the names of the first few entries of a folder."""
     if not folder.is_dir():
         return f"the file {folder.name}"
     names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
@@ -118,7 +163,7 @@ def contents(folder: Path) -> str:
 
 
 def first_that_exists(root: Path, places: Sequence[str], names: Sequence[str]) -> Path | None:
-    """Find a file that mirrors of a data set keep in different places or call differently."""
+    """Find a file that copies of a data set keep in different places or under different names."""
     for name in names:
         for place in places:
             if (root / place / name).is_file():
@@ -127,40 +172,41 @@ def first_that_exists(root: Path, places: Sequence[str], names: Sequence[str]) -
 
 
 def inside(name: str) -> str | None:
-    """Normalise a relative path from an annotation; None when it leaves its folder.
+    """Normalise a relative path from an annotation; None if it leaves its folder.
 
-    Only the text is looked at, so that a linked picture folder on another disk is fine.
+    Only the text is checked, so that a symbolic link to a folder on another disk works.
     """
     path = os.path.normpath(name)
-    leaves = os.path.isabs(path) or path == ".." or path.startswith(".." + os.sep)
+    leaves = Path(path).is_absolute() or path == ".." or path.startswith(".." + os.sep)
     return None if leaves or path == "." or "\0" in name else path
 
 
 def picture_path(root: Path, name: object, where: str) -> Path:
-    """Give the path of a picture that an annotation names.
+    """Return the path of a picture that an annotation names.
 
     Raises
     ------
     alignkit.DataError
-        When it is no path, or leads out of the folder.
+        If it is not a path, or leads out of the folder.
     """
     relative = inside(name) if isinstance(name, str) and name else None
     if relative is None:
         raise alignkit.DataError(
-            f"{where}: the picture is {name!r}, expected a path inside the folder"
+            f"{where}: the picture is {name!r}; expected a path inside the folder"
         )
     return root / relative
 
 
 def stamp(*paths: Path) -> tuple[tuple[int, int], ...]:
-    """Size and time of files: what is read once is read again when they change."""
+    """Return the sizes and modification times of files, by which changes are noticed."""
     return tuple((s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths))
 
 
 def moved_path(root: Path, name: object, where: str, marker: str = "images") -> Path:
-    """Like ``picture_path``, for names that were relative to another folder when written.
+    """Return the path of a picture whose name was written relative to another folder.
 
-    Where ``res/data/x/images/a.jpg`` is not there, ``images/a.jpg`` is looked for.
+    If ``res/data/x/images/a.jpg`` does not exist, ``images/a.jpg`` is used. Errors are those of
+    ``picture_path``.
     """
     path = picture_path(root, name, where)
     parts = path.relative_to(root).parts

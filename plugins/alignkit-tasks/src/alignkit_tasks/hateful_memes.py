@@ -1,16 +1,16 @@
-"""Hateful Memes: is a meme hateful, given its picture and the text on it?
+"""Hateful Memes: predict whether a meme is hateful, from its picture and the text on it.
 
-Kiela et al., "The Hateful Memes Challenge", 2020. Reads the folder as it was distributed:
-phase 2 (``dev_seen``, ``dev_unseen``, ``test_seen``, ``test_unseen``) or phase 1 (``dev``
-and ``test``, which are the seen ones), copies that have joined the seen and unseen parts,
-and the same as Parquet or Arrow tables.
+Kiela et al., "The Hateful Memes Challenge", 2020. The folder is read as distributed: phase 2
+(``dev_seen``, ``dev_unseen``, ``test_seen``, ``test_unseen``), phase 1 (``dev`` and ``test``,
+which are the seen parts), copies that have merged the seen and unseen parts, and any of these
+as Parquet or Arrow tables.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -49,7 +49,7 @@ PUBLISHED = {
     "test_seen": 1000,
     "test_unseen": 2000,
 }
-# Phase 1 called the seen parts by shorter names.
+# Phase 1 had shorter names for the seen parts.
 _STEMS = {"dev_seen": ("dev_seen", "dev"), "test_seen": ("test_seen", "test")}
 _JOINED = {"validation": ("validation", "val"), "test": ("test",)}
 _FORMS = ("{}.jsonl", "{}.parquet", "{}-*.parquet", "hatefulmemes_{}.arrow", "{}.arrow")
@@ -59,24 +59,24 @@ _PICTURE_PLACES = ("", "data", "images", "defaults/images")
 
 @dataclass(frozen=True)
 class HatefulMemes(RecordedTask):
-    """Is a meme hateful? Binary; AUROC, as the data set's authors ask for.
+    """Binary classification of memes as hateful or not, scored by AUROC as its authors propose.
 
     Parameters
     ----------
     root : Path, optional
-        The data set's folder; without it ``$ALIGNKIT_DATA/hateful_memes``.
+        The data set's folder; by default ``$ALIGNKIT_DATA/hateful_memes``.
     validation : str
-        ``dev_seen``, ``dev_unseen`` or ``both``.
+        The validation split: ``dev_seen``, ``dev_unseen`` or ``both``.
     test : str
-        ``test_seen``, ``test_unseen`` or ``both``.
+        The test split: ``test_seen``, ``test_unseen`` or ``both``.
     splits : str
-        ``official`` follows the two options above; ``study`` takes both parts of each and
-        keeps the 400 memes that stand in both dev files twice.
+        ``official`` follows the two options above; ``study`` uses both parts of each, and
+        twice the 400 memes that are in both dev files.
     duplicates : str
-        ``drop`` takes a meme that is listed twice once, ``keep`` as often as it is listed.
+        ``drop`` uses a meme that is listed twice only once, ``keep`` as often as it is listed.
     images : str
-        What to do where a picture is missing or broken, as in most public copies:
-        ``error`` stops, ``skip`` leaves the meme out, ``blank`` shows a white picture.
+        What to do if a picture is missing or broken, as in most public copies: ``error``
+        stops, ``skip`` leaves out the meme, ``blank`` shows a white picture.
     """
 
     root: Path | None = None
@@ -87,7 +87,7 @@ class HatefulMemes(RecordedTask):
     images: str = "error"
 
     name: ClassVar[str] = NAME
-    choices: ClassVar = {
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {
         "validation": tuple(PARTS["validation"]),
         "test": tuple(PARTS["test"]),
         "splits": ("official", "study"),
@@ -96,45 +96,46 @@ class HatefulMemes(RecordedTask):
 
     @property
     def target(self) -> alignkit.Binary:
-        """Hateful or not."""
+        """Whether a meme is hateful."""
         return alignkit.Binary(("not hateful", "hateful"))
 
     @property
     def published(self) -> dict[str, int]:
-        """Lines of the files that the options choose, as counted in the original."""
+        """Numbers of lines of the selected files, as counted in the original."""
         return {
             name: sum(PUBLISHED[part] for part in self._parts(name)) for name in ("train", *PARTS)
         }
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
-        """Memes of a split's files; one that is listed twice is taken once, unless kept."""
+        """Return the memes of a split's files, with duplicates as the options say."""
         keep = self.splits == "study" or self.duplicates == "keep"
-        done = "listed twice, kept twice" if keep else "listed twice, taken once"
+        note = "listed twice, kept twice" if keep else "listed twice, taken once"
         memes: dict[str, Record] = {}
         for record in self.all_records(split):
             known = memes.setdefault(record.id, record)
             if known is record:
                 continue
             _check_same(known, record)
-            notes[done] += 1
+            notes[note] += 1
             if keep:
-                again = f"{record.id}-{notes[done]}"  # ids are unique
-                memes[again] = replace(record, id=again)
+                new_id = f"{record.id}-{notes[note]}"  # ids must be unique
+                memes[new_id] = replace(record, id=new_id)
             elif known.label is None:
                 memes[record.id] = record
         return list(memes.values())
 
     def all_records(self, split: str) -> list[Record]:
-        """Every line of a split's files."""
+        """Return every line of a split's files."""
         return [record for path in self._files(split) for record in _read(path, self._folder)]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray:
-        """0 for not hateful, 1 for hateful."""
+        """Return 0 for not hateful, 1 for hateful, ``(n,)``."""
         return np.array([record.label for record in records], dtype=np.int64)
 
     def without_labels(self, name: str) -> str:
+        """Return which files of the data set have the labels of a split."""
         files = " and ".join(f"{part}.jsonl" for part in self._parts(name))
-        return f"; fetch {files} of phase 2, with labels"
+        return f"; fetch {files} from phase 2, which has labels"
 
     @property
     def _folder(self) -> Path:
@@ -145,58 +146,60 @@ class HatefulMemes(RecordedTask):
         return ("train",) if name == "train" else PARTS[name][chosen]
 
     def _files(self, name: str) -> list[Path]:
-        """The files of a split, in order."""
+        """Return the files of a split, in order."""
         parts = self._parts(name)
         joined = self._joined(name) if len(parts) > 1 else []
         if joined:
             return joined
         files = []
         for part in parts:
-            found = self._find(_STEMS.get(part, (part,)))
-            if not found:
+            part_files = self._find(_STEMS.get(part, (part,)))
+            if not part_files:
                 raise alignkit.DataError(self._absent(name, part))
-            files += found
+            files += part_files
         return files
 
     def _joined(self, name: str) -> list[Path]:
-        """The file of a copy that joined the seen and unseen parts; phase 1 did not."""
-        apart = self._find(("dev_seen", "dev", "dev_unseen"))
-        if apart or not self._find(_JOINED["validation"]):
+        """Return the files of a copy that has merged the seen and unseen parts, if it is one."""
+        separate = self._find(("dev_seen", "dev", "dev_unseen"))
+        if separate or not self._find(_JOINED["validation"]):
             return []
         return self._find(_JOINED[name])
 
     def _find(self, stems: Sequence[str]) -> list[Path]:
+        """Return the files of the first stem, in the first form and place that exist."""
         folder = self._folder
         for stem in stems:
             for form in _FORMS:
                 for place in _ANNOTATION_PLACES:
-                    found = sorted((folder / place).glob(form.format(stem)))
-                    if found:
-                        return found
+                    files = sorted((folder / place).glob(form.format(stem)))
+                    if files:
+                        return files
         return []
 
     def _absent(self, name: str, part: str) -> str:
+        """Return a message about a missing part that names the part to use instead."""
         message = f"{NAME}: there is no {part}.jsonl in {self._folder}"
         others = [p for p in PARTS.get(name, {}) if p not in (part, "both")]
         others = [p for p in others if self._find(_STEMS.get(p, (p,)))]
         if not others and name in PARTS and self._joined(name):
             others = ["both"]
         if others:
-            return f"{message}; it has {others[0]}: use --task {NAME}:{name}={others[0]}"
+            return f"{message}; it has {others[0]}: use `task={NAME}:{name}={others[0]}`"
         return f"{message}; expected: {TREE}; found: {contents(self._folder)}"
 
 
 def _check_same(known: Record, record: Record) -> None:
-    """Refuse two lines of one id with two labels or pictures; one may lack the label."""
+    """Raise an error if two lines of one id have different labels or pictures."""
     labels = {known.label, record.label} - {None}
     if len(labels) > 1:
         raise alignkit.DataError(
-            f"{record.where}: meme {record.id} has another label than at {known.where}"
+            f"{record.where}: meme {record.id} has a different label than at {known.where}"
         )
     files = isinstance(known.picture, File) and isinstance(record.picture, File)
     if files and known.picture != record.picture:
         raise alignkit.DataError(
-            f"{record.where}: id {record.id} stands at {known.where} already, for another meme"
+            f"{record.where}: id {record.id} already appears at {known.where}, for another meme"
         )
 
 
@@ -207,12 +210,12 @@ def _read(path: Path, folder: Path) -> list[Record]:
 
 def _read_lines(path: Path, folder: Path) -> Iterator[Record]:
     lines = [(line, f"{path.name}:{number}") for number, line in read_jsonl(path)]
-    named = [(_identity(line, where), line, where) for line, where in lines]
-    images = [_image(line, identity, where) for identity, line, where in named]
-    # Pictures lie below the first place that has a folder for them.
+    memes = [(_identity(line, where), line, where) for line, where in lines]
+    images = [_image(line, identity, where) for identity, line, where in memes]
+    # Picture paths are relative to the first place that has a folder for them.
     places = [folder / place for place in _PICTURE_PLACES]
     place = next((p for p in places if images and (p / images[0]).parent.is_dir()), folder)
-    for (identity, line, where), image in zip(named, images, strict=True):
+    for (identity, line, where), image in zip(memes, images, strict=True):
         yield Record(identity, _text(line, where), File(place / image), _label(line, where), where)
 
 
@@ -222,7 +225,7 @@ def _read_table(path: Path, folder: Path) -> Iterator[Record]:
     wanted = [name for name in ("id", "image_id", "text", "label") if name in names]
     for row, line in enumerate(read_columns(path, wanted)):
         where = f"{path.name}, row {row + 1}"
-        # Some tables have no ids: the file and the row are then all that names a meme.
+        # Some tables have no ids: a meme is then identified by file and row.
         identity = _identity(line, where) if "id" in line else f"{path.stem}-{row:05d}"
         yield Record(
             identity,
@@ -234,10 +237,10 @@ def _read_table(path: Path, folder: Path) -> Iterator[Record]:
 
 
 def _identity(line: dict[str, Any], where: str) -> str:
-    """Ids are numbers in the original, padded text in re-uploads."""
+    """Return the id as five digits: the original has numbers, later uploads padded text."""
     number = line.get("id")
     if isinstance(number, bool) or not re.fullmatch("[0-9]+", str(number)):
-        raise alignkit.DataError(f"{where}: id is {number!r}, expected a number such as 8291")
+        raise alignkit.DataError(f"{where}: id is {number!r}; expected a number such as 8291")
     return str(number).lstrip("0").zfill(5)
 
 
@@ -246,20 +249,20 @@ def _text(line: dict[str, Any], where: str) -> str:
     if isinstance(text, list) and len(text) == 1:  # some tables wrap each text in a list
         text = text[0]
     if not isinstance(text, str):
-        raise alignkit.DataError(f"{where}: text is {text!r}, expected a string")
+        raise alignkit.DataError(f"{where}: text is {text!r}; expected a string")
     return text
 
 
 def _label(line: dict[str, Any], where: str) -> int | None:
     label = line.get("label")
     if isinstance(label, bool) or label not in (0, 1, "0", "1", None, ""):
-        raise alignkit.DataError(f"{where}: label is {label!r}, expected 0, 1 or none")
+        raise alignkit.DataError(f"{where}: label is {label!r}; expected 0, 1 or none")
     return None if label in (None, "") else int(label)
 
 
 def _image(line: dict[str, Any], identity: str, where: str) -> str:
-    named = line.get("img") or line.get("image") or f"img/{identity}.png"
-    image = inside(named) if isinstance(named, str) else None
+    name = line.get("img") or line.get("image") or f"img/{identity}.png"
+    image = inside(name) if isinstance(name, str) else None
     if image is None:
-        raise alignkit.DataError(f"{where}: img is {named!r}, expected a path inside the folder")
+        raise alignkit.DataError(f"{where}: img is {name!r}; expected a path inside the folder")
     return image

@@ -1,4 +1,4 @@
-"""Pictures in the rows of an HDF5 array, as numbers rather than as files."""
+"""Pictures in the rows of an HDF5 array, as pixels rather than encoded files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from alignkit_tasks.folders import stamp
 
 
 def open_hdf5(path: Path) -> Any:
-    """Open a file for reading; kept for the process.
+    """Open a file for reading; it stays open for the process.
 
     Raises
     ------
     alignkit.DataError
-        When h5py is not installed, or the file is no HDF5.
+        If h5py is not installed, or the file is not HDF5.
     """
     return _opened(path, stamp(path), os.getpid())
 
@@ -48,17 +48,20 @@ class ArrayPicture:
         return f"{self.path}, {self.dataset}[{self.row}]"
 
     def open(self) -> Image.Image:
+        """Return the picture; raise ``ValueError`` for values outside 0 to 255."""
         pixels = np.asarray(self._array()[self.row])
         if pixels.shape[0] == 3:
             pixels = pixels.transpose(1, 2, 0)
         if pixels.min() < 0 or pixels.max() > 255:
-            raise ValueError("values outside of 0 to 255")
+            raise ValueError("values outside 0 to 255")
         return Image.fromarray(np.ascontiguousarray(pixels.astype(np.uint8)), "RGB")
 
     def fault(self) -> str | None:
+        """Return ``missing`` if the array has no such row, otherwise None."""
         return None if 0 <= self.row < self._array().shape[0] else "missing"
 
     def size(self) -> int:
+        """Return the number of values of the row, 0 if it is missing."""
         array = self._array()
         return int(np.prod(array.shape[1:])) if 0 <= self.row < array.shape[0] else 0
 
@@ -66,6 +69,6 @@ class ArrayPicture:
         array = open_hdf5(self.path)[self.dataset]
         if array.ndim != 4 or 3 not in (array.shape[1], array.shape[3]):
             raise alignkit.DataError(
-                f"{self.path}: {self.dataset} has the shape {array.shape}, expected (n, 3, h, w)"
+                f"{self.path}: {self.dataset} has shape {array.shape}; expected (n, 3, h, w)"
             )
         return array

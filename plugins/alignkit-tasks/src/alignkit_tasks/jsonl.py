@@ -1,4 +1,4 @@
-"""Reading JSON annotations, with errors that name the file and the line."""
+"""Readers of JSON annotations, with errors that name the file and the line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import alignkit
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give the objects of a file with their line numbers; empty lines are passed over.
+    """Yield the objects of a file with their line numbers; empty lines are skipped.
 
     Raises
     ------
     alignkit.DataError
-        At the first line that is no JSON object.
+        At the first line that is not a JSON object.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
@@ -29,18 +29,22 @@ def read_json(path: Path) -> Any:
 
     Raises
     ------
+    alignkit.MissingError
+        If it does not exist.
     alignkit.DataError
-        When it is missing or no JSON.
+        If it is not JSON.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise alignkit.MissingError(f"there is no {path}") from None
-    return _loads(content, str(path))  # of a large dump only a few keys matter
+    return _loads(content, str(path))  # unchecked: only a few keys of a large dump matter
 
 
 def _parse(line: bytes, where: str) -> dict[str, Any]:
-    record = _loads(line.rstrip(), where, object_pairs_hook=_each_once, parse_constant=_no_constant)
+    record = _loads(
+        line.rstrip(), where, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
+    )
     if not isinstance(record, dict):
         raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
     return record
@@ -53,17 +57,17 @@ def _loads(content: bytes, where: str, **checks: Any) -> Any:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
         raise alignkit.DataError(f"{where}: not JSON: {error.msg} (column {error.colno})") from None
-    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+    except (ValueError, RecursionError) as error:  # too many digits, too deep nesting
         raise alignkit.DataError(f"{where}: not JSON: {error!s:.60}") from None
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    items = dict(pairs)
+    if len(items) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} stands twice")
-    return found
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} appears twice")
+    return items
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not valid JSON")

@@ -1,4 +1,4 @@
-"""MM-IMDb: the genres of a movie from its poster and its plot.
+"""MM-IMDb: predict the genres of a movie from its poster and its plot.
 
 Arevalo et al., "Gated Multimodal Units for Information Fusion", 2017 (arXiv:1702.01992).
 """
@@ -6,7 +6,7 @@ Arevalo et al., "Gated Multimodal Units for Information Fusion", 2017 (arXiv:170
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +17,7 @@ import alignkit
 from alignkit_tasks.folders import read_layout
 from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie, Movies
 from alignkit_tasks.records import Record, RecordedTask, one_hot
-from alignkit_tasks.splits import held_out, study_rows
+from alignkit_tasks.splits import held_out, study_split
 
 NAME = "mm_imdb"
 PUBLISHED = {"train": 15552, "validation": 2608, "test": 7799}
@@ -26,29 +26,30 @@ _PART = {"train": "train", "validation": "dev", "test": "test"}
 
 @dataclass(frozen=True)
 class MmImdb(RecordedTask):
-    """Which of 23 genres does a movie have? Multi-label; macro and micro F1.
+    """Multi-label classification of movies into 23 genres, scored by macro and micro F1.
 
     Parameters
     ----------
     root : Path, optional
-        The data set's folder; without it ``$ALIGNKIT_DATA/mm_imdb``.
+        The data set's folder; by default ``$ALIGNKIT_DATA/mm_imdb``.
     splits : str
-        ``official``; ``stratified`` holds a share of train and dev out by a hash of the
-        ids, stratified by each movie's rarest genre; ``study`` repeats the study's shuffled
-        four fifths of its own copy. The test split is always the official one.
+        ``official``; ``stratified`` holds out a fraction of train and dev by a hash of the
+        ids, stratified by each movie's rarest genre; ``study`` repeats the study's random
+        80/20 split of its own copy. The test split is always the official one.
     text : str
-        Which text of a movie: its ``longest`` plot, the ``first``, the ``outline`` (the
-        longest plot where there is none), the ``title`` followed by the longest plot, or
-        ``all``: in training every plot is a sample of its own, elsewhere the longest.
+        Which text of a movie to use: its ``longest`` plot; the ``first`` plot; the ``outline``
+        (the longest plot if it has none); ``title``, followed by the longest plot; or ``all``,
+        where in training every plot is a separate sample, and otherwise the longest is used.
     genres : str
-        What happens to genres outside of the 23, such as News: ``ignore`` drops the genre
-        and keeps the movie, ``skip`` leaves the movie out, ``error`` stops.
+        What to do about genres other than the 23, such as News: ``ignore`` drops the genre but
+        keeps the movie, ``skip`` leaves out the movie, ``error`` stops.
     images : str
-        ``error``, ``skip`` or ``blank``: what happens where a poster is missing or broken.
+        What to do if a poster is missing or broken: ``error`` stops, ``skip`` leaves out the
+        movie, ``blank`` shows a white picture.
     validation_share : float
-        With ``splits=stratified``.
+        Fraction to hold out with ``splits=stratified``.
     data_seed : int
-        Seeds ``splits=stratified``.
+        Seed of ``splits=stratified``.
     """
 
     root: Path | None = None
@@ -60,7 +61,7 @@ class MmImdb(RecordedTask):
     data_seed: int = 0
 
     name: ClassVar[str] = NAME
-    choices: ClassVar = {
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {
         "splits": ("official", "stratified", "study"),
         "text": ("longest", "first", "outline", "title", "all"),
         "genres": ("ignore", "skip", "error"),
@@ -68,31 +69,31 @@ class MmImdb(RecordedTask):
 
     @property
     def target(self) -> alignkit.MultiLabel:
-        """The 23 genres, by frequency."""
+        """The 23 genres, by descending frequency."""
         return alignkit.MultiLabel(GENRES)
 
     @property
     def published(self) -> dict[str, int]:
-        """Movies of the official splits; only their sums where they are divided anew."""
+        """Numbers of movies in the official splits; only their sums for other splits."""
         if self.splits == "official":
             return {**PUBLISHED, "labels": len(GENRES)}
         both = PUBLISHED["train"] + PUBLISHED["validation"]
         return {"train+validation": both, "test": PUBLISHED["test"], "labels": len(GENRES)}
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
-        """Movies of a split with the texts and genres that the options choose."""
+        """Return the movies of a split with the texts and genres selected by the options."""
         movies = _with_known_genres(self._movies(split), self.genres, notes)
         return [record for movie in movies for record in self._samples(movie, split, notes)]
 
     def all_records(self, split: str) -> list[Record]:
-        """Every movie of a split with its longest plot."""
+        """Return every movie of a split with its longest plot."""
         return [
             _record(movie, _longest(movie), movie.id, _known(movie.genres))
             for movie in self._movies(split)
         ]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray:
-        """Zeros and ones, a column for each genre."""
+        """Return zeros and ones, ``(n, 23)``: one column for each genre."""
         return one_hot(records, GENRES)
 
     def _movies(self, split: str) -> Sequence[Movie]:
@@ -102,14 +103,14 @@ class MmImdb(RecordedTask):
         if self.splits == "official" or split == "test":
             if _PART[split] not in parts:
                 raise alignkit.DataError(
-                    f"{NAME}: {folder} (the study's copy) has no official dev split; use --task "
-                    f"{NAME}:splits=study or splits=stratified"
+                    f"{NAME}: {folder} (the study's copy) has no official dev split; use "
+                    f"`task={NAME}:splits=study` or splits=stratified"
                 )
             return parts[_PART[split]]
-        undivided = [movie for part, found in parts.items() if part != "test" for movie in found]
-        rarest = [min(_known(m.genres) or ("",), key=_rarity) for m in undivided]
-        held = held_out([m.id for m in undivided], rarest, self.validation_share, self.data_seed)
-        return [m for m in undivided if (m.id in held) == (split == "validation")]
+        movies = [movie for part in parts if part != "test" for movie in parts[part]]
+        rarest = [min(_known(m.genres) or ("",), key=_rarity) for m in movies]
+        held = held_out([m.id for m in movies], rarest, self.validation_share, self.data_seed)
+        return [m for m in movies if (m.id in held) == (split == "validation")]
 
     def _samples(self, movie: Movie, split: str, notes: Counter[str]) -> list[Record]:
         genres = _known(movie.genres)
@@ -141,13 +142,13 @@ def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]
         other = [genre for genre in movie.genres or () if genre not in GENRES]
         if other and policy == "error":
             raise alignkit.DataError(
-                f"{movie.where}: genre {other[0]!r} of movie {movie.id} is none of the "
-                f"{len(GENRES)}; use --task {NAME}:genres=ignore or genres=skip"
+                f"{movie.where}: genre {other[0]!r} of movie {movie.id} is not one of the "
+                f"{len(GENRES)}; use `task={NAME}:genres=ignore` or genres=skip"
             )
         if other and policy == "skip":
-            notes["with a genre outside of the 23, left out"] += 1
+            notes["with a genre outside the 23, left out"] += 1
             continue
-        notes["with a genre outside of the 23, which is ignored"] += bool(other)
+        notes["with a genre outside the 23, which is ignored"] += bool(other)
         notes["without any genre of the 23"] += movie.genres is not None and not _known(
             movie.genres
         )
@@ -160,13 +161,12 @@ def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]
 def _as_the_study(parts: Movies, split: str, folder: Path) -> Sequence[Movie]:
     if "trainval" not in parts:
         raise alignkit.UsageError(
-            f"{NAME}: splits=study is a shuffle of the study's own mmimdb_trainval.csv, which "
+            f"{NAME}: splits=study shuffles the study's own mmimdb_trainval.csv, which "
             f"{folder} does not hold; use splits=official or splits=stratified"
         )
     if split == "test":
         return parts["test"]
-    rows = study_rows(len(parts["trainval"]))[split == "validation"]
-    return [parts["trainval"][row] for row in rows]
+    return study_split(parts["trainval"], split)
 
 
 def _record(movie: Movie, text: str, identity: str, genres: tuple[str, ...] | None) -> Record:
@@ -182,4 +182,5 @@ def _known(genres: tuple[str, ...] | None) -> tuple[str, ...] | None:
 
 
 def _rarity(genre: str) -> int:
+    """Return a key that sorts the rarest genre first, and unknown ones last."""
     return -GENRES.index(genre) if genre in GENRES else 1

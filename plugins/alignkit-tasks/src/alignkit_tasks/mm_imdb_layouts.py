@@ -1,4 +1,4 @@
-"""The forms in which MM-IMDb is passed on, each read into the same lists of movies."""
+"""The forms in which MM-IMDb is distributed, each read into the same lists of movies."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import alignkit
 from alignkit_tasks.columns import column_names, picture_in, read_columns
-from alignkit_tasks.folders import Layout, first_that_exists, picture_path
+from alignkit_tasks.folders import Layout, first_that_exists, layout_of_parts, picture_path
 from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
 from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.pictures import File, Source
 from alignkit_tasks.tables import read_table
 
-# By frequency, as in the HDF5 file and most code; other code has other orders.
+# By frequency, as in the HDF5 file and in most code; some code uses another order.
 GENRES = (
     "Drama",
     "Comedy",
@@ -46,7 +46,7 @@ GENRES = (
 PARTS = ("train", "dev", "test")
 STUDY_PARTS = ("trainval", "test")
 HDF5 = ("multimodal_imdb.hdf5",)
-# Rows of the HDF5 file, should it lack the attribute that says so.
+# Rows of the parts in the HDF5 file, for copies without the attribute that lists them.
 ROWS = {"train": (0, 15552), "dev": (15552, 18160), "test": (18160, 25959)}
 _PLACES = ("", "mmimdb")
 
@@ -58,9 +58,9 @@ class Movie:
     Attributes
     ----------
     plots : tuple of str
-        In the order of the annotation; a single text where the copy has but one.
+        In the order of the annotation; a single one in copies that have only one.
     genres : tuple of str, or None
-        None where the annotation has none at all.
+        None if the annotation has no genres at all.
     """
 
     id: str
@@ -76,10 +76,10 @@ Movies = Mapping[str, Sequence[Movie]]
 
 
 def _original_base(folder: Path) -> tuple[Path, Path] | None:
-    """The folder of split.json, and the folder of the JSON files beside it."""
-    found = first_that_exists(folder, _PLACES, ("split.json",))
-    details = _details_folder(found.parent) if found else None
-    return (found.parent, details) if found and details else None
+    """Return the folder of split.json and the folder of the JSON files next to it, if any."""
+    split_file = first_that_exists(folder, _PLACES, ("split.json",))
+    details = _details_folder(split_file.parent) if split_file else None
+    return (split_file.parent, details) if split_file and details else None
 
 
 def _details_folder(base: Path) -> Path | None:
@@ -92,6 +92,7 @@ def _original_files(folder: Path) -> list[Path]:
 
 
 def _read_original(folder: Path) -> Movies:
+    """Read split.json, and one JSON file and one poster per movie."""
     base, details = _original_base(folder) or (folder, folder)
     posters = details if details.name == "dataset" else base / "images"
     listed = read_json(base / "split.json")
@@ -108,40 +109,39 @@ def _read_original(folder: Path) -> Movies:
 
 
 def _poster(folder: Path, number: str) -> Source:
-    usual = folder / f"{number}.jpeg"
-    other = folder / f"{number}.jpg"
-    return File(other if not usual.is_file() and other.is_file() else usual)
+    jpeg, jpg = folder / f"{number}.jpeg", folder / f"{number}.jpg"
+    return File(jpg if jpg.is_file() and not jpeg.is_file() else jpeg)
 
 
 def _movie(details: Path, number: str, poster: Source) -> Movie:
     path = picture_path(details, f"{number}.json", "split.json")
     try:
-        told = read_json(path)
+        fields = read_json(path)
     except alignkit.MissingError:
         raise alignkit.MissingError(f"there is no {path}, which the split lists") from None
-    if not isinstance(told, dict):
+    if not isinstance(fields, dict):
         raise alignkit.DataError(f"{path}: expected a JSON object")
-    genres = told.get("genres")
+    genres = fields.get("genres")
     return Movie(
         number,
-        _texts(told.get("plot"), f"{path}: plot"),
+        _texts(fields.get("plot"), f"{path}: plot"),
         None if genres is None else _texts(genres, f"{path}: genres"),
         poster,
         path.name,
-        str(told.get("plot outline") or ""),
-        str(told.get("title") or ""),
+        str(fields.get("plot outline") or ""),
+        str(fields.get("title") or ""),
     )
 
 
 def _texts(value: Any, where: str) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value or []
     if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
-        raise alignkit.DataError(f"{where} is {value!r:.60}, expected texts")
+        raise alignkit.DataError(f"{where} is {value!r:.60}; expected a text or a list of texts")
     return tuple(values)
 
 
 def _is_hdf5(folder: Path) -> bool:
-    """Whether the HDF5 file is all there is: its posters are smaller than the original's."""
+    """Return whether only the HDF5 file is there; its posters are smaller than the original's."""
     if _hdf5_file(folder) is None:
         return False
     base, details = _original_base(folder) or (None, None)
@@ -158,13 +158,13 @@ def _hdf5_files(folder: Path) -> list[Path | None]:
 
 
 def _read_hdf5(folder: Path) -> Movies:
-    """Posters and genres from the HDF5 file, texts from the JSON files of the same ids."""
+    """Read posters and genres from the HDF5 file, and texts from the JSON files of the same ids."""
     path = _hdf5_file(folder)
     assert path is not None
     details = _details_folder(path.parent) or _details_folder(folder)
     if details is None:
         raise alignkit.DataError(
-            f"{path} holds no plots; put the JSON files of the original beside it: dataset/ID.json"
+            f"{path} holds no plots; put the original JSON files next to it: dataset/ID.json"
         )
     file = open_hdf5(path)
     for name in ("images", "genres", "imdb_ids"):
@@ -178,25 +178,25 @@ def _read_hdf5(folder: Path) -> Movies:
     for part, rows in _hdf5_rows(file, len(ids)).items():
         parts[part] = []
         for row in rows:
-            told = _movie(details, ids[row], ArrayPicture(path, "images", row))
+            movie = _movie(details, ids[row], ArrayPicture(path, "images", row))
             genres = tuple(name for name, flag in zip(labels, flags[row], strict=True) if flag)
-            parts[part].append(replace(told, genres=genres, where=f"{path.name}[{row}]"))
+            parts[part].append(replace(movie, genres=genres, where=f"{path.name}[{row}]"))
     return parts
 
 
 def _hdf5_rows(file: Any, n: int) -> dict[str, range]:
-    """Rows of each part, from the file's own table of splits where it has one."""
+    """Return the rows of each part, from the file's own table of splits if it has one."""
     table = file.attrs.get("split")
     if table is None:
         if n != ROWS["test"][1]:
             raise alignkit.DataError(
-                f"{file.filename} has {n} rows and no attribute 'split', so its parts are unknown"
+                f"{file.filename} has {n} rows and no attribute 'split', so its splits are unknown"
             )
         return {part: range(*bounds) for part, bounds in ROWS.items()}
-    found = {_decoded(row["split"]): range(int(row["start"]), int(row["stop"])) for row in table}
+    rows_of = {_decoded(row["split"]): range(int(row["start"]), int(row["stop"])) for row in table}
     names = {"train": ("train",), "dev": ("dev", "valid", "validation"), "test": ("test",)}
     return {
-        part: next((found[name] for name in known if name in found), range(0))
+        part: next((rows_of[name] for name in known if name in rows_of), range(0))
         for part, known in names.items()
     }
 
@@ -209,23 +209,15 @@ def _lines_file(folder: Path, part: str) -> Path | None:
     return first_that_exists(folder, _PLACES, (f"{part}.jsonl",))
 
 
-def _read_lines(folder: Path) -> Movies:
-    parts: dict[str, list[Movie]] = {}
-    for part in PARTS:
-        path = _lines_file(folder, part)
-        if path is None:
-            raise alignkit.MissingError(f"there is no {part}.jsonl in {folder}")
-        parts[part] = [
-            _from_line(line, path.parent, f"{path.name}:{number}")
-            for number, line in read_jsonl(path)
-        ]
-    return parts
+def _read_lines(path: Path, _folder: Path) -> Iterator[Movie]:
+    for number, line in read_jsonl(path):
+        yield _from_line(line, path.parent, f"{path.name}:{number}")
 
 
 def _from_line(line: dict[str, Any], base: Path, where: str) -> Movie:
     for key in ("id", "text"):
         if not isinstance(line.get(key), (str, int)):
-            raise alignkit.DataError(f"{where}: {key} is {line.get(key)!r}, expected a text")
+            raise alignkit.DataError(f"{where}: {key} is {line.get(key)!r}; expected a text")
     label = line.get("label")
     return Movie(
         str(line["id"]),
@@ -241,20 +233,12 @@ def _table_file(folder: Path, part: str) -> Path | None:
     return first_that_exists(folder, (*_PLACES, "arrow"), names)
 
 
-def _read_tables(folder: Path) -> Movies:
-    return {part: list(_from_table(folder, part)) for part in PARTS}
-
-
-def _from_table(folder: Path, part: str) -> Iterator[Movie]:
-    path = _table_file(folder, part)
-    if path is None:
-        raise alignkit.MissingError(f"there is no mmimdb_{part}.arrow in {folder}")
-    names = column_names(path)
-    told = "genres" if "genres" in names else "label"
-    for row, cells in enumerate(read_columns(path, ["plots", "image_id", told])):
+def _read_table(path: Path, folder: Path) -> Iterator[Movie]:
+    column = "genres" if "genres" in column_names(path) else "label"
+    for row, cells in enumerate(read_columns(path, ["plots", "image_id", column])):
         where = f"{path.name}, row {row + 1}"
-        genres = cells[told]
-        if told == "label" and genres is not None:
+        genres = cells[column]
+        if column == "label" and genres is not None:
             genres = _flagged(genres, where)
         yield Movie(
             str(cells["image_id"]).partition(".")[0],
@@ -266,6 +250,7 @@ def _from_table(folder: Path, part: str) -> Iterator[Movie]:
 
 
 def _flagged(flags: Sequence[int], where: str) -> tuple[str, ...]:
+    """Return the genres whose flag is 1."""
     if len(flags) != len(GENRES) or not set(flags) <= {0, 1}:
         raise alignkit.DataError(f"{where}: expected {len(GENRES)} zeros and ones: {flags!s:.60}")
     return tuple(name for name, flag in zip(GENRES, flags, strict=True) if flag)
@@ -275,15 +260,10 @@ def _study_file(folder: Path, part: str) -> Path | None:
     return first_that_exists(folder, ("", "mm_imdb", "mmimdb"), (f"mmimdb_{part}.csv",))
 
 
-def _read_study(folder: Path) -> Movies:
-    """The study's copy: posters in images.h5, a row number, flags and a plot in CSV."""
-    parts: dict[str, list[Movie]] = {}
-    for part in STUDY_PARTS:
-        path = _study_file(folder, part)
-        if path is None:
-            raise alignkit.MissingError(f"there is no mmimdb_{part}.csv in {folder}")
-        parts[part] = [_from_study(row, path.parent, where) for where, row in read_table(path)]
-    return parts
+def _read_study(path: Path, _folder: Path) -> Iterator[Movie]:
+    """Read the study's copy: CSV with row numbers of images.h5, genre flags and a plot."""
+    for where, row in read_table(path):
+        yield _from_study(row, path.parent, where)
 
 
 def _from_study(row: dict[str, str], base: Path, where: str) -> Movie:
@@ -291,7 +271,7 @@ def _from_study(row: dict[str, str], base: Path, where: str) -> Movie:
         if column not in row:
             raise alignkit.DataError(f"{where}: no column '{column}'; it has: {', '.join(row)}")
     if not re.fullmatch(r"\d+", row["img_index"]):
-        raise alignkit.DataError(f"{where}: img_index is {row['img_index']!r}, expected a number")
+        raise alignkit.DataError(f"{where}: img_index is {row['img_index']!r}; expected a number")
     flags = [int(float(flag)) for flag in re.findall(r"[\d.]+", row["genre"])]
     number = int(row["img_index"])
     return Movie(
@@ -314,25 +294,25 @@ LAYOUTS: tuple[Layout[Movies], ...] = (
         _read_original,
         _original_files,
     ),
-    Layout(
+    layout_of_parts(
         "Arrow",
         "mmimdb_train.arrow, mmimdb_dev.arrow, mmimdb_test.arrow",
-        lambda folder: _table_file(folder, "train") is not None,
-        _read_tables,
-        lambda folder: [_table_file(folder, part) for part in PARTS],
+        PARTS,
+        _table_file,
+        _read_table,
     ),
-    Layout(
+    layout_of_parts(
         "jsonl",
-        "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
-        lambda folder: _lines_file(folder, "train") is not None,
+        "train.jsonl, dev.jsonl, test.jsonl, and the pictures that they name",
+        PARTS,
+        _lines_file,
         _read_lines,
-        lambda folder: [_lines_file(folder, part) for part in PARTS],
     ),
-    Layout(
+    layout_of_parts(
         "study",
         "images.h5, mmimdb_trainval.csv, mmimdb_test.csv",
-        lambda folder: _study_file(folder, "trainval") is not None,
+        STUDY_PARTS,
+        _study_file,
         _read_study,
-        lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
 )

@@ -1,4 +1,4 @@
-"""Opening pictures as data sets have them: any mode, sometimes missing or broken."""
+"""Pictures as data sets contain them: of any mode, and sometimes missing or broken."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ BLANK = (224, 224)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 TAIL = 64
 
-# What Pillow and the codecs below it raise on bytes that are no picture, or half of one.
+# What Pillow and its codecs raise on bytes that are not a picture, or only part of one.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 _OVERSIZED = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
 class Source(Protocol):
-    """Where one picture lies: a file, a row of a table, a member of an archive."""
+    """The location of one picture: a file, a row of a table, a member of an archive."""
 
     def open(self) -> Image.Image:
-        """Open it; raise ``FileNotFoundError`` when it is not there."""
+        """Open the picture; raise ``FileNotFoundError`` if it is missing."""
 
     def fault(self) -> str | None:
-        """Say ``missing``, ``broken`` or ``oversized``, cheaply, or None."""
+        """Return ``missing``, ``broken``, ``oversized`` or None, by a cheap check."""
 
     def size(self) -> int:
-        """Its size in bytes, 0 when it is missing; part of the fingerprint."""
+        """Return the size in bytes, 0 if it is missing; part of the fingerprint."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,11 @@ class File:
         return str(self.path)
 
     def open(self) -> Image.Image:
+        """Open the picture; raise ``FileNotFoundError`` if it is missing."""
         return open_encoded(self.path)
 
     def fault(self) -> str | None:
+        """Return ``missing``, ``broken``, ``oversized`` or None."""
         try:
             with self.path.open("rb") as file:
                 return fault_of(file)
@@ -59,6 +61,7 @@ class File:
             return "broken" if self.path.is_file() else "missing"
 
     def size(self) -> int:
+        """Return the size of the file in bytes, 0 if it is missing."""
         try:
             return self.path.stat().st_size
         except OSError:
@@ -66,7 +69,7 @@ class File:
 
 
 def open_encoded(file: Path | BinaryIO) -> Image.Image:
-    """Open an encoded picture of an allowed format; one of absurd size is an error."""
+    """Open an encoded picture of an allowed format; raise an error if it is absurdly large."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         return Image.open(file, formats=FORMATS)
@@ -78,9 +81,9 @@ def open_rgb(source: Source) -> Image.Image:
     Raises
     ------
     alignkit.MissingError
-        When it is not there.
+        If it is missing.
     alignkit.DataError
-        When it is no picture, cut off, or of a size that only an attack would have.
+        If it is not a picture, is truncated, or has so many pixels that it may be an attack.
     """
     try:
         with source.open() as picture:
@@ -93,14 +96,14 @@ def open_rgb(source: Source) -> Image.Image:
             f"{source} has more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
         ) from None
     except _BROKEN as error:
-        raise alignkit.DataError(f"{source} is not a whole picture: {_short(error)}") from None
+        raise alignkit.DataError(f"{source} is not a complete picture: {_short(error)}") from None
 
 
 def fault_of(file: BinaryIO) -> str | None:
-    """Say what is wrong with a picture, without decoding it where that can be helped.
+    """Return what is wrong with a picture, without decoding it if that can be avoided.
 
-    A JPEG is whole when its header can be read and it ends with the end marker; a PNG when
-    the checksums of its chunks hold; any other picture is decoded.
+    A JPEG is complete if its header can be read and it ends with the end marker, a PNG if the
+    checksums of its chunks are correct; any other picture is decoded.
 
     Returns
     -------
@@ -121,11 +124,11 @@ def fault_of(file: BinaryIO) -> str | None:
 
 
 def _ends_as_jpeg(file: BinaryIO) -> bool:
-    here = file.tell()
+    position = file.tell()
     file.seek(0, 2)
     file.seek(max(0, file.tell() - TAIL))
     ends = file.read().rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
-    file.seek(here)
+    file.seek(position)
     return ends
 
 
@@ -137,9 +140,9 @@ class Pictures:
     ----------
     ids : sequence of str
     sources : sequence of (Source or None)
-        None stands for a blank picture.
+        None for a blank picture.
     blank : bool
-        Show blank what turns out to be broken only when it is decoded.
+        Whether to show white for a picture that turns out to be broken when it is decoded.
     """
 
     ids: Sequence[str]
@@ -147,6 +150,7 @@ class Pictures:
     blank: bool = False
 
     def __call__(self, i: int) -> Image.Image:
+        """Open the i-th picture, upright and in RGB."""
         source = self.sources[i]
         if source is None:
             return Image.new("RGB", BLANK, "white")
@@ -166,32 +170,34 @@ def usable(
     Parameters
     ----------
     task : str
-        As the command line names it, for messages.
+        The task with its options, for messages.
+    ids : sequence of str
+    sources : sequence of Source
     policy : str
-        ``error`` stops at them, ``skip`` leaves the samples out, ``blank`` shows white.
+        ``error`` stops, ``skip`` leaves out the samples, ``blank`` shows white pictures.
     notes : Counter
-        Receives how many there were.
+        Receives the number of such pictures.
 
     Returns
     -------
     rows : list of int
         The samples to keep.
     pictures : Pictures
-        Theirs.
+        The pictures of these samples.
 
     Raises
     ------
     alignkit.DataError
-        With the policy ``error``, when there are any.
+        With the policy ``error``, if there are any.
     """
     faults = {i: fault for i, source in enumerate(sources) if (fault := source.fault())}
     if faults and policy == "error":
         first, counts = next(iter(faults)), Counter(faults.values())
         counted = " and ".join(f"{counts[fault]} {fault}" for fault in sorted(counts))
         raise alignkit.DataError(
-            f"{task}: of {len(sources)} pictures {counted}; the first is {faults[first]}: id "
-            f"{ids[first]}, {sources[first]}; use --task {task}{',' if ':' in task else ':'}"
-            f"images=skip or images=blank, and see: alignkit data verify {task}"
+            f"{task}: {counted} of {len(sources)} pictures; the first is {faults[first]}: id "
+            f"{ids[first]}, {sources[first]}; use `task={task}{',' if ':' in task else ':'}"
+            f"images=skip` or images=blank, and see: alignkit data verify {task}"
         )
     done = "left out" if policy == "skip" else "shown blank"
     notes.update(f"picture {fault}, {done}" for fault in faults.values())

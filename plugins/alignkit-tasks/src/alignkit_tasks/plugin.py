@@ -1,4 +1,4 @@
-"""What this plugin adds to alignkit."""
+"""Registration of the tasks of this plugin."""
 
 from collections.abc import Callable
 
@@ -7,28 +7,29 @@ import alignkit
 
 @alignkit.hookimpl
 def register_tasks(register: Callable[..., None]) -> None:
+    """Register the data sets of this plugin."""
     register(
         "hateful_memes",
         "alignkit_tasks.hateful_memes:HatefulMemes",
-        summary="Hateful Memes (Kiela et al. 2020): is a meme hateful; AUROC",
+        summary="Hateful Memes (Kiela et al. 2020): is a meme hateful? AUROC",
     )
     register(
         "mm_imdb",
         "alignkit_tasks.mm_imdb:MmImdb",
-        summary="MM-IMDb (Arevalo et al. 2017): which of 23 genres has a movie; macro F1",
+        summary="MM-IMDb (Arevalo et al. 2017): which of 23 genres does a movie have? Macro F1",
     )
     register(
         "upmc_food",
         "alignkit_tasks.upmc_food:UpmcFood",
-        summary="UPMC Food-101 (Wang et al. 2015): which of 101 dishes is shown; accuracy",
+        summary="UPMC Food-101 (Wang et al. 2015): which of 101 dishes is shown? Accuracy",
     )
     register(
         "conceptual_captions",
         "alignkit_tasks.conceptual_captions:ConceptualCaptions",
-        summary="Conceptual Captions (Sharma et al. 2018): pairs without labels, for pretraining",
+        summary="Conceptual Captions (Sharma et al. 2018): unlabelled pairs for pretraining",
     )
     register(
         "folder",
         "alignkit_tasks.folder:Folder",
-        summary="Your own data: a CSV or JSONL table of image, text and label; folder:PATH",
+        summary="Your own data, folder:PATH: a CSV or JSONL table of images, texts and labels",
     )

@@ -1,4 +1,4 @@
-"""From what annotations say to a split: the part that is the same for every data set."""
+"""From annotations to splits: the part that all data sets have in common."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ import alignkit
 from alignkit_tasks.pictures import POLICIES, Pictures, Source, usable
 
 SPLITS = ("train", "validation", "test")
+Label = int | str | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
 class Record:
-    """One sample as it is annotated.
+    """One sample as annotated.
 
     Attributes
     ----------
     label : int, str, tuple of str, or None
-        None where the annotation has none.
+        None if the annotation has none.
     where : str
         File and line, for messages.
     """
@@ -33,12 +34,12 @@ class Record:
     id: str
     text: str
     picture: Source
-    label: Any = None
+    label: Label = None
     where: str = ""
 
 
 class RecordedTask(ABC):
-    """A task that is read from annotations; the fields of the subclasses are its options."""
+    """A task that is read from annotations; the fields of a subclass are its options."""
 
     name: ClassVar[str]
     positional: ClassVar[str] = "root"
@@ -60,31 +61,32 @@ class RecordedTask(ABC):
 
     @property
     def spec(self) -> str:
-        """How the command line names the task and the folder it was given."""
+        """The task with its folder, as the command line takes it."""
         root = getattr(self, "root", None)
         return self.name if root is None else f"{self.name}:{root}"
 
     @abstractmethod
     def records(self, split: str, notes: Counter[str]) -> Sequence[Record]:
-        """Samples of a split after every policy but that for pictures."""
+        """Return the samples of a split after applying every option except ``images``."""
 
     def encode(self, records: Sequence[Record]) -> np.ndarray | None:
-        """Targets of labelled samples, one row each; None where there are no labels at all."""
+        """Return the targets of labelled samples, one row each; None without any labels."""
+        del records
         return None
 
     def all_records(self, split: str) -> Sequence[Record]:
-        """Samples of a split before any policy has left some out."""
+        """Return the samples of a split as listed, before options leave any out."""
         return self.records(split, Counter())
 
     def split(self, name: str) -> alignkit.Split:
         """Read a split and check that its pictures are there.
 
-        A test split that was distributed without labels has no targets.
+        A test split that is distributed without labels has no targets.
 
         Raises
         ------
         alignkit.DataError
-            When files are missing, or a line or a picture is not what it should be.
+            If files are missing, or a line or a picture is invalid.
         """
         self._check_split(name)
         notes: Counter[str] = Counter()
@@ -110,16 +112,16 @@ class RecordedTask(ABC):
         )
 
     def listed(self, name: str) -> alignkit.Split:
-        """Give a split as it is listed: nothing is left out, and nothing refused."""
+        """Return a split as it is listed, with nothing left out and nothing refused."""
         self._check_split(name)
         records = self.all_records(name)
         ids = [record.id for record in records]
         labelled = [i for i, record in enumerate(records) if record.label is not None]
-        known = self.encode([records[i] for i in labelled]) if labelled else None
+        encoded = self.encode([records[i] for i in labelled]) if labelled else None
         targets = None
-        if known is not None:
-            targets = np.full((len(records), *known.shape[1:]), -1, dtype=np.int64)
-            targets[labelled] = known
+        if encoded is not None:
+            targets = np.full((len(records), *encoded.shape[1:]), -1, dtype=np.int64)
+            targets[labelled] = encoded
         return alignkit.Split(
             ids=ids,
             texts=[record.text for record in records],
@@ -133,7 +135,7 @@ class RecordedTask(ABC):
         Raises
         ------
         alignkit.DataError
-            When there is no folder, or nothing of the data set in it.
+            If the folder does not exist, or contains nothing of the data set.
         """
         content: dict[str, Any] = {"task": self.name, "options": self._options()}
         missing: list[alignkit.AlignkitError] = []
@@ -172,23 +174,25 @@ class RecordedTask(ABC):
         return None
 
     def without_labels(self, name: str) -> str:
-        """What to do where labels are missing, to stand behind a message."""
+        """Return advice for a split without labels, to append to a message."""
+        del name
         return ""
 
 
 def one_hot(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
-    """Rows of zeros and ones: which of the labels a sample has."""
+    """Return which of the labels each sample has, as zeros and ones, ``(n, labels)``."""
     index = {label: i for i, label in enumerate(labels)}
-    rows = [record.label for record in records]
-    targets = np.zeros((len(rows), len(labels)), dtype=np.int64)
-    for row, found in zip(targets, rows, strict=True):
-        row[[index[label] for label in found]] = 1
+    samples = list(records)
+    targets = np.zeros((len(samples), len(labels)), dtype=np.int64)
+    for row, record in zip(targets, samples, strict=True):
+        assert isinstance(record.label, tuple)
+        row[[index[label] for label in record.label]] = 1
     return targets
 
 
 def classes(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
-    """The index of each sample's label."""
-    index = {label: i for i, label in enumerate(labels)}
+    """Return the index of each sample's label, ``(n,)``."""
+    index: dict[Label, int] = {label: i for i, label in enumerate(labels)}
     return np.array([index[record.label] for record in records], dtype=np.int64)
 
 
@@ -197,7 +201,7 @@ def _check_ids(task: str, records: Sequence[Record]) -> None:
     for record in records:
         if known.setdefault(record.id, record) is not record:
             raise alignkit.DataError(
-                f"{record.where}: id {record.id} stands at {known[record.id].where} already; "
+                f"{record.where}: id {record.id} already appears at {known[record.id].where}; "
                 f"ids must be unique; see: alignkit data verify {task}"
             )
 

@@ -1,4 +1,4 @@
-"""Reading CSV and TSV annotations as text: nothing is guessed, ``NA`` is a word."""
+"""Readers of CSV and TSV annotations as text: no types are guessed, and ``NA`` is a word."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ def read_rows(
     quotes: bool = True,
     strict: bool = False,
 ) -> Iterator[tuple[str, list[str]]]:
-    """Give every row with where it stands (``train.csv:12``); empty lines are passed over.
+    """Yield every row with its file and line (``train.csv:12``); empty lines are skipped.
 
     Parameters
     ----------
+    path : Path
     columns : int, optional
-        How many cells a row must have.
+        The number of cells that each row must have.
     tabs : bool
-        Cells are separated by tabs rather than commas.
+        Whether cells are separated by tabs instead of commas.
     quotes : bool
-        Whether quotes hold a cell together, or are ordinary characters.
+        Whether quotes enclose a cell, or are ordinary characters.
     strict : bool
-        Refuse stray quotes, rather than take them as they stand.
+        Whether stray quotes are errors, or ordinary characters.
 
     Raises
     ------
@@ -57,12 +58,12 @@ def read_rows(
 
 
 def read_table(path: Path, tabs: bool = False) -> Iterator[tuple[str, dict[str, str]]]:
-    """Give the rows below a header, by column name.
+    """Yield the rows below a header as dictionaries by column name, each with its file and line.
 
     Raises
     ------
     alignkit.DataError
-        When there is no header, a column name stands twice, or a row is ragged.
+        If there is no header, a column name appears twice, or a row has another length.
     """
     rows = read_rows(path, tabs=tabs, strict=True)
     _, header = next(rows, ("", []))

@@ -1,4 +1,4 @@
-"""UPMC Food-101: which dish is shown, from a picture and the title of its web page.
+"""UPMC Food-101: predict the dish from a picture and the title of its web page.
 
 Wang et al., "Recipe recognition with large multimodal food dataset", 2015.
 """
@@ -6,7 +6,7 @@ Wang et al., "Recipe recognition with large multimodal food dataset", 2015.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -16,37 +16,38 @@ import numpy as np
 import alignkit
 from alignkit_tasks.folders import read_layout
 from alignkit_tasks.records import Record, RecordedTask, classes
-from alignkit_tasks.splits import held_out, study_rows
+from alignkit_tasks.splits import held_out, study_split
 from alignkit_tasks.upmc_food_layouts import LAYOUTS, Dish, Dishes
 
 NAME = "upmc_food"
-# Copies differ: about 16 of the listed pictures are absent from some of them.
+# Copies differ: some of them lack about 16 of the listed pictures.
 TRAIN, TEST, CLASSES = (67972, 67988), 22716, 101
 
 
 @dataclass(frozen=True)
 class UpmcFood(RecordedTask):
-    """Which of 101 dishes is it? Single-label; accuracy.
+    """Classification of pictures and titles into 101 dishes, scored by accuracy.
 
     The classes are those found in the data, in alphabetical order.
 
     Parameters
     ----------
     root : Path, optional
-        The data set's folder; without it ``$ALIGNKIT_DATA/upmc_food``.
+        The data set's folder; by default ``$ALIGNKIT_DATA/upmc_food``.
     splits : str
-        There is no official validation split. ``stratified`` holds a share of each class of
-        the training pictures out, by a hash of their file names, so that every copy is
-        divided alike; ``listed`` takes the development part that some copies list;
-        ``study`` repeats the study's shuffled four fifths of its own copy.
+        There is no official validation split. ``stratified`` holds out a fraction of the
+        training pictures of each class by a hash of their file names, so that every copy is
+        split alike; ``listed`` uses the development part that some copies list; ``study``
+        repeats the study's random 80/20 split of its own copy.
     text : str
-        ``title``, or the whole ``page``, which only the first distribution holds.
+        ``title``, or the whole ``page``, which only the original distribution contains.
     images : str
-        ``error``, ``skip`` or ``blank``: what happens where a picture is missing or broken.
+        What to do if a picture is missing or broken: ``error`` stops, ``skip`` leaves out the
+        sample, ``blank`` shows a white picture.
     validation_share : float
-        With ``splits=stratified``.
+        Fraction to hold out with ``splits=stratified``.
     data_seed : int
-        Seeds ``splits=stratified``.
+        Seed of ``splits=stratified``.
     """
 
     root: Path | None = None
@@ -57,7 +58,10 @@ class UpmcFood(RecordedTask):
     data_seed: int = 0
 
     name: ClassVar[str] = NAME
-    choices: ClassVar = {"splits": ("stratified", "listed", "study"), "text": ("title", "page")}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {
+        "splits": ("stratified", "listed", "study"),
+        "text": ("title", "page"),
+    }
 
     @property
     def target(self) -> alignkit.SingleLabel:
@@ -66,11 +70,11 @@ class UpmcFood(RecordedTask):
 
     @property
     def published(self) -> dict[str, int | tuple[int, int]]:
-        """Training pictures as counted in two copies, test pictures, classes."""
+        """Numbers of training pictures (in two copies), test pictures and classes."""
         return {"train+validation": TRAIN, "test": TEST, "labels": CLASSES}
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
-        """Dishes of a split that have the text which the options choose."""
+        """Return the dishes of a split that have the text selected by the options."""
         records: dict[str, Record] = {}
         for dish in self._dishes(split):
             text = self._text_of(dish)
@@ -83,14 +87,14 @@ class UpmcFood(RecordedTask):
         return list(records.values())
 
     def all_records(self, split: str) -> list[Record]:
-        """Every dish of a split, with its title."""
+        """Return every dish of a split, with its title."""
         return [
             Record(dish.id, dish.title or "", dish.picture, dish.label, dish.where)
             for dish in self._dishes(split)
         ]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray:
-        """The number of each dish's class."""
+        """Return the index of each dish's class, ``(n,)``."""
         return classes(records, self._labels())
 
     def _text_of(self, dish: Dish) -> str | None:
@@ -98,7 +102,7 @@ class UpmcFood(RecordedTask):
             return dish.title
         if dish.page is None:
             raise alignkit.DataError(
-                f"{NAME}: this copy holds no pages (texts_txt/); use --task {NAME}:text=title"
+                f"{NAME}: this copy holds no pages (texts_txt/); use `task={NAME}:text=title`"
             )
         try:
             return dish.page.read_text(encoding="utf-8", errors="replace").strip()
@@ -106,8 +110,8 @@ class UpmcFood(RecordedTask):
             return None
 
     def _labels(self) -> tuple[str, ...]:
-        found = {dish.label for part in self._parts().values() for dish in part}
-        return tuple(sorted(label for label in found if label is not None))
+        labels = {dish.label for dishes in self._parts().values() for dish in dishes}
+        return tuple(sorted(label for label in labels if label is not None))
 
     def _parts(self) -> Dishes:
         return read_layout(NAME, self.root, LAYOUTS)[1]
@@ -120,7 +124,7 @@ class UpmcFood(RecordedTask):
             return _as_the_study(parts, split)
         if self.splits == "listed":
             return _as_listed(parts, split)
-        dishes = [dish for part, found in parts.items() if part != "test" for dish in found]
+        dishes = [dish for part in parts if part != "test" for dish in parts[part]]
         held = held_out(
             [d.id for d in dishes], [d.label for d in dishes], self.validation_share, self.data_seed
         )
@@ -130,8 +134,8 @@ class UpmcFood(RecordedTask):
 def _as_listed(parts: Dishes, split: str) -> Sequence[Dish]:
     if not parts.get("dev"):
         raise alignkit.UsageError(
-            f"{NAME}: splits=listed needs a copy that lists a development part; this one does "
-            "not, use splits=stratified"
+            f"{NAME}: splits=listed needs a copy that lists a development part, and this one does "
+            "not; use splits=stratified"
         )
     return parts["dev" if split == "validation" else "train"]
 
@@ -139,8 +143,7 @@ def _as_listed(parts: Dishes, split: str) -> Sequence[Dish]:
 def _as_the_study(parts: Dishes, split: str) -> Sequence[Dish]:
     if "trainval" not in parts:
         raise alignkit.UsageError(
-            f"{NAME}: splits=study is a shuffle of the study's own upmcfood_trainval.csv, which "
-            "this copy is not; use splits=stratified"
+            f"{NAME}: splits=study shuffles the study's own upmcfood_trainval.csv, which this copy "
+            "does not hold; use splits=stratified"
         )
-    rows = study_rows(len(parts["trainval"]))[split == "validation"]
-    return [parts["trainval"][row] for row in rows]
+    return study_split(parts["trainval"], split)

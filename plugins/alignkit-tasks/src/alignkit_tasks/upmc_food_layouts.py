@@ -1,4 +1,4 @@
-"""The forms in which UPMC Food-101 is passed on, each read into the same lists of dishes."""
+"""The forms in which UPMC Food-101 is distributed, each read into the same lists of dishes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from typing import Any
 
 import alignkit
 from alignkit_tasks.columns import picture_in, read_columns
-from alignkit_tasks.folders import Layout, first_that_exists, moved_path, picture_path
+from alignkit_tasks.folders import (
+    Layout,
+    first_that_exists,
+    layout_of_parts,
+    moved_path,
+    picture_path,
+)
 from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.pictures import File, Source
 from alignkit_tasks.tables import read_rows, read_table
@@ -24,16 +30,16 @@ _WRAPPED = re.compile(r"""\[\[\s*(["'])(.*)\1\s*\]\]""", re.DOTALL)
 
 @dataclass(frozen=True)
 class Dish:
-    """One picture with the title of the web page it was found on.
+    """One picture with the title of the web page on which it was found.
 
     Attributes
     ----------
     id : str
-        The file name without its ending, which is the same in every copy.
+        The file name without its extension, which is the same in every copy.
     title : str or None
-        None where a list of pictures has one without title.
+        None for a listed picture that has no title.
     page : Path or None
-        Where the whole page's text would lie.
+        The file with the text of the whole page; None if the copy has no pages.
     """
 
     id: str
@@ -48,17 +54,18 @@ Dishes = Mapping[str, Sequence[Dish]]
 
 
 def cleaned(title: str) -> str:
-    """Undo what scraping left: HTML entities, and titles wrapped as ``[["..."]]``."""
-    found = _WRAPPED.fullmatch(title.strip())
-    return html.unescape(found[2] if found else title).strip()
+    """Remove traces of scraping from a title: HTML entities, and wrapping as ``[["..."]]``."""
+    wrapped = _WRAPPED.fullmatch(title.strip())
+    return html.unescape(wrapped[2] if wrapped else title).strip()
 
 
 def _class_of(name: str) -> str:
+    """Return the class in a file name: ``apple_pie`` in ``apple_pie_107.jpg``."""
     return Path(name).stem.rpartition("_")[0]
 
 
 def _base(folder: Path) -> Path:
-    """The folder that holds images/."""
+    """Return the folder that contains images/."""
     return folder / "UPMC_Food101" if (folder / "UPMC_Food101").is_dir() else folder
 
 
@@ -78,20 +85,20 @@ def _distributed_files(folder: Path) -> list[Path | None]:
 
 
 def _read_distributed(folder: Path) -> Dishes:
-    """Titles and pictures in folders; with split.json, also a development part."""
+    """Read titles and picture folders; with split.json, also a development part."""
     base = _base(folder)
     listed = {part: _titles(folder, part) for part in ("train", "test")}
     titles: dict[str, tuple[str, str]] = {}
     for name, title, where in (row for rows in listed.values() for row in rows):
         titles.setdefault(name, (title, where))
     if (base / "text.json").is_file():
-        found = _mapping(base / "text.json")
-        titles = {name: (str(title), "text.json") for name, title in found.items()} | titles
+        more = _mapping(base / "text.json")
+        titles = {name: (str(title), "text.json") for name, title in more.items()} | titles
     parts = {part: [name for name, _, _ in rows] for part, rows in listed.items()}
     if (base / "split.json").is_file():
-        named = _mapping(base / "split.json")
-        dev = named.get("val") or named.get("dev") or named.get("validation") or []
-        parts = {"train": named.get("train", []), "dev": dev, "test": named.get("test", [])}
+        split = _mapping(base / "split.json")
+        dev = split.get("val") or split.get("dev") or split.get("validation") or []
+        parts = {"train": split.get("train", []), "dev": dev, "test": split.get("test", [])}
     return {
         part: [
             _dish(base, "test" if part == "test" else "train", str(name), titles) for name in names
@@ -101,22 +108,25 @@ def _read_distributed(folder: Path) -> Dishes:
 
 
 def _titles(folder: Path, part: str) -> list[tuple[str, str, str]]:
-    """File names, titles, and where they stand: three columns, no header, quoted, CRLF."""
+    """Return file names, titles and where they were read: file and line.
+
+    The file has three columns, quotes, CRLF line ends and no header.
+    """
     path = _titles_file(folder, part)
-    found = []
+    titles = []
     for where, (name, title, label) in read_rows(path, 3) if path else ():
         if _class_of(name) != label:
             raise alignkit.DataError(
                 f"{where}: {name!r} is not named after its class {label!r}: class_number.jpg"
             )
-        found.append((name, title, where))
-    return found
+        titles.append((name, title, where))
+    return titles
 
 
 def _dish(base: Path, part: str, name: str, titles: Mapping[str, tuple[str, str]]) -> Dish:
     label, (title, where) = _class_of(name), titles.get(name, (None, "split.json"))
     if not label or "/" in name:
-        raise alignkit.DataError(f"{where}: {name!r} is no file name such as apple_pie_107.jpg")
+        raise alignkit.DataError(f"{where}: {name!r} is not a file name such as apple_pie_107.jpg")
     stem = Path(name).stem
     return Dish(
         stem,
@@ -139,48 +149,38 @@ def _lines_file(folder: Path, part: str) -> Path | None:
     return first_that_exists(folder, ("", "UPMC_Food101"), (f"{part}.jsonl",))
 
 
-def _read_lines(folder: Path) -> Dishes:
-    return {
-        part: [
-            _from_line(line, path.parent, f"{path.name}:{number}")
-            for number, line in read_jsonl(path)
-        ]
-        for part in PARTS
-        if (path := _lines_file(folder, part))
-    }
+def _read_lines(path: Path, _folder: Path) -> Iterator[Dish]:
+    for number, line in read_jsonl(path):
+        yield _from_line(line, path.parent, f"{path.name}:{number}")
 
 
 def _from_line(line: Mapping[str, Any], base: Path, where: str) -> Dish:
     label, text = line.get("label"), line.get("text")
     label = label[0] if isinstance(label, list) and len(label) == 1 else label
     if not isinstance(text, str) or not isinstance(label, (str, type(None))):
-        raise alignkit.DataError(f"{where}: text and label must be texts: {text!r}, {label!r}")
+        raise alignkit.DataError(
+            f"{where}: text and label must be strings, not {text!r} and {label!r}"
+        )
     path = picture_path(base, line.get("img") or line.get("image"), where)
     return Dish(str(line.get("id", path.stem)), cleaned(text), label, File(path), where)
 
 
 def _table_file(folder: Path, part: str) -> Path | None:
+    part = "val" if part == "dev" else part
     names = (f"food101_{part}.arrow", f"food101_{part}.parquet")
     return first_that_exists(folder, ("", "UPMC_Food101", "arrow"), names)
 
 
-def _read_tables(folder: Path) -> Dishes:
-    files = {part: _table_file(folder, part) for part in ("train", "val", "test")}
-    return {
-        "dev" if part == "val" else part: list(_from_table(path, folder))
-        for part, path in files.items()
-        if path
-    }
-
-
-def _from_table(path: Path, folder: Path) -> Iterator[Dish]:
-    # The label is a number in an order of its own; the file name says which class it is.
+def _read_table(path: Path, folder: Path) -> Iterator[Dish]:
+    # The labels are numbers in an unknown order; the file name tells the class.
     for row, cells in enumerate(read_columns(path, ["text", "image_id"])):
         where, name = f"{path.name}, row {row + 1}", str(cells["image_id"])
         text = cells["text"]
         title = text[0] if isinstance(text, list) and text else text
         if not isinstance(title, str) or not _class_of(name):
-            raise alignkit.DataError(f"{where}: no title, or {name!r} names no class")
+            raise alignkit.DataError(
+                f"{where}: there is no title, or {name!r} does not name a class"
+            )
         yield Dish(
             Path(name).stem,
             cleaned(title),
@@ -194,24 +194,19 @@ def _study_file(folder: Path, part: str) -> Path | None:
     return first_that_exists(folder, ("", "upmc_food"), (f"upmcfood_{part}.csv",))
 
 
-def _read_study(folder: Path) -> Dishes:
-    """The study's copy: picture, flags, class and text, told by their position."""
-    parts: dict[str, list[Dish]] = {}
-    for part in STUDY_PARTS:
-        path = _study_file(folder, part)
-        if path is None:
-            raise alignkit.MissingError(f"there is no upmcfood_{part}.csv in {folder}")
-        parts[part] = [_from_study(row, path.parent, where) for where, row in read_table(path)]
-    return parts
+def _read_study(path: Path, _folder: Path) -> Iterator[Dish]:
+    """Read the study's copy: CSV with picture, flags, class and text, in this order."""
+    for where, row in read_table(path):
+        yield _from_study(row, path.parent, where)
 
 
 def _from_study(row: Mapping[str, str], base: Path, where: str) -> Dish:
     if len(row) != 4:
         raise alignkit.DataError(
-            f"{where}: {len(row)} columns, expected picture, label, class, text"
+            f"{where}: {len(row)} columns; expected picture, label, class, text"
         )
-    named, _, label, text = row.values()
-    path = moved_path(base, named, where)
+    picture, _, label, text = row.values()
+    path = moved_path(base, picture, where)
     return Dish(path.stem, cleaned(text), label, File(path), where)
 
 
@@ -224,25 +219,27 @@ LAYOUTS: tuple[Layout[Dishes], ...] = (
         _read_distributed,
         _distributed_files,
     ),
-    Layout(
+    layout_of_parts(
         "Arrow",
         "food101_train.arrow, food101_val.arrow, food101_test.arrow",
-        lambda folder: _table_file(folder, "train") is not None,
-        _read_tables,
-        lambda folder: [_table_file(folder, part) for part in ("train", "val", "test")],
+        PARTS,
+        _table_file,
+        _read_table,
+        required=False,
     ),
-    Layout(
+    layout_of_parts(
         "jsonl",
-        "train.jsonl, dev.jsonl, test.jsonl, pictures as they name them",
-        lambda folder: _lines_file(folder, "train") is not None,
+        "train.jsonl, dev.jsonl, test.jsonl, and the pictures that they name",
+        PARTS,
+        _lines_file,
         _read_lines,
-        lambda folder: [_lines_file(folder, part) for part in PARTS],
+        required=False,
     ),
-    Layout(
+    layout_of_parts(
         "study",
         "upmcfood_trainval.csv, upmcfood_test.csv, images/",
-        lambda folder: _study_file(folder, "trainval") is not None,
+        STUDY_PARTS,
+        _study_file,
         _read_study,
-        lambda folder: [_study_file(folder, part) for part in STUDY_PARTS],
     ),
 )
