@@ -17,8 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignkit.statistics.joint import Correlated, max_t
-from alignkit.statistics.permutation import Orders
+from alignkit.statistics.multiple_testing import CorrelationTest, max_t
+from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.power import observed_r, permutation_p, power
 
 SEED = 2025
@@ -90,8 +90,8 @@ def rejected(grid: Grid, studies: int, seed: int = SEED) -> tuple[float, float]:
 
     rng = np.random.default_rng([seed, grid.units, grid.seeds, int(100 * grid.icc_x)])
     x, y = studies_of(grid, studies, rng)
-    orders = Orders([str(i) for i in range(grid.units)], PERMUTATIONS, seed)
-    p = permutation_p(x.mean(axis=2), y.mean(axis=2), orders)
+    permutations = UnitPermutations([str(i) for i in range(grid.units)], PERMUTATIONS, seed)
+    p = permutation_p(x.mean(axis=2), y.mean(axis=2), permutations)
     naive = pearsonr(x.reshape(studies, -1), y.reshape(studies, -1), axis=1).pvalue
     return float((p < 0.05).mean()), float((naive < 0.05).mean())
 
@@ -113,7 +113,7 @@ def family_wise(
     """
     rng = np.random.default_rng([seed, *units, len(true)])
     names = [str(i) for i in range(max(units))]
-    orders = {n: Orders(names[:n], PERMUTATIONS, seed) for n in set(units)}
+    permutations = {n: UnitPermutations(names[:n], PERMUTATIONS, seed) for n in set(units)}
     wrong = 0
     for _ in range(studies):
         tests, nulls = [], []
@@ -121,7 +121,7 @@ def family_wise(
             n = units[task]
             for metric in x[:, :n]:
                 r = float(np.corrcoef(metric, y[:n])[0, 1])
-                tests.append(Correlated(metric, y[:n], r, orders[n]))
+                tests.append(CorrelationTest(metric, y[:n], r, permutations[n]))
                 nulls.append(task not in true)
         wrong += any(p < 0.05 for p, null in zip(max_t(tests), nulls, strict=True) if null)
     return wrong / studies

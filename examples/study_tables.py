@@ -17,12 +17,18 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.report.consistency import consistency_lines
 from alignkit.report.figures import FigureFolder
 from alignkit.report.printed import bounds, p_against_n
-from alignkit.statistics.adjust import holm
-from alignkit.statistics.consistency import implied_n, p_fits, parametric_p
-from alignkit.statistics.printed import Checked, check
-from alignkit.statistics.units import repeated_numbers
+from alignkit.statistics.consistency import (
+    PrintedCheck,
+    check_printed,
+    implied_n,
+    p_fits,
+    parametric_p,
+)
+from alignkit.statistics.correlation.units import repeated_numbers
+from alignkit.statistics.multiple_testing import holm
 
 TABLES = Path(__file__).with_name("study_tables")
 GROUP = ["task", "split", "statistic"]
@@ -74,7 +80,7 @@ def without_repeats(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.drop(index=[copy for copy, _ in repeated_numbers(runs, NUMBERS)])
 
 
-def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Checked]:
+def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, PrintedCheck]:
     """Triples of metric, accuracy and loss: as printed, and with the sign of loss turned."""
     known = printed.rename(columns={"metric": "x", "outcome": "y"})[[*GROUP, "x", "y", "r"]]
     known = pd.concat([_accuracy_with_loss(runs), known])
@@ -84,12 +90,12 @@ def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, Checked]:
     found = {}
     for name, table in (("as_printed", known), ("turned", turned)):
         groups = table[GROUP].agg(" ".join, axis=1)
-        found[name] = check(table.assign(group=groups), digits=3)
+        found[name] = check_printed(table.assign(group=groups), digits=3)
     print("metric, accuracy and loss, as printed:")
-    for line in found["as_printed"].said:
+    for line in consistency_lines(found["as_printed"]):
         print(f"  {line}")
     print("with the sign of every printed correlation with loss turned:")
-    print(f"  {found['turned'].said[0]}")
+    print(f"  {consistency_lines(found['turned'])[0]}")
     print("  so these are correlations with minus loss, or with other losses than those listed")
     return found
 

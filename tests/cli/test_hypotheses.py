@@ -10,7 +10,7 @@ from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.runs import Training, resolve_config
 from alignkit.runs.files import read_json, write_json
-from alignkit.statistics.dependent import williams, zou
+from alignkit.statistics.comparison.overlapping import williams_test, zou_interval
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 PLACEMENTS = ("none", "0", "1", "2", "3", "1,2", "0,2/1,3")
@@ -178,8 +178,10 @@ def test_h2_compares_dependent_correlations(study):
         r = np.corrcoef([same[column], last["x"], last["y"]])
         row = rows[rule]
         assert (row["r_rule"], row["r_last"]) == pytest.approx((r[0, 2], r[1, 2]))
-        assert row["p"] == pytest.approx(williams(r[0, 2], r[1, 2], r[0, 1], 7)[1])
-        assert (row["low"], row["high"]) == pytest.approx(zou(r[0, 2], r[1, 2], r[0, 1], 7))
+        assert row["p"] == pytest.approx(williams_test(r[0, 2], r[1, 2], r[0, 1], 7)[1])
+        assert (row["low"], row["high"]) == pytest.approx(
+            zou_interval(r[0, 2], r[1, 2], r[0, 1], 7)
+        )
     half = _means(runs, "toy_redundant", "1")
     assert rows["half"]["r_rule"] == pytest.approx(np.corrcoef(half["x"], half["y"])[0, 1])
     (best,) = answer["tables"]["best_layer"]

@@ -130,7 +130,7 @@ def test_every_pair_of_layers_is_tested_and_corrected_together(tmp_path):
         {"task": "a", "placement": [f"p{i}" for i in range(8)], "seed": 0, "accuracy": level}
         | {c: level + rng.standard_normal(8) for c in columns}
     )
-    found = correlate(table, "accuracy", list(columns), joint=columns, layer="all")
+    found = correlate(table, "accuracy", list(columns), layer_pairs=columns, layer="all")
     assert found.table["metric"].unique() == ["cka"]
     assert set(found.table["adjustment"]) == {"max-T over layers"}
     assert (found.table["p_adjusted"] >= found.table["p"]).all()

@@ -12,6 +12,7 @@ from alignkit.report import write_report
 from alignkit.report.figures import without_formulas
 from alignkit.runs import Run
 from alignkit.statistics import correlate
+from alignkit.statistics.correlation.cautions import Caution
 
 EVIL = '<img src=x onerror=alert(1)>|</td><script>alert("1")</script>$\\frac{$ \x1b[31m'
 
@@ -152,7 +153,7 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
         found = SimpleNamespace(
             table=found.table.assign(verdict=note, direction=note),
             units=found.units,
-            warnings=[note],
+            cautions=[Caution("too_few_units", {"task": note, "n": 1})],
             settings=found.settings,
             hypotheses=found.hypotheses,
             tasks=found.tasks,

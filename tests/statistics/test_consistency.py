@@ -5,12 +5,29 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alignkit.errors import UsageError
-from alignkit.statistics.consistency import implied_n, judge_triple, p_fits, possible_range
-from alignkit.statistics.printed import check
+from alignkit.report.consistency import consistency_lines
+from alignkit.statistics.consistency import (
+    check_printed,
+    implied_n,
+    judge_triple,
+    p_fits,
+    parametric_p,
+    possible_range,
+)
+
+
+@pytest.mark.parametrize("n", [4, 8, 24])
+def test_parametric_p_equals_scipys_for_pearson_and_spearman(n):
+    x, y = np.random.default_rng(n).standard_normal((2, n))
+    for test in (scipy.stats.pearsonr, scipy.stats.spearmanr):
+        found = test(x, y)
+        assert parametric_p(found.statistic, n) == pytest.approx(found.pvalue, abs=1e-10)
+
 
 R = st.floats(-1, 1)
 
@@ -65,18 +82,22 @@ def test_the_pair_with_the_wrong_sign_is_named():
     data = [latent, -latent, latent, latent] + 0.3 * rng.standard_normal((4, 30))
     r = np.corrcoef(data)
     rows = [["g", a, b, r[i, j]] for i, a in enumerate(names) for j, b in enumerate(names) if i < j]
-    assert check(_pairs(rows), 3).said == ["all 4 triples are possible"]
+    checked = check_printed(_pairs(rows), 3)
+    assert checked.sign_flips == []
+    assert consistency_lines(checked) == ["all 4 triples are possible"]
     for row in rows:
         if "loss" in row[1:3] and "accuracy" not in row[1:3]:
             row[3] *= -1
-    said = check(_pairs(rows), 3).said
-    assert said[0].startswith("2 of 4 triples are impossible")
-    assert "r(accuracy, loss) turned" in said[1]
+    checked = check_printed(_pairs(rows), 3)
+    assert checked.sign_flips == [("accuracy", "loss")]
+    lines = consistency_lines(checked)
+    assert lines[0].startswith("2 of 4 triples are impossible")
+    assert "r(accuracy, loss) flipped" in lines[1]
 
 
 def test_groups_are_kept_apart():
     rows = [["a", "x", "y", 0.9], ["a", "x", "z", 0.9], ["b", "y", "z", -0.9]]
-    assert check(_pairs(rows)).said == [
+    assert consistency_lines(check_printed(_pairs(rows))) == [
         "no three variables have all three correlations; there is nothing to compare"
     ]
 
@@ -84,12 +105,12 @@ def test_groups_are_kept_apart():
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (_pairs([["a", "x", "y", 0.9], ["a", "y", "x", 0.8]]), "y with x stands twice in group a"),
-        (_pairs([["a", "x", "y", 1.9]]), "beyond -1 and 1"),
+        (_pairs([["a", "x", "y", 0.9], ["a", "y", "x", 0.8]]), "y with x occurs twice in group a"),
+        (_pairs([["a", "x", "y", 1.9]]), "outside -1 to 1"),
         (_pairs([["a", "x", "y", "high"]]), "column 'r' of the table is not numeric"),
         (pd.DataFrame({"x": ["a"]}), "no column 'y'"),
     ],
 )
 def test_faulty_tables(table, message):
     with pytest.raises(UsageError, match=message):
-        check(table)
+        check_printed(table)

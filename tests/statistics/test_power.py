@@ -5,7 +5,8 @@ import pytest
 import scipy.stats
 
 from alignkit.errors import UsageError
-from alignkit.statistics.power import needed, observed_r, plan, power, simulate, unit_values
+from alignkit.report.cautions import power_cautions
+from alignkit.statistics.power import observed_r, plan, power, required_units, simulate, unit_values
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,9 @@ def test_power_grows_and_sign_does_not_matter():
 
 
 def test_needed_is_the_fewest():
-    n = needed(0.7)
+    n = required_units(0.7)
     assert power(n, 0.7) >= 0.8 > power(n - 1, 0.7)
-    assert needed(0.01) is None
+    assert required_units(0.01) is None
 
 
 def test_seeds_blur_as_reliability_says():
@@ -68,19 +69,19 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
     ]
     assert found.table["power"].iloc[2] == pytest.approx(power(8, 0.7, 0.05 / 4))
     assert found.settings["needed"][0] == {"tests": 1, "placements": 13}
-    assert "correlate makes no test" in plan(0.7, [5]).warnings[0]
+    assert "correlate makes no test" in power_cautions(plan(0.7, [5]))[0]
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"r": 1.2}, "r is 1.2"),
-        ({"placements": [3]}, "from 4 on"),
-        ({"seeds": 0}, "0 seed"),
-        ({"tests": [0]}, "0 test"),
-        ({"icc_metric": 0}, "intraclass correlation is 0"),
-        ({"target": 1}, "power wanted is 1"),
-        ({"level": 0}, "level is 0"),
+        ({"r": 1.2}, "`r` is 1.2"),
+        ({"placements": [3]}, "from 4 units on"),
+        ({"seeds": 0}, "`seeds` is 0"),
+        ({"tests": [0]}, "`tests` is 0"),
+        ({"icc_metric": 0}, "`icc_metric` is 0"),
+        ({"target": 1}, "`target` is 1"),
+        ({"level": 0}, "`level` is 0"),
     ],
 )
 def test_faulty_arguments(words, message):

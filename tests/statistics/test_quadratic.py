@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from alignkit.statistics.quadratic import optimum
+from alignkit.statistics.quadratic import quadratic_fit
 
 
 def _curve(rng, n=16, noise=0.05, at=0.4):
@@ -16,7 +16,7 @@ def _curve(rng, n=16, noise=0.05, at=0.4):
 
 def test_coefficients_and_gain_are_those_of_least_squares():
     x, y = _curve(np.random.default_rng(0))
-    found = optimum(x, y)
+    found = quadratic_fit(x, y)
     fits = [sm.OLS(y, sm.add_constant(np.column_stack(part))).fit() for part in ([x], [x, x**2])]
     assert found.coefficients == pytest.approx(tuple(fits[1].params), rel=1e-8)
     assert found.gain == pytest.approx(fits[1].rsquared - fits[0].rsquared, rel=1e-8)
@@ -24,7 +24,7 @@ def test_coefficients_and_gain_are_those_of_least_squares():
 
 
 def test_the_optimum_of_a_known_curve_is_found():
-    found = optimum(*_curve(np.random.default_rng(1)))
+    found = quadratic_fit(*_curve(np.random.default_rng(1)))
     assert found.p < 0.01
     assert found.kind == "highest"
     assert found.within
@@ -33,7 +33,7 @@ def test_the_optimum_of_a_known_curve_is_found():
 
 def test_fieller_covers_the_turning_point():
     rng = np.random.default_rng(2)
-    found = [optimum(*_curve(rng, noise=0.1), drawn=9) for _ in range(400)]
+    found = [quadratic_fit(*_curve(rng, noise=0.1), n_permutations=9) for _ in range(400)]
     covered = [o.low is None or o.low <= 0.4 <= o.high for o in found]
     assert 0.92 <= np.mean(covered) <= 0.98
 
@@ -49,7 +49,7 @@ def test_p_counts_the_permuted_residuals_of_the_linear_fit():
         return (rss[0] - rss[1]) / rss[0]
 
     null = [statistic(line + (y - line)[list(o)]) for o in permutations(range(6))]
-    found = optimum(x, y)
+    found = quadratic_fit(x, y)
     assert found.exact
     assert found.p == pytest.approx(np.mean(np.array(null) >= statistic(y) - 1e-9))
 
@@ -59,7 +59,7 @@ def test_a_line_has_no_optimum_and_the_level_holds():
     rejected, unbounded = 0, 0
     for _ in range(200):
         x = rng.normal(size=7)
-        found = optimum(x, x + rng.normal(size=7))
+        found = quadratic_fit(x, x + rng.normal(size=7))
         rejected += found.p <= 0.05
         unbounded += found.low is None
     assert rejected <= 20
@@ -67,7 +67,7 @@ def test_a_line_has_no_optimum_and_the_level_holds():
 
 
 def test_what_cannot_be_tested_has_a_reason():
-    assert "at least 6" in optimum(np.arange(5.0), np.arange(5.0)).reason
-    assert "alignment is constant" in optimum(np.ones(8), np.arange(8.0)).reason
-    assert "score is constant" in optimum(np.arange(8.0), np.ones(8)).reason
-    assert "fewer than 4" in optimum(np.array([0, 0, 0, 1, 1, 1.0]), np.arange(6.0)).reason
+    assert "at least 6" in quadratic_fit(np.arange(5.0), np.arange(5.0)).reason
+    assert "alignment is constant" in quadratic_fit(np.ones(8), np.arange(8.0)).reason
+    assert "score is constant" in quadratic_fit(np.arange(8.0), np.ones(8)).reason
+    assert "fewer than 4" in quadratic_fit(np.array([0, 0, 0, 1, 1, 1.0]), np.arange(6.0)).reason

@@ -63,9 +63,9 @@ def correlate_runs(
         columns,
         lower_is_better=[*known, *losses(outcome), *lower],
         layer=join.layer,
-        names=dict(zip(joined["task"], joined["outcome"], strict=True)),
-        joint=joint,
-        beside=beside,
+        outcome_names=dict(zip(joined["task"], joined["outcome"], strict=True)),
+        layer_pairs=joint,
+        other_values=beside,
         **options,
     )
     found.settings |= {

@@ -255,7 +255,7 @@ def _drawn(model: Layers, rows: np.ndarray) -> tuple[list[Representation], list[
 
 def _reliability(model: Layers, metric: Metric, rows: np.ndarray, wanted: Plan) -> float | None:
     """Profiles of two halves of the samples, over several splits."""
-    from alignkit.statistics.reliability import split_half
+    from alignkit.statistics.variance.reliability import split_half
 
     rng = np.random.default_rng([wanted.seed, len(rows)])
     half = len(rows) // 2
@@ -271,7 +271,7 @@ def _reliability(model: Layers, metric: Metric, rows: np.ndarray, wanted: Plan) 
 
 def _compared(rows: list[dict[str, Any]], spec: str, model: Layers) -> list[dict[str, Any]]:
     """Agreement over layers with the largest setting that has values."""
-    from alignkit.statistics.reliability import rank_agreement
+    from alignkit.statistics.variance.reliability import rank_agreement
 
     last = next((row["profile"] for row in reversed(rows) if row["profile"] is not None), None)
     found = []

@@ -48,19 +48,20 @@ def consistency(
     """
     from alignkit.cli import console
     from alignkit.errors import UsageError
-    from alignkit.statistics.printed import check
+    from alignkit.report.consistency import consistency_lines
+    from alignkit.statistics.consistency import check_printed
 
     if (table is None) == (r is None):
         raise UsageError("give a TABLE of printed correlations, or --r three times")
     if digits < 0:
         raise UsageError(f"--digits is {digits}; it must be at least 0")
-    found = check(_triple(r) if r is not None else _read(table), digits)  # type: ignore[arg-type]
+    found = check_printed(_triple(r) if r is not None else _read(table), digits)  # type: ignore[arg-type]
     if output is not None:
         from alignkit.runs.files import write_csv
 
         write_csv(output, found.triples)
     if json:
-        for line in found.said:
+        for line in consistency_lines(found):
             console.note(line)
         console.print_json(console.records(found.triples))
         return
@@ -68,7 +69,7 @@ def consistency(
     if bad:
         columns = ["group", "x", "y", "z", "r_xy", "r_xz", "r_yz", "low", "high", "verdict"]
         console.print_table(bad, columns, title="low and high: what r_xz and r_yz leave for r_xy")
-    for line in found.said:
+    for line in consistency_lines(found):
         print(line)
 
 

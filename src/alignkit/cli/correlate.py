@@ -167,8 +167,10 @@ def correlate(
 
         console.note(f"figures: {write_figures(found, rows, figures)} in {figures}")
     if json:
-        for warning in found.warnings:
-            console.note(f"note: {warning}")
+        from alignkit.report.cautions import caution_lines
+
+        for line in caution_lines(found.cautions):
+            console.note(f"note: {line}")
         console.print_json(console.records(found.table))
     else:
         show(found)
@@ -257,7 +259,7 @@ def _of_table(
         chosen,
         lower_is_better=[*down, *losses(outcome), *lower],
         layer="as in the table",
-        assumed=set(chosen) - set(known) - set(lower),
+        direction_assumed=set(chosen) - set(known) - set(lower),
         **options,
     )
     if "split" in table:

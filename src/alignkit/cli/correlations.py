@@ -24,7 +24,8 @@ _ADJUSTED = {
 def show(found: "Correlations") -> None:
     """Print a table per task on stdout, warnings below it."""
     from alignkit.cli import console
-    from alignkit.statistics.heads import head_lines
+    from alignkit.report.cautions import caution_lines
+    from alignkit.report.summary_lines import summary_lines
 
     rows = console.records(found.table)
     out = _console()
@@ -32,7 +33,7 @@ def show(found: "Correlations") -> None:
         mine = [row for row in rows if row["task"] == task["task"]]
         if not mine:
             continue
-        for line in head_lines(task, mine, found.settings):
+        for line in summary_lines(task, mine, found.settings):
             out.print(line, style="bold" if line.startswith("task ") else None)
         out.print(_table(_chosen(mine), task["n"], out.width))
         for line in _reasons(mine):
@@ -41,8 +42,8 @@ def show(found: "Correlations") -> None:
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
     how = "; ".join(_ADJUSTED[one] for one in used) or "none"
     out.print(_LEGEND.format(how=how), style="dim")
-    for warning in found.warnings:
-        console.note(f"note: {warning}")
+    for line in caution_lines(found.cautions):
+        console.note(f"note: {line}")
 
 
 def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -81,12 +82,12 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
 
 def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
     """Cells by column, in the order in which they are read."""
-    from alignkit.statistics.words import p_text, r_text, range_text
+    from alignkit.analysis.formatting import p_text, r_text, range_text
 
     def p(row: Mapping[str, Any], name: str) -> str:
         if row[name] is None:
             return "-"
-        return p_text(row[name], counted=row["p_fraction"] if name == "p" else None)
+        return p_text(row[name], fraction=row["p_fraction"] if name == "p" else None)
 
     columns: dict[str, list[str]] = {"metric": [_visible(row["metric"]) for row in rows]}
     if rows and rows[0]["adjustment"] == "max-T over layers":
@@ -117,7 +118,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Why a verdict is no better, metrics with the same reason together."""
-    from alignkit.statistics.verdict import LEVEL
+    from alignkit.statistics.requirements import LEVEL
 
     grouped: dict[str, list[str]] = {}
     for row in _chosen(rows):

@@ -59,6 +59,7 @@ def power(
     alignkit power --icc-outcome 0.7 --icc-metric 0.9 --simulate 2000 --figures figures
     """
     from alignkit.cli import console
+    from alignkit.report.cautions import power_cautions
     from alignkit.statistics.power import plan
 
     here = max(placements) if placements and len(placements) == 1 else _placements_of(runs)
@@ -81,8 +82,8 @@ def power(
         write_table(output, found)
     if figures is not None:
         _draw(found, here, figures)
-    for warning in found.warnings:
-        console.note(f"note: {warning}")
+    for line in power_cautions(found):
+        console.note(f"note: {line}")
     if json:
         console.print_json(console.records(found.table))
     else:

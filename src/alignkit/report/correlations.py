@@ -35,7 +35,7 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
         How many figures were written.
     """
     figures = FigureFolder(Path(folder))
-    if found.hypotheses and found.hypotheses[0].question.joint:
+    if found.hypotheses and found.hypotheses[0].question.layer_pairs:
         _maps(found, figures)
         return len(figures.names)
     rows = found.table
@@ -68,7 +68,7 @@ def _of_task(
     rows = pd.DataFrame([h.row for h in hypotheses])
     points = pd.concat([h.points for h in hypotheses], ignore_index=True)
     tested = [h for h in hypotheses if h.testable]
-    critical = {h.metric: h.critical() for h in tested}
+    critical = {h.metric: h.critical_r() for h in tested}
     outcome = hypotheses[0].question.outcome
     mine = with_unit_names(runs[runs["task"] == task])
     figures.add(

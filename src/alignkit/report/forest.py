@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,
@@ -21,7 +22,6 @@ from alignkit.report.style import (
     plain,
     short,
 )
-from alignkit.statistics.words import p_text
 
 _ROW = 0.27  # inches
 _MOVED, _NONE = PALETTE[1], PALETTE[0]

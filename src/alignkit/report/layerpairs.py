@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from alignkit.report.sites import in_order, short_name
 from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
-from alignkit.statistics.verdict import LEVEL
+from alignkit.statistics.requirements import LEVEL
 
 _COLOURS, _SCALE = "RdBu_r", Normalize(-1, 1)
 

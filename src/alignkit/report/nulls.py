@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,
@@ -21,7 +22,6 @@ from alignkit.report.style import (
     plain,
     short,
 )
-from alignkit.statistics.words import p_text
 
 BINS = 50
 
@@ -91,8 +91,8 @@ def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float) -> None:
     for end in (-critical, critical):
         ax.axvline(end, color=FAINT, lw=0.8, ls=(0, (2, 2)))
     ax.axvline(row["pearson"], color=PALETTE[1], lw=1.8)
-    counted = row["p_fraction"] if isinstance(row["p_fraction"], str) else None
-    p = p_text(row["p"], sign=True, counted=counted)
+    fraction = row["p_fraction"] if isinstance(row["p_fraction"], str) else None
+    p = p_text(row["p"], sign=True, fraction=fraction)
     ax.set_title(f"{short(row['metric'], 30)}\nr = {row['pearson']:+.2f}, p {p}", y=1)
     ax.set_xlabel("r")
     ax.set_xlim(-1, 1)

@@ -12,6 +12,7 @@ import jinja2
 import pandas as pd
 
 from alignkit.report import sentences, tables
+from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures import (
     EXPLAINED,
@@ -92,7 +93,9 @@ def _facts(content: Content, correlations: Any) -> dict[str, Any]:
         "content": content,
         "question": sentences.question(content, settings.get("outcome")),
         "answers": said,
-        "warnings": sentences.warnings(content, correlations.warnings if correlations else []),
+        "warnings": sentences.warnings(
+            content, caution_lines(correlations.cautions) if correlations else []
+        ),
         "score_heads": tables.score_heads(content),
         "scores": tables.score_rows(content),
         "correlations": [] if found is None else tables.correlation_rows(found, content),

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.labels import label_points
 from alignkit.report.style import (
     FAINT,
@@ -21,7 +22,6 @@ from alignkit.report.style import (
     plain,
     short,
 )
-from alignkit.statistics.words import p_text
 
 _MARGINS = (0.65, 0.15, 0.35, 0.55)
 

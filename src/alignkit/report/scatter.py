@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.labels import label_points
 from alignkit.report.style import (
     CONTEXT,
@@ -22,7 +23,6 @@ from alignkit.report.style import (
     plain,
     short,
 )
-from alignkit.statistics.words import p_text
 
 
 def scatter(

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.figures import FigureFolder
 from alignkit.report.labels import label_points
-from alignkit.report.scatter import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.content import Content, score_means
-from alignkit.statistics.words import p_text
 
 # In this order; any other verdict follows as it stands in the table.
 _VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")

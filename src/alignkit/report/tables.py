@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.analysis.formatting import p_text
 from alignkit.report.content import Content, known_metric, score_means, spec_of
-from alignkit.statistics.heads import head_lines
-from alignkit.statistics.words import p_text
+from alignkit.report.summary_lines import summary_lines
 
 Row = dict[str, str]
 
@@ -94,8 +94,8 @@ def _range(row: Any, low: str, high: str) -> str:
 def _p(row: Any, name: str) -> str:
     if pd.isna(row.get(name)):
         return ""
-    counted = row.get("p_fraction") if name == "p" else None
-    return p_text(row[name], counted=counted if isinstance(counted, str) else None)
+    fraction = row.get("p_fraction") if name == "p" else None
+    return p_text(row[name], fraction=fraction if isinstance(fraction, str) else None)
 
 
 def heads(correlations: Any) -> list[str]:
@@ -104,7 +104,7 @@ def heads(correlations: Any) -> list[str]:
     for task in _records(correlations.tasks):
         rows = _records(correlations.table[correlations.table["task"] == task["task"]])
         if rows:
-            lines.append("; ".join(head_lines(task, rows, correlations.settings)))
+            lines.append("; ".join(summary_lines(task, rows, correlations.settings)))
     return lines
 
 

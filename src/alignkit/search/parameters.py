@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from alignkit.statistics.adjust import holm
-from alignkit.statistics.permutation import EXACT_UNITS, null_correlations, orders, p_value
+from alignkit.statistics.multiple_testing import holm
+from alignkit.statistics.permutation import (
+    EXACT_UNITS,
+    null_correlations,
+    p_value,
+    unit_permutations,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -73,7 +78,7 @@ def _p(x: np.ndarray, y: np.ndarray, rho: float, parametric: float) -> float:
 
 @cache
 def _all_orders(n: int) -> np.ndarray:
-    return orders(n, 0, np.random.default_rng(0))[0]
+    return unit_permutations(n, 0, np.random.default_rng(0))[0]
 
 
 def _as_numbers(column: pd.Series) -> pd.Series | None:

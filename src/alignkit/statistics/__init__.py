@@ -1,5 +1,5 @@
-"""Does alignment go with performance? Correlations over placements, and what they can say."""
+"""Does alignment predict performance? Tests over placements, as values without prose."""
 
-from alignkit.statistics.correlation import FAMILY, Correlations, correlate
+from alignkit.statistics.correlation.correlate import FAMILY, Correlations, correlate
 
 __all__ = ["FAMILY", "Correlations", "correlate"]

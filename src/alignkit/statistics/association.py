@@ -1,4 +1,4 @@
-"""One variable against another over units: r, its interval and a permutation p."""
+"""Correlation of two variables over units: r, its interval and a permutation p-value."""
 
 from __future__ import annotations
 
@@ -6,14 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignkit.statistics.permutation import null_correlations, orders, p_value
-
-LEAST_UNITS = 6
+from alignkit.statistics.permutation import null_correlations, p_value, unit_permutations
+from alignkit.statistics.requirements import MIN_UNITS, is_constant
 
 
 @dataclass(frozen=True)
 class Association:
-    """Pearson's r over units; ``reason`` says why what is None is not there."""
+    """Correlation of two variables over units.
+
+    Attributes
+    ----------
+    n : int
+        Units with both values.
+    pearson, low, high : float or None
+        Pearson's r and its 95 % interval (Fisher's z).
+    spearman : float or None
+        Spearman's rank correlation.
+    p : float or None
+        Two-sided permutation p-value of Pearson's r.
+    reason : str
+        Why a missing value could not be computed; empty where nothing is missing.
+    """
 
     n: int
     pearson: float | None = None
@@ -24,15 +37,21 @@ class Association:
     reason: str = ""
 
 
-def associate(x: np.ndarray, y: np.ndarray, drawn: int = 9999, seed: int = 0) -> Association:
-    """Correlate over units, with a permutation p where there are at least six.
+def associate(
+    x: np.ndarray, y: np.ndarray, n_permutations: int = 9999, seed: int = 0
+) -> Association:
+    """Correlate two variables over units; test the correlation from six units on.
 
     Parameters
     ----------
     x, y : ndarray (n,)
-        Units in which either is missing are left out.
-    drawn, seed : int
-        Where there are more than nine units.
+        Units where either value is missing are left out.
+    n_permutations, seed : int
+        Size and seed of the sample of permutations where there are more than nine units.
+
+    Returns
+    -------
+    Association
     """
     from scipy.stats import pearsonr, spearmanr
 
@@ -41,47 +60,46 @@ def associate(x: np.ndarray, y: np.ndarray, drawn: int = 9999, seed: int = 0) ->
     x, y = x[known], y[known]
     n = len(x)
     if n < 3:
-        return Association(n, reason=f"{n} unit(s), at least {LEAST_UNITS} are needed")
-    if _constant(x) or _constant(y):
+        return Association(n, reason=f"{n} unit(s), at least {MIN_UNITS} are needed")
+    if is_constant(x) or is_constant(y):
         return Association(n, reason="constant over units")
-    found = pearsonr(x, y)
+    pearson = pearsonr(x, y)
     low = high = None
     if n > 3:
-        low, high = (float(end) for end in found.confidence_interval(0.95))
-    r, rho = float(found.statistic), float(spearmanr(x, y).statistic)
-    if n < LEAST_UNITS:
+        low, high = (float(end) for end in pearson.confidence_interval(0.95))
+    r, rho = float(pearson.statistic), float(spearmanr(x, y).statistic)
+    if n < MIN_UNITS:
         return Association(
-            n, r, low, high, rho, reason=f"{n} units, at least {LEAST_UNITS} are needed"
+            n, r, low, high, rho, reason=f"{n} units, at least {MIN_UNITS} are needed"
         )
-    order, exact = orders(n, drawn, np.random.default_rng(seed))
-    p, _ = p_value(r, null_correlations(x[:, None], y, order)[:, 0], exact)
+    permutations, exact = unit_permutations(n, n_permutations, np.random.default_rng(seed))
+    p, _ = p_value(r, null_correlations(x[:, None], y, permutations)[:, 0], exact)
     return Association(n, r, low, high, rho, p)
 
 
-def best_of(
-    layers: np.ndarray, y: np.ndarray, drawn: int = 9999, seed: int = 0
+def strongest_column(
+    columns: np.ndarray, y: np.ndarray, n_permutations: int = 9999, seed: int = 0
 ) -> tuple[int, float, float]:
-    """The column with the largest |r|, against the null of the largest of all.
+    """Find the column with the largest |r| with y, and test it against the null of that choice.
 
-    Choosing the best of many after seeing the outcome needs the null of the choice: in every
-    permutation the best column is chosen anew.
+    Choosing the strongest of many after seeing the outcome requires the null distribution of
+    the choice: under every permutation the strongest column is chosen anew.
 
     Parameters
     ----------
-    layers : ndarray (n, columns)
-        None of them constant.
+    columns : ndarray (n, columns)
+        Values of the units, such as one layer per column; none of them constant.
     y : ndarray (n,)
+        The outcome.
+    n_permutations, seed : int
+        Size and seed of the sample of permutations where there are more than nine units.
 
     Returns
     -------
     (column, r, p)
     """
-    order, exact = orders(len(y), drawn, np.random.default_rng(seed))
-    r = null_correlations(layers, y, np.arange(len(y))[None])[0]
-    best = int(np.argmax(np.abs(r)))
-    null = np.abs(null_correlations(layers, y, order)).max(axis=1)
-    return best, float(r[best]), p_value(float(r[best]), null, exact)[0]
-
-
-def _constant(values: np.ndarray) -> bool:
-    return bool(np.ptp(values) <= 1e-12 * max(1e-300, float(np.abs(values).max())))
+    permutations, exact = unit_permutations(len(y), n_permutations, np.random.default_rng(seed))
+    r = null_correlations(columns, y, np.arange(len(y))[None])[0]
+    strongest = int(np.argmax(np.abs(r)))
+    null = np.abs(null_correlations(columns, y, permutations)).max(axis=1)
+    return strongest, float(r[strongest]), p_value(float(r[strongest]), null, exact)[0]

@@ -1,4 +1,4 @@
-"""Permutation tests of correlations: exact for few units, drawn beyond."""
+"""Permutation tests of correlations: exact for few units, sampled for more."""
 
 from __future__ import annotations
 
@@ -9,112 +9,186 @@ from functools import lru_cache
 
 import numpy as np
 
-# Up to so many units every permutation is counted: 9! = 362,880.
+# Up to this many units every permutation is enumerated: 9! = 362,880.
 EXACT_UNITS = 9
-# Correlations closer than this, relative to the observed one, are ties; rounding must not
-# decide a count. Around zero rounding has an absolute size.
+# Correlations closer than this, relative to the observed one, are ties, so that rounding does
+# not decide a count. Around zero, rounding has an absolute size.
 TIE, NOTHING = 1e-9, 1e-12
-_ROWS = 50_000  # of pairs of units at a time, to keep memory small
+_CHUNK = 50_000  # permutations at a time, to bound memory
 
 
-def orders(n: int, drawn: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """Permutations of n units, ``(m, n)``: all of them up to nine, else drawn.
+def unit_permutations(
+    n: int, n_permutations: int, rng: np.random.Generator
+) -> tuple[np.ndarray, bool]:
+    """Return permutations of n units: all of them up to nine units, a random sample beyond.
+
+    Parameters
+    ----------
+    n : int
+        Number of units.
+    n_permutations : int
+        Size of the sample.
+    rng : Generator
 
     Returns
     -------
-    ndarray, bool
-        The permutations, and whether they are all there are.
+    ndarray of int (m, n), bool
+        One permutation per row, and whether these are all permutations.
     """
     if n <= EXACT_UNITS:
-        return _all_orders(n), True
-    return rng.permuted(np.tile(np.arange(n), (drawn, 1)), axis=1), False
+        return _all_permutations(n), True
+    return rng.permuted(np.tile(np.arange(n), (n_permutations, 1)), axis=1), False
 
 
 @lru_cache(maxsize=2)
-def _all_orders(n: int) -> np.ndarray:
-    found = np.zeros((1, 0), dtype=np.int64)
+def _all_permutations(n: int) -> np.ndarray:
+    indices = np.zeros((1, 0), dtype=np.int64)
     for unit in range(n):
-        found = np.concatenate([np.insert(found, place, unit, axis=1) for place in range(unit + 1)])
-    found.setflags(write=False)
-    return found
+        indices = np.concatenate(
+            [np.insert(indices, place, unit, axis=1) for place in range(unit + 1)]
+        )
+    indices.setflags(write=False)
+    return indices
 
 
-class Orders:
-    """The permutations of one set of units, which all tests on these units share.
+class UnitPermutations:
+    """The permutations of one set of units, shared by all tests on these units.
 
-    They depend on the units' names and the seed alone, so that no other metric or task
-    changes them.
+    They depend on the names of the units and the seed alone, so adding a metric or a task
+    does not change them.
 
     Parameters
     ----------
     units : sequence of str
-    drawn : int
-        Permutations where there are more than nine units.
+        Names of the units.
+    n_permutations : int
+        Size of the sample where there are more than nine units.
     seed : int
 
     Attributes
     ----------
-    order : ndarray (m, n)
+    indices : ndarray of int (m, n)
+        One permutation per row.
     exact : bool
         Whether these are all permutations.
     seeds : tuple of int or None
-        What the generator was seeded with; None where nothing was drawn.
+        Seeds of the generator; None where nothing was sampled.
     """
 
-    def __init__(self, units: Sequence[str], drawn: int, seed: int) -> None:
+    def __init__(self, units: Sequence[str], n_permutations: int, seed: int) -> None:
         digest = hashlib.sha256("\0".join(units).encode()).digest()
         seeds = (seed, int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big"))
-        self.order, self.exact = orders(len(units), drawn, np.random.default_rng(seeds))
+        self.indices, self.exact = unit_permutations(
+            len(units), n_permutations, np.random.default_rng(seeds)
+        )
         self.seeds = None if self.exact else seeds
         self._last: tuple[bytes, np.ndarray] = (b"", np.empty(0))
 
     def __len__(self) -> int:
-        return len(self.order)
+        """Return the number of permutations."""
+        return len(self.indices)
 
     def null(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Pearson's r of x with permuted y, ``(m,)``."""
+        """Return Pearson's r of x with permuted y, ``(m,)``.
+
+        Parameters
+        ----------
+        x, y : ndarray (n,)
+            Values of the units, in the order of their names.
+        """
         if self._last[0] != y.tobytes():
-            self._last = y.tobytes(), standardised(y[:, None])[:, 0][self.order]
+            self._last = y.tobytes(), standardised(y[:, None])[:, 0][self.indices]
         return self._last[1] @ standardised(x[:, None])[:, 0]
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Columns with mean zero and length one, so that an inner product is Pearson's r."""
+    """Return columns with mean 0 and length 1, whose inner products are Pearson's r.
+
+    Parameters
+    ----------
+    values : ndarray (n, columns)
+        No column may be constant.
+    """
     centred = values - values.mean(axis=0)
     return centred / np.linalg.norm(centred, axis=0)
 
 
-def null_correlations(x: np.ndarray, y: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Pearson's r of every column of x with permuted y, ``(m, columns)``."""
-    return standardised(y[:, None])[:, 0][order] @ standardised(x)
+def null_correlations(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> np.ndarray:
+    """Return Pearson's r of every column of x with permuted y.
+
+    Parameters
+    ----------
+    x : ndarray (n, columns)
+    y : ndarray (n,)
+    permutations : ndarray of int (m, n)
+
+    Returns
+    -------
+    ndarray (m, columns)
+    """
+    return standardised(y[:, None])[:, 0][permutations] @ standardised(x)
 
 
-def null_kendall(x: np.ndarray, y: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b of x with permuted y, ``(m,)``."""
+def null_kendall(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> np.ndarray:
+    """Return Kendall's tau-b of x with permuted y, ``(m,)``.
+
+    Parameters
+    ----------
+    x, y : ndarray (n,)
+    permutations : ndarray of int (m, n)
+    """
     i, j = np.triu_indices(len(x), 1)
-    rise = np.sign(x[i] - x[j])
-    rises = np.sign(y[:, None] - y[None])
-    scale = math.sqrt((rise**2).sum() * (rises[i, j] ** 2).sum())
-    parts = np.array_split(order, 1 + len(order) // _ROWS)
-    return np.concatenate([rises[part[:, i], part[:, j]] @ rise for part in parts]) / scale
+    x_signs = np.sign(x[i] - x[j])
+    y_signs = np.sign(y[:, None] - y[None])
+    scale = math.sqrt((x_signs**2).sum() * (y_signs[i, j] ** 2).sum())
+    chunks = np.array_split(permutations, 1 + len(permutations) // _CHUNK)
+    return np.concatenate([y_signs[rows[:, i], rows[:, j]] @ x_signs for rows in chunks]) / scale
 
 
 def p_value(observed: float, null: np.ndarray, exact: bool) -> tuple[float, int]:
-    """Two-sided p, and how many of the null are at least as extreme.
+    """Return a two-sided p-value and the number of null values at least as extreme.
 
-    Counted over all permutations it is b / m; over those drawn, (1 + b) / (1 + m)
+    With all m permutations p is b / m; with a sample of m it is (1 + b) / (1 + m)
     (Phipson and Smyth 2010).
+
+    Parameters
+    ----------
+    observed : float
+    null : ndarray (m,)
+        The statistic under each permutation.
+    exact : bool
+        Whether ``null`` covers all permutations.
+
+    Returns
+    -------
+    (p, b)
     """
-    least = abs(observed) - max(abs(observed) * TIE, NOTHING)
-    extreme = int((np.abs(null) >= least).sum())
+    threshold = abs(observed) - max(abs(observed) * TIE, NOTHING)
+    extreme = int((np.abs(null) >= threshold).sum())
     return (extreme / len(null) if exact else (1 + extreme) / (1 + len(null))), extreme
 
 
-def critical(null: np.ndarray, level: float = 0.05) -> float:
-    """The |r| that this share of the null exceeds at most."""
+def critical_r(null: np.ndarray, level: float = 0.05) -> float:
+    """Return the |r| that at most a share ``level`` of the null exceeds.
+
+    Parameters
+    ----------
+    null : ndarray (m,)
+        Correlations under permutation.
+    level : float
+        Significance level, between 0 and 1.
+    """
     return float(np.quantile(np.abs(null), 1 - level, method="higher"))
 
 
-def fraction(extreme: int, n: int) -> str:
-    """An exact p as it was counted: ``17/40320``."""
+def p_fraction(extreme: int, n: int) -> str:
+    """Return an exact p-value as the fraction that was counted, such as ``17/40320``.
+
+    Parameters
+    ----------
+    extreme : int
+        Permutations at least as extreme as the observed one.
+    n : int
+        Number of units.
+    """
     return f"{extreme}/{math.factorial(n)}"

@@ -1,40 +1,51 @@
-"""How likely a study is to find an association that is there, and how many placements it needs."""
+"""Power: how likely a study is to detect a true association, and how many placements it needs."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alignkit.errors import UsageError
-from alignkit.statistics.permutation import Orders, null_correlations, p_value
+from alignkit.statistics.permutation import UnitPermutations, null_correlations, p_value
+from alignkit.statistics.requirements import MIN_UNITS_INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST_UNITS = 4
-MOST_UNITS = 2000
-_NODES = 128
+MAX_UNITS = 2000  # the largest number of units that is considered
+_NODES = 128  # of the Gauss-Legendre quadrature
 
 
 def power(n: int, r: float, level: float = 0.05) -> float:
-    """Chance that a two-sided test of a correlation over n units rejects, exactly.
+    """Return the exact power of a two-sided t-test of a correlation over n units.
 
     Fisher's representation: with x and y normal, the t statistic of a sample is, given the
-    spread of x in it, noncentral t with noncentrality rho / sqrt(1 - rho^2) times that spread.
-    The spread is chi distributed, and integrated over.
+    standard deviation of x in it, noncentral t with noncentrality rho / sqrt(1 - rho^2) times
+    that deviation, which is chi distributed and integrated over.
 
     Parameters
     ----------
     n : int
-        Units; at least 4.
+        Number of units; at least 4.
     r : float
         The true correlation of unit means, -1 to 1.
     level : float
-        Of the test, after division by the number of tests where Bonferroni's bound is meant.
+        Significance level of the test; for Bonferroni's correction, divided by the number of
+        tests.
+
+    Returns
+    -------
+    float
+        Probability of rejection, 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        If there are too few units, or the correlation or the level is out of range.
     """
     from scipy.stats import chi2, nct
     from scipy.stats import t as student
@@ -47,14 +58,29 @@ def power(n: int, r: float, level: float = 0.05) -> float:
     away = abs(r) / math.sqrt(1 - r * r) * spread
     beyond = student.isf(level / 2, n - 2)
     above, below = nct.sf(beyond, n - 2, away), nct.cdf(-beyond, n - 2, away)
-    # Far in the tail of either side the library gives NaN where the value is 0 or 1.
+    # Far in either tail scipy returns NaN where the value is 0 or 1.
     above = np.where(np.isnan(above), (away > beyond).astype(float), above)
     return float(np.clip((weights / 2) @ (above + np.nan_to_num(below)), 0, 1))
 
 
-def needed(r: float, target: float = 0.8, level: float = 0.05) -> int | None:
-    """The fewest units with at least this power; None where even 2,000 are too few."""
-    low, high = LEAST_UNITS, MOST_UNITS
+def required_units(r: float, target: float = 0.8, level: float = 0.05) -> int | None:
+    """Return the smallest number of units with the wanted power.
+
+    Parameters
+    ----------
+    r : float
+        The true correlation of unit means.
+    target : float
+        The power wanted, between 0 and 1.
+    level : float
+        Significance level of the test.
+
+    Returns
+    -------
+    int or None
+        None where even 2,000 units are too few.
+    """
+    low, high = MIN_UNITS_INTERVAL, MAX_UNITS
     if power(high, r, level) < target:
         return None
     while low < high:
@@ -65,7 +91,7 @@ def needed(r: float, target: float = 0.8, level: float = 0.05) -> int | None:
 
 @dataclass
 class Plan:
-    """What ``plan`` found.
+    """Power over numbers of placements and of tests: the result of ``plan``.
 
     Attributes
     ----------
@@ -73,13 +99,17 @@ class Plan:
         ``placements``, ``seeds``, ``tests``, ``level`` (of one test, after Bonferroni),
         ``observed_r`` and ``power``; ``simulated`` where studies were simulated.
     settings : dict
-        With ``needed``: the fewest placements per number of tests.
-    warnings : list of str
+        The arguments, and under ``needed`` the smallest number of placements per number of
+        tests.
     """
 
     table: pd.DataFrame
     settings: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def observed_r(self) -> float:
+        """The correlation of unit means, attenuated by the variance between seeds."""
+        return float(self.table["observed_r"].iloc[0])
 
 
 def plan(
@@ -100,29 +130,40 @@ def plan(
     Parameters
     ----------
     r : float
-        The true correlation of placements.
-    placements, tests : sequence of int
+        The true correlation of placements, -1 to 1.
+    placements : sequence of int
+        Numbers of placements.
     seeds : int
+        Runs of each placement.
+    tests : sequence of int
+        Numbers of tests that are corrected together.
     icc_metric, icc_outcome : float
-        How alike the seeds of a placement are; 1 where seeds do not matter.
+        Intraclass correlation of alignment and of performance: how alike the seeds of a
+        placement are, above 0 to 1, which means that seeds do not matter.
     target : float
-        The power that is wanted.
+        The power wanted, between 0 and 1.
     level : float
+        Significance level before correction.
     studies, seed : int
-        Simulated studies per row, with the permutation test itself; none when 0.
+        Number and seed of simulated studies per row, each with the permutation test itself;
+        none when 0.
+
+    Returns
+    -------
+    Plan
 
     Raises
     ------
     UsageError
-        For numbers that cannot be.
+        If an argument is out of range.
     """
     import pandas as pd
 
     if not 0 < target < 1:
-        raise UsageError(f"the power wanted is {target}; it must be between 0 and 1")
+        raise UsageError(f"`target` is {target}; the power wanted must be between 0 and 1")
     if min(tests) < 1:
-        raise UsageError(f"{min(tests)} test(s); at least 1 is needed")
-    left = observed_r(r, seeds, icc_metric, icc_outcome)
+        raise UsageError(f"`tests` is {min(tests)}; at least 1 test is needed")
+    attenuated = observed_r(r, seeds, icc_metric, icc_outcome)
     rows = []
     for m in sorted(set(tests)):
         for n in sorted(set(placements)):
@@ -131,8 +172,8 @@ def plan(
                 "seeds": seeds,
                 "tests": m,
                 "level": level / m,
-                "observed_r": left,
-                "power": power(n, left, level / m),
+                "observed_r": attenuated,
+                "power": power(n, attenuated, level / m),
             }
             if studies:
                 row["simulated"] = simulate(
@@ -146,8 +187,9 @@ def plan(
                     seed=seed,
                 )
             rows.append(row)
-    needs = [
-        {"tests": m, "placements": needed(left, target, level / m)} for m in sorted(set(tests))
+    needed = [
+        {"tests": m, "placements": required_units(attenuated, target, level / m)}
+        for m in sorted(set(tests))
     ]
     settings = {
         "r": r,
@@ -158,34 +200,37 @@ def plan(
         "level": level,
         "studies": studies,
         "seed": seed,
-        "needed": needs,
+        "needed": needed,
     }
-    warnings = []
-    if min(placements) < 6:
-        warnings.append("with fewer than 6 placements correlate makes no test")
-    if abs(left) < abs(r):
-        warnings.append(f"seeds blur r = {r:g} to {left:.2f} between unit means")
-    return Plan(pd.DataFrame(rows), settings, warnings)
+    return Plan(pd.DataFrame(rows), settings)
 
 
 def observed_r(r: float, seeds: int, icc_metric: float = 1.0, icc_outcome: float = 1.0) -> float:
-    """What is left of a true correlation of placements once seeds blur both sides (Spearman 1904).
+    """Return a true correlation attenuated by the variance between seeds (Spearman 1904).
 
     Parameters
     ----------
     r : float
+        The true correlation of placements.
     seeds : int
         Runs whose mean is a unit's value.
     icc_metric, icc_outcome : float
         Share of the variance of runs that lies between placements, above 0 to 1.
+
+    Raises
+    ------
+    UsageError
+        If there is no seed, or an intraclass correlation is out of range.
     """
     if seeds < 1:
-        raise UsageError(f"{seeds} seed(s); at least 1 is needed")
-    for icc in (icc_metric, icc_outcome):
+        raise UsageError(f"`seeds` is {seeds}; at least 1 seed is needed")
+    for name, icc in (("icc_metric", icc_metric), ("icc_outcome", icc_outcome)):
         if not 0 < icc <= 1:
-            raise UsageError(f"an intraclass correlation is {icc}; it must be above 0, at most 1")
-    reliable = [seeds * icc / (1 + (seeds - 1) * icc) for icc in (icc_metric, icc_outcome)]
-    return r * math.sqrt(reliable[0] * reliable[1])
+            raise UsageError(
+                f"`{name}` is {icc}; an intraclass correlation must be above 0 and at most 1"
+            )
+    reliability = [seeds * icc / (1 + (seeds - 1) * icc) for icc in (icc_metric, icc_outcome)]
+    return r * math.sqrt(reliability[0] * reliability[1])
 
 
 def simulate(
@@ -200,24 +245,27 @@ def simulate(
     permutations: int = 1999,
     seed: int = 0,
 ) -> float:
-    """Share of simulated studies in which the permutation test of unit means rejects.
+    """Return the share of simulated studies in which the permutation test of unit means rejects.
 
     Parameters
     ----------
     units, seeds : int
+        Number of placements, and runs of each.
     r : float
         The true correlation of placements.
     icc_metric, icc_outcome : float
-        How alike the seeds of a placement are.
+        Intraclass correlation of alignment and of performance.
+    level : float
+        Significance level of the test.
     studies, permutations, seed : int
-        Permutations are drawn anew for no study: where there are more than nine units, one
-        draw serves all.
+        Number of studies, and number and seed of permutations. All studies share one sample
+        of permutations; up to nine units every permutation is enumerated.
     """
     _check(units, r, level)
     rng = np.random.default_rng([seed, units, seeds])
     x, y = unit_values(rng, studies, units, seeds, r, icc_metric, icc_outcome)
-    orders = Orders([str(i) for i in range(units)], permutations, seed)
-    return float((permutation_p(x, y, orders) < level).mean())
+    shared = UnitPermutations([str(i) for i in range(units)], permutations, seed)
+    return float((permutation_p(x, y, shared) < level).mean())
 
 
 def unit_values(
@@ -229,31 +277,49 @@ def unit_values(
     icc_metric: float,
     icc_outcome: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Unit means of simulated studies, alignment and performance, ``(studies, units)`` each."""
+    """Simulate unit means of alignment and performance, ``(studies, units)`` each.
+
+    Parameters
+    ----------
+    rng : Generator
+    studies, units, seeds : int
+        Number of studies, placements per study and runs per placement.
+    r : float
+        The true correlation of placements.
+    icc_metric, icc_outcome : float
+        Intraclass correlation of alignment and of performance.
+    """
     x = rng.standard_normal((studies, units))
     y = r * x + math.sqrt(1 - r * r) * rng.standard_normal((studies, units))
     noisy = []
     for values, icc in ((x, icc_metric), (y, icc_outcome)):
-        # The mean of so many seeds has their variance over their number.
-        blur = math.sqrt((1 - icc) / icc / seeds)
-        noisy.append(values + blur * rng.standard_normal(values.shape))
+        # The variance of a mean over seeds is the variance of one seed over their number.
+        deviation = math.sqrt((1 - icc) / icc / seeds)
+        noisy.append(values + deviation * rng.standard_normal(values.shape))
     return noisy[0], noisy[1]
 
 
-def permutation_p(x: np.ndarray, y: np.ndarray, orders: Orders) -> np.ndarray:
-    """Permutation p of many studies of the same size, ``(studies,)``."""
-    found = np.empty(len(x))
-    for i, (one, other) in enumerate(zip(x, y, strict=True)):
-        null = null_correlations(one[:, None], other, orders.order)[:, 0]
-        r = float(np.corrcoef(one, other)[0, 1])
-        found[i] = p_value(r, null, orders.exact)[0]
-    return found
+def permutation_p(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) -> np.ndarray:
+    """Return the permutation p of many studies of the same size, ``(studies,)``.
+
+    Parameters
+    ----------
+    x, y : ndarray (studies, units)
+    permutations : UnitPermutations
+        Shared by all studies.
+    """
+    p = np.empty(len(x))
+    for i, (alignment, score) in enumerate(zip(x, y, strict=True)):
+        null = null_correlations(alignment[:, None], score, permutations.indices)[:, 0]
+        r = float(np.corrcoef(alignment, score)[0, 1])
+        p[i] = p_value(r, null, permutations.exact)[0]
+    return p
 
 
 def _check(n: int, r: float, level: float) -> None:
-    if n < LEAST_UNITS:
-        raise UsageError(f"{n} unit(s); power is computed from {LEAST_UNITS} on")
+    if n < MIN_UNITS_INTERVAL:
+        raise UsageError(f"{n} unit(s); power is computed from {MIN_UNITS_INTERVAL} units on")
     if not -1 <= r <= 1:
-        raise UsageError(f"r is {r}; it must be between -1 and 1")
+        raise UsageError(f"`r` is {r}; a correlation must be between -1 and 1")
     if not 0 < level < 1:
-        raise UsageError(f"the level is {level}; it must be between 0 and 1")
+        raise UsageError(f"`level` is {level}; a significance level must be between 0 and 1")

@@ -64,7 +64,7 @@ def with_holm(rows: list[dict[str, Any]], directed: str = "") -> list[dict[str, 
         A column whose sign the hypothesis foretells: above 0 supports it, below 0
         contradicts it. Without one, a small p supports.
     """
-    from alignkit.statistics.adjust import holm
+    from alignkit.statistics.multiple_testing import holm
 
     p = np.array([np.nan if row["p"] is None else row["p"] for row in rows], dtype=float)
     for row, adjusted in zip(rows, holm(p), strict=True):

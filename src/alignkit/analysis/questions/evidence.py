@@ -130,7 +130,7 @@ class Evidence:
 
     def units(self, joined: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
         """Means over seeds: ``task``, ``unit``, ``placement``, ``runs`` and the columns."""
-        from alignkit.statistics.units import unit_means
+        from alignkit.statistics.correlation.units import unit_means
 
         return unit_means(joined, "placement", list(columns))
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +173,7 @@ def _across(
     values: dict[tuple[str, ...], float],
 ) -> dict[str, Any]:
     """Before against after, one mean per placement over fusions and seeds."""
-    from alignkit.statistics.fusions import rise
+    from alignkit.statistics.fusions import mean_change
 
     table = _changes(evidence, crossed, values)
     table = table[(table["task"] == task) & (table["metric"] == metric)].copy()
@@ -181,7 +181,7 @@ def _across(
     table = table.dropna(subset=["change"])
     per_run = table.groupby(["task", "placement", "unit", "seed"])[["before", "after", "change"]]
     units = evidence.units(per_run.mean().reset_index(), ["before", "after", "change"]).dropna()
-    found = rise(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
+    found = mean_change(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
     known = len(units) > 0
     return {
         "task": task,
@@ -207,7 +207,7 @@ def _against(
     values: dict[tuple[str, ...], float],
 ) -> dict[str, Any]:
     """Steps with a fusion against the same steps of runs of the same task and seed without one."""
-    from alignkit.statistics.fusions import contrast
+    from alignkit.statistics.fusions import fusion_contrast
 
     steps = _steps(evidence, task, crossed)
     units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
@@ -240,7 +240,7 @@ def _against(
     defined = np.isfinite(change[:, some]).all(axis=1)
     where, change = where[defined][:, some], change[defined][:, some]
     fused, free = where == "fused", where == "free"
-    found = contrast(change, fused, free, evidence.permutations, evidence.seed)
+    found = fusion_contrast(change, fused, free, evidence.permutations, evidence.seed)
     usable = fused & (free.sum(axis=0) > 0)
     undefined = not (some.any() and defined.any())
     reason = f"{metric} is undefined around fusions" if undefined else found.reason

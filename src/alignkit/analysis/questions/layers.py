@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import Answer, counted, interval_words, why_not, with_holm
 from alignkit.analysis.questions.evidence import Evidence, layer_count
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +51,10 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
 def _row(
     evidence: Evidence, task: str, metric: str, rule: str, tables: dict[str, pd.DataFrame]
 ) -> dict[str, Any]:
-    from alignkit.statistics.overlapping import compare
+    from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     last, other, score = _units(evidence, task, metric, tables["last"], tables[rule])
-    found = compare(other, last, score)
+    found = compare_overlapping(other, last, score)
     stronger = None
     if found.r_first is not None and found.r_second is not None:
         stronger = abs(found.r_first) - abs(found.r_second)
@@ -92,8 +92,8 @@ def _units(
 
 def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
     """The layer with the largest correlation, against the null of that choice."""
-    from alignkit.statistics.association import best_of
-    from alignkit.statistics.overlapping import compare
+    from alignkit.statistics.association import strongest_column
+    from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     values = evidence.values("same")
     depth = values.groupby(["run", "metric"]).cumcount()
@@ -120,9 +120,11 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
             }
             x = evidence.sign(metric) * units[columns].to_numpy(float)
             y = evidence.outcome_sign * units["score"].to_numpy(float)
-            row["reason"] = next((why for one in x.T if (why := compare(one, one, y).reason)), "")
+            row["reason"] = next(
+                (why for one in x.T if (why := compare_overlapping(one, one, y).reason)), ""
+            )
             if not row["reason"]:
-                row["layer"], row["r"], row["p"] = best_of(
+                row["layer"], row["r"], row["p"] = strongest_column(
                     x, y, evidence.permutations, evidence.seed
                 )
             rows.append(row)

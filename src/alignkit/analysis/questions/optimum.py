@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,10 +44,10 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
 
 
 def _row(evidence: Evidence, units: pd.DataFrame, task: str, metric: str) -> dict[str, Any]:
-    from alignkit.statistics.quadratic import optimum
+    from alignkit.statistics.quadratic import quadratic_fit
 
     part = units[units["task"] == task].dropna(subset=[metric, "score"])
-    found = optimum(
+    found = quadratic_fit(
         part[metric].to_numpy(float),
         evidence.outcome_sign * part["score"].to_numpy(float),
         evidence.permutations,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import Answer, counted, listed, why_not, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 from alignkit.models.placement import Placement
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,12 +81,12 @@ def describe(placement: Placement, depths: dict[str, int]) -> dict[str, float]:
 
 
 def _variance(evidence: Evidence, joined: pd.DataFrame, task: str, name: str) -> dict[str, Any]:
-    from alignkit.statistics.shares import between, intraclass
+    from alignkit.statistics.variance.decomposition import intraclass_correlation, permutation_anova
 
     part = joined[joined["task"] == task].dropna(subset=[name])
     values, groups = part[name].to_numpy(float), part["unit"].to_numpy()
-    share = between(values, groups, evidence.permutations, evidence.seed)
-    icc = intraclass(values, groups) if share.p is not None else None
+    share = permutation_anova(values, groups, evidence.permutations, evidence.seed)
+    icc = intraclass_correlation(values, groups) if share.p is not None else None
     reason = share.reason if len(part) else f"{task} has no {name}"
     return {
         "task": task,

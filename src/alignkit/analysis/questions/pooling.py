@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def _paired(evidence: Evidence) -> pd.DataFrame:
 
 def _values_row(evidence: Evidence, values: pd.DataFrame, metric: str) -> dict[str, Any]:
     """Agreement of the two over all runs and layers; description, not a test."""
-    from alignkit.statistics.reliability import rank_agreement
+    from alignkit.statistics.variance.reliability import rank_agreement
 
     part = values[values["metric"] == metric].dropna(subset=["value_cls", "value_mean"])
     one, other = (part[f"value_{pool}"].to_numpy(float) for pool in ("cls", "mean"))
@@ -82,13 +82,13 @@ def _score_row(
     evidence: Evidence, joined: dict[str, pd.DataFrame], task: str, metric: str
 ) -> dict[str, Any]:
     """Does one pooling's alignment go with score more than the other's?"""
-    from alignkit.statistics.overlapping import compare
+    from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     both = joined["cls"].assign(other=joined["mean"][metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
     columns = units[[metric, "other", "score"]].to_numpy(float)
-    found = compare(*(columns * [sign, sign, evidence.outcome_sign]).T)
+    found = compare_overlapping(*(columns * [sign, sign, evidence.outcome_sign]).T)
     return {
         "task": task,
         "metric": metric,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from alignkit.analysis.formatting import p_text
 from alignkit.analysis.questions.answer import (
     Answer,
     counted,
@@ -14,12 +15,11 @@ from alignkit.analysis.questions.answer import (
     with_holm,
 )
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.statistics.words import p_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.statistics.interaction import Interaction
+    from alignkit.statistics.variance.interaction import Interaction
 
 TITLE = "H1: does it depend on the task?"
 
@@ -28,13 +28,13 @@ def does_the_task_matter(evidence: Evidence) -> Answer:
     """Test the interaction of placement and task, and the difference of their correlations."""
     import pandas as pd
 
-    from alignkit.statistics.interaction import interaction
+    from alignkit.statistics.variance.interaction import interaction
 
     found = interaction(
         evidence.scores,
         "score",
         standardise=evidence.standardise,
-        drawn=evidence.permutations,
+        n_permutations=evidence.permutations,
         seed=evidence.seed,
     )
     placements = _interaction_rows(evidence, found)
@@ -76,7 +76,7 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """One row per pair of tasks and metric, over the placements that both have."""
     import pandas as pd
 
-    from alignkit.statistics.difference import difference
+    from alignkit.statistics.comparison.nonoverlapping import compare_nonoverlapping
 
     rows: list[dict[str, Any]] = []
     if len(evidence.tasks) < 2:
@@ -89,15 +89,17 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
                 for task in (one, other)
             )
             both = pd.concat([first, second], axis=1, join="inner").dropna().to_numpy(float)
-            found = difference(both[:, :2], both[:, 2:], evidence.permutations, evidence.seed)
+            found = compare_nonoverlapping(
+                both[:, :2], both[:, 2:], evidence.permutations, evidence.seed
+            )
             rows.append(
                 {
                     "task": one,
                     "other": other,
                     "metric": metric,
                     "n": found.n,
-                    "r": found.first,
-                    "r_other": found.second,
+                    "r": found.r_first,
+                    "r_other": found.r_second,
                     "difference": found.difference,
                     "low": found.low,
                     "high": found.high,

@@ -1,14 +1,14 @@
 """Numbers in print."""
 
-from alignkit.statistics.words import p_text, r_text, range_text
+from alignkit.analysis.formatting import p_text, r_text, range_text
 
 
 def test_p_is_never_printed_as_zero():
     assert p_text(0.0002) == "<0.001"
     assert p_text(0.0002, sign=True) == "< 0.001"
-    assert p_text(0.0002, counted="8/40320") == "8/40320"
+    assert p_text(0.0002, fraction="8/40320") == "8/40320"
     assert p_text(0.04567) == "0.046"
-    assert p_text(0.04567, counted="33/720") == "0.046"
+    assert p_text(0.04567, fraction="33/720") == "0.046"
 
 
 def test_correlations_are_signed_and_missing_ones_a_dash():

@@ -6,7 +6,10 @@ from itertools import product
 import numpy as np
 import pytest
 
-from alignkit.statistics.difference import difference, zou_of_tasks
+from alignkit.statistics.comparison.nonoverlapping import (
+    compare_nonoverlapping,
+    zou_interval_of_tasks,
+)
 
 
 def _pair(rng, n, r_1=0.5, r_2=0.5):
@@ -18,7 +21,7 @@ def _pair(rng, n, r_1=0.5, r_2=0.5):
 
 def test_p_is_that_of_every_swap_counted_slowly():
     first, second = _pair(np.random.default_rng(0), 7)
-    found = difference(first, second)
+    found = compare_nonoverlapping(first, second)
     a, b = ((one - one.mean(0)) / one.std(0) for one in (first, second))
 
     def apart(swap):
@@ -29,15 +32,15 @@ def test_p_is_that_of_every_swap_counted_slowly():
     null = np.array([apart(swap) for swap in product([0, 1], repeat=7)])
     assert found.exact
     assert found.p == pytest.approx(np.mean(null >= null[0] - 1e-9), abs=1e-12)
-    assert found.first == pytest.approx(np.corrcoef(first.T)[0, 1])
-    assert found.difference == pytest.approx(found.first - found.second)
+    assert found.r_first == pytest.approx(np.corrcoef(first.T)[0, 1])
+    assert found.difference == pytest.approx(found.r_first - found.r_second)
 
 
 def test_the_interval_is_fishers_where_the_tasks_are_unrelated():
     # Without correlation across tasks it is the interval of two independent correlations.
     rng = np.random.default_rng(1)
     first, second = _pair(rng, 4000, 0.7, 0.1)
-    low, high = zou_of_tasks(first, second)
+    low, high = zou_interval_of_tasks(first, second)
     r = [np.corrcoef(one.T)[0, 1] for one in (first, second)]
     half = 1.96 * math.sqrt(sum((1 - one**2) ** 2 for one in r) / 4000)
     assert (low, high) == pytest.approx((r[0] - r[1] - half, r[0] - r[1] + half), abs=0.002)
@@ -52,7 +55,7 @@ def test_the_interval_covers_a_true_difference_of_related_tasks():
     covered = 0
     for _ in range(400):
         z = rng.normal(size=(14, 4)) @ root.T
-        low, high = zou_of_tasks(z[:, :2], z[:, 2:])
+        low, high = zou_interval_of_tasks(z[:, :2], z[:, 2:])
         covered += low <= 0.5 <= high
     assert 0.92 <= covered / 400 <= 0.98
 
@@ -60,16 +63,16 @@ def test_the_interval_covers_a_true_difference_of_related_tasks():
 def test_a_large_difference_is_found_and_none_is_not_claimed():
     rng = np.random.default_rng(3)
     first, second = _pair(rng, 16, 0.95, -0.8)
-    found = difference(first, second)
+    found = compare_nonoverlapping(first, second)
     assert not found.exact
     assert found.p < 0.01
     assert found.low > 0
-    rejected = sum(difference(*_pair(rng, 8)).p <= 0.05 for _ in range(200))
+    rejected = sum(compare_nonoverlapping(*_pair(rng, 8)).p <= 0.05 for _ in range(200))
     assert rejected <= 20
 
 
 def test_what_cannot_be_tested_has_a_reason():
     first, second = _pair(np.random.default_rng(0), 5)
-    assert "at least 6" in difference(first, second).reason
+    assert "at least 6" in compare_nonoverlapping(first, second).reason
     first, second = _pair(np.random.default_rng(0), 8)
-    assert "constant" in difference(first * [0, 1], second).reason
+    assert "constant" in compare_nonoverlapping(first * [0, 1], second).reason

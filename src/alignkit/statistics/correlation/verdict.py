@@ -1,39 +1,42 @@
-"""A verdict in words, by rules that were stated before the numbers were read."""
+"""The verdict on a correlation, by rules that were fixed before any numbers were read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
-LEVEL = 0.05
-VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")
+from alignkit.statistics.requirements import LEVEL
+
+Verdict = Literal["supported", "contradicted", "suggestive", "inconclusive", "not testable"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
-def verdict(
+def judge(
     row: Mapping[str, Any], sign: int, why_not: str, doubts: Sequence[str] = ()
-) -> tuple[str, str]:
+) -> tuple[Verdict, str]:
     """Judge one correlation.
 
     Parameters
     ----------
     row : mapping
-        Of the table of correlations, with its corrected p.
+        A row of the table of correlations, with its corrected p.
     sign : int
         The sign that r has if more alignment goes with better performance.
     why_not : str
         Why there is no test; empty where there is one.
     doubts : sequence of str
-        What else speaks against it, from calibrated values.
+        Further reasons against it, from raw or calibrated values.
 
     Returns
     -------
     (verdict, reason)
         ``not testable``: too few units, a constant, no values. ``supported``: a primary
-        metric with corrected p below 0.05, whose r keeps its sign whichever unit is left out,
-        whose rank correlation agrees, that is above chance (where known), and whose r has the
-        expected sign; ``contradicted`` with the other sign. ``suggestive``: the expected sign
-        with a p below 0.05 that is not enough for more, for exploratory metrics after
-        correction. Everything else is ``inconclusive``, which is not absence.
+        metric with corrected p below 0.05 whose r has the expected sign and keeps it whichever
+        unit is left out, whose rank correlation agrees, and which is above chance (where
+        chance is known); ``contradicted``: the same with the opposite sign. ``suggestive``:
+        the expected sign with a p below 0.05 that does not suffice for more; for exploratory
+        metrics after correction. Everything else is ``inconclusive``, which does not show
+        that there is no association.
     """
     if why_not:
         return "not testable", why_not
@@ -43,20 +46,20 @@ def verdict(
         if expected:
             return "supported", ""
         return "contradicted", "more alignment goes with worse performance"
-    found = row["p"] < LEVEL if row["family"] == "primary" else row["p_adjusted"] < LEVEL
-    if not found:
+    significant = row["p"] < LEVEL if row["family"] == "primary" else row["p_adjusted"] < LEVEL
+    if not significant:
         return "inconclusive", f"p is not below {LEVEL}"
     if not expected:
         doubts.append("more alignment goes with worse performance")
     if row["family"] == "primary" and row["p_adjusted"] >= LEVEL:
         doubts.append(f"not below {LEVEL} after correction")
     ranks_agree = row["pearson"] * row["spearman"] > 0
-    word = "suggestive" if expected and ranks_agree else "inconclusive"
-    return word, "; ".join(doubts) or "exploratory"
+    verdict: Verdict = "suggestive" if expected and ranks_agree else "inconclusive"
+    return verdict, "; ".join(doubts) or "exploratory"
 
 
 def _doubts(row: Mapping[str, Any]) -> list[str]:
-    """What speaks against a correlation whatever its p."""
+    """Return what speaks against a correlation whatever its p."""
     r = row["pearson"]
     doubts = []
     if r * row["spearman"] <= 0:

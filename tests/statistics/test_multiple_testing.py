@@ -5,13 +5,37 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
+from statsmodels.stats.multitest import multipletests
 
-from alignkit.statistics.joint import Correlated, at_equal_p, max_t
-from alignkit.statistics.permutation import Orders
+from alignkit.statistics.multiple_testing import (
+    CorrelationTest,
+    at_equal_p,
+    benjamini_hochberg,
+    holm,
+    max_t,
+)
+from alignkit.statistics.permutation import UnitPermutations
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_holm_and_benjamini_hochberg_equal_statsmodels(seed):
+    p = np.random.default_rng(seed).random(23) ** 3
+    p[3] = p[7]  # a tie
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-12)
+    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1], abs=1e-12)
+
+
+def test_holm_and_benjamini_hochberg_on_a_worked_example():
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    assert holm(p) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert benjamini_hochberg(p) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    with_gap = np.array([0.01, np.nan, 0.03])
+    assert holm(with_gap)[[0, 2]] == pytest.approx([0.02, 0.03])
+    assert np.isnan(holm(with_gap)[1])
 
 
 def _tested(x, y, orders):
-    return Correlated(x, y, float(np.corrcoef(x, y)[0, 1]), orders)
+    return CorrelationTest(x, y, float(np.corrcoef(x, y)[0, 1]), orders)
 
 
 def _by_loops(tests):
@@ -32,7 +56,7 @@ def _by_loops(tests):
 
 def test_against_loops():
     rng = np.random.default_rng(0)
-    orders = Orders("abcde", 0, 0)
+    orders = UnitPermutations("abcde", 0, 0)
     outcomes = rng.standard_normal((2, 5))
     tests = [
         _tested(x, y, orders) for x, y in itertools.product(rng.standard_normal((3, 5)), outcomes)
@@ -42,7 +66,7 @@ def test_against_loops():
 
 def test_one_test_keeps_its_p():
     x, y = np.random.default_rng(1).standard_normal((2, 6))
-    orders = Orders("abcdef", 0, 0)
+    orders = UnitPermutations("abcdef", 0, 0)
     null = np.abs(orders.null(x, y))
     test = _tested(x, y, orders)
     assert max_t([test]) == [pytest.approx((null >= abs(test.r) - 1e-9).mean())]
@@ -51,7 +75,7 @@ def test_one_test_keeps_its_p():
 def test_a_copy_of_a_metric_costs_nothing():
     """Max-T knows that jaccard and mknn are one measurement; Holm does not."""
     x, y = np.random.default_rng(2).standard_normal((2, 7))
-    orders = Orders("abcdefg", 0, 0)
+    orders = UnitPermutations("abcdefg", 0, 0)
     alone = max_t([_tested(x, y, orders)])
     both = max_t([_tested(x, y, orders), _tested(2 * x + 1, y, orders)])
     assert both == [alone[0], alone[0]]
@@ -59,7 +83,7 @@ def test_a_copy_of_a_metric_costs_nothing():
 
 def test_groups_of_other_units_are_combined_as_if_independent():
     rng = np.random.default_rng(3)
-    six, twelve = Orders("abcdef", 0, 0), Orders("abcdefghijkl", 999, 0)
+    six, twelve = UnitPermutations("abcdef", 0, 0), UnitPermutations("abcdefghijkl", 999, 0)
     one = _tested(*rng.standard_normal((2, 6)), six)
     other = _tested(*rng.standard_normal((2, 12)), twelve)
     adjusted = dict(zip("ab", max_t([one, other]), strict=True))
@@ -72,7 +96,7 @@ def test_groups_of_other_units_are_combined_as_if_independent():
     c = at_equal_p(strong.r, strong.n, weak.n)
     counts = [(here >= abs(strong.r) - 1e-9).sum(), (there >= c - 1e-9).sum()]
     p = [
-        count / 720 if group.orders.exact else (1 + count) / 1000
+        count / 720 if group.permutations.exact else (1 + count) / 1000
         for count, group in zip(counts, (strong, weak), strict=True)
     ]
     assert adjusted[key] == pytest.approx(1 - (1 - p[0]) * (1 - p[1]))
@@ -81,7 +105,7 @@ def test_groups_of_other_units_are_combined_as_if_independent():
 def test_no_corrected_p_is_zero_or_depends_on_the_order_given():
     rng = np.random.default_rng(4)
     x = np.arange(6.0)
-    six, fourteen = Orders("abcdef", 0, 0), Orders("abcdefghijklmn", 99, 0)
+    six, fourteen = UnitPermutations("abcdef", 0, 0), UnitPermutations("abcdefghijklmn", 99, 0)
     tests = [
         _tested(x, x + 1e-3 * rng.standard_normal(6), six),
         _tested(*rng.standard_normal((2, 14)), fourteen),
@@ -106,7 +130,7 @@ def test_family_wise_error(small, large):
     """Two tasks, the second with more placements; four correlated metrics; no association."""
     rng = np.random.default_rng(5)
     names = [f"p{i}" for i in range(large)]
-    few, many = Orders(names[:small], 0, 0), Orders(names, 399, 0)
+    few, many = UnitPermutations(names[:small], 0, 0), UnitPermutations(names, 399, 0)
     wrong, studies = 0, 300
     for _ in range(studies):
         common = rng.standard_normal(large)

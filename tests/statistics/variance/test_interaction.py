@@ -1,6 +1,4 @@
-"""Variance between groups, against scipy's analysis of variance and slow definitions."""
-
-from itertools import permutations
+"""The interaction of placement and task, against scipy and statsmodels."""
 
 import numpy as np
 import pandas as pd
@@ -9,55 +7,7 @@ import statsmodels.formula.api as smf
 from scipy.stats import f_oneway
 from statsmodels.stats.anova import anova_lm
 
-from alignkit.statistics.interaction import interaction, reversals
-from alignkit.statistics.shares import between, intraclass
-
-
-def _groups(rng, sizes, spread=1.0):
-    groups = np.repeat(np.arange(len(sizes)), sizes)
-    return rng.normal(size=len(sizes))[groups] * spread + rng.normal(size=len(groups)), groups
-
-
-@pytest.mark.parametrize("sizes", [(3, 3, 3), (2, 4, 3, 1)])
-def test_f_is_that_of_an_analysis_of_variance(sizes):
-    values, groups = _groups(np.random.default_rng(0), sizes)
-    share = between(values, groups, drawn=99)
-    f = f_oneway(*(values[groups == g] for g in range(len(sizes)))).statistic
-    assert share.f == pytest.approx(f, rel=1e-10)
-    k, n = len(sizes), len(values)
-    assert share.eta_squared == pytest.approx((k - 1) * f / ((k - 1) * f + n - k), rel=1e-10)
-
-
-def test_p_and_chance_are_those_of_all_permutations():
-    values, groups = _groups(np.random.default_rng(3), (2, 2, 2))
-    share = between(values, groups, drawn=20_000, seed=1)
-    every = [between(values[list(o)], groups, drawn=1).eta_squared for o in permutations(range(6))]
-    exact = np.mean(np.array(every) >= share.eta_squared - 1e-12)
-    assert share.p == pytest.approx(exact, abs=0.015)
-    assert share.chance == pytest.approx(np.mean(every), rel=1e-10)
-
-
-def test_groups_that_differ_are_found_and_equal_ones_are_not():
-    rng = np.random.default_rng(0)
-    values, groups = _groups(rng, [3] * 8, spread=5.0)
-    assert between(values, groups).p < 0.01
-    assert between(rng.normal(size=24), groups).p > 0.05
-
-
-def test_intraclass_correlation_of_a_published_table():
-    # Shrout and Fleiss 1979, table 2: ICC(1,1) is .17, with its interval from -.13 to .72.
-    ratings = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-    values = np.ravel(ratings).astype(float)
-    icc, low, high = intraclass(values, np.repeat(np.arange(6), 4))
-    assert icc == pytest.approx(0.1657, abs=1e-4)
-    assert (low, high) == pytest.approx((-0.1329, 0.7226), abs=1e-3)
-
-
-def test_what_cannot_be_tested_has_a_reason():
-    assert "at least 2" in between(np.arange(3.0), np.zeros(3)).reason
-    assert "one run" in between(np.arange(3.0), np.arange(3)).reason
-    assert "constant" in between(np.ones(4), np.array([0, 0, 1, 1])).reason
-    assert intraclass(np.arange(3.0), np.arange(3)) is None
+from alignkit.statistics.variance.interaction import interaction, reversals
 
 
 def _scores(rng, tasks=2, placements=5, seeds=3, crossed=0.0, noise=1.0):
@@ -80,7 +30,7 @@ def _scores(rng, tasks=2, placements=5, seeds=3, crossed=0.0, noise=1.0):
 
 def test_with_two_tasks_the_interaction_is_an_analysis_of_their_differences():
     table = _scores(np.random.default_rng(0))
-    found = interaction(table, "score", standardise=False, drawn=99)
+    found = interaction(table, "score", standardise=False, n_permutations=99)
     wide = table.pivot(index=["placement", "seed"], columns="task", values="score")
     d = (wide["t0"] - wide["t1"]).reset_index(name="d")
     f = f_oneway(*(part["d"] for _, part in d.groupby("placement"))).statistic
@@ -89,7 +39,7 @@ def test_with_two_tasks_the_interaction_is_an_analysis_of_their_differences():
 
 def test_the_interaction_is_the_split_plot_one_of_statsmodels():
     table = _scores(np.random.default_rng(1), tasks=3)
-    found = interaction(table, "score", standardise=False, drawn=99)
+    found = interaction(table, "score", standardise=False, n_permutations=99)
     fit = smf.ols("score ~ C(task) * C(placement) + C(placement):C(seed)", table).fit()
     squares = anova_lm(fit, typ=2)
     interaction_ms = squares.loc["C(task):C(placement)", "sum_sq"] / 8
@@ -110,14 +60,14 @@ def test_the_interaction_holds_its_level_although_one_task_is_noisier():
     for i in range(200):
         table = _scores(rng, placements=6)
         table.loc[table["task"] == "t1", "score"] += rng.normal(size=18) * 3
-        share = interaction(table, "score", standardise=False, drawn=99, seed=i).share
+        share = interaction(table, "score", standardise=False, n_permutations=99, seed=i).share
         rejected += share.p <= 0.05
     assert rejected <= 20  # 10 are expected; more than 20 has a chance of 0.1 %
 
 
 def test_runs_without_a_partner_are_counted_and_left_out():
     table = _scores(np.random.default_rng(0)).drop(index=[0, 1])
-    found = interaction(table, "score", drawn=99)
+    found = interaction(table, "score", n_permutations=99)
     assert (found.seeds, found.left_out) == (13, 2)
     one = interaction(table[table["task"] == "t0"], "score")
     assert "at least 2" in one.share.reason

@@ -8,6 +8,7 @@ import pytest
 import scipy.stats
 
 from alignkit.errors import UsageError
+from alignkit.report.cautions import caution_lines
 from alignkit.statistics import correlate
 
 
@@ -36,6 +37,10 @@ def study(units=8, seeds=3, effect=0.0, tasks=("t",), seed=0, metrics=("cka", "m
 def _row(table, metric="cka", **options):
     found = correlate(table, "accuracy", [metric], **options)
     return found.table.iloc[0]
+
+
+def _cautions(correlations):
+    return caution_lines(correlations.cautions)
 
 
 def test_estimates_are_those_of_unit_means():
@@ -125,7 +130,7 @@ def test_the_wrong_sign_is_contradicted():
 def test_seeds_as_units_are_stamped_exploratory():
     found = correlate(study(), "accuracy", ["cka"], unit="run")
     assert found.table["n"].iloc[0] == 24
-    assert any("EXPLORATORY" in line for line in found.warnings)
+    assert any("EXPLORATORY" in line for line in _cautions(found))
 
 
 @pytest.mark.parametrize(
@@ -153,8 +158,8 @@ def test_missing_values_and_duplicates_are_counted():
     table = pd.concat([table, table.iloc[[5]]])
     found = correlate(table, "accuracy", ["cka"])
     assert found.table["runs"].iloc[0] == 23
-    assert any("1 row(s) repeat a run" in line for line in found.warnings)
-    assert any("cka is missing in 1 of 24 runs" in line for line in found.warnings)
+    assert any("1 row(s) repeat a run" in line for line in _cautions(found))
+    assert any("cka is missing in 1 of 24 runs" in line for line in _cautions(found))
 
 
 def test_leverage_of_no_co_attention_is_named():
@@ -165,7 +170,7 @@ def test_leverage_of_no_co_attention_is_named():
     found = correlate(table, "accuracy", ["cka"])
     assert found.table["pearson"].iloc[0] > 0.9
     assert found.table["without_none"].iloc[0] < 0.6
-    assert any("without the placement 'none'" in line for line in found.warnings)
+    assert any("without the placement 'none'" in line for line in _cautions(found))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +181,7 @@ def test_leverage_of_no_co_attention_is_named():
         ({"metrics": ["placement"]}, "'placement' of the table is not numeric"),
         ({"metrics": []}, "no metric to correlate"),
         ({"unit": "seed"}, "unknown unit 'seed'; known: placement, run"),
-        ({"permutations": 0}, "--permutations is 0"),
+        ({"permutations": 0}, "`permutations` is 0"),
     ],
 )
 def test_faulty_arguments(words, message):
@@ -214,7 +219,9 @@ def test_infinite_numbers_and_rows_without_a_placement_are_missing():
     table.loc[7, "placement"] = None
     found = correlate(table, "accuracy", ["cka"])
     assert found.table["runs"].iloc[0] == 22
-    assert any("1 row(s) name no task or placement" in line for line in found.warnings)
+    assert any(
+        "1 row(s) name no task or placement" in line for line in caution_lines(found.cautions)
+    )
 
 
 def test_a_run_listed_under_two_seeds_is_reported():
@@ -222,7 +229,7 @@ def test_a_run_listed_under_two_seeds_is_reported():
     table.loc[1, ["cka", "accuracy"]] = table.loc[0, ["cka", "accuracy"]]
     found = correlate(table, "accuracy", ["cka"])
     assert found.table["runs"].iloc[0] == 24
-    assert any("seed 1 has the very numbers of" in line for line in found.warnings)
+    assert any("seed 1 has exactly the numbers of" in line for line in _cautions(found))
 
 
 def test_missing_values_can_make_correlations_impossible_and_that_is_said():
@@ -238,11 +245,13 @@ def test_missing_values_can_make_correlations_impossible_and_that_is_said():
         }
     )
     complete = correlate(rows, "accuracy", ["cka", "mknn"], permutations=99)
-    assert not any("no data have" in line for line in complete.warnings)
+    assert not any("no data have" in line for line in _cautions(complete))
     rows.loc[10:, "cka"] = np.nan
     rows.loc[:5, "mknn"] = np.nan
     found = correlate(rows, "accuracy", ["cka", "mknn"], permutations=99)
-    assert any("t: no data have r = +1.00 for cka" in line for line in found.warnings)
+    assert any(
+        "t: no data have r = +1.00 for cka" in line for line in caution_lines(found.cautions)
+    )
 
 
 def test_tasks_say_what_they_can_find():

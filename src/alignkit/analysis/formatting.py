@@ -1,0 +1,32 @@
+"""Numbers of tests as text: p-values, correlations, intervals."""
+
+from __future__ import annotations
+
+
+def p_text(p: float, sign: bool = False, fraction: str | None = None) -> str:
+    """Return a p-value as text, never 0.000.
+
+    Parameters
+    ----------
+    p : float
+        0 to 1.
+    sign : bool
+        Whether to write it as the right-hand side of ``p``: ``= 0.012``, ``< 0.001``.
+    fraction : str, optional
+        The exact fraction, such as ``17/40320``, to write where three digits do not suffice.
+    """
+    if p < 0.001 and fraction is not None:
+        return f"= {fraction}" if sign else fraction
+    if p < 0.001:
+        return "< 0.001" if sign else "<0.001"
+    return f"= {p:.3f}" if sign else f"{p:.3f}"
+
+
+def r_text(r: float | None) -> str:
+    """Return a correlation as text: signed, two digits; a dash where there is none."""
+    return "-" if r is None or r != r else f"{r:+.2f}"
+
+
+def range_text(low: float | None, high: float | None) -> str:
+    """Return an interval of correlations as text; a dash where there is none."""
+    return "-" if low is None or low != low else f"{r_text(low)}..{r_text(high)}"

@@ -1,0 +1,1 @@
+"""Comparison of two correlations over the same units (dependent correlations)."""

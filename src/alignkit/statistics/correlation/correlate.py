@@ -1,0 +1,269 @@
+"""Correlate alignment with performance: one row with a verdict per task and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alignkit.errors import UsageError
+from alignkit.statistics.correlation.cautions import (
+    Caution,
+    cautions_of,
+    duplicates,
+    missing_values,
+    rows_without_unit,
+)
+from alignkit.statistics.correlation.hypothesis import Hypothesis, Question
+from alignkit.statistics.correlation.tasks import describe_tasks
+from alignkit.statistics.correlation.units import (
+    check_table,
+    repeated_rows,
+    rows_with_unit,
+    run_keys,
+    unit_means,
+    with_units,
+)
+from alignkit.statistics.correlation.verdict import judge
+from alignkit.statistics.multiple_testing import CorrelationTest, benjamini_hochberg, holm, max_t
+from alignkit.statistics.permutation import UnitPermutations
+from alignkit.statistics.requirements import LEVEL
+
+# Declared, not discovered: installing another metric changes nobody's corrected p.
+FAMILY = ("cka", "mknn", "svcca", "procrustes")
+
+
+@dataclass
+class Correlations:
+    """The result of ``correlate``.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per task and metric, or per task, metric and pair of layers.
+    units : DataFrame
+        ``task``, ``unit``, ``placement``, ``runs`` and the means of the outcome and metrics.
+    tasks : DataFrame
+        One row per task: units, runs, seeds, the intraclass correlation of the outcome, the
+        effective number of runs, and the power to find r = 0.7.
+    cautions : list of Caution
+        What a reader should know before trusting the numbers.
+    settings : dict
+        Everything needed to repeat the analysis, including every seed of every resampling.
+    hypotheses : list of Hypothesis
+        In the order of ``table``, with their points and null distributions.
+    """
+
+    table: pd.DataFrame
+    units: pd.DataFrame
+    tasks: pd.DataFrame
+    cautions: list[Caution] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    hypotheses: list[Hypothesis] = field(default_factory=list, repr=False)
+
+
+def correlate(
+    table: pd.DataFrame,
+    outcome: str,
+    metrics: Sequence[str],
+    *,
+    unit: str = "placement",
+    family: Sequence[str] = FAMILY,
+    lower_is_better: Collection[str] = (),
+    permutations: int = 9999,
+    seed: int = 0,
+    layer: str = "",
+    layer_pairs: Mapping[str, tuple[str, str]] | None = None,
+    other_values: Mapping[str, Mapping[str, str]] | None = None,
+    direction_assumed: Collection[str] = (),
+    outcome_names: Mapping[str, str] | None = None,
+) -> Correlations:
+    """Correlate each metric with the outcome over units, task by task.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per run: ``task``, ``placement``, ``seed``, the outcome and the metrics. A
+        metric with parameters belongs to the family of its name before the colon.
+    outcome : str
+        The column of scores.
+    metrics : sequence of str
+        The columns of alignment.
+    unit : str
+        ``placement``: means over seeds. ``run`` treats seeds as independent, which they are
+        not; everything is exploratory then.
+    family : sequence of str
+        Primary metrics; their p-values are corrected jointly over all tasks by max-T. The
+        others are exploratory; among them the false discovery rate is controlled.
+    lower_is_better : collection of str
+        Metrics that are distances, and an outcome that is a loss.
+    permutations, seed : int
+        Size and seed of the sample of permutations where a task has more than nine units.
+    layer : str
+        The layer rule that made the values, for the record.
+    layer_pairs : mapping, optional
+        Column to its metric and pair of layers, where every pair is a row of its own: all
+        are exploratory, and corrected by max-T over the pairs of a metric and task.
+    other_values : mapping, optional
+        ``raw`` or ``calibrated`` to metric to the column that holds its other values.
+    direction_assumed : collection of str
+        Metrics that do not declare whether higher is more aligned, to record that it was
+        assumed.
+    outcome_names : mapping, optional
+        Task to the name of its outcome, where tasks with different scores share a column.
+
+    Returns
+    -------
+    Correlations
+        ``pearson`` with its interval (Fisher's z) and permutation ``p``; ``p_parametric``;
+        ``p_adjusted`` and ``p_holm``; ``spearman`` and ``kendall`` with theirs;
+        ``without_none`` (r without the placement that has no co-attention); the range of r
+        when one unit is left out; ``within`` (repeated measures); and a verdict. What cannot
+        be computed is missing, and ``reason`` says why.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing or not numeric, or splits are mixed.
+    """
+    if not metrics:
+        raise UsageError("there is no metric to correlate; the table has no other numeric column")
+    if permutations < 1:
+        raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
+    metrics = list(dict.fromkeys(metrics))
+    question = Question(
+        outcome,
+        unit,
+        layer,
+        tuple(family),
+        frozenset(lower_is_better),
+        layer_pairs or {},
+        other_values or {},
+        frozenset(direction_assumed),
+        outcome_names or {},
+    )
+    runs, cautions = _clean(table, metrics, question)
+    hypotheses = _hypotheses(runs, metrics, question)
+    _test(hypotheses, permutations, seed)
+    tasks = describe_tasks(runs, hypotheses, question)
+    return Correlations(
+        pd.DataFrame([h.row for h in hypotheses]),
+        unit_means(runs, unit, [outcome, *metrics]),
+        tasks,
+        cautions + cautions_of(tasks, hypotheses, question),
+        _settings(question, metrics, permutations, seed, hypotheses),
+        hypotheses,
+    )
+
+
+def _clean(
+    table: pd.DataFrame, metrics: Sequence[str], question: Question
+) -> tuple[pd.DataFrame, list[Caution]]:
+    """Check the table, leave out repeated rows and rows without a unit, and name units."""
+    columns = [question.outcome, *metrics]
+    others = [c for of_metric in question.other_values.values() for c in of_metric.values()]
+    check_table(table, question.outcome, [*metrics, *others])
+    cautions = rows_without_unit(table)
+    table = rows_with_unit(table, columns)
+    repeated = repeated_rows(table, columns)
+    cautions += duplicates(table, repeated, run_keys(table), columns)
+    table = table[~repeated] if repeated.any() else table
+    if not question.layer_pairs:
+        cautions += missing_values(table, columns)
+    return with_units(table, question.unit), cautions
+
+
+def _hypotheses(runs: pd.DataFrame, metrics: Sequence[str], question: Question) -> list[Hypothesis]:
+    """Return every metric on every task; a pair of layers only where the task has it."""
+    return [
+        Hypothesis(task, metric, runs, question)
+        for task in sorted(runs["task"].unique())
+        for metric in metrics
+        if not question.layer_pairs or runs.loc[runs["task"] == task, metric].notna().any()
+    ]
+
+
+def _test(hypotheses: Sequence[Hypothesis], n_permutations: int, seed: int) -> None:
+    """Fill in p, the corrected p and the verdicts."""
+    shared: dict[tuple[str, ...], UnitPermutations] = {}
+    tested = [h for h in hypotheses if h.testable]
+    for h in tested:
+        if h.key not in shared:
+            shared[h.key] = UnitPermutations(h.key, n_permutations, seed)
+        h.test(shared[h.key])
+    if any(h.question.layer_pairs for h in tested):
+        _correct_layer_pairs(tested)
+    else:
+        _correct_primary([h for h in tested if h.primary])
+        _correct_exploratory([h for h in tested if not h.primary])
+    for h in hypotheses:
+        h.row["verdict"], h.row["reason"] = judge(h.row, h.sign, h.reason, h.doubts)
+
+
+def _correct_primary(primary: Sequence[Hypothesis]) -> None:
+    """Correct by max-T over all primary metrics and tasks at once; add Holm for comparison."""
+    p_holm = holm(np.array([h.row["p"] for h in primary]))
+    for h, p_max_t, p in zip(primary, _max_t(primary), p_holm, strict=True):
+        h.row |= {"p_adjusted": p_max_t, "adjustment": "max-T", "p_holm": float(p)}
+
+
+def _correct_exploratory(exploratory: Sequence[Hypothesis]) -> None:
+    """Control the false discovery rate among exploratory metrics."""
+    if not exploratory:
+        return
+    adjusted = benjamini_hochberg(np.array([h.row["p"] for h in exploratory]))
+    for h, p in zip(exploratory, adjusted, strict=True):
+        h.row |= {"p_adjusted": float(p), "adjustment": "BH"}
+
+
+def _correct_layer_pairs(tested: Sequence[Hypothesis]) -> None:
+    """Correct by max-T over the pairs of layers of each metric and task."""
+    groups: dict[tuple[str, str], list[Hypothesis]] = {}
+    for h in tested:
+        groups.setdefault((h.row["task"], h.metric), []).append(h)
+    for group in groups.values():
+        for h, p in zip(group, _max_t(group), strict=True):
+            h.row |= {"p_adjusted": p, "adjustment": "max-T over layers"}
+
+
+def _max_t(group: Sequence[Hypothesis]) -> list[float]:
+    tests = [
+        CorrelationTest(h.x, h.y, h.row["pearson"], h.permutations) for h in group if h.permutations
+    ]
+    # Samples of permutations of several groups may leave a corrected p a hair below its own.
+    return [max(p, h.row["p"]) for p, h in zip(max_t(tests), group, strict=True)]
+
+
+def _settings(
+    question: Question,
+    metrics: Sequence[str],
+    n_permutations: int,
+    seed: int,
+    hypotheses: Sequence[Hypothesis],
+) -> dict[str, Any]:
+    primary = [h for h in hypotheses if h.primary]
+    resampled = {h.key: h.permutations for h in hypotheses if h.permutations is not None}
+    return {
+        "outcome": question.outcome,
+        "unit": question.unit,
+        "metrics": list(metrics),
+        "family": list(question.family),
+        "layer": question.layer,
+        "tested_family": [f"{h.row['task']}: {h.metric}" for h in primary if h.testable],
+        "lower_is_better": sorted(question.lower_is_better),
+        "permutations": n_permutations,
+        "seed": seed,
+        "level": LEVEL,
+        "resampling": [
+            {
+                "units": list(units),
+                "permutations": len(permutations),
+                "exact": permutations.exact,
+                "seed": None if permutations.seeds is None else list(permutations.seeds),
+            }
+            for units, permutations in resampled.items()
+        ],
+    }

@@ -1,0 +1,320 @@
+"""One metric on one task: its units, estimates and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from alignkit.statistics.permutation import (
+    UnitPermutations,
+    critical_r,
+    null_kendall,
+    p_fraction,
+    p_value,
+)
+from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
+from alignkit.statistics.variance.decomposition import intraclass_correlation
+from alignkit.statistics.variance.repeated_measures import repeated_measures
+
+CHANCE = 1e-9  # a mean calibrated value up to here is not above chance
+ESTIMATES = (
+    "pearson",
+    "low",
+    "high",
+    "spearman",
+    "kendall",
+    "p_parametric",
+    "without_none",
+    "leave_one_out_low",
+    "leave_one_out_high",
+    "leave_one_out_unit",
+)
+TESTS = (
+    "p",
+    "p_fraction",
+    "p_spearman",
+    "p_kendall",
+    "exact",
+    "permutations",
+    "resampling_seed",
+    "p_adjusted",
+    "adjustment",
+    "p_holm",
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every metric.
+
+    Attributes
+    ----------
+    outcome : str
+        The column of scores.
+    unit : str
+        ``placement`` or ``run``.
+    layer : str
+        The layer rule that made the values.
+    family : tuple of str
+        Primary metrics, by name or by name and parameters.
+    lower_is_better : collection of str
+        Metrics that are distances, and an outcome that is a loss.
+    layer_pairs : mapping
+        Column to metric and pair of layers, where every pair is a row of its own.
+    other_values : mapping
+        Kind (``raw`` or ``calibrated``) to metric to the column with its other values.
+    direction_assumed : collection of str
+        Metrics that do not declare whether higher is more aligned.
+    outcome_names : mapping
+        Task to the name of its outcome, where tasks with different scores share a column.
+    """
+
+    outcome: str
+    unit: str
+    layer: str
+    family: tuple[str, ...]
+    lower_is_better: Collection[str]
+    layer_pairs: Mapping[str, tuple[str, str]]
+    other_values: Mapping[str, Mapping[str, str]]
+    direction_assumed: Collection[str] = ()
+    outcome_names: Mapping[str, str] = field(default_factory=dict)
+
+    def is_primary(self, metric: str) -> bool:
+        """Return whether a metric is in the declared family; layer pairs and runs never are."""
+        if self.layer_pairs or self.unit == "run":
+            return False
+        return metric in self.family or metric.partition(":")[0] in self.family
+
+
+class Hypothesis:
+    """A metric against the outcome over the units of a task.
+
+    Parameters
+    ----------
+    task, column : str
+        The task, and the column of the metric.
+    runs : DataFrame
+        One row per run of all tasks, with its unit.
+    question : Question
+
+    Attributes
+    ----------
+    metric, layer : str
+        What the column holds.
+    points : DataFrame
+        One row per unit: ``task``, ``metric``, ``unit``, ``placement``, ``runs`` and the mean
+        and standard deviation over its runs of alignment (``x``, ``x_sd``) and outcome
+        (``y``, ``y_sd``). Runs that lack either are left out of both means.
+    x, y : ndarray (n,)
+        Alignment and outcome of the units.
+    primary : bool
+        Whether the metric belongs to the declared family.
+    sign : int
+        The sign (+1 or -1) that r has if more alignment goes with better performance.
+    row : dict
+        The row of the table of correlations, filled step by step.
+    reason : str
+        Why there is no test; empty where there is one.
+    doubts : list of str
+        What speaks against the correlation, from raw or calibrated values.
+    permutations : UnitPermutations or None
+        The permutations of the units, once the test is made.
+    """
+
+    def __init__(self, task: str, column: str, runs: pd.DataFrame, question: Question) -> None:
+        self.column, self.question = column, question
+        self.metric, self.layer = question.layer_pairs.get(column, (column, question.layer))
+        outcome, task_runs = question.outcome, runs[runs["task"] == task]
+        self.runs = task_runs.dropna(subset=[column, outcome])
+        self.points = _points(self.runs, task, self.metric, column, outcome)
+        self.x, self.y = (self.points[axis].to_numpy(float) for axis in "xy")
+        self.primary = question.is_primary(self.metric)
+        is_distance = self.metric in question.lower_is_better
+        is_loss = outcome in question.lower_is_better
+        self.sign = self._sign(self.metric)
+        self.permutations: UnitPermutations | None = None
+        self.reason = self._reason_for_no_test(task, task_runs)
+        self.row: dict[str, Any] = {
+            "task": task,
+            "metric": self.metric,
+            "layer": self.layer,
+            "family": "primary" if self.primary else "exploratory",
+            "direction": ("lower" if is_distance else "higher")
+            + " is more aligned"
+            + (", assumed" if self.metric in question.direction_assumed else ""),
+            "outcome": question.outcome_names.get(task, outcome),
+            "outcome_direction": "lower is better" if is_loss else "higher is better",
+            "expected_sign": "+" if self.sign > 0 else "-",
+            "unit": question.unit,
+            "n": len(self.x),
+            "runs": len(self.runs),
+        } | dict.fromkeys((*ESTIMATES, *TESTS))
+        if len(self.x) >= 3 and not is_constant(self.x) and not is_constant(self.y):
+            self.row |= self._estimates()
+        self.row |= self._over_seeds()
+        self.doubts = [
+            doubt for kind in question.other_values for doubt in self._compare_values(kind)
+        ]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The names of the units; hypotheses on the same units share their permutations."""
+        return tuple(self.points["unit"])
+
+    @property
+    def testable(self) -> bool:
+        """Whether there are enough units and both variables vary."""
+        return not self.reason
+
+    def null(self) -> np.ndarray:
+        """Return Pearson's r under every permutation of the units, ``(m,)``."""
+        assert self.permutations is not None
+        return self.permutations.null(self.x, self.y)
+
+    def critical_r(self) -> float:
+        """Return the |r| from which p is at most 0.05."""
+        return critical_r(self.null(), LEVEL)
+
+    def test(self, permutations: UnitPermutations) -> None:
+        """Add p-values to the row; those of rank correlations only where there are few rows.
+
+        Parameters
+        ----------
+        permutations : UnitPermutations
+            Of these units.
+        """
+        self.permutations = permutations
+        p, extreme = p_value(self.row["pearson"], self.null(), permutations.exact)
+        self.row |= {
+            "p": p,
+            "p_fraction": p_fraction(extreme, len(self.x)) if permutations.exact else None,
+            "exact": permutations.exact,
+            "permutations": len(permutations),
+            "resampling_seed": None if permutations.seeds is None else list(permutations.seeds),
+        }
+        if not self.question.layer_pairs:
+            self.row |= self._rank_tests(permutations)
+
+    def _rank_tests(self, permutations: UnitPermutations) -> dict[str, float]:
+        from scipy.stats import rankdata
+
+        spearman = permutations.null(rankdata(self.x), rankdata(self.y))
+        kendall = null_kendall(self.x, self.y, permutations.indices)
+        return {
+            "p_spearman": p_value(self.row["spearman"], spearman, permutations.exact)[0],
+            "p_kendall": p_value(self.row["kendall"], kendall, permutations.exact)[0],
+        }
+
+    def _reason_for_no_test(self, task: str, task_runs: pd.DataFrame) -> str:
+        outcome = self.question.outcome_names.get(task, self.question.outcome)
+        for column, name in ((self.question.outcome, outcome), (self.column, self.metric)):
+            if task_runs[column].isna().all():
+                return f"{task} has no {name}"
+        if len(self.x) < MIN_UNITS:
+            return f"{len(self.x)} unit(s), at least {MIN_UNITS} are needed"
+        for name, values in ((self.metric, self.x), (outcome, self.y)):
+            if is_constant(values):
+                return f"{name} is constant"
+        return ""
+
+    def _estimates(self) -> dict[str, Any]:
+        from scipy.stats import kendalltau, pearsonr, spearmanr
+
+        pearson = pearsonr(self.x, self.y)
+        r = float(pearson.statistic)
+        low, high = pearson.confidence_interval(0.95) if len(self.x) > 3 else (None, None)
+        left_out = [
+            correlation(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))
+        ]
+        known = [r_without for r_without in left_out if r_without is not None]
+        moves = [0.0 if r_without is None else abs(r_without - r) for r_without in left_out]
+        kept = (self.points["placement"] != "none").to_numpy()
+        return {
+            "pearson": r,
+            "low": low,
+            "high": high,
+            "spearman": float(spearmanr(self.x, self.y).statistic),
+            "kendall": float(kendalltau(self.x, self.y).statistic),
+            "p_parametric": float(pearson.pvalue),
+            "without_none": None if kept.all() else correlation(self.x[kept], self.y[kept]),
+            "leave_one_out_low": min(known, default=None),
+            "leave_one_out_high": max(known, default=None),
+            "leave_one_out_unit": self.points["unit"].iloc[int(np.argmax(moves))],
+        }
+
+    def left_out(self) -> pd.DataFrame:
+        """Return r without each unit in turn: ``unit``, ``pearson``, ``task``, ``metric``."""
+        rows = [
+            {"unit": unit, "pearson": correlation(np.delete(self.x, i), np.delete(self.y, i))}
+            for i, unit in enumerate(self.points["unit"])
+        ]
+        return pd.DataFrame(rows).assign(task=self.row["task"], metric=self.metric)
+
+    def _over_seeds(self) -> dict[str, Any]:
+        """Return the repeated-measures correlation, and the ICC of alignment."""
+        # By placement even where runs are the units: seeds are repetitions of a placement.
+        groups = "placement" if self.question.unit == "run" else "_unit"
+        x, y = (self.runs[c].to_numpy(float) for c in (self.column, self.question.outcome))
+        labels = self.runs[groups].to_numpy()
+        within = repeated_measures(x, y, labels) if len(self.runs) else None
+        names = ("r", "low", "high", "p", "n")
+        keys = ("within", "within_low", "within_high", "p_within", "within_n")
+        row = {key: getattr(within, name, None) for key, name in zip(keys, names, strict=True)}
+        icc = intraclass_correlation(x, labels)
+        return row | {"icc": icc[0] if icc else None}
+
+    def _compare_values(self, kind: str) -> list[str]:
+        """Add r of the raw or calibrated values; return what speaks against the correlation."""
+        column = self.question.other_values[kind].get(self.metric)
+        self.row[f"pearson_{kind}"] = None
+        if column is None or self.runs.empty:
+            return []
+        means = self.runs.groupby("_unit", sort=True)[column].mean()
+        other = self.row[f"pearson_{kind}"] = correlation(means.to_numpy(float), self.y)
+        doubts = []
+        r = self.row["pearson"]
+        if None not in (r, other) and r * self.sign * other * self._sign(column) <= 0:
+            doubts.append(f"r of {kind} values goes the other way ({other:+.2f})")
+        if kind == "calibrated" and means.mean() <= CHANCE:
+            doubts.append("alignment is not above chance")
+        return doubts
+
+    def _sign(self, column: str) -> int:
+        """Return the sign that r has if more alignment goes with better performance."""
+        lower = self.question.lower_is_better
+        return -1 if (column in lower) != (self.question.outcome in lower) else 1
+
+
+def _points(runs: pd.DataFrame, task: str, metric: str, column: str, outcome: str) -> pd.DataFrame:
+    """Return means and standard deviations over the runs of each unit."""
+    grouped = runs.groupby("_unit", sort=True)
+    points = pd.DataFrame(
+        {
+            "placement": grouped["placement"].first(),
+            "runs": grouped.size(),
+            "x": grouped[column].mean(),
+            "y": grouped[outcome].mean(),
+            "x_sd": grouped[column].std(),
+            "y_sd": grouped[outcome].std(),
+        }
+    )
+    points = points.rename_axis("unit").reset_index()
+    points.insert(0, "metric", metric)
+    points.insert(0, "task", task)
+    return points
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float | None:
+    """Return Pearson's r; None with fewer than three pairs, missing values, or a constant.
+
+    Parameters
+    ----------
+    x, y : ndarray (n,)
+    """
+    if len(x) < 3 or np.isnan(x).any() or np.isnan(y).any() or is_constant(x) or is_constant(y):
+        return None
+    return float(np.corrcoef(x, y)[0, 1])

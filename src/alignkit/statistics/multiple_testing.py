@@ -1,0 +1,169 @@
+"""Corrections for many tests: Holm, Benjamini and Hochberg, and max-T by permutation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from alignkit.statistics.permutation import UnitPermutations, p_value
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p-values corrected for the family-wise error rate (Holm 1979).
+
+    Parameters
+    ----------
+    p : ndarray (tests,)
+        NaN marks a test that was not made; it stays NaN and does not count.
+
+    Returns
+    -------
+    ndarray (tests,)
+        Corrected p-values, 0 to 1, in the order given.
+    """
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full_like(p, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """Return p-values corrected for the false discovery rate (Benjamini and Hochberg 1995).
+
+    Parameters
+    ----------
+    p : ndarray (tests,)
+        NaN marks a test that was not made; it stays NaN and does not count.
+
+    Returns
+    -------
+    ndarray (tests,)
+        Corrected p-values, 0 to 1, in the order given.
+    """
+    from scipy.stats import false_discovery_control
+
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full_like(p, np.nan)
+    known = ~np.isnan(p)
+    if known.any():
+        adjusted[known] = false_discovery_control(p[known], method="bh")
+    return adjusted
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationTest:
+    """One member of a family of tests.
+
+    Attributes
+    ----------
+    x, y : ndarray (n,)
+        The two variables over units.
+    r : float
+        Their Pearson correlation.
+    permutations : UnitPermutations
+        Of these units; tests on the same units share one object.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    r: float
+    permutations: UnitPermutations
+
+    @property
+    def n(self) -> int:
+        """Number of units."""
+        return len(self.x)
+
+    def null(self) -> np.ndarray:
+        """Return Pearson's r under every permutation, ``(m,)``."""
+        return self.permutations.null(self.x, self.y)
+
+
+def max_t(family: Sequence[CorrelationTest]) -> list[float]:
+    """Correct p-values by step-down max-T (Westfall and Young 1993, algorithm 4.1).
+
+    Tests on the same units share their permutations, which preserves the (very strong)
+    dependence between metrics, and between tasks with the same placements. Tests on other
+    units have permutations of their own. Across such groups the nulls are combined as if
+    independent, 1 - prod(1 - p of each group), so that unrelated permutations need not be
+    paired; for two-sided tests, dependence could only make that p-value too large.
+    The same |r| is stronger evidence with more units, so groups are compared at equal
+    parametric p.
+
+    Parameters
+    ----------
+    family : sequence of CorrelationTest
+
+    Returns
+    -------
+    list of float
+        One corrected p per test, in the order given.
+    """
+    weakest_first = sorted(family, key=_evidence)
+    largest: dict[int, tuple[CorrelationTest, np.ndarray]] = {}
+    adjusted: dict[int, float] = {}
+    for test in weakest_first:
+        null, key = np.abs(test.null()), id(test.permutations)
+        if key in largest:
+            null = np.maximum(null, largest[key][1])
+        largest[key] = test, null
+        adjusted[id(test)] = _p_of_maximum(test, list(largest.values()))
+    floor = 0.0
+    for test in reversed(weakest_first):
+        floor = adjusted[id(test)] = max(floor, adjusted[id(test)])
+    return [adjusted[id(test)] for test in family]
+
+
+def _p_of_maximum(
+    test: CorrelationTest, groups: Sequence[tuple[CorrelationTest, np.ndarray]]
+) -> float:
+    """Return the chance that the maximum of any group is as extreme as a test."""
+    p_none = 1.0
+    p_group: float | None = None
+    for member, null in groups:
+        r = at_equal_p(test.r, test.n, member.n)
+        p_group, _ = p_value(r, null, member.permutations.exact)
+        p_none *= 1 - p_group
+    return p_group if len(groups) == 1 and p_group is not None else 1 - p_none
+
+
+def _evidence(test: CorrelationTest) -> tuple[float, float]:
+    """Return a sort key that grows with the evidence of |r| given its number of units."""
+    return _minus_log_p(test.r, test.n), abs(test.r)
+
+
+def _minus_log_p(r: float, n: int) -> float:
+    from scipy.stats import t as student
+
+    if abs(r) >= 1:
+        return math.inf
+    # Rounded, so that the last bit does not decide the order of equal correlations.
+    return -round(float(student.logsf(_t_statistic(abs(r), n), n - 2)), 9)
+
+
+def _t_statistic(r: float, n: int) -> float:
+    return r * math.sqrt((n - 2) / (1 - r * r))
+
+
+def at_equal_p(r: float, n: int, other_n: int) -> float:
+    """Return the |r| over ``other_n`` units that has the parametric p of ``r`` over ``n`` units.
+
+    Parameters
+    ----------
+    r : float
+        From -1 to 1.
+    n, other_n : int
+        Numbers of units, at least 3.
+    """
+    from scipy.stats import t as student
+
+    if n == other_n or abs(r) >= 1:
+        return abs(r)
+    t = float(student.isf(student.sf(_t_statistic(abs(r), n), n - 2), other_n - 2))
+    return 1.0 if math.isinf(t) else t / math.sqrt(other_n - 2 + t * t)
