@@ -150,7 +150,7 @@ def test_the_table_can_be_read_at_100_columns(place):
     assert "effective n" in head[1]
     assert "exact over 8! = 40,320" in head[2]
     assert "6 tests corrected together" in head[2]
-    assert head[3].startswith("power: 0.54 to find r = 0.7")
+    assert head[3].startswith("power: 0.54 to detect r = 0.7")
     assert not re.search(r"\b0\.000\b", out)
 
 

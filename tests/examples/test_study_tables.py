@@ -33,8 +33,8 @@ def test_the_sign_problem_is_found_and_said(checked, capsys):
     verdicts = checked[0]["as_printed"].triples["verdict"].value_counts()
     assert verdicts.to_dict() == {"impossible": 81, "possible": 6, "border": 1}
     assert (checked[0]["turned"].triples["verdict"] == "possible").all()
-    assert "81 of 88 triples are impossible, 1 more only within rounding" in said
-    assert "with the sign of r(accuracy, loss) turned" in said
+    assert "81 of 88 triples are impossible, 1 more is possible only within rounding" in said
+    assert "with the sign of r(accuracy, loss) flipped" in said
     assert "these are correlations with minus loss" in said
 
 

@@ -76,7 +76,7 @@ def test_the_band_is_left_where_p_is_small(found, table):
         table[table["task"] == "a"].assign(unit=table["placement"]),
         rows,
         "accuracy",
-        critical={"cka": h.critical()},
+        critical={"cka": h.critical_r()},
     )
     ax = figure.axes[0]
     path = ax.collections[-1].get_paths()[0].vertices
@@ -92,7 +92,7 @@ def test_nulls_are_those_of_the_test(found):
     assert counts["share"].sum() == pytest.approx(1)
     beyond = counts[counts["low"] >= 0.6]["share"].sum()
     assert beyond == pytest.approx((h.null() >= 0.6).mean())
-    ax = null_histograms(counts, pd.DataFrame([h.row]), {"cka": h.critical()}).axes[0]
+    ax = null_histograms(counts, pd.DataFrame([h.row]), {"cka": h.critical_r()}).axes[0]
     assert h.row["pearson"] in [line.get_xdata()[0] for line in ax.lines]
 
 

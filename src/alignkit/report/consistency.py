@@ -37,7 +37,8 @@ def _triples_line(checked: PrintedCheck) -> str:
     border = int((verdicts == "border").sum())
     if not impossible and not border:
         return f"all {len(verdicts)} triples are possible"
-    rounding = f", {border} more are possible only within rounding" if border else ""
+    verb = "is" if border == 1 else "are"
+    rounding = f", {border} more {verb} possible only within rounding" if border else ""
     return (
         f"{impossible} of {len(verdicts)} triples are impossible{rounding}: no data have these "
         "correlations"

@@ -119,7 +119,7 @@ def scatters(
             continue
         points = _in_order(pd.concat([h.points for h in mine], ignore_index=True), content)
         look = content.look if set(points["unit"]) <= set(content.look) else looks(points["unit"])
-        critical = {h.metric: h.critical() for h in mine if h.testable}
+        critical = {h.metric: h.critical_r() for h in mine if h.testable}
         runs = None if table is None else with_unit_names(table[table["task"] == task])
         yield (
             task,
