@@ -13,7 +13,7 @@ import pytest
 
 import alignkit
 from alignkit import metrics
-from alignkit.alignment import compute, job, runs
+from alignkit.alignment import compute, runs
 from alignkit.alignment.runs import (
     COLUMNS,
     MAXIMA_COLUMNS,
@@ -21,7 +21,7 @@ from alignkit.alignment.runs import (
     measure_run,
     read_alignment,
 )
-from alignkit.alignment.table import is_behind
+from alignkit.alignment.table import is_stale
 from alignkit.analysis.runs_table import Join, runs_table, summary
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
@@ -202,19 +202,19 @@ def test_a_killed_grid_loses_little(tmp_path):
     code = """
 import os, signal
 from alignkit import load_run, metrics
-from alignkit.alignment import compute, job, runs
-from alignkit.alignment.table import is_behind
+from alignkit.alignment import compute, runs
+from alignkit.alignment.table import is_stale
 from alignkit.alignment.runs import measure_run
 compute.SECONDS = 0.0
 real = metrics.grid
-def grid(*arguments, found, **options):
+def grid(*arguments, on_value, **options):
     done = []
     def counting(place, value):
         done.append(place)
         if len(done) == 8:
             os.kill(os.getpid(), signal.SIGKILL)
-        found(place, value)
-    return real(*arguments, found=counting, **options)
+        on_value(place, value)
+    return real(*arguments, on_value=counting, **options)
 metrics.grid = grid
 measure_run(load_run(%r), ["mknn:k=5"], layers="all")
 """
@@ -345,7 +345,7 @@ def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
     reporter = Listening()
     table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, reporter=reporter)
     assert table["n"].iloc[0] == 48
-    assert any("fewer than --samples 4096" in line for line in reporter.said)
+    assert any("fewer than `samples=4096`" in line for line in reporter.said)
 
 
 def test_poolings_and_splits_are_kept_apart(tiny_run):
@@ -413,13 +413,13 @@ def test_an_undefined_value_is_missing_in_the_table(tiny_run):
 def test_where_nothing_is_missing_nothing_is_read_twice_or_written(tiny_run, monkeypatch):
     measure_run(tiny_run, ["cka", "mknn:k=5"])
     monkeypatch.setattr(runs, "rebuild_alignment", lambda _: pytest.fail("derived anew"))
-    monkeypatch.setattr(job, "locked", lambda _: pytest.fail("locked"))
+    monkeypatch.setattr(runs, "locked", lambda _: pytest.fail("locked"))
     measure_run(tiny_run, ["cka"])
     measure_run(tiny_run, ["cka", "mknn:k=5"], layers="last")
 
 
 @pytest.mark.parametrize("what", ["absent", "older", "a file was removed"])
-def test_a_table_that_is_behind_is_derived_anew(tiny_run, what):
+def test_a_table_that_is_stale_is_derived_anew(tiny_run, what):
     measure_run(tiny_run, ["cka", "mknn:k=5"])
     whole = tiny_run.alignment_file.read_bytes()
     folder = tiny_run.alignment_folder("test")
@@ -435,4 +435,4 @@ def test_a_table_that_is_behind_is_derived_anew(tiny_run, what):
         assert set(tiny_run.alignment()["metric"]) == {"cka"}
     else:
         assert tiny_run.alignment_file.read_bytes() == whole
-    assert not is_behind(tiny_run)
+    assert not is_stale(tiny_run)

@@ -81,7 +81,7 @@ def test_every_metric_at_once(arrays):
     assert {name for name, _ in by_name} == {one["name"] for one in listed} - {"cosine"}
     assert sum(name == "svcca" for name, _ in by_name) == 2
     done = alignkit("measure", "x.npy", "y.npy", "-m", "all", "--k", "4", cwd=arrays)
-    assert "cosine is left out: cosine needs equal widths" in done.stderr
+    assert "cosine is left out: cosine needs representations of equal width" in done.stderr
     assert all(row["value"] is not None for row in rows)
 
 
@@ -193,7 +193,7 @@ def test_samples_and_seed(arrays):
     assert value(0)["n"] == 20
     assert value(0) == value(0) != value(1)
     done = alignkit("measure", "x.npy", "y.npy", "--samples", "99", cwd=arrays)
-    assert "there are 40 samples, fewer than --samples 99: all are used" in done.stderr
+    assert "there are only 40 samples, fewer than --samples 99; all are used" in done.stderr
 
 
 def test_precision_device_and_memory(arrays):
@@ -324,12 +324,12 @@ def test_a_faulty_array_of_many_leaves_no_table(arrays):
 
 
 def test_values_are_read_from_a_folder_that_cannot_be_written(place, monkeypatch):
-    from alignkit.alignment import job
+    from alignkit.alignment import runs
 
     alignkit("measure", "-p", "at_1", "-m", "cka", "--layers", "last", cwd=place)
 
     def refuse(folder):
         raise AssertionError("nothing is missing, so nothing is to be locked")
 
-    monkeypatch.setattr(job, "locked", refuse)
+    monkeypatch.setattr(runs, "locked", refuse)
     assert _rows("-p", "at_1", "-m", "cka", "--layers", "last", cwd=place)

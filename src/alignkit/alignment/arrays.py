@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from alignkit.alignment.compute import LayerSource
-from alignkit.alignment.job import Work, draw_rows, resolved_metrics, stores
-from alignkit.alignment.options import MeasureOptions
+from alignkit.alignment.job import measure_pairs
+from alignkit.alignment.layers import LayerSource
+from alignkit.alignment.options import MeasureKeywords, MeasureOptions
+from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.tables import AlignmentTables
 from alignkit.models.pairs import select_array_pairs
 from alignkit.progress import SILENT, Reporter
 
@@ -24,27 +26,27 @@ def measure_arrays(
     metrics: Sequence[str],
     *,
     layers: str = "all",
-    samples: int | None = None,
-    seed: int = 0,
-    null: int = 0,
-    interval: int = 0,
     lenient: bool = False,
     reporter: Reporter = SILENT,
     parts: Path | None = None,
+    **options: Unpack[MeasureKeywords],
 ) -> pd.DataFrame:
     """Measure metrics over pairs of anyone's layers.
 
     Parameters
     ----------
     xs, ys : sequences of Representation
-        As ``read_arrays`` gives them; the same list twice is measured once.
+        As from ``read_arrays``; where both are the same list, mirrored pairs are measured once.
+    metrics : sequence of str
     layers : str
         As for ``select_array_pairs``.
+    lenient, reporter
+        As for ``measure_run``.
     parts : Path, optional
-        A folder that keeps every metric's values as the work goes on; else nothing is stored.
-
-    Other parameters are those of ``measure_run``; precision and device are those of the
-    representations.
+        A folder that keeps every metric's values while more are measured; else nothing is
+        stored.
+    **options
+        Fields of ``MeasureOptions``; precision and device are those of the representations.
 
     Returns
     -------
@@ -56,24 +58,36 @@ def measure_arrays(
     UsageError
         When the arrays do not hold the same samples.
     """
+    from alignkit.metrics import resolve
     from alignkit.metrics.joining import matched
 
-    resolved = resolved_metrics(metrics)
-    names = [[one.name for one in side] for side in (xs, ys)]
-    pairs = [(names[0][i], names[1][j]) for i, j in select_array_pairs(names[0], names[1], layers)]
+    resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
     same = xs is ys
+    selection = _selection([x.name for x in xs], [y.name for y in ys], layers, same)
     xs = [matched(xs[0], x)[1] for x in xs]
     ys = xs if same else [matched(xs[0], y)[1] for y in ys]
-    rows = draw_rows(xs[0].n, samples, seed, reporter)
+    rows = chosen.draw_rows(xs[0].n, reporter)
     if rows is not None:
         xs = [x[rows] for x in xs]
         ys = xs if same else [y[rows] for y in ys]
-    asked = MeasureOptions(null, interval, seed, drawn=rows is not None)
-    left, right = ({one.name: one for one in side} for side in (xs, ys))
+    left, right = ({layer.name: layer for layer in side} for side in (xs, ys))
+    order = list(left) if same else ()
+    return measure_pairs(
+        resolved,
+        LayerSource(left.__getitem__, right.__getitem__, xs[0].n, order),
+        selection,
+        AlignmentTables(chosen, parts, None if rows is None else len(rows)),
+        lenient=lenient,
+        reporter=reporter,
+    )
+
+
+def _selection(
+    x_names: Sequence[str], y_names: Sequence[str], layers: str, same: bool
+) -> PairSelection:
+    """Select pairs of layers by name; a layer and itself are no candidates for the maximum."""
+    indices = select_array_pairs(x_names, y_names, layers)
+    pairs = [(x_names[i], y_names[j]) for i, j in indices]
     if same and layers == "max-pair":
         pairs = [(x, y) for x, y in pairs if x != y]
-    sides = LayerSource(left.__getitem__, right.__getitem__, names[0] if same else ())
-    stored = stores(parts, layers, asked, rows)
-    return Work(
-        resolved, sides, {"": pairs}, layers, stored, xs[0].n, lenient=lenient, reporter=reporter
-    ).table()
+    return PairSelection(layers, {"": pairs})

@@ -1,144 +1,147 @@
-"""Measuring a metric over pairs of layers, stored in portions, so that little can be lost."""
+"""Measuring a metric over pairs of layers, stored in portions, so that a kill loses little."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from alignkit.alignment.layers import LayerSource
+from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import AlignmentTable
 from alignkit.models.pairs import Pair
 
 if TYPE_CHECKING:
-    from alignkit.metrics import Metric, Representation, Value
+    from alignkit.metrics import Representation, Value
     from alignkit.progress import Progress
 
 # Seconds of work that a kill in the middle of a long grid may cost.
 SECONDS = 20.0
 
 
-@dataclass(frozen=True)
-class LayerSource:
-    """The two sides of pairs: how a layer is opened by its name.
-
-    Attributes
-    ----------
-    left, right : callable
-        ``left(name) -> Representation``; opened once, so that views are shared by metrics.
-    order : sequence of str
-        Names of layers where both sides are the same set of layers. Then a symmetric metric
-        is measured on one of ``(x, y)`` and ``(y, x)``, always the same, and mirrored.
-    """
-
-    left: Callable[[str], Representation]
-    right: Callable[[str], Representation]
-    order: Sequence[str] = ()
-
-    def canonical_pair(self, metric: Metric, pair: Pair) -> Pair:
-        """The pair, or its mirror image, that is measured for a pair."""
-        if not metric.symmetric or not set(pair) <= set(self.order):
-            return pair
-        return min(pair, pair[::-1], key=lambda one: self.order.index(one[0]))
-
-
 def complete(
-    stored: AlignmentTable, sides: LayerSource, pairs: Sequence[Pair], bar: Progress
+    table: AlignmentTable, source: LayerSource, pairs: Sequence[Pair], bar: Progress
 ) -> None:
-    """Measure the pairs that a table lacks; store them as the work goes on."""
+    """Measure the pairs that a table lacks, and store them while the rest is measured.
+
+    Parameters
+    ----------
+    table : AlignmentTable
+    source : LayerSource
+    pairs : sequence of (str, str)
+    bar : Progress
+        Advanced by one for every pair.
+    """
     from alignkit.metrics import grid
 
-    missing = stored.missing(pairs)
+    missing = table.missing(pairs)
     bar.advance(len(pairs) - len(missing))
     if not missing:
         return
-    null, interval = stored.required_draws(missing)
-    wanted: dict[Pair, list[Pair]] = {}
+    null, interval = table.required_draws(missing)
+    mirrored: dict[Pair, list[Pair]] = {}
     for pair in missing:
-        wanted.setdefault(sides.canonical_pair(stored.metric, pair), []).append(pair)
-    todo = list(wanted)
-    growing = _Growing(stored)
+        mirrored.setdefault(source.canonical_pair(table.metric, pair), []).append(pair)
+    todo = list(mirrored)
+    writer = _Writer(table)
 
-    def take(measured: Pair, value: Value) -> None:
-        for pair in wanted[measured]:
-            stored.add(pair, value, null, interval, dtype=_precision(sides, measured))
-        growing.grown()
-        bar.advance(len(wanted[measured]) - 1)
+    def add(measured: Pair, value: Value) -> None:
+        for pair in mirrored[measured]:
+            table.add(pair, value, null, interval, dtype=source.precision(measured))
+        writer.write_if_due()
+        bar.advance(len(mirrored[measured]) - 1)
 
-    with growing:
+    with writer:
         if null or interval:
-            for portion, values in _in_portions(stored, sides, todo, null, interval, bar):
+            for portion, values in _in_portions(table, source, todo, null, interval, bar):
                 for measured, value in zip(portion, values, strict=True):
-                    take(measured, value)
+                    add(measured, value)
         else:
-            _call(
-                grid,
-                stored,
-                sides,
-                todo,
-                0,
-                0,
-                bar,
-                found=lambda place, value: take(todo[place], value),
+            xs, ys, indices = _open(source, todo)
+            grid(
+                table.metric,
+                xs,
+                ys,
+                pairs=indices,
+                seed=table.options.seed,
+                progress=bar.advance,
+                on_value=lambda place, value: add(todo[place], value),
             )
 
 
-class _Growing:
-    """Writes a table that grows, every ``SECONDS`` and at the end, whatever ends it."""
+class _Writer:
+    """Writes a growing table every ``SECONDS``, and when the block ends for whatever reason."""
 
-    def __init__(self, stored: AlignmentTable) -> None:
-        self.stored, self.written, self.fresh = stored, time.monotonic(), False
+    def __init__(self, table: AlignmentTable) -> None:
+        self.table, self.written, self.is_due = table, time.monotonic(), False
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        if self.fresh:
-            self.stored.write()
+        if self.is_due:
+            self.table.write()
 
-    def grown(self) -> None:
-        self.fresh = True
+    def write_if_due(self) -> None:
+        """Write the table unless it was written less than ``SECONDS`` ago."""
+        self.is_due = True
         if time.monotonic() - self.written >= SECONDS:
-            self.stored.write()
-            self.written, self.fresh = time.monotonic(), False
+            self.table.write()
+            self.written, self.is_due = time.monotonic(), False
 
 
 def complete_maxima(
-    stored: AlignmentTable,
-    sides: LayerSource,
-    layers: str,
-    groups: Mapping[str, Sequence[Pair]],
-    bar: Progress,
+    table: AlignmentTable, source: LayerSource, selection: PairSelection, bar: Progress
 ) -> None:
-    """Take the best value over every group of pairs, with the null of maxima."""
+    """Measure the best value over every group of pairs, with the null of the maximum.
+
+    Parameters
+    ----------
+    table : AlignmentTable
+    source : LayerSource
+    selection : PairSelection
+    bar : Progress
+        Advanced by one for every pair.
+    """
     from alignkit.metrics import maximum
 
-    for streams, pairs in groups.items():
-        key = (layers, streams)
-        if not stored.missing([key]):
+    for streams, pairs in selection.groups.items():
+        key = (selection.layers, streams)
+        if not table.missing([key]):
             bar.advance(len(pairs))
             continue
-        null, interval = stored.required_draws([key])
-        over = list(dict.fromkeys(sides.canonical_pair(stored.metric, pair) for pair in pairs))
-        best = _call(maximum, stored, sides, over, null, interval, bar)
-        bar.advance(len(pairs) - len(over))
-        stored.add(key, best, null, interval, pairs=len(over), dtype=_precision(sides, over[0]))
-        stored.write()
+        null, interval = table.required_draws([key])
+        distinct = list(dict.fromkeys(source.canonical_pair(table.metric, p) for p in pairs))
+        xs, ys, indices = _open(source, distinct)
+        best = maximum(
+            table.metric,
+            xs,
+            ys,
+            pairs=indices,
+            null=null,
+            interval=interval,
+            seed=table.options.seed,
+            progress=bar.advance,
+        )
+        bar.advance(len(pairs) - len(distinct))
+        dtype = source.precision(distinct[0])
+        table.add(key, best, null, interval, pairs=len(distinct), dtype=dtype)
+        table.write()
 
 
 def _in_portions(
-    stored: AlignmentTable,
-    sides: LayerSource,
+    table: AlignmentTable,
+    source: LayerSource,
     pairs: Sequence[Pair],
     null: int,
     interval: int,
     bar: Progress,
 ) -> Iterator[tuple[list[Pair], list[Value]]]:
-    """Pairs with their values, all pairs of some y at a time.
+    """Yield pairs with their values, all pairs of some y at a time.
 
     Nulls and intervals of many layers at once cost less than one after the other, so portions
-    are no smaller than keeps that loss below a third; where a metric has a fast way to its
-    null, which is to take all layers at once, there is one portion.
+    are large enough to keep that loss below a third; where a metric has a fast way to its
+    null, which takes all layers at once, there is one portion.
     """
     from alignkit.metrics import grid
 
@@ -146,58 +149,47 @@ def _in_portions(
     for pair in pairs:
         columns.setdefault(pair[1], []).append(pair)
     todo = list(columns.values())
-    took: list[tuple[int, float]] = []
-    at_once = "null" in stored.metric.declared and not interval
+    timings: list[tuple[int, float]] = []
+    at_once = "null" in table.metric.declared and not interval
     while todo:
-        size = len(todo) if at_once else _portion(took, len(todo))
+        size = len(todo) if at_once else _portion(timings, len(todo))
         portion = [pair for column in todo[:size] for pair in column]
         todo = todo[size:]
         begun = time.monotonic()
-        yield portion, _call(grid, stored, sides, portion, null, interval, bar)
-        took.append((size, time.monotonic() - begun))
+        xs, ys, indices = _open(source, portion)
+        values = grid(
+            table.metric,
+            xs,
+            ys,
+            pairs=indices,
+            null=null,
+            interval=interval,
+            seed=table.options.seed,
+            progress=bar.advance,
+        )
+        yield portion, values
+        timings.append((size, time.monotonic() - begun))
 
 
-def _portion(took: Sequence[tuple[int, float]], left: int) -> int:
-    """How many columns to do next, by how long so many of them took."""
-    if not took:
+def _portion(timings: Sequence[tuple[int, float]], left: int) -> int:
+    """Return how many of the columns left to take next, given (columns, seconds) so far."""
+    if not timings:
         return 1
-    if took[0][1] * left <= 2 * SECONDS:
+    if timings[0][1] * left <= 2 * SECONDS:
         return left  # quick enough to be done at once
-    if len(took) == 1:
+    if len(timings) == 1:
         return 2
-    (some, seconds), (more, longer) = took[0], took[1]
+    (some, seconds), (more, longer) = timings[0], timings[1]
     each = max((longer - seconds) / (more - some), 1e-6 + seconds / 100) if more > some else 1.0
     fixed = max(seconds - each * some, 0.0)
     return max(1, int(max(3 * fixed, SECONDS) / each))
 
 
-def _call(
-    function: Any,
-    stored: AlignmentTable,
-    sides: LayerSource,
-    pairs: Sequence[Pair],
-    null: int,
-    interval: int,
-    bar: Progress,
-    **more: Any,
-) -> Any:
-    """Call ``grid`` or ``maximum`` on pairs of names."""
-    xs, ys = (list(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 1))
-    return function(
-        stored.metric,
-        [sides.left(x) for x in xs],
-        [sides.right(y) for y in ys],
-        pairs=[(xs.index(x), ys.index(y)) for x, y in pairs],
-        null=null,
-        interval=interval,
-        seed=stored.asked.seed,
-        progress=bar.advance,
-        **more,
-    )
-
-
-def _precision(sides: LayerSource, pair: Pair) -> str:
-    kinds = {
-        str(one.dtype).removeprefix("torch.") for one in (sides.left(pair[0]), sides.right(pair[1]))
-    }
-    return min(kinds)  # float32 before float64
+def _open(
+    source: LayerSource, pairs: Sequence[Pair]
+) -> tuple[list[Representation], list[Representation], list[tuple[int, int]]]:
+    """Open the layers of both sides, and give the pairs as indices into them."""
+    xs = list(dict.fromkeys(x for x, _ in pairs))
+    ys = list(dict.fromkeys(y for _, y in pairs))
+    indices = [(xs.index(x), ys.index(y)) for x, y in pairs]
+    return [source.left(x) for x in xs], [source.right(y) for y in ys], indices

@@ -1,32 +1,49 @@
-"""What is asked of every value, and how it is computed."""
+"""How values are measured: on which samples, with which null and interval, in which precision."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from alignkit.errors import UsageError
+from alignkit.progress import Reporter
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 DTYPES = ("auto", "float32", "float64")
 
 
+class MeasureKeywords(TypedDict, total=False):
+    """``MeasureOptions`` as keywords of a function that measures."""
+
+    null: int
+    interval: int
+    seed: int
+    dtype: str
+    device: str
+    samples: int | None
+
+
 @dataclass(frozen=True)
 class MeasureOptions:
-    """What is asked of every value, and how it is computed.
+    """How values are measured.
 
     Attributes
     ----------
-    null, interval : int
-        Permutations of rows, and resamples of samples; 0 for none.
+    null : int
+        Permutations of rows for the null distribution, its p and the calibrated value.
+    interval : int
+        Random halves of the samples for a 95 % interval; 0 for none.
     seed : int
+        Of permutations, halves and the random subset of samples.
     dtype : str
         ``auto`` (the arrays' own precision), ``float32`` or ``float64``.
     device : str
-    drawn : bool
-        Whether the samples are a draw by the same seed.
+        ``cpu`` or a device that torch knows.
+    samples : int, optional
+        Size of a random subset of the samples to measure on; all of them when None.
 
     Raises
     ------
@@ -39,14 +56,16 @@ class MeasureOptions:
     seed: int = 0
     dtype: str = "auto"
     device: str = "cpu"
-    drawn: bool = False
+    samples: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("null", self.null), ("seed", self.seed)):
             if value < 0:
-                raise UsageError(f"--{name} is {value}; it must be at least 0")
+                raise UsageError(f"`{name}` is {value}; it must be at least 0")
         if self.interval < 0 or self.interval == 1:
-            raise UsageError(f"--interval is {self.interval}; it must be 0 or at least 2")
+            raise UsageError(f"`interval` is {self.interval}; it must be 0 or at least 2")
+        if self.samples is not None and self.samples < 2:
+            raise UsageError(f"`samples` is {self.samples}; it must be at least 2")
         if self.dtype not in DTYPES:
             raise UsageError(f"unknown precision '{self.dtype}'; known: {', '.join(DTYPES)}")
 
@@ -55,4 +74,20 @@ class MeasureOptions:
         """The dtype as torch knows it; None for the arrays' own."""
         import torch
 
-        return None if self.dtype == "auto" else getattr(torch, self.dtype)
+        known = {"auto": None, "float32": torch.float32, "float64": torch.float64}
+        return known[self.dtype]
+
+    def draw_rows(self, n: int, reporter: Reporter) -> np.ndarray | None:
+        """Return the rows of the random subset in ascending order; None for all ``n`` rows."""
+        import numpy as np
+
+        if self.samples is None:
+            return None
+        if self.samples >= n:
+            if self.samples > n:
+                reporter.note(
+                    f"note: there are only {n} samples, fewer than `samples={self.samples}`; "
+                    "all are used"
+                )
+            return None
+        return np.sort(np.random.default_rng(self.seed).choice(n, self.samples, replace=False))

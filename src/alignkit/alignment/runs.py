@@ -1,34 +1,38 @@
-"""Measure the alignment of a run: one file per metric, resumable; two runs against each other."""
+"""Measure the alignment of a run, one file per metric, resumable; or that between two runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from alignkit.alignment.compute import LayerSource
-from alignkit.alignment.job import RunLayers, Work, draw_rows, extracted, resolved_metrics, stores
-from alignkit.alignment.options import MeasureOptions
+from alignkit.alignment.job import measure_pairs
+from alignkit.alignment.layers import LayerSource, RunLayers, extracted
+from alignkit.alignment.options import MeasureKeywords, MeasureOptions
+from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
-    is_behind,
+    is_stale,
     read_alignment,
     rebuild_alignment,
 )
-from alignkit.models.pairs import pairs_by_streams
+from alignkit.alignment.tables import AlignmentTables
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
-from alignkit.runs.files import read_json
+from alignkit.runs.files import locked, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.metrics import Metric
+
 __all__ = [
     "COLUMNS",
     "MAXIMA_COLUMNS",
-    "draw_rows",
     "measure_between",
     "measure_run",
     "read_alignment",
@@ -44,37 +48,30 @@ def measure_run(
     pool: str = "cls",
     layers: str = "all",
     streams: str = "cross",
-    samples: int | None = None,
-    seed: int = 0,
-    null: int = 0,
-    interval: int = 0,
-    dtype: str = "auto",
-    device: str = "cpu",
     force: bool = False,
     lenient: bool = False,
     reporter: Reporter = SILENT,
+    **options: Unpack[MeasureKeywords],
 ) -> pd.DataFrame:
-    """Measure metrics over pairs of a run's sites; what is measured already is kept.
+    """Measure metrics over pairs of a run's sites; values that are stored already are read.
 
     Parameters
     ----------
     run : Run
     metrics : sequence of str
         Specs such as ``cka`` or ``svcca:dims=10``.
-    split, pool, layers, streams
-        Which representations, and which pairs of sites (see ``select_pairs``).
-    samples, seed : int
-        Measure on a seeded draw of so many samples; all when None.
-    null : int
-        Permutations of rows for the null, its p and the calibrated value.
-    interval : int
-        Resamples of the samples for a 95 % interval.
-    dtype, device : str
-        ``auto``, ``float32`` or ``float64``; ``cpu`` or a device that torch knows.
+    split, pool : str
+        Which representations.
+    layers, streams : str
+        Which pairs of sites, as for ``select_pairs``.
     force : bool
-        Measure again what is measured already.
+        Measure again what is stored already.
     lenient : bool
-        Leave out, with a note, a metric that cannot take the data, unless all cannot.
+        Leave out, with a note, a metric that cannot be computed on these data, unless none can.
+    reporter : Reporter
+    **options
+        Fields of ``MeasureOptions``: ``null``, ``interval``, ``seed``, ``dtype``, ``device``,
+        ``samples``.
 
     Returns
     -------
@@ -87,31 +84,55 @@ def measure_run(
     UsageError
         For arguments that do not fit the run.
     """
-    resolved = resolved_metrics(metrics)
-    chosen = pairs_by_streams(run.schedule(), layers, streams)
+    from alignkit.metrics import resolve
+
+    resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
+    selection = PairSelection.of_run(run, layers, streams)
     index = extracted(run, split, pool, reporter)
-    rows = draw_rows(index["n"], samples, seed, reporter)
-    asked = MeasureOptions(null, interval, seed, dtype, device, drawn=rows is not None)
-    opened = RunLayers(run, split, pool, rows, asked)
-    stored = stores(run.alignment_folder(split), layers, asked, rows, split, pool)
-    # Text first, so that pairs across the streams are never turned.
+    rows = chosen.draw_rows(index["n"], reporter)
+    subset = None if rows is None else len(rows)
+    opened = RunLayers(run, split, pool, chosen, rows)
+    # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
-    work = Work(
+    return measure_pairs(
         resolved,
-        LayerSource(opened, opened, order),
-        chosen,
-        layers,
-        stored,
-        opened.n,
-        str(run.path),
-        force,
-        lenient,
-        reporter,
-        run.path,
-        lambda: is_behind(run),
-        lambda: rebuild_alignment(run),
+        LayerSource(opened, opened, subset or index["n"], order),
+        selection,
+        RunTables(chosen, run.alignment_folder(split), subset, split, pool, run=run),
+        label=str(run.path),
+        force=force,
+        lenient=lenient,
+        reporter=reporter,
     )
-    return work.table()
+
+
+@dataclass(frozen=True)
+class RunTables(AlignmentTables):
+    """The tables of a run on one split, from which its ``alignment.csv`` is derived.
+
+    Attributes
+    ----------
+    run : Run
+    """
+
+    run: Run = field(kw_only=True)
+
+    @contextmanager
+    def writing(
+        self, metrics: Sequence[Metric], selection: PairSelection, force: bool
+    ) -> Iterator[None]:
+        """Lock the run while a table is written, and derive ``alignment.csv`` at the end.
+
+        Where nothing is missing or stale, the files need neither.
+        """
+        if not (force or self.missing(metrics, selection) or is_stale(self.run)):
+            yield
+            return
+        with locked(self.run.path):
+            try:
+                yield
+            finally:
+                rebuild_alignment(self.run)
 
 
 def measure_between(
@@ -123,15 +144,10 @@ def measure_between(
     pool: str = "cls",
     layers: str = "all",
     streams: str = "text,vision",
-    samples: int | None = None,
-    seed: int = 0,
-    null: int = 0,
-    interval: int = 0,
-    dtype: str = "auto",
-    device: str = "cpu",
     lenient: bool = False,
     reporter: Reporter = SILENT,
     parts: Path | None = None,
+    **options: Unpack[MeasureKeywords],
 ) -> pd.DataFrame:
     """Measure metrics between the sites of two runs on the same samples.
 
@@ -139,15 +155,21 @@ def measure_between(
     ----------
     run, other : Run
         ``x`` is a site of ``run``, ``y`` one of ``other``.
+    metrics : sequence of str
     splits : (str, str)
-        Of the one and of the other; samples are joined by their ids.
+        The split of ``run`` and that of ``other``; samples are joined by their ids.
+    pool, layers : str
+        As for ``measure_run``.
     streams : str
-        ``text`` against text, ``vision`` against vision, ``cross`` (text of the one, vision of
-        the other), ``all`` four, or several with commas.
+        ``text`` against text, ``vision`` against vision, ``cross`` (text of ``run``, vision of
+        ``other``), ``all`` four, or several with commas.
+    lenient, reporter
+        As for ``measure_run``.
     parts : Path, optional
-        A folder that keeps every metric's values as the work goes on; else nothing is stored.
-
-    Other parameters are those of ``measure_run``.
+        A folder that keeps every metric's values while more are measured; else nothing is
+        stored.
+    **options
+        Fields of ``MeasureOptions``.
 
     Returns
     -------
@@ -159,32 +181,31 @@ def measure_between(
     UsageError
         When the two do not hold the same samples.
     """
+    from alignkit.metrics import resolve
     from alignkit.metrics.joining import rows_of
 
-    resolved = resolved_metrics(metrics)
-    chosen = pairs_by_streams(run.schedule(), layers, streams, other.schedule())
-    for one, split in zip((run, other), splits, strict=True):
-        extracted(one, split, pool, reporter)
-    ids, other_ids = (_ids(one, split) for one, split in zip((run, other), splits, strict=True))
-    names = (f"{one.path} on {split}" for one, split in zip((run, other), splits, strict=True))
-    joined = rows_of(ids, other_ids, *names)
-    rows = draw_rows(len(ids), samples, seed, reporter)
-    asked = MeasureOptions(null, interval, seed, dtype, device, drawn=rows is not None)
-    left = RunLayers(run, splits[0], pool, rows, asked)
-    right = RunLayers(other, splits[1], pool, joined if rows is None else joined[rows], asked)
-    stored = stores(parts, layers, asked, rows, "/".join(dict.fromkeys(splits)), pool)
-    return Work(
+    resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
+    selection = PairSelection.of_run(run, layers, streams, other)
+    sides = list(zip((run, other), splits, strict=True))
+    for side, split in sides:
+        extracted(side, split, pool, reporter)
+    ids, other_ids = (_ids(side, split) for side, split in sides)
+    joined = rows_of(ids, other_ids, *(f"{side.path} on {split}" for side, split in sides))
+    rows = chosen.draw_rows(len(ids), reporter)
+    subset = None if rows is None else len(rows)
+    left = RunLayers(run, splits[0], pool, chosen, rows)
+    right = RunLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
+    return measure_pairs(
         resolved,
-        LayerSource(left, right),
-        chosen,
-        layers,
-        stored,
-        left.n,
-        "two runs",
+        LayerSource(left, right, subset or len(ids)),
+        selection,
+        AlignmentTables(chosen, parts, subset, "/".join(dict.fromkeys(splits)), pool),
+        label="two runs",
         lenient=lenient,
         reporter=reporter,
-    ).table()
+    )
 
 
 def _ids(run: Run, split: str) -> list[str]:
-    return read_json(run.representations_folder(split) / "ids.json")
+    ids: list[str] = read_json(run.representations_folder(split) / "ids.json")
+    return ids

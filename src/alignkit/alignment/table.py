@@ -1,4 +1,4 @@
-"""Tables of alignment: what was measured, one file per metric, and what of it still holds."""
+"""Tables of alignment values: one file per metric, and ``alignment.csv``, derived from them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ COLUMNS = (
     "draw_seed",
     "warning",
 )
-# Of the best value over pairs: which pairs, and how many.
+# For the best value over pairs: over which pairs, and how many.
 MAXIMA_COLUMNS = ("layers", "streams", "pairs", *COLUMNS)
 COUNTS = ("n", "permutations", "resamples", "pairs")
 NUMBERS = (
@@ -58,7 +58,7 @@ NUMBERS = (
     "high",
     "self_score",
 )
-# What tables hold that were written before a column was there.
+# What is filled in where a table was written before a column was added.
 ADDED = {
     "null_std": "",
     "resamples": "0",
@@ -74,16 +74,18 @@ Key = tuple[str, str]
 
 
 class AlignmentTable:
-    """The values of one metric: those of its file, and those that are measured now.
+    """The values of one metric: those of its file, and those that are being measured.
 
     Parameters
     ----------
     metric : Metric
-    asked : MeasureOptions
+    options : MeasureOptions
     file : Path, optional
         Without one, nothing is stored.
     key : (str, str)
-        Columns that tell rows apart: ``x`` and ``y``, or ``layers`` and ``streams`` of maxima.
+        Columns that identify a row: ``x`` and ``y``, or ``layers`` and ``streams`` of maxima.
+    is_subset : bool
+        Whether values are measured on a random subset of the samples.
     **fixed
         Columns that are the same in every row: ``split``, ``pool``.
     """
@@ -91,17 +93,19 @@ class AlignmentTable:
     def __init__(
         self,
         metric: Metric,
-        asked: MeasureOptions,
+        options: MeasureOptions,
         file: Path | None = None,
         key: Key = ("x", "y"),
+        is_subset: bool = False,
         **fixed: str,
     ) -> None:
-        self.metric, self.asked, self.file, self.key = metric, asked, file, key
+        self.metric, self.options, self.file, self.key = metric, options, file, key
+        self.is_subset = is_subset
         parameters = format_spec("", metric.parameters).removeprefix(":")
         self.fixed = {"metric": metric.name, "parameters": parameters} | fixed
         self._rows: dict[Key, dict[str, Any]] = {}
         if file is not None and file.is_file():
-            # A default that has changed since leaves rows of other parameters behind.
+            # Where a default has changed since, the file also holds rows of other parameters.
             self._rows = {
                 self._key(row): row
                 for row in read_alignment(file).to_dict("records")
@@ -109,44 +113,44 @@ class AlignmentTable:
             }
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
-        """Keys without a value that has at least the null, interval and precision asked for."""
+        """Return the keys that lack a value with the null, interval and precision wanted."""
         return [key for key in keys if key not in self._rows or not self._holds(self._rows[key])]
 
     def forget(self, keys: Iterable[Key]) -> None:
-        """Drop rows, to be measured again."""
+        """Drop rows, so that they are measured again."""
         for key in keys:
             self._rows.pop(key, None)
 
     def required_draws(self, keys: Iterable[Key]) -> tuple[int, int]:
-        """The most permutations and resamples asked for, now or when ``keys`` were stored.
+        """Return the permutations and resamples to draw: no fewer than ``keys`` have already.
 
-        What is measured again for one of them must not lose the other.
+        A value that is measured again for its null must not lose its interval.
         """
         rows = [self._rows[key] for key in keys if key in self._rows]
-        null = max([self.asked.null, *(int(row["permutations"]) for row in rows)])
-        return null, max([self.asked.interval, *(int(row["resamples"]) for row in rows)])
+        null = max([self.options.null, *(int(row["permutations"]) for row in rows)])
+        return null, max([self.options.interval, *(int(row["resamples"]) for row in rows)])
 
     def add(self, key: Key, value: Value, null: int, interval: int, **more: Any) -> None:
-        """Take in a value; ``write`` stores it."""
-        drawn = null or interval or self.asked.drawn
+        """Add a value with its permutations and resamples; ``write`` stores it."""
+        uses_seed = null or interval or self.is_subset
         row = (
             asdict(value)
             | self.fixed
             | {
                 "permutations": null,
                 "resamples": interval,
-                "draw_seed": str(self.asked.seed) if drawn else "",
+                "draw_seed": str(self.options.seed) if uses_seed else "",
             }
         )
         self._rows[key] = row | more | dict(zip(self.key, key, strict=True))
 
     def write(self) -> None:
-        """Store everything that was taken in."""
+        """Store all rows in the file."""
         if self.file is not None:
             write_csv(self.file, ordered(self._table(self._rows.values())))
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
-        """The rows of keys, in their order."""
+        """Return the rows of keys, in their order."""
         return self._table([self._rows[key] for key in keys])
 
     def _table(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -165,25 +169,25 @@ class AlignmentTable:
         return row[self.key[0]], row[self.key[1]]
 
     def _holds(self, row: Mapping[str, Any]) -> bool:
-        asked = self.asked
-        drawn = asked.null or asked.interval
-        return (
-            row["permutations"] >= asked.null
-            and row["resamples"] >= asked.interval
-            and asked.dtype in ("auto", "float32", row["dtype"])
-            and (not drawn or row["draw_seed"] == str(asked.seed))
+        options = self.options
+        uses_seed = options.null or options.interval
+        return bool(
+            row["permutations"] >= options.null
+            and row["resamples"] >= options.interval
+            and options.dtype in ("auto", "float32", row["dtype"])
+            and (not uses_seed or row["draw_seed"] == str(options.seed))
         )
 
 
 def read_alignment(file: Path) -> pd.DataFrame:
     """Read an alignment table so that writing it again gives the same bytes.
 
-    Columns that came later are filled in.
+    Columns that a later version added are filled in.
 
     Raises
     ------
     DataError
-        When the file is no such table.
+        When the file is not such a table.
     """
     import pandas as pd
 
@@ -204,10 +208,11 @@ def read_alignment(file: Path) -> pd.DataFrame:
     return table[list(columns)]
 
 
-def is_behind(run: Run) -> bool:
-    """Whether ``alignment.csv`` may lack what the files of metrics hold: one was written later.
+def is_stale(run: Run) -> bool:
+    """Return whether a metric's file was written after ``alignment.csv``, which may lack it.
 
-    After a kill between the two, or a copy. Where nothing can be written it is left as it is.
+    This happens when a process is killed between the two, or a run is copied. A run that cannot
+    be written to is left as it is.
     """
     folder = run.path / "alignment"
     files = list(folder.glob("*/*.csv"))
@@ -216,14 +221,14 @@ def is_behind(run: Run) -> bool:
     if not run.alignment_file.is_file():
         return True
     written = run.alignment_file.stat().st_mtime_ns
-    folders = {folder, *(file.parent for file in files)}  # of which one knows what was removed
+    folders = {folder, *(file.parent for file in files)}  # a folder changes when a file is removed
     return any(path.stat().st_mtime_ns >= written for path in (*files, *folders))
 
 
 def rebuild_alignment(run: Run) -> None:
     """Derive ``alignment.csv`` from the files of all metrics and splits.
 
-    The run must be held: whoever reads its files while another adds one would lose that.
+    The run must be locked; otherwise a file that another process adds meanwhile would be lost.
     """
     import pandas as pd
 
@@ -234,7 +239,7 @@ def rebuild_alignment(run: Run) -> None:
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
             write_csv(run.alignment_file, table)
         else:
-            os.utime(run.alignment_file)  # it is not behind any more
+            os.utime(run.alignment_file)  # it is up to date
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:

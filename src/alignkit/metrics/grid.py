@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -30,21 +30,24 @@ class Value:
     x, y : str
         Names of the two representations.
     n : int
-        Samples.
+        Number of samples.
     value : float or None
         None when undefined; then ``reason`` says why.
+    reason : str
     chance : float or None
         Mean over all permutations of rows, where it is known in closed form.
-    null_mean, null_std, p : float or None
-        Of permuted rows: the closed form or the mean of those drawn, their standard
-        deviation, and (1 + b) / (1 + m) with b of m at least as good as the value.
+    null_mean, null_std : float or None
+        Mean over permuted rows, in closed form or over those drawn, and the standard deviation
+        over those drawn.
+    p : float or None
+        (1 + b) / (1 + m), where b of m permutations are at least as good as the value.
     calibrated : float or None
         (value - null mean) / (best - null mean): 0 at chance, 1 at best.
     low, high : float or None
-        95 % interval by resampling samples.
+        95 % interval, from random halves of the samples.
     self_score : float or None
-        For a metric whose identity is not its best value: the mean of what x and y score
-        against themselves.
+        The mean of what x and y score against themselves, for a metric that does not give its
+        best value on identical input.
     warning : str
         What a reader of the value should know.
     """
@@ -66,7 +69,7 @@ class Value:
 
 
 def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
-    """Measure the alignment of two arrays of the same samples.
+    """Measure the alignment of two arrays over the same samples.
 
     Parameters
     ----------
@@ -85,16 +88,15 @@ def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
     Raises
     ------
     UsageError
-        For faulty arguments: lengths that differ, values that are not finite, k >= n.
+        For invalid arguments: lengths that differ, values that are not finite, k >= n.
     UndefinedError
-        Where the metric has no value, with the reason.
+        When the metric is undefined on these data, with the reason.
     """
     chosen = resolve(format_spec(metric, parameters) if parameters else metric)
-    one, other = (_representation(side, name) for side, name in ((x, "x"), (y, "y")))
-    (found,) = grid(chosen, [one], [other])
-    if found.value is None:
-        raise UndefinedError(found.reason)
-    return found.value
+    (result,) = grid(chosen, [_representation(x, "x")], [_representation(y, "y")])
+    if result.value is None:
+        raise UndefinedError(result.reason)
+    return result.value
 
 
 def grid(
@@ -107,12 +109,12 @@ def grid(
     interval: int = 0,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
-    found: Callable[[int, Value], None] | None = None,
+    on_value: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
     """Measure a metric over pairs of representations.
 
-    Each layer's work is done once; a pair's value does not depend on which others are
-    measured beside it.
+    Each layer's work is done once; a pair's value does not depend on which other pairs are
+    measured with it.
 
     Parameters
     ----------
@@ -126,11 +128,11 @@ def grid(
         Number of random halves of the samples for the 95 % interval.
     seed : int
     progress : callable, optional
-        Called with the number of pairs that were finished; where there is a null or an
-        interval, with the share that a permutation or a half is of all the work on a pair.
-    found : callable, optional
-        Called with a pair's place in ``pairs`` and its value as soon as it is known, before
-        there is a null or an interval.
+        Called with the number of pairs finished since the last call; with a null or an
+        interval, also with fractions of pairs.
+    on_value : callable, optional
+        Called with a pair's index in ``pairs`` and its value as soon as it is known, before its
+        null and interval are.
 
     Returns
     -------
@@ -140,18 +142,18 @@ def grid(
     Raises
     ------
     UsageError
-        For faulty arguments. Degenerate data give a value of None with a reason.
+        For invalid arguments. Degenerate data give a value of None with a reason.
     """
     xs, ys, pairs = _aligned(xs, ys, pairs)
     done = _Progress(progress, len(pairs), 1 + null + interval)
     with workers():
-        values = _values(metric, xs, ys, pairs, done, found)
+        values = _values(metric, xs, ys, pairs, done, on_value)
         known = [at for at, value in enumerate(values) if value.value is not None]
         some = [pairs[at] for at in known]
         if null and some:
-            drawn = null_values(metric, xs, ys, some, null, seed, done)
+            permuted = null_values(metric, xs, ys, some, null, seed, done)
             for column, at in enumerate(known):
-                values[at] = _with_null(metric, values[at], drawn[:, column])
+                values[at] = _with_null(metric, values[at], permuted[:, column])
         if interval and some:
             halves = resampled_values(metric, xs, ys, some, interval, seed, done)
             for column, at in enumerate(known):
@@ -172,16 +174,16 @@ def maximum(
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Value:
-    """The best value over pairs: the largest, or the smallest of a distance.
+    """Measure the best value over pairs: the largest, or for a distance the smallest.
 
-    The best of many is high by chance, so its null takes the same maximum: every permutation
-    is shared by all pairs, and the best of them is what counts. Parameters and errors are
-    those of ``grid``.
+    The best of many values is good by chance alone, so the null is that of the best, too: every
+    permutation is applied to all pairs, and the best value under it is kept. Parameters and
+    errors are those of ``grid``.
 
     Returns
     -------
     Value
-        Of the best pair, with the null, p, calibrated value and interval of the maximum.
+        That of the best pair, with the null, p, calibrated value and interval of the maximum.
         Undefined when every pair is.
     """
     xs, ys, pairs = _aligned(xs, ys, pairs)
@@ -196,16 +198,16 @@ def maximum(
         some = [pairs[at] for at in known]
         numbers = np.array([values[at].value for at in known], dtype=float)
         top = known[int(numbers.argmax() if metric.higher_is_better else numbers.argmin())]
-        found = replace(values[top], chance=None, calibrated=None, null_mean=None)
+        result = replace(values[top], chance=None, calibrated=None, null_mean=None)
         if null:
-            drawn = best(null_values(metric, xs, ys, some, null, seed, done), axis=1)
-            found = _with_null(metric, found, drawn)
+            permuted = best(null_values(metric, xs, ys, some, null, seed, done), axis=1)
+            result = _with_null(metric, result, permuted)
         if interval:
             halves = resampled_values(metric, xs, ys, some, interval, seed, done)
-            found = _with_interval(metric, found, best(halves, axis=1))
+            result = _with_interval(metric, result, best(halves, axis=1))
     done.finish()
     _release(xs, ys)
-    return found
+    return result
 
 
 def _values(
@@ -214,25 +216,26 @@ def _values(
     ys: Sequence[Representation],
     pairs: Sequence[tuple[int, int]],
     done: _Progress,
-    found: Callable[[int, Value], None] | None = None,
+    on_value: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
     prepared = _Prepared(metric)
     values: dict[int, Value] = {}
-    one = partial(_one_pair, metric, prepared, xs, ys)
-    order = _fresh_layers_first(pairs)
+    measure_pair = partial(_measure_pair, metric, prepared, xs, ys)
+    order = _new_layers_first(pairs)
     ordered = [pairs[at] for at in order]
-    # A single pair is measured here, so that its blocks are spread over the workers instead.
-    measured = map(one, ordered) if len(pairs) == 1 else parallel_map(one, ordered)
+    # A single pair is measured here, so that its blocks are shared among the workers instead.
+    apply = map if len(pairs) == 1 else parallel_map
+    measured: Iterator[Value] = apply(measure_pair, ordered)
     for at, value in zip(order, measured, strict=True):
         values[at] = value
-        if found is not None:
-            found(at, value)
+        if on_value is not None:
+            on_value(at, value)
         done(1)
     return [values[at] for at in range(len(pairs))]
 
 
-def _fresh_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """Places of pairs, those of layers that stood in none before first.
+def _new_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the order in which to measure pairs: first those whose layers are both new.
 
     Workers then prepare different layers, instead of waiting for the same one.
     """
@@ -240,14 +243,16 @@ def _fresh_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
     first: list[int] = []
     rest: list[int] = []
     for at, (i, j) in enumerate(pairs):
-        fresh = {("x", i), ("y", j)} - seen
-        (first if len(fresh) == 2 else rest).append(at)
-        if len(fresh) == 2:
-            seen |= fresh
+        layers = {("x", i), ("y", j)}
+        if layers & seen:
+            rest.append(at)
+        else:
+            first.append(at)
+            seen |= layers
     return first + rest
 
 
-def _one_pair(
+def _measure_pair(
     metric: Metric,
     prepared: _Prepared,
     xs: Sequence[Representation],
@@ -273,25 +278,25 @@ def _one_pair(
     )
 
 
-def _with_null(metric: Metric, found: Value, drawn: np.ndarray) -> Value:
-    assert found.value is not None
-    known = drawn[np.isfinite(drawn)]
+def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
+    assert result.value is not None
+    known = permuted[np.isfinite(permuted)]
     if not len(known):
-        return found
-    mean = float(known.mean()) if found.chance is None else found.chance
+        return result
+    mean = float(known.mean()) if result.chance is None else result.chance
     return replace(
-        found,
+        result,
         null_mean=mean,
         null_std=float(known.std()),
-        p=p_value(found.value, known, metric.higher_is_better),
-        calibrated=calibrated(found.value, mean, metric.best),
+        p=p_value(result.value, known, metric.higher_is_better),
+        calibrated=calibrated(result.value, mean, metric.best),
     )
 
 
-def _with_interval(metric: Metric, found: Value, halves: np.ndarray) -> Value:
-    assert found.value is not None
-    low, high = interval_around(found.value, halves, metric.range)
-    return replace(found, low=low, high=high)
+def _with_interval(metric: Metric, result: Value, halves: np.ndarray) -> Value:
+    assert result.value is not None
+    low, high = interval_around(result.value, halves, metric.range)
+    return replace(result, low=low, high=high)
 
 
 def _self_score(
@@ -310,24 +315,24 @@ def _release(*sides: Sequence[Representation]) -> None:
 
 
 class _Progress:
-    """Passes over pairs - values, permutations, halves - told as shares of the pairs."""
+    """Reports passes over pairs (values, permutations, halves) as fractions of the pairs."""
 
-    def __init__(self, told: Callable[[float], None] | None, pairs: int, passes: int) -> None:
-        self._told, self._left, self._passes = told, float(pairs), passes
+    def __init__(self, report: Callable[[float], None] | None, pairs: int, passes: int) -> None:
+        self._report, self._left, self._passes = report, float(pairs), passes
 
     def __call__(self, pairs: int) -> None:
-        """So many pairs are through with one pass."""
-        self._tell(pairs / self._passes)
+        """Count one pass over so many pairs."""
+        self._advance(pairs / self._passes)
 
     def finish(self) -> None:
-        """All pairs are through with all that could be done."""
+        """Report what is left, where passes were not needed."""
         if self._left > 1e-9:
-            self._tell(self._left)
+            self._advance(self._left)
 
-    def _tell(self, share: float) -> None:
+    def _advance(self, share: float) -> None:
         self._left -= share
-        if self._told is not None:
-            self._told(share)
+        if self._report is not None:
+            self._report(share)
 
 
 class _Prepared:
@@ -341,7 +346,7 @@ class _Prepared:
         self._locks: dict[int, threading.RLock] = {}
 
     def self_score(self, x: Representation) -> float:
-        """What a layer scores against itself, computed once."""
+        """Return what a layer scores against itself, computed once."""
         with self._lock_of(x):
             if id(x) not in self._selves:
                 self._selves[id(x)] = self._metric.compare(self(x), self(x))
@@ -362,12 +367,12 @@ def _aligned(
     xs: Sequence[Representation],
     ys: Sequence[Representation],
     pairs: Sequence[tuple[int, int]] | None,
-) -> tuple[list[Representation], list[Representation], Sequence[tuple[int, int]]]:
-    """Bring all layers to the same samples; all pairs where none are named."""
+) -> tuple[Sequence[Representation], Sequence[Representation], Sequence[tuple[int, int]]]:
+    """Bring all layers to the same samples; take all pairs where none are given."""
     if pairs is None:
         pairs = [(i, j) for i in range(len(xs)) for j in range(len(ys))]
-    joined = [[matched(xs[0], one)[1] for one in side] for side in (xs, ys)]
-    return joined[0], joined[1], pairs
+    xs, ys = [matched(xs[0], x)[1] for x in xs], [matched(xs[0], y)[1] for y in ys]
+    return xs, ys, pairs
 
 
 def _representation(values: Any, name: str) -> Representation:

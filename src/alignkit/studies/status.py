@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignkit.models.pairs import pairs_by_streams
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
 
@@ -55,23 +54,24 @@ def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame 
     """The values that a study asks for; None if any is missing."""
     import pandas as pd
 
-    from alignkit.alignment.job import keys_of, resolved_metrics, stores
     from alignkit.alignment.options import MeasureOptions
+    from alignkit.alignment.selection import PairSelection
+    from alignkit.alignment.tables import AlignmentTables
+    from alignkit.metrics import resolve
 
     if not run.is_trained:
         return None
     n = run.stored["data"]["n"].get(split)
-    rows = measure.samples and range(measure.samples)
-    drawn = rows if rows and (n is None or len(rows) < n) else None
-    asked = MeasureOptions(null=measure.null, drawn=drawn is not None)
-    stored = stores(run.alignment_folder(split), measure.layers, asked, drawn, split, pool)
-    keys = keys_of(
-        measure.layers, pairs_by_streams(run.schedule(), measure.layers, measure.streams)
-    )
-    found = []
-    for metric in resolved_metrics(measure.metrics):
-        one = stored(metric)
-        if one.missing(keys):
+    subset = measure.samples
+    if subset is not None and n is not None and subset >= n:
+        subset = None
+    options = MeasureOptions(null=measure.null)
+    selection = PairSelection.of_run(run, measure.layers, measure.streams)
+    tables = AlignmentTables(options, run.alignment_folder(split), subset, split, pool)
+    values = []
+    for metric in map(resolve, measure.metrics):
+        table = tables.table(metric, selection.is_maximum)
+        if table.missing(selection.keys):
             return None
-        found.append(one.rows(keys)[["metric", "parameters", "x", "y", "n", "value"]])
-    return pd.concat(found)
+        values.append(table.rows(selection.keys)[["metric", "parameters", "x", "y", "n", "value"]])
+    return pd.concat(values)

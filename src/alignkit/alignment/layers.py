@@ -1,0 +1,89 @@
+"""Where the layers of pairs come from: how a representation is opened by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alignkit.alignment.options import MeasureOptions
+from alignkit.chain.extract import extract
+from alignkit.models.pairs import Pair
+from alignkit.progress import Reporter
+from alignkit.runs import Run
+from alignkit.runs.run import POOLS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from alignkit.metrics import Metric, Representation
+
+
+@dataclass(frozen=True)
+class LayerSource:
+    """The layers on both sides of pairs, opened by name.
+
+    Attributes
+    ----------
+    left, right : callable
+        ``left(name) -> Representation``; opened once, so that metrics share its views.
+    n : int
+        Number of samples.
+    order : sequence of str
+        Names of layers where both sides are the same set of layers. Then a symmetric metric
+        is measured on one of ``(x, y)`` and ``(y, x)``, always the same, and mirrored.
+    """
+
+    left: Callable[[str], Representation]
+    right: Callable[[str], Representation]
+    n: int
+    order: Sequence[str] = ()
+
+    def canonical_pair(self, metric: Metric, pair: Pair) -> Pair:
+        """Return the pair, or its mirror image, that is measured for a pair."""
+        if not metric.symmetric or not set(pair) <= set(self.order):
+            return pair
+        return min(pair, pair[::-1], key=lambda names: self.order.index(names[0]))
+
+    def precision(self, pair: Pair) -> str:
+        """Return the lower precision of the two layers: ``float32`` or ``float64``."""
+        layers = (self.left(pair[0]), self.right(pair[1]))
+        return min(str(layer.dtype).removeprefix("torch.") for layer in layers)
+
+
+class RunLayers:
+    """The representations of a run on a split, each opened once, for all metrics.
+
+    Parameters
+    ----------
+    run : Run
+    split, pool : str
+    options : MeasureOptions
+    rows : ndarray, optional
+        Samples to keep, in this order; all of them when None.
+    """
+
+    def __init__(
+        self, run: Run, split: str, pool: str, options: MeasureOptions, rows: np.ndarray | None
+    ) -> None:
+        self.run, self.split, self.pool, self.options, self.rows = run, split, pool, options, rows
+        self._opened: dict[str, Representation] = {}
+
+    def __call__(self, site: str) -> Representation:
+        """Return the representation at a site, ``(samples, width)``."""
+        if site not in self._opened:
+            options = self.options
+            layer = self.run.representation(
+                site, self.split, self.pool, dtype=options.precision, device=options.device
+            )
+            self._opened[site] = layer if self.rows is None else layer[self.rows]
+        return self._opened[site]
+
+
+def extracted(run: Run, split: str, pool: str, reporter: Reporter) -> Mapping[str, Any]:
+    """Return the index of a run's representations; extract them first where they are missing."""
+    index = run.representation_index(split)
+    if index is None or pool not in index["pools"]:
+        reporter.note(f"{run.path}: extracting representations on {split} first")
+        index = extract(run, split, sorted({pool, *POOLS}), reporter=reporter)
+    return index

@@ -1,0 +1,80 @@
+"""The tables of several metrics: one file each in a folder, a run's or any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alignkit.alignment.options import MeasureOptions
+from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.table import AlignmentTable
+
+if TYPE_CHECKING:
+    from alignkit.metrics import Metric
+
+
+@dataclass(frozen=True)
+class AlignmentTables:
+    """The tables of several metrics that are measured in the same way.
+
+    Attributes
+    ----------
+    options : MeasureOptions
+    folder : Path, optional
+        Holds one file per metric; without one, nothing is stored.
+    subset : int, optional
+        Size of the random subset of samples; None where all are measured.
+    split, pool : str
+        Which representations are measured; empty for arrays.
+    """
+
+    options: MeasureOptions
+    folder: Path | None = None
+    subset: int | None = None
+    split: str = ""
+    pool: str = ""
+
+    def table(self, metric: Metric, maxima: bool) -> AlignmentTable:
+        """Return the table of a metric, with the values that its file holds.
+
+        Parameters
+        ----------
+        metric : Metric
+        maxima : bool
+            The best values over pairs, which are kept apart from those of pairs.
+        """
+        return AlignmentTable(
+            metric,
+            self.options,
+            self._file(metric, maxima),
+            ("layers", "streams") if maxima else ("x", "y"),
+            self.subset is not None,
+            split=self.split,
+            pool=self.pool,
+        )
+
+    def missing(self, metrics: Sequence[Metric], selection: PairSelection) -> bool:
+        """Return whether any value is still to be measured."""
+        return any(
+            self.table(metric, selection.is_maximum).missing(selection.keys) for metric in metrics
+        )
+
+    @contextmanager
+    def writing(
+        self, metrics: Sequence[Metric], selection: PairSelection, force: bool
+    ) -> Iterator[None]:
+        """Guard the block in which tables may be written; here, nothing has to be done."""
+        del metrics, selection, force
+        yield
+
+    def _file(self, metric: Metric, maxima: bool) -> Path | None:
+        if self.folder is None:
+            return None
+        parts = [metric.spec.replace(":", "-").replace("/", "_")]
+        parts += [self.pool] if self.pool else []
+        parts += [] if self.subset is None else [f"n{self.subset}s{self.options.seed}"]
+        folder = self.folder / "maxima" if maxima else self.folder
+        return folder / ".".join([*parts, "csv"])
