@@ -27,7 +27,7 @@ from alignkit.chain.train import train
 from alignkit.runs import RuntimeOptions, Training, resolve_config
 from alignkit.statistics import correlate
 from alignkit.training.loop import Loop
-from alignkit_vilbert.two_stream import HEADS
+from alignkit_vilbert.options import HEADS
 from parts import cut, gradients, learner_and_batches
 from tiny import TINY_MODEL, TINY_TASK
 

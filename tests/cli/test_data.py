@@ -123,7 +123,7 @@ def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
     fresh = alignkit("train", *words, "--runs", "fresh", cwd=tmp_path).stdout.strip()
     alignkit("data", "cache", f"folder:{mine}", "--vision-model", vision, cwd=tmp_path)
     monkeypatch.setattr(
-        "alignkit_vilbert.pictures.Pictures.pixels", lambda *_: pytest.fail("decoded again")
+        "alignkit_vilbert.images.ImageTransform.pixels", lambda *_: pytest.fail("decoded again")
     )
     kept = alignkit("train", *words, "--runs", "kept", cwd=tmp_path).stdout.strip()
     for file in ("model.safetensors", "history.csv", "performance.json"):

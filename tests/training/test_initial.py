@@ -143,7 +143,9 @@ def test_streams_of_other_models_are_refused(tmp_path):
 
     run = train(config(named), tmp_path / "runs")
     for models in ({}, {"text_model": str(text)}, named | {"text_model": str(other)}):
-        with pytest.raises(UsageError, match=r"text 't@\w+' and vision 'v@\w+', those of this run"):
+        with pytest.raises(
+            UsageError, match=r"text model 't@\w+' and vision model 'v@\w+', but this run has"
+        ):
             train(config(models, run.path), tmp_path / "runs")
     assert train(config(named, run.path), tmp_path / "runs").is_trained
 
@@ -164,7 +166,7 @@ def test_a_run_that_starts_from_small_streams_may_cut_pictures_and_pad_texts():
     texts = ["a red disc", "a blue disc"]
     inputs = other.load_inputs(own.inputs(texts).to_json())
     assert inputs.recipe == other.inputs(texts).recipe != own.inputs(texts).recipe
-    assert inputs.pad_to == other.max_tokens
+    assert inputs.pad_to == other.options.max_tokens
     assert list(inputs.words) == list(own.inputs(texts).words)
 
 
@@ -172,7 +174,7 @@ def test_pictures_of_another_size_than_the_stream_takes_are_refused(tmp_path):
     vision = vision_folder(tmp_path / "v")
     own, other = (Vilbert(vision_model=str(vision), image_size=size) for size in (None, 64))
     stored = own.inputs(["a"]).to_json()
-    with pytest.raises(UsageError, match="takes pictures of 32 pixels, not image_size=64"):
+    with pytest.raises(UsageError, match="takes images of 32 pixels, not image_size=64"):
         other.load_inputs(stored)
     same = Vilbert(vision_model=str(vision), image_size=32)
     assert same.load_inputs(stored).recipe == own.inputs(["a"]).recipe

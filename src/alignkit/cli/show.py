@@ -95,8 +95,9 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 def _documentation(target: Any) -> str:
     """The docstring, and those of the classes whose options are inherited."""
+    classes = [inspect.getmro(c) for c in (target, getattr(target, "Options", None)) if c]
     family = (
-        [c for c in inspect.getmro(target) if c is not object] if inspect.isclass(target) else []
+        [c for mro in classes for c in mro if c is not object] if inspect.isclass(target) else []
     )
     texts = [inspect.cleandoc(member.__doc__ or "") for member in family or [target]]
     return "\n\n".join(text for text in texts if text)

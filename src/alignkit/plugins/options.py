@@ -105,7 +105,11 @@ def format_spec(name: str, options: Mapping[str, Any]) -> str:
 
 
 def options_of(target: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a target: the parameters of its signature that have a default."""
+    """Return the options of a target: the parameters of its signature that have a default.
+
+    A class may keep its options in a dataclass, ``Options``; they are then those of its fields.
+    """
+    target = getattr(target, "Options", target)
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):

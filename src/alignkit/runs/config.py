@@ -330,7 +330,8 @@ def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
 
 def _settled(made: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of which those at None have the value that the thing itself gave them."""
-    return {k: getattr(made, k, None) if v is None else v for k, v in options.items()}
+    own = getattr(made, "options", made)
+    return {k: getattr(own, k, None) if v is None else v for k, v in options.items()}
 
 
 def _with_root(task: Choice, root: str) -> Choice:

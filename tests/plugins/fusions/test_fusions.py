@@ -1,11 +1,16 @@
 """The stack, the bottleneck and the one-way block: order, counts, and values in float64."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 import alignkit
+import alignkit_fusions
+import alignkit_vilbert
 from alignkit import Fuse, Placement, Record, RunLayer, StreamState
 from alignkit.models.schedule import check_schedule, sites
 from alignkit.models.walk import count_parameters, walk
@@ -14,9 +19,11 @@ from alignkit_fusions.bottleneck import Mbt
 from alignkit_fusions.cross_layer import CrossModalLayer
 from alignkit_fusions.one_way import OneWay
 from alignkit_fusions.stack import Lxmert
+from alignkit_vilbert import Vilbert
 from tiny import TINY_TASK
 from tiny import alignkit as command
 
+PACKAGE = Path(alignkit_fusions.__file__).parent
 SIZES = {"depth": 3, "width": 8, "heads": 2, "feedforward": 12, "image_size": 8, "patch_size": 4}
 TEXTS = ["a red circle", "a blue square on the left"]
 
@@ -76,7 +83,10 @@ def test_the_papers_bottleneck_fuses_every_layer_from_one_on():
 
 
 def test_placements_that_do_not_fit():
-    with pytest.raises(alignkit.UsageError, match=r"on top of both streams; .*late, or give 12/12"):
+    with pytest.raises(
+        alignkit.UsageError,
+        match=r"on top of both streams, not at placement 'late'; .*`placement=12/12`",
+    ):
         Lxmert().schedule(Placement([9], [9], "late"))
     assert Lxmert(text_depth=2, vision_depth=3).default_placement() == Placement([2], [3], "top")
     with pytest.raises(alignkit.UsageError, match="vision indices go from 0 to 2"):
@@ -86,7 +96,9 @@ def test_placements_that_do_not_fit():
 @pytest.mark.parametrize("architecture", [Lxmert, Mbt])
 def test_one_width_is_needed_where_weights_or_tokens_are_shared(architecture):
     options = architecture(**SIZES | {"text_width": 16})
-    with pytest.raises(alignkit.UsageError, match="one width; text has 16, vision 8"):
+    with pytest.raises(
+        alignkit.UsageError, match="the text stream has width 16, the vision stream 8"
+    ):
         options.build(Placement([2], [2]), 2, options.inputs(TEXTS))
 
 
@@ -225,8 +237,6 @@ def test_one_way(direction):
 
 
 def test_one_way_parameters_are_half_a_blocks():
-    from alignkit_vilbert.architecture import Vilbert
-
     placement = Placement([1], [1])
     counts = []
     for kind in (OneWay, Vilbert):
@@ -282,3 +292,21 @@ def test_an_architecture_may_bring_its_own_placement():
     config = resolve_config(TINY_TASK, None, f"lxmert:depth=2,cross_layers=1,{SMALL}")
     assert config.placement.name == "top"
     assert config.folder.startswith("toy_match/top/")
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.glob("*.py")), ids=lambda file: file.stem)
+def test_only_public_names_of_the_two_stream_package_are_used(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            assert not any("alignkit_vilbert" in alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and str(node.module).startswith("alignkit_vilbert"):
+            assert node.module == "alignkit_vilbert"
+            assert {alias.name for alias in node.names} <= set(alignkit_vilbert.__all__)
+
+
+def test_every_public_name_of_the_two_stream_package_is_there_and_documented():
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
+    for name in alignkit_vilbert.__all__:
+        value = getattr(alignkit_vilbert, name)
+        assert not isinstance(value, type) or value.__doc__
+        assert f"`{name}`" in page

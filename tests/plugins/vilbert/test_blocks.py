@@ -11,7 +11,8 @@ from alignkit.models.walk import count_parameters, walk
 from alignkit_vilbert.architecture import Vilbert
 from alignkit_vilbert.coattention import CoAttention, StudyCoAttention
 from alignkit_vilbert.head import Head
-from alignkit_vilbert.sizes import Sizes
+from alignkit_vilbert.options import VilbertOptions
+from alignkit_vilbert.sizes import BlockSizes
 
 
 def _state(length, width, seed, padded=0):
@@ -55,7 +56,7 @@ def _feedforward(weights, name, x):
 
 
 def test_the_studys_block_equals_its_definition():
-    block = _random(StudyCoAttention(8, 6, Sizes(4, 2, 10)))
+    block = _random(StudyCoAttention(8, 6, BlockSizes(4, 2, 10)))
     states = {"text": _state(5, 8, 1, padded=2), "vision": _state(4, 6, 2)}
     w = block.state_dict()
     with torch.no_grad():
@@ -76,9 +77,9 @@ def test_the_studys_block_equals_its_definition():
 def test_parameters_of_the_published_sizes():
     """The study's block has 15.8 million, ViLBERT's 14.2 (vision 1024, feed-forward 1024)."""
     with torch.device("meta"):
-        study = StudyCoAttention(768, 768, Sizes(1024, 8))
-        text = CoAttention(768, 1024, Sizes(1024, 8, 3072)).text
-        vision = CoAttention(768, 1024, Sizes(1024, 8, 1024)).vision
+        study = StudyCoAttention(768, 768, BlockSizes(1024, 8))
+        text = CoAttention(768, 1024, BlockSizes(1024, 8, 3072)).text
+        vision = CoAttention(768, 1024, BlockSizes(1024, 8, 1024)).vision
     attention = 3 * (768 * 1024 + 1024) + 1024 * 768 + 768
     feedforward = 768 * 3072 + 3072 + 3072 * 768 + 768
     assert count_parameters(study) == 2 * (attention + feedforward + 3 * 2 * 768) == 15_753_216
@@ -89,7 +90,7 @@ def test_parameters_of_the_published_sizes():
 @pytest.mark.parametrize("join", ["concat", "sum", "hadamard", "text", "vision"])
 @pytest.mark.parametrize("activation", ["gelu", "relu"])
 def test_heads(join, widths, activation):
-    options = Vilbert(head=join, head_width=5, activation=activation)
+    options = VilbertOptions(head=join, head_width=5, activation=activation)
     head = _random(Head(options, *widths, 3))
     text, vision = (_state(1, w, i).tokens[:, 0] for i, w in enumerate(widths))
     w = head.state_dict()
@@ -111,7 +112,7 @@ def test_heads(join, widths, activation):
 
 
 def test_the_study_preset():
-    study = Vilbert(preset="study")
+    study = VilbertOptions(preset="study")
     assert (study.block, study.final, study.head_width, study.activation, study.pad) == (
         "study",
         "raw",
@@ -120,8 +121,8 @@ def test_the_study_preset():
         True,
     )
     # What is given wins over the preset.
-    assert Vilbert(preset="study", final="norm", head_width=7).final == "norm"
-    named = Vilbert(
+    assert VilbertOptions(preset="study", final="norm", head_width=7).final == "norm"
+    named = VilbertOptions(
         preset="study",
         text_model="bert-base-uncased",
         from_scratch=True,

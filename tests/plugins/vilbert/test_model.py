@@ -8,8 +8,10 @@ import alignkit
 from alignkit import Placement, StreamState
 from alignkit.models.walk import count_parameters, walk
 from alignkit_vilbert.architecture import Vilbert
-from alignkit_vilbert.coattention import CoAttention, Sizes
+from alignkit_vilbert.coattention import CoAttention
 from alignkit_vilbert.inputs import CLS, SEP, UNKNOWN, Inputs
+from alignkit_vilbert.options import VilbertOptions
+from alignkit_vilbert.sizes import BlockSizes
 
 OPTIONS = Vilbert(
     depth=3, width=8, heads=2, feedforward=12, fusion_width=6, image_size=8, patch_size=4
@@ -63,7 +65,7 @@ def _direction(block, asking, answering, mask):
 
 def test_co_attention_equals_its_definition():
     torch.manual_seed(0)
-    block = CoAttention(8, 8, Sizes(6, 2, 12)).double().eval()
+    block = CoAttention(8, 8, BlockSizes(6, 2, 12)).double().eval()
     for parameter in block.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     text, vision = _state(2, 5, 8, 1, padded=2), _state(2, 4, 8, 2)
@@ -82,7 +84,7 @@ def test_co_attention_equals_its_definition():
 
 
 def test_directions_have_their_own_weights():
-    block = CoAttention(8, 8, Sizes(6, 2, 12))
+    block = CoAttention(8, 8, BlockSizes(6, 2, 12))
     names = {name.split(".", 1)[1] for name, _ in block.named_parameters()}
     assert len(list(block.parameters())) == 2 * len(names)
 
@@ -203,14 +205,14 @@ def test_parameter_counts():
 
 
 def test_a_head_may_read_one_stream_alone():
-    options = Vilbert(**(vars(OPTIONS) | {"head": "text"}))
+    options = Vilbert(**(vars(OPTIONS.options) | {"head": "text"}))
     model, schedule, inputs = _model(Placement([], []), options)
     logits = [walk(model, schedule, _batch(inputs, ["a red circle"], s)) for s in (0, 1)]
     assert torch.equal(*logits)
 
 
 def test_the_tokenizer():
-    inputs = Inputs.fit(["b a a", "A c"], Vilbert(vocabulary=7, max_tokens=4))
+    inputs = Inputs.fit(["b a a", "A c"], VilbertOptions(vocabulary=7, max_tokens=4))
     assert inputs.words == ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]", "a", "b"]
     assert inputs.tokens("A c b!").tolist() == [CLS, 5, UNKNOWN, SEP]  # cut to four
     again = Vilbert(vocabulary=7, max_tokens=4).load_inputs(inputs.to_json())
@@ -220,7 +222,7 @@ def test_the_tokenizer():
 def test_pictures_of_any_size_are_resized():
     from PIL import Image
 
-    inputs = Inputs([], OPTIONS)
+    inputs = Inputs([], OPTIONS.options)
     assert inputs.pixels(Image.new("L", (20, 11), 255)).shape == (3, 8, 8)
     assert inputs.pixels(np.zeros((5, 6, 3), np.uint8)).dtype == np.uint8
 

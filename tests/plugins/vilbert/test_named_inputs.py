@@ -42,7 +42,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     folder = text_folder(tmp_path / "t")
     with (folder / "vocab.txt").open("a") as file:
         file.writelines(f"word{i}\n" for i in range(21))
-    with pytest.raises(alignkit.DataError, match="has 41 tokens, its model embeds 40"):
+    with pytest.raises(alignkit.DataError, match="has 41 tokens, but the model embeds 40"):
         Vilbert(text_model=str(folder)).inputs([])
 
 
@@ -108,7 +108,7 @@ def test_the_study_pads_to_the_longest_possible(tmp_path):
     assert length(text_model=folder, max_tokens=30, preset="study") == 30
     assert length(text_model=folder, preset="study") == 40  # as many as it has positions for
     assert length(preset="study") == 48
-    assert Vilbert(text_model=folder, preset="study").max_tokens == 197
+    assert Vilbert(text_model=folder, preset="study").options.max_tokens == 197
 
 
 def test_inputs_come_back_without_the_folder(tmp_path):
@@ -126,7 +126,7 @@ def test_inputs_come_back_without_the_folder(tmp_path):
     assert again.vocabulary == inputs.vocabulary
     picture = _picture(50, 40)
     np.testing.assert_array_equal(again.pixels(picture), inputs.pixels(picture))
-    assert all(source.folder is None for source in again.models.values())
+    assert again.text_source.folder is again.vision_source.folder is None
 
 
 def test_words_and_a_named_vision_model(tmp_path):

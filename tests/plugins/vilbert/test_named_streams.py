@@ -166,7 +166,7 @@ def test_from_scratch_takes_the_shapes_and_not_the_weights(tmp_path):
     assert inputs.tokens("the red disc").tolist() == [2, 5, 11, 9, 3]
     (folder / "model.safetensors").unlink()
     _built(text_model=str(folder), from_scratch=True)
-    with pytest.raises(alignkit.DataError, match=r"holds no weights; expected model.safetensors"):
+    with pytest.raises(alignkit.DataError, match=r"has no weights; expected model.safetensors"):
         _built(text_model=str(folder))
 
 
@@ -175,8 +175,8 @@ def test_known_shapes_need_no_file():
         text_model="bert-base-uncased", vision_model="vit_base_patch16_224", from_scratch=True
     )
     assert architecture.depths() == {"text": 12, "vision": 12}
-    assert architecture.fusion_width == 1024
-    assert architecture.fusion_heads == 8
+    assert architecture.options.fusion_width == 1024
+    assert architecture.options.fusion_heads == 8
 
 
 @pytest.mark.parametrize("stream", ["text", "vision"])
@@ -244,9 +244,9 @@ def test_a_folder_is_known_by_its_content_wherever_it_lies(tmp_path):
     changed = Vilbert(text_model=str(moved)).resolve()
     assert changed["text_model"] != resolved["text_model"]
     stale = Vilbert(text_model=resolved["text_model"], text_folder=moved)
-    with pytest.raises(alignkit.DataError, match=r"holds minilm@.* and not minilm@"):
+    with pytest.raises(alignkit.DataError, match=r"now contains minilm@.*, not minilm@"):
         stale.depths()
-    with pytest.raises(alignkit.DataError, match="give its folder too: text_folder="):
+    with pytest.raises(alignkit.DataError, match="name its folder too: text_folder="):
         Vilbert(text_model=resolved["text_model"]).depths()
 
 
@@ -259,7 +259,7 @@ def test_absent_weights_without_a_network_are_one_line(monkeypatch, tmp_path):
             Vilbert(**{f"{stream}_model": name}).resolve()
         message = str(caught.value)
         assert f"{stream} model '{name}' is not on this machine" in message
-        assert "--from-scratch" in message
+        assert "`from_scratch=True`" in message
         assert "\n" not in message
 
 

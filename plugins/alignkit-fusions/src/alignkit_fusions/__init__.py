@@ -1,5 +1,5 @@
-"""Other ways to fuse two streams: a stack on top, a bottleneck, one direction only.
+"""Other ways to fuse two streams: a stack on top, a bottleneck, attention in one direction.
 
-The streams, their inputs and the head are those of ``alignkit_vilbert.architecture.TwoStream``.
-Each architecture here is a schedule and a fusion.
+The streams, their inputs and the head come from ``alignkit_vilbert.TwoStream``. Each
+architecture here adds its options, its fusions and, where it needs one, its schedule.
 """

@@ -1,30 +1,28 @@
-"""MBT's exchange: two layers, one per stream, over their own tokens and the bottleneck's."""
+"""MBT's exchange: one layer per stream, run over its tokens and the bottleneck tokens."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alignkit import StreamState
+from alignkit_vilbert import Stream
 
 
 class Exchange(nn.Module):
-    """Run one layer of each stream with the bottleneck beside its tokens.
+    """Runs one layer of each stream over its tokens and the bottleneck tokens.
 
     Parameters
     ----------
-    text, vision : Module
-        The streams. They are the model's, so their weights are not counted here.
+    text, vision : Stream
+        The streams. They belong to the model, so their weights are not registered here.
     layers : (int, int)
-        Of the text and of the vision stream.
+        Index of the layer of the text and of the vision stream.
     starts : int
-        Learned tokens that the bottleneck starts from; 0 where an earlier exchange has
-        brought it.
+        Number of learned initial bottleneck tokens; 0 where an earlier exchange has them.
     """
 
-    def __init__(self, text: Any, vision: Any, layers: tuple[int, int], starts: int) -> None:
+    def __init__(self, text: Stream, vision: Stream, layers: tuple[int, int], starts: int) -> None:
         super().__init__()
         self._streams = [text, vision]  # a list, so that they are not registered twice
         self.layers = layers
@@ -33,20 +31,21 @@ class Exchange(nn.Module):
             nn.init.normal_(self.bottleneck, std=0.02)
 
     def forward(
-        self, text: StreamState, vision: StreamState, carry: Any
-    ) -> tuple[StreamState, StreamState, Any]:
+        self, text: StreamState, vision: StreamState, carry: Tensor | None
+    ) -> tuple[StreamState, StreamState, Tensor]:
+        """Return both states anew, and the new bottleneck ``(batch, tokens, width)``."""
         if carry is None:
             carry = self.bottleneck.expand(len(text.tokens), -1, -1)
-        states, made = [], []
+        states, bottlenecks = [], []
         for stream, layer, state in zip(self._streams, self.layers, (text, vision), strict=True):
-            joined = stream.layer(layer, _beside(state, carry))
+            joined = stream.layer(layer, _with_bottleneck(state, carry))
             length = state.tokens.shape[1]
             states.append(state.with_tokens(joined.tokens[:, :length]))
-            made.append(joined.tokens[:, length:])
-        return states[0], states[1], (made[0] + made[1]) / 2
+            bottlenecks.append(joined.tokens[:, length:])
+        return states[0], states[1], (bottlenecks[0] + bottlenecks[1]) / 2
 
 
-def _beside(state: StreamState, bottleneck: Tensor) -> StreamState:
+def _with_bottleneck(state: StreamState, bottleneck: Tensor) -> StreamState:
     attended = state.mask.new_ones(bottleneck.shape[:2])
     return StreamState(
         torch.cat([state.tokens, bottleneck.to(state.tokens.dtype)], 1),

@@ -1,27 +1,29 @@
-"""Cross-attention in one direction."""
+"""The architecture ``one_way``: cross-attention in one direction."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import alignkit
-from alignkit_vilbert.architecture import CrossStream
+from alignkit_vilbert import CrossAttentionOptions, TwoStream
+
+if TYPE_CHECKING:
+    from alignkit_fusions.one_way_attention import OneWayAttention
+    from alignkit_vilbert import Stream
 
 DIRECTIONS = ("vision_to_text", "text_to_vision")
 
 
 @dataclass(frozen=True)
-class OneWay(CrossStream):
-    """Two streams with blocks in which one reads the other, which stays as it is.
-
-    A block is one half of ViLBERT's: cross-attention and feed-forward, each around a
-    residual and followed by a norm.
+class OneWayOptions(CrossAttentionOptions):
+    """Options of one-way cross-attention.
 
     Parameters
     ----------
     direction : str
-        Where information goes: ``vision_to_text`` (the text asks) or ``text_to_vision``.
+        Direction in which information flows: ``vision_to_text`` (the text attends to the
+        image) or ``text_to_vision``.
     """
 
     direction: str = "vision_to_text"
@@ -30,11 +32,25 @@ class OneWay(CrossStream):
         super().__post_init__()
         self.require(self.direction in DIRECTIONS, "direction", f"one of {', '.join(DIRECTIONS)}")
 
-    def fusions(self, placement: alignkit.Placement, text: Any, vision: Any) -> list[Any]:
-        """One half of a co-attention block per pair of the placement."""
-        from alignkit_fusions.reading import Reading
 
-        reader = self.direction.rpartition("_")[2]
+class OneWay(TwoStream):
+    """Two streams with blocks in which one attends to the other, which stays unchanged.
+
+    A block is one direction of ViLBERT's: cross-attention and feed-forward layers, each with
+    a residual around it and a norm after it.
+    """
+
+    Options = OneWayOptions
+    options: OneWayOptions
+
+    def fusions(
+        self, placement: alignkit.Placement, text: Stream, vision: Stream
+    ) -> list[OneWayAttention]:
+        """Build one direction of a co-attention block per pair of the placement."""
+        from alignkit_fusions.one_way_attention import OneWayAttention
+
+        reader = self.options.direction.rpartition("_")[2]
+        sizes = self.options.block_sizes()
         return [
-            Reading(reader, text.width, vision.width, self.sizes()) for _ in range(len(placement))
+            OneWayAttention(reader, text.width, vision.width, sizes) for _ in range(len(placement))
         ]

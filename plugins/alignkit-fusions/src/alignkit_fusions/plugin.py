@@ -1,10 +1,13 @@
-"""What this distribution adds: three architectures."""
+"""The plugin: three architectures."""
+
+from collections.abc import Callable
 
 import alignkit
 
 
 @alignkit.hookimpl
-def register_architectures(register):  # type: ignore[no-untyped-def]
+def register_architectures(register: Callable[..., None]) -> None:
+    """Register the architectures ``lxmert``, ``mbt`` and ``one_way``."""
     register(
         "lxmert",
         "alignkit_fusions.stack:Lxmert",
@@ -13,10 +16,10 @@ def register_architectures(register):  # type: ignore[no-untyped-def]
     register(
         "mbt",
         "alignkit_fusions.bottleneck:Mbt",
-        summary="Layers that exchange through bottleneck tokens (Nagrani et al. 2021)",
+        summary="Streams that exchange information through bottleneck tokens (Nagrani et al. 2021)",
     )
     register(
         "one_way",
         "alignkit_fusions.one_way:OneWay",
-        summary="Cross-attention in one direction: one stream reads, the other stays as it is",
+        summary="Cross-attention in one direction: one stream attends, the other stays unchanged",
     )

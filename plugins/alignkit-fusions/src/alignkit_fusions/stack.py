@@ -1,30 +1,33 @@
-"""LXMERT's stack: cross-modal layers after all layers of both streams."""
+"""The architecture ``lxmert``: cross-modal layers after all layers of both streams."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import alignkit
-from alignkit_vilbert.two_stream import STREAMS, TwoStream
+from alignkit_vilbert import STREAMS, StreamOptions, TwoStream
+
+if TYPE_CHECKING:
+    from alignkit_fusions.cross_layer import CrossModalLayer
+    from alignkit_vilbert import Stream
+
+    Step = alignkit.RunLayer | alignkit.Fuse | alignkit.Record
 
 
 @dataclass(frozen=True)
-class Lxmert(TwoStream):
-    """Two streams, and a stack of cross-modal layers on top of them.
-
-    A layer is that of LXMERT (Tan and Bansal 2019, arXiv:1908.07490): cross-attention whose
-    weights both directions share, self-attention, feed-forward, each around a residual and
-    followed by a norm. The streams must have one width, since they share weights.
+class LxmertOptions(StreamOptions):
+    """Options of the stack of cross-modal layers.
 
     Parameters
     ----------
     cross_layers : int
-        Layers of the stack. The placement is after everything, and no other.
+        Number of cross-modal layers.
     cross_heads : int, optional
-        ``heads``; with named models 12.
+        Number of their attention heads; default ``heads``, or 12 with named models.
     cross_feedforward : int, optional
-        ``feedforward``; with named models four times the width.
+        Inner width of their feed-forward layers; default ``feedforward``, or four times the
+        streams' width with named models.
     """
 
     cross_layers: int = 5
@@ -32,48 +35,75 @@ class Lxmert(TwoStream):
     cross_feedforward: int | None = None
 
     def __post_init__(self) -> None:
-        named = bool(self.named())
-        self.settle(
-            {
-                "cross_heads": 12 if named else self.heads,
-                "cross_feedforward": None if named else self.feedforward,
-            }
-        )
+        if self.named_streams():
+            self.fill_in({"cross_heads": 12})
+        else:
+            self.fill_in({"cross_heads": self.heads, "cross_feedforward": self.feedforward})
         super().__post_init__()
         self.require(self.cross_layers >= 1, "cross_layers", "at least 1")
 
+
+class Lxmert(TwoStream):
+    """Two streams and a stack of cross-modal layers on top of them.
+
+    The layers are those of LXMERT (Tan and Bansal 2019, arXiv:1908.07490): cross-attention
+    whose weights both directions share, self-attention and feed-forward layers, each with a
+    residual around it and a norm after it. Both streams must have the same width, since they
+    share weights. The only possible placement is after all layers.
+    """
+
+    Options = LxmertOptions
+    options: LxmertOptions
+
     def default_placement(self) -> alignkit.Placement:
-        """After everything."""
+        """Return the placement after all layers."""
         depths = self.depths()
         return alignkit.Placement([depths["text"]], [depths["vision"]], "top")
 
-    def schedule(self, placement: alignkit.Placement) -> list[Any]:
-        """Both streams to their end, then the stack."""
+    def schedule(self, placement: alignkit.Placement) -> list[Step]:
+        """Run both streams to their end, then the stack.
+
+        Raises
+        ------
+        UsageError
+            When the placement is not after all layers.
+        """
         top = self.default_placement()
         if (placement.text, placement.vision) != (top.text, top.vision):
             raise alignkit.UsageError(
-                f"architecture 'lxmert' has its fusions on top of both streams; leave out "
-                f"--placement {placement.name}, or give {top.text[0]}/{top.vision[0]}"
+                "architecture 'lxmert' has its fusions on top of both streams, not at placement "
+                f"'{placement.name}'; leave `placement` out, or use "
+                f"`placement={top.text[0]}/{top.vision[0]}`"
             )
-        steps = super().schedule(alignkit.Placement([], []))
-        for fusion in range(self.cross_layers):
+        steps: list[Step] = list(super().schedule(alignkit.Placement([], [])))
+        for fusion in range(self.options.cross_layers):
             steps.append(alignkit.Fuse(fusion))
-            steps += [alignkit.Record(alignkit.fusion_site(s, fusion)) for s in STREAMS]
+            steps += [alignkit.Record(alignkit.fusion_site(stream, fusion)) for stream in STREAMS]
         return steps
 
-    def fusions(self, placement: alignkit.Placement, text: Any, vision: Any) -> list[Any]:
-        """One cross-modal layer after the other."""
+    def fusions(
+        self, placement: alignkit.Placement, text: Stream, vision: Stream
+    ) -> list[CrossModalLayer]:
+        """Build the cross-modal layers, from the bottom of the stack to its top.
+
+        Raises
+        ------
+        UsageError
+            When the streams differ in width, or ``cross_heads`` does not divide it.
+        """
         from alignkit_fusions.cross_layer import CrossModalLayer
 
+        del placement  # the stack has one place
+        options = self.options
         if text.width != vision.width:
             raise alignkit.UsageError(
-                f"architecture 'lxmert' shares weights between streams of one width; text has "
-                f"{text.width}, vision {vision.width}"
+                "architecture 'lxmert' needs streams of the same width, since they share weights; "
+                f"the text stream has width {text.width}, the vision stream {vision.width}"
             )
-        heads, inner = self.cross_heads or 1, self.cross_feedforward or 4 * text.width
-        fits = text.width % heads == 0
-        self.require(fits, "cross_heads", f"a divisor of the streams' width {text.width}")
+        heads, inner = options.cross_heads or 1, options.cross_feedforward or 4 * text.width
+        divides = text.width % heads == 0
+        options.require(divides, "cross_heads", f"a divisor of the streams' width {text.width}")
         return [
-            CrossModalLayer(text.width, heads, inner, self.new_dropout)
-            for _ in range(self.cross_layers)
+            CrossModalLayer(text.width, heads, inner, options.new_dropout)
+            for _ in range(options.cross_layers)
         ]

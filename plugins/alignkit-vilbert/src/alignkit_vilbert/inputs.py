@@ -1,22 +1,20 @@
-"""From texts and pictures to what the two streams take."""
+"""Texts and images as two small streams take them."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from alignkit_vilbert.pictures import Pictures
+from alignkit_vilbert.images import ImageTransform
+from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.tokenizer import Vocabulary
-
-if TYPE_CHECKING:
-    from alignkit_vilbert.two_stream import TwoStream
 
 PAD, CLS, SEP, UNKNOWN, MASK = range(5)
 SPECIAL = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
@@ -24,62 +22,85 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 class Inputs:
-    """A word tokenizer and a picture transform.
+    """A word tokenizer and an image transform.
 
     Parameters
     ----------
     words : sequence of str
         The vocabulary; the special tokens come first.
-    options : TwoStream
+    options : StreamOptions
     """
 
-    def __init__(self, words: Sequence[str], options: TwoStream) -> None:
+    padding = PAD
+    outer = frozenset({PAD, CLS, SEP})
+
+    def __init__(self, words: Sequence[str], options: StreamOptions) -> None:
         self.words = list(words)
         self._index = {word: index for index, word in enumerate(self.words)}
-        self._max_tokens = options.number("max_tokens")
-        self._pictures = Pictures(options.image_size or 0)  # 0: a named model takes them
+        self._max_tokens = options.longest_text
+        # Without a size, a named vision model brings the transform.
+        self._images = ImageTransform(options.image_size or 0)
 
     @classmethod
-    def fit(cls, texts: Sequence[str], options: TwoStream) -> Inputs:
-        """Take the most frequent words, ties in alphabetical order."""
+    def fit(cls, texts: Sequence[str], options: StreamOptions) -> Inputs:
+        """Build the vocabulary from the most frequent words; ties are broken alphabetically."""
         counts = Counter(word for text in texts for word in _split(text))
         ranked = sorted(counts, key=lambda word: (-counts[word], word))
         return cls([*SPECIAL, *ranked[: options.vocabulary - len(SPECIAL)]], options)
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Its size and its special tokens."""
+        """The number of tokens, and which of them are special."""
         return Vocabulary(len(self.words), MASK, frozenset(range(len(SPECIAL))))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values to store with a run."""
+        """Return plain values to store with a run."""
         return {"words": self.words}
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How pictures become pixels: kept pixels are used where this is the same."""
-        return self._pictures.recipe
+        """How images become pixels; cached pixels are used where this is the same."""
+        return self._images.recipe
 
     def tokens(self, text: str) -> np.ndarray:
-        """Token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""
+        """Return the token indices of a text, ``[CLS]`` first and ``[SEP]`` last."""
         words = _split(text)[: self._max_tokens - 2]
         inner = [self._index.get(word, UNKNOWN) for word in words]
         return np.array([CLS, *inner, SEP], dtype=np.int64)
 
-    def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """A picture as ``(3, size, size)`` of ``uint8``, resized without cropping."""
-        return self._pictures.pixels(picture)
+    def pixels(self, image: Image.Image | np.ndarray) -> np.ndarray:
+        """Return an image as ``(3, size, size)`` array of ``uint8``, resized without cropping."""
+        return self._images.pixels(image)
 
     def batch(
         self, tokens: Sequence[np.ndarray], pixels: np.ndarray
     ) -> dict[str, dict[str, Tensor]]:
-        """Pad texts to the longest of the batch and scale pictures to [-1, 1]."""
-        longest = max(len(row) for row in tokens)
-        padded = np.full((len(tokens), longest), PAD, dtype=np.int64)
-        for row, indices in zip(padded, tokens, strict=True):
-            row[: len(indices)] = indices
+        """Pad texts to the longest of the batch and scale images to [-1, 1].
+
+        Parameters
+        ----------
+        tokens : sequence of array
+            Token indices of each text.
+        pixels : array
+            ``(batch, 3, size, size)`` of ``uint8``.
+
+        Returns
+        -------
+        dict of str to dict
+            What ``embed`` of each stream takes.
+        """
+        padded = pad(tokens, PAD)
         scaled = torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(127.5).sub_(1)
-        return {"text": {"tokens": torch.from_numpy(padded)}, "vision": {"pixels": scaled}}
+        return {"text": {"tokens": padded}, "vision": {"pixels": scaled}}
+
+
+def pad(tokens: Sequence[np.ndarray], padding: int, at_least: int = 0) -> Tensor:
+    """Pad token indices to one length: that of the longest text, but ``at_least`` so many."""
+    longest = max(at_least, *(len(row) for row in tokens))
+    padded = np.full((len(tokens), longest), padding, dtype=np.int64)
+    for row, indices in zip(padded, tokens, strict=True):
+        row[: len(indices)] = indices
+    return torch.from_numpy(padded)
 
 
 def _split(text: str) -> list[str]:

@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
 from alignkit import StreamState
-from alignkit_vilbert.freeze import frozen_modules, parse_freeze
+from alignkit_vilbert.freeze import STREAMS, frozen_modules, parse_freeze
 from alignkit_vilbert.head import Head
-from alignkit_vilbert.streams import TextStream, VisionStream
-from alignkit_vilbert.two_stream import STREAMS, TwoStream
+from alignkit_vilbert.inputs import Inputs
+from alignkit_vilbert.named import depth_of
+from alignkit_vilbert.named_inputs import NamedInputs
+from alignkit_vilbert.options import StreamOptions
+from alignkit_vilbert.streams import Stream, TextStream, VisionStream
 
 
 class TwoStreamModel(nn.Module):
-    """Holds the parts; the schedule says in which order they run.
+    """Holds the parts of the model; the schedule says in which order they run.
 
     Parameters
     ----------
-    options : TwoStream
-    streams : mapping of str to Module
+    options : StreamOptions
+    streams : mapping of str to Stream
+        Under ``text`` and ``vision``.
     fusions : sequence of Module
+        In the order of the schedule.
     n_outputs : int
+        Number of logits.
     """
 
     def __init__(
         self,
-        options: TwoStream,
-        streams: Mapping[str, Any],
+        options: StreamOptions,
+        streams: Mapping[str, Stream],
         fusions: Sequence[nn.Module],
         n_outputs: int,
     ) -> None:
@@ -39,71 +44,67 @@ class TwoStreamModel(nn.Module):
         for stream in STREAMS:
             if not options.model_of(stream):
                 self.streams[stream].apply(_keep_variance)
-        new = _like_bert if options.named() else _keep_variance
-        self.fusions.apply(new)
-        self.classifier.apply(new)
+        initialise = _like_bert if options.named_streams() else _keep_variance
+        self.fusions.apply(initialise)
+        self.classifier.apply(initialise)
         self._freeze(options)
 
     def head(self, text: StreamState, vision: StreamState) -> Tensor:
-        """Logits from ``[CLS]`` of the streams that the head reads."""
-        cls = {"text": text.pooled("cls"), "vision": vision.pooled("cls")}
-        pooler: Any = self.streams["text"].pooler
-        if pooler is not None:
-            cls["text"] = pooler(text.tokens)
-        return self.classifier(cls["text"], cls["vision"])
+        """Return logits ``(batch, n_outputs)`` from the last states of both streams."""
+        pooler = self.streams["text"].pooler
+        text_cls = text.pooled("cls") if pooler is None else pooler(text.tokens)
+        logits: Tensor = self.classifier(text_cls, vision.pooled("cls"))
+        return logits
 
     def train(self, mode: bool = True) -> TwoStreamModel:
-        """Switch to training or evaluation; what is frozen stays in evaluation."""
+        """Switch to training or evaluation mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for module in self._frozen:
             module.training = False
         return self
 
-    def _freeze(self, options: TwoStream) -> None:
+    def _freeze(self, options: StreamOptions) -> None:
         parts = parse_freeze(options.freeze)
-        parameters, modules = (
-            dict(self.streams.named_parameters()),
-            dict(self.streams.named_modules()),
-        )
+        parameters = dict(self.streams.named_parameters())
+        modules = dict(self.streams.named_modules())
         for name in frozen_modules(parts, parameters):
             parameters[name].requires_grad_(False)
         # In a list, so that they are not registered a second time.
         self._frozen = [modules[name] for name in frozen_modules(parts, modules)]
 
 
-def make_streams(options: TwoStream, inputs: Any) -> dict[str, Any]:
-    """Build both streams: small ones, or from the models that the inputs have found."""
-    models = getattr(inputs, "models", {})
-    text: nn.Module
-    vision: nn.Module
-    if "text" in models:
-        from alignkit_vilbert.text_models import PretrainedText
+def make_streams(options: StreamOptions, inputs: Inputs | NamedInputs) -> dict[str, Stream]:
+    """Build both streams: small ones, or from the named models that the inputs hold."""
+    return {"text": _text_stream(options, inputs), "vision": _vision_stream(options, inputs)}
 
-        source = models["text"]
-        text = PretrainedText(
-            source.config,
-            source.folder,
-            options.depths()["text"],
-            options,
-            inputs.text.padding,
-            inputs.text.outer,
-        )
-    else:
-        text = TextStream(options, len(inputs.words))
-    if "vision" in models:
-        from alignkit_vilbert.vision_models import PretrainedVision
 
-        source = models["vision"]
-        vision = PretrainedVision(source.config, source.folder, options.depths()["vision"], options)
-    else:
-        vision = VisionStream(options)
-    return {"text": text, "vision": vision}
+def _text_stream(options: StreamOptions, inputs: Inputs | NamedInputs) -> Stream:
+    source = inputs.text_source if isinstance(inputs, NamedInputs) else None
+    depth = depth_of("text", options)
+    if source is None or isinstance(inputs, Inputs):
+        return TextStream(options, depth, len(inputs.words))
+    from alignkit_vilbert.text_models import PretrainedText
+
+    tokenizer = inputs.text
+    return PretrainedText(
+        source.config, source.folder, depth, options, tokenizer.padding, tokenizer.outer
+    )
+
+
+def _vision_stream(options: StreamOptions, inputs: Inputs | NamedInputs) -> Stream:
+    source = inputs.vision_source if isinstance(inputs, NamedInputs) else None
+    depth = depth_of("vision", options)
+    if source is None:
+        return VisionStream(options, depth)
+    from alignkit_vilbert.vision_models import PretrainedVision
+
+    return PretrainedVision(source.config, source.folder, depth, options)
 
 
 def _keep_variance(module: nn.Module) -> None:
-    """Keep the variance of activations through depth (Glorot and Bengio 2010).
+    """Initialise so that activations keep their variance in depth (Glorot and Bengio 2010).
 
-    With torch's smaller default, small models from scratch stay for hundreds of steps on the
+    With torch's smaller default, small models from scratch spend hundreds of steps on the
     plateau where neither stream alone lowers the loss.
     """
     if isinstance(module, (nn.Linear, nn.Conv2d)):
@@ -113,7 +114,7 @@ def _keep_variance(module: nn.Module) -> None:
 
 
 def _like_bert(module: nn.Module) -> None:
-    """Start small (Devlin et al. 2019), so that a fusion hardly disturbs pretrained streams."""
+    """Initialise as BERT does (Devlin et al. 2019): small, to disturb pretrained streams little."""
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)

@@ -1,13 +1,14 @@
-"""Looking up the models that a configuration names, before anything heavy is imported."""
+"""Look up the models that options name, before anything heavy is imported."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import alignkit
+from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.weights import (
     check_label,
     fetched_folder,
@@ -19,10 +20,10 @@ from alignkit_vilbert.weights import (
 )
 
 if TYPE_CHECKING:
-    from alignkit_vilbert.two_stream import TwoStream
+    from alignkit_vilbert.vision_models import ViTSpec
 
-# From scratch these need no file: BERT's shapes (Devlin et al. 2019, table 1), words of the
-# training texts as vocabulary.
+# These need no file when trained from scratch: BERT's shapes (Devlin et al. 2019, table 1);
+# the vocabulary is the words of the training texts.
 _BERT = {
     "model_type": "bert",
     "hidden_size": 768,
@@ -47,68 +48,148 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+Config = TypeVar("Config", Mapping[str, Any], "ViTSpec")
+
+
 @dataclass(frozen=True)
-class Named:
-    """A named model, found.
+class NamedModel(Generic[Config]):
+    """A named model that was looked up.
 
     Attributes
     ----------
-    config : mapping or FoundViT
-        Its shapes.
+    config : mapping or ViTSpec
+        The ``config.json`` of a text model, the specification of a vision model.
     depth : int
+        Number of layers.
     folder : Path or None
-        Where its files lie; None where it needs none.
+        Folder of its files; None where it needs none.
     local : bool
-        Whether the user named a folder, which is no part of what a run is.
+        Whether the user named a folder, which does not belong to a run's identity.
     """
 
-    config: Any
+    config: Config
     depth: int
     folder: Path | None
     local: bool
 
 
-def find(stream: str, options: TwoStream) -> Named:
-    """Look a stream's named model up.
+TextModel = NamedModel[Mapping[str, Any]]
+VisionModel = NamedModel["ViTSpec"]
+
+
+def find_text(options: StreamOptions) -> TextModel:
+    """Look up the named text model.
 
     Raises
     ------
     DataError
-        When its files are not there, or its weights are not safetensors.
+        When files are missing, or the weights are not safetensors.
     UsageError
-        When it is none that can be a stream.
+        When it has fewer layers than ``text_depth``.
     """
-    local = _given_folder(stream, options)
-    found = (_find_text if stream == "text" else _find_vision)(options, local)
-    if found.folder is not None and not options.from_scratch:
-        require_safetensors(found.folder)
-    first = options.depth_of(stream)
-    if first is not None and first > found.depth:
-        raise alignkit.UsageError(
-            f"{stream}_depth={first} is more than the {found.depth} layers of {stream} model "
-            f"'{options.model_of(stream)}'"
+    name, local = options.text_model, _given_folder("text", options)
+    if local is None and options.from_scratch and name in SHAPES:
+        shape = SHAPES[name]
+        model = NamedModel(shape, shape["num_hidden_layers"], None, False)
+    else:
+        folder = local or fetched_folder(
+            name,
+            f"text model '{name}'",
+            "use a folder with config.json, tokenizer.json and model.safetensors, or "
+            f"`from_scratch=True` with one of {', '.join(SHAPES)}",
         )
-    return found
+        config = read_config(folder)
+        depth = first_of(config, "num_hidden_layers", "n_layers")
+        if not isinstance(depth, int):
+            raise alignkit.DataError(
+                f"{folder / 'config.json'} does not declare num_hidden_layers; expected the "
+                "config.json of a BERT-like text model"
+            )
+        model = NamedModel(config, depth, folder, local is not None)
+    _check("text", model, options)
+    return model
 
 
-def pinned(stream: str, options: TwoStream) -> dict[str, Any]:
-    """Option values that name the same model by its content, for the run's configuration."""
-    found = find(stream, options)
-    values: dict[str, Any] = {f"{stream}_depth": options.depth_of(stream) or found.depth}
-    if found.local and found.folder is not None:
-        values[f"{stream}_model"] = label_of(found.folder, not options.from_scratch)
-        values[f"{stream}_folder"] = found.folder
+def find_vision(options: StreamOptions) -> VisionModel:
+    """Look up the named vision model.
+
+    Raises
+    ------
+    DataError
+        When files are missing, or the weights are not safetensors.
+    UsageError
+        When it is not a ViT, or has fewer blocks than ``vision_depth``.
+    """
+    from alignkit_vilbert.vision_models import find_vit
+
+    name, local = options.vision_model, _given_folder("vision", options)
+    vit = find_vit(name, local, options.image_size)
+    folder = local
+    if local is None and not options.from_scratch:
+        if not vit.repository:
+            raise alignkit.DataError(
+                f"no weights are published for vision model '{name}'; use `from_scratch=True`"
+            )
+        folder = fetched_folder(
+            vit.repository,
+            f"vision model '{name}'",
+            "use a folder with config.json and model.safetensors, or `from_scratch=True`",
+        )
+    model = NamedModel(vit, vit.depth, folder, local is not None)
+    _check("vision", model, options)
+    return model
+
+
+def depth_of(stream: str, options: StreamOptions) -> int:
+    """Return the number of layers of a stream; a named model is looked up if need be.
+
+    Raises
+    ------
+    DataError
+        When the files of the named model are missing.
+    """
+    given = options.depth_of(stream)
+    if given is not None or not options.model_of(stream):
+        return given or options.depth
+    return _find(stream, options).depth
+
+
+def pinned(stream: str, options: StreamOptions) -> dict[str, str | int | Path]:
+    """Return options that name a stream's model by its content, to be stored with a run."""
+    model = _find(stream, options)
+    values: dict[str, str | int | Path] = {
+        f"{stream}_depth": options.depth_of(stream) or model.depth
+    }
+    if model.local and model.folder is not None:
+        values[f"{stream}_model"] = label_of(model.folder, not options.from_scratch)
+        values[f"{stream}_folder"] = model.folder
     return values
 
 
-def _given_folder(stream: str, options: TwoStream) -> Path | None:
+def _find(stream: str, options: StreamOptions) -> TextModel | VisionModel:
+    return find_text(options) if stream == "text" else find_vision(options)
+
+
+def _check(stream: str, model: TextModel | VisionModel, options: StreamOptions) -> None:
+    if model.folder is not None and not options.from_scratch:
+        require_safetensors(model.folder)
+    depth = options.depth_of(stream)
+    if depth is not None and depth > model.depth:
+        raise alignkit.UsageError(
+            f"{stream}_depth={depth} is more than the {model.depth} layers of {stream} model "
+            f"'{options.model_of(stream)}'"
+        )
+
+
+def _given_folder(stream: str, options: StreamOptions) -> Path | None:
+    """Return the folder that the user named, if any; its content must be as labelled."""
     name, folder = options.model_of(stream), options.folder_of(stream)
     if folder is None:
         local = local_folder(name)
         if local is None and "@" in name:
             raise alignkit.DataError(
-                f"{stream} model '{name}' is known by its content only; "
-                f"give its folder too: {stream}_folder=..."
+                f"{stream} model '{name}' is named by its content only; "
+                f"name its folder too: {stream}_folder=..."
             )
         return local
     if not folder.is_dir():
@@ -117,43 +198,3 @@ def _given_folder(stream: str, options: TwoStream) -> Path | None:
         )
     check_label(folder, name, not options.from_scratch)
     return folder
-
-
-def _find_text(options: TwoStream, local: Path | None) -> Named:
-    name = options.text_model
-    if local is None and options.from_scratch and name in SHAPES:
-        shape = dict(SHAPES[name])
-        return Named(shape, shape["num_hidden_layers"], None, False)
-    folder = local or fetched_folder(
-        name,
-        f"text model '{name}'",
-        "give a folder with config.json, tokenizer.json and model.safetensors, or train one of "
-        f"these from random weights with --from-scratch: {', '.join(SHAPES)}",
-    )
-    config = read_config(folder)
-    depth = first_of(config, "num_hidden_layers", "n_layers")
-    if not isinstance(depth, int):
-        raise alignkit.DataError(
-            f"{folder / 'config.json'} declares no num_hidden_layers; expected that of a "
-            "BERT-like text model"
-        )
-    return Named(config, depth, folder, local is not None)
-
-
-def _find_vision(options: TwoStream, local: Path | None) -> Named:
-    from alignkit_vilbert.vision_models import find_vit
-
-    name = options.vision_model
-    found = find_vit(name, local, options.image_size)
-    folder = local
-    if local is None and not options.from_scratch:
-        if not found.repository:
-            raise alignkit.DataError(
-                f"no weights are published for vision model '{name}'; use --from-scratch"
-            )
-        folder = fetched_folder(
-            found.repository,
-            f"vision model '{name}'",
-            "give a folder with config.json and model.safetensors, or --from-scratch",
-        )
-    return Named(found, found.depth, folder, local is not None)

@@ -1,203 +1,215 @@
-"""Inputs of streams of which at least one is a named model."""
+"""Texts and images for streams of which at least one is a named model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 import alignkit
-from alignkit_vilbert import inputs as small
-from alignkit_vilbert.named import Named, find
-from alignkit_vilbert.pictures import Pictures
-from alignkit_vilbert.tokenizer import Tokenizer
-from alignkit_vilbert.vision_models import FoundViT
+from alignkit_vilbert.images import ImageTransform
+from alignkit_vilbert.inputs import Inputs, pad
+from alignkit_vilbert.named import TextModel, find_text, find_vision
+from alignkit_vilbert.options import StreamOptions
+from alignkit_vilbert.tokenizer import Tokenizer, Vocabulary
+from alignkit_vilbert.vision_models import ViTSpec
 
-if TYPE_CHECKING:
-    from alignkit_vilbert.two_stream import TwoStream
-
-
-class Words:
-    """The words of the training texts, as the small streams take them."""
-
-    padding = small.PAD
-    outer = frozenset({small.PAD, small.CLS, small.SEP})
-
-    def __init__(self, inputs: small.Inputs) -> None:
-        self.inputs = inputs
-        self.tokens = inputs.tokens
-
-    @property
-    def vocabulary(self) -> Any:
-        return self.inputs.vocabulary  # type: ignore[attr-defined]
-
-    @property
-    def stored(self) -> dict[str, Any]:
-        return self.inputs.to_json()
+# Models that count positions from the index after the padding token's.
+_POSITION_OFFSETS = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
 
 
-# The models that number positions from the one after the padding's.
-_OFFSET = {"roberta": 2, "xlm-roberta": 2, "camembert": 2}
+Config = TypeVar("Config", Mapping[str, Any], ViTSpec)
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(Generic[Config]):
     """What a named stream is built from.
 
     Attributes
     ----------
-    config : mapping or FoundViT
-        Its shapes.
+    config : mapping or ViTSpec
+        The ``config.json`` of a text model, the specification of a vision model.
     folder : Path or None
-        Its weights; None for random ones, and for a run that brings its own.
+        Folder of its weights; None for random weights, and where the run's own are loaded.
     name : str
-        What the options call it.
+        The model's name in the options.
     """
 
-    config: Any
+    config: Config
     folder: Path | None = None
     name: str = ""
 
 
+TextSource = Source[Mapping[str, Any]]
+VisionSource = Source[ViTSpec]
+
+
 class NamedInputs:
-    """A text side and a vision side, each of its own kind.
+    """A tokenizer and an image transform, each of a named model or of a small stream.
 
     Parameters
     ----------
-    text : Words or Tokenizer
-    pictures : Pictures
+    text : Inputs or Tokenizer
+        The tokenizer; of `Inputs`, the image transform is not used.
+    images : ImageTransform
     pad_to : int
-        Pad every text to so many tokens; 0 pads to the longest of the batch.
-    models : mapping of str to Source
-        What the named streams are built from, by stream.
+        Length in tokens to which every text is padded; 0 pads to the longest of the batch.
+    text_source : TextSource, optional
+        What the text stream is built from, if it is a named model.
+    vision_source : VisionSource, optional
+        What the vision stream is built from, if it is a named model.
     """
 
     def __init__(
-        self, text: Words | Tokenizer, pictures: Pictures, pad_to: int, models: Mapping[str, Source]
+        self,
+        text: Inputs | Tokenizer,
+        images: ImageTransform,
+        pad_to: int,
+        text_source: TextSource | None = None,
+        vision_source: VisionSource | None = None,
     ) -> None:
-        self.text, self.pictures, self.pad_to, self.models = text, pictures, pad_to, models
-        self.tokens, self.pixels = text.tokens, pictures.pixels
+        self.text, self.images, self.pad_to = text, images, pad_to
+        self.text_source, self.vision_source = text_source, vision_source
+        self.tokens, self.pixels = text.tokens, images.pixels
 
     @property
-    def vocabulary(self) -> Any:
-        """``size``, ``mask`` and ``special``, as masking words needs them."""
+    def vocabulary(self) -> Vocabulary:
+        """The number of tokens, and which of them are special."""
         return self.text.vocabulary
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How pictures become pixels; texts and weights are of no matter to it."""
-        return self.pictures.recipe
+        """How images become pixels; cached pixels are used where this is the same."""
+        return self.images.recipe
 
     @property
     def words(self) -> Sequence[str]:
         """The vocabulary of a small text stream."""
-        assert isinstance(self.text, Words)
-        return self.text.inputs.words
+        assert isinstance(self.text, Inputs)
+        return self.text.words
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that opens the run again, without the named models' folders."""
-        configs = {stream: source.config for stream, source in self.models.items()}
-        if "vision" in configs:
-            configs["vision"] = configs["vision"].to_json()
+        """Return all that is needed to load the run without the named models' folders."""
+        text, vision = self.text_source, self.vision_source
+        models = {} if text is None else {"text": text.config}
+        names = {} if text is None else {"text": text.name}
+        if vision is not None:
+            models["vision"] = vision.config.to_json()
+            names["vision"] = vision.name
         return {
-            "text": self.text.stored,
-            "pictures": self.pictures.to_json(),
+            "text": self.text.to_json(),
+            "pictures": self.images.to_json(),
             "pad_to": self.pad_to,
-            "models": configs,
-            "names": {stream: source.name for stream, source in self.models.items()},
+            "models": models,
+            "names": names,
         }
 
     @classmethod
-    def fit(cls, texts: Sequence[str], options: TwoStream) -> NamedInputs:
-        """Read the named models' own inputs; fit those of the small streams on the texts."""
-        found = {stream: find(stream, options) for stream in options.named()}
-        models = {
-            stream: Source(
-                one.config, None if options.from_scratch else one.folder, options.model_of(stream)
-            )
-            for stream, one in found.items()
-        }
-        longest = _longest(models, options)
-        text: Words | Tokenizer
-        if "text" in found and found["text"].folder is not None:
-            text = Tokenizer.read(found["text"].folder, longest)
-            _require_embedded(text.vocabulary.size, found["text"])
+    def fit(cls, texts: Sequence[str], options: StreamOptions) -> NamedInputs:
+        """Read the named models' own inputs; fit a small stream's vocabulary on the texts.
+
+        Raises
+        ------
+        DataError
+            When a model's files are missing, or its tokenizer has more tokens than it embeds.
+        """
+        text_model = find_text(options) if options.text_model else None
+        vision_model = find_vision(options) if options.vision_model else None
+        text_source = vision_source = None
+        if text_model is not None:
+            folder = None if options.from_scratch else text_model.folder
+            text_source = Source(text_model.config, folder, options.text_model)
+        if vision_model is not None:
+            folder = None if options.from_scratch else vision_model.folder
+            vision_source = Source(vision_model.config, folder, options.vision_model)
+        longest = _longest(text_source, options)
+        text: Inputs | Tokenizer
+        if text_model is not None and text_model.folder is not None:
+            text = Tokenizer.read(text_model.folder, longest)
+            _require_embedded(text.vocabulary.size, text_model)
         else:
-            text = Words(small.Inputs.fit(texts, replace(options, max_tokens=longest)))
-        return cls(text, _pictures(models, options), longest if options.pad else 0, models)
+            text = Inputs.fit(texts, replace(options, max_tokens=longest))
+        images = _image_transform(vision_source, options)
+        return cls(text, images, longest if options.pad else 0, text_source, vision_source)
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any], options: TwoStream) -> NamedInputs:
-        """Read back what ``to_json`` gave; a run that starts from it may pad or cut otherwise."""
-        configs = dict(stored["models"])
-        if "vision" in configs:
-            configs["vision"] = vit = FoundViT(**configs["vision"])
+    def from_json(cls, stored: Mapping[str, Any], options: StreamOptions) -> NamedInputs:
+        """Read back what `to_json` returned; padding and cropping follow the options.
+
+        Raises
+        ------
+        UsageError
+            When ``image_size`` is not that of the stored vision model.
+        """
+        text_source = vision_source = None
+        if "text" in stored["models"]:
+            text_source = Source(stored["models"]["text"], name=options.text_model)
+        if "vision" in stored["models"]:
+            vit = ViTSpec(**stored["models"]["vision"])
             if options.image_size not in (None, vit.size):
                 raise alignkit.UsageError(
-                    f"the vision stream to start from takes pictures of {vit.size} pixels, not "
-                    f"image_size={options.image_size}; leave that out"
+                    f"the vision stream to start from takes images of {vit.size} pixels, not "
+                    f"image_size={options.image_size}; leave image_size out"
                 )
-        models = {
-            stream: Source(config, name=options.model_of(stream))
-            for stream, config in configs.items()
-        }
-        longest = _longest(models, options)
-        text: Words | Tokenizer
+            vision_source = Source(vit, name=options.vision_model)
+        longest = _longest(text_source, options)
+        text: Inputs | Tokenizer
         if "words" in stored["text"]:
-            text = Words(
-                small.Inputs(stored["text"]["words"], replace(options, max_tokens=longest))
-            )
+            text = Inputs(stored["text"]["words"], replace(options, max_tokens=longest))
         else:
             text = Tokenizer(stored["text"] | {"max_tokens": longest})
-        return cls(text, _pictures(models, options), longest if options.pad else 0, models)
+        images = _image_transform(vision_source, options)
+        return cls(text, images, longest if options.pad else 0, text_source, vision_source)
 
     def batch(
         self, tokens: Sequence[np.ndarray], pixels: np.ndarray
     ) -> dict[str, dict[str, Tensor]]:
-        """Pad texts and normalise pictures."""
-        longest = max(self.pad_to, *(len(row) for row in tokens))
-        padded = np.full((len(tokens), longest), self.text.padding, dtype=np.int64)
-        for row, indices in zip(padded, tokens, strict=True):
-            row[: len(indices)] = indices
+        """Pad texts and normalise images.
+
+        Parameters
+        ----------
+        tokens : sequence of array
+            Token indices of each text.
+        pixels : array
+            ``(batch, 3, size, size)`` of ``uint8``.
+
+        Returns
+        -------
+        dict of str to dict
+            What ``embed`` of each stream takes.
+        """
         return {
-            "text": {"tokens": torch.from_numpy(padded)},
-            "vision": {"pixels": self.pictures.batch(pixels)},
+            "text": {"tokens": pad(tokens, self.text.padding, self.pad_to)},
+            "vision": {"pixels": self.images.batch(pixels)},
         }
 
 
-def _require_embedded(size: int, found: Named) -> None:
-    """Refuse a tokenizer that gives more tokens than its model embeds."""
-    embedded = found.config.get("vocab_size", size)
+def _require_embedded(size: int, model: TextModel) -> None:
+    """Refuse a tokenizer with more tokens than its model embeds."""
+    embedded = model.config.get("vocab_size", size)
     if size > embedded:
         raise alignkit.DataError(
-            f"the tokenizer in {found.folder} has {size} tokens, its model embeds {embedded}; "
-            "expected both of one model"
+            f"the tokenizer in {model.folder} has {size} tokens, but the model embeds {embedded}; "
+            "expected tokenizer and weights of one model"
         )
 
 
-def _pictures(models: Mapping[str, Source], options: TwoStream) -> Pictures:
-    if "vision" not in models:
-        return Pictures(options.image_size or 32, fit=_fit(options, "squash"))
-    vit: FoundViT = models["vision"].config
-    fit = _fit(options, "crop")
-    return Pictures(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
+def _image_transform(source: VisionSource | None, options: StreamOptions) -> ImageTransform:
+    if source is None:
+        fit = "squash" if options.fit == "own" else options.fit
+        return ImageTransform(options.image_size or 32, fit=fit)
+    vit = source.config
+    fit = "crop" if options.fit == "own" else options.fit
+    return ImageTransform(vit.size, vit.mean, vit.std, fit, vit.crop, vit.interpolation)
 
 
-def _longest(models: Mapping[str, Source], options: TwoStream) -> int:
-    """Longest text in tokens: what the options say, as far as the model has positions."""
-    longest = options.number("max_tokens")
-    return min(longest, _positions(models["text"].config)) if "text" in models else longest
-
-
-def _positions(config: Mapping[str, Any]) -> int:
-    """Longest text that a model has positions for."""
-    return config["max_position_embeddings"] - _OFFSET.get(config["model_type"], 0)
-
-
-def _fit(options: TwoStream, own: str) -> str:
-    return own if options.fit == "own" else options.fit
+def _longest(source: TextSource | None, options: StreamOptions) -> int:
+    """Maximum length of a text: ``max_tokens``, or as many positions as the model has."""
+    if source is None:
+        return options.longest_text
+    offset = _POSITION_OFFSETS.get(source.config["model_type"], 0)
+    return min(options.longest_text, source.config["max_position_embeddings"] - offset)

@@ -1,4 +1,4 @@
-"""Keeping a library's load reports and bars out of what the user reads."""
+"""Suppress the load reports and progress bars of transformers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Let transformers report errors only."""
+    """Let transformers report only errors while the context lasts."""
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Sizes of a block, whatever the widths of the streams.
+class BlockSizes:
+    """Sizes of an attention block between streams, independent of the streams' widths.
 
     Attributes
     ----------
     inner : int
-        Width of queries, keys and values, shared by the heads.
+        Width of queries, keys and values, divided among the heads.
     heads : int
+        Number of attention heads.
     feedforward : int or None
-        Inner width of the feed-forward parts; four times the stream's width when None.
+        Inner width of the feed-forward layers; None for four times the stream's width.
     dropout : float
+        Dropout probability.
     """
 
     inner: int

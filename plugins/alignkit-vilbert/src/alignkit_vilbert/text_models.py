@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -12,42 +12,40 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
+from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.quiet import quiet
-from alignkit_vilbert.streams import attention_mask
+from alignkit_vilbert.streams import Stream, attention_mask
 
-if TYPE_CHECKING:
-    from alignkit_vilbert.two_stream import TwoStream
-
-# Parts that a BERT-like model consists of; with any other its layers alone are not the model.
+# The parts of a BERT-like model. With any other part, its layers alone are not the model.
 PARTS = {"embeddings", "embeddings_project", "encoder", "transformer", "pooler"}
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout")
 
 
-class PretrainedText(nn.Module):
+class PretrainedText(Stream):
     """Embeddings and layers of a BERT-like model, run one layer at a time.
 
-    The layers are post-norm, so the last one's output is normalised already.
+    The layers are post-norm, so the output of the last one is already normalised.
 
     Parameters
     ----------
     config : mapping
-        As in the model's ``config.json``.
+        The model's ``config.json``.
     folder : Path or None
-        Where its safetensors weights lie; None for random ones.
+        Folder of its safetensors weights; None for random weights.
     depth : int
-        The first so many of its layers.
-    options : TwoStream
+        Number of layers to keep.
+    options : StreamOptions
     padding : int
         Index of the padding token.
-    outer : iterable of int
-        Tokens that no mean counts: ``[CLS]``, ``[SEP]`` and padding.
+    outer : frozenset of int
+        Tokens left out of the mean: ``[CLS]``, ``[SEP]`` and padding.
 
     Raises
     ------
     UsageError
         When the model is not BERT-like.
     DataError
-        When the weights lack parts of the model.
+        When the weights cannot be read, or lack parts of the model.
     """
 
     outer: Tensor
@@ -57,14 +55,14 @@ class PretrainedText(nn.Module):
         config: Mapping[str, Any],
         folder: Path | None,
         depth: int,
-        options: TwoStream,
+        options: StreamOptions,
         padding: int,
         outer: frozenset[int],
     ) -> None:
         super().__init__()
         model = _load(config, folder, options)
         _require_bert_like(model)
-        self.width: int = model.config.hidden_size
+        self.width = model.config.hidden_size
         self.padding = padding
         self.register_buffer("outer", torch.tensor(sorted(outer)), persistent=False)
         self.embeddings = model.embeddings
@@ -80,12 +78,12 @@ class PretrainedText(nn.Module):
         return StreamState(self.project(self.embeddings(input_ids=tokens)), mask, content)
 
     def layer(self, index: int, state: StreamState) -> StreamState:
-        """Run one layer."""
+        """Run one layer, which ends in its own norm."""
         return state.with_tokens(_run(self.layers[index], state.tokens, state.mask))
 
 
 def _run(layer: nn.Module, tokens: Tensor, mask: Tensor) -> Tensor:
-    output = layer(tokens, attention_mask(mask))
+    output: Tensor | tuple[Tensor, ...] = layer(tokens, attention_mask(mask))
     return output[0] if isinstance(output, tuple) else output
 
 
@@ -94,26 +92,17 @@ def _layers_of(model: Any) -> Any:
     return getattr(holder, "layer", None)
 
 
-def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) -> Any:
+def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions) -> Any:
     with quiet():
-        from transformers import AutoConfig, AutoModel
+        from transformers import AutoModel
 
-        values = dict(config)
-        kind = values.pop("model_type", "")
-        try:
-            known = AutoConfig.for_model(kind, **values)
-        except Exception as error:
-            raise _not_bert_like(kind, str(error)) from None
-        if options.dropout is not None:
-            for name in DROPOUTS:
-                if hasattr(known, name):
-                    setattr(known, name, options.dropout)
+        settings = _library_config(config, options.dropout)
         try:
             if folder is None:
-                return AutoModel.from_config(known, attn_implementation="sdpa")
+                return AutoModel.from_config(settings, attn_implementation="sdpa")
             model, info = AutoModel.from_pretrained(
                 folder,
-                config=known,
+                config=settings,
                 attn_implementation="sdpa",
                 use_safetensors=True,
                 local_files_only=True,
@@ -121,13 +110,14 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) ->
                 dtype=torch.float32,
             )
         except (SafetensorError, OSError) as error:
-            raise alignkit.DataError(f"the weights in {folder} cannot be read: {error}") from None
-        except RuntimeError:  # it points to a report that is not shown
+            raise alignkit.DataError(f"cannot read the weights in {folder}: {error}") from None
+        except RuntimeError:  # its message refers to a report that is not shown
             raise alignkit.DataError(
-                f"the weights in {folder} do not fit its config.json; expected both of one model"
+                f"the weights in {folder} do not fit its config.json; expected weights and "
+                "config.json of one model"
             ) from None
         except ValueError as error:
-            raise _not_bert_like(kind, str(error)) from None
+            raise _not_bert_like(settings.model_type, str(error)) from None
     missing = sorted(key for key in info["missing_keys"] if _is_needed(key, options))
     if missing:
         raise alignkit.DataError(
@@ -137,7 +127,24 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: TwoStream) ->
     return model
 
 
-def _is_needed(key: str, options: TwoStream) -> bool:
+def _library_config(config: Mapping[str, Any], dropout: float | None) -> Any:
+    """Make the library's own configuration object, with another dropout if one is given."""
+    from transformers import AutoConfig
+
+    values = dict(config)
+    kind = values.pop("model_type", "")
+    try:
+        settings = AutoConfig.for_model(kind, **values)
+    except Exception as error:
+        raise _not_bert_like(kind, str(error)) from None
+    if dropout is not None:
+        for name in DROPOUTS:
+            if hasattr(settings, name):
+                setattr(settings, name, dropout)
+    return settings
+
+
+def _is_needed(key: str, options: StreamOptions) -> bool:
     return not key.startswith("pooler.") or options.final == "pooler"
 
 
@@ -145,17 +152,20 @@ def _pooler(model: Any) -> nn.Module:
     pooler = getattr(model, "pooler", None)
     if pooler is None:
         raise alignkit.UsageError(
-            f"the text model ({model.config.model_type}) has no pooler; use final=norm or final=raw"
+            f"a text model of type '{model.config.model_type}' has no pooler; use final=norm or "
+            "final=raw"
         )
     return pooler
 
 
 def _require_bert_like(model: Any) -> None:
-    """Hold the layer-by-layer run against the model's own on a few tokens, once."""
+    """Check on a few tokens that running the layers one by one gives the model's own output."""
     kind = model.config.model_type
     others = {name for name, _ in model.named_children()} - PARTS
     if others or _layers_of(model) is None:
-        raise _not_bert_like(kind, f"it also has: {', '.join(sorted(others)) or 'other layers'}")
+        raise _not_bert_like(
+            kind, f"it also has {', '.join(sorted(others)) or 'layers of another form'}"
+        )
     device = next(model.parameters()).device
     tokens = torch.arange(5, 11, device=device).remainder(model.config.vocab_size).unsqueeze(0)
     was_training = model.training
@@ -168,13 +178,13 @@ def _require_bert_like(model: Any) -> None:
             states = _run(layer, states, torch.ones_like(tokens, dtype=torch.bool))
     model.train(was_training)
     if not torch.allclose(states, expected, atol=1e-4, rtol=1e-4):
-        raise _not_bert_like(kind, "its layers one after the other give something else")
+        raise _not_bert_like(kind, "running its layers one by one gives another output")
 
 
 def _not_bert_like(kind: str, reason: str) -> alignkit.UsageError:
-    # The library's first sentence; what may follow lists every model that it knows.
+    # Only the library's first sentence: the rest may list every model it knows.
     first = reason.strip().partition("\n")[0].partition(". ")[0]
     return alignkit.UsageError(
         f"a text model of type '{kind}' cannot be a stream ({first}); expected a BERT-like one: "
-        "bert, roberta, xlm-roberta, camembert, electra, distilbert, ernie"
+        "bert, roberta, xlm-roberta, camembert, electra, distilbert or ernie"
     )

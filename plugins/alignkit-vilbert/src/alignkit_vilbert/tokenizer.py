@@ -17,7 +17,7 @@ VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What masking words needs to know of a tokenizer.
+    """What masked language modelling needs to know about a tokenizer.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Vocabulary:
     mask : int or None
         Index of ``[MASK]``; None where the tokenizer has none.
     special : frozenset of int
-        Tokens that are never masked nor drawn.
+        Indices of tokens that are neither masked nor drawn as random replacements.
     """
 
     size: int
@@ -35,20 +35,20 @@ class Vocabulary:
 
 
 class Tokenizer:
-    """A text model's own tokenizer, kept with the run so that no folder is needed again.
+    """A text model's own tokenizer, stored with the run so that its folder is not needed again.
 
     Parameters
     ----------
     stored : mapping
-        ``tokenizer`` (the text of ``tokenizer.json``), ``padding``, ``mask``, ``special``,
-        ``outer`` (``[CLS]``, ``[SEP]`` and padding), and ``max_tokens``: longer texts are
-        cut, special tokens included.
+        ``tokenizer`` (the text of ``tokenizer.json``); the token indices ``padding``, ``mask``,
+        ``special`` and ``outer`` (``[CLS]``, ``[SEP]`` and padding); and ``max_tokens``, the
+        length to which texts are truncated, special tokens included.
     """
 
     def __init__(self, stored: Mapping[str, Any]) -> None:
         import tokenizers
 
-        self.stored = dict(stored)
+        self._stored = dict(stored)
         self.padding: int = stored["padding"]
         self.outer = frozenset(stored["outer"])
         self._backend = tokenizers.Tokenizer.from_str(stored["tokenizer"])
@@ -60,53 +60,58 @@ class Tokenizer:
 
     @classmethod
     def read(cls, folder: Path, max_tokens: int) -> Tokenizer:
-        """Read a model folder's tokenizer.
+        """Read the tokenizer of a model folder.
 
         Raises
         ------
         DataError
-            When the folder has none that can be read.
+            When there is none, or it cannot be read.
         """
-        # Without a vocabulary the library makes one of nothing but special tokens.
+        # Without a vocabulary, the library makes one that holds only special tokens.
         if not any(file for pattern in VOCABULARIES for file in folder.glob(pattern)):
             raise alignkit.DataError(
-                f"{folder} has no tokenizer; expected tokenizer.json or vocab.txt beside the model"
+                f"{folder} has no tokenizer; expected tokenizer.json or vocab.txt next to the model"
             )
         with quiet():
             from transformers import AutoTokenizer
 
             try:
-                found = AutoTokenizer.from_pretrained(
+                tokenizer = AutoTokenizer.from_pretrained(
                     folder, local_files_only=True, use_fast=True, trust_remote_code=False
                 )
-                backend = found.backend_tokenizer.to_str()
+                backend = tokenizer.backend_tokenizer.to_str()
             except Exception as error:
                 first = str(error).strip().partition("\n")[0]
                 raise alignkit.DataError(
-                    f"{folder} has no readable tokenizer ({first}); expected tokenizer.json or "
-                    "vocab.txt"
+                    f"cannot read the tokenizer in {folder} ({first}); expected tokenizer.json "
+                    "or vocab.txt"
                 ) from None
         ends = {
-            found.cls_token_id,
-            found.sep_token_id,
-            found.pad_token_id,
-            found.bos_token_id,
-            found.eos_token_id,
+            tokenizer.cls_token_id,
+            tokenizer.sep_token_id,
+            tokenizer.pad_token_id,
+            tokenizer.bos_token_id,
+            tokenizer.eos_token_id,
         }
-        if found.pad_token_id is None or found.cls_token_id is None:
+        if tokenizer.pad_token_id is None or tokenizer.cls_token_id is None:
             raise alignkit.DataError(
-                f"the tokenizer in {folder} has no [CLS] or no padding; expected a BERT-like one"
+                f"the tokenizer in {folder} has no [CLS] or no padding token; expected that of a "
+                "BERT-like model"
             )
         stored = {
             "tokenizer": backend,
-            "padding": found.pad_token_id,
-            "mask": found.mask_token_id,
-            "special": sorted(found.all_special_ids),
+            "padding": tokenizer.pad_token_id,
+            "mask": tokenizer.mask_token_id,
+            "special": sorted(tokenizer.all_special_ids),
             "outer": sorted(index for index in ends if index is not None),
             "max_tokens": max_tokens,
         }
         return cls(stored)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values to store with a run."""
+        return self._stored
+
     def tokens(self, text: str) -> np.ndarray:
-        """Token indices of a text, ``[CLS]`` first."""
+        """Return the token indices of a text, ``[CLS]`` first."""
         return np.array(self._backend.encode(text).ids, dtype=np.int64)

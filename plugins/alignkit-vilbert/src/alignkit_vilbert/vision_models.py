@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -16,53 +16,53 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
+from alignkit_vilbert.options import StreamOptions
+from alignkit_vilbert.streams import Stream
+from alignkit_vilbert.weights import read_config
 
-if TYPE_CHECKING:
-    from alignkit_vilbert.two_stream import TwoStream
 
+class PretrainedVision(Stream):
+    """Patch embedding and blocks of a ViT, run one block at a time.
 
-class PretrainedVision(nn.Module):
-    """Patches and blocks of a ViT, run one block at a time.
-
-    Its blocks are pre-norm: with ``final=raw`` the last state is not normalised, otherwise
+    The blocks are pre-norm: with ``final=raw`` the last state is not normalised; otherwise
     the model's own final norm follows the last block.
 
     Parameters
     ----------
-    found : FoundViT
+    spec : ViTSpec
     folder : Path or None
-        Where its safetensors weights lie; None for random ones.
+        Folder of its safetensors weights; None for random weights.
     depth : int
-        The first so many of its blocks.
-    options : TwoStream
+        Number of blocks to keep.
+    options : StreamOptions
 
     Raises
     ------
     UsageError
-        When the model is no ViT.
+        When the model is not a ViT.
     DataError
-        When the weights do not fit it.
+        When the weights do not fit the model.
     """
 
     def __init__(
-        self, found: FoundViT, folder: Path | None, depth: int, options: TwoStream
+        self, spec: ViTSpec, folder: Path | None, depth: int, options: StreamOptions
     ) -> None:
         super().__init__()
-        vit = _create(found, folder, options.dropout)
-        self.width: int = vit.embed_dim
+        vit = _create(spec, folder, options.dropout)
+        self.width = vit.embed_dim
         self.cls = vit.cls_token is not None
         self.prefix: int = vit.num_prefix_tokens
         self.layers = nn.ModuleList(vit.blocks[:depth])
         norm = vit.fc_norm if isinstance(vit.norm, nn.Identity) else vit.norm
         self.norm = nn.Identity() if options.final == "raw" else norm
         self.pooler = None
-        # What is left embeds pictures; the rest runs from here, or never.
+        # The rest of the ViT only embeds images: blocks and norms run from here, or not at all.
         vit.blocks, vit.norm, vit.fc_norm = nn.Sequential(), nn.Identity(), nn.Identity()
         vit.attn_pool = None
         self.embeddings = vit
 
     def embed(self, pixels: Tensor) -> StreamState:
-        """Embed ``(batch, 3, size, size)`` pixels, normalised as the model wants them."""
+        """Embed ``(batch, 3, size, size)`` pixels, normalised as the model expects."""
         vit = self.embeddings
         tokens = vit.norm_pre(vit.patch_drop(vit._pos_embed(vit.patch_embed(pixels))))
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
@@ -78,23 +78,27 @@ class PretrainedVision(nn.Module):
 
 
 @dataclass(frozen=True)
-class FoundViT:
-    """A ViT before it is built: how to make it, and how it wants its pictures.
+class ViTSpec:
+    """A ViT before it is built: its shapes, and the images it expects.
 
     Attributes
     ----------
     architecture : str
-        timm's name.
+        Its name in timm.
     arguments : mapping
-        What its constructor takes beyond that.
-    depth, size : int
-        Blocks, and pixels of a side.
+        Further arguments of its constructor.
+    depth : int
+        Number of blocks.
+    size : int
+        Side of the images in pixels.
     mean, std : tuple of float
+        Per channel, of values in [0, 1].
     crop : float
-        Share of the resized picture's shorter side that is cut out.
+        Side of the centre crop as a fraction of the resized image's shorter side.
     interpolation : str
+        ``bicubic`` or ``bilinear``.
     repository : str
-        Where the hub holds its weights; empty where they are not published.
+        Repository of its weights on the Hugging Face hub; empty where none are published.
     """
 
     architecture: str
@@ -108,45 +112,48 @@ class FoundViT:
     repository: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values to store with a run."""
+        """Return plain values to store with a run."""
         return asdict(self)
 
 
-def find_vit(name: str, folder: Path | None, image_size: int | None) -> FoundViT:
-    """Look a ViT up by its name in timm, or by its folder.
+def find_vit(name: str, folder: Path | None, image_size: int | None) -> ViTSpec:
+    """Look up a ViT by its name in timm, or by its folder.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path or None
+        A folder as timm writes them, which then decides.
+    image_size : int or None
+        Side of the images in pixels; None for the model's own.
 
     Raises
     ------
     UsageError
-        For an unknown name, or a model that is no ViT.
+        For an unknown name, or a model that is not a ViT.
+    DataError
+        When the folder's ``config.json`` cannot be read or does not name an architecture.
     """
     if folder is None:
-        return _found(name, "{}", image_size)
-    from alignkit_vilbert.weights import read_config
-
+        return _vit_spec(name, "{}", image_size)
     declared = read_config(folder)
     if "architecture" not in declared:
         raise alignkit.DataError(
-            f"{folder / 'config.json'} names no architecture; expected a folder that timm wrote"
+            f"{folder / 'config.json'} does not name an architecture; expected a folder saved by "
+            "timm"
         )
-    return _found(declared["architecture"], json.dumps(declared, sort_keys=True), image_size)
+    return _vit_spec(declared["architecture"], json.dumps(declared, sort_keys=True), image_size)
 
 
 @lru_cache
-def _found(name: str, declaration: str, image_size: int | None) -> FoundViT:
-    import timm
+def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
     from timm.data import resolve_data_config
 
     declared = json.loads(declaration)
     arguments = {k: v for k, v in declared.get("model_args", {}).items() if k != "num_classes"}
     if image_size is not None:
         arguments["img_size"] = image_size
-    if not timm.is_model(name):
-        close = get_close_matches(name, timm.list_models("*vit*") + timm.list_models("deit*"), n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise alignkit.UsageError(
-            f"timm knows no vision model '{name}'{hint} Expected a ViT's name or a folder"
-        )
+    _require_known(name)
     with torch.device("meta"):  # shapes without memory
         vit = _created(name, arguments)
     data = resolve_data_config(
@@ -155,9 +162,10 @@ def _found(name: str, declaration: str, image_size: int | None) -> FoundViT:
     height, width = vit.patch_embed.img_size
     if height != width:
         raise alignkit.UsageError(
-            f"vision model '{name}' takes pictures of {height} x {width} pixels; expected squares"
+            f"vision model '{name}' takes images of {height} x {width} pixels; expected a model of "
+            "square images"
         )
-    return FoundViT(
+    return ViTSpec(
         name,
         arguments,
         len(vit.blocks),
@@ -170,6 +178,16 @@ def _found(name: str, declaration: str, image_size: int | None) -> FoundViT:
     )
 
 
+def _require_known(name: str) -> None:
+    import timm
+
+    if timm.is_model(name):
+        return
+    close = get_close_matches(name, timm.list_models("*vit*") + timm.list_models("deit*"), n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else "; expected the name of a ViT or a folder"
+    raise alignkit.UsageError(f"timm has no vision model '{name}'{hint}")
+
+
 def _created(name: str, arguments: Mapping[str, Any]) -> Any:
     import timm
     from timm.models.vision_transformer import VisionTransformer
@@ -178,7 +196,7 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
         model = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
     except (AssertionError, TypeError, RuntimeError, ValueError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise alignkit.UsageError(f"vision model '{name}' cannot be made: {first}") from None
+        raise alignkit.UsageError(f"cannot build vision model '{name}': {first}") from None
     if not isinstance(model, VisionTransformer):
         raise alignkit.UsageError(
             f"vision model '{name}' is a {type(model).__name__}; expected a ViT (timm's "
@@ -187,20 +205,20 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
     return model
 
 
-def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
-    arguments = dict(found.arguments)
+def _create(spec: ViTSpec, folder: Path | None, dropout: float | None) -> Any:
+    arguments = dict(spec.arguments)
     if dropout is not None:
         rates = ("proj_drop_rate", "attn_drop_rate", "pos_drop_rate")
         arguments |= dict.fromkeys(rates, dropout)
     if folder is None:
-        return _created(found.architecture, arguments)
+        return _created(spec.architecture, arguments)
     import timm
 
     file = folder / "model.safetensors"
     try:
-        # timm adapts the weights: it drops the classifier and resizes the positions.
+        # timm adapts the weights: it drops the classifier and resizes the position embeddings.
         return timm.create_model(
-            found.architecture,
+            spec.architecture,
             pretrained=True,
             num_classes=0,
             pretrained_cfg_overlay={"file": str(file), "source": "file"},
@@ -209,5 +227,5 @@ def _create(found: FoundViT, folder: Path | None, dropout: float | None) -> Any:
     except (SafetensorError, RuntimeError, KeyError, ValueError, FileNotFoundError) as error:
         first = str(error).strip().partition("\n")[0]
         raise alignkit.DataError(
-            f"{file} does not hold the weights of {found.architecture}: {first}"
+            f"{file} does not contain the weights of {spec.architecture}: {first}"
         ) from None

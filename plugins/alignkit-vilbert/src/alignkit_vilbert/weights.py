@@ -1,4 +1,4 @@
-"""Where a named model's files lie: a folder, or the hub's cache. Only safetensors are read."""
+"""The files of a named model: in a folder or in the hub's cache. Only safetensors are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import alignkit
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-# Everything but weights in other formats, which a repository may hold several times over.
+# No weights in other formats, of which a repository may hold several copies.
 FETCHED = (
     "*.json",
     "vocab.txt",
@@ -24,28 +24,37 @@ FETCHED = (
 
 
 def local_folder(name: str) -> Path | None:
-    """Take a name for a folder if it is one.
+    """Return the folder that a name stands for; None where it is not a folder.
 
     Raises
     ------
     DataError
-        When it is spelled like a path, but there is no such folder.
+        When the name is written as a path, but there is no such folder.
     """
     path = Path(name).expanduser()
     if path.is_dir():
         return path.resolve()
     if name.startswith((".", "/", "~")):
-        raise alignkit.DataError(f"there is no folder {name}; expected one with config.json")
+        raise alignkit.DataError(f"there is no folder {name}; expected a folder with config.json")
     return None
 
 
 def fetched_folder(repository: str, what: str, instead: str) -> Path:
-    """Files of a repository on the hub: from its cache, or fetched if there is a network.
+    """Return a folder with a hub repository's files, downloaded unless they are cached.
+
+    Parameters
+    ----------
+    repository : str
+        Its name on the Hugging Face hub.
+    what : str
+        The model, as messages name it.
+    instead : str
+        What the user can do when there is no network, for the message.
 
     Raises
     ------
     DataError
-        When they are not on this machine and cannot be fetched.
+        When the files are neither cached nor can be downloaded.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import disable_progress_bars
@@ -56,25 +65,26 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
     except Exception as error:  # the hub's client lets through what its transport raises
         reason = str(error).strip().splitlines()[0].removeprefix("Got: ").rstrip(".")
         raise alignkit.DataError(
-            f"{what} is not on this machine and cannot be fetched ({reason}); {instead}"
+            f"{what} is not on this machine and cannot be downloaded ({reason}); {instead}"
         ) from None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """Read a model folder's ``config.json``.
+    """Read the ``config.json`` of a model folder.
 
     Raises
     ------
     DataError
-        When it is missing or not JSON.
+        When it is missing or not valid JSON.
     """
     file = folder / "config.json"
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
-        raise alignkit.DataError(f"{folder} is no model folder: it has no config.json") from None
+        raise alignkit.DataError(f"{folder} is not a model folder: it has no config.json") from None
     except ValueError as error:
-        raise alignkit.DataError(f"{file} is not JSON: {error}") from None
+        raise alignkit.DataError(f"{file} is not valid JSON: {error}") from None
+    return config
 
 
 def require_safetensors(folder: Path) -> None:
@@ -83,22 +93,26 @@ def require_safetensors(folder: Path) -> None:
     Raises
     ------
     DataError
+        When there is no ``model*.safetensors``.
     """
     if any(folder.glob("model*.safetensors")):
         return
     pickled = sorted(file.name for pattern in PICKLED for file in folder.glob(pattern))
     if pickled:
         raise alignkit.DataError(
-            f"{folder} holds only pickled weights ({', '.join(pickled)}), which can run code "
-            "when they are read; expected model.safetensors, so convert them first"
+            f"{folder} has only pickled weights ({', '.join(pickled)}), which can run code when "
+            "they are loaded; convert them to model.safetensors"
         )
     raise alignkit.DataError(
-        f"{folder} holds no weights; expected model.safetensors (or: --from-scratch)"
+        f"{folder} has no weights; expected model.safetensors, or use `from_scratch=True`"
     )
 
 
 def label_of(folder: Path, weights: bool) -> str:
-    """Name a folder by what it holds, wherever it lies: ``minilm@3f2a9c41d07b``."""
+    """Name a folder by its content, wherever it is: ``minilm@3f2a9c41d07b``.
+
+    With ``weights``, the content includes the weights.
+    """
     files = sorted(
         file for pattern in ("*.json", "*.txt", "*.model") for file in folder.glob(pattern)
     )
@@ -109,17 +123,18 @@ def label_of(folder: Path, weights: bool) -> str:
 
 
 def check_label(folder: Path, label: str, weights: bool) -> None:
-    """Refuse a folder that does not hold any more what a run was made from.
+    """Refuse a folder whose content has changed since a run was made from it.
 
     Raises
     ------
     DataError
+        When its content is not that of the label.
     """
-    found = label_of(folder, weights)
-    if found.rpartition("@")[2] != label.rpartition("@")[2]:
+    current = label_of(folder, weights)
+    if current.rpartition("@")[2] != label.rpartition("@")[2]:
         raise alignkit.DataError(
-            f"{folder} holds {found} and not {label}, which the configuration names; "
-            "name the folder anew"
+            f"{folder} now contains {current}, not {label} as in the configuration; restore the "
+            "folder, or name it again for a new run"
         )
 
 
@@ -127,12 +142,12 @@ def check_label(folder: Path, label: str, weights: bool) -> None:
 def _digest(stamps: tuple[tuple[str, int, int], ...]) -> str:
     total = hashlib.sha256()
     for path, _, _ in stamps:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{Path(path).name} {content}\n".encode())
     return total.hexdigest()
 
 
 def first_of(config: Mapping[str, Any], *keys: str) -> Any:
-    """The value of the first of several keys that a configuration has."""
+    """Return the value of the first of several keys that a configuration has."""
     return next((config[key] for key in keys if config.get(key) is not None), None)

@@ -1,4 +1,4 @@
-"""Pictures as a vision stream takes them."""
+"""The images that a vision stream takes."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-FITS = ("crop", "squash")
 
-
-class Pictures:
-    """Resizing to a square, then normalising.
+class ImageTransform:
+    """Resizes images to squares and normalises them.
 
     Parameters
     ----------
     size : int
-        Pixels of a side.
+        Side of the square in pixels.
     mean, std : sequence of float
         Per channel, of values in [0, 1].
     fit : str
-        ``crop``: the shorter side to ``size / crop`` pixels, then the middle; ``squash``:
-        the whole picture, whatever its shape.
+        ``crop``: resize the shorter side to ``size / crop`` pixels, then crop the centre;
+        ``squash``: resize to the square and ignore the aspect ratio.
     crop : float
-        Share of the resized picture's shorter side that the square cuts out.
+        Side of the centre crop as a fraction of the resized image's shorter side.
     interpolation : str
         ``bicubic`` or ``bilinear``.
     """
@@ -45,46 +43,47 @@ class Pictures:
         self._resample = Image.Resampling[interpolation.upper()]
 
     def to_json(self) -> Mapping[str, Any]:
-        """Plain values that make the same again."""
+        """Return the parameters as plain values, to be stored."""
         names = ("size", "mean", "std", "fit", "crop", "interpolation")
         return {name: getattr(self, name) for name in names}
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """How pictures become pixels: kept pixels are used where this is the same.
+        """How images become pixels; cached pixels are used where this is the same.
 
-        Mean and deviation come later, so models that differ in nothing else share pixels.
+        Mean and standard deviation are applied later, so models that differ only in these
+        share their pixels.
         """
         cut = "whole" if self.fit == "squash" else f"middle, {self.crop} of the shorter side"
         return {"size": self.size, "resize": f"{cut}, {self.interpolation}", "layout": "chw, uint8"}
 
-    def pixels(self, picture: Image.Image | np.ndarray) -> np.ndarray:
-        """A picture as ``(3, size, size)`` of ``uint8``."""
-        if isinstance(picture, np.ndarray):
-            if picture.shape == (self.size, self.size, 3):
-                return picture.transpose(2, 0, 1)
-            picture = Image.fromarray(picture)
-        picture = picture.convert("RGB")
+    def pixels(self, image: Image.Image | np.ndarray) -> np.ndarray:
+        """Return an image as ``(3, size, size)`` array of ``uint8``."""
+        if isinstance(image, np.ndarray):
+            if image.shape == (self.size, self.size, 3):
+                return image.transpose(2, 0, 1)
+            image = Image.fromarray(image)
+        image = image.convert("RGB")
         square = (
-            self._cropped(picture)
+            self._cropped(image)
             if self.fit == "crop"
-            else self._resized(picture, self.size, self.size)
+            else self._resized(image, self.size, self.size)
         )
         return np.asarray(square).transpose(2, 0, 1)
 
     def batch(self, pixels: np.ndarray) -> Tensor:
-        """Normalise ``(batch, 3, size, size)`` of ``uint8``."""
-        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+        """Normalise a ``(batch, 3, size, size)`` array of ``uint8``."""
+        mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         scaled = torch.from_numpy(np.ascontiguousarray(pixels)).float().div_(255)
         return scaled.sub_(mean).div_(std)
 
-    def _cropped(self, picture: Image.Image) -> Image.Image:
+    def _cropped(self, image: Image.Image) -> Image.Image:
         shorter = int(self.size / self.crop)
-        scale = shorter / min(picture.size)
-        width, height = (max(shorter, int(side * scale)) for side in picture.size)
+        scale = shorter / min(image.size)
+        width, height = (max(shorter, int(side * scale)) for side in image.size)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        resized = self._resized(picture, width, height)
+        resized = self._resized(image, width, height)
         return resized.crop((left, top, left + self.size, top + self.size))
 
-    def _resized(self, picture: Image.Image, width: int, height: int) -> Image.Image:
-        return picture.resize((width, height), self._resample)
+    def _resized(self, image: Image.Image, width: int, height: int) -> Image.Image:
+        return image.resize((width, height), self._resample)
