@@ -144,7 +144,7 @@ def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
         HF_HUB_OFFLINE="1",
     )
     assert done.stderr.splitlines()[-1].startswith(
-        "Error: text model 'bert-base-uncased' is not on this machine and cannot be fetched ("
+        "Error: text model 'bert-base-uncased' is not on this machine and cannot be downloaded ("
     )
     assert "--from-scratch: bert-base-uncased" in done.stderr
     assert "Traceback" not in done.stderr

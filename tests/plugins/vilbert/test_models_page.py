@@ -34,4 +34,5 @@ def test_the_printed_architecture_trains_and_is_measured(tmp_path):
     assert (options["share"], options["freeze"]) == (0.25, "text:0")
     command("--plugin", "own.py", "measure", run.path, "--metric", "cka", cwd=tmp_path)
     shown = command("--plugin", "own.py", "show", "architecture", "mean_shift", cwd=tmp_path)
-    assert "How far." in shown.stdout
+    assert "Size of the shift" in shown.stdout
+    assert "Maximum length of a text in tokens" in shown.stdout

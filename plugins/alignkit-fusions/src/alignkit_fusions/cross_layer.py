@@ -50,7 +50,7 @@ class NormedAttention(nn.Module):
         return output
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 class NormedFeedforward(nn.Module):

@@ -47,7 +47,7 @@ class Attention(nn.Module):
         return output
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(2, (self.heads, -1)).transpose(1, 2)
+        return tokens.view(*tokens.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def feedforward(width: int, sizes: BlockSizes) -> nn.Sequential:

@@ -56,7 +56,7 @@ class Head(nn.Module):
             case "concat":
                 return torch.cat([text, vision], 1)
             case "sum":
-                return text + self.to_text(vision)
+                return text.add(self.to_text(vision))
             case "hadamard":
-                return text * self.to_text(vision)
+                return text.mul(self.to_text(vision))
         return text if self.combination == "text" else vision

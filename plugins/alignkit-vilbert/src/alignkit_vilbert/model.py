@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from torch import Tensor, nn
 
@@ -51,7 +52,7 @@ class TwoStreamModel(nn.Module):
 
     def head(self, text: StreamState, vision: StreamState) -> Tensor:
         """Return logits ``(batch, n_outputs)`` from the last states of both streams."""
-        pooler = self.streams["text"].pooler
+        pooler = cast(Stream, self.streams["text"]).pooler
         text_cls = text.pooled("cls") if pooler is None else pooler(text.tokens)
         logits: Tensor = self.classifier(text_cls, vision.pooled("cls"))
         return logits

@@ -211,5 +211,6 @@ def _longest(source: TextSource | None, options: StreamOptions) -> int:
     """Maximum length of a text: ``max_tokens``, or as many positions as the model has."""
     if source is None:
         return options.longest_text
+    positions: int = source.config["max_position_embeddings"]
     offset = _POSITION_OFFSETS.get(source.config["model_type"], 0)
-    return min(options.longest_text, source.config["max_position_embeddings"] - offset)
+    return min(options.longest_text, positions - offset)

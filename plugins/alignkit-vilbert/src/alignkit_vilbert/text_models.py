@@ -99,7 +99,9 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
         settings = _library_config(config, options.dropout)
         try:
             if folder is None:
-                return AutoModel.from_config(settings, attn_implementation="sdpa")
+                return AutoModel.from_config(  # type: ignore[no-untyped-call]
+                    settings, attn_implementation="sdpa"
+                )
             model, info = AutoModel.from_pretrained(
                 folder,
                 config=settings,
@@ -149,7 +151,7 @@ def _is_needed(key: str, options: StreamOptions) -> bool:
 
 
 def _pooler(model: Any) -> nn.Module:
-    pooler = getattr(model, "pooler", None)
+    pooler: nn.Module | None = getattr(model, "pooler", None)
     if pooler is None:
         raise alignkit.UsageError(
             f"a text model of type '{model.config.model_type}' has no pooler; use final=norm or "

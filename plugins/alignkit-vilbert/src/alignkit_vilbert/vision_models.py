@@ -147,7 +147,7 @@ def find_vit(name: str, folder: Path | None, image_size: int | None) -> ViTSpec:
 
 @lru_cache
 def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
-    from timm.data import resolve_data_config
+    from timm.data.config import resolve_data_config
 
     declared = json.loads(declaration)
     arguments = {k: v for k, v in declared.get("model_args", {}).items() if k != "num_classes"}
@@ -156,7 +156,7 @@ def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
     _require_known(name)
     with torch.device("meta"):  # shapes without memory
         vit = _created(name, arguments)
-    data = resolve_data_config(
+    data = resolve_data_config(  # type: ignore[no-untyped-call]
         {}, pretrained_cfg=declared.get("pretrained_cfg") or vit.pretrained_cfg
     )
     height, width = vit.patch_embed.img_size

@@ -57,7 +57,7 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
         When the files are neither cached nor can be downloaded.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
