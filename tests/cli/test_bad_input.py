@@ -44,7 +44,7 @@ def _one_line(done):
         ),
         (
             ("train", "--aux", "contrastive=1:layer=99"),
-            "--aux contrastive=1:layer=99: layer=99: there is no layer 99; layers are 0 to 11",
+            "--aux contrastive=1:layer=99: there is no layer 99; layers are 0 to 11",
         ),
         (("train", "--track-alignment", "ckaa"), "unknown metric 'ckaa'; did you mean 'cka'?"),
         (("train", "--track-alignment", "mknn:l=3"), "no option 'l'"),
@@ -107,7 +107,7 @@ def _save(tmp_path, **arrays):
         (None, ("--metric", "mknn:k=0"), 2, "k=0"),
         (None, ("--metric", "cka:k=3"), 2, "no option 'k'"),
         (None, ("--metric", "ckaa"), 2, "did you mean 'cka'?"),
-        (None, ("--layers", "fusions"), 2, "--layers fusions is not for arrays"),
+        (None, ("--layers", "fusions"), 2, "--layers fusions: arrays have no fusions"),
     ],
 )
 def test_bad_arrays(tmp_path, change, words, code, message):

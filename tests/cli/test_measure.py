@@ -288,7 +288,7 @@ def test_undefined_values_do_not_stop_the_others(arrays):
         (("--device", "meta"), "device 'meta' is not there"),
         (("--memory", "12"), "must be at least 1 MB"),
         (("--memory", "lots"), "--memory lots is no size"),
-        (("--layers", "before"), "before is not for arrays"),
+        (("--layers", "before"), "--layers before: arrays have no fusions"),
         (("--split", "test"), "--split is for runs"),
         (("--task", "toy_match"), "--task is for runs"),
         (("--between",), "--between is for runs"),

@@ -146,7 +146,7 @@ def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
     assert done.stderr.splitlines()[-1].startswith(
         "Error: text model 'bert-base-uncased' is not on this machine and cannot be downloaded ("
     )
-    assert "--from-scratch: bert-base-uncased" in done.stderr
+    assert "--from-scratch with one of bert-base-uncased" in done.stderr
     assert "Traceback" not in done.stderr
     assert len([line for line in done.stderr.splitlines() if line]) == 1
     assert done.stdout == ""
@@ -156,4 +156,6 @@ def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
 def test_pages_of_architectures(tmp_path, kind):
     page = command("show", "architecture", kind, cwd=tmp_path).stdout
     assert "text_model" in page
-    assert "What is not trained: ``text:0-5" in page  # documentation of inherited options
+    assert (
+        "Parts that are not trained, for example ``text:0-5" in page
+    )  # documentation of inherited options

@@ -1,4 +1,4 @@
-"""``--layers``: which pairs of sites a selection means."""
+"""Which pairs of sites a selection of layers means."""
 
 import pytest
 
@@ -59,7 +59,9 @@ def test_maxima_are_over_equal_depth_or_over_the_grid():
     within = select_pairs(SCHEDULE, "max-pair", "text")
     assert len(within) == 12
     assert all(x != y for x, y in within)
-    with pytest.raises(UsageError, match="every layer of the text stream with itself"):
+    with pytest.raises(
+        UsageError, match="every layer of the text stream would be paired with itself"
+    ):
         select_pairs(SCHEDULE, "max", "all")
 
 
@@ -104,10 +106,10 @@ def test_layers_of_arrays():
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ("fusions", "fusions is not for arrays"),
+        ("fusions", "`layers=fusions`: arrays have no fusions"),
         ("2", "there is no layer 2; layers are 0 to 1"),
         ("1-0", "runs backwards; write 0-1"),
-        ("z*", r"'z\*' matches no layer; expected a name such as l0"),
+        ("z*", r"`layers=z\*`: no layer matches .*; expected a name such as l0"),
         (" , ", "is empty"),
     ],
 )
@@ -136,9 +138,9 @@ def test_streams_choose_the_sides():
     ("layers", "streams", "message"),
     [
         ("7", "cross", "there is no layer 7; layers are 0 to 2"),
-        ("bogus", "cross", "'bogus' matches no layer"),
+        ("bogus", "cross", "`layers=bogus`: no layer matches"),
         ("", "cross", "selects no pair"),
-        ("2-0", "cross", "2-0 runs backwards; write 0-2"),
+        ("2-0", "cross", "`layers=2-0`: the range runs backwards; write 0-2"),
         ("v0*", "text", "selects no pair"),
         ("all", "text,sound", "unknown streams 'sound'"),
         ("all", "audio", "unknown streams 'audio'; known: cross, text, vision, all"),

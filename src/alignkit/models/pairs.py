@@ -1,4 +1,4 @@
-"""Which pairs to measure: the option ``--layers``, resolved on schedules or on lists of layers."""
+"""Resolve a selection of layers into pairs of sites or of arrays."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignkit.models.schedule import (
 )
 
 Pair = tuple[str, str]
-Found = TypeVar("Found")
+AnyPair = TypeVar("AnyPair")
 
 STREAM_PAIRS = {
     "cross": [("text", "vision")],
@@ -28,14 +28,35 @@ STREAM_PAIRS = {
     "vision": [("vision", "vision")],
     "all": [("text", "vision"), ("text", "text"), ("vision", "vision")],
 }
-# The best value over pairs of equal depth, or over the grid.
+# Selections that keep the best value over pairs of equal depth, or over the grid.
 MAXIMA = ("max", "max-pair")
-# Words that select nothing in a model without fusions.
+# Selections that are empty in a model without fusions.
 AT_FUSIONS = ("fusions", "before", "after")
 EXPECTED = (
     "all, same, last, max, max-pair, fusions, before, after, indices and ranges (0,3,7-11), or "
-    "globs over sites (t0*, 'v.f*', t.in)"
+    "glob patterns of sites (t0*, 'v.f*', t.in)"
 )
+
+
+class SelectionError(UsageError):
+    """A selection of layers cannot be read, or selects nothing.
+
+    Parameters
+    ----------
+    layers : str
+        The selection, or the piece of it that is wrong.
+    reason : str
+        What is wrong with it, and what was expected.
+
+    Attributes
+    ----------
+    reason : str
+        As given: the message without the parameter's name, for callers who call it otherwise.
+    """
+
+    def __init__(self, layers: str, reason: str) -> None:
+        super().__init__(f"`layers={layers}`: {reason}" if layers else f"`layers`: {reason}")
+        self.reason = reason
 
 
 def select_pairs(
@@ -48,14 +69,14 @@ def select_pairs(
     schedule : sequence of steps
     layers : str
         ``all`` (the grid of layers and fusions), ``same`` (layers of equal depth), ``last``
-        (the states that the head reads), ``before`` and ``after`` (just before, just after
-        each fusion), ``fusions`` (both), indices and ranges of equal depth, or globs over
-        sites. ``max`` and ``max-pair`` are over the pairs of ``same`` and of ``all``.
+        (the states that the head reads), ``before`` and ``after`` (directly before and after
+        each fusion), ``fusions`` (both), indices and ranges of equal depth, or glob patterns of
+        sites. ``max`` and ``max-pair`` mean the pairs of ``same`` and of ``all``.
     streams : str
-        ``cross``, ``text``, ``vision`` or ``all``, or several with commas.
+        ``cross``, ``text``, ``vision`` or ``all``, or several separated by commas.
     other : sequence of steps, optional
-        Of a second run, whose sites stand second; then ``all`` is the streams of both runs,
-        each against each.
+        The schedule of a second run, whose sites come second in each pair. ``streams="all"``
+        then also compares the vision stream of the first run with the text stream of the second.
 
     Returns
     -------
@@ -64,8 +85,10 @@ def select_pairs(
 
     Raises
     ------
-    UsageError
+    SelectionError
         When the selection cannot be read, or selects nothing.
+    UsageError
+        For an unknown name in ``streams``.
     """
     grouped = pairs_by_streams(schedule, layers, streams, other)
     return list(dict.fromkeys(pair for pairs in grouped.values() for pair in pairs))
@@ -74,48 +97,62 @@ def select_pairs(
 def pairs_by_streams(
     schedule: Schedule, layers: str, streams: str, other: Schedule | None = None
 ) -> dict[str, list[Pair]]:
-    """As ``select_pairs``, apart for every pair of streams: ``text-vision``, ``text-text``."""
+    """Resolve a selection as `select_pairs` does, into one list per pair of streams.
+
+    Returns
+    -------
+    dict of str to list of (str, str)
+        Pairs of sites under ``text-vision``, ``text-text`` and so on; no list is empty.
+
+    Raises
+    ------
+    SelectionError
+        When the selection cannot be read, or selects nothing.
+    UsageError
+        For an unknown name in ``streams``.
+    """
     layers = layers.strip()
-    chosen: dict[str, list[Pair]] = {}
-    for one, two in stream_pairs(streams, between=other is not None):
-        within = other is None and one == two
+    grouped: dict[str, list[Pair]] = {}
+    for first, second in stream_pairs(streams, between=other is not None):
+        within = other is None and first == second
         if layers == "max" and within:
-            raise UsageError(
-                f"--layers max pairs every layer of the {one} stream with itself; "
-                "use --layers max-pair"
+            raise SelectionError(
+                layers,
+                f"every layer of the {first} stream would be paired with itself; "
+                "use `layers=max-pair`",
             )
-        found = _pairs(
-            _Side(schedule, one), _Side(schedule if other is None else other, two), layers
-        )
+        left = _Side(schedule, first)
+        right = _Side(schedule if other is None else other, second)
+        pairs = _pairs(left, right, layers)
         if layers == "max-pair" and within:
-            found = [(x, y) for x, y in found if x != y]
-        if found:
-            chosen[f"{one}-{two}"] = list(dict.fromkeys(found))
-    if not chosen:
-        raise UsageError(f"--layers {layers} selects no pair of sites; expected {EXPECTED}")
-    return chosen
+            pairs = [(x, y) for x, y in pairs if x != y]
+        if pairs:
+            grouped[f"{first}-{second}"] = list(dict.fromkeys(pairs))
+    if not grouped:
+        raise SelectionError(layers, f"it selects no pair of sites; expected {EXPECTED}")
+    return grouped
 
 
 def stream_pairs(streams: str, between: bool = False) -> list[tuple[str, str]]:
-    """Pairs of streams by name; between two runs, ``all`` also is vision against text.
+    """Return pairs of streams by name; between two runs, ``all`` includes vision with text.
 
     Raises
     ------
     UsageError
         For an unknown name.
     """
-    chosen = []
-    for name in streams.split(","):
-        if name.strip() not in STREAM_PAIRS:
+    pairs = []
+    for name in map(str.strip, streams.split(",")):
+        if name not in STREAM_PAIRS:
             raise UsageError(f"unknown streams '{name}'; known: {', '.join(STREAM_PAIRS)}")
-        chosen += STREAM_PAIRS[name.strip()]
-        if between and name.strip() == "all":
-            chosen.append(("vision", "text"))
-    return list(dict.fromkeys(chosen))
+        pairs += STREAM_PAIRS[name]
+        if between and name == "all":
+            pairs.append(("vision", "text"))
+    return list(dict.fromkeys(pairs))
 
 
 def equal_depth(schedule: Schedule) -> list[Pair]:
-    """Pairs of layers of equal depth: ``(t00, v00)``, ``(t01, v01)``, ..."""
+    """Return the pairs of layers of equal depth: ``(t00, v00)``, ``(t01, v01)``, ..."""
     recorded = set(sites(schedule))
     depth = min(len(_Side(schedule, stream).layers) for stream in ("text", "vision"))
     pairs = [(layer_site("text", i), layer_site("vision", i)) for i in range(depth)]
@@ -125,22 +162,24 @@ def equal_depth(schedule: Schedule) -> list[Pair]:
 def select_array_pairs(
     xs: Sequence[str], ys: Sequence[str], layers: str = "all"
 ) -> list[tuple[int, int]]:
-    """Resolve a selection into pairs of anyone's layers, by their names.
+    """Resolve a selection into pairs of arrays, by their names.
 
     Parameters
     ----------
-    xs, ys : sequences of str
+    xs, ys : sequence of str
+        The names of the arrays on both sides, one per layer.
     layers : str
         ``all``, ``same`` (equal position), ``last``, ``max``, ``max-pair``, indices and ranges
-        of equal position, or globs over names.
+        of equal position, or glob patterns of names.
 
     Returns
     -------
     list of (int, int)
+        Positions in ``xs`` and in ``ys``.
 
     Raises
     ------
-    UsageError
+    SelectionError
         When the selection cannot be read, or selects nothing.
     """
     same = list(zip(range(len(xs)), range(len(ys)), strict=False))
@@ -153,9 +192,10 @@ def select_array_pairs(
         case "last":
             return [grid[-1]]
         case word if word in AT_FUSIONS:
-            raise UsageError(
-                f"--layers {word} is not for arrays, which have no fusions; expected "
-                "all, same, last, max, max-pair, indices, or globs"
+            raise SelectionError(
+                word,
+                "arrays have no fusions; expected all, same, last, max, max-pair, indices, or glob "
+                "patterns",
             )
     pieces = _pieces(layers)
     if _are_indices(pieces):
@@ -166,7 +206,7 @@ def select_array_pairs(
 
 
 class _Side:
-    """What a stream of a run has to offer to one side of a pair."""
+    """The sites of one stream of a run: one side of the pairs."""
 
     def __init__(self, schedule: Schedule, stream: str) -> None:
         self.schedule, self.stream = schedule, stream
@@ -179,39 +219,39 @@ class _Side:
         return head_site(self.schedule, self.stream)
 
     def before(self) -> list[str]:
-        """The sites just before every fusion."""
+        """Return the sites directly before each fusion."""
         return [sites[self.stream] for sites in around_fusions(self.schedule)[0::2]]
 
     def after(self) -> list[str]:
-        """The sites just after every fusion."""
+        """Return the sites directly after each fusion."""
         return [sites[self.stream] for sites in around_fusions(self.schedule)[1::2]]
 
 
-def _pairs(one: _Side, two: _Side, layers: str) -> list[Pair]:
-    same = list(zip(one.layers, two.layers, strict=False))
+def _pairs(left: _Side, right: _Side, layers: str) -> list[Pair]:
+    same = list(zip(left.layers, right.layers, strict=False))
     match layers:
         case "all" | "max-pair":
-            return _grid(one.standard, two.standard)
+            return _grid(left.standard, right.standard)
         case "same" | "max":
             return same
         case "last":
-            return [(one.last, two.last)]
+            return [(left.last, right.last)]
         case "before":
-            return list(zip(one.before(), two.before(), strict=False))
+            return list(zip(left.before(), right.before(), strict=False))
         case "after":
-            return list(zip(one.after(), two.after(), strict=False))
+            return list(zip(left.after(), right.after(), strict=False))
         case "fusions":
-            around = zip(_pairs(one, two, "before"), _pairs(one, two, "after"), strict=True)
+            around = zip(_pairs(left, right, "before"), _pairs(left, right, "after"), strict=True)
             return [pair for both in around for pair in both]
     pieces = _pieces(layers)
     if _are_indices(pieces):
         return _at_positions(pieces, same)
-    _check_patterns(pieces, [*sites(one.schedule), *sites(two.schedule)], EXPECTED)
-    left, right = ([side.all[i] for i in _matching(side.all, pieces)] for side in (one, two))
-    if not left and not right:
+    _check_patterns(pieces, [*sites(left.schedule), *sites(right.schedule)], EXPECTED)
+    rows, columns = ([side.all[i] for i in _matching(side.all, pieces)] for side in (left, right))
+    if not rows and not columns:
         return []
-    # A pattern for one stream alone leaves the other free.
-    return _grid(left or one.standard, right or two.standard)
+    # Patterns that match sites of one stream only leave the other stream unrestricted.
+    return _grid(rows or left.standard, columns or right.standard)
 
 
 def _grid(rows: Sequence[str], columns: Sequence[str]) -> list[Pair]:
@@ -221,7 +261,7 @@ def _grid(rows: Sequence[str], columns: Sequence[str]) -> list[Pair]:
 def _pieces(layers: str) -> list[str]:
     pieces = [piece.strip() for piece in layers.split(",") if piece.strip()]
     if not pieces:
-        raise UsageError(f"--layers is empty and selects no pair; expected {EXPECTED}")
+        raise SelectionError("", f"it is empty and selects no pair; expected {EXPECTED}")
     return pieces
 
 
@@ -229,24 +269,24 @@ def _are_indices(pieces: Sequence[str]) -> bool:
     return all(re.fullmatch(r"\d+(-\d+)?", piece) for piece in pieces)
 
 
-def _at_positions(pieces: Sequence[str], same: Sequence[Found]) -> list[Found]:
-    """Pairs of equal depth by indices and ranges, both ends included."""
-    chosen: list[Found] = []
+def _at_positions(pieces: Sequence[str], same: Sequence[AnyPair]) -> list[AnyPair]:
+    """Select pairs of equal depth by indices and ranges, both ends included."""
+    pairs: list[AnyPair] = []
     for piece in pieces:
         start, _, end = piece.partition("-")
         first, last = int(start), int(end or start)
         if last < first:
-            raise UsageError(f"--layers {piece} runs backwards; write {last}-{first}")
+            raise SelectionError(piece, f"the range runs backwards; write {last}-{first}")
         if last >= len(same):
-            raise UsageError(
-                f"--layers {piece}: there is no layer {last}; layers are 0 to {len(same) - 1}"
+            raise SelectionError(
+                piece, f"there is no layer {last}; layers are 0 to {len(same) - 1}"
             )
-        chosen += same[first : last + 1]
-    return list(dict.fromkeys(chosen))
+        pairs += same[first : last + 1]
+    return list(dict.fromkeys(pairs))
 
 
 def around_fusions(schedule: Schedule) -> list[dict[str, str]]:
-    """The sites of both streams just before, then just after, every fusion."""
+    """Return the sites of both streams directly before and directly after each fusion."""
     latest: dict[str, str] = {}
     around: list[dict[str, str]] = []
     after: dict[str, str] | None = None
@@ -267,7 +307,9 @@ def around_fusions(schedule: Schedule) -> list[dict[str, str]]:
 def _check_patterns(patterns: Sequence[str], names: Sequence[str], expected: str) -> None:
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise UsageError(f"--layers: '{pattern}' matches no layer; expected {expected}")
+            raise SelectionError(
+                pattern, f"no layer matches this name or pattern; expected {expected}"
+            )
 
 
 def _matching(names: Sequence[str], patterns: Sequence[str]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from alignkit.errors import UsageError
-from alignkit.models.pairs import select_pairs
+from alignkit.models.pairs import SelectionError, select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind
@@ -48,7 +48,7 @@ class Auxiliary(nn.Module):
         self.text_site, self.vision_site = _one_pair(schedule, given.pop("layer", "last"), spec)
         self.pool = given.pop("pool", "cls")
         if self.pool not in ("cls", "mean"):
-            raise UsageError(f"--aux {spec}: pool is cls or mean")
+            raise UsageError(f"`aux={spec}`: pool is cls or mean")
         width = _width(given.pop("projection", "0"), spec)
         self.function = entry.load()
         self.options = _own_options(self.function, given, spec)
@@ -85,12 +85,11 @@ def _own_options(function: Callable[..., Tensor], given: dict[str, str], spec: W
 def _one_pair(schedule: Schedule, layer: str, spec: Weighted) -> tuple[str, str]:
     try:
         pairs = select_pairs(schedule, layer.replace("+", ","))
-    except UsageError as error:  # it speaks of the option of commands that measure
-        reason = str(error).replace("--layers ", "layer=")
-        raise UsageError(f"--aux {spec}: {reason}") from None
+    except SelectionError as error:  # its message names the parameter of another function
+        raise UsageError(f"`aux={spec}`: {error.reason}") from None
     if len(pairs) != 1:
         raise UsageError(
-            f"--aux {spec}: layer={layer} is {len(pairs)} pairs of sites; name one: last, an "
+            f"`aux={spec}`: layer={layer} is {len(pairs)} pairs of sites; name one: last, an "
             "index, or t.f0+v.f0"
         )
     return pairs[0]
@@ -98,5 +97,5 @@ def _one_pair(schedule: Schedule, layer: str, spec: Weighted) -> tuple[str, str]
 
 def _width(text: str, spec: Weighted) -> int:
     if not text.isdigit():
-        raise UsageError(f"--aux {spec}: projection={text} is not a whole number from 0")
+        raise UsageError(f"`aux={spec}`: projection={text} is not a whole number from 0")
     return int(text)
