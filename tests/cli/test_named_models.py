@@ -156,6 +156,5 @@ def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
 def test_pages_of_architectures(tmp_path, kind):
     page = command("show", "architecture", kind, cwd=tmp_path).stdout
     assert "text_model" in page
-    assert (
-        "Parts that are not trained, for example ``text:0-5" in page
-    )  # documentation of inherited options
+    # The documentation of inherited options:
+    assert "Parts that are not trained, for example ``text:0-5" in page

@@ -95,11 +95,11 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 def _documentation(target: Any) -> str:
     """The docstring, and those of the classes whose options are inherited."""
-    classes = [inspect.getmro(c) for c in (target, getattr(target, "Options", None)) if c]
-    family = (
-        [c for mro in classes for c in mro if c is not object] if inspect.isclass(target) else []
-    )
-    texts = [inspect.cleandoc(member.__doc__ or "") for member in family or [target]]
+    family = [target]
+    if inspect.isclass(target):
+        classes = (*inspect.getmro(target), *inspect.getmro(getattr(target, "Options", object)))
+        family = [member for member in classes if member is not object]
+    texts = [inspect.cleandoc(member.__doc__ or "") for member in family]
     return "\n\n".join(text for text in texts if text)
 
 
