@@ -35,7 +35,7 @@ def _one_line(done):
         (("train", "--accumulate", "0"), "--accumulate is 0; it must be at least 1"),
         (("train", "--precision", "half"), "it must be one of: auto, float32, bf16, fp16"),
         (("train", "--objective", "mlmm"), "it must be one of: task, mlm, mim, itm, pretrain"),
-        (("train", "--objective", "mlm=0"), "--objective mlm=0 gives no weight above 0"),
+        (("train", "--objective", "mlm=0"), "--objective mlm=0 needs a weight above 0"),
         (("train", "--aux", "contrastive"), "write --aux NAME=WEIGHT"),
         (("train", "--aux", "contrastiv=1"), "did you mean 'contrastive'?"),
         (
@@ -51,7 +51,7 @@ def _one_line(done):
         (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a time"),
         (("train", "--workers", "-1"), "--workers is -1; it must be at least 0"),
         (("train", "--device", "gpu"), "--device gpu cannot be used here"),
-        (("train", "--data", "x"), "task 'toy_redundant' reads no folder; leave out --data"),
+        (("train", "--data", "x"), "task 'toy_redundant' does not read a folder; leave out --data"),
         (("train", "--jobs", "0"), "--jobs is 0"),
         (("measure", "--metric", "ckaa"), "there is no trained run"),
         (("list", "metric_"), "unknown kind"),
@@ -88,7 +88,7 @@ def test_no_runs_yet_says_how_to_make_one(tmp_path):
 def test_a_folder_that_is_no_run(tmp_path):
     (tmp_path / "x").mkdir()
     done = alignkit("extract", "x", cwd=tmp_path, code=1)
-    assert "x is no run directory" in _one_line(done)
+    assert "x is not a run directory" in _one_line(done)
 
 
 def _save(tmp_path, **arrays):
@@ -183,7 +183,7 @@ def test_a_broken_config_is_one_line(tmp_path):
     run = train_tiny(tmp_path / "runs")
     (run.path / "config.json").write_text("{")
     done = alignkit("extract", run.path, cwd=tmp_path, code=1)
-    assert "is not JSON" in _one_line(done)
+    assert "is not valid JSON" in _one_line(done)
 
 
 def test_debug_shows_the_traceback(tmp_path):

@@ -63,7 +63,7 @@ def test_verify_without_data_is_one_line(tmp_path):
     assert done.stderr.startswith("Error: mm_imdb: there is no folder absent; expected: ")
     assert done.stderr.count("\n") == 1
     done = alignkit("data", "verify", "toy_match", "x", cwd=tmp_path, code=2)
-    assert "reads no folder" in done.stderr
+    assert "does not read a folder" in done.stderr
 
 
 def test_control_characters_in_data_do_not_reach_the_terminal(mine, tmp_path):

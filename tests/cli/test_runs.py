@@ -54,7 +54,7 @@ def test_rm_asks_and_removes(tmp_path, monkeypatch):
     monkeypatch.setattr("typer.confirm", lambda *_, **__: 1 / 0)
     alignkit("runs", "rm", run.path, "--yes", cwd=tmp_path)
     assert not run.path.exists()
-    assert "no run directory" in alignkit("runs", "rm", run.path, cwd=tmp_path, code=1).stderr
+    assert "not a run directory" in alignkit("runs", "rm", run.path, cwd=tmp_path, code=1).stderr
 
 
 def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
@@ -99,7 +99,7 @@ def test_export_and_import_on_the_command_line(tmp_path):
     assert there.stdout.strip() == f"there/{folder}"
     again = alignkit("runs", "import", "p.tar.gz", "--runs", "there", cwd=tmp_path)
     assert again.stdout == ""
-    assert "here already" in again.stderr
+    assert "exists already" in again.stderr
     config = tmp_path / "there" / folder / "config.json"
     config.write_text(config.read_text().replace('"identity": "', '"identity": "0'))
     refused = alignkit("runs", "import", "p.tar.gz", "--runs", "there", cwd=tmp_path, code=1)

@@ -85,9 +85,9 @@ def test_the_stored_configuration_says_what_it_was_made_with(tiny_run):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"batch_size": 0}, "--batch-size is 0; it must be at least 1"),
-        ({"warmup": 1.0}, "--warmup is 1.0; it must be from 0 to below 1"),
-        ({"threads": 0}, "--threads is 0"),
+        ({"batch_size": 0}, "`batch_size` is 0; it must be at least 1"),
+        ({"warmup": 1.0}, "`warmup` is 1.0; it must be from 0 to below 1"),
+        ({"threads": 0}, "`threads` is 0"),
     ],
 )
 def test_impossible_training(words, message):
@@ -96,7 +96,7 @@ def test_impossible_training(words, message):
 
 
 def test_a_negative_seed():
-    with pytest.raises(UsageError, match="seed -1 must be at least 0"):
+    with pytest.raises(UsageError, match="`seed` is -1; it must be at least 0"):
         resolve_config(seed=-1)
 
 

@@ -169,7 +169,7 @@ def test_json_is_strict(tmp_path):
         files.write_json(tmp_path / "a.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "b.json").write_text("{")
-    with pytest.raises(DataError, match="is not JSON"):
+    with pytest.raises(DataError, match="is not valid JSON"):
         files.read_json(tmp_path / "b.json")
     with pytest.raises(DataError, match="there is no"):
         files.read_json(tmp_path / "c.json")

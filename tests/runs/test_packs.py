@@ -71,12 +71,12 @@ def test_a_run_that_is_here_is_left_and_another_is_never_overwritten(root, tmp_p
     export_runs(load_runs(root), root, tmp_path / "p.tar")
     before = _bytes(root)
     found, _ = _import(tmp_path / "p.tar", root)
-    assert set(found.values()) == {"here already"}
+    assert set(found.values()) == {"exists already"}
     config = load_runs(root)[0].path / "config.json"
     config.write_text(config.read_text().replace('"identity": "', '"identity": "0'))
     found, _ = _import(tmp_path / "p.tar", root)
     assert sorted(state.partition(":")[0] for state in found.values()) == [
-        "here already",
+        "exists already",
         "refused",
     ]
     assert {k: v for k, v in _bytes(root).items() if "config" not in k} == {
@@ -89,12 +89,12 @@ def test_a_half_trained_run_makes_room(root, tmp_path):
     run = load_runs(root)[0]
     run.train_manifest.unlink()
     found, _ = _import(tmp_path / "p.tar", root)
-    assert sorted(found.values()) == ["here already", "imported"]
+    assert sorted(found.values()) == ["exists already", "imported"]
     assert load_run(run.path).is_trained
 
 
 def test_a_run_from_elsewhere_is_not_packed(root, tmp_path):
-    with pytest.raises(UsageError, match="does not lie below"):
+    with pytest.raises(UsageError, match="is not below"):
         export_runs(load_runs(root), tmp_path / "other", tmp_path / "p.tar")
 
 
@@ -151,11 +151,11 @@ def _history(kind):
 HOSTILE = {
     "bytes changed": (
         lambda n, d: [(n, d[:-1] + b"!" if n.endswith("history.csv") else d, None)],
-        "another checksum",
+        "does not have the checksum",
     ),
     "bytes added": (
         lambda n, d: [(n, d + b"!" if n.endswith("history.csv") else d, None)],
-        "another size",
+        "does not have the size",
     ),
     "not listed": (lambda n, d: [(n, d, None), ("x/y/z/evil.json", b"", None)], "does not"),
     "upwards": (lambda n, d: [(n, d, None), ("../evil.json", b"", None)], "does not"),
@@ -174,10 +174,13 @@ HOSTILE = {
     ),
     "absolute folder": (_listing(lambda c: c["runs"][0].update(folder="/a/b")), "names the folder"),
     "another identity": (_listing(lambda c: c["runs"][0].update(identity="0" * 64)), "not the run"),
-    "half a run": (_listing(lambda c: c["runs"][0]["files"].pop("train.json")), "not the whole"),
+    "half a run": (
+        _listing(lambda c: c["runs"][0]["files"].pop("train.json")),
+        "not a complete run",
+    ),
     "another format": (_listing(lambda c: c.update(format=2)), "format 2"),
     "no list": (lambda n, d: [] if n == LIST else [(n, d, None)], "does not begin with"),
-    "a broken list": (lambda n, d: [(n, b"[" * 9 if n == LIST else d, None)], "not what a pack"),
+    "a broken list": (lambda n, d: [(n, b"[" * 9 if n == LIST else d, None)], "not a valid list"),
 }
 
 

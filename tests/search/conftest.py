@@ -12,7 +12,7 @@ import pytest
 
 from alignkit.search.search import Search
 from alignkit.search.storage import parse_url
-from alignkit.search.workers import Place, run_search
+from alignkit.search.workers import StudyStorage, run_search
 from tiny import TINY_MODEL, TINY_TASK
 
 
@@ -28,8 +28,8 @@ def tiny_search(tmp_path):
             "runs": tmp_path / "runs",
         }
         url = parse_url(storage or f"sqlite:///{tmp_path}/search.db")
-        place = Place(url, study, heartbeat)
-        return run_search(Search(**given | asked), place, trials, workers)
+        stored = StudyStorage(url, study, heartbeat)
+        return run_search(Search(**given | asked), stored, trials, workers)
 
     return run
 

@@ -86,7 +86,7 @@ def test_correlations_are_spearmans_with_n_p_and_holm():
     smallest = min(rows.values(), key=lambda row: row["p"])
     assert smallest["p_adjusted"] == pytest.approx(min(1, 10 * smallest["p"]))
     assert any("1 complete trial(s) lack a finite value" in note for note in found.notes)
-    assert any("values_0 = 0 exactly" in note for note in found.notes)
+    assert any("exactly values_0 = 0" in note for note in found.notes)
 
 
 def test_a_perfect_correlation_of_few_trials_proves_nothing():
@@ -149,11 +149,11 @@ def test_what_cannot_be_said_is_none_with_a_reason():
     add(0.2, "late")
     rows = {row["parameter"]: row for row in analyse(study).correlations}
     assert rows["same"]["spearman"] is rows["same"]["p_adjusted"] is None
-    assert "2 trial(s), at least 3" in rows["same"]["reason"]
+    assert "2 trial(s); at least 3" in rows["same"]["reason"]
     add(0.3, "late")
     rows = {row["parameter"]: row for row in analyse(study).correlations}
     assert rows["same"]["reason"] == "same is constant"
-    assert rows["where"]["reason"] == "its values have no order"
+    assert rows["where"]["reason"] == "its values are not ordered"
     assert rows["switch"]["spearman"] == pytest.approx(math.sqrt(3) / 2)
     constant = optuna.create_study(direction="minimize")
     for x in range(5):
@@ -299,11 +299,15 @@ def test_what_is_no_storage_is_refused_and_not_made(tmp_path):
     sqlite3.connect(tmp_path / "other.db").execute("CREATE TABLE mine (x)").connection.close()
     (tmp_path / "text.log").write_text("no journal\n")
     with (
-        pytest.raises(DataError, match="no whole journal"),
+        pytest.raises(DataError, match="not a complete journal"),
         reading(f"journal:///{tmp_path}/text.log", []),
     ):
         pass
-    for name, message in (("none", "no storage"), ("text", "no SQLite"), ("other", "no Optuna")):
+    for name, message in (
+        ("none", "no storage"),
+        ("text", "not a SQLite file"),
+        ("other", "no Optuna"),
+    ):
         with (
             pytest.raises(DataError, match=message),
             reading(f"sqlite:///{tmp_path}/{name}.db", []),
@@ -319,7 +323,7 @@ def test_a_study_is_chosen_by_name_or_by_being_the_only_one(tmp_path):
         assert read_study(opened, storage, None).study_name == "one"
     _study(storage, trials=1, name="two")
     with reading(storage, []) as opened:
-        with pytest.raises(UsageError, match="choose one with --study: one, two"):
+        with pytest.raises(UsageError, match="choose one with `study`: one, two"):
             read_study(opened, storage, None)
         with pytest.raises(DataError, match="no study 'three'; it holds: one, two"):
             read_study(opened, storage, "three")
@@ -367,7 +371,7 @@ def test_no_file_of_anyone_elses_is_overwritten_by_placements(tmp_path, tiny_sea
         alignkit(*words, "found.py", cwd=tmp_path)
     (tmp_path / "mine.py").write_text("import alignkit\n")
     refused = alignkit(*words, "mine.py", cwd=tmp_path, code=2)
-    assert "mine.py: the file is there and was not written by a search" in refused.stderr
+    assert "mine.py exists and was not written by a search" in refused.stderr
     assert (tmp_path / "mine.py").read_text() == "import alignkit\n"
 
 
@@ -392,7 +396,7 @@ def test_placements_of_the_study_are_worked_out(tmp_path):
     page = (tmp_path / "f.py").read_text()
     compile(page, "f.py", "exec")
     assert 'x"""' not in page
-    with pytest.raises(DataError, match="stands for a placement"):
+    with pytest.raises(DataError, match="no complete trial with a placement"):
         write_placements(tmp_path / "f.py", "s", [trial | {"placement": None}])
     with pytest.raises(UsageError, match="must end in"):
         write_placements(tmp_path / "f.txt", "s", [trial])

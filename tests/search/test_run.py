@@ -135,7 +135,7 @@ def test_pruning_uses_the_median_of_earlier_trials(tiny_search):
 def test_too_few_blocks_are_pruned_with_the_reason(tiny_search):
     study = tiny_search(2, bounds=("blocks=3:3", "text_spread=0.1:0.1"), sampler="random")
     assert [t.state.name for t in study.trials] == ["PRUNED", "PRUNED"]
-    assert "1 block(s) are left after rounding" in study.trials[0].user_attrs["pruned"]
+    assert "1 block(s) remain after rounding" in study.trials[0].user_attrs["pruned"]
 
 
 def test_several_tasks_and_objectives(tiny_search):
@@ -185,14 +185,14 @@ def test_another_search_is_refused_under_the_same_name(tiny_search):
         ({"objectives": ("cka@first",)}, "unknown layer rule"),
         ({"objectives": ("other/score",)}, "names task 'other'"),
         ({"objectives": ("scor",)}, "no score 'scor'; it has: auroc, accuracy, loss"),
-        ({"objectives": ("cka@99",)}, "'cka@99': there are layers 0 to 2"),
-        ({"bounds": ("blocks=5:8",)}, "'blocks' begins at 5; 4 blocks fit at most"),
+        ({"objectives": ("cka@99",)}, "'cka@99': the layers are 0 to 2"),
+        ({"bounds": ("blocks=5:8",)}, "'blocks' starts at 5; at most 4 blocks fit"),
         ({"objectives": ("score", "auroc")}, "given twice"),
-        ({"objectives": ("score", "parameters"), "pruner": "median"}, "needs one task"),
+        ({"objectives": ("score", "parameters"), "pruner": "median"}, "needs a single task"),
         ({"sampler": "grid"}, "unknown sampler"),
-        ({"sampler": "brute"}, "finite list"),
+        ({"sampler": "brute"}, "finite space"),
         ({"pruner": "nop"}, "unknown pruner"),
-        ({"placements": ("1",)}, "do not go together"),
+        ({"placements": ("1",)}, "cannot be combined with 1 values of `placement`"),
         ({"training": {"epochz": 1}}, "no option 'epochz'"),
     ],
 )
@@ -228,9 +228,9 @@ def test_the_command_prints_the_best_and_continues(tmp_path):
     done = alignkit(
         *RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "2", "--json", cwd=tmp_path
     )
-    assert "goes on: 1 of 2 trials are finished" in done.stderr
+    assert "resumes: 1 of 2 trials are finished" in done.stderr
     more = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "9", cwd=tmp_path)
-    assert "the space has 2 points, and each was tried" in more.stderr
+    assert "the space has only 2 points; all of them were tried" in more.stderr
     found = json.loads(done.stdout)
     assert found["trials"]["COMPLETE"] == 2
     assert found["pareto"][0]["placement"]["text"] in ([1], [2])
@@ -263,8 +263,8 @@ def test_every_option_reaches_the_search(tmp_path, monkeypatch):
 
     asked = {}
 
-    def take(search, place, trials, number, reporter):
-        asked.update(search=search, place=place, trials=trials, workers=number)
+    def take(search, storage, trials, number, reporter):
+        asked.update(search=search, storage=storage, trials=trials, workers=number)
         raise UsageError("enough")
 
     monkeypatch.setattr(workers, "run_search", take)
@@ -312,7 +312,7 @@ def test_every_option_reaches_the_search(tmp_path, monkeypatch):
         cwd=tmp_path,
         code=2,
     )
-    search, place = asked["search"], asked["place"]
+    search, place = asked["search"], asked["storage"]
     assert (asked["trials"], asked["workers"]) == (7, 2)
     assert (place.study, place.heartbeat, place.retries) == ("x", 5, 1)
     assert place.url.file == Path("a.db")

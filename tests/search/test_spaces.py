@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from alignkit.errors import UsageError
 from alignkit.runs import resolve_config
 from alignkit.search.bounds import Bound, parse_bound
-from alignkit.search.layers import masked, placement_of, spread_layers
+from alignkit.search.layers import placement_of, placement_of_mask, spread_layers
 from alignkit.search.spaces import build_space
 from tiny import TINY_MODEL, TINY_TASK
 
@@ -75,7 +75,7 @@ def test_of_two_lists_the_longer_is_cut():
 @given(st.lists(st.booleans(), min_size=26, max_size=26))
 def test_any_mask_is_a_legal_placement(switches):
     values = {f"{s}_{i}": switches[13 * j + i] for j, s in enumerate(DEPTHS) for i in range(13)}
-    found = masked(values, DEPTHS)
+    found = placement_of_mask(values, DEPTHS)
     text, vision = ([i for i in range(13) if values[f"{s}_{i}"]] for s in DEPTHS)
     assert len(found) == min(len(text), len(vision))
     assert set(found.text) <= set(text)

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from alignkit.errors import AlignkitError, DataError, UsageError
-from alignkit.search.lost import is_known_dead, this_worker
 from alignkit.search.read import read_study, reading
+from alignkit.search.stale_trials import is_known_dead, this_worker
 from alignkit.search.storage import open_storage, parse_url
 from alignkit.search.workers import finished
 from tiny import TINY_MODEL, TINY_TASK
@@ -86,7 +86,7 @@ def test_two_workers_of_one_command_one_killed(tmp_path):
     killed = _kill_a_worker(storage)
     _, said = command.communicate(timeout=300)
     assert command.returncode == 0, said
-    assert f"trial {killed} lost its worker" in said
+    assert f"the worker of trial {killed} died" in said
     assert "exit code -9" in said
     _check_completed(_read(storage), killed, 3)
 
@@ -147,13 +147,13 @@ def test_an_interrupted_trial_is_put_back(tiny_search, monkeypatch):
 
 
 def test_a_trial_that_kills_every_worker_ends_some_day(tiny_search):
-    from alignkit.search.lost import PutBack, put_back_lost
+    from alignkit.search.stale_trials import Requeue, requeue_stale
 
     study = tiny_search(1, space="named", placements=("1", "2"))
     for _ in range(4):
         trial = study.ask()
         trial.set_user_attr("worker", "/".join([*this_worker().split("/")[:-1], "0"]))
-        put_back_lost(study, PutBack(3), 60)
+        requeue_stale(study, Requeue(3), 60)
     assert [t.state.name for t in study.trials] == ["COMPLETE"] + ["FAIL"] * 4
     assert [t.user_attrs.get("retry_of") for t in study.trials] == [None, None, 1, 1, 1]
 
@@ -171,10 +171,10 @@ def test_who_is_dead():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("search.db", "is no storage"),
-        ("sqlite://", "kept nowhere"),
+        ("search.db", "is not the address of a storage"),
+        ("sqlite://", "would not be stored"),
         ("journal:///", "no file"),
-        ("sqlite:///:memory:", "kept nowhere"),
+        ("sqlite:///:memory:", "would not be stored"),
     ],
 )
 def test_an_address_that_is_none_is_refused(text, message):
@@ -204,7 +204,7 @@ def test_a_study_of_others_is_not_continued(tiny_search, tmp_path):
     optuna.create_study(storage=storage, study_name="s", direction="maximize").optimize(
         lambda trial: trial.suggest_float("x", 0, 1), n_trials=1
     )
-    with pytest.raises(UsageError, match="not made by alignkit"):
+    with pytest.raises(UsageError, match="not created by alignkit"):
         tiny_search(1, storage=storage)
 
 

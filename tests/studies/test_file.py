@@ -99,8 +99,8 @@ def test_defaults_and_tables(tmp_path):
         ("run = 3\n", "must be a list of tables"),
         ("grid = 3\n", "must be a table"),
         ("name = 'a/b'\n[grid]\nseeds = [0]\n", "use letters, digits"),
-        ("", r"asks for no run; write a \[grid\]"),
-        ("[grid\n", "is not TOML: .*line 1"),
+        ("", r"describes no runs; write a \[grid\]"),
+        ("[grid\n", "is not valid TOML: .*line 1"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):

@@ -172,7 +172,7 @@ def test_bad_options_are_one_line(tmp_path, words, message):
         ('"cka"', '"cak"', "did you mean 'cka'"),
         ("k=5", "q=5", "no option 'q'"),
         ('"none"', '"nnoe"', "nnoe"),
-        ("epochs = 1", "epochs = -1", "--epochs is -1"),
+        ("epochs = 1", "epochs = -1", "'epochs' is -1"),
     ],
 )
 def test_names_and_options_are_checked_before_the_work(tmp_path, old, new, message):

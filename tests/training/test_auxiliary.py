@@ -47,10 +47,10 @@ def test_sites_are_chosen_by_option(spec, sites):
     ("spec", "message"),
     [
         ("cosin=1", "unknown loss 'cosin'; did you mean 'cosine'?"),
-        ("cosine", "--aux cosine gives no weight above 0; write --aux NAME=WEIGHT"),
-        ("cosine=0", "gives no weight above 0"),
-        ("cosine=-1", "gives no weight above 0"),
-        ("cosine=much", "gives no weight above 0"),
+        ("cosine", "`aux=cosine` needs a weight above 0; write it as NAME=WEIGHT"),
+        ("cosine=0", "needs a weight above 0"),
+        ("cosine=-1", "needs a weight above 0"),
+        ("cosine=much", "needs a weight above 0"),
         ("cosine=1:pool=max", "pool is cls or mean"),
         ("cosine=1:layer=all", "is 25 pairs of sites; name one"),
         ("cosine=1:layer=9", "there is no layer 9"),
@@ -65,7 +65,7 @@ def test_faulty_specs_are_one_clear_line(spec, message):
 
 
 def test_given_twice_with_other_weights_is_an_error():
-    with pytest.raises(UsageError, match="--aux cosine is given twice"):
+    with pytest.raises(UsageError, match="`aux=cosine` is given twice"):
         Training(aux=("cosine=1", "cosine=2"))
     assert Training(aux=("cosine=1", "cosine=1.0")).aux == ("cosine=1",)
 

@@ -105,13 +105,13 @@ def test_where_it_started_is_part_of_the_identity(tmp_path):
 
 
 def test_what_cannot_be_started_from(tmp_path):
-    with pytest.raises(DataError, match="--init absent: this folder holds no trained run"):
+    with pytest.raises(DataError, match="`init=absent`: this folder does not hold a trained run"):
         resolve_config(TINY_TASK, "1", TINY_MODEL, init="absent")
     run = train_tiny(tmp_path)
     stored = json.loads((run.path / "config.json").read_text())
     stored["architecture"]["name"] = "another"
     (run.path / "config.json").write_text(json.dumps(stored))
-    with pytest.raises(UsageError, match="is of architecture 'another'"):
+    with pytest.raises(UsageError, match="has the architecture 'another'"):
         resolve_config(TINY_TASK, "1", TINY_MODEL, init=run.path)
 
 

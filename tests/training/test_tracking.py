@@ -62,5 +62,5 @@ def test_an_unknown_metric_is_refused_before_the_work(tmp_path):
 
 @pytest.mark.parametrize("every", ["0", "s", "2e", "-1"])
 def test_faulty_intervals(every):
-    with pytest.raises(UsageError, match="--track-every"):
+    with pytest.raises(UsageError, match="`track_every`"):
         RuntimeOptions(track_every=every)

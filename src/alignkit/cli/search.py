@@ -112,7 +112,7 @@ def run(
     """
     from alignkit.cli import console
     from alignkit.search.storage import parse_url
-    from alignkit.search.workers import Place, run_search
+    from alignkit.search.workers import StudyStorage, run_search
 
     search = _search(
         tasks=tuple(task or ()),
@@ -130,9 +130,9 @@ def run(
         runs=runs,
     )
     url = parse_url(storage or _default(runs))
-    place = Place(url, study or search.study_name, heartbeat, retries)
-    console.note(f"study {place.study} in {url}")
-    found = run_search(search, place, trials, workers, console.reporter())
+    stored = StudyStorage(url, study or search.study_name, heartbeat, retries)
+    console.note(f"study {stored.study} in {url}")
+    found = run_search(search, stored, trials, workers, console.reporter())
     _show_best(found, json)
 
 

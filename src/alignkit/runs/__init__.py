@@ -1,4 +1,4 @@
-"""Run directories: their layout, their identity, and files that are whole or absent."""
+"""Run directories: their layout, their identity, and files that are either complete or absent."""
 
 from alignkit.runs.config import RunConfig, resolve_config
 from alignkit.runs.run import Run, load_run, load_runs

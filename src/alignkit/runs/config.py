@@ -1,11 +1,11 @@
-"""What a run is made of, resolved, and the identity that follows from it."""
+"""The resolved configuration of a run, and the identity that follows from it."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from alignkit.tasks import default_root
 
 @dataclass(frozen=True)
 class Choice:
-    """A registered name with its options: all of them, and those that were changed."""
+    """A registered name with its options: all of them, and those that differ from the default."""
 
     kind: str
     name: str
@@ -31,27 +31,27 @@ class Choice:
 
     @property
     def content(self) -> dict[str, Any]:
-        """The options that decide a result: all but where things lie."""
+        """The options that determine a result: all but paths."""
         known = options_of(registry().get(self.kind, self.name).load())
         return {key: v for key, v in self.options.items() if not known[key].is_path}
 
     def make(self, **further: Any) -> Any:
-        """Build the thing that was chosen; a task's folder follows ``$ALIGNKIT_DATA``."""
+        """Build the chosen object; the default folder of a task is below ``$ALIGNKIT_DATA``."""
         options = {**self.options, **further}
         if self.kind == "tasks" and options.get("root", ...) is None:
             options["root"] = default_root(self.name)
         return registry().get(self.kind, self.name).load()(**options)
 
     def resolved(self) -> Choice:
-        """Fill in the options that others decide, and look up what options name, if it can."""
+        """Return the choice with the options filled in that the object derives or looks up."""
         made = self.make()
         resolve = getattr(made, "resolve", dict)
-        return _bound(self.kind, self.name, {**_settled(made, self.options), **resolve()})
+        return _bound(self.kind, self.name, {**_with_defaults(made, self.options), **resolve()})
 
 
 @dataclass(frozen=True)
 class Init:
-    """The run that training starts from: where it lies, and its identity."""
+    """The run that training starts from: its path and its identity."""
 
     run: str
     identity: str
@@ -59,7 +59,7 @@ class Init:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One trained model: architecture x placement x task x seed, and how it is trained."""
+    """The configuration of a run: architecture x placement x task x seed, and its training."""
 
     task: Choice
     architecture: Choice
@@ -73,22 +73,22 @@ class RunConfig:
 
     @property
     def task_name(self) -> str:
-        """What folders and tables call the task: its name, unless it gives another."""
+        """The name of the task in folders and tables: its alias, or else its registered name."""
         return self.alias or self.task.name
 
     @property
     def unit(self) -> str:
-        """Hash of everything but the seed: runs that share it are repetitions."""
+        """Hash of everything but the seed: runs that share it repeat each other."""
         return _hash(self._content())
 
     @property
     def identity(self) -> str:
-        """Hash of everything that decides the result, without paths and versions."""
+        """Hash of everything that determines the result, without paths and versions."""
         return _hash(self._content() | {"seed": self.seed})
 
     @property
     def is_default(self) -> bool:
-        """Whether all but task, placement and seed stands at its default."""
+        """Whether all options but task, placement and seed have their defaults."""
         return (
             not self.task.changed
             and not self.architecture.changed
@@ -99,12 +99,12 @@ class RunConfig:
 
     @property
     def folder(self) -> str:
-        """Where the run lies below the folder of runs: ``toy_match/late/seed0``."""
+        """The folder of the run below the folder of runs: ``toy_match/late/seed0``."""
         suffix = "" if self.is_default else f"-{self.unit[:8]}"
         return f"{self.task_name}/{self.placement.name}/seed{self.seed}{suffix}"
 
     def to_json(self) -> dict[str, Any]:
-        """Everything resolved, as it is stored in ``config.json``."""
+        """Return the resolved configuration, as it is stored in ``config.json``."""
         return {
             "identity": self.identity,
             "unit": self.unit,
@@ -138,35 +138,37 @@ class RunConfig:
 
 
 def choose(kind: str, spec: str | None, further: Mapping[str, Any] | None = None) -> Choice:
-    """Resolve ``name:key=value`` of a kind; the embedded default when None.
+    """Resolve ``name:key=value`` of a kind; the default when None.
 
     Parameters
     ----------
     kind : str
     spec : str or None
     further : mapping, optional
-        Options that were given beside the spec, such as ``--text-model``.
+        Options given separately, such as ``text_model`` of an architecture.
 
     Raises
     ------
     UsageError
-        For an unknown name or option, with a suggestion, or one given in both places.
+        For an unknown name or option, with a suggestion, or an option that is given twice.
     """
     name, given = parse_choice(kind, spec) if spec else (registry().default(kind).name, {})
     for key in further or {}:
         if key in given:
-            raise UsageError(f"option '{key}' is given in '{spec}' and on its own; give it once")
+            raise UsageError(
+                f"option '{key}' is given both in '{spec}' and separately; give it once"
+            )
     return _bound(kind, name, {**given, **(further or {})})
 
 
 def parse_choice(kind: str, spec: str) -> tuple[str, dict[str, str]]:
-    """Split a spec into name and options; a target may take one option without its name."""
+    """Split a spec into name and options; a plugin may declare one option as positional."""
     target = registry().get(kind, spec.partition(":")[0].strip()).load()
     return parse_spec(spec, getattr(target, "positional", None))
 
 
 def choose_task(spec: str | None, root: str | None = None) -> Choice:
-    """Resolve a task, and the folder of its data where one is named.
+    """Resolve a task, and the folder of its data where one is given.
 
     Raises
     ------
@@ -178,28 +180,30 @@ def choose_task(spec: str | None, root: str | None = None) -> Choice:
 
 
 def choose_placement(text: str | None, architecture: Any = None) -> Placement:
-    """Resolve a placement by name, or spelled out as ``3,4,10`` or ``6,7/3,5``.
+    """Resolve a placement by name, or written out as ``3,4,10`` or ``6,7/3,5``.
 
-    Without a text it is the one that the architecture has for itself, if it has one, else
-    the embedded default.
+    Without a text, it is the architecture's own default placement if there is one, otherwise
+    the registered default.
 
     Raises
     ------
     UsageError
-        For an unknown name or an illegal list.
+        For an unknown name or an invalid list.
     """
-    own = getattr(architecture, "default_placement", None)
-    if not text and own is not None:
-        return own()
-    spelled = parse_placement(text) if text else None
-    if spelled is None:
+    default: Callable[[], Placement] | None = getattr(architecture, "default_placement", None)
+    if not text and default is not None:
+        return default()
+    written_out = parse_placement(text) if text else None
+    known: Placement
+    if written_out is None:
         entry = registry().get("placements", text) if text else registry().default("placements")
-        return entry.load()
+        known = entry.load()
+        return known
     for entry in registry().entries("placements"):
         known = entry.load()
-        if (known.text, known.vision) == (spelled.text, spelled.vision):
+        if (known.text, known.vision) == (written_out.text, written_out.vision):
             return known
-    return spelled
+    return written_out
 
 
 def resolve_config(
@@ -213,16 +217,28 @@ def resolve_config(
     runtime: RuntimeOptions | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> RunConfig:
-    """Resolve what a user asked for into a run's configuration, data fingerprint included.
+    """Resolve names and options into the configuration of a run, with the data's fingerprint.
 
-    ``options`` are options of the architecture, given beside its spec.
+    Parameters
+    ----------
+    task, placement, architecture : str, optional
+        As on the command line; the default when None.
+    training : Training, optional
+    seed : int
+    data : str, optional
+        The folder of the task's data.
+    init : str or Path, optional
+        The run to start from.
+    runtime : RuntimeOptions, optional
+    options : mapping, optional
+        Options of the architecture that are given separately from its spec.
 
     Raises
     ------
     UsageError
-        For unknown names, bad options, or a placement that the architecture cannot hold.
+        For unknown names, invalid options, or a placement that does not fit the architecture.
     DataError
-        When the task's data, or the run to start from, are not there.
+        When the task's data, or the run to start from, do not exist.
     """
     chosen = choose_task(task, data)
     built = choose("architectures", architecture, options)
@@ -230,7 +246,7 @@ def resolve_config(
     built = built.resolved()
     built.make().schedule(where)
     if seed < 0:
-        raise UsageError(f"seed {seed} must be at least 0")
+        raise UsageError(f"`seed` is {seed}; it must be at least 0")
     training = training or Training()
     runtime = runtime or RuntimeOptions()
     for aux in training.weighted_aux:
@@ -257,18 +273,20 @@ def choose_init(run: str | Path, architecture: str) -> Init:
     Raises
     ------
     DataError
-        When it holds no trained model.
+        When the folder does not hold a trained model.
     UsageError
-        When its architecture is another one: its weights mean something else there.
+        When its architecture is a different one, whose weights do not fit.
     """
     folder = Path(run)
     if not (folder / "train.json").is_file():
-        raise DataError(f"--init {run}: this folder holds no trained run; see: alignkit runs")
+        raise DataError(
+            f"`init={run}`: this folder does not hold a trained run; see: alignkit runs"
+        )
     stored = read_json(folder / "config.json")
     if stored["architecture"]["name"] != architecture:
         raise UsageError(
-            f"--init {run} is of architecture '{stored['architecture']['name']}', the new run of "
-            f"'{architecture}'; start from a run of the same architecture"
+            f"`init={run}` has the architecture '{stored['architecture']['name']}', the new run "
+            f"has '{architecture}'; start from a run of the same architecture"
         )
     return Init(str(run), stored["identity"])
 
@@ -277,8 +295,8 @@ _fingerprints: dict[str, str] | None = None
 
 
 @contextlib.contextmanager
-def data_looked_at_once() -> Iterator[None]:
-    """Take the fingerprint of the same data only once while many runs are resolved."""
+def fingerprint_once() -> Iterator[None]:
+    """Take the fingerprint of the same data only once within the block, for many runs."""
     global _fingerprints
     _fingerprints = {}
     try:
@@ -289,15 +307,15 @@ def data_looked_at_once() -> Iterator[None]:
 
 def _fingerprint(task: Choice) -> str:
     if _fingerprints is None:
-        return task.make().fingerprint()
+        return str(task.make().fingerprint())
     key = json.dumps([task.name, _plain(task.options)], sort_keys=True)
     if key not in _fingerprints:
-        _fingerprints[key] = task.make().fingerprint()
+        _fingerprints[key] = str(task.make().fingerprint())
     return _fingerprints[key]
 
 
 def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
-    """Read back what ``RunConfig.to_json`` wrote."""
+    """Read what ``RunConfig.to_json`` wrote."""
     return RunConfig(
         task=_bound("tasks", stored["task"]["name"], stored["task"]["options"]),
         architecture=_bound(
@@ -318,25 +336,25 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
 def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
     target = registry().get(kind, name).load()
     options = bind(target, given, f"{singular(kind)} '{name}'")
-    # Where something lies does not make a run another one.
+    # A path does not make a run a different one.
     paths = {key for key, option in options_of(target).items() if option.is_path}
     differing = {k: v for k, v in changed(target, options).items() if k not in paths}
     if kind == "architectures" and differing:
-        # Neither does an option that spells out what it would have been.
-        own = _settled(target(), bind(target, {}))
-        differing = {k: v for k, v in differing.items() if v != own[k]}
+        # Neither does an option that is written out with the value that None would mean.
+        defaults = _with_defaults(target(), bind(target, {}))
+        differing = {k: v for k, v in differing.items() if v != defaults[k]}
     return Choice(kind, name, options, differing)
 
 
-def _settled(made: Any, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of which those at None have the value that the thing itself gave them."""
+def _with_defaults(made: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with each None replaced by the value that the object has given it."""
     own = getattr(made, "options", made)
     return {k: getattr(own, k, None) if v is None else v for k, v in options.items()}
 
 
 def _with_root(task: Choice, root: str) -> Choice:
     if "root" not in task.options:
-        raise UsageError(f"task '{task.name}' reads no folder; leave out --data")
+        raise UsageError(f"task '{task.name}' does not read a folder; leave out `data`")
     return _bound(task.kind, task.name, {**task.options, "root": root})
 
 

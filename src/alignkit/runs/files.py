@@ -1,4 +1,4 @@
-"""Writing files so that each is whole or absent, whatever happens in between."""
+"""Write files atomically: each is either complete or absent, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; put it in place once the block is through."""
+    """Yield a temporary path beside ``path``; move it into place when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
@@ -41,42 +41,42 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``; put it in place once the block is through."""
+    """Yield a temporary folder beside ``path``; move it into place when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
+        temporary.chmod(0o777 & ~_umask())
         put_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def put_folder(source: Path, path: Path) -> None:
-    """Move a finished folder to its place, in the room of what is there."""
+    """Move a finished folder into place, replacing what exists there."""
     for file in sorted(source.rglob("*")):
         if file.is_file():
             _sync(file)
     _sync(source)
     if path.exists():
         discard(path)
-    os.replace(source, path)
+    source.replace(path)
     _sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as UTF-8 with the line ends given."""
+    """Write text as UTF-8, with its line endings unchanged."""
     with whole_file(path) as temporary:
         temporary.write_bytes(text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys; NaN and infinity are not JSON and are refused."""
+    """Write JSON with sorted keys; raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table; numbers with the fewest digits that read back the same."""
+    """Write a table as CSV, numbers with the fewest digits that read back exactly."""
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -86,61 +86,62 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     DataError
-        When the file is missing or not JSON.
+        When the file does not exist or is not JSON.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"there is no {path}") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
+        raise DataError(f"{path} is not valid JSON: {error}") from None
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder; a folder vanishes at once by a rename before it is emptied."""
+    """Remove a file or folder; a folder is renamed first, so that it disappears at once."""
     if path.is_dir():
         doomed = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-        os.replace(path, doomed / "it")
+        path.replace(doomed / "it")
         shutil.rmtree(doomed, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a file's bytes."""
+    """Return the SHA-256 checksum of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def locked(folder: Path, shared: bool = False) -> Iterator[None]:
-    """Hold a folder for one process; others wait. The kernel lets go when a holder dies.
+    """Lock a folder for one process; others wait. The kernel releases the lock of a dead one.
 
-    A folder that was made for this and got nothing else goes again.
+    A folder that was created for the lock and is otherwise empty is removed again.
 
     Parameters
     ----------
     folder : Path
     shared : bool
-        Hold it together with others that share; whoever wants it alone waits for them all.
+        Share the lock with other processes that do so; an exclusive lock waits for all of
+        them.
 
     Raises
     ------
     AlignkitError
-        When the folder cannot be written to.
+        When the folder is not writable.
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    created = [path for path in (folder, *folder.parents) if not path.exists()]
     handle = _lock(folder, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
     try:
         yield
     finally:
-        if made and not shared:  # others may share it still
-            _remove_if_empty(made)
+        if created and not shared:  # other processes may still share it
+            _remove_if_empty(created)
         os.close(handle)
 
 
 def _lock(folder: Path, kind: int) -> int:
-    """Lock the lock file that is in the folder once the lock is had; its holder may remove it."""
+    """Lock the folder's lock file; again if its last holder has removed it meanwhile."""
     while True:
         handle = _open_lock(folder)
         try:
@@ -149,7 +150,7 @@ def _lock(folder: Path, kind: int) -> int:
             print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
             fcntl.flock(handle, kind)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(handle), os.stat(folder / LOCK)):
+            if os.path.samestat(os.fstat(handle), (folder / LOCK).stat()):
                 return handle
         os.close(handle)
 
@@ -164,21 +165,21 @@ def _open_lock(folder: Path, tries: int = 20) -> int:
             if tries and isinstance(error, FileNotFoundError):
                 continue  # another process removed the empty folder in between
             raise AlignkitError(
-                f"cannot write to {folder}: {error.strerror}; choose another place with --runs"
+                f"cannot write to {folder}: {error.strerror}; choose another folder with `runs`"
             ) from None
 
 
 def _remove_if_empty(folders: list[Path]) -> None:
-    """Remove a folder with nothing but its lock, and the empty ones around it, inner first."""
-    with contextlib.suppress(OSError):  # it is gone, or somebody has put something there
-        if os.listdir(folders[0]) == [LOCK]:
+    """Remove a folder that holds only its lock, and the empty folders around it, inner first."""
+    with contextlib.suppress(OSError):  # it no longer exists, or is no longer empty
+        if [path.name for path in folders[0].iterdir()] == [LOCK]:
             (folders[0] / LOCK).unlink()
             for folder in folders:
                 folder.rmdir()
 
 
 def held_by_another(folder: Path) -> bool:
-    """Whether a process holds a folder now."""
+    """Whether a process holds the lock of a folder."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR)
     except OSError:

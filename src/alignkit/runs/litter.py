@@ -1,4 +1,4 @@
-"""What killed processes leave behind: found, and removed where nobody is at work."""
+"""Find what killed processes leave behind, and whether a running process may be using it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 
 from alignkit.runs.files import held_by_another
 
-KINDS = {".tmp": "half-written", ".old": "replaced, and half-removed"}
+KINDS = {".tmp": "incompletely written", ".old": "replaced, but incompletely removed"}
 
 
 @dataclass(frozen=True)
 class Litter:
-    """Something that nobody will use any more.
+    """A file or folder that a killed process has left behind.
 
     Attributes
     ----------
     path : Path
     why : str
+        What it is.
     bytes : int
     in_use : bool
-        A process holds the folder that it lies in: it may be its work.
+        Whether a process holds a folder that contains it, and may be writing it.
     """
 
     path: Path
@@ -32,7 +33,7 @@ class Litter:
 
 
 def find_litter(root: Path) -> Iterator[Litter]:
-    """Look for litter below a folder of runs."""
+    """Yield the litter below a folder of runs."""
     for folder, folders, files in os.walk(root):
         for name in sorted([*folders, *files]):
             path = Path(folder) / name
@@ -44,7 +45,7 @@ def find_litter(root: Path) -> Iterator[Litter]:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of everything in a folder."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
     return sum(file.stat().st_size for file in files)
 
@@ -52,15 +53,15 @@ def size_of(path: Path) -> int:
 def _why(path: Path) -> str:
     if not path.name.startswith("."):
         return ""
-    if path.suffix == ".shards":  # of an extraction: its progress, until it has ended
+    if path.suffix == ".shards":  # the progress of an extraction that is not complete
         split = path.name.removeprefix(".").removesuffix(".shards")
         ended = (path.parent / split / "index.json").is_file()
-        return "shards of an extraction that has ended" if ended else ""
+        return "shards of a completed extraction" if ended else ""
     return KINDS.get(path.suffix, "")
 
 
 def _in_use(path: Path, root: Path) -> bool:
-    """Whether a process holds any folder from the litter up to the folder of runs."""
+    """Whether a process holds a folder between the litter and the folder of runs."""
     inner = path.relative_to(root).parts[:-1]
     folders = [root, *(root.joinpath(*inner[: i + 1]) for i in range(len(inner)))]
     return any(held_by_another(folder) for folder in folders)

@@ -1,8 +1,8 @@
-"""Packing runs into one file and taking them out of one: for pooling studies.
+"""Pack runs into one file and import them from one, to combine studies.
 
 A pack is a tar file. Its first member, ``pack.json``, lists every run with its identity and
-every file with its size and checksum; whatever is not listed there is refused, as is
-anything that is no plain file or lies outside its run.
+every file with its size and checksum. Anything that is not listed there is refused, as is
+anything that is not a regular file or is outside its run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LIST = "pack.json"
 FORMAT = 1
 WEIGHTS = ".safetensors"
 KINDS = (".json", ".csv", ".npy", WEIGHTS)  # nothing that could hold a pickle
-MOST_LIST_BYTES = 100_000_000
+MAX_LIST_BYTES = 100_000_000
 CHUNK = 1 << 20
 
 
@@ -47,19 +47,19 @@ def export_runs(
     root : Path
         The folder of runs.
     target : Path
-        The file to write; gzip where it ends in ``.gz``.
+        The file to write, compressed if it ends in ``.gz``.
     weights, representations : bool
-        Whether to take those along; they are nearly all of the size.
+        Whether to include them; they make up nearly all of the size.
 
     Returns
     -------
     int
-        Bytes of the file.
+        Size of the file in bytes.
 
     Raises
     ------
     UsageError
-        When a run does not lie below the folder of runs.
+        When a run is not below the folder of runs.
     """
     chosen = {_folder(run, root): run for run in runs}
     files = {
@@ -71,155 +71,159 @@ def export_runs(
             "identity": chosen[folder].stored["identity"],
             "files": {
                 name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
-                for name, path in found.items()
+                for name, path in paths.items()
             },
         }
-        for folder, found in files.items()
+        for folder, paths in files.items()
     ]
     text = json.dumps({"format": FORMAT, "runs": listed}, indent=1, sort_keys=True).encode()
     with whole_file(target) as temporary, _tar_to_write(temporary, target) as tar:
         _add(tar, LIST, len(text), io.BytesIO(text))
-        for folder, found in files.items():
-            for name, path in found.items():
+        for folder, paths in files.items():
+            for name, path in paths.items():
                 with path.open("rb") as file:
                     _add(tar, f"{folder}/{name}", path.stat().st_size, file)
     return target.stat().st_size
 
 
-def import_runs(pack: Path, root: Path, told: Callable[[str], None]) -> dict[str, str]:
-    """Take runs out of a pack; what is here already, or would overwrite another, stays out.
+def import_runs(pack: Path, root: Path, report: Callable[[str], None]) -> dict[str, str]:
+    """Import the runs of a pack, unless they exist already or would overwrite another run.
 
     Parameters
     ----------
     pack : Path
     root : Path
         The folder of runs.
-    told : callable
-        Is told of every run what became of it.
+    report : callable
+        Called with a line about every run.
 
     Returns
     -------
     dict of str to str
-        For every run: ``imported``, ``here already``, or ``refused: ...``.
+        By the folder of every run: ``imported``, ``exists already``, or ``refused: ...``.
 
     Raises
     ------
     DataError
-        When the pack is broken, was changed, or holds what it must not; nothing is imported.
+        When the pack is damaged, was modified, or holds something that is not allowed; then
+        nothing is imported.
     """
     if not pack.is_file():
-        raise DataError(f"there is no pack {pack}; make one with: alignkit runs export")
+        raise DataError(f"there is no pack {pack}; create one with: alignkit runs export")
     with _as_pack(pack):
-        tarfile.open(pack, "r:*").close()  # before a folder is made for what is none
+        tarfile.open(pack, "r:*").close()  # before creating a folder
     with (
         locked(root),
         tempfile.TemporaryDirectory(prefix=".import.", suffix=".tmp", dir=root) as folder,
     ):
         with _as_pack(pack), tarfile.open(pack, "r:*") as tar:
             listed = _unpack(tar, Path(folder), pack)
-        found = {}
+        states = {}
         for run in listed:
-            found[run["folder"]] = _put(run, Path(folder), root)
-            told(f"{root / run['folder']}: {found[run['folder']]}")
-        return found
+            states[run["folder"]] = _put(run, Path(folder), root)
+            report(f"{root / run['folder']}: {states[run['folder']]}")
+        return states
 
 
 @contextmanager
 def _as_pack(pack: Path) -> Iterator[None]:
-    """Say in one line that a file is no pack."""
+    """Turn errors of reading a file into one line that it is not a pack."""
     try:
         yield
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
-        raise DataError(f"{pack} cannot be read as a pack of runs: {said}") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
+        raise DataError(f"{pack} cannot be read as a pack of runs: {reason}") from None
 
 
 def _put(run: Mapping[str, Any], unpacked: Path, root: Path) -> str:
-    """Move one run to its place, unless something is there."""
+    """Move a run into place, unless there is a trained run or another one."""
     target = root / run["folder"]
     if (target / "config.json").is_file():
         if Run(target).stored.get("identity") != run["identity"]:
-            return "refused: another run is there; import into another folder with --runs"
+            return (
+                "refused: the folder holds another run; import into a different folder with `runs`"
+            )
         if Run(target).is_trained:
-            return "here already"
+            return "exists already"
     with locked(target):
         put_folder(unpacked / run["folder"], target)
     return "imported"
 
 
 def _unpack(tar: tarfile.TarFile, folder: Path, pack: Path) -> list[dict[str, Any]]:
-    """Write every listed file below a folder, and check it on the way."""
+    """Write every listed file below a folder, and check its size and checksum."""
     first = tar.next()
-    if first is None or first.name != LIST or first.size > MOST_LIST_BYTES:
-        raise DataError(f"{pack} is no pack of runs: it does not begin with {LIST}")
+    if first is None or first.name != LIST or first.size > MAX_LIST_BYTES:
+        raise DataError(f"{pack} is not a pack of runs: it does not begin with {LIST}")
     listed = _listed(tar, first, pack)
     expected = {
-        f"{run['folder']}/{name}": told for run in listed for name, told in run["files"].items()
+        f"{run['folder']}/{name}": entry for run in listed for name, entry in run["files"].items()
     }
-    needed, free = sum(told["size"] for told in expected.values()), shutil.disk_usage(folder).free
+    needed = sum(entry["size"] for entry in expected.values())
+    free = shutil.disk_usage(folder).free
     if needed > free:
-        raise DataError(f"{pack} needs {needed} bytes, and {folder.parent} has {free} free")
+        raise DataError(f"{pack} needs {needed} bytes, but {folder.parent} has only {free} free")
     for member in iter(tar.next, None):
-        told = expected.pop(member.name, None)
-        if told is None or not member.isreg():
-            raise DataError(f"{pack} holds '{member.name}', which its list does not; refused")
-        if member.size != told["size"]:
-            raise DataError(f"{pack}: {member.name} has another size than its list says")
+        entry = expected.pop(member.name, None)
+        if entry is None or not member.isreg():
+            raise DataError(f"{pack} holds '{member.name}', which {LIST} does not list")
+        if member.size != entry["size"]:
+            raise DataError(f"{pack}: {member.name} does not have the size in {LIST}")
         source = tar.extractfile(member)
         assert source is not None
         target = folder / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if _copy(source, target) != told["sha256"]:
-            raise DataError(f"{pack}: {member.name} has another checksum than its list says")
+        if _copy(source, target) != entry["sha256"]:
+            raise DataError(f"{pack}: {member.name} does not have the checksum in {LIST}")
     if expected:
-        raise DataError(f"{pack} lacks {next(iter(expected))}; it was cut off, or changed")
+        raise DataError(f"{pack} lacks {next(iter(expected))}; it was truncated or modified")
     for run in listed:
         stored = Run(folder / run["folder"]).stored
         if not isinstance(stored, dict) or stored.get("identity") != run["identity"]:
-            raise DataError(f"{pack}: {run['folder']} is not the run that its list says")
+            raise DataError(f"{pack}: {run['folder']} is not the run in {LIST}")
     return listed
 
 
 def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo, pack: Path) -> list[dict[str, Any]]:
-    """Read and check the list, before anything is written."""
+    """Read and check the list of files, before anything is written."""
     source = tar.extractfile(member)
     try:
         content = json.loads(source.read() if source else b"")
-        form = content["format"]
+        version = content["format"]
         runs: list[dict[str, Any]] = [
             {
                 "folder": str(run["folder"]),
                 "identity": str(run["identity"]),
                 "files": {
-                    str(name): {"size": int(told["size"]), "sha256": str(told["sha256"])}
-                    for name, told in run["files"].items()
+                    str(name): {"size": int(entry["size"]), "sha256": str(entry["sha256"])}
+                    for name, entry in run["files"].items()
                 },
             }
             for run in content["runs"]
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DataError(f"{pack}: its {LIST} is not what a pack begins with") from None
-    if form != FORMAT:
-        raise DataError(f"{pack} is of format {form}; known is {FORMAT}")
+        raise DataError(f"{pack}: {LIST} is not a valid list of runs") from None
+    if version != FORMAT:
+        raise DataError(f"{pack} has format {version}; this version of alignkit reads {FORMAT}")
     for run in runs:
         if len(PurePosixPath(run["folder"]).parts) != 3 or not _is_safe(run["folder"]):
-            raise DataError(f"{pack} names the folder '{run['folder']}'; refused")
+            raise DataError(f"{pack} names the folder '{run['folder']}'; it is refused")
         for name in run["files"]:
             if not _is_safe(name) or PurePosixPath(name).suffix not in KINDS:
-                raise DataError(f"{pack} names the file '{name}'; refused")
+                raise DataError(f"{pack} names the file '{name}'; it is refused")
         if not {"config.json", "train.json"} <= set(run["files"]):
-            raise DataError(f"{pack}: {run['folder']} is not the whole of a run")
+            raise DataError(f"{pack}: {run['folder']} is not a complete run")
     return runs
 
 
 def _is_safe(path: str) -> bool:
-    """Whether every part is a plain name: nothing hidden, absolute, or upwards."""
+    """Whether every part of a path is a plain name: none is hidden, absolute or ``..``."""
     return all(re.fullmatch(r"[\w,=+@-][\w.,=+@-]*", part) for part in path.split("/"))
 
 
 def _files(run: Run, weights: bool, representations: bool) -> dict[str, Path]:
-    """The files of a run that are worth packing, by their names within it."""
-    found = {}
+    """Return the files of a run to pack, by their names within it."""
+    files = {}
     for path in sorted(run.path.rglob("*")):
         parts = path.relative_to(run.path).parts
         hidden = any(part.startswith(".") for part in parts)
@@ -232,23 +236,24 @@ def _files(run: Run, weights: bool, representations: bool) -> dict[str, Path]:
             name = "/".join(parts)
             if not _is_safe(name):
                 raise DataError(f"{path} cannot be packed: use letters, digits and .,-_=+@ only")
-            found[name] = path
-    return found
+            files[name] = path
+    return files
 
 
 def _folder(run: Run, root: Path) -> str:
+    """Return the folder of a run below the folder of runs."""
     try:
         folder = run.path.resolve().relative_to(root.resolve()).as_posix()
     except ValueError:
         folder = ""
     if len(PurePosixPath(folder).parts) != 3:
-        raise UsageError(f"{run.path} does not lie below {root}; name the folder with --runs")
+        raise UsageError(f"{run.path} is not below {root}; give its folder of runs with `runs`")
     return folder
 
 
 @contextmanager
 def _tar_to_write(path: Path, target: Path) -> Iterator[tarfile.TarFile]:
-    """A tar file whose bytes depend on its content alone."""
+    """Open a tar file whose bytes depend on its content only."""
     import gzip
 
     if target.suffix not in (".gz", ".tgz"):
@@ -264,13 +269,13 @@ def _tar_to_write(path: Path, target: Path) -> Iterator[tarfile.TarFile]:
 
 
 def _add(tar: tarfile.TarFile, name: str, size: int, source: IO[bytes]) -> None:
-    member = tarfile.TarInfo(name)  # time, owner and the like are zero
+    member = tarfile.TarInfo(name)  # with time, owner and group at zero
     member.size, member.mode = size, 0o644
     tar.addfile(member, source)
 
 
 def _copy(source: IO[bytes], target: Path) -> str:
-    """Copy a stream to a file; give its checksum."""
+    """Copy a stream to a file and return its checksum."""
     digest = hashlib.sha256()
     with target.open("xb") as file:
         while chunk := source.read(CHUNK):

@@ -17,18 +17,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alignkit.metrics import Representation
+    from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
 POOLS = ("cls", "mean")
 
 
 class Run:
-    """A run directory, readable by anyone; this class only names and reads its files.
+    """A run directory; this class only locates and reads its files.
 
     Parameters
     ----------
     path : Path
-        ``runs/<task>/<placement>/seed<k>``.
+        The directory: ``runs/<task>/<placement>/seed<k>``.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -39,35 +40,49 @@ class Run:
 
     @property
     def model_file(self) -> Path:
+        """The weights."""
         return self.path / "model.safetensors"
 
     @property
     def performance_file(self) -> Path:
+        """Scores per split."""
         return self.path / "performance.json"
 
     @property
     def train_manifest(self) -> Path:
-        """Written last by training; a run without it is not trained."""
+        """The file that training writes last; a run without it is not trained."""
         return self.path / "train.json"
 
     @property
     def alignment_file(self) -> Path:
+        """The table of all alignment values."""
         return self.path / "alignment.csv"
 
     def representations_folder(self, split: str) -> Path:
+        """Return the folder of the representations of a split."""
         return self.path / "representations" / split
 
     def alignment_folder(self, split: str) -> Path:
+        """Return the folder of the alignment of a split, one file per metric."""
         return self.path / "alignment" / split
 
     @cached_property
     def stored(self) -> dict[str, Any]:
-        """``config.json`` as it stands on disk."""
-        return read_json(self.path / "config.json")
+        """The content of ``config.json``."""
+        content: dict[str, Any] = read_json(self.path / "config.json")
+        return content
 
     @cached_property
     def config(self) -> RunConfig:
-        """The resolved configuration, with plugins looked up."""
+        """The resolved configuration.
+
+        Raises
+        ------
+        DataError
+            When ``config.json`` lacks an entry.
+        UsageError
+            When a plugin that the run needs is not installed.
+        """
         try:
             return config_from_json(self.stored)
         except KeyError as error:
@@ -75,30 +90,33 @@ class Run:
 
     @property
     def task(self) -> str:
-        """What the task is called: its registered name, unless it gave itself another."""
-        return self.stored["task"].get("alias") or self.stored["task"]["name"]
+        """The name of the task: its alias, or else its registered name."""
+        return str(self.stored["task"].get("alias") or self.stored["task"]["name"])
 
     @property
     def placement(self) -> str:
-        return self.stored["placement"]["name"]
+        """The name of the placement."""
+        return str(self.stored["placement"]["name"])
 
     @property
     def seed(self) -> int:
-        return self.stored["seed"]
+        """The seed of the training."""
+        return int(self.stored["seed"])
 
     @property
     def unit(self) -> str:
-        """Hash that repetitions with other seeds share."""
-        return self.stored["unit"]
+        """Hash of everything but the seed, which runs that differ in the seed only share."""
+        return str(self.stored["unit"])
 
     @property
     def is_trained(self) -> bool:
-        """Whether training is through; the weights may have been left out since."""
+        """Whether training is complete; an imported run may lack the weights."""
         return self.train_manifest.is_file()
 
     def performance(self) -> dict[str, Any]:
-        """Scores per split: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
-        return read_json(self.performance_file)
+        """Return the scores: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
+        content: dict[str, Any] = read_json(self.performance_file)
+        return content
 
     def higher_is_better(self, score: str) -> bool:
         """Return whether higher values of a score are better, as the run's task declared it.
@@ -111,37 +129,44 @@ class Run:
 
     @property
     def unscored(self) -> str:
-        """Why the run has no scores and cannot have any; empty for a run that was trained."""
-        return self.performance().get("unscored", "")
+        """Why the run cannot have scores; empty for a run that was trained."""
+        return str(self.performance().get("unscored", ""))
 
     def history(self) -> pd.DataFrame:
-        """One row per epoch and split."""
+        """Return the losses and scores of training, one row per epoch and split."""
         return _read_csv(self.path / "history.csv", "alignkit train")
 
     def alignment(self) -> pd.DataFrame:
-        """One row per metric, parameters and pair of sites."""
+        """Return all alignment values, one row per metric, parameters and pair of sites."""
         return _read_csv(self.alignment_file, f"alignkit measure {self.path}")
 
-    def schedule(self) -> Sequence[Any]:
-        """The schedule of the run's model, as data."""
-        return self.config.architecture.make().schedule(self.config.placement)
+    def schedule(self) -> Schedule:
+        """Return the schedule of the run's model, as data."""
+        schedule: Schedule = self.config.architecture.make().schedule(self.config.placement)
+        return schedule
 
     def representation_index(self, split: str) -> dict[str, Any] | None:
-        """The manifest of extracted representations, or None where there are none."""
+        """Return the manifest of the representations of a split, or None if there are none."""
         file = self.representations_folder(split) / "index.json"
         return read_json(file) if file.is_file() else None
 
     def representation(
         self, site: str, split: str = "test", pool: str = "cls", **options: Any
     ) -> Representation:
-        """One site's representation, opened without reading it whole.
+        """Return the representation of a site, opened as a memory map.
 
-        Options are those of ``Representation``: ``dtype``, ``device``.
+        Parameters
+        ----------
+        site : str
+            Such as ``t03`` or ``v.f0``.
+        split, pool : str
+        **options
+            ``dtype`` and ``device`` of ``Representation``.
 
         Raises
         ------
         DataError
-            When it was not extracted.
+            When it was not extracted, or does not fit its sample ids.
         """
         import numpy as np
 
@@ -152,7 +177,7 @@ class Run:
         if index is None or site not in index["sites"] or pool not in index["pools"]:
             raise DataError(
                 f"{self.path} holds no {pool} representation of {site} on {split}; "
-                f"make it with: alignkit extract {self.path} --split {split} --pool {pool}"
+                f"extract it with: alignkit extract {self.path} --split {split} --pool {pool}"
             )
         ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
         values = np.load(folder / f"{site}.{pool}.npy", mmap_mode="r", allow_pickle=False)
@@ -169,32 +194,35 @@ def load_run(path: str | Path) -> Run:
     Raises
     ------
     DataError
-        When the folder holds no run.
+        When the folder is not a run directory.
     """
     run = Run(path)
     if not (run.path / "config.json").is_file():
         if (run.path / "checkpoint").is_dir():
             raise DataError(
-                f"the training in {path} was interrupted; the same alignkit train command goes on"
+                f"the training in {path} was interrupted; rerun the same alignkit train command to "
+                "resume it"
             )
-        raise DataError(f"{path} is no run directory (it has no config.json); see: alignkit runs")
+        raise DataError(
+            f"{path} is not a run directory (it has no config.json); see: alignkit runs"
+        )
     return run
 
 
 def load_runs(
     root: str | Path = DEFAULT_RUNS, task: Sequence[str] = (), placement: Sequence[str] = ()
 ) -> list[Run]:
-    """Open every trained run below a folder, sorted by path; of some tasks or placements.
+    """Open all trained runs below a folder, or those of some tasks or placements, by path.
 
     Raises
     ------
     UsageError
-        When there is none.
+        When there is no such run.
     """
-    found = [Run(file.parent) for file in sorted(Path(root).glob("*/*/*/train.json"))]
+    runs = [Run(file.parent) for file in sorted(Path(root).glob("*/*/*/train.json"))]
     chosen = [
         run
-        for run in found
+        for run in runs
         if (not task or {run.task, run.stored["task"]["name"]} & set(task))
         and (not placement or run.placement in placement)
     ]
@@ -202,7 +230,7 @@ def load_runs(
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""
         wanted = f" --task {task[0]}" if task else ""
         raise UsageError(
-            f"there is no trained run{of} under {root}; make one: alignkit train{wanted}"
+            f"there is no trained run{of} under {root}; train one with: alignkit train{wanted}"
         )
     return chosen
 
@@ -211,5 +239,5 @@ def _read_csv(path: Path, command: str) -> pd.DataFrame:
     import pandas as pd
 
     if not path.is_file():
-        raise DataError(f"there is no {path}; make it with: {command}")
+        raise DataError(f"there is no {path}; create it with: {command}")
     return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"parameters": str})

@@ -1,4 +1,4 @@
-"""What the trials of a study say: counts, correlations, importances, the Pareto front."""
+"""Analyse the trials of a study: counts, correlations, importances, the Pareto front."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from alignkit.search.analysis import Analysis
 from alignkit.search.layers import placement_of
 from alignkit.search.parameters import correlations, importances
-from alignkit.search.search import STORED
+from alignkit.search.search import SEARCH
 
 if TYPE_CHECKING:
     import optuna
@@ -22,18 +22,18 @@ STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
 
 
 def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
-    """Analyse a study, alignkit's or any other.
+    """Analyse an Optuna study, made by alignkit or not.
 
-    Only complete trials with finite values enter, each once: one that repeats another's runs
-    adds no observation. A number is never made up where a trial failed.
+    Only complete trials with finite values enter, each once: a trial that repeats the runs of
+    another adds no observation. A failed trial never gets a value.
 
     Parameters
     ----------
     study : optuna.Study
     seed : int
-        Of the forest behind the importances.
+        Seed of the random forest that gives the importances.
     depth : int
-        Layers per stream, where a study does not say.
+        Layers per stream, where the study does not store it.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
     names = [objective["name"] for objective in objectives]
     parameters = list(dict.fromkeys(name for trial in trials for name in trial.params))
     states = Counter(trial.state.name for trial in trials)
-    found = Analysis(
+    analysis = Analysis(
         study.study_name,
         objectives,
         {state: states[state] for state in STATES},
@@ -53,28 +53,30 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
         _table(trials, parameters, names),
         parameters,
     )
-    found.correlations = correlations(found)
-    found.importances = importances(study, found, seed)
-    found.pareto = _described(study, _front(found.own(), found), depth)
-    found.notes = _notes(found)
-    return found
+    analysis.correlations = correlations(analysis)
+    analysis.importances = importances(study, analysis, seed)
+    analysis.pareto = _describe(study, _pareto_front(analysis.distinct_trials(), analysis), depth)
+    analysis.notes = _notes(analysis)
+    return analysis
 
 
-def best(found: Analysis, study: optuna.Study, count: int, depth: int = 12) -> list[dict[str, Any]]:
-    """Describe the best trials: by the one objective, or front after front."""
+def best(
+    analysis: Analysis, study: optuna.Study, count: int, depth: int = 12
+) -> list[dict[str, Any]]:
+    """Describe the best trials: by the single objective, or one Pareto front after another."""
     numbers: list[int] = []
-    rest = found.own()
+    rest = analysis.distinct_trials()
     while len(numbers) < count and len(rest):
-        front = _front(rest, found)
+        front = _pareto_front(rest, analysis)
         numbers += front
         rest = rest[~rest["number"].isin(front)]
-    return _described(study, numbers[:count], depth)
+    return _describe(study, numbers[:count], depth)
 
 
 def _objectives(study: optuna.Study) -> list[dict[str, str]]:
     directions = [direction.name.lower() for direction in study.directions]
     names = study.metric_names
-    if not names:  # as Optuna's own tables call them
+    if not names:  # the names in Optuna's own tables
         several = [f"values_{i}" for i in range(len(directions))]
         names = several if len(directions) > 1 else ["value"]
     return [{"name": n, "direction": d} for n, d in zip(names, directions, strict=True)]
@@ -104,10 +106,13 @@ def _table(
     return table
 
 
-def _front(table: pd.DataFrame, found: Analysis) -> list[int]:
-    """Numbers of the trials that none betters: as good everywhere and better somewhere."""
-    signs = [1 if o["direction"] == "maximize" else -1 for o in found.objectives]
-    values = table[found.names].to_numpy(float) * signs
+def _pareto_front(table: pd.DataFrame, analysis: Analysis) -> list[int]:
+    """Return the numbers of the trials that no other dominates, best first.
+
+    A trial dominates another if it is at least as good in all objectives and better in one.
+    """
+    signs = [1 if o["direction"] == "maximize" else -1 for o in analysis.objectives]
+    values = table[analysis.names].to_numpy(float) * signs
     kept = [
         i
         for i, mine in enumerate(values)
@@ -117,10 +122,10 @@ def _front(table: pd.DataFrame, found: Analysis) -> list[int]:
     return [int(table["number"].iloc[i]) for i in kept]
 
 
-def _described(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[dict[str, Any]]:
+def _describe(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[dict[str, Any]]:
     trials = study.get_trials(deepcopy=False)
     names = [objective["name"] for objective in _objectives(study)]
-    stored = study.user_attrs.get(STORED, {})
+    stored = study.user_attrs.get(SEARCH, {})
     depths = stored.get("depths", {"text": depth, "vision": depth})
     return [
         {
@@ -135,7 +140,7 @@ def _described(study: optuna.Study, numbers: Sequence[int], depth: int) -> list[
 
 
 def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[int]] | None:
-    """The layer indices that were trained: as stored, or worked out of the parameters."""
+    """Return the layer indices of a trial: those stored, or those that its parameters mean."""
     stored = trial.user_attrs.get("placement")
     if isinstance(stored, dict) and {"text", "vision"} <= set(stored):
         return {stream: stored[stream] for stream in ("text", "vision")}
@@ -143,21 +148,23 @@ def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[
     return {"text": list(read.text), "vision": list(read.vision)} if read else None
 
 
-def _notes(found: Analysis) -> list[str]:
+def _notes(analysis: Analysis) -> list[str]:
     notes = []
-    complete = found.table[found.table["state"] == "COMPLETE"]
-    missing = int(complete[found.names].isna().any(axis=1).sum())
+    complete = analysis.table[analysis.table["state"] == "COMPLETE"]
+    missing = int(complete[analysis.names].isna().any(axis=1).sum())
     if missing:
         notes.append(
-            f"{missing} complete trial(s) lack a finite value and are left out where they do"
+            f"{missing} complete trial(s) lack a finite value of an objective and are left out"
         )
-    for name in found.names:
+    for name in analysis.names:
         zeros = int((complete[name] == 0).sum())
         if zeros:
             notes.append(
-                f"{zeros} trial(s) have {name} = 0 exactly; if failures were stored as 0, they "
-                "distort everything here"
+                f"{zeros} trial(s) have exactly {name} = 0; if failed trials were stored as 0, "
+                "they distort these results"
             )
-    if found.states["RUNNING"]:
-        notes.append(f"{found.states['RUNNING']} trial(s) are still running, or lost their worker")
+    if analysis.states["RUNNING"]:
+        notes.append(
+            f"{analysis.states['RUNNING']} trial(s) are still running, or their worker died"
+        )
     return notes

@@ -1,4 +1,4 @@
-"""What is read from the trials of a search: one object for tables, figures and JSON."""
+"""The result of analysing a search: counts, correlations, importances, Pareto front."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 @dataclass
 class Analysis:
-    """Everything that is read off a study.
+    """The result of analysing a study.
 
     Attributes
     ----------
@@ -18,21 +18,22 @@ class Analysis:
     objectives : list of dict
         ``name`` and ``direction`` (``maximize`` or ``minimize``).
     states : dict of str to int
-        Trials by state.
+        Number of trials by state.
     duplicates, retried : int
-        Trials whose value is another's, and trials that were started again.
+        Number of trials that took the value of an equal one, and of those that repeat a
+        trial whose worker died.
     table : DataFrame
         One row per trial: ``number``, ``state``, ``duplicate_of``, the parameters and the
-        objectives.
+        objectives; values that are not finite are missing.
     parameters : list of str
     correlations : list of dict
         ``parameter``, ``objective``, ``spearman``, ``p``, ``n``, ``p_adjusted``,
         ``p_parametric`` (by the t approximation), ``reason``.
     importances : list of dict
-        ``parameter``, ``objective``, ``importance`` (in sum 1), ``evaluator``, ``n``,
+        ``parameter``, ``objective``, ``importance`` (they sum to 1), ``evaluator``, ``n``,
         ``reason``.
     pareto : list of dict
-        Trials that no other betters in every objective; of one objective, the best.
+        Trials that no other trial dominates; with a single objective, the best.
     notes : list of str
     """
 
@@ -53,13 +54,13 @@ class Analysis:
         """Names of the objectives."""
         return [objective["name"] for objective in self.objectives]
 
-    def own(self, *names: str) -> pd.DataFrame:
-        """Trials with a finite value of their own in these objectives, or in all of them."""
-        own = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
-        return self.table[own & self.table[list(names or self.names)].notna().all(axis=1)]
+    def distinct_trials(self, *names: str) -> pd.DataFrame:
+        """Return the trials with finite values in some or all objectives, without duplicates."""
+        distinct = (self.table["state"] == "COMPLETE") & self.table["duplicate_of"].isna()
+        return self.table[distinct & self.table[list(names or self.names)].notna().all(axis=1)]
 
     def to_json(self) -> dict[str, Any]:
-        """As ``--json`` prints it."""
+        """Return what ``alignkit search analyse --json`` prints."""
         return {
             "study": self.study,
             "objectives": self.objectives,

@@ -1,4 +1,4 @@
-"""A journal's torn end: a write that was cut short, found and taken off."""
+"""A journal whose last record is incomplete: detect and repair it."""
 
 from __future__ import annotations
 
@@ -6,30 +6,33 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from alignkit.errors import DataError
 from alignkit.runs.files import whole_file
 
+if TYPE_CHECKING:
+    from optuna.storages.journal import JournalFileOpenLock
+
 
 @dataclass(frozen=True)
 class Repair:
-    """What a repair has done: records kept and dropped, and where the old file lies."""
+    """Result of a repair: records kept and dropped, and the path of the backup."""
 
     kept: int
     dropped: int
     backup: Path | None
 
 
-def lock_of(file: Path) -> Any:
-    """The lock that Optuna's writers take: a file, which network disks know too."""
+def lock_of(file: Path) -> JournalFileOpenLock:
+    """Return the lock that Optuna's writers take: a file, which works on network disks too."""
     from optuna.storages.journal import JournalFileOpenLock
 
     return JournalFileOpenLock(str(file))
 
 
-def check_tail(file: Path, lock: Any) -> None:
-    """Refuse a journal whose last record was cut short; the next one would be glued to it.
+def check_tail(file: Path, lock: JournalFileOpenLock) -> None:
+    """Refuse a journal whose last record is incomplete; the next one would be appended to it.
 
     Raises
     ------
@@ -38,26 +41,26 @@ def check_tail(file: Path, lock: Any) -> None:
     """
     if not file.is_file() or not file.stat().st_size:
         return
-    lock.acquire()  # a record that is being written is not a torn one
+    lock.acquire()  # a record that is being written now is not a truncated one
     try:
-        torn = _is_torn(file)
+        truncated = _is_truncated(file)
     finally:
         lock.release()
-    if torn:
+    if truncated:
         raise DataError(
-            f"{file} ends in a torn record (the disk was full, or a writer was killed); "
-            f"take it off with: alignkit search repair --storage journal:///{file}"
+            f"{file} ends in an incomplete record (the disk was full, or a writer was killed); "
+            f"remove it with: alignkit search repair --storage journal:///{file}"
         )
 
 
-def _is_torn(file: Path) -> bool:
+def _is_truncated(file: Path) -> bool:
     with file.open("rb") as opened:
         opened.seek(-1, 2)
         return opened.read(1) != b"\n"
 
 
-def repair(file: Path, lock: Any) -> Repair:
-    """Drop records that are not whole; the old file is kept beside it as ``.bak``."""
+def repair(file: Path, lock: JournalFileOpenLock) -> Repair:
+    """Remove incomplete records; the old file is kept beside the new one as ``.bak``."""
     if not file.is_file():
         raise DataError(f"there is no journal {file}")
     lock.acquire()
@@ -77,7 +80,7 @@ def repair(file: Path, lock: Any) -> Repair:
 
 
 def is_record(line: bytes) -> bool:
-    """Whether a line of a journal is whole."""
+    """Whether a line of a journal is a complete record."""
     try:
         return line.endswith(b"\n") and isinstance(json.loads(line), dict)
     except ValueError:

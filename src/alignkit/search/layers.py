@@ -1,4 +1,4 @@
-"""From the parameters of a placement search to layer indices, and back from old studies."""
+"""Turn the parameters of a placement search into layer indices, also those of old studies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from alignkit.models.placement import STREAMS, Placement
 
-# What the study called them; its storages are read as they are.
+# Names in studies that were made before alignkit, which are read as well.
 STUDY_NAMES = {
     "num_coattn_layers": "blocks",
     "t_center": "text_centre",
@@ -22,26 +22,26 @@ PARAMETERS = tuple(STUDY_NAMES.values())
 def spread_layers(
     blocks: int, centre: float, spread: float, depth: int, distinct: bool = False
 ) -> list[int]:
-    """Lay blocks out at the quantiles of a normal distribution over the layers.
+    """Place blocks at the quantiles of a normal distribution over the layers.
 
-    The i-th of n blocks stands at ``round(centre + spread * q((i + 1) / (n + 1)))``, q being
+    The i-th of n blocks goes to ``round(centre + spread * q((i + 1) / (n + 1)))``, q being
     the standard normal quantile, clipped to the layers 0 to depth - 1.
 
     Parameters
     ----------
     blocks : int
-    centre, parallel_map : float
-        In layers.
+    centre, spread : float
+        Mean and standard deviation of the distribution, in layers.
     depth : int
-        Layers of the stream.
+        Number of layers of the stream.
     distinct : bool
-        Move blocks that fall on one layer to the nearest free ones (isotonic regression),
-        so that none is lost. Otherwise they merge, and fewer may come out than were asked.
+        Move blocks that fall on the same layer to the nearest free layers (isotonic
+        regression). Otherwise they merge, and there may be fewer than ``blocks``.
 
     Returns
     -------
     list of int
-        Strictly increasing.
+        Strictly increasing layer indices.
     """
     wanted = [centre + spread * NormalDist().inv_cdf((i + 1) / (blocks + 1)) for i in range(blocks)]
     if distinct:
@@ -50,12 +50,12 @@ def spread_layers(
 
 
 def _apart(wanted: Sequence[float], depth: int) -> list[int]:
-    """The strictly increasing whole numbers nearest to those wanted, in least squares."""
+    """Return the strictly increasing integers nearest to given numbers, in least squares."""
     from scipy.optimize import isotonic_regression
 
     if not wanted:
         return []
-    # Without its index, a strictly increasing sequence is one that does not fall.
+    # A strictly increasing sequence of integers minus its index is non-decreasing.
     level = isotonic_regression([place - i for i, place in enumerate(wanted)]).x
     most = depth - len(wanted)
     return [i + min(max(round(float(place)), 0), most) for i, place in enumerate(level)]
@@ -64,12 +64,12 @@ def _apart(wanted: Sequence[float], depth: int) -> list[int]:
 def placement_of(
     values: Mapping[str, Any], depths: Mapping[str, int], distinct: bool = False
 ) -> Placement | None:
-    """The placement that parameters stand for; of two lists the longer loses its last indices.
+    """Return the placement that parameters mean; the longer of two lists loses its last indices.
 
     Returns
     -------
     Placement or None
-        None when these are no parameters of a placement search.
+        None when these are not the parameters of a placement search.
     """
     values = {STUDY_NAMES.get(name, name): value for name, value in values.items()}
     if not set(PARAMETERS) <= set(values):
@@ -89,8 +89,8 @@ def placement_of(
     return Placement(text, vision)
 
 
-def masked(values: Mapping[str, Any], depths: Mapping[str, int]) -> Placement:
-    """The placement of one switch per layer; the longer list is thinned out evenly."""
+def placement_of_mask(values: Mapping[str, Any], depths: Mapping[str, int]) -> Placement:
+    """Return the placement of one Boolean per layer; the longer list is thinned out evenly."""
     chosen = [
         [i for i in range(depths[stream] + 1) if values[f"{stream}_{i}"]] for stream in STREAMS
     ]
@@ -108,8 +108,8 @@ def _thinned(indices: Sequence[int], count: int) -> list[int]:
     return [indices[round(i * step)] for i in range(count)]
 
 
-def known(placement: Placement) -> Placement:
-    """The registered placement with these indices, where there is one."""
+def with_registered_name(placement: Placement) -> Placement:
+    """Return the registered placement with these indices, or the placement itself."""
     from alignkit.runs.config import choose_placement
 
     if not len(placement):

@@ -1,4 +1,4 @@
-"""What a search looks for: scores, the number of parameters, alignment."""
+"""Objectives of a search: scores, the number of parameters, alignment."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
 
 if TYPE_CHECKING:
-    from alignkit.tasks import Score, Task
+    from alignkit.tasks import Score, Target, Task
 
-EXPECTED = "score, loss, the name of a score, parameters, or METRIC@LAYER; TASK/ before it for one"
 SPLIT = "validation"  # a search that saw the test split would have trained on it
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One number of a trial, and which way is up.
+    """A number to optimise, and its direction.
 
     Attributes
     ----------
     task : str
-        The task whose run it is read off.
+        The task whose run gives the value.
     what : str
         ``score`` (the task's primary one), ``loss``, another score, ``parameters``, or the
         spec of a metric.
     layer : str
-        Of a metric: the rule that reduces layers to one value; empty for the others.
+        The rule that reduces the layers of a metric to one value; empty for other objectives.
     higher_is_better : bool
     name : str
-        As it stands in tables.
+        Its name in tables.
     """
 
     task: str
@@ -45,20 +44,21 @@ class Objective:
 
     @property
     def direction(self) -> Literal["maximize", "minimize"]:
+        """The direction as Optuna calls it."""
         return "maximize" if self.higher_is_better else "minimize"
 
     @property
     def is_score(self) -> bool:
-        """Whether every validation gives it, so that a trial can be pruned on it."""
+        """Whether every validation computes it, so that trials can be pruned on it."""
         return not self.layer and self.what != "parameters"
 
     def of(self, runs: Mapping[str, Run]) -> float:
-        """The value on trained runs, by task.
+        """Return the value of trained runs, given by task.
 
         Raises
         ------
         UndefinedError
-            When there is none, so that the trial fails instead of getting a made-up number.
+            When the value is not finite: the trial fails instead of getting a number.
         """
         run = runs[self.task]
         if self.layer:
@@ -72,7 +72,7 @@ class Objective:
         return value
 
     def read(self, scores: Mapping[str, float]) -> float:
-        """The value among validation scores.
+        """Return the value among validation scores.
 
         Raises
         ------
@@ -86,20 +86,22 @@ class Objective:
 
 
 def parse_objectives(specs: Sequence[str], configs: Mapping[str, RunConfig]) -> list[Objective]:
-    """Resolve ``--objective``: one that names no task stands for each, parameters for the first.
+    """Resolve objectives; one without a task stands for every task, ``parameters`` for the first.
 
     Parameters
     ----------
     specs : sequence of str
+        ``score``, ``loss``, the name of a score, ``parameters`` or ``METRIC@LAYER``, each
+        with ``TASK/`` before it for a single task; the primary score when empty.
     configs : mapping of str to RunConfig
         By name of task.
 
     Raises
     ------
     UsageError
-        For an unknown task, metric or layer rule.
+        For an unknown task, metric or layer rule, or an objective that is given twice.
     """
-    found = []
+    objectives: list[Objective] = []
     for spec in specs or ["score"]:
         task, slash, what = spec.rpartition("/")
         if slash and task not in configs:
@@ -107,28 +109,28 @@ def parse_objectives(specs: Sequence[str], configs: Mapping[str, RunConfig]) -> 
                 f"objective '{spec}' names task '{task}'; this search has: {', '.join(configs)}"
             )
         tasks = [task] if slash else list(configs)[:1] if what == "parameters" else list(configs)
-        found += [_objective(name, what, configs[name], len(configs) > 1) for name in tasks]
-    names = [objective.name for objective in found]
+        objectives += [_objective(name, what, configs[name], len(configs) > 1) for name in tasks]
+    names = [objective.name for objective in objectives]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"objective '{name}' is given twice")
-    return found
+    return objectives
 
 
 def check_objectives(objectives: Sequence[Objective], configs: Mapping[str, RunConfig]) -> None:
-    """Refuse a score that a task has not, and a layer that its architecture has not.
+    """Refuse a score that the task lacks, and a layer that the architecture lacks.
 
     Raises
     ------
     UsageError
-        Before any trial is begun: every one would fail.
+        Before the first trial, since every trial would fail.
     """
     for objective in objectives:
         config = configs[objective.task]
         if objective.layer.isdigit():
             depth = min(config.architecture.make().depths().values())
             if int(objective.layer) >= depth:
-                raise UsageError(f"objective '{objective.name}': there are layers 0 to {depth - 1}")
+                raise UsageError(f"objective '{objective.name}': the layers are 0 to {depth - 1}")
         elif objective.is_score and config.training.uses_labels:
             task = config.task.make()
             if objective.what not in ("loss", task.target.primary):
@@ -136,7 +138,7 @@ def check_objectives(objectives: Sequence[Objective], configs: Mapping[str, RunC
 
 
 def _check_score(objective: Objective, task: Task) -> None:
-    """Only scoring tells the names of scores, so the labels are scored against nothing."""
+    """Score the labels against zeros: only scoring tells which scores a task has."""
     import numpy as np
 
     targets = task.split(SPLIT).targets
@@ -159,7 +161,7 @@ def _objective(task: str, what: str, config: RunConfig, several: bool) -> Object
 
 def _score(name: str, config: RunConfig) -> Score:
     """Return the declaration of a score of the task; ``score`` stands for its primary one."""
-    target = config.task.make().target
+    target: Target = config.task.make().target
     return target.declaration(target.primary if name == "score" else name)
 
 

@@ -1,4 +1,4 @@
-"""What each parameter has to do with each objective: correlations and importances."""
+"""Relate each parameter to each objective: rank correlations and importances."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
     from alignkit.search.analysis import Analysis
 
 EVALUATOR = "fANOVA"
-LEAST = 3  # trials, below which nothing is said
-LEAST_IMPORTANCE = 4  # with fewer, a forest has nothing to split
+MIN_TRIALS = 3  # for a correlation
+MIN_TRIALS_IMPORTANCE = 4  # with fewer, a forest has nothing to split
 
 
-def correlations(found: Analysis) -> list[dict[str, Any]]:
-    """Spearman of every parameter with every objective; Holm over all that can be tested."""
-    rows = [_correlation(found.own(o), p, o) for p in found.parameters for o in found.names]
+def correlations(analysis: Analysis) -> list[dict[str, Any]]:
+    """Return Spearman's rho of every parameter with every objective, Holm-corrected."""
+    rows = [
+        _correlation(analysis.distinct_trials(o), p, o)
+        for p in analysis.parameters
+        for o in analysis.names
+    ]
     adjusted = holm(np.array([np.nan if r["p"] is None else r["p"] for r in rows]))
     for row, p in zip(rows, adjusted, strict=True):
         row["p_adjusted"] = None if np.isnan(p) else float(p)
@@ -53,11 +57,11 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
         "reason": "",
     }
     if numbers is None:
-        return row | {"reason": "its values have no order"}
+        return row | {"reason": "its values are not ordered"}
     known = numbers.notna()
     x, y = numbers[known].to_numpy(float), table.loc[known, objective].to_numpy(float)
-    if len(x) < LEAST:
-        return row | {"reason": f"{len(x)} trial(s), at least {LEAST} are needed"}
+    if len(x) < MIN_TRIALS:
+        return row | {"reason": f"{len(x)} trial(s); at least {MIN_TRIALS} are needed"}
     for name, values in ((parameter, x), (objective, y)):
         if np.ptp(values) == 0:
             return row | {"reason": f"{name} is constant"}
@@ -67,7 +71,7 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
 
 
 def _p(x: np.ndarray, y: np.ndarray, rho: float, parametric: float) -> float:
-    """Exact over all orders of few trials; else by the t approximation, which may not fall to 0."""
+    """Return the exact permutation p for few trials, else the t approximation, kept above 0."""
     from scipy.stats import rankdata
 
     if len(x) > EXACT_UNITS:
@@ -82,55 +86,58 @@ def _all_orders(n: int) -> np.ndarray:
 
 
 def _as_numbers(column: pd.Series) -> pd.Series | None:
-    """A parameter as numbers, switches as 0 and 1; None if it is made of names."""
+    """Return a parameter as numbers, Booleans as 0 and 1; None if its values are names."""
     if not all(isinstance(value, (bool, int, float, np.number)) for value in column.dropna()):
         return None
     return column.map(lambda value: np.nan if value is None else float(value)).astype(float)
 
 
-def importances(study: optuna.Study, found: Analysis, seed: int) -> list[dict[str, Any]]:
-    """Share of every parameter in the variance of every objective."""
+def importances(study: optuna.Study, analysis: Analysis, seed: int) -> list[dict[str, Any]]:
+    """Return the importance of every parameter for every objective (fANOVA)."""
     return [
         {
             "parameter": parameter,
             "objective": name,
             "importance": value,
             "evaluator": EVALUATOR,
-            "n": len(found.own(name)),
+            "n": len(analysis.distinct_trials(name)),
             "reason": reason,
         }
-        for i, name in enumerate(found.names)
-        for parameter, (value, reason) in _importance(study, found, i, seed).items()
+        for i, name in enumerate(analysis.names)
+        for parameter, (value, reason) in _importance(study, analysis, i, seed).items()
     ]
 
 
 def _importance(
-    study: optuna.Study, found: Analysis, index: int, seed: int
+    study: optuna.Study, analysis: Analysis, index: int, seed: int
 ) -> dict[str, tuple[float | None, str]]:
-    """Share of a forest's variance that each parameter explains (Hutter et al. 2014)."""
+    """Return the share of a random forest's variance due to each parameter (Hutter et al. 2014).
+
+    Where there is none, None and the reason.
+    """
     import optuna
 
-    name = found.names[index]
-    table = found.own(name)
-    if len(table) < LEAST_IMPORTANCE:
-        reason = f"{len(table)} trial(s), at least {LEAST_IMPORTANCE} are needed"
-        return dict.fromkeys(found.parameters, (None, reason))
+    name = analysis.names[index]
+    table = analysis.distinct_trials(name)
+    if len(table) < MIN_TRIALS_IMPORTANCE:
+        reason = f"{len(table)} trial(s); at least {MIN_TRIALS_IMPORTANCE} are needed"
+        return dict.fromkeys(analysis.parameters, (None, reason))
     if np.ptp(table[name].to_numpy(float)) == 0:
-        return dict.fromkeys(found.parameters, (None, f"{name} is constant"))
-    own = optuna.create_study(directions=study.directions)
+        return dict.fromkeys(analysis.parameters, (None, f"{name} is constant"))
+    usable = optuna.create_study(directions=study.directions)
     trials = study.get_trials(deepcopy=False)
-    own.add_trials([_bare(trials[number]) for number in table["number"]])
+    usable.add_trials([_bare(trials[number]) for number in table["number"]])
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = optuna.importance.get_param_importances(
-            own, evaluator=evaluator, target=lambda trial: trial.values[index]
+            usable, evaluator=evaluator, target=lambda trial: trial.values[index]
         )
     return {
         parameter: (float(values[parameter]), "")
         if parameter in values
-        else (None, "not every trial has it")
-        for parameter in found.parameters
+        else (None, "not every trial has this parameter")
+        for parameter in analysis.parameters
     }
 
 

@@ -1,4 +1,4 @@
-"""Any Optuna study, read without touching where it is kept; also an older Optuna's."""
+"""Read any Optuna study, also one of an older Optuna, without changing its storage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import DataError, UsageError
 from alignkit.search.journal import is_record
-from alignkit.search.storage import Url, in_one_line, open_study, parse_url, quiet_optuna
+from alignkit.search.storage import Url, one_line_errors, open_study, parse_url, silence_optuna
 
 if TYPE_CHECKING:
     import optuna
@@ -24,25 +24,25 @@ UPGRADE = "optuna storage upgrade --storage"
 
 @contextmanager
 def reading(text: str, notes: list[str]) -> Iterator[Any]:
-    """Open a storage to read it; a file is read from a copy, so that it stays as it is.
+    """Open a storage for reading; a SQLite file is read from a copy and stays unchanged.
 
     Parameters
     ----------
     text : str
         The storage's address.
     notes : list of str
-        Takes what a user should know.
+        Receives what the user should know.
 
     Raises
     ------
     DataError
-        When there is no storage, it is no Optuna's, or a newer Optuna's.
+        When the storage does not exist, is not one of Optuna, or was written by a newer Optuna.
     """
-    quiet_optuna()
+    silence_optuna()
     url = parse_url(text)
     if url.file and not url.file.is_file():
-        raise DataError(f"there is no storage {url.file}; make one with: alignkit search run")
-    with in_one_line(url), warnings.catch_warnings():
+        raise DataError(f"there is no storage {url.file}; create one with: alignkit search run")
+    with one_line_errors(url), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if url.is_journal:
             yield _journal(url)
@@ -56,14 +56,14 @@ def reading(text: str, notes: list[str]) -> Iterator[Any]:
 
 
 def read_study(storage: Any, text: str, name: str | None) -> optuna.Study:
-    """Load a study; the only one there is, if no name is given.
+    """Load a study by name; the only one of the storage if no name is given.
 
     Raises
     ------
     UsageError
-        When there are several, and none is named.
+        When the storage holds several and no name is given.
     DataError
-        When there is none, or none of that name.
+        When the storage holds no study, or none of that name.
     """
     import optuna
 
@@ -75,13 +75,16 @@ def read_study(storage: Any, text: str, name: str | None) -> optuna.Study:
         raise DataError(f"{url} holds no study")
     if len(names) > 1:
         raise UsageError(
-            f"{url} holds several studies; choose one with --study: {', '.join(names)}"
+            f"{url} holds several studies; choose one with `study`: {', '.join(names)}"
         )
     return open_study(storage, url, names[0])
 
 
 def list_of_studies(storage: Any) -> list[dict[str, Any]]:
-    """Every study: its name, objectives, counts of trials, and the best value of a single one."""
+    """Return a row per study: its name, objectives, number of trials, and best value.
+
+    The best value is None for several objectives.
+    """
     import optuna
 
     rows = []
@@ -116,7 +119,7 @@ def _copy(file: Path, copy: Path) -> None:
     except sqlite3.OperationalError:  # such as a folder that cannot be written to
         shutil.copyfile(file, copy)
     except sqlite3.DatabaseError:
-        raise DataError(f"{file} is no SQLite file") from None
+        raise DataError(f"{file} is not a SQLite file") from None
 
 
 def _journal(url: Url) -> Any:
@@ -131,16 +134,16 @@ def _journal(url: Url) -> Any:
         return JournalStorage(JournalFileBackend(str(url.file)))
     except (ValueError, AttributeError, KeyError):
         raise DataError(
-            f"{url.file} is no whole journal of Optuna's; records that were cut short are taken "
-            f"off with: alignkit search repair --storage {url}"
+            f"{url.file} is not a complete journal of Optuna; remove incomplete records with: "
+            f"alignkit search repair --storage {url}"
         ) from None
 
 
 def _database(full: str, url: Url, notes: list[str]) -> Any:
-    """Open a database; a copy of an older one is brought up to date."""
+    """Open a database; the copy of an older one is upgraded."""
     from optuna.storages import RDBStorage
 
-    _refuse_a_stranger(full, url)
+    _refuse_other_databases(full, url)
     storage = RDBStorage(full, skip_compatibility_check=True, skip_table_creation=True)
     current, head = storage.get_current_version(), storage.get_head_version()
     if current == head:
@@ -152,20 +155,20 @@ def _database(full: str, url: Url, notes: list[str]) -> Any:
         )
     if not url.file:
         raise DataError(
-            f"{url} was written by an older Optuna (schema {current}) and is not changed here; "
+            f"{url} was written by an older Optuna (schema {current}) and cannot be read as it is; "
             f"keep a copy, then run: {UPGRADE} '{url}'"
         )
     with _silent_migration():
         storage.upgrade()
     notes.append(
-        f"{url.file} was written by an older Optuna (schema {current}); a copy brought up to "
-        f"{head} was read, the file is as it was"
+        f"{url.file} was written by an older Optuna (schema {current}); a copy was upgraded to "
+        f"{head} and read; the file is unchanged"
     )
     return RDBStorage(full)
 
 
-def _refuse_a_stranger(full: str, url: Url) -> None:
-    """Opening any other database with Optuna would put tables into it."""
+def _refuse_other_databases(full: str, url: Url) -> None:
+    """Refuse a database without studies: opening it with Optuna would create tables in it."""
     from sqlalchemy import create_engine, inspect
 
     engine = create_engine(full)
@@ -175,14 +178,14 @@ def _refuse_a_stranger(full: str, url: Url) -> None:
         engine.dispose()
     needed = {"studies", "trials", "version_info"}
     if not url.file:
-        needed |= {"alembic_version"}  # without it, Optuna would write one
+        needed |= {"alembic_version"}  # Optuna would create it
     if not needed <= tables:
         raise DataError(f"{url} holds no Optuna studies")
 
 
 @contextmanager
 def _silent_migration() -> Iterator[None]:
-    """Alembic sets up logging for everyone unless somebody has."""
+    """Keep Alembic from configuring the root logger, which it does unless there is a handler."""
     root, handler = logging.getLogger(), logging.NullHandler()
     root.addHandler(handler)
     try:

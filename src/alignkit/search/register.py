@@ -1,4 +1,4 @@
-"""The best placements of a search as a plugin file, ready for ``--plugin``."""
+"""Write the best placements of a search as a plugin file, ready for ``--plugin``."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ def register_placements(register):
 
 
 def write_placements(file: Path, study: str, trials: Sequence[dict[str, Any]]) -> list[str]:
-    """Write a plugin file with the placements of trials, each once.
+    """Write a plugin file that registers the placements of trials, each once.
 
     Parameters
     ----------
     file : Path
-        Ends in ``.py``.
+        Must end in ``.py``.
     study : str
+        Name of the study, from which the placements get their names.
     trials : sequence of dict
-        As ``analyse`` describes them.
+        Trials as in ``Analysis.pareto``.
 
     Returns
     -------
@@ -45,27 +46,27 @@ def write_placements(file: Path, study: str, trials: Sequence[dict[str, Any]]) -
     Raises
     ------
     UsageError
-        When the file is not called ``.py``, or is there and was not written by this.
+        When the file does not end in ``.py``, or exists and was not written by a search.
     DataError
-        When no trial stands for a placement.
+        When no trial has a placement.
     """
     if file.suffix != ".py":
-        raise UsageError(f"--register {file}: a plugin file must end in .py")
+        raise UsageError(f"`register` is {file}; a plugin file must end in .py")
     if file.exists() and not _is_ours(file):
         raise UsageError(
-            f"--register {file}: the file is there and was not written by a search; name another"
+            f"{file} exists and was not written by a search; choose another file with `register`"
         )
-    found: dict[tuple[Any, Any], dict[str, Any]] = {}
+    distinct: dict[tuple[Any, Any], dict[str, Any]] = {}
     for trial in trials:
         if trial["placement"]:
             key = (tuple(trial["placement"]["text"]), tuple(trial["placement"]["vision"]))
-            found.setdefault(key, trial)
-    if not found:
+            distinct.setdefault(key, trial)
+    if not distinct:
         raise DataError(
-            f"study '{study}' has no complete trial that stands for a placement; expected the "
-            "parameters of a placement search, or a study made by: alignkit search run"
+            f"study '{study}' has no complete trial with a placement; expected the parameters of a "
+            "placement search, or a study made by: alignkit search run"
         )
-    named = {f"{_name(study)}_{trial['number']}": trial for trial in found.values()}
+    named = {f"{_name(study)}_{trial['number']}": trial for trial in distinct.values()}
     lines = "".join(_line(name, trial) for name, trial in named.items())
     write_text(file, _PAGE.format(first=_FIRST, study=_plain(study), lines=lines))
     return list(named)
@@ -83,11 +84,11 @@ def _line(name: str, trial: dict[str, Any]) -> str:
 
 
 def _name(study: str) -> str:
-    """A name that may be registered; studies may be called anything."""
+    """Return a name that can be registered; the name of a study may have any characters."""
     plain = re.sub(r"[^a-z0-9]+", "_", study.lower()).strip("_")[:40].strip("_")
     return plain or "found"
 
 
 def _plain(text: str) -> str:
-    """Text that ends no string of a program."""
+    """Return text that can stand in a string literal."""
     return re.sub(r"[^\w .,:;=+@/()-]", "?", text, flags=re.ASCII)

@@ -1,4 +1,4 @@
-"""One search, as a user asked for it: everything that must agree when it is continued."""
+"""The options of a search: everything that must agree when it is continued."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ if TYPE_CHECKING:
 
 SAMPLERS = ("tpe", "random", "brute")
 PRUNERS = ("median", "halving", "none")
-NOWHERE = "/"  # two empty lists, which every architecture can hold
-STORED = "alignkit"  # the study's user attribute that holds what is searched
+NO_BLOCKS = "/"  # two empty lists of layers, which every architecture can hold
+SEARCH = "alignkit"  # the study's user attribute that holds the options of its search
 
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched, and how.
+    """What to search, and how.
 
     Attributes
     ----------
     tasks : tuple of str
-        Specs; a trial trains one run for each.
+        Specs of tasks; a trial trains one run for each.
     space : str
+        ``placement``, ``named``, ``mask`` or ``hparams``, with its options.
     bounds, objectives, placements : tuple of str
-        As on the command line; the placements are the choices of ``named``, and elsewhere
-        one that stays.
+        As on the command line. The placements are the choices of the space ``named``; the
+        space ``hparams`` may fix one.
     architecture, data : str or None
     training : mapping
-        Training options that stay.
+        Training options that are the same in all trials.
     seed, training_seed : int
-        Of the sampler, and of every run.
+        Seed of the sampler, and of every run.
     sampler, pruner : str or None
-        None chooses: all in turn for a finite list of placements, else TPE; the median rule
-        where there is one score to prune on.
+        None chooses them: every point in turn for a finite list of placements, otherwise
+        TPE; the median rule where there is a single score to prune on.
     runs : Path
+        The folder of runs.
     """
 
     tasks: tuple[str, ...] = ()
@@ -64,38 +66,40 @@ class Search:
 
     @cached_property
     def configs(self) -> dict[str, RunConfig]:
-        """What every run of a trial starts from, by name of task."""
+        """The configuration that every run of a trial modifies, by name of task."""
         training = Training(**bind(Training, self.training, "training"))
         placement = self._fixed_placement()
-        found: dict[str, RunConfig] = {}
+        configs: dict[str, RunConfig] = {}
         for task in self.tasks or (None,):
             config = resolve_config(
                 task, placement, self.architecture, training, self.training_seed, self.data
             )
-            if config.task.name in found:
+            if config.task.name in configs:
                 raise UsageError(f"task '{config.task.name}' is given twice")
-            found[config.task.name] = config
-        return found
+            configs[config.task.name] = config
+        return configs
 
     def _fixed_placement(self) -> str | None:
-        """The placement that stays; nowhere where the space chooses one."""
+        """Return the placement of all trials, or one without blocks where the space chooses."""
         if self.space_name == "named":
-            return NOWHERE
+            return NO_BLOCKS
         if self.space_name == "hparams" and len(self.placements) < 2:
             return self.placements[0] if self.placements else None
         if self.placements:
             raise UsageError(
-                f"space '{self.space_name}' and {len(self.placements)} --placement do not go "
-                "together: 'named' chooses among several, 'hparams' keeps one"
+                f"space '{self.space_name}' cannot be combined with {len(self.placements)} values "
+                "of `placement`: 'named' chooses among several, 'hparams' fixes one"
             )
-        return NOWHERE
+        return NO_BLOCKS
 
     @property
     def space_name(self) -> str:
+        """The name of the space without its options."""
         return self.space.partition(":")[0]
 
     @cached_property
     def resolved_space(self) -> Space:
+        """The space with all its bounds."""
         bounds: dict[str, Any] = {}
         for text in self.bounds:
             name, bound = parse_bound(text)
@@ -107,31 +111,46 @@ class Search:
 
     @cached_property
     def resolved_objectives(self) -> list[Objective]:
+        """The objectives with their tasks and directions."""
         return parse_objectives(self.objectives, self.configs)
 
     @property
     def study_name(self) -> str:
-        """The name where none is given: space and tasks."""
+        """The default name of the study: space and tasks."""
         return "_".join([self.space_name, *self.configs])
 
     @property
     def exhausts(self) -> bool:
-        """Whether every point of a finite space is tried in turn."""
+        """Whether the search tries every point of a finite space in turn."""
         return self.chosen_sampler == "brute"
 
     @property
     def chosen_sampler(self) -> str:
+        """``tpe``, ``random`` or ``brute``.
+
+        Raises
+        ------
+        UsageError
+            For an unknown sampler, or ``brute`` on a space that is not finite.
+        """
         chosen = self.sampler or ("brute" if self.resolved_space.size else "tpe")
         if chosen not in SAMPLERS:
             raise UsageError(f"unknown sampler '{chosen}'; known: {', '.join(SAMPLERS)}")
         if chosen == "brute" and not self.resolved_space.size:
             raise UsageError(
-                "sampler 'brute' tries all of a finite list; use it with --space named"
+                "sampler 'brute' tries every point of a finite space; use it with `space=named`"
             )
         return chosen
 
     @property
     def chosen_pruner(self) -> str:
+        """``median``, ``halving`` or ``none``.
+
+        Raises
+        ------
+        UsageError
+            For an unknown pruner, or one that has no single score to prune on.
+        """
         scores = [objective.is_score for objective in self.resolved_objectives]
         prunable = scores == [True] and len(self.configs) == 1
         chosen = self.pruner or ("median" if prunable else "none")
@@ -139,23 +158,23 @@ class Search:
             raise UsageError(f"unknown pruner '{chosen}'; known: {', '.join(PRUNERS)}")
         if chosen != "none" and not prunable:
             raise UsageError(
-                f"pruner '{chosen}' needs one task and one score as the only objective"
+                f"pruner '{chosen}' needs a single task with one score as the only objective"
             )
         return chosen
 
     def make_sampler(self, draw: int) -> optuna.samplers.BaseSampler:
-        """A sampler for one draw; seeded by its number, so that a resumed search goes on alike."""
+        """Return the sampler of one draw, seeded by its number so that a resumed search agrees."""
         from optuna import samplers
 
         seed = int.from_bytes(hashlib.sha256(f"{self.seed}/{draw}".encode()).digest()[:4], "big")
         match self.chosen_sampler:
             case "tpe":
                 return samplers.TPESampler(seed=seed)
-            case _:  # where all are tried in turn, nothing is left to chance
+            case _:  # also where every point is tried in turn
                 return samplers.RandomSampler(seed=seed)
 
     def make_pruner(self) -> optuna.pruners.BasePruner:
-        """The pruner; epoch 0, the untrained model, prunes nothing."""
+        """Return the pruner; epoch 0, the untrained model, is never pruned."""
         from optuna import pruners
 
         match self.chosen_pruner:
@@ -167,13 +186,13 @@ class Search:
                 return pruners.NopPruner()
 
     def to_json(self) -> dict[str, Any]:
-        """What must be the same when the search is continued, resolved."""
+        """Return, resolved, what must be the same when the search is continued."""
         first = next(iter(self.configs.values()))
         fixed = first.to_json()
         return {
             "tasks": [[name, config.fingerprint] for name, config in self.configs.items()],
             "architecture": fixed["architecture"],
-            "placement": None if self.resolved_space.place else fixed["placement"],
+            "placement": None if self.resolved_space.to_placement else fixed["placement"],
             "training": _plain(asdict(first.training)),
             "space": self.space,
             "bounds": {name: str(bound) for name, bound in self.resolved_space.bounds.items()},
@@ -188,30 +207,36 @@ class Search:
         }
 
     def check(self) -> None:
-        """Resolve everything once, so that what is wrong is said before any work."""
+        """Resolve all options, so that errors are raised before any work.
+
+        Raises
+        ------
+        UsageError
+            For an unknown name, a bound that is no range, or an objective that a task lacks.
+        """
         self.to_json()
         if self.seed < 0:
-            raise UsageError(f"--seed is {self.seed}; it must be at least 0")
+            raise UsageError(f"`seed` is {self.seed}; it must be at least 0")
         check_objectives(self.resolved_objectives, self.configs)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as a storage gives them back: lists for tuples."""
+    """Return values as a storage returns them: lists for tuples."""
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
 def refuse_another(stored: Mapping[str, Any], search: Search, study: str) -> None:
-    """Never mix two searches in one study.
+    """Refuse to continue a study with a different search.
 
     Raises
     ------
     UsageError
-        With what differs.
+        With the options that differ.
     """
     asked = search.to_json()
     differing = [key for key, value in asked.items() if stored.get(key) != value]
     if differing:
         raise UsageError(
-            f"study '{study}' is another search (it differs in: {', '.join(differing)}); "
-            "continue it with the same options, or choose another --study"
+            f"study '{study}' is a different search (it differs in: {', '.join(differing)}); "
+            "continue it with the same options, or choose another `study`"
         )

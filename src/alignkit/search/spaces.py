@@ -1,4 +1,4 @@
-"""Search spaces: which parameters there are, and the run that their values stand for."""
+"""Search spaces: their parameters, and the run that a choice of values means."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from alignkit.errors import UsageError
 from alignkit.models.placement import STREAMS, Placement
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
-from alignkit.runs.config import Choice, RunConfig, Training, choose_placement
+from alignkit.runs import RunConfig, Training
+from alignkit.runs.config import Choice, choose_placement
 from alignkit.search.bounds import Bound
-from alignkit.search.layers import known, masked, placement_of
+from alignkit.search.layers import placement_of, placement_of_mask, with_registered_name
 
 if TYPE_CHECKING:
     import optuna
@@ -29,18 +30,18 @@ class Space:
     ----------
     name : str
     bounds : mapping of str to Bound
-    place : callable or None
-        From values to a placement; None leaves the placement as it is.
-    least : int
+    to_placement : callable or None
+        Turns values into a placement; None leaves the placement as it is.
+    min_blocks : int
         A placement with fewer blocks is out of bounds.
     size : int or None
-        How many points a finite space has, where all can be tried.
+        Number of points of a finite space, all of which can be tried.
     """
 
     name: str
     bounds: Mapping[str, Bound]
-    place: Callable[[Values], Placement] | None = None
-    least: int = 0
+    to_placement: Callable[[Values], Placement] | None = None
+    min_blocks: int = 0
     size: int | None = None
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
@@ -48,7 +49,7 @@ class Space:
         return {name: bound.suggest(trial, name) for name, bound in self.bounds.items()}
 
     def configure(self, values: Values, config: RunConfig) -> RunConfig:
-        """The run that these values stand for.
+        """Return the configuration of the run that these values mean.
 
         Raises
         ------
@@ -56,18 +57,19 @@ class Space:
             When a value is out of an option's range.
         """
         training = {k: v for k, v in values.items() if k in options_of(Training)}
-        built = {k: v for k, v in values.items() if k in _built(config) and k not in training}
+        known = _architecture_options(config)
+        architecture = {k: v for k, v in values.items() if k in known and k not in training}
         return replace(
             config,
-            placement=self.place(values) if self.place else config.placement,
+            placement=self.to_placement(values) if self.to_placement else config.placement,
             training=replace(config.training, **_converted(training)),
-            architecture=_with_options(config.architecture, built),
+            architecture=_with_options(config.architecture, architecture),
         )
 
 
 @dataclass(frozen=True)
-class _Ground:
-    """What a space is built on."""
+class _Context:
+    """What a space is built from: the run to modify, and the choices of the user."""
 
     config: RunConfig
     placements: Sequence[str]
@@ -78,16 +80,16 @@ class _Ground:
 def build_space(
     spec: str, config: RunConfig, placements: Sequence[str], bounds: Mapping[str, Bound]
 ) -> Space:
-    """Build a space by name; bounds replace its own, and those of further options add to it.
+    """Build a space by name; bounds replace those of its parameters or add further parameters.
 
     Parameters
     ----------
     spec : str
         ``placement``, ``placement:distinct=true``, ``named``, ``mask`` or ``hparams``.
     config : RunConfig
-        What stays where the space says nothing.
+        The run that the space modifies.
     placements : sequence of str
-        For ``named``; all that the architecture can hold if empty.
+        Choices of ``named``; all that the architecture can hold if empty.
     bounds : mapping of str to Bound
 
     Raises
@@ -100,59 +102,66 @@ def build_space(
         close = get_close_matches(name, SPACES, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise UsageError(f"unknown space '{name}'; known: {', '.join(SPACES)}{hint}")
-    ground = _Ground(config, placements, bounds, config.architecture.make().depths())
+    context = _Context(config, placements, bounds, config.architecture.make().depths())
     options = bind(SPACES[name], given, f"space '{name}'")
-    space = SPACES[name](ground, **options)
+    space = SPACES[name](context, **options)
     _check_names(space, bounds, config)
-    together = {**space.bounds, **bounds}
-    size = space.size if set(together) == set(space.bounds) else None
-    return replace(space, name=spec, bounds=together, size=size)
+    all_bounds = {**space.bounds, **bounds}
+    size = space.size if set(all_bounds) == set(space.bounds) else None
+    return replace(space, name=spec, bounds=all_bounds, size=size)
 
 
-def _placement(ground: _Ground, distinct: bool = False) -> Space:
-    """Number of blocks; centre and spread per stream. 2 to 10 and 1 to 4 of twelve layers."""
-    share = {s: depth / 12 for s, depth in ground.depths.items()}
-    least = min(share.values())
-    bounds = {"blocks": Bound(max(1, round(2 * least)), max(1, round(8 * least)))}
+def _placement(context: _Context, distinct: bool = False) -> Space:
+    """Vary the number of blocks, and centre and spread per stream.
+
+    For twelve layers, 2 to 8 blocks, centres 2 to 10 and spreads 1 to 4.
+    """
+    scale = {s: depth / 12 for s, depth in context.depths.items()}
+    smaller = min(scale.values())
+    bounds = {"blocks": Bound(max(1, round(2 * smaller)), max(1, round(8 * smaller)))}
     for stream in STREAMS:
-        bounds[f"{stream}_centre"] = Bound(2 * share[stream], 10 * share[stream])
-        bounds[f"{stream}_spread"] = Bound(share[stream], 4 * share[stream])
-    blocks = ground.bounds.get("blocks", bounds["blocks"])
+        bounds[f"{stream}_centre"] = Bound(2 * scale[stream], 10 * scale[stream])
+        bounds[f"{stream}_spread"] = Bound(scale[stream], 4 * scale[stream])
+    blocks = context.bounds.get("blocks", bounds["blocks"])
 
-    def place(values: Values) -> Placement:
-        found = placement_of(values, ground.depths, distinct)
-        assert found is not None
-        return known(found)
+    def to_placement(values: Values) -> Placement:
+        placement = placement_of(values, context.depths, distinct)
+        assert placement is not None
+        return with_registered_name(placement)
 
     fewest = min(blocks.choices) if blocks.choices else blocks.low
-    most = min(ground.depths.values()) + 1  # before every layer, and after the last
+    most = min(context.depths.values()) + 1  # before every layer, and after the last
     if fewest > most:
-        raise UsageError(f"bound 'blocks' begins at {fewest}; {most} blocks fit at most")
-    return Space("placement", bounds, place, least=int(fewest))
+        raise UsageError(f"bound 'blocks' starts at {fewest}; at most {most} blocks fit")
+    return Space("placement", bounds, to_placement, min_blocks=int(fewest))
 
 
-def _named(ground: _Ground) -> Space:
-    """Registered placements, by name."""
-    names = list(dict.fromkeys(ground.placements)) or _all_that_fit(ground)
+def _named(context: _Context) -> Space:
+    """Choose among registered placements by name."""
+    names = list(dict.fromkeys(context.placements)) or _all_that_fit(context)
     named = {name: choose_placement(name) for name in names}
     for placement in named.values():
-        placement.check_depths(ground.depths)
+        placement.check_depths(context.depths)
     only = Bound(choices=tuple(names))
     return Space("named", {"placement": only}, lambda v: named[v["placement"]], size=len(names))
 
 
-def _mask(ground: _Ground) -> Space:
-    """One switch per stream and index: free lists."""
+def _mask(context: _Context) -> Space:
+    """Vary one Boolean per stream and layer index."""
     either = Bound(choices=(False, True))
-    bounds = {f"{s}_{i}": either for s in STREAMS for i in range(ground.depths[s] + 1)}
-    return Space("mask", bounds, lambda values: known(masked(values, ground.depths)))
+    bounds = {f"{s}_{i}": either for s in STREAMS for i in range(context.depths[s] + 1)}
+    return Space(
+        "mask",
+        bounds,
+        lambda values: with_registered_name(placement_of_mask(values, context.depths)),
+    )
 
 
-def _hparams(ground: _Ground) -> Space:
-    """Training options: learning rate, epochs, and dropout where the architecture has it."""
-    rate = ground.config.training.learning_rate
+def _hparams(context: _Context) -> Space:
+    """Vary the learning rate, the epochs, and the dropout where the architecture has it."""
+    rate = context.config.training.learning_rate
     bounds = {"learning_rate": Bound(rate / 10, rate * 10, log=True), "epochs": Bound(3, 9)}
-    if "dropout" in _built(ground.config):
+    if "dropout" in _architecture_options(context.config):
         bounds["dropout"] = Bound(0.0, 0.4)
     return Space("hparams", bounds)
 
@@ -165,13 +174,13 @@ SPACES: dict[str, Callable[..., Space]] = {
 }
 
 
-def _all_that_fit(ground: _Ground) -> list[str]:
-    """Registered placements that the architecture can hold, each list of indices once."""
+def _all_that_fit(context: _Context) -> list[str]:
+    """Return the registered placements that the architecture can hold, each layer list once."""
     fitting: dict[tuple[Any, Any], str] = {}
     for entry in registry().entries("placements"):
         placement = entry.load()
         try:
-            placement.check_depths(ground.depths)
+            placement.check_depths(context.depths)
         except UsageError:
             continue
         fitting.setdefault((placement.text, placement.vision), entry.name)
@@ -179,15 +188,14 @@ def _all_that_fit(ground: _Ground) -> list[str]:
 
 
 def _check_names(space: Space, bounds: Mapping[str, Bound], config: RunConfig) -> None:
-    known_names = [*space.bounds, *options_of(Training), *_built(config)]
+    known_names = [*space.bounds, *options_of(Training), *_architecture_options(config)]
     for name in bounds:
         if name not in known_names:
             close = get_close_matches(name, known_names, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             raise UsageError(
-                f"nothing is called '{name}' that a search could vary{hint}; space "
-                f"'{space.name}' has: {', '.join(space.bounds)}; options of training and "
-                "architecture can be added"
+                f"there is no parameter '{name}' to vary{hint}; space '{space.name}' has: "
+                f"{', '.join(space.bounds)}; options of training and architecture can be added"
             )
 
 
@@ -195,8 +203,8 @@ def _converted(given: Values) -> dict[str, Any]:
     return {k: v for k, v in bind(Training, given, "training").items() if k in given}
 
 
-def _built(config: RunConfig) -> Mapping[str, Any]:
-    """Options of the architecture."""
+def _architecture_options(config: RunConfig) -> Mapping[str, Any]:
+    """Return the options that the architecture has."""
     chosen = config.architecture
     return options_of(registry().get(chosen.kind, chosen.name).load())
 

@@ -1,4 +1,4 @@
-"""Where trials are kept: SQLite on one machine, a journal on a shared disk, or PostgreSQL."""
+"""Storages of trials: SQLite on one machine, a journal on a shared disk, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     import optuna
 
 EXPECTED = "sqlite:///FILE, journal:///FILE or postgresql://USER@HOST/DATABASE"
-TIMEOUT = 60  # seconds that a worker waits for another's write
+TIMEOUT = 60  # seconds to wait for another worker's write
 
 
 @dataclass(frozen=True)
 class Url:
-    """A storage's address, read.
+    """The parsed address of a storage.
 
     Attributes
     ----------
     full : str
-        As Optuna takes it.
+        The address that Optuna takes.
     file : Path or None
-        Of a storage that is a file.
+        The file of a SQLite or journal storage.
     """
 
     full: str
     file: Path | None
 
     def __str__(self) -> str:
-        """As it may be shown: without a password."""
+        """Return the address without its password."""
         if self.is_journal:
             return self.full
         from sqlalchemy.engine import make_url
@@ -45,27 +45,29 @@ class Url:
 
     @property
     def is_journal(self) -> bool:
+        """Whether the storage is one of Optuna's journal files."""
         return self.full.startswith("journal:")
 
     @property
     def is_postgresql(self) -> bool:
+        """Whether the storage is a PostgreSQL database."""
         return self.full.startswith("postgresql")
 
 
 def parse_url(text: str) -> Url:
-    """Read a storage's address; ``postgresql://`` means the driver that alignkit installs.
+    """Parse the address of a storage; ``postgresql://`` means the driver that alignkit installs.
 
     Raises
     ------
     UsageError
-        When it is none.
+        When the text is not such an address.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise UsageError(f"'{text}' is no storage; expected {EXPECTED}")
+        raise UsageError(f"'{text}' is not the address of a storage; expected {EXPECTED}")
     if scheme == "journal":
         if not rest.strip("/"):
             raise UsageError(f"'{text}' names no file; write journal:///FILE")
@@ -79,33 +81,33 @@ def parse_url(text: str) -> Url:
     if not scheme.startswith("sqlite"):
         return Url(text, None)
     if not database or database == ":memory:":
-        raise UsageError(f"'{text}' is kept nowhere; write sqlite:///FILE")
+        raise UsageError(f"'{text}' would not be stored; write sqlite:///FILE")
     return Url(text, Path(database))
 
 
 def open_storage(url: Url, heartbeat: int, on_stale: Any = None) -> Any:
-    """Open a storage for a search; make it where there is none.
+    """Open a storage for a search; create it if it does not exist.
 
     Parameters
     ----------
     url : Url
     heartbeat : int
-        Seconds between signs of life; a trial is lost after two without one. A journal has
+        Seconds between heartbeats; a trial is stale after two missed ones. A journal has
         none.
     on_stale : callable, optional
-        What Optuna calls with the study and each lost trial.
+        Called by Optuna with the study and each stale trial.
 
     Raises
     ------
     DataError
-        When an older or newer Optuna has written it, or a journal is torn.
+        When the storage was written by an older or newer Optuna, or a journal is truncated.
     AlignkitError
-        When it cannot be reached.
+        When the storage cannot be reached.
     """
     if url.file:
         url.file.parent.mkdir(parents=True, exist_ok=True)
-    with turns(url, "schema"), in_one_line(url), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # heartbeats are called experimental
+    with exclusive(url, "schema"), one_line_errors(url), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls heartbeats experimental
         if url.is_journal:
             return _journal(url)
         return _database(url, heartbeat, on_stale)
@@ -140,18 +142,18 @@ def _journal(url: Url) -> Any:
 
 
 @contextmanager
-def turns(url: Url, name: str) -> Iterator[None]:
-    """One worker at a time, on all machines; a dead holder's turn ends with it.
+def exclusive(url: Url, name: str) -> Iterator[None]:
+    """Let one worker at a time run the block, on all machines; the lock dies with its holder.
 
-    Files are locked beside themselves, PostgreSQL by an advisory lock. Elsewhere there is no
-    lock, and a search may end with as many trials too many as it has workers.
+    SQLite and journals use a lock file beside them, PostgreSQL an advisory lock. Elsewhere
+    there is no lock, and a search may exceed its number of trials by its number of workers.
     """
     if url.file:
-        with open(f"{url.file}.turn", "a") as file:
+        with Path(f"{url.file}.turn").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
     elif url.is_postgresql:
-        with in_one_line(url):
+        with one_line_errors(url):
             connection = _connect(url)
         with connection:
             key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
@@ -162,7 +164,7 @@ def turns(url: Url, name: str) -> Iterator[None]:
 
 
 def _connect(url: Url) -> Any:
-    """A connection of its own, whose end frees what it has locked."""
+    """Open a separate connection; closing it releases its lock."""
     from sqlalchemy import create_engine
     from sqlalchemy.pool import NullPool
 
@@ -170,8 +172,8 @@ def _connect(url: Url) -> Any:
 
 
 @contextmanager
-def in_one_line(url: Url) -> Iterator[None]:
-    """Turn what databases raise into one line that says what to do."""
+def one_line_errors(url: Url) -> Iterator[None]:
+    """Turn the errors of databases into one line that says what to do."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -188,8 +190,8 @@ def in_one_line(url: Url) -> Iterator[None]:
         if "table schema" not in str(error):
             raise
         raise DataError(
-            f"{url} was written by another Optuna; keep a copy, then run: "
-            f"optuna storage upgrade --storage '{url}', or choose another --storage"
+            f"{url} was written by another version of Optuna; keep a copy, then run: "
+            f"optuna storage upgrade --storage '{url}', or choose another `storage`"
         ) from None
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
@@ -203,7 +205,7 @@ def open_study(storage: Any, url: Url, name: str) -> optuna.Study:
     Raises
     ------
     DataError
-        When the storage has none of that name.
+        When the storage holds no study of that name.
     """
     import optuna
 
@@ -216,8 +218,8 @@ def open_study(storage: Any, url: Url, name: str) -> optuna.Study:
         ) from None
 
 
-def quiet_optuna() -> None:
-    """Keep Optuna's own lines off stderr; alignkit says what it needs."""
+def silence_optuna() -> None:
+    """Silence Optuna's own log messages and warnings."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

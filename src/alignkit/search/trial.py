@@ -1,4 +1,4 @@
-"""One trial: its runs are trained as any other, its values are read off them."""
+"""A trial of a search: train its runs like any others, and read its values from them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,23 @@ if TYPE_CHECKING:
 
 
 class OutOfBoundsError(Exception):
-    """Rounding has left fewer blocks than the space allows."""
+    """Rounding leaves fewer blocks than the space allows."""
 
 
 def propose(search: Search, trial: optuna.Trial) -> dict[str, RunConfig]:
-    """Draw the parameters of a trial and store what they stand for with it.
+    """Draw the parameters of a trial, and store the placement and runs that they mean.
 
     Returns
     -------
     dict of str to RunConfig
         The runs of the trial, by name of task.
+
+    Raises
+    ------
+    OutOfBoundsError
+        When rounding leaves fewer blocks than the space allows.
+    UsageError
+        When the architecture cannot hold the placement.
     """
     space = search.resolved_space
     values = space.suggest(trial)
@@ -33,9 +40,10 @@ def propose(search: Search, trial: optuna.Trial) -> dict[str, RunConfig]:
         "placement",
         {"name": placement.name, "text": list(placement.text), "vision": list(placement.vision)},
     )
-    if len(placement) < space.least:
+    if len(placement) < space.min_blocks:
         raise OutOfBoundsError(
-            f"{len(placement)} block(s) are left after rounding; the least is {space.least}"
+            f"{len(placement)} block(s) remain after rounding; the space requires at least "
+            f"{space.min_blocks}"
         )
     for config in configs.values():
         config.architecture.make().schedule(placement)
@@ -44,15 +52,17 @@ def propose(search: Search, trial: optuna.Trial) -> dict[str, RunConfig]:
     return configs
 
 
-def conduct(
+def run_trial(
     search: Search, study: optuna.Study, trial: optuna.Trial, configs: Mapping[str, RunConfig]
 ) -> Sequence[float]:
-    """Train what a trial lacks and read its values; those of an equal trial are used again.
+    """Train the runs of a trial and return its values, one per objective.
+
+    A trial with the runs of an earlier one takes its values.
 
     Raises
     ------
     optuna.TrialPruned
-        When the trial falls behind the others, or an equal one did.
+        When the trial is worse than the others so far, or an equal one was pruned.
     AlignkitError
         When a run fails or a value is undefined.
     """
@@ -60,27 +70,27 @@ def conduct(
 
     from alignkit.chain.train import train
 
-    twin = _twin(study, trial)
-    if twin is not None and twin.state.name == "PRUNED":
-        trial.set_user_attr("duplicate_of", twin.number)
-        for epoch, value in twin.intermediate_values.items():
+    duplicate = _duplicate(study, trial)
+    if duplicate is not None and duplicate.state.name == "PRUNED":
+        trial.set_user_attr("duplicate_of", duplicate.number)
+        for epoch, value in duplicate.intermediate_values.items():
             trial.report(value, epoch)
-        raise optuna.TrialPruned(f"trial {twin.number} is the same and was pruned")
-    if twin is not None:
-        trial.set_user_attr("duplicate_of", twin.number)
-        return twin.values
+        raise optuna.TrialPruned(f"trial {duplicate.number} has the same runs and was pruned")
+    if duplicate is not None:
+        trial.set_user_attr("duplicate_of", duplicate.number)
+        return list(duplicate.values)
     runs: dict[str, Run] = {}
     for name, config in configs.items():
-        runs[name] = train(config, search.runs, on_epoch=_watch(search, name, trial))
+        runs[name] = train(config, search.runs, on_epoch=_pruning_callback(search, name, trial))
     values = [objective.of(runs) for objective in search.resolved_objectives]
-    twin = _twin(study, trial)  # another worker may have drawn the same meanwhile
-    if twin is not None and twin.state.name == "COMPLETE":
-        trial.set_user_attr("duplicate_of", twin.number)
+    duplicate = _duplicate(study, trial)  # another worker may have drawn the same meanwhile
+    if duplicate is not None and duplicate.state.name == "COMPLETE":
+        trial.set_user_attr("duplicate_of", duplicate.number)
     return values
 
 
-def _twin(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
-    """An earlier trial with the same runs that has a result of its own."""
+def _duplicate(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
+    """Return an earlier trial with the same runs and a result of its own, if there is one."""
     from optuna.trial import TrialState
 
     mine = trial.user_attrs["identities"]
@@ -95,18 +105,18 @@ def _twin(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:
     )
 
 
-def _watch(search: Search, task: str, trial: optuna.Trial) -> Callable[..., None]:
-    """What training calls after each validation: look for the scores wanted, and prune."""
+def _pruning_callback(search: Search, task: str, trial: optuna.Trial) -> Callable[..., None]:
+    """Return what training calls after each validation: it reports the score, and prunes."""
     import optuna
 
     wanted = [o for o in search.resolved_objectives if o.task == task and o.is_score]
     prunes = search.chosen_pruner != "none"
 
     def on_epoch(epoch: int, scores: dict[str, float]) -> None:
-        values = [objective.read(scores) for objective in wanted]  # a wrong name ends it at once
+        values = [objective.read(scores) for objective in wanted]  # fails for an unknown name
         if prunes:
             trial.report(values[0], epoch)
             if trial.should_prune():
-                raise optuna.TrialPruned(f"behind the others in epoch {epoch}")
+                raise optuna.TrialPruned(f"worse than the other trials in epoch {epoch}")
 
     return on_epoch

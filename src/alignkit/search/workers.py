@@ -1,4 +1,4 @@
-"""Workers on one study: each takes a trial in its turn, until there are enough."""
+"""Workers of a search: each takes a trial in its turn, until enough have finished."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,31 +15,45 @@ from typing import TYPE_CHECKING, Any
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
 from alignkit.progress import SILENT, Reporter
-from alignkit.search.lost import PutBack, alive, put_back_lost, sign, this_worker
-from alignkit.search.search import STORED, Search, refuse_another
-from alignkit.search.storage import Url, in_one_line, open_storage, open_study, quiet_optuna, turns
-from alignkit.search.trial import OutOfBoundsError, conduct, propose
+from alignkit.search.search import SEARCH, Search, refuse_another
+from alignkit.search.stale_trials import (
+    Requeue,
+    heartbeats,
+    record_heartbeat,
+    requeue_stale,
+    this_worker,
+)
+from alignkit.search.storage import (
+    Url,
+    exclusive,
+    one_line_errors,
+    open_storage,
+    open_study,
+    silence_optuna,
+)
+from alignkit.search.trial import OutOfBoundsError, propose, run_trial
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
-PAUSE = 0.5  # seconds between looks at what the others do
-GRACE = 10.0  # seconds that an interrupted worker has to put its trial back
+PAUSE = 0.5  # seconds to wait before looking again whether there is a trial to take
+GRACE = 10.0  # seconds that an interrupted worker has to queue its trial again
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a search is kept, and what happens to trials whose worker dies.
+class StudyStorage:
+    """Where a search is stored, and what happens to trials whose worker dies.
 
     Attributes
     ----------
     url : Url
     study : str
+        Name of the study in the storage.
     heartbeat : int
-        Seconds between signs of life.
+        Seconds between heartbeats.
     retries : int
-        How often a lost trial is started again.
+        How many times a trial is started again after its worker has died.
     """
 
     url: Url
@@ -48,24 +62,28 @@ class Place:
     retries: int = 3
 
     def open(self) -> optuna.Study:
-        """Open the study, which exists."""
-        storage = open_storage(self.url, self.heartbeat, PutBack(self.retries))
-        return open_study(storage, self.url, self.study)
+        """Open the study, which must exist."""
+        opened = open_storage(self.url, self.heartbeat, Requeue(self.retries))
+        return open_study(opened, self.url, self.study)
 
 
 def run_search(
-    search: Search, place: Place, trials: int, workers: int = 1, reporter: Reporter = SILENT
+    search: Search,
+    storage: StudyStorage,
+    trials: int,
+    workers: int = 1,
+    reporter: Reporter = SILENT,
 ) -> optuna.Study:
-    """Start or continue a search until its study has so many finished trials.
+    """Start or continue a search until its study has a number of finished trials.
 
     Parameters
     ----------
     search : Search
-    place : Place
+    storage : StudyStorage
     trials : int
-        In all, those of earlier calls and other workers included.
+        Finished trials in total, including those of earlier calls and of other workers.
     workers : int
-        Processes; one works in this process.
+        Number of processes; a single worker runs in this process.
 
     Returns
     -------
@@ -74,72 +92,72 @@ def run_search(
     Raises
     ------
     UsageError
-        When the study is another search.
+        When the study holds a different search, or a number is too small.
     AlignkitError
-        When every worker died before the end.
+        When every worker died before the search was complete.
     """
     for name, value, least in (
-        ("--trials", trials, 1),
-        ("--workers", workers, 1),
-        ("--heartbeat", place.heartbeat, 1),
-        ("--retries", place.retries, 0),
+        ("trials", trials, 1),
+        ("workers", workers, 1),
+        ("heartbeat", storage.heartbeat, 1),
+        ("retries", storage.retries, 0),
     ):
         if value < least:
-            raise UsageError(f"{name} is {value}; it must be at least {least}")
-    quiet_optuna()
+            raise UsageError(f"`{name}` is {value}; it must be at least {least}")
+    silence_optuna()
     search.check()
-    with in_one_line(place.url):
-        study = start(search, place)
-        there = finished(study)
-        if there:
-            reporter.note(f"study {place.study} goes on: {there} of {trials} trials are finished")
+    with one_line_errors(storage.url):
+        study = start(search, storage)
+        done = finished(study)
+        if done:
+            reporter.note(f"study {storage.study} resumes: {done} of {trials} trials are finished")
         if workers == 1:
-            work(search, place, trials, reporter)
+            work(search, storage, trials, reporter)
         else:
-            _work_together(search, place, trials, workers, reporter)
+            _work_in_processes(search, storage, trials, workers, reporter)
     size = search.resolved_space.size if search.exhausts else None
     if size is not None and size < trials:
-        reporter.note(f"note: the space has {size} points, and each was tried")
+        reporter.note(f"note: the space has only {size} points; all of them were tried")
     return study
 
 
-def start(search: Search, place: Place) -> optuna.Study:
-    """Make the study, or check that the one that is there is this search."""
+def start(search: Search, storage: StudyStorage) -> optuna.Study:
+    """Create the study, or check that an existing one holds this search."""
     import optuna
 
-    storage = open_storage(place.url, place.heartbeat, PutBack(place.retries))
+    opened = open_storage(storage.url, storage.heartbeat, Requeue(storage.retries))
     objectives = search.resolved_objectives
-    with turns(place.url, place.study):
+    with exclusive(storage.url, storage.study):
         study = optuna.create_study(
-            study_name=place.study,
-            storage=storage,
+            study_name=storage.study,
+            storage=opened,
             load_if_exists=True,
             directions=[objective.direction for objective in objectives],
         )
-        stored = study.user_attrs.get(STORED)
+        stored = study.user_attrs.get(SEARCH)
         if stored is None and study.trials:
             raise UsageError(
-                f"study '{place.study}' was not made by alignkit; it can be analysed, not "
-                "continued: choose another --study"
+                f"study '{storage.study}' was not created by alignkit; it can be analysed but not "
+                "continued: choose another `study`"
             )
         if stored is None:
-            study.set_user_attr(STORED, search.to_json())
+            study.set_user_attr(SEARCH, search.to_json())
             study.set_metric_names([objective.name for objective in objectives])
         else:
-            refuse_another(stored, search, place.study)
+            refuse_another(stored, search, storage.study)
     return study
 
 
-def work(search: Search, place: Place, trials: int, reporter: Reporter = SILENT) -> None:
-    """Take trials until the study has enough; wait for those of others, who may die."""
-    study = place.open()
+def work(search: Search, storage: StudyStorage, trials: int, reporter: Reporter = SILENT) -> None:
+    """Run trials until the study has enough; wait for those of other workers, which may die."""
+    study = storage.open()
     study.pruner = search.make_pruner()
-    put_back = PutBack(place.retries)
+    requeue = Requeue(storage.retries)
     parent = multiprocessing.parent_process()
     while parent is None or parent.is_alive():
-        with turns(place.url, place.study):
-            for number in put_back_lost(study, put_back, place.heartbeat):
-                reporter.note(f"trial {number} lost its worker")
+        with exclusive(storage.url, storage.study):
+            for number in requeue_stale(study, requeue, storage.heartbeat):
+                reporter.note(f"the worker of trial {number} died")
             step = next_step(study, search, trials)
             taken = _take(search, study) if step == "take" else None
         if step == "stop":
@@ -147,15 +165,15 @@ def work(search: Search, place: Place, trials: int, reporter: Reporter = SILENT)
         if taken is None:
             time.sleep(PAUSE)
             continue
-        with alive(study, taken[0], place.heartbeat):
-            _finish(search, study, *taken, put_back, reporter)
+        with heartbeats(study, taken[0], storage.heartbeat):
+            _finish(search, study, *taken, requeue, reporter)
 
 
 def next_step(study: optuna.Study, search: Search, trials: int) -> str:
-    """``take`` a trial, ``wait`` for those of other workers, or ``stop``."""
-    there = study.get_trials(deepcopy=False)
-    states = [trial.state.name for trial in there]
-    done = sum(map(is_finished, there))
+    """Return what a worker does next: ``take`` a trial, ``wait`` for other workers, or ``stop``."""
+    started = study.get_trials(deepcopy=False)
+    states = [trial.state.name for trial in started]
+    done = sum(map(is_finished, started))
     size = search.resolved_space.size if search.exhausts else None
     enough = trials if size is None else min(trials, size)
     if done >= enough:
@@ -166,25 +184,25 @@ def next_step(study: optuna.Study, search: Search, trials: int) -> str:
 
 
 def is_finished(trial: FrozenTrial) -> bool:
-    """Whether a trial counts: it ended by itself. One that lost its worker is done again."""
+    """Whether a trial counts, because it ended by itself; one whose worker died is repeated."""
     if trial.state.name == "FAIL":
         return "error" in trial.user_attrs
     return trial.state.name in ("COMPLETE", "PRUNED")
 
 
 def finished(study: optuna.Study) -> int:
-    """How many trials of a study count."""
+    """Return how many trials of a study count as finished."""
     return sum(map(is_finished, study.get_trials(deepcopy=False)))
 
 
 def _take(search: Search, study: optuna.Study) -> tuple[optuna.Trial, Any]:
-    """Take a trial: one that waits, or a new one. Gives its runs, or why there are none."""
-    there = study.get_trials(deepcopy=False)
-    study.sampler = search.make_sampler(sum("retry_of" not in t.user_attrs for t in there))
-    if search.exhausts and not any(t.state.name == "WAITING" for t in there):
-        study.enqueue_trial(_untried(search, there))
+    """Take a waiting or a new trial; return it with its runs, or the error that prevents them."""
+    started = study.get_trials(deepcopy=False)
+    study.sampler = search.make_sampler(sum("retry_of" not in t.user_attrs for t in started))
+    if search.exhausts and not any(t.state.name == "WAITING" for t in started):
+        study.enqueue_trial(_untried(search, started))
     trial = study.ask()
-    sign(study, trial)  # before it has a name: one without is known to be lost
+    record_heartbeat(study, trial)  # first: a trial without a worker counts as stale
     trial.set_user_attr("worker", this_worker())
     try:
         return trial, propose(search, trial)
@@ -192,10 +210,10 @@ def _take(search: Search, study: optuna.Study) -> tuple[optuna.Trial, Any]:
         return trial, error
 
 
-def _untried(search: Search, there: Sequence[FrozenTrial]) -> dict[str, Any]:
-    """The next point of a finite space."""
+def _untried(search: Search, started: Sequence[FrozenTrial]) -> dict[str, Any]:
+    """Return the next point of a finite space."""
     ((name, bound),) = search.resolved_space.bounds.items()
-    tried = {t.params.get(name) for t in there if t.state.name != "FAIL" or is_finished(t)}
+    tried = {t.params.get(name) for t in started if t.state.name != "FAIL" or is_finished(t)}
     return {name: next(choice for choice in bound.choices if choice not in tried)}
 
 
@@ -204,10 +222,10 @@ def _finish(
     study: optuna.Study,
     trial: optuna.Trial,
     proposed: Any,
-    put_back: PutBack,
+    requeue: Requeue,
     reporter: Reporter,
 ) -> None:
-    """Conduct a trial and tell how it ended. A failure is a failure, never a number."""
+    """Run a trial and store how it ended. A failed trial never gets a value."""
     import optuna
     from optuna.exceptions import UpdateFinishedTrialError
     from optuna.trial import TrialState
@@ -216,25 +234,27 @@ def _finish(
     try:
         if isinstance(proposed, Exception):
             raise proposed
-        tell(list(conduct(search, study, trial, proposed)))
+        tell(list(run_trial(search, study, trial, proposed)))
     except UpdateFinishedTrialError:
-        pass  # it was taken for lost and given to another worker, who finds its runs trained
+        pass  # it was taken for stale; another worker repeats it and finds its runs trained
     except (optuna.TrialPruned, OutOfBoundsError) as reason:
         _end(trial, tell, TrialState.PRUNED, "pruned", str(reason))
     except Exception as error:
         _end(trial, tell, TrialState.FAIL, "error", f"{type(error).__name__}: {error}")
-    except BaseException:  # interrupted or terminated: another worker shall do it
+    except BaseException:  # interrupted or terminated: another worker repeats it
         ended = study.get_trials(states=(TrialState.RUNNING,))
         tell(state=TrialState.FAIL)
         for frozen in ended:
             if frozen.number == trial.number:
-                put_back(study, frozen)
+                requeue(study, frozen)
         raise
     reporter.note(_line(study, trial.number))
 
 
-def _end(trial: optuna.Trial, tell: Any, state: Any, key: str, why: str) -> None:
-    """Store why a trial has no value, then that it has none."""
+def _end(
+    trial: optuna.Trial, tell: Callable[..., object], state: TrialState, key: str, why: str
+) -> None:
+    """Store why a trial has no value, then its state."""
     from optuna.exceptions import UpdateFinishedTrialError
 
     with suppress(UpdateFinishedTrialError):
@@ -243,6 +263,7 @@ def _end(trial: optuna.Trial, tell: Any, state: Any, key: str, why: str) -> None
 
 
 def _line(study: optuna.Study, number: int) -> str:
+    """Return the line that says how a trial ended."""
     trial = study.trials[number]
     attrs = trial.user_attrs
     where = attrs.get("placement", {}).get("name", "")
@@ -251,19 +272,21 @@ def _line(study: optuna.Study, number: int) -> str:
         text = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, trial.values, strict=False))
         same = f" (the same as trial {attrs['duplicate_of']})" if "duplicate_of" in attrs else ""
         return f"trial {number}, {where}: {text}{same}"
-    why = attrs.get("error") or attrs.get("pruned") or "given to another worker meanwhile"
+    why = attrs.get("error") or attrs.get("pruned") or "repeated by another worker"
     return f"trial {number}, {where}: {trial.state.name}, {why}"
 
 
-def _work_together(
-    search: Search, place: Place, trials: int, workers: int, reporter: Reporter
+def _work_in_processes(
+    search: Search, storage: StudyStorage, trials: int, workers: int, reporter: Reporter
 ) -> None:
-    """Several workers, each a fresh process; one that dies takes no other with it."""
+    """Run several workers, each in a fresh process, so that one that dies stops no other."""
     context = multiprocessing.get_context("spawn")
     files = extra_plugin_files()
-    search = replace(search)  # without what it has resolved, which cannot be sent
+    search = replace(search)  # without cached properties, which cannot be pickled
     processes = [
-        context.Process(target=_worker, args=(search, place, trials, reporter, files), daemon=True)
+        context.Process(
+            target=_worker, args=(search, storage, trials, reporter, files), daemon=True
+        )
         for _ in range(workers)
     ]
     for process in processes:
@@ -271,7 +294,7 @@ def _work_together(
     try:
         for process in processes:
             process.join()
-    except KeyboardInterrupt:  # they were interrupted too, and put their trials back
+    except KeyboardInterrupt:  # the workers are interrupted too, and queue their trials again
         for process in processes:
             process.join(GRACE)
         raise
@@ -284,20 +307,20 @@ def _work_together(
             reporter.note(f"worker {process.pid} ended with exit code {process.exitcode}")
     if all(process.exitcode for process in processes):
         raise AlignkitError(
-            f"every worker of study '{place.study}' died; run the same command to go on"
+            f"every worker of study '{storage.study}' died; rerun the same command to resume"
         )
 
 
 def _worker(
-    search: Search, place: Place, trials: int, reporter: Reporter, files: list[Any]
+    search: Search, storage: StudyStorage, trials: int, reporter: Reporter, files: list[Any]
 ) -> None:
-    """The life of one worker process."""
+    """Work in a process of its own; exit with the code of what went wrong."""
     signal.signal(signal.SIGTERM, _terminated)
     use_plugin_files(files)
-    quiet_optuna()
+    silence_optuna()
     try:
-        with in_one_line(place.url):
-            work(search, place, trials, reporter)
+        with one_line_errors(storage.url):
+            work(search, storage, trials, reporter)
     except AlignkitError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -305,5 +328,5 @@ def _worker(
         sys.exit(130)
 
 
-def _terminated(number: int, frame: object) -> None:
+def _terminated(_number: int, _frame: object) -> None:
     raise SystemExit(143)

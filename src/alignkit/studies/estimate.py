@@ -1,4 +1,4 @@
-"""What is still to come: time from the seconds of what is done, disk from its bytes."""
+"""Estimate the time and disk space that a study still needs, from the runs that are done."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 from alignkit.runs import Run, Training
 from alignkit.studies.plan import Plan, Planned
 
-# Where nothing has been done yet: small models on a CPU for the time, BERT-base and
-# ViT-B/16 in float32 for the disk. The text beside the number says that it is a guess.
+# Guesses where no run is done yet: small models on a CPU for the time, BERT-base and
+# ViT-B/16 in float32 for the disk. The output says that they are guesses.
 GUESSED_SECONDS = {"train": 60.0, "evaluate": 10.0, "extract": 30.0, "measure": 30.0}
 GUESSED_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Work that is left.
+    """The time and disk space that the rest of a study needs.
 
     Attributes
     ----------
     seconds : float
-        Of work, on one worker.
+        Time on a single worker.
     wall_seconds : float
-        On the workers that were asked for.
+        Time on the given number of workers.
     bytes : int
-        Further disk.
+        Additional disk space.
     free_bytes : int
-        Free where the runs lie.
+        Free disk space in the folder of runs.
     seconds_from, bytes_from : str
-        What the numbers stand on.
+        What the estimates are based on.
     """
 
     seconds: float
@@ -45,9 +45,9 @@ class Estimate:
 
 
 def estimate(plan: Plan, workers: int = 1) -> Estimate:
-    """Estimate the time and disk that the rest of a plan takes."""
+    """Estimate the time and disk space that the rest of a plan needs."""
     records = plan.records.everywhere()
-    known = _Seconds(records)
+    known = _StepSeconds(records)
     left = [planned for planned in plan.runs if planned.state in ("missing", "unresolved")]
     seconds = sum(known.of(planned) for planned in left)
     sizes = [_bytes(plan.study.runs / record["run"]) for record in records]
@@ -64,11 +64,11 @@ def estimate(plan: Plan, workers: int = 1) -> Estimate:
     )
 
 
-class _Seconds:
-    """Mean seconds of each kind of step, of the same task where there are any."""
+class _StepSeconds:
+    """Mean duration of each kind of step, on the same task where it was measured there."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
-        self._found: dict[tuple[str, str], list[float]] = {}
+        self._seconds: dict[tuple[str, str], list[float]] = {}
         self._runs = 0
         self._guessed = False
         for record in records:
@@ -78,10 +78,10 @@ class _Seconds:
                 kind = name.split()[0]
                 per = step["seconds"] / (max(1, record["epochs"]) if kind == "train" else 1)
                 for task in (record["task"], ""):
-                    self._found.setdefault((task, kind), []).append(per)
+                    self._seconds.setdefault((task, kind), []).append(per)
 
     def of(self, planned: Planned) -> float:
-        """Seconds of the steps of a run that are missing."""
+        """Estimate the seconds of the missing steps of a run."""
         if planned.config is None:
             epochs = int(planned.entry.options.get("epochs", Training().epochs))
             after = () if planned.pretrains else ("evaluate", "extract", "measure")
@@ -94,20 +94,21 @@ class _Seconds:
         )
 
     def origin(self, left: int) -> str:
+        """Describe what the estimate for a number of missing runs is based on."""
         if not left:
             return "nothing is left"
         guess = "a guess of 1 minute per epoch"
         if not self._runs:
             return guess
-        seen = f"the seconds of {self._runs} runs"
+        seen = f"the durations of {self._runs} runs"
         return f"{seen} and {guess}" if self._guessed else seen
 
     def _of_step(self, task: str, kind: str) -> float:
-        found = self._found.get((task, kind)) or self._found.get(("", kind))
-        if not found:
+        seconds = self._seconds.get((task, kind)) or self._seconds.get(("", kind))
+        if not seconds:
             self._guessed = True
             return GUESSED_SECONDS[kind]
-        return fmean(found)
+        return fmean(seconds)
 
 
 def _bytes(folder: Path) -> int:

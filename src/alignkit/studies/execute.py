@@ -1,4 +1,4 @@
-"""Carrying out a plan: units to an engine, outcomes to the records, words to the user."""
+"""Execute a plan: hand its jobs to an engine, record their outcomes, and report them."""
 
 from __future__ import annotations
 
@@ -10,52 +10,53 @@ from alignkit.studies.plan import Plan, Planned, Step
 
 
 def execute(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter = SILENT) -> int:
-    """Do everything of a plan that is missing; a run that fails stops no other.
+    """Run every step of a plan that is missing; a run that fails does not stop the others.
 
     Parameters
     ----------
     plan : Plan
     engine : Engine
     retry : bool
-        Also try anew what failed before.
+        Also retry steps that have failed before.
 
     Returns
     -------
     int
-        How many units were done.
+        Number of jobs that succeeded.
     """
-    todo = {unit.name: (planned, step) for planned, step, unit in plan.units(retry)}
-    units = [unit for _, _, unit in plan.units(retry)]
-    for planned, step in todo.values():
+    pending = {job.name: (planned, step) for planned, step, job in plan.units(retry)}
+    jobs = [job for _, _, job in plan.units(retry)]
+    for planned, step in pending.values():
         if step.state == "failed" and planned.config is not None:
             plan.records.forget(planned.config, step.name)
     done = 0
-    for outcome in _ends(units, engine, reporter):
-        planned, step = todo[outcome.job.name]
+    for outcome in _outcomes(jobs, engine, reporter):
+        planned, step = pending[outcome.job.name]
         _record(plan, planned, step, outcome)
         done += outcome.state == "done"
     return done
 
 
 def analyse(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter = SILENT) -> None:
-    """Do every analysis that lacks its result; one that fails stops no other."""
-    todo = {analysis.name: analysis for analysis in plan.analyses_to_do(retry)}
-    for outcome in _ends([analysis.unit for analysis in todo.values()], engine, reporter):
-        todo[outcome.job.name].add(outcome)
+    """Run every analysis that lacks its result; one that fails does not stop the others."""
+    pending = {analysis.name: analysis for analysis in plan.analyses_to_do(retry)}
+    jobs = [analysis.unit for analysis in pending.values()]
+    for outcome in _outcomes(jobs, engine, reporter):
+        pending[outcome.job.name].add(outcome)
 
 
-def _ends(units: Sequence[Job], engine: Engine, reporter: Reporter) -> Iterator[Outcome]:
-    """Run units, and say how each ended once that is taken down."""
-    several = engine.slots > 1  # with one slot, units show bars of their own
-    with (reporter if several else SILENT).progress("study", len(units)) as bar:
-        for number, outcome in enumerate(run_jobs(units, engine), 1):
+def _outcomes(jobs: Sequence[Job], engine: Engine, reporter: Reporter) -> Iterator[Outcome]:
+    """Run jobs and yield their outcomes; each is reported after the caller has recorded it."""
+    several = engine.slots > 1  # with one slot, jobs show progress bars of their own
+    with (reporter if several else SILENT).progress("study", len(jobs)) as bar:
+        for number, outcome in enumerate(run_jobs(jobs, engine), 1):
             yield outcome
-            _say(outcome, f"{number}/{len(units)}", reporter)
+            _report(outcome, f"{number}/{len(jobs)}", reporter)
             bar.advance()
 
 
 def failed(runs: Sequence[Planned]) -> list[Planned]:
-    """Runs that failed or cannot be begun."""
+    """Return the runs that failed or cannot start."""
     return [planned for planned in runs if planned.state in ("failed", "unresolved")]
 
 
@@ -64,7 +65,7 @@ def _record(plan: Plan, planned: Planned, step: Step, outcome: Outcome) -> None:
         plan.records.add(planned.config, step.name, outcome)
 
 
-def _say(outcome: Outcome, position: str, reporter: Reporter) -> None:
+def _report(outcome: Outcome, position: str, reporter: Reporter) -> None:
     for note in outcome.notes:
         reporter.note(note)
     ending = f"{outcome.seconds:.1f} s" if outcome.state == "done" else outcome.error

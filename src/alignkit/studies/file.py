@@ -1,4 +1,4 @@
-"""Reading a study file: TOML in, a checked description of runs and of what follows out."""
+"""Read a study file: from TOML to a checked description of runs and analyses."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ class Study:
     Attributes
     ----------
     name : str
-        What its records are filed under.
+        Names the study and the folder of its records.
     runs, output : Path
-        The folder of runs, and that of tables and the report; both from where the command
-        is run.
+        The folder of runs, and that of tables and the report, both relative to the working
+        directory.
     entries : tuple of Entry
-        The runs: the grid first, then those listed one by one.
+        The runs: those of the grid, then those listed one by one.
     pretrain : mapping or None
-        Task, seed and options of the run that each starts from.
+        Task, seed and options of the run that the others start from.
     evaluate, extract, measure, correlate, report, hypotheses, agreement, stability
-        What follows; None where it is not asked for.
+        Options of the steps and analyses; None for an analysis that is not requested.
     engine : EngineChoice
     """
 
@@ -93,102 +93,105 @@ def read_study(path: Path) -> Study:
     Raises
     ------
     DataError
-        When there is no such file.
+        When the file does not exist.
     UsageError
-        For anything in it that is not understood, with the line where that can be told.
+        For an unknown key or an invalid value, with the line where possible.
     """
     try:
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text)
+        content = tomllib.loads(text)
     except FileNotFoundError:
-        raise DataError(f"there is no study file {path}; docs/studies.md shows one") from None
+        raise DataError(f"there is no study file {path}; docs/studies.md has an example") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not TOML: {error}") from None
+        raise UsageError(f"{path} is not valid TOML: {error}") from None
     source = Source(path.name, text)
-    for key in found:
+    for key in content:
         if key not in TOP:
             raise source.unknown("", key, TOP, "table or key")
-    return _study(source, found, path)
+    return _study(source, content, path)
 
 
-def _study(source: Source, found: Mapping[str, Any], path: Path) -> Study:
-    name = as_type(source, "", "name", found.get("name", path.stem), str)
+def _study(source: Source, content: Mapping[str, Any], path: Path) -> Study:
+    name = as_type(source, "", "name", content.get("name", path.stem), str)
     if not re.fullmatch(r"[\w-][\w.-]*", name):
         raise source.error("", "name", f"name is {name!r}; use letters, digits, - and _")
-    shared = _Shared(source, found)
-    entries = _entries(source, found, shared)
+    shared = _Shared(source, content)
+    entries = _entries(source, content, shared)
     analyses: dict[str, Any] = {
-        "correlate": _optional(source, found, "correlate", Correlate),
-        "report": _optional(source, found, "report", Report),
-        "hypotheses": _optional(source, found, "hypotheses", Hypotheses),
-        "agreement": _optional(source, found, "agreement", Agreement),
-        "stability": _optional(source, found, "stability", Stability),
+        "correlate": _optional(source, content, "correlate", Correlate),
+        "report": _optional(source, content, "report", Report),
+        "hypotheses": _optional(source, content, "hypotheses", Hypotheses),
+        "agreement": _optional(source, content, "agreement", Agreement),
+        "stability": _optional(source, content, "stability", Stability),
     }
-    measure = _optional(source, found, "measure", Measure)
+    measure = _optional(source, content, "measure", Measure)
     if measure is None and any(analyses.values()):
-        asked = [spec for table in analyses.values() if table for spec in table.metrics]
-        measure = Measure(metrics=tuple(dict.fromkeys(asked)))
+        metrics = [spec for table in analyses.values() if table for spec in table.metrics]
+        measure = Measure(metrics=tuple(dict.fromkeys(metrics)))
     return Study(
         name=name,
-        runs=Path(as_type(source, "", "runs", found.get("runs", "runs"), str)),
-        output=Path(as_type(source, "", "output", found.get("output", f"results/{name}"), str)),
+        runs=Path(as_type(source, "", "runs", content.get("runs", "runs"), str)),
+        output=Path(as_type(source, "", "output", content.get("output", f"results/{name}"), str)),
         entries=entries,
-        pretrain=_pretrain(source, found, shared),
-        evaluate=read_table(source, "evaluate", found.get("evaluate", {}), Evaluate),
-        extract=read_table(source, "extract", found.get("extract", {}), Extract),
+        pretrain=_pretrain(source, content, shared),
+        evaluate=read_table(source, "evaluate", content.get("evaluate", {}), Evaluate),
+        extract=read_table(source, "extract", content.get("extract", {}), Extract),
         measure=measure,
         **analyses,
-        engine=read_table(source, "engine", found.get("engine", {}), EngineChoice),
+        engine=read_table(source, "engine", content.get("engine", {}), EngineChoice),
     )
 
 
-def _optional(source: Source, found: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
-    return read_table(source, name, found[name], kind) if name in found else None
+def _optional(source: Source, content: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
+    return read_table(source, name, content[name], kind) if name in content else None
 
 
 class _Shared:
-    """Options of all runs, and those of the runs of one task."""
+    """Options of all runs, and of all runs of a task."""
 
-    def __init__(self, source: Source, found: Mapping[str, Any]) -> None:
-        self.all = _options(source, "options", found.get("options", {}))
+    def __init__(self, source: Source, content: Mapping[str, Any]) -> None:
+        self.all = _options(source, "options", content.get("options", {}))
         self.of_task = {
             name: _options(source, f"task.{name}", table)
-            for name, table in _table(source, found, "task").items()
+            for name, table in _table(source, content, "task").items()
         }
 
     def joined(self, task: str | None, own: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of one run: what is more particular goes before."""
+        """Return the options of a run; the most specific table takes precedence."""
         return self.all | self.of_task.get(_bare(task), {}) | dict(own)
 
 
-def _entries(source: Source, found: Mapping[str, Any], shared: _Shared) -> tuple[Entry, ...]:
-    listed = found.get("run", [])
+def _entries(source: Source, content: Mapping[str, Any], shared: _Shared) -> tuple[Entry, ...]:
+    listed = content.get("run", [])
     if not isinstance(listed, list) or not all(isinstance(run, dict) for run in listed):
         raise source.error("", "run", "'run' must be a list of tables: write [[run]]")
-    asked = [
-        *_grid(source, _table(source, found, "grid")),
-        *(one for run in listed for one in _listed(source, run)),
+    specs = [
+        *_grid(source, _table(source, content, "grid")),
+        *(spec for run in listed for spec in _listed(source, run)),
     ]
-    if not asked:
-        raise UsageError(f"{source.name} asks for no run; write a [grid], or [[run]] for each")
-    used = {_bare(task) for task, _, _, _ in asked}
-    used |= {_bare(str(_table(source, found, "pretrain").get("task", "")))}
+    if not specs:
+        raise UsageError(
+            f"{source.name} describes no runs; write a [grid], or a [[run]] for each run"
+        )
+    used = {_bare(task) for task, _, _, _ in specs}
+    used |= {_bare(str(_table(source, content, "pretrain").get("task", "")))}
     for name in shared.of_task:
         if name not in used:
             raise source.unknown("task", name, used, "task among the runs named")
     return tuple(
         Entry(task, placement, seed, shared.joined(task, more))
-        for task, placement, seed, more in asked
+        for task, placement, seed, more in specs
     )
 
 
-MeasureOptions = tuple[str | None, str | None, int, dict[str, Any]]
+# Task, placement, seed and further options of a run.
+RunSpec = tuple[str | None, str | None, int, dict[str, Any]]
 
 
-def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[MeasureOptions]:
-    """Every combination: tasks outermost, then placements, further options, and seeds."""
+def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[RunSpec]:
+    """Yield every combination: by task, then by placement, further options and seed."""
     if not grid:
         return
     for key, values in grid.items():
@@ -215,8 +218,8 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[MeasureOptions]:
         yield task, placement, seed, dict(zip(further, chosen, strict=True))
 
 
-def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[MeasureOptions]:
-    """One [[run]]: a task, a placement, one seed or several, and options of its own."""
+def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[RunSpec]:
+    """Yield the runs of a [[run]]: a task, a placement, one or several seeds, and options."""
     own = {"task": str, "placement": str, "seed": int, "seeds": tuple[int, ...]}
     given = {k: as_type(source, "run", k, v, own[k]) for k, v in run.items() if k in own}
     if "seed" in given and "seeds" in given:
@@ -231,17 +234,19 @@ def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[MeasureOptions]:
 
 
 def _pretrain(
-    source: Source, found: Mapping[str, Any], shared: _Shared
+    source: Source, content: Mapping[str, Any], shared: _Shared
 ) -> Mapping[str, Any] | None:
-    if "pretrain" not in found:
+    if "pretrain" not in content:
         return None
-    table = dict(_table(source, found, "pretrain"))
+    table = dict(_table(source, content, "pretrain"))
     own = {"task": str, "seed": int}
     for key in table:
         if key not in own and key not in known_options():
             raise source.unknown("pretrain", key, [*own, *known_options()])
     if "init" in shared.all:
-        raise source.error("options", "init", "init says where runs start, and so does [pretrain]")
+        raise source.error(
+            "options", "init", "init and [pretrain] both say which run to start from; remove one"
+        )
     chosen = {k: as_type(source, "pretrain", k, table.pop(k), own[k]) for k in own if k in table}
     options = shared.joined(chosen.get("task"), _options(source, "pretrain", table))
     return chosen | {"options": options}
@@ -253,13 +258,13 @@ def _options(source: Source, table: str, given: Any) -> dict[str, Any]:
     return {key: read_option(source, table, key, value) for key, value in given.items()}
 
 
-def _table(source: Source, found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = found.get(name, {})
+def _table(source: Source, content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = content.get(name, {})
     if not isinstance(table, Mapping):
         raise source.error("", name, f"'{name}' must be a table: write [{name}]")
     return table
 
 
 def _bare(task: str | None) -> str:
-    """A task's name without its options."""
+    """Return a task's name without its options."""
     return (task or "").partition(":")[0]

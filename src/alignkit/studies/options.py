@@ -1,4 +1,4 @@
-"""Options of a run, as they stand in a study file: those of ``alignkit train``."""
+"""Options of a run in a study file: those of ``alignkit train``."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from alignkit.studies.tables import Source, as_type
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the file asks for it, before anything is looked up.
+    """A run as a study file describes it, before names are resolved.
 
     Attributes
     ----------
     task, placement : str or None
-        As on the command line; the embedded default when None.
+        As on the command line; the default when None.
     seed : int
     options : mapping
-        Everything else, shared and own options joined.
+        All other options, both shared ones and those of this run.
     """
 
     task: str | None
@@ -31,20 +31,20 @@ class Entry:
 
     @property
     def words(self) -> str:
-        """The run in words, where it has no folder yet."""
+        """A description of the run, for messages where it has no folder yet."""
         return f"{self.task or 'default task'}, {self.placement or 'default placement'}, " + (
             f"seed {self.seed}"
         )
 
     def resolve(self) -> RunConfig:
-        """Look everything up, the data's fingerprint included.
+        """Resolve names and options, and take the fingerprint of the data.
 
         Raises
         ------
         UsageError
-            For a name or an option that makes no sense.
+            For an unknown name or an invalid option.
         DataError
-            When the data, or the run to start from, are not there.
+            When the data, or the run to start from, do not exist.
         """
         given = dict(self.options)
         return resolve_config(
@@ -60,27 +60,28 @@ class Entry:
 
 
 def known_options() -> dict[str, Any]:
-    """Names and types of the options that a run may have, beside task, placement and seed."""
+    """Return the names and types of a run's options, without task, placement and seed."""
     known: dict[str, Any] = {"architecture": str, "data": str, "init": str}
     return known | typing.get_type_hints(Training) | typing.get_type_hints(RuntimeOptions)
 
 
 def read_option(source: Source, table: str, key: str, value: Any) -> Any:
-    """Check one option.
+    """Check an option and return its value.
 
     Raises
     ------
     UsageError
-        For an unknown one, or a value of the wrong type.
+        For an unknown option, or a value of the wrong type.
     """
     known = known_options()
     if key not in known:
         raise source.unknown(table, key, known, "option")
-    if key == "init" and value is False:  # from scratch, though the others start from a run
+    if key == "init" and value is False:  # this run starts from scratch, the others from a run
         return False
     return as_type(source, table, key, value, known[key])
 
 
 def _of(kind: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    names = {one.name for one in fields(kind)}
+    """Return the options that are fields of a dataclass."""
+    names = {field.name for field in fields(kind)}
     return {key: value for key, value in given.items() if key in names}

@@ -1,8 +1,8 @@
-"""The plan of a study: its runs, what each is made of, and what of that is done."""
+"""The plan of a study: its runs, their steps, and which of them are done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -12,8 +12,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.jobs.steps import evaluate_job, extract_jobs, measure_job, train_job
 from alignkit.plugins import registry
 from alignkit.runs import Run, RunConfig
-from alignkit.runs import config as configs
-from alignkit.runs.config import data_looked_at_once
+from alignkit.runs.config import Init, fingerprint_once
 from alignkit.runs.run import POOLS
 from alignkit.studies.analyses import Analysis, plan_analyses
 from alignkit.studies.file import Study
@@ -23,14 +22,15 @@ from alignkit.studies.status import evidence_of, is_evaluated, is_extracted, is_
 from alignkit.studies.tables import Measure
 
 T = TypeVar("T")
+MakeStep = Callable[[str, bool, list[Job]], "Step"]
 
 
 @dataclass
 class Step:
-    """One thing to make of a run: ``train``, ``evaluate test``, ``measure test cls``, ..."""
+    """A step of a run: ``train``, ``evaluate test``, ``measure test cls``, ..."""
 
     name: str
-    units: list[Job]
+    jobs: list[Job]
     state: State
     error: str = ""
 
@@ -45,7 +45,9 @@ class Planned:
     config : RunConfig or None
         None where it cannot be resolved; then ``problem`` says why.
     first : Planned or None
-        The pretraining that it starts from.
+        The pretraining run that it starts from.
+    pretrains : bool
+        Whether it is a pretraining run, which is only trained.
     steps : list of Step
     """
 
@@ -58,10 +60,12 @@ class Planned:
 
     @property
     def name(self) -> str:
+        """The folder of the run, or a description where it is not resolved."""
         return self.config.folder if self.config else self.entry.words
 
     @property
     def state(self) -> Literal["done", "missing", "failed", "unresolved"]:
+        """The state of the run: that of its steps together."""
         if self.config is None:
             return "unresolved"
         states = {step.state for step in self.steps}
@@ -69,14 +73,14 @@ class Planned:
 
     @property
     def error(self) -> str:
-        """Why it failed, or cannot be begun."""
+        """Why the run failed or cannot start; empty otherwise."""
         failed = (f"{s.name}: {s.error}" for s in self.steps if s.state == "failed")
         return self.problem or next(failed, "")
 
 
 @dataclass
 class Plan:
-    """All runs of a study, pretraining first, with the units that are still to be done.
+    """All runs of a study, pretraining first, with the jobs that remain.
 
     Attributes
     ----------
@@ -84,7 +88,7 @@ class Plan:
     records : Records
     runs : list of Planned
     analyses : list of Analysis
-        Of the runs that are complete.
+        The analyses of the complete runs.
     """
 
     study: Study
@@ -94,16 +98,16 @@ class Plan:
 
     @property
     def to_analyse(self) -> list[Planned]:
-        """The runs that are meant to be analysed: all but the pretraining."""
+        """The runs to analyse: all but the pretraining runs."""
         return [planned for planned in self.runs if not planned.pretrains]
 
     @property
     def complete(self) -> list[Planned]:
-        """Those of them that are done."""
+        """The runs to analyse that are done."""
         return [planned for planned in self.to_analyse if planned.state == "done"]
 
     def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Job]]:
-        """What is to be done, in order: a run whose step failed waits for ``retry``."""
+        """Yield the remaining jobs in order, those of failed runs only with ``retry``."""
         for planned in self.runs:
             if planned.state == "failed" and not retry:
                 continue
@@ -111,27 +115,27 @@ class Plan:
                 continue
             for step in planned.steps:
                 if step.state != "done":
-                    for unit in step.units:
-                        yield planned, step, unit
+                    for job in step.jobs:
+                        yield planned, step, job
 
     def analyses_to_do(self, retry: bool = False) -> list[Analysis]:
-        """Analyses that lack their result on the runs that are complete."""
+        """Return the analyses that lack a result on the complete runs."""
         wanted = ("missing", "failed") if retry else ("missing",)
         return [a for a in self.analyses if a.unit.arguments["runs"] and a.state in wanted]
 
 
 def make_plan(study: Study, gpus: int = 0) -> Plan:
-    """Resolve every run of a study and look at what is there.
+    """Resolve every run of a study and determine which steps are done.
 
     Raises
     ------
     UsageError
-        For names and options that make no sense. Data that are not there are a problem of
-        the runs that need them, not of the plan.
+        For an unknown name or an invalid option. Missing data are not an error of the plan,
+        but a problem of the runs that need them.
     """
     study = _with_metrics(study)
     records = Records(study.runs, study.name)
-    with data_looked_at_once():
+    with fingerprint_once():
         runs = _distinct(_resolved(study))
         for planned in runs:
             if planned.config is not None:
@@ -142,12 +146,12 @@ def make_plan(study: Study, gpus: int = 0) -> Plan:
 
 
 def _with_metrics(study: Study) -> Study:
-    """Name the metrics: the default one for none, every registered one for ``all``."""
+    """Fill in the metrics: the default for none, every registered one for ``all``."""
     if study.measure is None:
         return study
     default = (registry().default("metrics").name,)
     measure = replace(
-        _with_what_analyses_read(study, study.measure), metrics=study.measure.metrics or default
+        _with_splits_of_analyses(study, study.measure), metrics=study.measure.metrics or default
     )
     return replace(
         study,
@@ -160,8 +164,8 @@ def _with_metrics(study: Study) -> Study:
     )
 
 
-def _with_what_analyses_read(study: Study, measure: Measure) -> Measure:
-    """Measure every split and pooling that an analysis reads: per run, on any worker."""
+def _with_splits_of_analyses(study: Study, measure: Measure) -> Measure:
+    """Add the splits and poolings that analyses need, so that workers measure them run by run."""
     tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
     given = [table for table in tables if table is not None]
     splits = dict.fromkeys((*measure.splits, *(table.split for table in given if table.split)))
@@ -178,7 +182,7 @@ def _named(table: T) -> T:
 
 
 def _analyses(plan: Plan) -> list[Analysis]:
-    """The analyses, on what is complete; they wait where more is to come."""
+    """Return the analyses of the complete runs; they wait while runs are missing."""
     study = plan.study
     evidence = [
         evidence_of(Run(study.runs / planned.name), study.evaluate.splits, study.measure)
@@ -189,7 +193,7 @@ def _analyses(plan: Plan) -> list[Analysis]:
 
 
 def _resolved(study: Study) -> list[Planned]:
-    """Pretraining first, then what starts from it."""
+    """Resolve all runs: pretraining runs first, then those that start from them."""
     firsts: dict[tuple[Any, ...], Planned] = {}
     runs = []
     for entry in study.entries:
@@ -217,7 +221,7 @@ def _resolve(entry: Entry) -> Planned:
 
 
 def _pretraining(study: Study, entry: Entry) -> Planned:
-    """The run that others of the same placement and architecture start from."""
+    """Return the run that others of the same placement and architecture start from."""
     assert study.pretrain is not None
     options = dict(study.pretrain["options"])
     if entry.options.get("architecture"):
@@ -230,35 +234,35 @@ def _pretraining(study: Study, entry: Entry) -> Planned:
 
 
 def _start_from(planned: Planned, first: Planned, root: Path) -> None:
-    """Let a run start from one that may not be trained yet: its identity is known already."""
+    """Let a run start from one that may not be trained yet, whose identity is already known."""
     assert planned.config is not None
     if first.config is None:
-        planned.config, planned.problem = None, f"its pretraining: {first.problem}"
+        planned.config, planned.problem = None, f"its pretraining run: {first.problem}"
         return
-    init = configs.Init(str(root / first.config.folder), first.config.identity)  # type: ignore[attr-defined]
-    planned.config = replace(planned.config, init=init)  # type: ignore[call-arg]
+    init = Init(str(root / first.config.folder), first.config.identity)
+    planned.config = replace(planned.config, init=init)
 
 
 def _distinct(runs: Sequence[Planned]) -> list[Planned]:
-    """A run that is asked for twice is one run."""
-    found: dict[str, Planned] = {}
+    """Return the runs without repetitions."""
+    distinct: dict[str, Planned] = {}
     for planned in runs:
         key = planned.config.identity if planned.config else repr(planned.entry)
-        found.setdefault(key, planned)
-    return list(found.values())
+        distinct.setdefault(key, planned)
+    return list(distinct.values())
 
 
 def _steps(
     planned: Planned, config: RunConfig, study: Study, records: Records, gpus: int
 ) -> Iterator[Step]:
-    """Train, then score, extract and measure; what is pretrained is only trained."""
+    """Yield the steps of a run: train, evaluate, extract, measure; only train for pretraining."""
     run = Run(study.runs / config.folder)
     failures = records.failures(config.identity)
 
-    def step(name: str, done: bool, units: list[Job]) -> Step:
+    def step(name: str, done: bool, jobs: list[Job]) -> Step:
         failed = name in failures and not done
         state: State = "done" if done else "failed" if failed else "missing"
-        return Step(name, units, state, failures.get(name, ""))
+        return Step(name, jobs, state, failures.get(name, ""))
 
     before = planned.first.config if planned.first else None
     train = train_job(
@@ -268,21 +272,27 @@ def _steps(
     if planned.pretrains:
         return
     for split in study.evaluate.splits:
-        unit = evaluate_job(run, config.training.threads, split, [train.name], gpus)
-        yield step(f"evaluate {split}", is_evaluated(run, split), [unit])
+        job = evaluate_job(run, config.training.threads, split, [train.name], gpus)
+        yield step(f"evaluate {split}", is_evaluated(run, split), [job])
     yield from _representation_steps(run, planned, config, study, step, train.name, gpus)
 
 
 def _representation_steps(
-    run: Run, planned: Planned, config: RunConfig, study: Study, step: Any, trained: str, gpus: int
+    run: Run,
+    planned: Planned,
+    config: RunConfig,
+    study: Study,
+    step: MakeStep,
+    trained: str,
+    gpus: int,
 ) -> Iterator[Step]:
-    """Extract what is to be kept or measured, and measure it."""
+    """Yield the steps that extract representations, to keep or to measure, and measure them."""
     extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
     for split in dict.fromkeys((*extract.splits, *measure.splits)):
         pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
         to_measure = measure.pools if split in measure.splits else ()
         missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
-        units = extract_jobs(
+        jobs = extract_jobs(
             run,
             config.training.threads,
             split,
@@ -292,8 +302,8 @@ def _representation_steps(
             after=[trained],
             gpus=gpus,
         )
-        # Representations that nobody asked to keep are needed only until they are measured,
-        # or where they are to be measured in further ways.
+        # Representations that [extract] does not keep are needed only until they are measured,
+        # or for stability, which measures them in further ways.
         needed = (
             split in extract.splits
             or missing
@@ -303,7 +313,7 @@ def _representation_steps(
                 and study.stability.covers(planned.entry.task, planned.entry.placement)
             )
         )
-        yield step(f"extract {split}", not needed or is_extracted(run, split, pools), units)
+        yield step(f"extract {split}", not needed or is_extracted(run, split, pools), jobs)
         for pool in to_measure:
             options = {
                 "split": split,
@@ -313,17 +323,17 @@ def _representation_steps(
                 "samples": measure.samples,
                 "null": measure.null,
             }
-            unit = measure_job(
-                run, config.training.threads, measure.metrics, options, [units[-1].name]
+            job = measure_job(
+                run, config.training.threads, measure.metrics, options, [jobs[-1].name]
             )
-            yield step(f"measure {split} {pool}", pool not in missing, [unit])
+            yield step(f"measure {split} {pool}", pool not in missing, [job])
 
 
 _sizes: dict[tuple[str, str, str], int] = {}
 
 
 def _samples(config: RunConfig, split: str, shard_size: int | None) -> int | None:
-    """Samples of a split; looked up only where shards are to be counted."""
+    """Return the number of samples of a split; looked up only to count shards."""
     if shard_size is None:
         return None
     key = (config.task.name, config.fingerprint, split)
@@ -331,5 +341,5 @@ def _samples(config: RunConfig, split: str, shard_size: int | None) -> int | Non
         try:
             _sizes[key] = len(config.task.make().split(split))
         except DataError:
-            return None  # extracting will say why
+            return None  # extraction will raise the error
     return _sizes[key]

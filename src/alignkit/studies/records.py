@@ -1,4 +1,4 @@
-"""What happened to the runs of a study: seconds of what was done, errors of what failed."""
+"""Records of the runs of a study: durations of steps, and errors of those that failed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ State = Literal["done", "missing", "failed"]
 class Records:
     """One JSON file per run of a study, beside the runs: ``runs/.study/<name>/``.
 
-    They decide nothing about what is done, which is read from the run directories; they
-    remember failures, until they are retried, and seconds, for estimates.
+    They do not decide what is done, which is read from the run directories. They keep
+    failures until the step is retried, and durations for estimates.
 
     Parameters
     ----------
     root : Path
         The folder of runs.
     study : str
+        Name of the study.
     """
 
     def __init__(self, root: Path, study: str) -> None:
@@ -34,22 +35,22 @@ class Records:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep two processes from running one study."""
+        """Lock the study, so that only one process runs it."""
         with locked(self.folder):
             yield
 
     @property
     def is_held(self) -> bool:
-        """Whether a process is running the study now."""
+        """Whether a process is running the study."""
         return held_by_another(self.folder)
 
     def failures(self, identity: str) -> dict[str, str]:
-        """Errors of a run's steps that failed, by step."""
+        """Return the errors of a run's failed steps, by step."""
         steps = self._read(identity).get("steps", {})
         return {name: step["error"] for name, step in steps.items() if step["state"] == "failed"}
 
     def add(self, config: RunConfig, step: str, outcome: Outcome) -> None:
-        """Remember how a unit of a step ended; one that fails, fails the step."""
+        """Record the outcome of a job of a step; a job that fails makes the step fail."""
         stored = self._read(config.identity) or {
             "run": config.folder,
             "identity": config.identity,
@@ -66,13 +67,13 @@ class Records:
         write_json(self._file(config.identity), stored)
 
     def forget(self, config: RunConfig, step: str) -> None:
-        """Drop what is known of a step, before it is tried anew."""
+        """Remove the record of a step, before it is retried."""
         stored = self._read(config.identity)
         if stored and stored["steps"].pop(step, None) is not None:
             write_json(self._file(config.identity), stored)
 
     def everywhere(self) -> list[dict[str, Any]]:
-        """The records of all studies on these runs."""
+        """Return the records of all studies in this folder of runs."""
         return [read_json(file) for file in sorted(self.root.glob(f"{FOLDER}/*/*.json"))]
 
     def _file(self, identity: str) -> Path:

@@ -1,4 +1,4 @@
-"""What of a run is done, read from its folder: whoever did it, it is not done again."""
+"""The status of a run's steps, read from its folder: a step that is done is never repeated."""
 
 from __future__ import annotations
 
@@ -14,44 +14,49 @@ if TYPE_CHECKING:
 
 
 def is_trained(run: Run, config: RunConfig) -> bool:
-    """Whether this very run is trained; another one in its place is not."""
+    """Whether the folder holds exactly this run, and it is trained."""
     return run.is_trained and run.stored.get("identity") == config.identity
 
 
 def is_evaluated(run: Run, split: str) -> bool:
-    """Whether there are scores on a split."""
+    """Whether the run has scores on a split."""
     return run.is_trained and split in run.performance()["splits"]
 
 
 def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
-    """Whether all of these poolings are stored."""
+    """Whether representations of a split are stored for all of these poolings."""
     index = run.representation_index(split) if run.is_trained else None
     return index is not None and set(pools) <= set(index["pools"])
 
 
 def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
-    """Whether every metric has a value, or a reason for none, on every pair of sites."""
-    return measured(run, measure, split, pool) is not None
+    """Whether every metric has a value, or the reason for a missing one, on every pair of sites."""
+    return measured_values(run, measure, split, pool) is not None
 
 
 def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dict[str, Any]:
-    """What a study's steps have made of a run, as analyses see it: plain values.
+    """Return what the results of analyses depend on in a run, as plain values.
 
-    What analyses themselves measure further is not in it.
+    Its identity, its scores, and a hash of the alignment that the study measures; values that
+    analyses measure in addition are not included.
     """
     scores = run.performance()["splits"]
-    asked = [(split, pool) for split in measure.splits for pool in measure.pools] if measure else []
-    tables = [measured(run, measure, *one) for one in asked if measure]
+    tables = [
+        measured_values(run, measure, split, pool)
+        for split in (measure.splits if measure else ())
+        for pool in (measure.pools if measure else ())
+        if measure
+    ]
     text = "".join("" if table is None else table.to_csv(index=False) for table in tables)
     return {
         "identity": run.stored["identity"],
-        "scores": {one: scores.get(one) for one in splits},
+        "scores": {split: scores.get(split) for split in splits},
         "alignment": hashlib.sha256(text.encode()).hexdigest(),
     }
 
 
-def measured(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame | None:
-    """The values that a study asks for; None if any is missing."""
+def measured_values(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame | None:
+    """Return the alignment that a study measures on a run; None if any value is missing."""
     import pandas as pd
 
     from alignkit.alignment.options import MeasureOptions

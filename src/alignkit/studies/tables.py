@@ -1,4 +1,4 @@
-"""The tables of a study file: which keys each has, and what a key may hold."""
+"""The tables of a study file: their keys, and the values that a key may have."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from alignkit.tasks import SPLITS
 
 T = TypeVar("T")
 
-# What some keys may hold, in whatever table: found here, and not after days of training.
+# Allowed values of some keys in any table, checked before training starts.
 ALLOWED: dict[str, Sequence[str]] = {
     "split": SPLITS,
     "splits": SPLITS,
     "pool": POOLS,
     "pools": POOLS,
-    "unit": ("placement", "run"),
 }
-LEAST = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
+MINIMUM = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Extract:
-    """``[extract]``: representations to keep, even where measuring does not need them."""
+    """``[extract]``: representations to keep, also those that measuring does not need."""
 
     splits: tuple[str, ...] = ()
     pools: tuple[str, ...] = ()
@@ -44,7 +43,7 @@ class Extract:
 
 @dataclass(frozen=True)
 class Measure:
-    """``[measure]``: as ``alignkit measure``."""
+    """``[measure]``: the options of ``alignkit measure``."""
 
     metrics: tuple[str, ...] = ()
     layers: str = "all"
@@ -57,7 +56,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Correlate:
-    """``[correlate]``: as ``alignkit correlate``, once for every layer rule."""
+    """``[correlate]``: the options of ``alignkit correlate``, which runs once per layer rule."""
 
     metrics: tuple[str, ...] = ()
     layer: tuple[str, ...] = ("last",)
@@ -71,7 +70,7 @@ class Correlate:
 
 @dataclass(frozen=True)
 class Report:
-    """``[report]``: as ``alignkit report``."""
+    """``[report]``: the options of ``alignkit report``."""
 
     metrics: tuple[str, ...] = ()
     layer: str = "last"
@@ -84,7 +83,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Hypotheses:
-    """``[hypotheses]``: as ``alignkit hypotheses``."""
+    """``[hypotheses]``: the options of ``alignkit hypotheses``."""
 
     questions: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -99,7 +98,7 @@ class Hypotheses:
 
 @dataclass(frozen=True)
 class Agreement:
-    """``[agreement]``: as ``alignkit agreement``."""
+    """``[agreement]``: the options of ``alignkit agreement``."""
 
     metrics: tuple[str, ...] = ()
     layers: str = "same"
@@ -111,7 +110,10 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Stability:
-    """``[stability]``: as ``alignkit stability``; costly, so perhaps on some runs only."""
+    """``[stability]``: the options of ``alignkit stability``, for all or some runs.
+
+    ``tasks`` and ``placements`` restrict it, since it is costly; empty means all.
+    """
 
     metrics: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
@@ -125,7 +127,7 @@ class Stability:
     seed: int = 0
 
     def covers(self, task: str | None, placement: str | None) -> bool:
-        """Whether a run of the grid is asked for; a task may be named without its options."""
+        """Whether runs of a task and placement are included; the task's options may be left out."""
         names = {str(task), str(task).partition(":")[0]}
         return (not self.tasks or bool(names & set(self.tasks))) and (
             not self.placements or str(placement) in self.placements
@@ -134,7 +136,7 @@ class Stability:
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """``[engine]``: where the work is done; options of the command line go before."""
+    """``[engine]``: where jobs run; options of the command line take precedence."""
 
     name: str = "local"
     jobs: int = 1
@@ -146,26 +148,26 @@ class EngineChoice:
 
 
 class Source:
-    """A study file's text, to say in which line something is wrong."""
+    """The text of a study file, to name the line of an error."""
 
     def __init__(self, name: str, text: str) -> None:
         self.name, self.lines = name, text.splitlines()
 
     def error(self, table: str, key: str, text: str) -> UsageError:
-        """An error at a key of a table; the table is ``""`` at the top of the file."""
+        """Return an error at a key of a table; the table is ``""`` at the top of the file."""
         line = self._line(table, key)
         where = f"{self.name}, line {line}" if line else self.name
         return UsageError(f"{where}: {f'[{table}] ' if table else ''}{text}")
 
     def unknown(self, table: str, key: str, known: Iterable[str], what: str = "key") -> UsageError:
-        """An error for a key that is not known, with the closest that is."""
+        """Return an error for an unknown key, with the closest known one."""
         names = sorted(known)
         close = get_close_matches(key, names, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
         return self.error(table, key, f"has no {what} '{key}'; {hint}")
 
     def _line(self, table: str, key: str) -> int | None:
-        """The first line that sets a key under a table's header, or is that header."""
+        """Return the first line that sets a key of a table, or the table's header."""
         current = ""
         for number, line in enumerate(self.lines, 1):
             bare = line.split("#")[0].strip()
@@ -180,24 +182,24 @@ class Source:
 
 
 def read_table(source: Source, name: str, value: Any, kind: type[T]) -> T:
-    """Check a table of the file against a dataclass: its keys, and the types of their values.
+    """Check a table of the file against a dataclass: its keys and the types of their values.
 
     Raises
     ------
     UsageError
-        Naming file, line, table and key.
+        With file, line, table and key.
     """
     if not isinstance(value, Mapping):
         raise source.error("", name, f"'{name}' must be a table: write [{name}]")
     hints = typing.get_type_hints(kind)
-    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for key in value:
         if key not in names:
             raise source.unknown(name, key, names)
     read = {k: as_type(source, name, k, v, hints[k]) for k, v in value.items()}
     for key, given in read.items():
-        for one in given if isinstance(given, tuple) else (given,):
-            _check_value(source, name, key, one)
+        for item in given if isinstance(given, tuple) else (given,):
+            _check_value(source, name, key, item)
     return kind(**read)
 
 
@@ -205,18 +207,18 @@ def _check_value(source: Source, table: str, key: str, value: Any) -> None:
     if isinstance(value, str) and value not in ALLOWED.get(key, (value,)):
         known = ", ".join(ALLOWED[key])
         raise source.error(table, key, f"{key} is '{value}'; known: {known}")
-    if isinstance(value, int) and value < LEAST.get(key, value):
-        raise source.error(table, key, f"{key} is {value}; it must be at least {LEAST[key]}")
+    if isinstance(value, int) and value < MINIMUM.get(key, value):
+        raise source.error(table, key, f"{key} is {value}; it must be at least {MINIMUM[key]}")
 
 
 def as_type(source: Source, table: str, key: str, value: Any, hint: Any) -> Any:
-    """Check a value against a type; a single value may stand for a list of one."""
+    """Check a value against a type; a single value counts as a list with one item."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
     if typing.get_origin(hint) is tuple:
         values = value if isinstance(value, list) else [value]
         kind = typing.get_args(hint)[0]
-        return tuple(as_type(source, table, key, one, kind) for one in values)
+        return tuple(as_type(source, table, key, item, kind) for item in values)
     if typing.get_origin(hint) in (Mapping, dict):
         if isinstance(value, Mapping):
             return dict(value)
