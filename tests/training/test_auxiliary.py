@@ -87,7 +87,7 @@ def test_the_contrastive_loss_equals_its_definition():
 
 
 def test_streams_of_other_widths_need_a_projection():
-    with pytest.raises(UsageError, match=r"4 and 5 wide.*projection=256"):
+    with pytest.raises(UsageError, match=r"widths 4 and 5.*projection=256"):
         contrastive(torch.ones(3, 4), torch.ones(3, 5))
 
 

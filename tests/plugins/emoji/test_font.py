@@ -48,7 +48,7 @@ def test_a_font_without_colour_is_refused(tmp_path, single_points, build):
 
 def test_a_file_that_is_no_font_is_refused(tmp_path):
     (tmp_path / "Emoji.ttf").write_bytes(b"nothing of the kind")
-    with pytest.raises(alignkit.DataError, match=r"Emoji.ttf is no font that can be read"):
+    with pytest.raises(alignkit.DataError, match=r"Emoji.ttf is not a readable font"):
         EmojiFont(tmp_path / "Emoji.ttf")
 
 
@@ -57,7 +57,7 @@ def test_no_font_says_how_to_get_one(tmp_path, monkeypatch):
     for act in (Emoji().fingerprint, lambda: Emoji().split("train"), lambda: Emoji().target):
         with pytest.raises(alignkit.DataError, match="fonts-noto-color-emoji") as caught:
             act()
-        assert "--task emoji:font=PATH" in str(caught.value)
+        assert "`task=emoji:font=PATH`" in str(caught.value)
         assert "\n" not in str(caught.value)
     with pytest.raises(alignkit.DataError, match="there is no font file"):
         find_font(tmp_path / "none.ttf")

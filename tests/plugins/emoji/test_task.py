@@ -108,12 +108,12 @@ def test_the_fingerprint_is_of_font_and_options(small_font, tmp_path, single_poi
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"text": "masked"}, "emoji: text=masked is not one of: name, aliases, both"),
-        ({"giveaway": "no"}, "emoji: giveaway=no is not one of: mask, keep, drop"),
-        ({"size": 4}, "size=4 is not 8 to 512 pixels"),
-        ({"min_group": 0}, "min_group=0 is not at least 3"),
-        ({"test_share": 0.0}, "test_share=0.0 is not between 0 and 1"),
-        ({"test_share": 0.6, "validation_share": 0.5}, "is not less than 1"),
+        ({"text": "masked"}, "emoji: text is masked; it must be one of name, aliases, both"),
+        ({"giveaway": "no"}, "emoji: giveaway is no; it must be one of mask, keep, drop"),
+        ({"size": 4}, "size is 4; it must be from 8 to 512 pixels"),
+        ({"min_group": 0}, "min_group is 0; it must be at least 3"),
+        ({"test_share": 0.0}, "test_share is 0.0; it must be between 0 and 1"),
+        ({"test_share": 0.6, "validation_share": 0.5}, "it must be less than 1"),
     ],
 )
 def test_a_bad_option_gets_one_line(options, message):

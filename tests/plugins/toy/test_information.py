@@ -50,7 +50,7 @@ def test_dealt_values_are_those_drawn_and_written(arm):
     task = arm(n_test=128, noise=0.0, values=4)
     split = task.split("test")
     vision, text, targets = read(split)
-    rng = task._stream("test")
+    rng = task._random("test")
     order = rng.permutation(128)
     labels, true_vision, true_text = (part[order] for part in task.deal(128, rng))
     assert np.array_equal(vision, true_vision)
@@ -124,7 +124,7 @@ def test_ceiling_is_what_the_optimal_rule_scores(task, streams):
     rng = np.random.default_rng(0)
     n = 120_000
     labels, vision, text = task.deal(n, rng)
-    vision, text = task._blur(vision, rng) + 1, task._blur(text, rng) + 1
+    vision, text = task._with_noise(vision, rng) + 1, task._with_noise(text, rng) + 1
     seen = {"vision": vision, "text": text, "both": 20 * vision + text}[streams]
     simulated = best_score(seen, labels, task.target.n_outputs)
     assert simulated == pytest.approx(task.ceiling(streams), abs=0.008)

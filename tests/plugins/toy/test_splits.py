@@ -90,15 +90,19 @@ def test_fingerprints_follow_the_options():
 @pytest.mark.parametrize(
     ("arm", "options", "message"),
     [
-        (Redundant, {"noise": 1.5}, r"toy_redundant: noise=1.5 is not a probability, 0 to 1"),
-        (Redundant, {"noise": math.nan}, "noise=nan"),
-        (Redundant, {"redundancy": -0.1}, "redundancy=-0.1 is not a share"),
-        (Unique, {"values": 1}, "toy_unique: values=1 is not 2 to 12"),
-        (Synergy, {"values": 3}, "values=3 is not even"),
-        (Match, {"values": 13}, "values=13 is not 2 to 12"),
-        (Match, {"n_train": -1}, "n_train=-1 is not 0 or more"),
-        (Match, {"data_seed": -1}, "data_seed=-1"),
-        (Match, {"distractors": 5}, "distractors=5"),
+        (
+            Redundant,
+            {"noise": 1.5},
+            r"toy_redundant: noise is 1.5; it must be a probability between 0 and 1",
+        ),
+        (Redundant, {"noise": math.nan}, "noise is nan"),
+        (Redundant, {"redundancy": -0.1}, "redundancy is -0.1; it must be a fraction between"),
+        (Unique, {"values": 1}, "toy_unique: values is 1; it must be from 2 to 12"),
+        (Synergy, {"values": 3}, "values is 3; it must be even"),
+        (Match, {"values": 13}, "values is 13; it must be from 2 to 12"),
+        (Match, {"n_train": -1}, "n_train is -1; it must be at least 0"),
+        (Match, {"data_seed": -1}, "data_seed is -1"),
+        (Match, {"distractors": 5}, "distractors is 5"),
     ],
 )
 def test_a_bad_option_gets_one_line(arm, options, message):

@@ -1,1 +1,1 @@
-"""Emoji as an image-text task: pictures from the system's font, texts from Unicode's names."""
+"""Emoji as an image-text task: pictures from the system's font, names from Unicode."""

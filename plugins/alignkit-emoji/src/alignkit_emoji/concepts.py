@@ -1,8 +1,8 @@
-"""Which emoji show the same thing, so that variants never stand in two splits.
+"""Which emoji show the same concept, so that its variants never end up in different splits.
 
-Woman, man and person; any skin tone; facing right or left; any family, couple or kiss:
-each is one concept. The rules work on code points, so they hold for emoji that a later
-catalogue adds.
+Woman, man and person are one concept; so are all skin tones, facing right or left, all
+families, all couples and all kisses. The rules use code points, so they also apply to emoji
+that later versions of Unicode add.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 _TONES = {"1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF"}
 _PRESENTATION = "FE0F"
 _JOINER = "200D"
-# Joined to a base, these mark gender, direction and hair; alone they are emoji of their own.
+# Joined to another emoji, these mark gender, direction or hair; alone they are emoji too.
 _MARKS = {"2640", "2642", "27A1", "1F9B0", "1F9B1", "1F9B2", "1F9B3"}
 
 _PERSON, _CHILD, _FAMILY = "1F9D1", "1F9D2", "1F46A"
 _HEART, _KISS_MARK, _HANDS = "2764", "1F48B", "1F91D"
 
-# Characters that Unicode gave a gender of their own, by the one that stands for them.
+# Characters with a gender of their own, and the neutral character that represents them.
 _NEUTRAL = {
     "1F468": _PERSON,
     "1F469": _PERSON,
@@ -34,7 +34,7 @@ _NEUTRAL = {
 }
 _GENDERED = set(_NEUTRAL) | {"2640", "2642", "1F385", "1F936", "1F483", "1F46B"}
 
-# Sequences that repeat what one character says.
+# Sequences with the same meaning as a single character.
 _WHOLE = {
     (_PERSON, "1F384"): "1F385",  # mx claus
     ("1F936",): "1F385",
@@ -45,9 +45,9 @@ _WHOLE = {
 
 
 def concept_of(unified: str) -> str:
-    """Name the concept of an emoji, given its code points as ``1F469-200D-1F680``."""
-    silent = {_PRESENTATION, _JOINER, *_TONES}
-    points = [point for point in unified.split("-") if point not in silent]
+    """Return the concept of an emoji, given its code points as ``1F469-200D-1F680``."""
+    ignored = {_PRESENTATION, _JOINER, *_TONES}
+    points = [point for point in unified.split("-") if point not in ignored]
     if not points:
         return unified.lower()
     kept = [points[0], *(point for point in points[1:] if point not in _MARKS)]
@@ -58,7 +58,7 @@ def concept_of(unified: str) -> str:
 
 
 def markedness(unified: str) -> tuple[int, int]:
-    """Order the emoji of a concept: fewest marks of gender or direction first, then shortest."""
+    """Return a sort key for the emoji of a concept: fewest marks of gender or direction first."""
     points = unified.split("-")
     marks = sum(point in _GENDERED or point in _MARKS for point in points)
     return marks, len(points)

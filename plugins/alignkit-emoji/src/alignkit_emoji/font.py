@@ -1,4 +1,4 @@
-"""Drawing emoji with a colour font: finding one, and telling what it cannot draw."""
+"""Colour fonts for emoji: finding one, drawing with it, and noticing what it cannot draw."""
 
 from __future__ import annotations
 
@@ -21,38 +21,41 @@ _FOLDERS = (
     "/System/Library/Fonts",
 )
 _PREFERRED = ("notocoloremoji", "applecoloremoji", "twemoji", "emoji")
-# Bitmap fonts exist in one size or a few: Noto, Apple, then what others have used.
+# Bitmap fonts exist in only one or a few sizes: that of Noto, of Apple, then others.
 _SIZES = (109, 160, 136, 128, 96, 72, 64, 48, 32)
 _FACE = "\U0001f600"
 _PROBES = (_FACE, "\U0001f534", "\u2764", "\U0001f34e", "\U0001f436")
-# Joiner and presentation selector: they have no picture of their own.
+# The joiner and the presentation selector have no glyphs of their own.
 _SILENT = "\u200d\ufe0f"
 _HOW_TO = (
     "install one (Debian, Ubuntu: apt install fonts-noto-color-emoji) "
-    "or name a file: --task emoji:font=PATH"
+    "or name a font file: `task=emoji:font=PATH`"
 )
 
 
 def find_font(font: Path | None) -> Path:
-    """Give the font's path, looking in the usual folders when none is named.
+    """Return the path of a font: the given one, or the first in the system's font folders.
 
     Raises
     ------
     alignkit.DataError
-        When there is none.
+        If there is none.
     """
     if font is not None:
         if not font.expanduser().is_file():
             raise alignkit.DataError(f"there is no font file {font}; {_HOW_TO}")
         return font.expanduser()
-    found = _installed(_FOLDERS)
-    if not found:
-        raise alignkit.DataError(f"no colour emoji font in {', '.join(_FOLDERS)}; {_HOW_TO}")
-    return found[0]
+    fonts = _installed(_FOLDERS)
+    if not fonts:
+        raise alignkit.DataError(
+            f"there is no colour emoji font in {', '.join(_FOLDERS)}; {_HOW_TO}"
+        )
+    return fonts[0]
 
 
 @cache
 def _installed(folders: tuple[str, ...]) -> list[Path]:
+    """Return the emoji fonts in some folders, preferred ones first."""
     files = [
         path
         for folder in folders
@@ -70,23 +73,23 @@ def _rank(path: Path) -> int:
 
 @cache
 def hash_of_font(path: Path, _modified: int) -> str:
-    """Hash a font's bytes."""
+    """Return a hash of a font's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 class EmojiFont:
-    """A colour font at the size it was made in.
+    """A colour font, at the size for which it was made.
 
     Raises
     ------
     alignkit.DataError
-        When the file is no font, or has no colour pictures that Pillow can draw.
+        If the file is not a font, or has no colour glyphs that Pillow can draw.
     """
 
     def __init__(self, path: Path) -> None:
         self._font = _open(path)
         self._layout_joins = features.check("raqm")
-        # What the font shows for a character that it does not have.
+        # What the font shows for characters that it lacks.
         self._no_glyph = self._paint("\U0010ffff")
         drawn = [picture for probe in _PROBES if (picture := self.draw(probe)) is not None]
         if not any(np.ptp(np.asarray(picture), axis=2).max() > 30 for picture in drawn):
@@ -96,7 +99,7 @@ class EmojiFont:
             )
 
     def draw(self, characters: str) -> Image.Image | None:
-        """Draw one emoji on white, in a square; None when the font has no single glyph for it."""
+        """Draw one emoji on a white square; return None if the font has no single glyph for it."""
         picture = self._paint(characters)
         if picture is None or self._falls_apart(characters):
             return None
@@ -117,11 +120,11 @@ class EmojiFont:
         return picture
 
     def _falls_apart(self, characters: str) -> bool:
-        """Whether a sequence shows as several glyphs side by side."""
-        if len([one for one in characters if one not in _SILENT]) < 2:
+        """Return whether a sequence is drawn as several glyphs side by side."""
+        if len([character for character in characters if character not in _SILENT]) < 2:
             return False
-        one = max(self._font.getlength(characters[0]), self._font.getlength(_FACE))
-        return not self._layout_joins or self._font.getlength(characters) > 1.5 * one
+        width = max(self._font.getlength(characters[0]), self._font.getlength(_FACE))
+        return not self._layout_joins or self._font.getlength(characters) > 1.5 * width
 
 
 def _open(path: Path) -> ImageFont.FreeTypeFont:
@@ -130,7 +133,7 @@ def _open(path: Path) -> ImageFont.FreeTypeFont:
             return ImageFont.truetype(str(path), size)
         except OSError as error:
             if "pixel size" not in str(error):
-                raise alignkit.DataError(f"{path} is no font that can be read: {error}") from None
+                raise alignkit.DataError(f"{path} is not a readable font: {error}") from None
     raise alignkit.DataError(
         f"{path} has none of the sizes {', '.join(map(str, _SIZES))}; {_HOW_TO}"
     )

@@ -1,4 +1,4 @@
-"""What this plugin adds to alignkit."""
+"""Registration of the task."""
 
 from collections.abc import Callable
 
@@ -7,8 +7,9 @@ import alignkit
 
 @alignkit.hookimpl
 def register_tasks(register: Callable[..., None]) -> None:
+    """Register the emoji task."""
     register(
         "emoji",
         "alignkit_emoji.task:Emoji",
-        summary="Unicode group of an emoji, from its picture (system font) and its name",
+        summary="Unicode group of an emoji, from its picture in the system's font and its name",
     )

@@ -1,4 +1,4 @@
-"""From the catalogue to samples: drawn, deduplicated, split, and counted where left out."""
+"""From the catalogue to samples: drawn, deduplicated and split; those left out are counted."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from alignkit_emoji.splits import split_of_concepts
 from alignkit_emoji.texts import text_of
 
 NO_GLYPH = "not in the font, left out"
-SAME_PICTURE = "with the picture of another, left out"
-NO_TEXT = "with a text that gives the group away, left out"
+SAME_PICTURE = "with the same picture as another, left out"
+NO_TEXT = "with a text that reveals the group, left out"
 SMALL_GROUP = "in a group too small to stratify, left out"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The options that decide what the samples are."""
+    """The options that determine the samples."""
 
     size: int
     text: str
@@ -39,15 +39,15 @@ class Choices:
 
 @dataclass(frozen=True)
 class Samples:
-    """All samples of all splits, in Unicode's order, and what was left out.
+    """All samples of all splits, in Unicode's order, and counts of those left out.
 
     Attributes
     ----------
     splits : ndarray of str
         The split of each sample.
     pixels : ndarray (n, size, size, 3)
-    notes : mapping of str to counts
-        For each split, how many emoji were left out, by reason.
+    notes : mapping of str to Counter
+        For each split, the number of emoji left out, by reason.
     """
 
     entries: tuple[Entry, ...]
@@ -60,8 +60,8 @@ class Samples:
 
 @cache
 def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
-    """Draw and select the samples; kept for the process, as drawing takes seconds."""
-    wanted = [entry for entry in catalogue() if choices.variants or entry.neutral]
+    """Draw and select the samples, once per process, as drawing takes seconds."""
+    candidates = [entry for entry in catalogue() if choices.variants or entry.neutral]
     splits = split_of_concepts(
         catalogue(), choices.validation_share, choices.test_share, choices.data_seed
     )
@@ -70,11 +70,11 @@ def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
     def leave_out(entry: Entry, reason: str) -> None:
         notes[splits[entry.concept]][reason] += 1
 
-    texts = {entry: text_of(entry, choices.text, choices.giveaway) for entry in wanted}
-    for entry in wanted:
+    texts = {entry: text_of(entry, choices.text, choices.giveaway) for entry in candidates}
+    for entry in candidates:
         if not texts[entry]:
             leave_out(entry, NO_TEXT)
-    pictures = _draw(EmojiFont(font), [e for e in wanted if texts[e]], choices.size, leave_out)
+    pictures = _draw(EmojiFont(font), [e for e in candidates if texts[e]], choices.size, leave_out)
     groups = _large_groups(pictures, splits, choices.min_group)
     for entry in pictures:
         if entry.group not in groups:
@@ -95,31 +95,31 @@ def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
 def _draw(
     font: EmojiFont, entries: list[Entry], size: int, leave_out: Callable[[Entry, str], None]
 ) -> dict[Entry, np.ndarray]:
-    """Draw what the font has. Of emoji with one picture the shortest-named stays: Norway."""
-    owner: dict[bytes, Entry] = {}
-    small: dict[Entry, np.ndarray] = {}
+    """Draw the emoji that the font has; of those that look alike, keep the shortest name."""
+    first_with: dict[bytes, Entry] = {}
+    pictures: dict[Entry, np.ndarray] = {}
     for entry in sorted(entries, key=lambda e: (not e.neutral, len(e.name))):
         picture = font.draw(entry.characters)
         if picture is None:
             leave_out(entry, NO_GLYPH)
             continue
         pixels = np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
-        if owner.setdefault(pixels.tobytes(), entry) is entry:
-            small[entry] = pixels
+        if first_with.setdefault(pixels.tobytes(), entry) is entry:
+            pictures[entry] = pixels
         else:
             leave_out(entry, SAME_PICTURE)
-    return {entry: small[entry] for entry in entries if entry in small}
+    return {entry: pictures[entry] for entry in entries if entry in pictures}
 
 
 def _large_groups(
     pictures: Iterable[Entry], splits: dict[str, str], minimum: int
 ) -> tuple[str, ...]:
-    """Groups with enough emoji, and some in every split; in Unicode's order."""
+    """Return the groups with enough emoji and some in every split, in Unicode's order."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in pictures:
         counts[entry.group][splits[entry.concept]] += 1
     return tuple(
-        group for group, found in counts.items() if found.total() >= minimum and len(found) == 3
+        group for group, sizes in counts.items() if sizes.total() >= minimum and len(sizes) == 3
     )
 
 

@@ -1,4 +1,4 @@
-"""The task ``emoji``: which of Unicode's groups does an emoji belong to?"""
+"""The task ``emoji``: predict the Unicode group of an emoji."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Emoji:
-    """Emoji drawn from a colour font, with their names; the label is the Unicode group.
+    """Emoji drawn with a colour font, and their names; the label is the Unicode group.
 
-    One emoji stands for each concept, and splits are made by concept, so that variants in
-    skin tone, gender or direction never stand in two of them. Emoji that the font lacks,
-    that look like another one to the pixel (many a flag), or whose group is too small, are
-    left out and counted in the notes of a split.
+    Each concept is represented by one emoji, and samples are split by concept, so that variants
+    of skin tone, gender or direction are never in different splits. Emoji that the font lacks,
+    that look exactly like another (such as some flags), or whose group is too small are left out
+    and counted in the notes of a split.
 
     Parameters
     ----------
     font : Path, optional
-        A colour emoji font; without it the usual folders are searched.
+        A colour emoji font; by default the system's font folders are searched.
     size : int
-        Side of the pictures in pixels.
+        Width and height of the pictures, in pixels.
     text : str
-        ``name`` (Unicode's), ``aliases`` (the short names that people type) or ``both``.
+        ``name`` (from Unicode), ``aliases`` (the short names that people type) or ``both``.
     giveaway : str
-        What happens to words of the groups' own names, such as "flag" in "Germany Flag":
-        ``mask`` takes them out of every text, ``keep`` leaves them, ``drop`` leaves out
-        the emoji whose text has one (and with it nearly all flags).
+        What to do about words from the names of the groups, such as "flag" in "Germany Flag":
+        ``mask`` removes them from every text, ``keep`` leaves them, ``drop`` leaves out the
+        emoji whose texts contain them (and thereby nearly all flags).
     variants : bool
-        Take the variants in too, in the split of their concept.
+        Whether to include variants, in the split of their concept.
     min_group : int
-        Groups with fewer emoji are left out.
+        Leave out groups with fewer emoji than this.
     validation_share, test_share : float
-        Shares of the concepts of each group; the rest is for training.
+        Fractions of the concepts of each group; the others are for training.
     data_seed : int
-        Seeds the splits.
+        Seed of the splits.
     """
 
     font: Path | None = None
@@ -61,8 +61,8 @@ class Emoji:
     def __post_init__(self) -> None:
         for option, known in (("text", TEXTS), ("giveaway", GIVEAWAYS)):
             value = getattr(self, option)
-            _require(option, value, value in known, f"one of: {', '.join(known)}")
-        _require("size", self.size, 8 <= self.size <= 512, "8 to 512 pixels")
+            _require(option, value, value in known, f"one of {', '.join(known)}")
+        _require("size", self.size, 8 <= self.size <= 512, "from 8 to 512 pixels")
         _require("min_group", self.min_group, self.min_group >= 3, "at least 3")
         for option in ("validation_share", "test_share"):
             share = getattr(self, option)
@@ -72,16 +72,16 @@ class Emoji:
 
     @property
     def target(self) -> alignkit.SingleLabel:
-        """The groups that are left, in Unicode's order."""
+        """The groups that are used, in Unicode's order."""
         return alignkit.SingleLabel(self._samples().groups)
 
     def split(self, name: str) -> alignkit.Split:
-        """Give a split, drawn once and kept for the process.
+        """Return a split; its pictures are drawn once per process.
 
         Raises
         ------
         alignkit.DataError
-            When there is no font that can be drawn with, or no group is left.
+            If there is no usable font, or no group is left.
         """
         if name not in SPLITS:
             raise alignkit.UsageError(f"emoji has no split '{name}'; it has: {', '.join(SPLITS)}")
@@ -120,4 +120,4 @@ class Emoji:
 
 def _require(option: str, value: object, holds: bool, expected: str) -> None:
     if not holds:
-        raise alignkit.UsageError(f"emoji: {option}={value} is not {expected}")
+        raise alignkit.UsageError(f"emoji: {option} is {value}; it must be {expected}")

@@ -1,4 +1,4 @@
-"""Losses of pairs: the n-th text against the n-th picture."""
+"""Losses over pairs: the i-th text and the i-th picture belong together."""
 
 from __future__ import annotations
 
@@ -10,52 +10,64 @@ import alignkit
 
 
 def contrastive(text: Tensor, vision: Tensor, temperature: float = 0.07) -> Tensor:
-    """Cross-entropy of finding the partner, both ways, over cosine similarities.
+    """Compute the symmetric contrastive loss over cosine similarities (Radford et al. 2021).
+
+    It is the mean of two cross-entropies: of finding each text's picture in the batch, and each
+    picture's text.
 
     Parameters
     ----------
     text, vision : Tensor (n, width)
-        Of the same n samples.
+        Representations of the same n samples.
     temperature : float
-        Similarities are divided by it.
+        Divides the similarities; above 0.
 
     Returns
     -------
     Tensor
-        A scalar from 0; log n when nothing is told apart. Smaller is better.
+        A scalar of at least 0; lower is better, and log n corresponds to guessing.
 
     Raises
     ------
     alignkit.UsageError
-        When the widths differ, or the temperature is not above 0.
+        If the widths differ, or the temperature is not positive.
     """
     if not temperature > 0:
-        raise alignkit.UsageError(f"--aux contrastive: temperature={temperature} must be above 0")
-    similar = _unit(text, vision, "contrastive") @ F.normalize(vision, dim=1).T / temperature
-    partner = torch.arange(len(text), device=text.device)
-    return (F.cross_entropy(similar, partner) + F.cross_entropy(similar.T, partner)) / 2
+        raise alignkit.UsageError(
+            f"loss 'contrastive': temperature is {temperature}; it must be positive"
+        )
+    _check_widths(text, vision, "contrastive")
+    similarities = F.normalize(text, dim=1) @ F.normalize(vision, dim=1).T / temperature
+    partners = torch.arange(len(text), device=text.device)
+    return (F.cross_entropy(similarities, partners) + F.cross_entropy(similarities.T, partners)) / 2
 
 
 def cosine(text: Tensor, vision: Tensor) -> Tensor:
-    """Mean cosine similarity of partners: 1 at best, -1 at worst.
+    """Compute the mean cosine similarity between each text and its picture.
 
     Parameters
     ----------
     text, vision : Tensor (n, width)
-        Of the same n samples.
+        Representations of the same n samples.
+
+    Returns
+    -------
+    Tensor
+        A scalar in [-1, 1]; higher means more aligned.
 
     Raises
     ------
     alignkit.UsageError
-        When the widths differ.
+        If the widths differ.
     """
-    return (_unit(text, vision, "cosine") * F.normalize(vision, dim=1)).sum(1).mean()
+    _check_widths(text, vision, "cosine")
+    return (F.normalize(text, dim=1) * F.normalize(vision, dim=1)).sum(1).mean()
 
 
-def _unit(text: Tensor, vision: Tensor, name: str) -> Tensor:
+def _check_widths(text: Tensor, vision: Tensor, name: str) -> None:
+    """Raise a UsageError if the two representations differ in width."""
     if text.shape != vision.shape:
         raise alignkit.UsageError(
-            f"--aux {name}: the streams are {text.shape[1]} and {vision.shape[1]} wide; project "
-            f"both to one width: --aux {name}=WEIGHT:projection=256"
+            f"loss '{name}': the streams have widths {text.shape[1]} and {vision.shape[1]}; "
+            f"project both to one width with `aux={name}=WEIGHT:projection=256`"
         )
-    return F.normalize(text, dim=1)

@@ -1,4 +1,4 @@
-"""What this plugin adds to alignkit."""
+"""Registration of the losses."""
 
 from collections.abc import Callable
 
@@ -7,15 +7,16 @@ import alignkit
 
 @alignkit.hookimpl
 def register_losses(register: Callable[..., None]) -> None:
+    """Register the losses of this plugin."""
     register(
         "contrastive",
         "alignkit_losses.pairs:contrastive",
-        summary="Each text finds its picture in the batch, and each picture its text (CLIP)",
+        summary="Contrastive loss between the texts and pictures of a batch, both ways (CLIP)",
         paper="Radford et al. 2021, arXiv:2103.00020",
     )
     register(
         "cosine",
         "alignkit_losses.pairs:cosine",
-        summary="Mean cosine similarity of a text and its own picture",
+        summary="Mean cosine similarity between each text and its picture",
         maximise=True,
     )

@@ -1,1 +1,1 @@
-"""Synthetic image-text tasks: drawn pictures, written captions, known information."""
+"""Synthetic image-text tasks with known information: drawn pictures, generated captions."""

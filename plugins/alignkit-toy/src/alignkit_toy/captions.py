@@ -1,4 +1,4 @@
-"""Captions: a template, a value word, and words that say nothing about the picture."""
+"""Captions: a template, the word of the value, and words unrelated to the picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEMPLATES = (
 NOUNS = ("thing", "toy", "object", "item", "piece", "gift")
 PLACES = ("on the table", "near the window", "in the garden", "by the door", "under the bench")
 TIMES = ("today", "this morning", "last night", "on sunday", "once")
-# The nouns of distractors are their own, so that the main thing can always be told.
+# Distractors have their own nouns, so that the main object can always be identified.
 SMALL_NOUNS = ("dot", "speck", "crumb", "bead")
 ASIDES = ("beside a {value} {noun}", "not far from a {value} {noun}", "with a {value} {noun}")
 
@@ -33,10 +33,13 @@ def write(
 
     Parameters
     ----------
+    rng : numpy.random.Generator
     values : ndarray (n,)
-        Index into ``words``, or ``HIDDEN``.
+        Indices into ``words``, or ``HIDDEN``.
     distractors : ndarray (n, k)
-        Values of the small things that are mentioned beside the main one.
+        Values of the small objects mentioned besides the main one.
+    words : sequence of str
+        The word for each value.
     """
     lists = (TEMPLATES, NOUNS, PLACES, TIMES)
     picks = np.stack([rng.integers(len(choices), size=len(values)) for choices in lists], axis=1)
@@ -58,11 +61,12 @@ def write(
 def _add_asides(
     rng: np.random.Generator, captions: list[str], values: np.ndarray, words: Sequence[str]
 ) -> list[str]:
+    """Mention one small object before or after each caption."""
     asides = rng.integers(len(ASIDES), size=len(captions))
     nouns = rng.integers(len(SMALL_NOUNS), size=len(captions))
     first = rng.random(len(captions)) < 0.5
-    together = []
+    extended = []
     for i, caption in enumerate(captions):
         aside = ASIDES[asides[i]].format(value=words[values[i]], noun=SMALL_NOUNS[nouns[i]])
-        together.append(f"{aside} {caption}" if first[i] else f"{caption} {aside}")
-    return together
+        extended.append(f"{aside} {caption}" if first[i] else f"{caption} {aside}")
+    return extended

@@ -1,7 +1,7 @@
-"""Pictures: one large coloured shape on a noisy ground, among grey clutter.
+"""Pictures: one large coloured shape on a noisy background, among grey clutter.
 
-Shapes are drawn from signed distances (negative inside), for all samples of a chunk at
-once, so that a few thousand pictures take about a second.
+Shapes are drawn from signed distances (negative inside), a chunk of samples at a time, so that
+a few thousand pictures take about a second.
 """
 
 from __future__ import annotations
@@ -13,28 +13,31 @@ import numpy as np
 from alignkit_toy.values import GREY, HIDDEN, PALETTE
 
 SIZE = 32
-PIXEL_NOISE = 24  # largest change of a channel of a pixel, of 255
+PIXEL_NOISE = 24  # largest change of a channel of a pixel, out of 255
 CLUTTER = 2
 SHAPES = ("circle", "square", "diamond", "ring", "cross", "triangle")
 _CHUNK = 512
 
 
 class Pictures:
-    """Pictures of one split: ``pictures(i)`` is the i-th, drawn with all others on first use.
+    """Pictures of one split: ``pictures(i)`` is the i-th; all are drawn on first use.
 
     Parameters
     ----------
     values : ndarray (n,)
         Colour of the main shape, ``HIDDEN`` for grey.
     distractors : ndarray (n, k)
-        Colours of small shapes drawn beside it.
+        Colours of the small shapes drawn next to it.
+    seed : int
     """
 
     def __init__(self, values: np.ndarray, distractors: np.ndarray, seed: int) -> None:
         self._values, self._distractors, self._seed = values, distractors, seed
 
     def __call__(self, i: int) -> np.ndarray:
-        return self.pixels[i]
+        """Return the i-th picture, ``(32, 32, 3)`` bytes."""
+        picture: np.ndarray = self.pixels[i]
+        return picture
 
     @cached_property
     def pixels(self) -> np.ndarray:
@@ -52,23 +55,26 @@ class Pictures:
 def draw(rng: np.random.Generator, values: np.ndarray, distractors: np.ndarray) -> np.ndarray:
     """Draw one ``(32, 32, 3)`` picture of bytes per value, the main shape on top."""
     n = len(values)
-    canvas = _ground(rng, n)
+    canvas = _background(rng, n)
     for _ in range(CLUTTER):
         _paint(canvas, rng, (1.5, 2.5), rng.integers(50, 230, size=(n, 1)).repeat(3, axis=1))
     for column in distractors.T:
         _paint(canvas, rng, (2.0, 3.0), _colours(column))
     _paint(canvas, rng, (6.0, 9.0), _colours(values))
     canvas += rng.integers(-PIXEL_NOISE, PIXEL_NOISE + 1, size=canvas.shape)
-    return np.clip(canvas, 0, 255).astype(np.uint8)
+    pictures: np.ndarray = np.clip(canvas, 0, 255).astype(np.uint8)
+    return pictures
 
 
 def _colours(values: np.ndarray) -> np.ndarray:
+    """Return the RGB colours of values, ``(n, 3)``."""
     palette = np.array([*PALETTE.values(), GREY])
-    return palette[np.where(values == HIDDEN, len(PALETTE), values)]
+    colours: np.ndarray = palette[np.where(values == HIDDEN, len(PALETTE), values)]
+    return colours
 
 
-def _ground(rng: np.random.Generator, n: int) -> np.ndarray:
-    """A grey ramp in a random direction, never as light as white or as dark as black."""
+def _background(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return grey gradients in random directions, never as light as white or as dark as black."""
     across = np.linspace(-1, 1, SIZE, dtype=np.float32)
     level, right, down = rng.random((3, n, 1, 1), dtype=np.float32)
     grey = 110 + 60 * level + 50 * (right - 0.5) * across + 50 * (down - 0.5) * across[:, None]
@@ -78,7 +84,7 @@ def _ground(rng: np.random.Generator, n: int) -> np.ndarray:
 def _paint(
     canvas: np.ndarray, rng: np.random.Generator, radii: tuple[float, float], colours: np.ndarray
 ) -> None:
-    """Paint one shape per picture, of random kind, place and size, inside the frame."""
+    """Paint one shape of random kind, position and size into each picture, inside the frame."""
     n = len(canvas)
     radius = (radii[0] + (radii[1] - radii[0]) * rng.random(n)).astype(np.float32)
     centre = radius + (SIZE - 1 - 2 * radius) * rng.random((2, n))
@@ -95,14 +101,18 @@ def _paint(
 
 
 def _distance(shape: str, across: np.ndarray, down: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    """Return the signed distance of every pixel to the edge of a shape, negative inside."""
     x, y = np.abs(across), np.abs(down)
+    circle: np.ndarray = np.sqrt(across**2 + down**2) - radius
+    distance: np.ndarray = circle
     if shape == "square":
-        return np.maximum(x, y) - 0.85 * radius
-    if shape == "diamond":
-        return (x + y - 1.2 * radius) * np.float32(0.707)
-    if shape == "cross":
-        return np.maximum(np.minimum(x, y) - 0.4 * radius, np.maximum(x, y) - radius)
-    if shape == "triangle":
-        return np.maximum(down - 0.8 * radius, (2 * x - down - radius) * np.float32(0.447))
-    round_ = np.sqrt(across**2 + down**2) - radius
-    return np.maximum(round_, -round_ - 0.65 * radius) if shape == "ring" else round_
+        distance = np.maximum(x, y) - 0.85 * radius
+    elif shape == "diamond":
+        distance = (x + y - 1.2 * radius) * np.float32(0.707)
+    elif shape == "cross":
+        distance = np.maximum(np.minimum(x, y) - 0.4 * radius, np.maximum(x, y) - radius)
+    elif shape == "triangle":
+        distance = np.maximum(down - 0.8 * radius, (2 * x - down - radius) * np.float32(0.447))
+    elif shape == "ring":
+        distance = np.maximum(circle, -circle - 0.65 * radius)
+    return distance

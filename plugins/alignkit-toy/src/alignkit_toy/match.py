@@ -1,4 +1,4 @@
-"""``toy_match``: the streams must compare what they carry."""
+"""``toy_match``: the label depends on comparing the two streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alignkit_toy.arm import Arm, Deal
 
 @dataclass(frozen=True)
 class Match(Arm):
-    """The label is whether the caption names the colour that the picture shows.
+    """The label tells whether the caption names the colour that the picture shows.
 
     Half of the captions match; the others name each of the other colours equally often.
     """
@@ -29,15 +29,16 @@ class Match(Arm):
         return alignkit.Binary(("mismatch", "match"))
 
     def ceiling(self, streams: str = "both") -> float:
-        """Best expected AUROC, and accuracy: they agree for a rule with two answers."""
-        self._known_streams(streams)
+        """Return the best expected AUROC, which equals the accuracy for a binary decision rule."""
+        self._check_streams(streams)
         return (1 + (1 - self.noise) ** 2) / 2 if streams == "both" else 0.5
 
     def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Every colour equally often in either stream, whether or not they match."""
+        """Deal every colour equally often in each stream, among matches and mismatches alike."""
+        del rng  # the order is shuffled later
         i = np.arange(n)
         labels, vision = i % 2, i // 2 % self.values
-        # One shift for a whole round of colours keeps the captions' colours even too.
+        # One shift per round of colours keeps the colours of the captions balanced, too.
         rounds = i // (2 * self.values)
         shift = np.where(labels == 1, 0, 1 + rounds % (self.values - 1))
         return Deal(labels, vision, (vision + shift) % self.values)

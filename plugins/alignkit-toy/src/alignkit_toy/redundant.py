@@ -14,13 +14,13 @@ from alignkit_toy.values import COLOURS, HIDDEN
 
 @dataclass(frozen=True)
 class Redundant(Arm):
-    """The label is a colour; the picture shows it and the caption names it.
+    """The label is a colour that the picture shows and the caption names.
 
     Parameters
     ----------
     redundancy : float
-        Share of the samples in which both streams carry the label. The rest carry it in
-        one stream only, half of them in each; the other stream is grey or says "plain".
+        Fraction of the samples in which both streams carry the label. The others carry it in
+        only one stream, half of them in each; the other stream is grey or says "plain".
     """
 
     values: int = 8
@@ -31,20 +31,20 @@ class Redundant(Arm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require(0 <= self.redundancy <= 1, "redundancy", "a share, 0 to 1")
+        self._require(0 <= self.redundancy <= 1, "redundancy", "a fraction between 0 and 1")
 
     @property
     def target(self) -> alignkit.SingleLabel:
-        """The colour."""
+        """The colours."""
         return alignkit.SingleLabel(COLOURS[: self.values])
 
     def ceiling(self, streams: str = "both") -> float:
-        """Best expected accuracy.
+        """Return the best expected accuracy.
 
-        A second stream with the same noise adds nothing to it: where the two disagree,
-        neither is more likely to be right.
+        A second stream with the same noise does not improve it: if the two disagree, neither
+        is more likely to be right.
         """
-        self._known_streams(streams)
+        self._check_streams(streams)
         right = 1 - self.noise + self.noise / self.values
         if streams == "both":
             return right
@@ -52,7 +52,7 @@ class Redundant(Arm):
         return carried * right + (1 - carried) / self.values
 
     def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Every colour equally often; who carries it is drawn apart from it."""
+        """Deal every colour equally often; which streams carry it is independent of it."""
         labels = np.arange(n) % self.values
         rank = rng.permutation(n)
         n_both = round(self.redundancy * n)

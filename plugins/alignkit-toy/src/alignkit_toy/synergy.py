@@ -1,4 +1,4 @@
-"""``toy_synergy``: only both streams together carry the label."""
+"""``toy_synergy``: only the two streams together carry the label."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from alignkit_toy.values import MATERIALS
 
 @dataclass(frozen=True)
 class Synergy(Arm):
-    """The label is the XOR of a bit that the picture shows and a bit that the caption names.
+    """The label is the XOR of a bit shown by the picture and a bit named by the caption.
 
-    A stream's bit is whether its value stands at an odd place in the list of values. With
-    two values the value is the bit; with more, several colours stand for one bit.
+    A stream's bit is the parity of its value. With two values, the value is the bit; with more,
+    several colours or materials represent the same bit.
     """
 
     values: int = 2
@@ -28,7 +28,9 @@ class Synergy(Arm):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._require(self.values % 2 == 0, "values", "even (as many for either bit)")
+        self._require(
+            self.values % 2 == 0, "values", "even, so that both bits are equally frequent"
+        )
 
     @property
     def target(self) -> alignkit.Binary:
@@ -36,12 +38,13 @@ class Synergy(Arm):
         return alignkit.Binary(("same", "different"))
 
     def ceiling(self, streams: str = "both") -> float:
-        """Best expected AUROC, and accuracy: they agree for a rule with two answers."""
-        self._known_streams(streams)
+        """Return the best expected AUROC, which equals the accuracy for a binary decision rule."""
+        self._check_streams(streams)
         return (1 + (1 - self.noise) ** 2) / 2 if streams == "both" else 0.5
 
     def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Every pair of values equally often, so that either alone says nothing."""
+        """Deal every pair of values equally often, so that each alone is uninformative."""
+        del rng  # the order is shuffled later
         cell = np.arange(n) % self.values**2
         vision, text = cell // self.values, cell % self.values
         return Deal((vision + text) % 2, vision, text)

@@ -1,4 +1,4 @@
-"""``toy_unique``: each stream carries a part of the label that the other lacks."""
+"""``toy_unique``: each stream carries the part of the label that the other lacks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from alignkit_toy.values import COLOURS, MATERIALS
 class Unique(Arm):
     """The label is a colour and a material, such as "red glass".
 
-    Only the picture shows the colour, only the caption names the material; ``values``
-    of each make ``values ** 2`` classes.
+    Only the picture shows the colour, and only the caption names the material; there are
+    ``values`` of each, which makes ``values ** 2`` classes.
     """
 
     values: int = 4
@@ -28,7 +28,7 @@ class Unique(Arm):
 
     @property
     def target(self) -> alignkit.SingleLabel:
-        """Colour and material, materials running faster."""
+        """All pairs of colour and material, sorted by colour first."""
         materials = MATERIALS[: self.values]
         return alignkit.SingleLabel(
             tuple(
@@ -39,12 +39,13 @@ class Unique(Arm):
         )
 
     def ceiling(self, streams: str = "both") -> float:
-        """Best expected accuracy: both parts right, or one right and one guessed."""
-        self._known_streams(streams)
+        """Return the best expected accuracy: both parts right, or one right and one guessed."""
+        self._check_streams(streams)
         right = 1 - self.noise + self.noise / self.values
         return right**2 if streams == "both" else right / self.values
 
     def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Every pair of colour and material equally often."""
+        """Deal every pair of colour and material equally often."""
+        del rng  # the order is shuffled later
         labels = np.arange(n) % self.values**2
         return Deal(labels, labels // self.values, labels % self.values)

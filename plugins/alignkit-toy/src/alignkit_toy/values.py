@@ -1,8 +1,8 @@
-"""The values that streams can show: colours that can be seen, materials that cannot."""
+"""The values that streams can show: colours, and for captions also materials."""
 
 from __future__ import annotations
 
-# A stream that does not carry the value: a grey thing, a caption that says "plain".
+# For a stream that does not carry the value: a grey shape, a caption that says "plain".
 HIDDEN = -1
 HIDDEN_WORD = "plain"
 
