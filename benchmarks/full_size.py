@@ -174,8 +174,8 @@ def told(what: str, done: Done) -> None:
 
 def inside() -> None:
     """Be the command line, and note what every step of its bars took."""
-    from alignkit.cli.console import TerminalReporter
     from alignkit.cli.main import main as command_line
+    from alignkit.cli.printing.console import TerminalReporter
 
     seconds: dict[str, list[float]] = defaultdict(list)
 

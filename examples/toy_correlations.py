@@ -24,7 +24,7 @@ import pandas as pd
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.chain.train import train
-from alignkit.cli.correlations import show
+from alignkit.cli.printing.correlations import show
 from alignkit.report.correlations import write_figures
 from alignkit.report.curve import share_curve
 from alignkit.report.figures import FigureFolder

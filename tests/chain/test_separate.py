@@ -130,7 +130,7 @@ def test_pairs_for_pretraining_are_extracted_too(tmp_path, models):
                 "--placement",
                 "late",
             ],
-            "separate encoders are no trained run",
+            "separate encoders do not belong to a trained run",
         ),
     ],
 )

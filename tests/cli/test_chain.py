@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -236,16 +237,48 @@ def test_every_option_of_training_reaches_the_run(tmp_path):
     assert found["track"] == ["cka"]
 
 
-def test_the_help_of_train_says_what_holds_if_an_option_is_not_given():
+def test_the_help_of_train_shows_the_defaults_of_training(capsys, monkeypatch):
     from dataclasses import fields
 
     import typer
 
     from alignkit.cli.main import app
-    from alignkit.runs import Training
+    from alignkit.runs import RuntimeOptions, Training
 
-    parameters = typer.main.get_command(app).commands["train"].params
-    helps = {parameter.name: parameter.help for parameter in parameters}
-    for option in fields(Training):
+    monkeypatch.setenv("COLUMNS", "200")
+    command = typer.main.get_command(app).commands["train"]
+    with pytest.raises(SystemExit):
+        command(["--help"], prog_name="alignkit train")
+    shown = _options_of(capsys.readouterr().out)
+    for option in (*fields(Training), *fields(RuntimeOptions)):
         if isinstance(option.default, int | float | str) and not isinstance(option.default, bool):
-            assert f"{option.default} if not given" in helps[option.name]
+            name = f"--{option.name.replace('_', '-')}"
+            assert f"[default: {option.default}]" in shown[name], name
+    assert "[default: 0]" in shown["--seed"]  # a default that is resolved later
+
+
+def test_help_has_panels_where_there_are_many_options_and_no_types(capsys):
+    import typer
+
+    from alignkit.cli.main import app
+
+    commands = typer.main.get_command(app).commands
+    for name, panels in {
+        "train": ["Optimisation", "Model", "Output"],
+        "plugins": ["Options"],
+    }.items():
+        with pytest.raises(SystemExit):
+            commands[name](["--help"], prog_name="alignkit")
+        out = capsys.readouterr().out
+        assert all(f"─ {panel} ─" in out for panel in panels)
+        assert not re.search(r"<\w+", out)
+
+
+def _options_of(page):
+    """The lines of a help page by the option that they are about."""
+    options, name = {}, ""
+    for line in page.splitlines():
+        words = line.strip("│ ").split()
+        name = words[0] if words and words[0].startswith("--") else name
+        options[name] = options.get(name, "") + " " + line.strip("│ ")
+    return options

@@ -178,7 +178,7 @@ def test_mixed_splits_are_refused_until_one_is_chosen(place):
     done = alignkit(
         "correlate", "t.csv", "--outcome", "accuracy", "--split", "dev", cwd=place, code=2
     )
-    assert "no row of split dev; it has: test, validation" in done.stderr
+    assert "no row with split dev; available: test, validation" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_mixed_splits_are_refused_until_one_is_chosen(place):
         (("--outcome", "accuracy", "-m", "cka", "--family", "rsa"), "add --metric rsa"),
         (("--outcome", "accuracy", "--lower-is-better", "x"), "neither a metric nor the outcome"),
         (("--outcome", "accuracy", "-m", "accuracy"), "cannot be a metric too"),
-        (("--outcome", "accuracy", "--task", "c"), "no row of task c; it has: a, b"),
+        (("--outcome", "accuracy", "--task", "c"), "no row with task c; available: a, b"),
     ],
 )
 def test_faulty_arguments(place, words, message):
@@ -258,7 +258,7 @@ def test_power_tabulates_plans_and_draws(tmp_path):
         "p.csv",
         cwd=tmp_path,
     )
-    assert "you are here" in done.stdout
+    assert "your runs" in done.stdout
     assert "for power 0.8, one test: 13 placements" in done.stdout
     table = pd.read_csv(tmp_path / "p.csv").set_index(["tests", "placements"])["power"]
     assert table[1, 8] == pytest.approx(0.545, abs=1e-3)

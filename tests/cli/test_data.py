@@ -42,7 +42,7 @@ def test_info_counts(tmp_path):
 
 
 def test_verify_exits_with_1_and_lists_what_is_wrong(mine, tmp_path):
-    assert "nothing is wrong" in alignkit("data", "verify", "folder", mine, cwd=tmp_path).stdout
+    assert "no problems found" in alignkit("data", "verify", "folder", mine, cwd=tmp_path).stdout
     (mine / "img/3.png").write_bytes((mine / "img/3.png").read_bytes()[:40])
     (mine / "img/4.png").unlink()
     done = alignkit("data", "verify", f"folder:{mine}", cwd=tmp_path, code=1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from alignkit.cli.heatmap import _Grid, print_heatmap
+from alignkit.cli.printing.heatmap import _Grid, print_heatmap
 
 
 def _rows(values, chance=None):

@@ -124,7 +124,7 @@ def test_layers_of_arrays(arrays):
 def test_fusions_leave_out_runs_without_any(place):
     done = alignkit("measure", "--layers", "fusions", "--json", cwd=place)
     assert "none/seed0" in done.stderr
-    assert "has no fusions and is left out" in done.stderr
+    assert "is left out: it has no fusions" in done.stderr
     found = pd.DataFrame(json.loads(done.stdout)).groupby("run")[["x", "y"]].agg(list)
     assert sorted(len(x) for x in found["x"]) == [2, 4]
     for word, site in (("before", "t00"), ("after", "t.f0")):
@@ -207,7 +207,7 @@ def test_precision_device_and_memory(arrays):
     assert bytes_of("500mb") == 500_000_000
     assert bytes_of("1048576") == 2**20
     for text in ("2XB", "GB", "-1GB", ""):
-        with pytest.raises(UsageError, match="is no size"):
+        with pytest.raises(UsageError, match="is not a size"):
             bytes_of(text)
 
 
@@ -287,11 +287,11 @@ def test_undefined_values_do_not_stop_the_others(arrays):
         (("--device", "bogus"), "unknown device 'bogus'"),
         (("--device", "meta"), "device 'meta' is not there"),
         (("--memory", "12"), "must be at least 1 MB"),
-        (("--memory", "lots"), "--memory lots is no size"),
+        (("--memory", "lots"), "--memory lots is not a size"),
         (("--layers", "before"), "--layers before: arrays have no fusions"),
-        (("--split", "test"), "--split is for runs"),
-        (("--task", "toy_match"), "--task is for runs"),
-        (("--between",), "--between is for runs"),
+        (("--split", "test"), "--split applies only to runs"),
+        (("--task", "toy_match"), "--task applies only to runs"),
+        (("--between",), "--between applies only to runs"),
         (("--output", "text"), "--output text is a folder"),
         (("--metric", "mknn:k=40"), "k=40 needs 1 <= k < n, and there are n=40"),
         (("--k", "0"), "none of cka has a parameter k"),

@@ -4,8 +4,15 @@ import sys
 
 import pytest
 
-from alignkit.cli.options import as_options
+from alignkit.cli.options import as_options, use_options_of
 from alignkit.errors import UsageError
+
+
+@pytest.fixture(autouse=True)
+def _commands():
+    from alignkit.cli.main import app
+
+    use_options_of(app)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
     assert unfinished.exists()
     assert run.is_trained
     assert "removed" in alignkit("runs", "gc", cwd=tmp_path).stdout
-    assert "no litter" in alignkit("runs", "gc", cwd=tmp_path).stderr
+    assert "nothing to remove" in alignkit("runs", "gc", cwd=tmp_path).stderr
 
 
 def test_export_and_import_on_the_command_line(tmp_path):

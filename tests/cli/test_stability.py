@@ -137,7 +137,7 @@ def test_it_works_on_runs_with_figures_and_a_table(own_runs, tmp_path):
         "mean",
         cwd=tmp_path,
     )
-    assert "stability over 3 model(s) of 3 layers" in " ".join(done.stdout.split())
+    assert "3 model(s) with 3 layers" in " ".join(done.stdout.split())
     table = pd.read_csv(tmp_path / "t.csv")
     assert sorted(table["model"].unique()) == sorted(str(run.path) for run in runs[:3])
     assert len(table) == 3 * (2 + 2 + 1)
@@ -182,7 +182,7 @@ def test_what_is_undefined_has_a_reason_and_no_nan(tmp_path):
     assert "constant" in row["reason"]
     assert "NaN" not in done.stdout
     done = alignkit("stability", "x.npy", "y.npy", "-m", "cka", cwd=tmp_path)
-    assert "they need 3 or more" in done.stderr
+    assert "need at least 3 layers" in done.stderr
 
 
 def test_k_beyond_a_smaller_draw_is_a_reason(layers):
@@ -217,4 +217,4 @@ def test_arrays_of_other_samples_are_refused(layers, tmp_path):
     done = alignkit("stability", layers / "text", "short.npy", cwd=tmp_path, code=2)
     assert "different numbers of samples (7, 80)" in done.stderr
     done = alignkit("stability", "short.npy", cwd=tmp_path, code=2)
-    assert "1 path(s) that are no run directories" in done.stderr
+    assert "is not a run directory" in done.stderr

@@ -439,7 +439,7 @@ def test_a_torn_journal_is_refused_and_repaired(tmp_path, tiny_search):
     with pytest.raises(DataError, match="alignkit search repair"):
         tiny_search(2, **named)
     done = alignkit("search", "repair", "--storage", storage, cwd=tmp_path)
-    assert f"{whole.count(10)} records kept, 1 dropped" in done.stdout
+    assert f"{whole.count(10)} records kept, 1 removed" in done.stdout
     assert file.read_bytes() == whole
     assert (tmp_path / "search.log.bak").read_bytes().startswith(whole)
     assert len(tiny_search(2, **named).trials) == 2

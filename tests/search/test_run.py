@@ -216,7 +216,9 @@ def _break(*_):
 def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_train", _break)
     done = alignkit(*RUN, "--space", "named", "-p", "1", "-n", "1", cwd=tmp_path, code=1)
-    assert "Error: every trial failed, the last with: DataError: the disk is gone" in done.stderr
+    assert (
+        "Error: every trial failed; the last error was: DataError: the disk is gone" in done.stderr
+    )
     assert "1 FAIL" in done.stdout
 
 

@@ -156,7 +156,7 @@ def test_absent_data_are_a_problem_of_their_runs_only(tmp_path):
     ("words", "message"),
     [
         (["--engine", "ray"], "unknown engine 'ray'; known: local, dask"),
-        (["--engine", "local", "--workers", "2"], "--workers belongs to --engine dask"),
+        (["--engine", "local", "--workers", "2"], "--workers applies to --engine dask"),
         (["--jobs", "0"], "--jobs is 0"),
         (["--scheduler", "nowhere"], "--scheduler nowhere is no address"),
     ],

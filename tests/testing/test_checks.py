@@ -222,5 +222,5 @@ def test_sanity_finds_a_third_party_that_breaks_its_word(tmp_path):
     (tmp_path / "wrong.py").write_text(PLUGIN)
     done = run("--plugin", "wrong.py", "sanity", "--metric", "wrong", cwd=tmp_path, code=1)
     assert "wrong fails identity: identical 0.9, best 1" in done.stderr
-    assert "0 of 1 metrics hold what they declare; wrong does not" in done.stdout
+    assert "0 of 1 metrics behave as declared\nthese do not: wrong" in done.stdout
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""``alignkit agreement``: which metrics are one measurement?"""
+"""``alignkit agreement``: which metrics measure the same thing?"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    ALIGNMENT,
     Figures,
     Json,
     Metrics,
@@ -16,10 +17,10 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     SplitName,
+    TableFile,
     Tasks,
-    check_split,
-    chosen_runs,
 )
+from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all
 
 if TYPE_CHECKING:
     from alignkit.analysis.agreement import Agreeing
@@ -36,10 +37,20 @@ def agreement(
     placement: Placements = None,
     metric: Metrics = None,
     layers: Annotated[
-        str, typer.Option(help="Pairs of sites to compare over, as for measure.")
+        str,
+        typer.Option(
+            metavar="LAYERS",
+            help="Pairs of layers over which metrics are compared, as in alignkit measure.",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = "same",
     alike: Annotated[
-        float, typer.Option(help="Mean Spearman correlation from which metrics are one group.")
+        float,
+        typer.Option(
+            metavar="RHO",
+            help="Mean Spearman correlation at or above which metrics are grouped together.",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = 0.95,
     split: SplitName = "test",
     pool: Pool = "cls",
@@ -47,35 +58,32 @@ def agreement(
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the pairs as CSV.")
-    ] = None,
+    output: TableFile = None,
     json: Json = False,
 ) -> None:
     """Compare metrics with each other over the layers of all runs.
 
-    Prints Spearman's correlations of every registered metric, unless some are named, and
-    which metrics are one measurement: average linkage of 1 - correlation. JSON and CSV have
-    Pearson's and Spearman's over all values, and the mean of Spearman's within runs.
-    Distances are turned round first.
+    Prints the Spearman correlations between metrics and groups those that agree, by average
+    linkage of 1 - correlation. All registered metrics are compared unless you name some; the
+    sign of distances is flipped first. JSON and CSV give Pearson and Spearman correlations over
+    all values, and the mean of the Spearman correlations within runs.
 
     Example: alignkit agreement --metric cka --metric mknn --metric svcca
     """
     from alignkit.analysis.agreement import agree
-    from alignkit.cli import console
-    from alignkit.plugins import registry
+    from alignkit.cli.printing import console
 
-    named = [one for one in metric or () if one != "all"]
+    metrics, lenient = metrics_or_all(metric)
     found = agree(
         chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
-        named or registry().names("metrics"),
+        metrics,
         layers=layers,
         split=split,
         pool=pool,
         samples=samples,
         seed=seed,
         alike=alike,
-        lenient=not named,
+        lenient=lenient,
         reporter=console.TerminalReporter(),
     )
     for note in found.notes:
@@ -101,7 +109,7 @@ def agreement(
 
 
 def _show(found: "Agreeing") -> None:
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     one, settings = found.found, found.settings
     numbers = {i: str(place + 1) for place, i in enumerate(one.order)}

@@ -1,18 +1,14 @@
-"""Arguments that several commands share, and completion of registered names."""
+"""Options that several commands share, and completion of registered names."""
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from alignkit.runs import Run
-
 
 def complete(kind: str) -> Callable[[str], list[tuple[str, str]]]:
-    """Complete the names of a kind, each with its summary."""
+    """Return a completion of the registered names of a kind, each with its summary."""
 
     def names(incomplete: str) -> list[tuple[str, str]]:
         from alignkit.plugins import registry
@@ -26,155 +22,196 @@ def complete(kind: str) -> Callable[[str], list[tuple[str, str]]]:
     return names
 
 
+def complete_kind(incomplete: str) -> list[str]:
+    """Complete the name of a kind of plugin."""
+    from alignkit.plugins import KINDS
+
+    return [kind for kind in KINDS if kind.startswith(incomplete)]
+
+
+def plural(kind: str) -> str:
+    """Return the plural of a kind, by which the registry knows it."""
+    if kind == "loss":
+        return "losses"
+    return kind if kind.endswith("s") else f"{kind}s"
+
+
+# Panels of the help, the same in every command that has many options.
+MODEL = "Model"
+DATA = "Data"
+RUNS = "Runs"
+REPRESENTATIONS = "Representations"
+ALIGNMENT = "Alignment"
+STATISTICS = "Statistics"
+EXECUTION = "Execution"
+OUTPUT = "Output"
+
+Option = typer.Option
 RunPaths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[RUN]...", help="Run directories; every run under --runs if none."),
+    typer.Argument(metavar="RUN", help="Run directories. Without any, all runs under --runs."),
 ]
-RunsFolder = Annotated[Path, typer.Option("--runs", help="The folder of runs.")]
+RunsFolder = Annotated[
+    Path,
+    Option("--runs", metavar="FOLDER", help="Folder that holds the runs.", rich_help_panel=RUNS),
+]
 Tasks = Annotated[
     list[str] | None,
-    typer.Option(
-        "--task", "-t", help="Only runs of this task; may repeat.", autocompletion=complete("tasks")
+    Option(
+        "--task",
+        "-t",
+        metavar="TASK",
+        help="Use only runs of this task; repeatable.",
+        autocompletion=complete("tasks"),
+        rich_help_panel=RUNS,
     ),
 ]
 Placements = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--placement",
         "-p",
-        help="Only runs of this placement; may repeat.",
+        metavar="PLACEMENT",
+        help="Use only runs with this placement; repeatable.",
         autocompletion=complete("placements"),
+        rich_help_panel=RUNS,
     ),
 ]
 Metrics = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--metric",
         "-m",
-        help="A metric, as name or name:key=value; may repeat.",
+        metavar="METRIC",
+        help="Metric, as NAME or NAME:KEY=VALUE; repeatable.",
         autocompletion=complete("metrics"),
+        rich_help_panel=ALIGNMENT,
     ),
 ]
 Architecture = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--architecture",
         "-a",
-        help="An architecture, as name or name:key=value.",
+        metavar="ARCHITECTURE",
+        help="Architecture, as NAME or NAME:KEY=VALUE.",
         autocompletion=complete("architectures"),
+        rich_help_panel=MODEL,
     ),
 ]
-Data = Annotated[str | None, typer.Option("--data", help="The folder of the task's data.")]
+Data = Annotated[
+    str | None,
+    Option(
+        "--data",
+        metavar="FOLDER",
+        help="Folder with the task's data.",
+        show_default="$ALIGNKIT_DATA/TASK",
+        rich_help_panel=DATA,
+    ),
+]
 TextModel = Annotated[
-    str | None, typer.Option(help="The text stream: a BERT-like model, by name or folder.")
+    str | None,
+    Option(
+        "--text-model",
+        metavar="MODEL",
+        help="Pretrained text encoder (BERT-like), by name or folder.",
+        rich_help_panel=MODEL,
+    ),
 ]
 VisionModel = Annotated[
-    str | None, typer.Option(help="The vision stream: a ViT, by name or folder.")
+    str | None,
+    Option(
+        "--vision-model",
+        metavar="MODEL",
+        help="Pretrained vision encoder (ViT), by name or folder.",
+        rich_help_panel=MODEL,
+    ),
 ]
 FromScratch = Annotated[
-    bool, typer.Option("--from-scratch", help="Named models with random weights.")
+    bool,
+    Option(
+        "--from-scratch",
+        help="Initialise the text and vision models randomly instead of loading their weights.",
+        rich_help_panel=MODEL,
+    ),
 ]
-SplitName = Annotated[str, typer.Option("--split", help="train, validation or test.")]
-Pool = Annotated[str, typer.Option("--pool", help="cls or mean.")]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps or auto.")]
-Force = Annotated[bool, typer.Option("--force", help="Do it again, even if it is done.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SplitName = Annotated[
+    str,
+    Option(
+        "--split",
+        metavar="SPLIT",
+        help="Data split: train, validation or test.",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
+Pool = Annotated[
+    str,
+    Option(
+        "--pool",
+        metavar="POOLING",
+        help="Pooling over tokens: cls or mean.",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
 Samples = Annotated[
-    int | None, typer.Option("--samples", help="Measure on so many samples; all if not given.")
+    int | None,
+    Option(
+        "--samples",
+        metavar="N",
+        help="Number of samples to measure on, drawn at random.",
+        show_default="all",
+        rich_help_panel=REPRESENTATIONS,
+    ),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Seed of every draw.")]
 Outcome = Annotated[
     str | None,
-    typer.Option("--outcome", help="A score or loss; each task's primary score if not given."),
+    Option(
+        "--outcome",
+        metavar="SCORE",
+        help="Performance measure: a score or a loss.",
+        show_default="the primary score of each task",
+        rich_help_panel=STATISTICS,
+    ),
 ]
-Drawn = Annotated[int, typer.Option("--permutations", help="Where there are too many to count.")]
+Permutations = Annotated[
+    int,
+    Option(
+        "--permutations",
+        metavar="N",
+        help="Number of random permutations where there are too many to enumerate.",
+        rich_help_panel=STATISTICS,
+    ),
+]
+Seed = Annotated[int, Option("--seed", metavar="N", help="Random seed.", rich_help_panel=EXECUTION)]
+Device = Annotated[
+    str,
+    Option(
+        "--device",
+        metavar="DEVICE",
+        help="Device to run on: cpu, cuda, cuda:1, mps or auto.",
+        rich_help_panel=EXECUTION,
+    ),
+]
+Force = Annotated[
+    bool, Option("--force", help="Recompute results that already exist.", rich_help_panel=EXECUTION)
+]
+Json = Annotated[bool, Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 TableFile = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Also write the table as CSV.")
+    Path | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Also write the table to this CSV file.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Figures = Annotated[
     Path | None,
-    typer.Option("--figures", help="Also write figures here: PNG, SVG and the CSV of each."),
+    Option(
+        "--figures",
+        metavar="FOLDER",
+        help="Also draw figures in this folder: PNG, SVG, and the data of each as CSV.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
-
-
-def architecture_options(**given: object) -> dict[str, object]:
-    """Options of the architecture that were given as options of the command."""
-    return {key: value for key, value in given.items() if value not in (None, False)}
-
-
-def chosen_runs(
-    paths: Sequence[Path] | None,
-    root: Path,
-    tasks: Sequence[str] | None = None,
-    placements: Sequence[str] | None = None,
-    scored: bool = False,
-    splits: Sequence[str] = (),
-) -> "list[Run]":
-    """Open the runs that were named, or every run that fits.
-
-    Of runs that were not named, those for pretraining whose data lack one of the ``splits``
-    are left out; with ``scored``, so are those that cannot have scores. That is said.
-
-    Raises
-    ------
-    AlignkitError
-        When a path is no run, or nothing fits.
-    """
-    from alignkit.plugins import registry
-    from alignkit.runs import load_run, load_runs
-
-    if paths:
-        return [load_run(path) for path in paths]
-    for name in tasks or ():
-        if not (root / name).is_dir():  # a misspelt name gets its suggestion
-            registry().get("tasks", name)
-    found = load_runs(root, tasks or (), placements or ())
-    if scored:
-        found = _kept(
-            found,
-            lambda run: run.unscored,
-            "no run has a performance: {}; train some: alignkit train",
-        )
-    for split in splits:
-        found = _kept(found, partial(_lacks, split=split), "{}")
-    return found
-
-
-def _kept(runs: "Sequence[Run]", reason: "Callable[[Run], str]", none_left: str) -> "list[Run]":
-    """Leave out the runs that there is a reason against, and say it."""
-    from alignkit.cli import console
-    from alignkit.errors import DataError
-
-    against = [(run, reason(run)) for run in runs]
-    kept = [run for run, why in against if not why]
-    if not kept:
-        raise DataError(none_left.format(against[0][1]))
-    for run, why in against:
-        if why:
-            console.note(f"{run.path} is left out: {why}")
-    return kept
-
-
-def _lacks(run: "Run", split: str) -> str:
-    """Why a task without labels, which is for pretraining, has no such split; or nothing."""
-    from alignkit.errors import AlignkitError, UsageError
-
-    if run.stored["data"].get("labels") or run.representation_index(split):
-        return ""
-    try:
-        run.config.task.make().split(split)
-    except UsageError as error:
-        return str(error)
-    except AlignkitError:  # the data are not here, which whoever needs them will say
-        return ""
-    return ""
-
-
-def check_split(name: str) -> str:
-    """Refuse an unknown split."""
-    from alignkit.errors import UsageError
-    from alignkit.tasks import SPLITS
-
-    if name not in SPLITS:
-        raise UsageError(f"unknown split '{name}'; known: {', '.join(SPLITS)}")
-    return name

@@ -1,11 +1,12 @@
-"""``alignkit consistency``: can printed correlations come from any data at all?"""
+"""``alignkit consistency``: can published correlations come from the same data?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from alignkit.cli.arguments import Json
+from alignkit.cli.arguments import Json, TableFile
+from alignkit.cli.selection import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,56 +21,66 @@ def consistency(
     table: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[TABLE]",
-            help="A CSV of printed correlations: columns x, y, r, "
-            "and group, n and p where they are known.",
+            metavar="TABLE",
+            help="CSV file of published correlations, with columns x, y and r, and optionally "
+            "group, n and p.",
         ),
     ] = None,
     r: Annotated[
         list[float] | None,
-        typer.Option("--r", help="Three correlations: of x with z, y with z, and x with y."),
+        typer.Option(
+            "--r",
+            metavar="R",
+            help="Correlation; give three: of x with z, of y with z, and of x with y.",
+        ),
     ] = None,
     digits: Annotated[
-        int, typer.Option("--digits", help="Decimal places to which r and p are printed.")
+        int,
+        typer.Option(
+            "--digits", metavar="N", help="Number of decimal places to which r and p are rounded."
+        ),
     ] = 3,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the triples as CSV.")
-    ] = None,
+    output: TableFile = None,
     json: Json = False,
 ) -> None:
-    """Check printed correlations: triples that no data have, p-values that do not fit r and n.
+    """Check published correlations for values that no data can have.
 
-    Three correlations among three variables bound each other. If an accuracy and a loss go
-    together with -0.97, no metric goes with both at +0.77 and +0.73.
+    Three correlations among three variables constrain each other: if accuracy and loss correlate
+    at -0.97, no metric can correlate with them at +0.77 and +0.73. Where n and p are given,
+    p-values that do not match r and n are reported too.
 
     Examples: alignkit consistency --r 0.771 --r 0.730 --r -0.967
 
     alignkit consistency printed.csv --digits 3 --json
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
     from alignkit.report.consistency import consistency_lines
     from alignkit.statistics.consistency import check_printed
 
-    if (table is None) == (r is None):
-        raise UsageError("give a TABLE of printed correlations, or --r three times")
     if digits < 0:
         raise UsageError(f"--digits is {digits}; it must be at least 0")
-    found = check_printed(_triple(r) if r is not None else _read(table), digits)  # type: ignore[arg-type]
+    if table is not None and r is None:
+        correlations = read_table(table, "one row per published correlation")
+    elif r is not None and table is None:
+        correlations = _triple(r)
+    else:
+        raise UsageError("give either a TABLE of published correlations or --r three times")
+    checked = check_printed(correlations, digits)
     if output is not None:
         from alignkit.runs.files import write_csv
 
-        write_csv(output, found.triples)
+        write_csv(output, checked.triples)
     if json:
-        for line in consistency_lines(found):
+        for line in consistency_lines(checked):
             console.note(line)
-        console.print_json(console.records(found.triples))
+        console.print_json(console.records(checked.triples))
         return
-    bad = console.records(found.triples[found.triples["verdict"] != "possible"])
+    bad = console.records(checked.triples[checked.triples["verdict"] != "possible"])
     if bad:
         columns = ["group", "x", "y", "z", "r_xy", "r_xz", "r_yz", "low", "high", "verdict"]
-        console.print_table(bad, columns, title="low and high: what r_xz and r_yz leave for r_xy")
-    for line in consistency_lines(found):
+        console.print_table(bad, columns, title="low and high bound r_xy, given r_xz and r_yz")
+    for line in consistency_lines(checked):
         print(line)
 
 
@@ -82,9 +93,3 @@ def _triple(r: list[float]) -> "pd.DataFrame":
         raise UsageError(f"--r was given {len(r)} time(s); a triple has three correlations")
     r_xz, r_yz, r_xy = r
     return pd.DataFrame({"x": ["x", "x", "y"], "y": ["y", "z", "z"], "r": [r_xy, r_xz, r_yz]})
-
-
-def _read(path: Path) -> Any:
-    from alignkit.cli.correlate import read_table
-
-    return read_table(path, "one row per printed correlation")

@@ -1,10 +1,12 @@
-"""``alignkit data``: look at a task's data, check them, and decode them once."""
+"""``alignkit data``: inspect and check a task's data, and cache its images."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import FromScratch, Json, VisionModel, architecture_options, complete
+from alignkit.cli.app import App
+from alignkit.cli.arguments import Architecture, FromScratch, Json, VisionModel, complete
+from alignkit.cli.selection import check_split, given_options
 
 if TYPE_CHECKING:
     from alignkit.data.inspect import Findings
@@ -23,32 +25,36 @@ SHOWN = 20
 Task = Annotated[
     str,
     typer.Argument(
-        help="A task, as name, name:key=value,key=value or name:PATH.",
+        metavar="TASK",
+        help="Task, as NAME, NAME:KEY=VALUE,... or NAME:FOLDER.",
         autocompletion=complete("tasks"),
     ),
 ]
 Root = Annotated[
-    str | None, typer.Argument(help="The folder of its data; $ALIGNKIT_DATA/TASK if not given.")
+    str | None,
+    typer.Argument(
+        metavar="FOLDER", help="Folder with the task's data.", show_default="$ALIGNKIT_DATA/TASK"
+    ),
 ]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    commands = typer.Typer(no_args_is_help=True, help="Look at a task's data, and check them.")
+    commands = App(no_args_is_help=True, help="Inspect and check a task's data.")
     commands.command()(info)
     commands.command()(verify)
     commands.command()(cache)
-    app.add_typer(commands, name="data", rich_help_panel="Look")
+    app.add_typer(commands, name="data", rich_help_panel="Inspection")
 
 
 def info(task: Task, root: Root = None, json: Json = False) -> None:
-    """Count samples, labels and repetitions in each split.
+    """Count the samples, labels and duplicates in each split.
 
-    Beside the counts stand the published ones, where the task knows them.
+    The published sample counts are shown for comparison where the task declares them.
 
     Example: alignkit data info toy_redundant
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     findings = _findings(task, root, pictures=False)
     if json:
@@ -59,11 +65,11 @@ def info(task: Task, root: Root = None, json: Json = False) -> None:
 
 
 def verify(task: Task, root: Root = None, json: Json = False) -> None:
-    """Check counts, labels, ids and every picture; exit with 1 when something is wrong.
+    """Check counts, labels, ids and every image; exit with code 1 if there is a problem.
 
     Example: alignkit data verify toy_redundant
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     findings = _findings(task, root, pictures=True)
     if json:
@@ -72,7 +78,7 @@ def verify(task: Task, root: Root = None, json: Json = False) -> None:
         _print(findings)
         _print_problems(findings)
         if not findings.problems:
-            print("nothing is wrong")
+            print("no problems found")
     if findings.problems:
         raise typer.Exit(1)
 
@@ -80,47 +86,43 @@ def verify(task: Task, root: Root = None, json: Json = False) -> None:
 def cache(
     task: Task,
     root: Root = None,
-    architecture: Annotated[
-        str | None,
-        typer.Option(
-            "--architecture",
-            "-a",
-            help="Whose pictures: it says how they are resized.",
-            autocompletion=complete("architectures"),
-        ),
-    ] = None,
+    architecture: Architecture = None,
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
     split: Annotated[
-        list[str] | None, typer.Option("--split", help="All splits if not given; may repeat.")
+        list[str] | None,
+        typer.Option(
+            "--split", metavar="SPLIT", help="Data split; repeatable.", show_default="all"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Decode and resize every picture once; training then reads the pixels.
+    """Decode and resize all images once, so that training reads the cached pixels.
 
-    They are kept in $ALIGNKIT_CACHE, or else in the user's cache folder, and are used only for
-    the same data and the same way to resize: name the vision model that training will have;
-    its weights and the text model are of no matter. Prints the folders.
+    The cache is stored in $ALIGNKIT_CACHE or, if that is unset, in your cache directory. It is
+    used only for the same data and the same resizing, so pass the architecture and vision model
+    that you will train; weights and text model do not matter. Prints the folders.
 
     Examples: alignkit data cache toy_redundant
 
     alignkit data cache toy_redundant --vision-model vit_base_patch16_224 --from-scratch
     """
-    from alignkit.cli import console
-    from alignkit.cli.arguments import check_split
+    from alignkit.cli.printing import console
     from alignkit.data.pixels import store_pixels
     from alignkit.runs.config import choose, choose_task
 
     chosen = choose_task(task, root)
-    made, reporter = chosen.make(), console.TerminalReporter()
-    options = architecture_options(vision_model=vision_model, from_scratch=from_scratch)
+    data = chosen.make()
+    options = given_options(vision_model=vision_model, from_scratch=from_scratch)
     architect = choose("architectures", architecture, options).make()
-    inputs = architect.inputs(made.split("train").texts)
+    inputs = architect.inputs(data.split("train").texts)
     rows = []
-    for name in [check_split(name) for name in split or ()] or _splits_of(made):
-        found, fingerprint = made.split(name), made.fingerprint()
-        folder = store_pixels(chosen.name, found, inputs, name, fingerprint, reporter)
-        rows.append({"split": name, "n": len(found), "folder": str(folder)})
+    for name in [check_split(name) for name in split or ()] or _splits_of(data):
+        samples = data.split(name)
+        folder = store_pixels(
+            chosen.name, samples, inputs, name, data.fingerprint(), console.TerminalReporter()
+        )
+        rows.append({"split": name, "n": len(samples), "folder": str(folder)})
     if json:
         console.print_json(rows)
         return
@@ -132,18 +134,18 @@ def _splits_of(task: Any) -> list[str]:
     from alignkit.errors import UsageError
     from alignkit.tasks import SPLITS
 
-    found = []
+    names = []
     for name in SPLITS:
         try:
             task.split(name)
-        except UsageError:  # the task has no such split, and says so
+        except UsageError:  # the task has no such split
             continue
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
 def _findings(task: str, root: str | None, pictures: bool) -> "Findings":
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.data.inspect import inspect_data
     from alignkit.runs.config import choose_task
 
@@ -151,21 +153,21 @@ def _findings(task: str, root: str | None, pictures: bool) -> "Findings":
 
 
 def _print_problems(findings: "Findings") -> None:
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     for picture in findings.pictures[:SHOWN]:
         console.print_line(f"{picture['split']}: {picture['fault']}: {picture['message']}")
     if findings.pictures[SHOWN:]:
-        print(f"and {len(findings.pictures) - SHOWN} more pictures; --json lists them all")
+        print(f"and {len(findings.pictures) - SHOWN} more images; --json lists them all")
     for problem in findings.problems:
         console.print_line(f"problem: {problem}")
 
 
 def _print(findings: "Findings") -> None:
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
-    looked = any(row["missing"] is not None for row in findings.splits)
-    console.print_table(findings.splits, [*COLUMNS, *(("missing", "broken") if looked else ())])
+    opened = any(row["missing"] is not None for row in findings.splits)
+    console.print_table(findings.splits, [*COLUMNS, *(("missing", "broken") if opened else ())])
     if findings.labels:
         names = [row["split"] for row in findings.splits]
         console.print_table(findings.labels, ["label", *names])

@@ -1,11 +1,13 @@
-"""``alignkit extract``."""
+"""``alignkit extract``: store the representations of every layer."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alignkit.cli.arguments import (
+    EXECUTION,
+    REPRESENTATIONS,
     Architecture,
     Data,
     Device,
@@ -19,60 +21,91 @@ from alignkit.cli.arguments import (
     Tasks,
     TextModel,
     VisionModel,
-    architecture_options,
-    check_split,
-    chosen_runs,
 )
+from alignkit.cli.selection import check_split, chosen_runs, given_options
+
+if TYPE_CHECKING:
+    from alignkit.runs import Run
+
+Option = typer.Option
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(rich_help_panel="The chain")(extract)
+    """Add the command of this file."""
+    app.command(rich_help_panel="Pipeline")(extract)
 
 
 def extract(
     paths: RunPaths = None,
     split: SplitName = "test",
     pool: Annotated[
-        list[str] | None, typer.Option("--pool", help="cls or mean; both if not given.")
+        list[str] | None,
+        Option(
+            "--pool",
+            metavar="POOLING",
+            help="Pooling over tokens: cls or mean; repeatable.",
+            show_default="both",
+            rich_help_panel=REPRESENTATIONS,
+        ),
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    runs: RunsFolder = Path("runs"),
     text_model: TextModel = None,
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
     architecture: Architecture = None,
     data: Data = None,
-    seed: Annotated[int | None, typer.Option(help="Of random weights; 0 if not given.")] = None,
-    shard_size: Annotated[
+    seed: Annotated[
         int | None,
-        typer.Option(
-            help="Samples of a range that is kept when the rest fails; 2048 if not given."
+        Option(
+            metavar="N",
+            help="Random seed of randomly initialised encoders.",
+            show_default="0",
+            rich_help_panel=EXECUTION,
         ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Runs extracted side by side.")] = 1,
-    runs: RunsFolder = Path("runs"),
-    force: Force = False,
+    shard_size: Annotated[
+        int | None,
+        Option(
+            metavar="N",
+            help="Samples per shard; shards that are complete survive an interruption.",
+            show_default="2048",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int,
+        Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Number of runs to extract in parallel.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = 1,
     device: Device = "auto",
+    force: Force = False,
     json: Json = False,
 ) -> None:
     """Store the representations of every layer and fusion.
 
-    Prints the folder of every run's representations: one .npy per site and pooling, the
-    sample ids, and index.json. With --text-model and --vision-model it takes two separate
-    encoders and trains nothing: a run without performance, on which measure works. An
-    extraction that was killed goes on at the range of samples it had reached.
+    Prints the folder with each run's representations: one .npy file per site and pooling, the
+    sample ids, and index.json. With --text-model and --vision-model, the representations come
+    from two separate pretrained encoders and nothing is trained; the result is a run without
+    scores that `alignkit measure` accepts. An interrupted extraction resumes after the last
+    complete shard.
 
     Examples: alignkit extract --task toy_redundant --split test
 
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.jobs.parallel import extract_runs
     from alignkit.runs.run import POOLS
 
     check_split(split)
-    options = architecture_options(
+    options = given_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch
     )
     if options or architecture or data or seed is not None:
@@ -102,21 +135,22 @@ def _encoders(
     root: Path,
     paths: list[Path] | None,
     placements: list[str] | None,
-) -> list[Any]:
-    """Two separate encoders on every task that was named."""
+) -> "list[Run]":
+    """Return the runs of two separate encoders, one for every task that was named."""
     from alignkit.chain.separate import separate, store_separate
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
     from alignkit.runs import resolve_config
 
     if not {"text_model", "vision_model"} <= set(options) or not tasks:
         raise UsageError(
-            "two separate encoders need --text-model, --vision-model and --task; "
-            "for runs that are trained leave out these, --from-scratch, --architecture, --data "
-            "and --seed"
+            "separate encoders need --text-model, --vision-model and --task; to extract from "
+            "trained runs, leave out all model options, --data and --seed"
         )
     if paths or placements:
-        raise UsageError("separate encoders are no trained run: leave out runs and --placement")
+        raise UsageError(
+            "separate encoders do not belong to a trained run; leave out RUN and --placement"
+        )
     configs = [
         resolve_config(task, ",", architecture, None, seed, data, options=options)
         for task in dict.fromkeys(tasks)

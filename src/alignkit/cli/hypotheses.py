@@ -1,17 +1,19 @@
-"""``alignkit hypotheses``: the study's hypotheses and its open questions."""
+"""``alignkit hypotheses``: tests of the study's hypotheses and further questions."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignkit.cli.arguments import (
-    Drawn,
+    ALIGNMENT,
+    OUTPUT,
+    STATISTICS,
     Figures,
     Json,
     Metrics,
     Outcome,
+    Permutations,
     Placements,
     Pool,
     RunPaths,
@@ -20,14 +22,13 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
-    check_split,
-    chosen_runs,
 )
+from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
 
 if TYPE_CHECKING:
     from alignkit.analysis.questions import Answer
 
-# Columns that the terminal leaves out; JSON and CSV have all.
+# Columns that are not shown in the terminal; JSON and CSV have all of them.
 HIDDEN = {
     "exact",
     "b0",
@@ -62,54 +63,74 @@ def hypotheses(
         list[str] | None,
         typer.Option(
             "--question",
-            help="h1, h2, h3, placement, optimum or pooling; all if not given; may repeat.",
+            metavar="QUESTION",
+            help="Question to answer: h1, h2, h3, placement, optimum or pooling; repeatable.",
+            show_default="all",
             autocompletion=_complete_question,
+            rich_help_panel=STATISTICS,
         ),
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
     metric: Metrics = None,
     layer: Annotated[
-        str, typer.Option(help="last, mean, max, half or an index: how layers become one number.")
+        str,
+        typer.Option(
+            metavar="LAYER",
+            help="How the layers of a run become one value: last, mean, max, half or a layer "
+            "index.",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = "last",
     outcome: Outcome = None,
     raw_scores: Annotated[
         bool,
-        typer.Option("--raw-scores", help="h1: compare scores as they stand, not standardised."),
+        typer.Option(
+            "--raw-scores",
+            help="For h1, compare raw scores instead of standardised ones.",
+            rich_help_panel=STATISTICS,
+        ),
     ] = False,
     split: SplitName = "test",
     pool: Pool = "cls",
     samples: Samples = None,
-    permutations: Drawn = 9999,
+    permutations: Permutations = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write the tables here as CSV.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Also write the tables to this folder as CSV files.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Ask the study's questions of runs: a paragraph, tables and figures for each.
+    """Test the study's hypotheses on runs, and answer further questions.
 
-    h1: do tasks prefer different placements, and does alignment go with score differently?
-    h2: do intermediate layers tell more than the last? h3: does alignment rise across
-    co-attention? placement: does alignment depend on placement? optimum: is there an optimal
-    alignment? pooling: does cls tell the same as mean?
+    h1: do tasks differ in their best placement, and in how alignment relates to performance?
+    h2: do intermediate layers predict performance better than the last layer? h3: does
+    alignment increase across co-attention? placement: does alignment depend on the placement?
+    optimum: is there an optimal degree of alignment? pooling: do cls and mean pooling agree?
 
-    The unit is a placement: the mean over its seeds. p_holm corrects over the rows of a
-    table. Metrics are the primary family unless some are named. What is missing is measured
-    first.
+    Each answer is a paragraph with tables. The unit of analysis is a placement, averaged over
+    its seeds; p_holm is corrected over the rows of a table. The metrics are those of the primary
+    family unless you name some. Missing values are measured first.
 
     Examples: alignkit hypotheses --question h3 --metric cka
 
     alignkit hypotheses --figures figures --output tables
     """
     from alignkit.analysis.questions import Evidence, ask, write_tables
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     evidence = Evidence(
         chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
-        specs_or_family(metric),
+        metric_specs_or_family(metric),
         layer,
         outcome,
         split,
@@ -136,20 +157,8 @@ def hypotheses(
             _show(answer)
 
 
-def specs_or_family(given: Sequence[str] | None) -> list[str]:
-    """Metrics that were named; else those of the primary family that are installed."""
-    from alignkit.cli.measure import specs_or_default
-    from alignkit.plugins import registry
-    from alignkit.statistics import FAMILY
-
-    if given:
-        return specs_or_default(given)
-    known = [name for name in FAMILY if name in registry().names("metrics")]
-    return known or specs_or_default(None)
-
-
 def _plain(answer: "Answer") -> dict[str, Any]:
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     return {
         "question": answer.question,
@@ -163,7 +172,7 @@ def _plain(answer: "Answer") -> dict[str, Any]:
 def _show(answer: "Answer") -> None:
     import textwrap
 
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     print(f"{answer.title}\n")
     print(textwrap.fill(answer.paragraph, 100, break_long_words=False, break_on_hyphens=False))

@@ -1,4 +1,4 @@
-"""The root of the command line: options for all commands, and how errors end."""
+"""The root of the command line: global options, and how errors are reported."""
 
 import os
 import signal
@@ -13,30 +13,36 @@ from alignkit.cli import (
     consistency,
     correlate,
     data,
+    evaluate,
     extract,
     hypotheses,
-    look,
     measure,
+    plugins,
     power,
     report,
     runs,
     sanity,
     search,
+    show,
     stability,
     study,
     train,
 )
+from alignkit.cli import list as list_command
+from alignkit.cli.app import App
+from alignkit.cli.options import as_options, use_options_of
 from alignkit.errors import AlignkitError
 
-app = typer.Typer(
+app = App(
     name="alignkit",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (
+for command in (
     train,
+    evaluate,
     extract,
     measure,
     correlate,
@@ -46,14 +52,17 @@ for part in (
     stability,
     sanity,
     power,
+    consistency,
     study,
     search,
-    look,
+    list_command,
+    show,
+    plugins,
     runs,
     data,
-    consistency,
 ):
-    part.add_to(app)
+    command.add_to(app)
+use_options_of(app)
 
 
 def _version(wanted: bool) -> None:
@@ -68,22 +77,31 @@ def _version(wanted: bool) -> None:
 def root(
     plugin: Annotated[
         list[Path] | None,
-        typer.Option("--plugin", metavar="FILE", help="Also load this .py file as a plugin."),
+        typer.Option(
+            "--plugin", metavar="FILE", help="Also load this .py file as a plugin; repeatable."
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only results and errors.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback when an error occurs.")
+    ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Does co-attention align two streams, and does alignment predict performance?
 
-    The chain: train, evaluate, extract, measure, correlate, report. Every step makes what
-    it lacks, skips what is done, and works on all runs unless some are named.
+    The pipeline is train, evaluate, extract, measure, correlate, report. Each step works on
+    all runs unless you name some, computes missing inputs first and skips what already exists.
 
     Example: alignkit train --task toy_redundant --placement late
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     console.settings.quiet = quiet
     console.settings.debug = debug
@@ -94,7 +112,7 @@ def root(
 
 
 def main() -> NoReturn:
-    """Run the command line; every error is one line and an exit code."""
+    """Run the command line; report every error as one line and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if not stream.isatty() and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")
@@ -104,13 +122,13 @@ def main() -> NoReturn:
     except AlignkitError as error:
         code = _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        # The reader has left (alignkit ... | head); keep Python from complaining at exit.
+        # The reader closed the pipe (alignkit ... | head); keep Python quiet at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except KeyboardInterrupt:
-        code = _fail("interrupted; run the same command again to go on", 130)
+        code = _fail("interrupted; rerun the same command to resume", 130)
     except MemoryError:
-        code = _fail("out of memory; try fewer --samples or a smaller --batch-size", 1)
+        code = _fail("out of memory; try fewer `samples` or a smaller `batch_size`", 1)
     except OSError as error:
         code = _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
     sys.exit(code)
@@ -121,8 +139,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 
 def _fail(text: str, code: int) -> int:
-    from alignkit.cli import console
-    from alignkit.cli.options import as_options
+    from alignkit.cli.printing import console
 
     if console.settings.debug:
         raise

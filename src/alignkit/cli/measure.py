@@ -1,4 +1,4 @@
-"""``alignkit measure``: on runs, or on anyone's arrays."""
+"""``alignkit measure``: alignment of runs, or of arrays from anywhere."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    ALIGNMENT,
+    EXECUTION,
+    REPRESENTATIONS,
     Force,
     Json,
     Metrics,
@@ -17,108 +20,154 @@ from alignkit.cli.arguments import (
     Seed,
     TableFile,
     Tasks,
-    check_split,
-    chosen_runs,
 )
+from alignkit.cli.selection import check_split, chosen_runs, metric_specs, two_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from alignkit.runs import Run
 
+Option = typer.Option
+ARRAYS = ".npy, .npz, .safetensors, .csv or .parquet files, or folders with one such file per layer"
+
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(rich_help_panel="The chain")(measure)
+    """Add the command of this file."""
+    app.command(rich_help_panel="Pipeline")(measure)
 
 
 def measure(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN... | X Y]",
-            help="Run directories (every run if none), or two arrays: .npy, .npz, .safetensors, "
-            ".csv, .parquet, or a folder with one file per layer.",
+            metavar="RUN... | X Y",
+            help="Run directories, or two arrays X and Y with the same samples in their rows: "
+            f"{ARRAYS}. Without any, all runs under --runs.",
         ),
     ] = None,
     metric: Metrics = None,
     k: Annotated[
-        int | None, typer.Option("--k", help="Neighbours, for every metric that has k.")
+        int | None,
+        Option(
+            "--k",
+            metavar="N",
+            help="Number of neighbours, for all metrics that have a parameter k.",
+            show_default="that of each metric",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = None,
     layers: Annotated[
         str,
-        typer.Option(
-            help="all, same, last, max, max-pair, fusions, before, after, indices and ranges "
-            "(0,3,7-11), or globs over sites (t0*,v.f*) or names of layers."
+        Option(
+            metavar="LAYERS",
+            help="Pairs of layers to measure: all, same, last, max, max-pair, fusions, before, "
+            "after, indices and ranges (0,3,7-11), or patterns of site or layer names "
+            "(t0*,v.f*).",
+            rich_help_panel=ALIGNMENT,
         ),
     ] = "all",
     streams: Annotated[
         str | None,
-        typer.Option(
-            help="cross, text, vision or all, or several with commas. cross if not given; with "
-            "--between text,vision."
+        Option(
+            metavar="STREAMS",
+            help="Pairs of streams to measure: cross, text, vision or all, or several of these, "
+            "separated by commas.",
+            show_default="cross; text,vision with --between",
+            rich_help_panel=ALIGNMENT,
         ),
     ] = None,
     between: Annotated[
         bool,
-        typer.Option("--between", help="Measure the sites of the first run against the second's."),
+        Option(
+            "--between",
+            help="Compare two runs: measure the layers of the first against those of the second.",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = False,
+    null: Annotated[
+        int,
+        Option(
+            "--null",
+            metavar="N",
+            help="Number of row permutations for the null distribution, from which p-values and "
+            "calibrated values follow; 0 for none.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = 0,
+    interval: Annotated[
+        int,
+        Option(
+            "--interval",
+            metavar="N",
+            help="Number of resamples for a 95 % confidence interval; 0 for none.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = 0,
     split: Annotated[
         list[str] | None,
-        typer.Option("--split", help="train, validation or test; may repeat. test if not given."),
+        Option(
+            "--split",
+            metavar="SPLIT",
+            help="Data split: train, validation or test; repeatable.",
+            show_default="test",
+            rich_help_panel=REPRESENTATIONS,
+        ),
     ] = None,
     pool: Pool = "cls",
     samples: Samples = None,
-    seed: Seed = 0,
-    null: Annotated[
-        int, typer.Option("--null", help="Permutations of rows for a null, its p and calibration.")
-    ] = 0,
-    interval: Annotated[
-        int, typer.Option("--interval", help="Resamples of the samples for a 95 % interval.")
-    ] = 0,
-    dtype: Annotated[
-        str,
-        typer.Option(
-            help="auto (the arrays' own, float64 where they differ), float32 or float64, for "
-            "large products."
-        ),
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="Bound on what is kept and on blocks: 2GB, 500MB. Half of what is free if not "
-            "given.",
-        ),
-    ] = None,
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
-    output: TableFile = None,
+    seed: Seed = 0,
+    dtype: Annotated[
+        str,
+        Option(
+            metavar="TYPE",
+            help="Precision of large matrix products: float32, float64 or auto, which is that of "
+            "the arrays, and float64 where they differ.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = "auto",
+    device: Annotated[
+        str,
+        Option(
+            metavar="DEVICE", help="Device to compute on: cpu, cuda, ...", rich_help_panel=EXECUTION
+        ),
+    ] = "cpu",
+    memory: Annotated[
+        str | None,
+        Option(
+            metavar="SIZE",
+            help="Memory limit for cached intermediate results and blocks, such as 2GB or 500MB.",
+            show_default="half of the free memory",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = None,
     force: Force = False,
+    output: TableFile = None,
     json: Json = False,
 ) -> None:
-    """Measure alignment over pairs of layers.
+    """Measure alignment between pairs of layers.
 
-    On runs, the values are also stored in each run's alignment.csv. --metric all takes every
-    registered metric that can take the data. Nothing is stored of --between and of arrays but
-    by --output.
+    For runs, values are also stored in each run's alignment.csv. For arrays and with --between,
+    they are only printed, and written to the file given by --output. With --metric all, every
+    registered metric that accepts the data is measured.
 
     Examples: alignkit measure --metric cka --layers all
 
     alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
     """
     from alignkit.alignment.options import MeasureOptions
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.cli.resources import check_device, use_memory
     from alignkit.errors import UsageError
 
-    MeasureOptions(null, interval, seed, dtype)  # refuses numbers out of range before any work
+    MeasureOptions(null, interval, seed, dtype)  # refuses values out of range before any work
     if output is not None and output.is_dir():
-        raise UsageError(f"--output {output} is a folder; expected the name of a .csv file")
+        raise UsageError(f"--output {output} is a folder; give the name of a .csv file")
     use_memory(memory)
-    specs = specs_or_default(metric, k)
+    specs = metric_specs(metric, k)
     options: dict[str, Any] = {
         "layers": layers.strip(),
         "samples": samples,
@@ -134,7 +183,7 @@ def measure(
         options |= {"dtype": dtype, "device": check_device(device)}
         table = _arrays(paths or (), specs, output, options)
     else:
-        splits = [check_split(one) for one in split or ["test"]]
+        splits = [check_split(name) for name in split or ["test"]]
         chosen = chosen_runs(paths, runs, task, placement, splits=splits)
         options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
         if between:
@@ -143,45 +192,6 @@ def measure(
             options["force"] = force
             table = _runs(chosen, specs, splits, streams or "cross", output, options)
     _finish(console.records(table), json)
-
-
-def specs_or_default(given: Sequence[str] | None, k: int | None = None) -> list[str]:
-    """Metrics that were named; all of them for ``all``, the default one for none.
-
-    Parameters
-    ----------
-    given : sequence of str, optional
-    k : int, optional
-        Sets the parameter k of every metric that has one and does not name it.
-
-    Raises
-    ------
-    UsageError
-        When none of the metrics has a parameter k.
-    """
-    from alignkit.plugins import registry
-
-    named: list[str] = []
-    for spec in given or [registry().default("metrics").name]:
-        named += registry().names("metrics") if spec == "all" else [spec]
-    specs = list(dict.fromkeys(named))
-    return specs if k is None else list(dict.fromkeys(_with_k(specs, k)))
-
-
-def _with_k(specs: Sequence[str], k: int) -> list[str]:
-    from alignkit.errors import UsageError
-    from alignkit.plugins import registry
-    from alignkit.plugins.options import format_spec, options_of, parse_spec
-
-    changed, takers = [], 0
-    for spec in specs:
-        name, given = parse_spec(spec)
-        has_k = "k" in options_of(registry().get("metrics", name).load())
-        takers += has_k
-        changed.append(format_spec(name, {"k": str(k)} | given) if has_k else spec)
-    if not takers:
-        raise UsageError(f"--k {k}: none of {', '.join(specs)} has a parameter k")
-    return changed
 
 
 def _check_pool(name: str) -> str:
@@ -199,7 +209,9 @@ def _refuse_options_of_runs(between: bool, split: Any, streams: Any, *filters: A
     names = ("--between", "--split", "--streams", "--task", "--placement")
     for name, value in zip(names, (between, split, streams, *filters), strict=True):
         if value:
-            raise UsageError(f"{name} is for runs, and these paths are none; leave it out")
+            raise UsageError(
+                f"{name} applies only to runs, but these paths are not run directories"
+            )
 
 
 def _runs(
@@ -224,11 +236,12 @@ def _runs(
 
 
 def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]":
-    """Runs in which the selection means something, all of them checked before any work.
+    """Return the runs to which the selection applies; check all of them before any work.
 
-    A run without fusions among several is left out where fusions were asked for.
+    Where the selection asks for fusions, runs that have none are left out, unless the run is
+    the only one.
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
     from alignkit.models.pairs import AT_FUSIONS, select_pairs
 
@@ -239,11 +252,11 @@ def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]"
         except UsageError as error:
             if layers not in AT_FUSIONS or len(runs) == 1 or len(run.config.placement):
                 raise UsageError(f"{run.path}: {error}") from None
-            console.note(f"note: {run.path} has no fusions and is left out")
+            console.note(f"note: {run.path} is left out: it has no fusions")
         else:
             kept.append(run)
     if not kept:
-        raise UsageError(f"--layers {layers}: none of the {len(runs)} runs has a fusion")
+        raise UsageError(f"--layers {layers}: none of the {len(runs)} runs has fusions")
     return kept
 
 
@@ -262,8 +275,8 @@ def _between(
 
     if len(runs) != 2 or len(splits) > 2:
         raise UsageError(
-            f"--between takes two runs and one or two splits; there are {len(runs)} and "
-            f"{len(splits)}"
+            f"--between takes two runs and one or two splits; it got {len(runs)} run(s) and "
+            f"{len(splits)} split(s)"
         )
     inputs = (
         f"{sha256_of(run.model_file)} {split}"
@@ -290,16 +303,12 @@ def _arrays(
     from alignkit.alignment.arrays import measure_arrays
     from alignkit.alignment.options import MeasureOptions
     from alignkit.alignment.partial import digests, parts_of
-    from alignkit.errors import UsageError
     from alignkit.metrics.arrays import SUFFIXES, read_sides
 
-    if len(paths) != 2:
-        raise UsageError(
-            f"{len(paths)} path(s) that are no run directories; give two arrays or folders, or runs"
-        )
+    x, y = two_paths(paths)
     precision, device = MeasureOptions(dtype=options.pop("dtype")).precision, options.pop("device")
-    xs, ys = read_sides(paths[0], paths[1], precision, device)
-    inputs = (one for path in paths for one in digests(path, (*SUFFIXES, ".json")))
+    xs, ys = read_sides(x, y, precision, device)
+    inputs = (digest for path in paths for digest in digests(path, (*SUFFIXES, ".json")))
     with parts_of(output, inputs, options["reporter"]) as parts:
         table = measure_arrays(xs, ys, specs, parts=parts, **options)
         return _written(table.drop(columns=["split", "pool"]), output)
@@ -314,8 +323,8 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
 
 
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
-    from alignkit.cli import console
-    from alignkit.cli.values import show
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.values import show
 
     for warning in dict.fromkeys(row["warning"] for row in rows):
         if warning:

@@ -1,10 +1,20 @@
-"""How the parameters that messages of the library name are called on the command line."""
+"""How the command line spells the parameters that messages of the library name."""
 
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import PARAMETER
+
+if TYPE_CHECKING:
+    import typer
+
+_apps: "list[typer.Typer]" = []
+
+
+def use_options_of(app: "typer.Typer") -> None:
+    """Set the application whose commands have the options."""
+    _apps[:] = [app]
 
 
 def as_options(text: str) -> str:
@@ -12,11 +22,11 @@ def as_options(text: str) -> str:
 
     >>> as_options("`samples` is 1; it must be at least 2")
     '--samples is 1; it must be at least 2'
-    >>> as_options("measure all runs alike with `samples=50`")
-    'measure all runs alike with --samples 50'
+    >>> as_options("measure all runs with `samples=50`")
+    'measure all runs with --samples 50'
 
-    What the command has no option for, such as an entry of a study file, stands in quotes.
-    Without a command, every parameter is taken for an option.
+    A parameter for which the command has no option, such as an entry of a study file, is
+    shown in quotes. Without a command, every parameter is shown as an option.
     """
     if not PARAMETER.search(text):
         return text
@@ -37,12 +47,12 @@ def _shown(match: re.Match[str], known: dict[str, str] | None) -> str:
 
 
 def _command() -> Any:
-    """The command that was run, as the words of the command line name it; None for none."""
+    """Return the command that the words of the command line name; None if they name none."""
     from typer.main import get_command
 
-    from alignkit.cli.main import app
-
-    root: Any = get_command(app)
+    if not _apps:
+        return None
+    root: Any = get_command(_apps[0])
     command = root
     for word in sys.argv[1:]:
         command = getattr(command, "commands", {}).get(word, command)
@@ -50,10 +60,10 @@ def _command() -> Any:
 
 
 def _options(command: Any) -> dict[str, str]:
-    """The options of a command, by the names of their parameters."""
-    found: dict[str, str] = {}
+    """Return the options of a command by the names of their parameters."""
+    options: dict[str, str] = {}
     for parameter in command.params:
         for option in parameter.opts:
             if option.startswith("--"):
-                found[parameter.name] = found[option[2:].replace("-", "_")] = option
-    return found
+                options[parameter.name] = options[option[2:].replace("-", "_")] = option
+    return options

@@ -1,11 +1,18 @@
-"""``alignkit power``: what a study of so many placements can find, and how many it needs."""
+"""``alignkit power``: statistical power of a study, and how many placements it needs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, RunsFolder, Seed, TableFile
+from alignkit.cli.arguments import Figures, Json, RunsFolder, Seed, TableFile
+
+if TYPE_CHECKING:
+    from alignkit.statistics.power import Plan
+
+Option = typer.Option
+DESIGN = "Study design"
+TEST = "Test"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,57 +21,100 @@ def add_to(app: typer.Typer) -> None:
 
 
 def power(
-    r: Annotated[float, typer.Option("--r", help="The association to be found.")] = 0.7,
+    r: Annotated[
+        float,
+        Option("--r", metavar="R", help="True correlation to be detected.", rich_help_panel=TEST),
+    ] = 0.7,
     placements: Annotated[
         list[int] | None,
-        typer.Option(
+        Option(
             "--placements",
-            help="How many there are or may be; may repeat. Those of the "
-            "runs, and a range, if not given.",
+            metavar="N",
+            help="Number of placements; repeatable.",
+            show_default="that of the runs, and a range",
+            rich_help_panel=DESIGN,
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", help="Runs per placement.")] = 3,
+    seeds: Annotated[
+        int,
+        Option(
+            "--seeds",
+            metavar="N",
+            help="Number of seeds, that is runs, per placement.",
+            rich_help_panel=DESIGN,
+        ),
+    ] = 3,
     tests: Annotated[
         list[int] | None,
-        typer.Option("--tests", help="Metrics x tasks corrected together; may repeat."),
+        Option(
+            "--tests",
+            metavar="N",
+            help="Number of tests corrected together (metrics x tasks); repeatable.",
+            show_default="1, 4, 12",
+            rich_help_panel=TEST,
+        ),
     ] = None,
     icc_metric: Annotated[
-        float, typer.Option("--icc-metric", help="How alike seeds are in alignment, to 1.")
+        float,
+        Option(
+            "--icc-metric",
+            metavar="ICC",
+            help="Intraclass correlation of alignment between seeds, up to 1.",
+            rich_help_panel=DESIGN,
+        ),
     ] = 1.0,
     icc_outcome: Annotated[
-        float, typer.Option("--icc-outcome", help="How alike seeds are in the outcome, to 1.")
+        float,
+        Option(
+            "--icc-outcome",
+            metavar="ICC",
+            help="Intraclass correlation of the outcome between seeds, up to 1.",
+            rich_help_panel=DESIGN,
+        ),
     ] = 1.0,
-    target: Annotated[float, typer.Option("--target", help="The power that is wanted.")] = 0.8,
-    level: Annotated[float, typer.Option("--level", help="Of the test.")] = 0.05,
+    target: Annotated[
+        float, Option("--target", metavar="POWER", help="Desired power.", rich_help_panel=TEST)
+    ] = 0.8,
+    level: Annotated[
+        float,
+        Option(
+            "--level", metavar="ALPHA", help="Significance level of the test.", rich_help_panel=TEST
+        ),
+    ] = 0.05,
     simulate: Annotated[
-        int, typer.Option("--simulate", help="Check by so many simulated studies each.")
+        int,
+        Option(
+            "--simulate",
+            metavar="N",
+            help="Number of simulated studies with which to check each power; 0 for none.",
+            rich_help_panel=TEST,
+        ),
     ] = 0,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     output: TableFile = None,
-    figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="FOLDER", help="Also draw the power curve.")
-    ] = None,
+    figures: Figures = None,
     json: Json = False,
 ) -> None:
-    """Plan a study: the power of so many placements, and how many are needed.
+    """Plan a study: its power for a number of placements, and how many placements it needs.
 
-    Power is exact for normal unit means and a two-sided test of r; the correction for several
-    tests is Bonferroni's, which max-T betters. Seeds blur a unit less the more alike they are
-    (--icc-metric, --icc-outcome; correlate prints them), so more placements help more than
-    more seeds.
+    Power is exact for a two-sided test of r on normally distributed unit means. Several tests
+    are corrected by Bonferroni's method, which is conservative compared with the max-T
+    correction of alignkit correlate. Seeds average out noise within a placement, the less so the
+    more alike they are (--icc-metric and --icc-outcome, which alignkit correlate prints), so
+    additional placements usually help more than additional seeds.
 
     Examples: alignkit power --r 0.7 --placements 8 --tests 4
 
     alignkit power --icc-outcome 0.7 --icc-metric 0.9 --simulate 2000 --figures figures
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.report.cautions import power_cautions
     from alignkit.statistics.power import plan
 
     here = max(placements) if placements and len(placements) == 1 else _placements_of(runs)
     asked = placements if placements and len(placements) > 1 else _range(here)
-    found = plan(
+    result = plan(
         r,
         asked,
         seeds,
@@ -79,19 +129,19 @@ def power(
     if output is not None:
         from alignkit.cli.correlate import write_table
 
-        write_table(output, found)
+        write_table(output, result)
     if figures is not None:
-        _draw(found, here, figures)
-    for line in power_cautions(found):
+        _draw(result, here, figures)
+    for line in power_cautions(result):
         console.note(f"note: {line}")
     if json:
-        console.print_json(console.records(found.table))
+        console.print_json(console.records(result.table))
     else:
-        _show(found, here)
+        _show(result, here)
 
 
 def _placements_of(root: Path) -> int | None:
-    """The most placements of one task among the runs; None without runs."""
+    """Return the largest number of placements that one task has; None if there are too few."""
     from alignkit.errors import UsageError
     from alignkit.runs import load_runs
 
@@ -111,20 +161,20 @@ def _range(here: int | None) -> list[int]:
     return sorted({*usual, here}) if here is not None else usual  # type: ignore[type-var]
 
 
-def _show(found: Any, here: int | None) -> None:
-    from alignkit.cli import console
+def _show(result: "Plan", here: int | None) -> None:
+    from alignkit.cli.printing import console
 
-    settings = found.settings
-    title = f"power to find r = {settings['r']:g} at {settings['level']:g}"
+    settings = result.settings
+    title = f"power to detect r = {settings['r']:g} at level {settings['level']:g}"
     rows: dict[int, dict[str, Any]] = {}
-    for row in console.records(found.table):
+    for row in console.records(result.table):
         line = rows.setdefault(row["placements"], {"placements": row["placements"]})
         line["seeds"] = row["seeds"]
         line[_name(row["tests"])] = f"{row['power']:.2f}"
         if row.get("simulated") is not None:
             line[f"{_name(row['tests'])}, simulated"] = f"{row['simulated']:.2f}"
         line["runs"] = row["placements"] * row["seeds"]
-        line[""] = "you are here" if row["placements"] == here else ""
+        line[""] = "your runs" if row["placements"] == here else ""
     first = next(iter(rows.values()))
     columns = [
         "placements",
@@ -136,19 +186,23 @@ def _show(found: Any, here: int | None) -> None:
     console.print_table(rows.values(), columns, title=title)
     for line in settings["needed"]:
         how_many = "more than 2,000" if line["placements"] is None else line["placements"]
-        print(f"for power {settings['target']:g}, {_name(line['tests'])}: {how_many} placements")
+        print(
+            f"power {settings['target']:g} with {_name(line['tests'])} needs {how_many} placements"
+        )
 
 
 def _name(tests: int) -> str:
     return "one test" if tests == 1 else f"{tests} tests"
 
 
-def _draw(found: Any, here: int | None, folder: Path) -> None:
-    from alignkit.cli import console
+def _draw(result: "Plan", here: int | None, folder: Path) -> None:
+    from alignkit.cli.printing import console
     from alignkit.report.figures import FigureFolder
     from alignkit.report.powercurve import power_curve
 
-    settings = found.settings
-    figure = power_curve(found.table, settings["r"], settings["target"], here)
-    FigureFolder(folder).add("power", figure, found.table, "power", "Power by placements.")
+    settings = result.settings
+    figure = power_curve(result.table, settings["r"], settings["target"], here)
+    FigureFolder(folder).add(
+        "power", figure, result.table, "power", "Power against the number of placements."
+    )
     console.note(f"figures: power in {folder}")

@@ -1,4 +1,4 @@
-"""``alignkit report``."""
+"""``alignkit report``: a page with figures and tables."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
-    Drawn,
+    OUTPUT,
     Metrics,
     Outcome,
+    Permutations,
     Placements,
     Pool,
     RunPaths,
@@ -17,15 +18,14 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
-    check_split,
-    chosen_runs,
 )
 from alignkit.cli.correlate import Layer
+from alignkit.cli.selection import check_split, chosen_runs, metric_specs
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(rich_help_panel="The chain")(report)
+    """Add the command of this file."""
+    app.command(rich_help_panel="Pipeline")(report)
 
 
 def report(
@@ -38,29 +38,35 @@ def report(
     split: SplitName = "test",
     pool: Pool = "cls",
     samples: Samples = None,
-    permutations: Drawn = 9999,
+    permutations: Permutations = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The folder of the report.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder in which to write the report.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = Path("report"),
 ) -> None:
-    """Write a page with figures: heat maps, alignment by depth, alignment against scores.
+    """Write a report: heat maps, alignment by depth, and alignment against scores.
 
-    Measures and scores what is missing first. Prints the path of the page, report.html;
-    report.md and figures/ with the data of every figure lie beside it.
+    Missing alignment values and scores are computed first. Prints the path of report.html;
+    the same folder contains report.md and, in figures/, every figure with its data.
 
     Example: alignkit report --metric cka --metric mknn --output report
     """
     from alignkit.alignment.runs import measure_run
     from alignkit.analysis.correlate import correlate_runs
     from alignkit.analysis.runs_table import Join
-    from alignkit.cli import console
-    from alignkit.cli.measure import specs_or_default
+    from alignkit.cli.printing import console
     from alignkit.report import write_report
 
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
-    specs = specs_or_default(metric)
+    specs = metric_specs(metric)
     reporter = console.TerminalReporter()
     for run in chosen:
         measure_run(

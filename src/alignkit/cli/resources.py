@@ -1,4 +1,4 @@
-"""Options that say what a measurement may use: precision, device, memory."""
+"""Which device and how much memory a measurement may use."""
 
 import re
 
@@ -12,32 +12,35 @@ _UNITS = {"": 1, "b": 1} | {
 
 
 def bytes_of(text: str) -> int:
-    """Read a size: ``2GB``, ``500 MB``, ``1.5GiB``, or bytes.
+    """Return a size such as ``2GB``, ``500 MB`` or ``1.5GiB`` in bytes.
 
     Raises
     ------
     UsageError
-        When it is none.
+        When the text is not a size.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
-    if found is None or found[2] not in _UNITS:
-        raise UsageError(f"--memory {text} is no size; write it as 500MB, 2GB, 1.5GiB, or in bytes")
-    return int(float(found[1]) * _UNITS[found[2]])
+    size = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", text.lower())
+    if size is None or size[2] not in _UNITS:
+        raise UsageError(
+            f"--memory {text} is not a size; write it as 500MB, 2GB or 1.5GiB, or in bytes"
+        )
+    return int(float(size[1]) * _UNITS[size[2]])
 
 
 def use_memory(text: str | None) -> None:
-    """Bound what kept views and blocks may take; half of what is free if nothing is said."""
+    """Limit the memory of cached views and blocks; to half of the free memory when None."""
     from alignkit.metrics import set_memory
 
     set_memory(None if text is None else bytes_of(text))
 
 
 def check_device(name: str) -> str:
-    """Refuse a device that is not there, or that cannot compute in float64.
+    """Return the name of a device; refuse one that cannot compute in float64.
 
     Raises
     ------
     UsageError
+        When the device is unknown, not available, or lacks float64.
     """
     import torch
 
@@ -49,6 +52,6 @@ def check_device(name: str) -> str:
         torch.ones(1, dtype=torch.float64, device=device).sum().item()
     except (RuntimeError, AssertionError, TypeError, NotImplementedError):
         raise UsageError(
-            f"device '{name}' is not there, or does not compute in float64; use --device cpu"
+            f"device '{name}' is not available, or does not support float64; use --device cpu"
         ) from None
     return name

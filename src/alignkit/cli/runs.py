@@ -1,11 +1,16 @@
-"""``alignkit runs``: list, show, remove, tidy up, pack and unpack."""
+"""``alignkit runs``: list, show, remove, clean up, export and import runs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks, chosen_runs
+from alignkit.cli.app import App
+from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks
+from alignkit.cli.selection import chosen_runs
+
+if TYPE_CHECKING:
+    from alignkit.runs import Run
 
 Option = typer.Option
 DEFAULT = Path("runs")
@@ -13,7 +18,7 @@ DEFAULT = Path("runs")
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    runs = typer.Typer(invoke_without_command=True, help=_first.__doc__)
+    runs = App(invoke_without_command=True, help=_first.__doc__)
     runs.callback()(_first)
     runs.command("list")(list_runs)
     runs.command("show")(show)
@@ -21,13 +26,13 @@ def add_to(app: typer.Typer) -> None:
     runs.command("gc")(collect)
     runs.command("export")(export)
     runs.command("import")(import_)
-    app.add_typer(runs, name="runs", rich_help_panel="Look")
+    app.add_typer(runs, name="runs", rich_help_panel="Inspection")
 
 
 def _first(
     ctx: typer.Context, task: Tasks = None, runs: RunsFolder = DEFAULT, json: Json = False
 ) -> None:
-    """List trained runs; or show, remove, tidy up, pack and unpack them."""
+    """List, show, remove, clean up, export and import runs; without a command, list them."""
     if ctx.invoked_subcommand is None:
         list_runs(task, None, runs, json)
 
@@ -35,11 +40,11 @@ def _first(
 def list_runs(
     task: Tasks = None, placement: Placements = None, runs: RunsFolder = DEFAULT, json: Json = False
 ) -> None:
-    """List trained runs and what each holds.
+    """List trained runs and what has been computed for each.
 
     Example: alignkit runs list --task toy_redundant
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.runs import load_runs
     from alignkit.runs.variants import variant_names
 
@@ -54,14 +59,13 @@ def list_runs(
 
 
 def show(
-    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.")],
-    json: Json = False,
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.")], json: Json = False
 ) -> None:
-    """Show one run: what it is made of, its scores, and the size of what it holds.
+    """Show one run: its configuration, its scores, and the size of its files.
 
     Example: alignkit runs show runs/toy_match/late/seed0
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.runs import load_run
 
     run = load_run(path)
@@ -91,14 +95,14 @@ def show(
 
 
 def remove(
-    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run directories.")],
-    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask.")] = False,
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directories.")],
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove runs and everything made from them.
+    """Remove runs and everything computed from them.
 
     Example: alignkit runs rm runs/toy_match/late/seed0 --yes
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
     from alignkit.runs import load_run
     from alignkit.runs.files import discard, locked
@@ -109,7 +113,7 @@ def remove(
     if not yes:
         for run in runs:
             console.note(str(run.path))
-        if not typer.confirm(f"Remove {len(runs)} run(s), {total} bytes?", err=True):
+        if not typer.confirm(f"Remove {len(runs)} run(s), {total:,} bytes?", err=True):
             raise UsageError("nothing was removed")
     for run in runs:
         with locked(run.path):
@@ -119,17 +123,17 @@ def remove(
 
 def collect(
     runs: RunsFolder = DEFAULT,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only show it.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove what killed processes left behind: half-written and half-removed files.
+    """Remove what killed processes left behind: files half written or half removed.
 
-    What a running process may be writing is left alone. An unfinished extraction is kept:
-    it goes on where it was.
+    Files that a running process may still be writing are kept, and so are unfinished
+    extractions, which can be resumed.
 
     Example: alignkit runs gc --dry-run
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.runs.files import discard
     from alignkit.runs.litter import find_litter
 
@@ -146,66 +150,74 @@ def collect(
     elif rows:
         console.print_table(rows, ["path", "why", "bytes", "done"])
     else:
-        console.note(f"there is no litter under {runs}")
+        console.note(f"nothing to remove under {runs}")
 
 
 def export(
     paths: RunPaths = None,
     output: Annotated[
-        Path, Option("--output", "-o", help="The pack; gzip if it ends in .gz.")
+        Path,
+        Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Archive to write; compressed if its name ends in .gz.",
+        ),
     ] = Path("runs.tar"),
     task: Tasks = None,
     placement: Placements = None,
     weights: Annotated[
-        bool, Option("--weights/--no-weights", help="Take the weights along.")
+        bool, Option("--weights/--no-weights", help="Include the model weights.")
     ] = True,
     representations: Annotated[
-        bool, Option("--representations/--no-representations", help="Take those along.")
+        bool, Option("--representations/--no-representations", help="Include the representations.")
     ] = True,
     runs: RunsFolder = DEFAULT,
 ) -> None:
-    """Pack runs into one file, for a colleague to import. Prints its path.
+    """Export runs to one archive that others can import. Prints its path.
 
     Example: alignkit runs export --no-weights --output mine.tar
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.runs.packs import export_runs
 
     chosen = chosen_runs(paths, runs, task, placement)
     size = export_runs(chosen, runs, output, weights, representations)
-    console.note(f"{len(chosen)} runs, {size} bytes")
+    console.note(f"{len(chosen)} runs, {size:,} bytes")
     print(output)
 
 
 def import_(
-    pack: Annotated[Path, typer.Argument(metavar="FILE", help="A pack that export made.")],
+    pack: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Archive written by alignkit runs export.")
+    ],
     runs: RunsFolder = DEFAULT,
     json: Json = False,
 ) -> None:
-    """Take runs out of a pack. Prints the folders that are new.
+    """Import runs from an archive. Prints the directories of the new runs.
 
-    Every checksum is verified before anything is put in place, and a folder that holds
-    another run is never overwritten.
+    All checksums are verified before anything is written, and the directory of a different run
+    is never overwritten.
 
     Example: alignkit runs import mine.tar
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.errors import DataError
     from alignkit.runs.packs import import_runs
 
-    found = import_runs(pack, runs, console.note)
+    states = import_runs(pack, runs, console.note)
     if json:
-        console.print_json([{"run": str(runs / k), "state": v} for k, v in found.items()])
+        console.print_json([{"run": str(runs / k), "state": v} for k, v in states.items()])
     else:
-        for folder, state in found.items():
+        for folder, state in states.items():
             if state == "imported":
                 print(runs / folder)
-    refused = [folder for folder, state in found.items() if state.startswith("refused")]
+    refused = [folder for folder, state in states.items() if state.startswith("refused")]
     if refused:
-        raise DataError(f"{len(refused)} of {len(found)} runs were refused: {', '.join(refused)}")
+        raise DataError(f"{len(refused)} of {len(states)} runs were refused: {', '.join(refused)}")
 
 
-def _row(run: Any, variant: str) -> dict[str, Any]:
+def _row(run: "Run", variant: str) -> dict[str, Any]:
     performance = run.performance()
     primary = performance["primary"]
     scores = {split: values[primary] for split, values in performance["splits"].items()}
@@ -224,7 +236,7 @@ def _row(run: Any, variant: str) -> dict[str, Any]:
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:
-    """Number and size of the files of each part of a run."""
+    """Return the number and size of the files in each part of a run."""
     from alignkit.runs.litter import size_of
 
     rows = []

@@ -1,4 +1,4 @@
-"""``alignkit sanity``: does every metric do what it declares?"""
+"""``alignkit sanity``: does every metric behave as it declares?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import Json, Metrics, Seed, TableFile
+from alignkit.cli.selection import metrics_or_all
 
 if TYPE_CHECKING:
     from alignkit.testing import Examination
@@ -21,54 +22,61 @@ def add_to(app: typer.Typer) -> None:
 
 def sanity(
     metric: Metrics = None,
-    samples: Annotated[int, typer.Option("--samples", help="Rows of the made-up data.")] = 128,
-    width: Annotated[int, typer.Option("--width", help="Columns of the made-up data.")] = 32,
+    samples: Annotated[
+        int, typer.Option("--samples", metavar="N", help="Number of samples in the synthetic data.")
+    ] = 128,
+    width: Annotated[
+        int, typer.Option("--width", metavar="N", help="Dimension of the synthetic data.")
+    ] = 32,
     seed: Seed = 0,
     output: TableFile = None,
     json: Json = False,
 ) -> None:
     """Check metrics on identical, rotated, scaled, noisy and random input.
 
-    Takes every registered metric, third parties' too, unless some are named. Prints the
-    values with the best one and the chance level, and which declared property fails: range,
-    identity, direction, symmetry, invariances, chance. Exit code 1 if one does.
+    Every registered metric is checked, those of third-party plugins included, unless you name
+    some. Prints the values beside the best possible value and the chance level, and the declared
+    properties that do not hold: range, identity, direction, symmetry, invariances or chance
+    level. The exit code is 1 if any property fails.
 
     Example: alignkit sanity --metric cka --metric mknn:k=5
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.metrics import resolve
-    from alignkit.plugins import registry
     from alignkit.testing import examine
 
-    named = [one for one in metric or () if one != "all"]
-    metrics = [resolve(spec) for spec in named or registry().names("metrics")]
-    found = []
-    with console.TerminalReporter().progress("check metrics", len(metrics)) as bar:
-        for one in metrics:
-            bar.describe(f"check {one.spec}")
-            found.append(examine(one, samples, width, seed))
+    specs, _ = metrics_or_all(metric)
+    metrics = [resolve(spec) for spec in specs]
+    examinations = []
+    with console.TerminalReporter().progress("checking metrics", len(metrics)) as bar:
+        for each in metrics:
+            bar.describe(f"checking {each.spec}")
+            examinations.append(examine(each, samples, width, seed))
             bar.advance()
-    rows = [_row(one, samples, width, seed) for one in found]
+    rows = [_row(examination, samples, width, seed) for examination in examinations]
     if output is not None:
         _write(output, rows)
     if json:
         console.print_json(rows)
     else:
-        _show(rows, found)
-    if any(one.failures for one in found):
+        _show(rows, examinations)
+    if any(examination.failures for examination in examinations):
         raise typer.Exit(1)
 
 
-def _row(one: "Examination", samples: int, width: int, seed: int) -> dict[str, Any]:
+def _row(result: "Examination", samples: int, width: int, seed: int) -> dict[str, Any]:
     return {
-        "metric": one.metric,
-        **{name: one.values[name] for name in INPUTS},
-        "best": one.best,
-        "self_score": one.self_score,
-        "chance": one.chance,
-        "fails": [check.name for check in one.failures],
-        "checks": [{"property": c.name, "holds": c.holds, "detail": c.detail} for c in one.checks],
-        "reasons": one.reasons,
+        "metric": result.metric,
+        **{name: result.values[name] for name in INPUTS},
+        "best": result.best,
+        "self_score": result.self_score,
+        "chance": result.chance,
+        "fails": [check.name for check in result.failures],
+        "checks": [
+            {"property": check.name, "holds": check.holds, "detail": check.detail}
+            for check in result.checks
+        ],
+        "reasons": result.reasons,
         "samples": samples,
         "width": width,
         "seed": seed,
@@ -89,8 +97,8 @@ def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
     write_csv(output, pd.DataFrame(flat))
 
 
-def _show(rows: Sequence[dict[str, Any]], found: "Sequence[Examination]") -> None:
-    from alignkit.cli import console
+def _show(rows: Sequence[dict[str, Any]], results: "Sequence[Examination]") -> None:
+    from alignkit.cli.printing import console
 
     shown = [
         row
@@ -104,20 +112,13 @@ def _show(rows: Sequence[dict[str, Any]], found: "Sequence[Examination]") -> Non
     console.print_table(
         shown,
         ["metric", *INPUTS, "chance", "best", "self_score", "fails", "holds"],
-        title=f"metrics on made-up data, n={first['samples']}, width {first['width']}",
+        title=f"metrics on synthetic data, n={first['samples']}, dimension {first['width']}",
     )
-    for one in found:
-        for check in one.failures:
-            console.note(f"{one.metric} fails {check.name}: {check.detail}")
-    broken = [one.metric for one in found if one.failures]
-    held = len(found) - len(broken)
-    print(
-        f"{held} of {len(found)} metrics hold what they declare"
-        + (
-            f"; {', '.join(broken)} do not"
-            if len(broken) > 1
-            else f"; {broken[0]} does not"
-            if broken
-            else ""
-        )
-    )
+    for result in results:
+        for check in result.failures:
+            console.note(f"{result.metric} fails {check.name}: {check.detail}")
+    failing = [result.metric for result in results if result.failures]
+    passing = len(results) - len(failing)
+    print(f"{passing} of {len(results)} metrics behave as declared")
+    if failing:
+        print(f"these do not: {', '.join(failing)}")

@@ -1,31 +1,39 @@
 """``alignkit search run``, ``analyse``, ``list`` and ``repair``."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Architecture, Data, Json, RunsFolder, complete
+from alignkit.cli.app import App
+from alignkit.cli.arguments import EXECUTION, Architecture, Data, Json, RunsFolder, complete
 
 if TYPE_CHECKING:
     from alignkit.search.analysis import Analysis
-    from alignkit.search.search import Search
 
 Option = typer.Option
+SPACE = "Search space"
+TRIALS = "Trials"
+STORAGE = "Storage"
 Storage = Annotated[
     str | None,
     Option(
         "--storage",
-        help="sqlite:///FILE, journal:///FILE or postgresql://USER@HOST/DATABASE; "
-        "search.db in the folder of runs if not given.",
+        metavar="URL",
+        help="Optuna storage: sqlite:///FILE, journal:///FILE or postgresql://USER@HOST/DATABASE.",
+        show_default="search.db in the folder of runs",
+        rich_help_panel=STORAGE,
     ),
 ]
-Study = Annotated[str | None, Option("--study", help="The name of the study in the storage.")]
-CORRELATIONS = ["parameter", "objective", "n", "spearman", "p", "p_adjusted", "reason"]
+Study = Annotated[
+    str | None,
+    Option(
+        "--study", metavar="NAME", help="Name of the study in the storage.", rich_help_panel=STORAGE
+    ),
+]
 
-app = typer.Typer(
-    help="Search for placements and training options, and analyse what was found.",
+app = App(
+    help="Search for placements and training options, and analyse the results.",
     no_args_is_help=True,
 )
 
@@ -42,30 +50,38 @@ def run(
         Option(
             "--task",
             "-t",
-            help="A task, as name or name:key=value; a trial trains on each.",
+            metavar="TASK",
+            help="Task, as NAME or NAME:KEY=VALUE; repeatable. Every trial trains on each task.",
+            show_default="the embedded task",
             autocompletion=complete("tasks"),
+            rich_help_panel=SPACE,
         ),
     ] = None,
     space: Annotated[
-        str, Option(help="placement, placement:distinct=true, named, mask or hparams.")
+        str,
+        Option(
+            metavar="SPACE",
+            help="Search space: placement, placement:distinct=true, named, mask or hparams.",
+            rich_help_panel=SPACE,
+        ),
     ] = "placement",
-    trials: Annotated[
-        int, Option("--trials", "-n", help="Finished trials in all, those that are there included.")
-    ] = 20,
-    storage: Storage = None,
-    study: Study = None,
     objective: Annotated[
         list[str] | None,
         Option(
-            help="score, loss, the name of a score, parameters, or METRIC@LAYER; after TASK/ "
-            "for one of several tasks; may repeat. The primary score if not given."
+            metavar="OBJECTIVE",
+            help="Objective: score, loss, the name of a score, parameters, or METRIC@LAYER; "
+            "with several tasks, TASK/OBJECTIVE names one of them; repeatable.",
+            show_default="the primary score of each task",
+            rich_help_panel=SPACE,
         ),
     ] = None,
     bound: Annotated[
         list[str] | None,
         Option(
-            help="NAME=LOW:HIGH, NAME=LOW:HIGH:log or NAME=VALUE,VALUE: what a parameter may "
-            "be, or a further option of training or architecture; may repeat."
+            metavar="BOUND",
+            help="Range or choices of a parameter, or of a further training or architecture "
+            "option: NAME=LOW:HIGH, NAME=LOW:HIGH:log or NAME=VALUE,VALUE; repeatable.",
+            rich_help_panel=SPACE,
         ),
     ] = None,
     placement: Annotated[
@@ -73,48 +89,111 @@ def run(
         Option(
             "--placement",
             "-p",
-            help="named: the choices, all that fit if none; hparams: the one that stays.",
+            metavar="PLACEMENT",
+            help="With --space named, a candidate (all that fit if you give none); with --space "
+            "hparams, the placement to train; repeatable.",
             autocompletion=complete("placements"),
+            rich_help_panel=SPACE,
         ),
     ] = None,
     architecture: Architecture = None,
-    epochs: Annotated[int | None, Option(help="Of every run.")] = None,
+    epochs: Annotated[
+        int | None,
+        Option(
+            metavar="N",
+            help="Number of epochs of every run.",
+            show_default="that of alignkit train",
+            rich_help_panel=TRIALS,
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None,
-        Option(help="Another training option that stays, as NAME=VALUE; may repeat."),
+        Option(
+            metavar="NAME=VALUE",
+            help="Fixed value of another training option; repeatable.",
+            rich_help_panel=TRIALS,
+        ),
     ] = None,
+    training_seed: Annotated[
+        int, Option(metavar="N", help="Random seed of every run.", rich_help_panel=TRIALS)
+    ] = 0,
     data: Data = None,
-    seed: Annotated[int, Option(help="Of the sampler: what is tried, in which order.")] = 0,
-    training_seed: Annotated[int, Option(help="Of every run.")] = 0,
+    trials: Annotated[
+        int,
+        Option(
+            "--trials",
+            "-n",
+            metavar="N",
+            help="Total number of finished trials, including those already in the study.",
+            rich_help_panel=TRIALS,
+        ),
+    ] = 20,
     sampler: Annotated[
-        str | None, Option(help="tpe, random or brute; brute for named, else tpe, if not given.")
+        str | None,
+        Option(
+            metavar="SAMPLER",
+            help="Sampler: tpe, random or brute.",
+            show_default="brute for --space named, else tpe",
+            rich_help_panel=TRIALS,
+        ),
     ] = None,
     pruner: Annotated[
         str | None,
-        Option(help="median, halving or none; median for one score of one task, else none."),
+        Option(
+            metavar="PRUNER",
+            help="Pruner: median, halving or none.",
+            show_default="median for a single score of a single task, else none",
+            rich_help_panel=TRIALS,
+        ),
     ] = None,
-    workers: Annotated[int, Option("--workers", "-j", help="Processes that share the work.")] = 1,
-    heartbeat: Annotated[
-        int, Option(help="Seconds between signs of life; after two, a trial is lost.")
-    ] = 60,
-    retries: Annotated[int, Option(help="How often a lost trial is started again.")] = 3,
+    seed: Annotated[
+        int, Option(metavar="N", help="Random seed of the sampler.", rich_help_panel=TRIALS)
+    ] = 0,
+    storage: Storage = None,
+    study: Study = None,
     runs: RunsFolder = Path("runs"),
+    workers: Annotated[
+        int,
+        Option(
+            "--workers",
+            "-j",
+            metavar="N",
+            help="Number of processes that run trials in parallel.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = 1,
+    heartbeat: Annotated[
+        int,
+        Option(
+            metavar="SECONDS",
+            help="Heartbeat interval; a trial that misses two heartbeats counts as lost.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = 60,
+    retries: Annotated[
+        int,
+        Option(metavar="N", help="How often to restart a lost trial.", rich_help_panel=EXECUTION),
+    ] = 3,
     json: Json = False,
 ) -> None:
     """Start or continue a search.
 
-    Every trial is a run under --runs. Scores are those of the validation split. Started
-    several times, also on several machines, the commands share one study.
+    Every trial is a run under --runs, scored on the validation split. You can start the same
+    command several times, also on several machines: all processes share one study.
 
     Examples: alignkit search run --task toy_match --space placement --trials 20
 
     alignkit search run -t toy_match --objective score --objective parameters --workers 2
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.search import show_front
+    from alignkit.errors import AlignkitError
+    from alignkit.search.analyse import analyse as analyse_study
+    from alignkit.search.search import Search
     from alignkit.search.storage import parse_url
     from alignkit.search.workers import StudyStorage, run_search
 
-    search = _search(
+    search = Search(
         tasks=tuple(task or ()),
         space=space,
         bounds=tuple(bound or ()),
@@ -132,8 +211,17 @@ def run(
     url = parse_url(storage or _default(runs))
     stored = StudyStorage(url, study or search.study_name, heartbeat, retries)
     console.note(f"study {stored.study} in {url}")
-    found = run_search(search, stored, trials, workers, console.reporter())
-    _show_best(found, json)
+    finished = run_search(search, stored, trials, workers, console.reporter())
+    analysis = analyse_study(finished)
+    if json:
+        keys = ("study", "objectives", "trials", "duplicates", "retried", "pareto")
+        result = analysis.to_json()
+        console.print_json({key: result[key] for key in keys})
+    else:
+        show_front(analysis)
+    if not analysis.states["COMPLETE"] + analysis.states["PRUNED"]:
+        errors = [t.user_attrs["error"] for t in finished.trials if "error" in t.user_attrs]
+        raise AlignkitError(f"every trial failed; the last error was: {errors[-1]}")
 
 
 @app.command()
@@ -142,31 +230,43 @@ def analyse(
     study: Study = None,
     register: Annotated[
         Path | None,
-        Option(metavar="FILE", help="Write the best placements as a plugin, a .py file."),
+        Option(metavar="FILE", help="Write the best placements to a plugin, a .py file."),
     ] = None,
     top: Annotated[
-        int | None, Option(help="Trials to register; the Pareto front if not given.")
+        int | None,
+        Option(
+            metavar="N",
+            help="Number of trials whose placements are written.",
+            show_default="the Pareto front",
+        ),
     ] = None,
     figures: Annotated[
-        Path | None, Option(metavar="FOLDER", help="Draw history, front, importances and more.")
+        Path | None,
+        Option(
+            metavar="FOLDER",
+            help="Draw the history, Pareto front, importances and more in this folder.",
+        ),
     ] = None,
     depth: Annotated[
-        int, Option(help="Layers per stream, where a study of others does not say.")
+        int, Option(metavar="N", help="Layers per stream, for studies that do not record it.")
     ] = 12,
-    seed: Annotated[int, Option(help="Of the forest behind the importances.")] = 0,
+    seed: Annotated[
+        int, Option(metavar="N", help="Random seed of the importances' random forest.")
+    ] = 0,
     runs: RunsFolder = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Say what a search has found: front, correlations, importances.
+    """Analyse a search: its Pareto front, correlations and importances.
 
-    Reads any Optuna study, also an older Optuna's; nothing in the storage is changed. The
-    correlations are Spearman's, with Holm's correction over all of them.
+    Reads any Optuna study, including those of older Optuna versions; nothing in the storage is
+    changed. The correlations are Spearman's, with Holm's correction over all of them.
 
     Examples: alignkit search analyse --study placement_toy_match --figures figures
 
     alignkit search analyse --storage sqlite:///old.db --study NAME --register found.py --json
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.search import show
     from alignkit.errors import UsageError
     from alignkit.search.analyse import analyse as analyse_study
     from alignkit.search.analyse import best
@@ -179,30 +279,30 @@ def analyse(
     notes: list[str] = []
     with reading(address, notes) as opened:
         loaded = read_study(opened, address, study)
-        found = analyse_study(loaded, seed, depth)
-        chosen = best(found, loaded, top, depth) if top else found.pareto
-    for text in [*notes, *found.notes]:
+        analysis = analyse_study(loaded, seed, depth)
+        chosen = best(analysis, loaded, top, depth) if top else analysis.pareto
+    for text in [*notes, *analysis.notes]:
         console.note(f"note: {text}")
     if register is not None:
-        names = write_placements(register, found.study, chosen)
-        console.note(f"{register} registers {', '.join(names)}")
+        names = write_placements(register, analysis.study, chosen)
+        console.note(f"wrote {register}, a plugin that registers {', '.join(names)}")
     if figures is not None:
-        _draw(found, figures)
+        _draw(analysis, figures)
     if json:
-        console.print_json(found.to_json())
+        console.print_json(analysis.to_json())
     else:
-        _show(found)
+        show(analysis)
 
 
 @app.command("list")
 def list_studies(
     storage: Storage = None, runs: RunsFolder = Path("runs"), json: Json = False
 ) -> None:
-    """List the studies of a storage.
+    """List the studies in a storage.
 
     Example: alignkit search list --storage sqlite:///runs/search.db
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.search.read import list_of_studies, reading
 
     notes: list[str] = []
@@ -217,10 +317,14 @@ def list_studies(
 
 
 @app.command()
-def repair(storage: Annotated[str, Option("--storage", help="journal:///FILE")]) -> None:
-    """Take records that were cut short off a journal.
+def repair(
+    storage: Annotated[
+        str, Option("--storage", metavar="URL", help="Journal to repair: journal:///FILE.")
+    ],
+) -> None:
+    """Remove truncated records from a journal storage.
 
-    The old file is kept beside it as .bak. Other storages need no repair.
+    The old file is kept with the suffix .bak. Other storages need no repair.
 
     Example: alignkit search repair --storage journal:///runs/search.log
     """
@@ -231,10 +335,10 @@ def repair(storage: Annotated[str, Option("--storage", help="journal:///FILE")])
 
     url = parse_url(storage)
     if not url.is_journal or url.file is None:
-        raise UsageError(f"{url} is no journal; only journal:///FILE can be repaired")
-    done = repair_journal(url.file, lock_of(url.file))
-    kept = f"; the old file is {done.backup}" if done.backup else ""
-    print(f"{done.kept} records kept, {done.dropped} dropped{kept}")
+        raise UsageError(f"{url} is not a journal; only journal:///FILE can be repaired")
+    repaired = repair_journal(url.file, lock_of(url.file))
+    backup = f"; the old file is now {repaired.backup}" if repaired.backup else ""
+    print(f"{repaired.kept} records kept, {repaired.dropped} removed{backup}")
 
 
 def _default(runs: Path) -> str:
@@ -248,80 +352,23 @@ def _training(epochs: int | None, options: list[str] | None) -> dict[str, Any]:
     for text in options or ():
         name, equals, value = text.partition("=")
         if not equals:
-            raise UsageError(f"--option {text} is not NAME=VALUE")
+            raise UsageError(f"--option {text}: expected NAME=VALUE")
         given[name.strip()] = value.strip()
     return given
 
 
-def _search(**asked: Any) -> "Search":
-    from alignkit.search.search import Search
-
-    return Search(**asked)
-
-
-def _show_best(study: Any, json: bool) -> None:
-    from alignkit.cli import console
-    from alignkit.errors import AlignkitError
-    from alignkit.search.analyse import analyse as analyse_study
-
-    found = analyse_study(study)
-    if json:
-        kept = ("study", "objectives", "trials", "duplicates", "retried", "pareto")
-        console.print_json({key: found.to_json()[key] for key in kept})
-    else:
-        _show_front(found)
-    if not found.states["COMPLETE"] + found.states["PRUNED"]:
-        errors = [t.user_attrs["error"] for t in study.trials if "error" in t.user_attrs]
-        raise AlignkitError(f"every trial failed, the last with: {errors[-1]}")
-
-
-def _show(found: "Analysis") -> None:
-    from alignkit.cli import console
-
-    _show_front(found)
-    console.print_table(found.correlations, CORRELATIONS, title="parameters against objectives")
-    columns = ["parameter", "objective", "importance", "n", "reason"]
-    evaluator = next((row["evaluator"] for row in found.importances), "")
-    console.print_table(found.importances, columns, title=f"importances ({evaluator})")
-
-
-def _show_front(found: "Analysis") -> None:
-    from alignkit.cli import console
-
-    counts = ", ".join(f"{count} {state}" for state, count in found.states.items() if count)
-    again = f"; {found.duplicates} duplicates, {found.retried} retried"
-    print(f"study {found.study}: {counts or 'no trial'}{again}")
-    rows = [
-        {
-            "trial": t["number"],
-            **_counts_as_such(t["values"]),
-            "text": t["placement"] and t["placement"]["text"],
-            "vision": t["placement"] and t["placement"]["vision"],
-            "run": ", ".join(t["runs"]),
-        }
-        for t in found.pareto
-    ]
-    title = "Pareto front" if len(found.objectives) > 1 else "best"
-    console.print_table(rows, ["trial", *found.names, "text", "vision", "run"], title=title)
-
-
-def _counts_as_such(values: Mapping[str, float]) -> dict[str, float]:
-    """Values of which a storage knows only that they are numbers: parameters are a count."""
-    return {k: int(v) if "parameters" in k and v.is_integer() else v for k, v in values.items()}
-
-
-def _draw(found: "Analysis", folder: Path) -> None:
-    from alignkit.cli import console
+def _draw(analysis: "Analysis", folder: Path) -> None:
+    from alignkit.cli.printing import console
     from alignkit.report.search import write_search_figures
 
     written = write_search_figures(
         folder,
-        found.table,
-        found.parameters,
-        found.objectives,
-        found.correlations,
-        found.importances,
-        [trial["number"] for trial in found.pareto],
+        analysis.table,
+        analysis.parameters,
+        analysis.objectives,
+        analysis.correlations,
+        analysis.importances,
+        [trial["number"] for trial in analysis.pareto],
     )
     for file in written:
-        console.note(f"{file} is drawn")
+        console.note(f"wrote {file}")

@@ -1,171 +1,50 @@
-"""The pages of ``alignkit show``: one for each kind."""
+"""``alignkit show``: what one registered name is."""
 
-import inspect
-from itertools import zip_longest
-from typing import Any
+from typing import Annotated
 
-from alignkit.cli import console
-from alignkit.errors import DataError, UsageError
-from alignkit.models.placement import Placement
-from alignkit.models.schedule import Schedule
-from alignkit.plugins import Entry, registry
-from alignkit.plugins.options import bind, options_of
-from alignkit.plugins.registry import singular
-from alignkit.runs.config import choose, choose_placement, parse_choice
+import typer
+
+from alignkit.cli.arguments import Json, complete_kind, plural
 
 
-def show(kind: str, name: str, json: bool) -> None:
-    """Print the page of one registered thing."""
-    page = {"placements": _placement, "architectures": _architecture}.get(kind, _declared)
-    facts, schedule = page(kind, name)
-    if json:
-        console.print_json(facts | ({"schedule": [str(s) for s in schedule]} if schedule else {}))
-        return
-    for key, value in facts.items():
-        if key not in ("options", "documentation") and value not in ("", None):
-            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            print(f"{key:13} {text or '-'}")
-    if facts.get("options"):
-        console.print_table(facts["options"], ["option", "value", "default", "type"])
-    if facts.get("documentation"):
-        print(f"\n{facts['documentation']}")
-    if schedule:
-        print()
-        _print_schedule(schedule)
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("show", rich_help_panel="Inspection")(show)
 
 
-def _placement(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    placement = choose_placement(name)
-    architecture = choose("architectures", None)
-    facts: dict[str, Any] = {"name": placement.name}
-    if placement.name in registry().names("placements"):
-        facts |= _owner(registry().get("placements", placement.name))
-    facts |= {
-        "text": list(placement.text),
-        "vision": list(placement.vision),
-        "fusions": len(placement),
-        "architecture": architecture.name,
-    }
-    return facts, architecture.make().schedule(placement)
+def _complete_name(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    from alignkit.plugins import registry
+
+    entries = registry().entries(plural(ctx.params.get("kind") or "metrics"))
+    return [(e.name, e.summary) for e in entries if e.name.startswith(incomplete)]
 
 
-def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    facts, _ = _declared(kind, name)
-    architecture = choose(kind, name).make()
-    placement = choose_placement(None, architecture)
-    try:
-        schedule = architecture.schedule(placement)
-        facts["placement"] = f"{placement.name} (its schedule follows)"
-    except UsageError as error:  # streams too shallow for the embedded default
-        placement = Placement([], [])
-        schedule = architecture.schedule(placement)
-        facts["placement"] = f"{placement.name} ({error})"
-    facts |= _sizes(architecture, placement)
-    return facts, schedule
+def show(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="metric, architecture, placement, task or loss.",
+            autocompletion=complete_kind,
+        ),
+    ],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Registered name, optionally with options (NAME:KEY=VALUE); a placement may "
+            "also be given as layer indices (3,4,10).",
+            autocompletion=_complete_name,
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Show the options and declared properties of one plugin, and the schedule of a model.
 
+    Examples: alignkit show placement late
 
-def _sizes(architecture: Any, placement: Any) -> dict[str, Any]:
-    """How much there is to train, but for words and outputs, which the task brings."""
-    from alignkit.models.walk import count_parameters
+    alignkit show metric cka
+    """
+    from alignkit.cli.printing import pages
 
-    model = architecture.build(placement, 1, architecture.inputs([]))
-    trained = count_parameters(model)
-    total = sum(parameter.numel() for parameter in model.parameters())
-    return {
-        "layers": [f"{stream} {depth}" for stream, depth in architecture.depths().items()],
-        "parameters": f"{total:,}, of which {trained:,} are trained and {total - trained:,} frozen",
-    }
-
-
-def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    plain, given = parse_choice(kind, name)
-    entry = registry().get(kind, plain)
-    target = entry.load()
-    bound = bind(target, given, f"{singular(kind)} '{plain}'")
-    facts = {"name": plain, **_owner(entry), **entry.declarations}
-    if kind == "tasks":
-        facts |= _target_facts(target, bound)
-    facts["options"] = [
-        {"option": o.name, "value": bound[o.name], "default": o.default, "type": o.type.__name__}
-        for o in options_of(target).values()
-    ]
-    facts["documentation"] = _documentation(target)
-    return facts, []
-
-
-def _documentation(target: Any) -> str:
-    """The docstring, and those of the classes whose options are inherited."""
-    family = [target]
-    if inspect.isclass(target):
-        classes = (*inspect.getmro(target), *inspect.getmro(getattr(target, "Options", object)))
-        family = [member for member in classes if member is not object]
-    texts = [inspect.cleandoc(member.__doc__ or "") for member in family]
-    return "\n\n".join(text for text in texts if text)
-
-
-def _owner(entry: Entry) -> dict[str, Any]:
-    return {"summary": entry.summary, "plugin": entry.plugin.label}
-
-
-def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
-    try:
-        target = task(**options).target
-    except DataError:
-        return {"kind": "the labels are found in the data: name their folder to see them"}
-    if target is None:
-        return {"kind": "pairs without labels"}
-    return {
-        "kind": type(target).__name__,
-        "labels": list(target.labels),
-        "primary score": target.primary,
-    }
-
-
-def _print_schedule(schedule: Schedule) -> None:
-    """Two columns, one per stream; what a step records stands beside it."""
-    from alignkit.models.schedule import Fuse, Record, RunLayer, stream_of
-
-    print(f"{'text':32}vision")
-    line = {"text": "", "vision": ""}
-    rows: list[tuple[str, str]] = []
-
-    def flush() -> None:
-        if any(line.values()):
-            rows.append((line["text"], line["vision"]))
-            line.update(text="", vision="")
-
-    for step in schedule:
-        match step:
-            case RunLayer(stream, layer):
-                flush()
-                line[stream] = f"layer {layer}"
-            case Fuse(fusion):
-                flush()
-                line.update(text=f"= fusion {fusion} =", vision=f"= fusion {fusion} =")
-            case Record(site):
-                stream = stream_of(site)
-                line[stream] = f"{line[stream] or 'embeddings':15} -> {site}"
-    flush()
-    for text, vision in _side_by_side(rows):
-        print(f"{text:32}{vision}".rstrip())
-
-
-def _side_by_side(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Put stretches of text-only and vision-only rows beside each other."""
-    merged: list[tuple[str, str]] = []
-    text: list[str] = []
-    vision: list[str] = []
-
-    def flush() -> None:
-        merged.extend(zip_longest(text, vision, fillvalue=""))
-        text.clear()
-        vision.clear()
-
-    for left, right in rows:
-        if left and right:
-            flush()
-            merged.append((left, right))
-        else:
-            (text if left else vision).append(left or right)
-    flush()
-    return merged
+    pages.show(plural(kind), name, json)

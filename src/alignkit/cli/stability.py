@@ -1,4 +1,4 @@
-"""``alignkit stability``: how many samples, and which k, does a metric need?"""
+"""``alignkit stability``: how many samples does a metric need, and which k?"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import (
+    ALIGNMENT,
+    OUTPUT,
+    REPRESENTATIONS,
     Figures,
     Json,
     Metrics,
@@ -16,9 +19,8 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
-    check_split,
-    chosen_runs,
 )
+from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all, two_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +52,9 @@ def stability(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN... | X Y]",
-            help="Run directories (every run if none), or two arrays or folders of layers.",
+            metavar="RUN... | X Y",
+            help="Run directories, or two arrays or folders with one file per layer. Without any, "
+            "all runs under --runs.",
         ),
     ] = None,
     task: Tasks = None,
@@ -59,17 +62,40 @@ def stability(
     metric: Metrics = None,
     samples: Annotated[
         list[int] | None,
-        typer.Option("--samples", help="Samples; halvings of all if not given; may repeat."),
+        typer.Option(
+            "--samples",
+            metavar="N",
+            help="Number of samples to measure on; repeatable.",
+            show_default="all, and halved repeatedly",
+            rich_help_panel=REPRESENTATIONS,
+        ),
     ] = None,
     k: Annotated[
         list[int] | None,
-        typer.Option("--k", help="Neighbours, for metrics that take k; may repeat."),
+        typer.Option(
+            "--k",
+            metavar="N",
+            help="Number of neighbours, for metrics that have a parameter k; repeatable.",
+            rich_help_panel=ALIGNMENT,
+        ),
     ] = None,
-    splits: Annotated[int, typer.Option("--splits", help="Random splits into halves.")] = 5,
+    splits: Annotated[
+        int,
+        typer.Option(
+            "--splits",
+            metavar="N",
+            help="Number of random half-splits for split-half reliability.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = 5,
     null: Annotated[
         int,
         typer.Option(
-            "--null", help="Permutations for a chance level without closed form; 0: none."
+            "--null",
+            metavar="N",
+            help="Number of row permutations that estimate the chance level of metrics without a "
+            "closed form; 0 for none.",
+            rich_help_panel=ALIGNMENT,
         ),
     ] = 10,
     split: SplitName = "test",
@@ -79,15 +105,22 @@ def stability(
     figures: Figures = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Also write a CSV with a row per model and setting."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Also write a CSV file with one row per model and setting.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure metrics at several numbers of samples and of neighbours.
+    """Measure how metrics depend on the number of samples and of neighbours.
 
-    agreement: Spearman's correlation over layers with the largest setting, within each model.
-    reliability: of the layers' profile, from two halves of the samples (Spearman-Brown).
-    seconds are of this machine now, for orientation. Draws are nested; nothing is stored.
+    agreement is the Spearman correlation over layers with the largest setting, within each
+    model. reliability is the split-half reliability of the profile over layers, after the
+    Spearman-Brown correction. seconds is the time it took on this machine. Smaller samples are
+    subsets of larger ones; nothing is stored.
 
     Examples: alignkit stability --metric mknn --samples 128 --samples 256 --k 5 --k 10
 
@@ -95,10 +128,9 @@ def stability(
     """
     from alignkit.analysis.stability import plan, summarise
     from alignkit.analysis.stability import stability as measure_settings
-    from alignkit.cli import console
-    from alignkit.plugins import registry
+    from alignkit.cli.printing import console
 
-    named = [one for one in metric or () if one != "all"]
+    metrics, lenient = metrics_or_all(metric)
     if paths and not any((path / "config.json").is_file() for path in paths):
         models = _of_arrays(paths)
     else:
@@ -106,11 +138,7 @@ def stability(
         models = _of_runs(chosen, split, pool)
     wanted = plan(models, samples, k, splits, null, seed)
     table = measure_settings(
-        models,
-        named or registry().names("metrics"),
-        wanted,
-        lenient=not named,
-        reporter=console.TerminalReporter(),
+        models, metrics, wanted, lenient=lenient, reporter=console.TerminalReporter()
     )
     summary = summarise(table)
     if output is not None:
@@ -143,7 +171,7 @@ def stability(
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
     from alignkit.analysis.stability import layers_of_run
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     return [layers_of_run(run, split, pool, console.TerminalReporter()) for run in runs]
 
@@ -153,23 +181,20 @@ def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
     from alignkit.errors import UsageError
     from alignkit.metrics import read_arrays
 
-    if len(paths) != 2:
+    x, y = two_paths(paths)
+    xs, ys = read_arrays(x), read_arrays(y)
+    sizes = sorted({layer.n for layer in (*xs, *ys)})
+    if len(sizes) > 1:
         raise UsageError(
-            f"{len(paths)} path(s) that are no run directories; give two arrays or folders, or runs"
+            f"{x} and {y} have different numbers of samples ({', '.join(map(str, sizes))}); "
+            "their rows must be the same samples in the same order"
         )
-    xs, ys = (read_arrays(path) for path in paths)
-    if len({one.n for one in (*xs, *ys)}) > 1:
-        sizes = ", ".join(str(n) for n in sorted({one.n for one in (*xs, *ys)}))
-        raise UsageError(
-            f"{paths[0]} and {paths[1]} hold different numbers of samples ({sizes}); "
-            "rows must be the same samples in the same order"
-        )
-    both = min(len(xs), len(ys))
-    return [Layers(f"{paths[0]}, {paths[1]}", xs[:both], ys[:both])]
+    depth = min(len(xs), len(ys))
+    return [Layers(f"{x}, {y}", xs[:depth], ys[:depth])]
 
 
 def _show(summary: "pd.DataFrame", models: "Sequence[Layers]") -> None:
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
 
     rows = console.records(summary)
     for row in rows:
@@ -177,9 +202,7 @@ def _show(summary: "pd.DataFrame", models: "Sequence[Layers]") -> None:
     shown = [c for c in COLUMNS if any(row[c] not in (None, "") for row in rows)]
     layers = sorted({len(model.xs) for model in models})
     console.print_table(
-        rows,
-        shown,
-        title=f"stability over {len(models)} model(s) of {' or '.join(map(str, layers))} layers",
+        rows, shown, title=f"{len(models)} model(s) with {' or '.join(map(str, layers))} layers"
     )
     if max(layers) < 3:
-        console.note("note: agreement and reliability compare layers; they need 3 or more")
+        console.note("note: agreement and reliability need at least 3 layers")

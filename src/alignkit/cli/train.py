@@ -1,36 +1,44 @@
-"""``alignkit train`` and ``alignkit evaluate``."""
+"""``alignkit train``: train models."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from alignkit.cli.app import Default
 from alignkit.cli.arguments import (
+    DATA,
+    EXECUTION,
+    MODEL,
     Architecture,
     Data,
     Device,
     Force,
     FromScratch,
     Json,
-    Placements,
-    RunPaths,
     RunsFolder,
-    SplitName,
-    Tasks,
     TextModel,
     VisionModel,
-    architecture_options,
-    check_split,
-    chosen_runs,
     complete,
 )
+from alignkit.cli.selection import given_options
 
 if TYPE_CHECKING:
-    from alignkit.runs import RunConfig, RuntimeOptions, Training
+    from alignkit.runs import Run, RunConfig
 
-PANEL = "The chain"
+OPTIMISATION = "Optimisation"
+LOSSES = "Objectives and losses"
+TRACKING = "Tracking and checkpoints"
 Option = typer.Option
+_training = partial(Default, "alignkit.runs.training:Training")
+_runtime = partial(Default, "alignkit.runs.training:RuntimeOptions")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(rich_help_panel="Pipeline")(train)
 
 
 def _complete_objective(incomplete: str) -> list[str]:
@@ -39,29 +47,57 @@ def _complete_objective(incomplete: str) -> list[str]:
     return [name for name in (*OBJECTIVES, "pretrain") if name.startswith(incomplete)]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    app.command(rich_help_panel=PANEL)(train)
-    app.command(rich_help_panel=PANEL)(evaluate)
-
-
 def train(
+    *,
     task: Annotated[
         list[str] | None,
         Option(
             "--task",
             "-t",
-            help="A task, as name, name:key=value,key=value or name:PATH; may repeat.",
+            metavar="TASK",
+            help="Task to train on, as NAME, NAME:KEY=VALUE,... or NAME:FOLDER; repeatable.",
+            show_default="the embedded task",
             autocompletion=complete("tasks"),
+            rich_help_panel=DATA,
         ),
     ] = None,
+    data: Data = None,
+    class_weights: Annotated[
+        bool,
+        Option(
+            "--class-weights",
+            help="Weight the loss by inverse class frequency.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
+    bucket: Annotated[
+        bool,
+        Option(
+            "--bucket",
+            help="Batch texts of similar length to reduce padding.",
+            rich_help_panel=DATA,
+        ),
+    ] = False,
+    workers: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Number of threads that load images in advance.",
+            default_factory=_runtime("workers"),
+            rich_help_panel=DATA,
+        ),
+    ],
     placement: Annotated[
         list[str] | None,
         Option(
             "--placement",
             "-p",
-            help="A name, or indices: 3,4,10 or TEXT/VISION 6,7/3,5; may repeat.",
+            metavar="PLACEMENT",
+            help="Placement of co-attention: a name, layer indices for both streams (3,4,10) "
+            "or for each (text/vision: 6,7/3,5); repeatable.",
+            show_default="the embedded placement",
             autocompletion=complete("placements"),
+            rich_help_panel=MODEL,
         ),
     ] = None,
     architecture: Architecture = None,
@@ -69,100 +105,223 @@ def train(
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
     freeze: Annotated[
-        str | None, Option(help="Not trained: text:0-5+vision:0-3+embeddings.")
-    ] = None,
-    seed: Annotated[list[int] | None, Option("--seed", help="0 if not given; may repeat.")] = None,
-    data: Data = None,
-    epochs: Annotated[
-        int | None, Option(help="4 if not given; 0 stores the untrained model.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, Option(help="Samples of a forward pass; 32 if not given.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, Option(help="Peak, after the warm-up; 0.0005 if not given.")
-    ] = None,
-    warmup: Annotated[
-        float | None, Option(help="Share of the steps that rise to it; 0.1 if not given.")
-    ] = None,
-    floor: Annotated[
-        float | None, Option(help="Share of it at which the cosine ends; 0.05 if not given.")
-    ] = None,
-    weight_decay: Annotated[
-        float | None, Option(help="Of matrices; never of norms, biases; 0.01 if not given.")
-    ] = None,
-    clip: Annotated[
-        float | None, Option(help="Largest norm of the gradient, 0: any; 1.0 if not given.")
-    ] = None,
-    patience: Annotated[
-        int | None, Option(help="Epochs without a better score, 0: any; 0 if not given.")
-    ] = None,
-    threads: Annotated[
-        int | None, Option(help="Threads of a run, part of its identity; 1 if not given.")
-    ] = None,
-    accumulate: Annotated[
-        int | None, Option(help="Batches of an optimiser step; 1 if not given.")
-    ] = None,
-    precision: Annotated[
         str | None,
-        Option(help="float32, bf16, fp16, or what the device is best at; auto if not given."),
+        Option(
+            metavar="PARTS",
+            help="Parts of the model to freeze, for example text:0-5+vision:0-3+embeddings.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    class_weights: Annotated[
-        bool, Option("--class-weights", help="Weigh labels against their frequency.")
-    ] = False,
-    bucket: Annotated[
-        bool, Option("--bucket", help="Batch texts of similar length: less padding.")
-    ] = False,
+    init: Annotated[
+        Path | None,
+        Option(
+            "--init",
+            metavar="RUN",
+            help="Initialise the model with the weights of this run.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    epochs: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Number of epochs; 0 stores the untrained model.",
+            default_factory=_training("epochs"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    batch_size: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Batch size of a forward pass.",
+            default_factory=_training("batch_size"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    accumulate: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Gradient accumulation: batches per optimiser step.",
+            default_factory=_training("accumulate"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    learning_rate: Annotated[
+        float,
+        Option(
+            metavar="X",
+            help="Peak learning rate, reached after warm-up; cosine decay follows.",
+            default_factory=_training("learning_rate"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    warmup: Annotated[
+        float,
+        Option(
+            metavar="FRACTION",
+            help="Fraction of the training steps used for linear warm-up.",
+            default_factory=_training("warmup"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    floor: Annotated[
+        float,
+        Option(
+            metavar="FRACTION",
+            help="Final learning rate as a fraction of the peak.",
+            default_factory=_training("floor"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    weight_decay: Annotated[
+        float,
+        Option(
+            metavar="X",
+            help="Weight decay, applied to weight matrices but not to norms and biases.",
+            default_factory=_training("weight_decay"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    clip: Annotated[
+        float,
+        Option(
+            metavar="X",
+            help="Gradient clipping norm; 0 disables clipping.",
+            default_factory=_training("clip"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    patience: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Early-stopping patience in epochs; 0 disables early stopping.",
+            default_factory=_training("patience"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
+    precision: Annotated[
+        str,
+        Option(
+            metavar="TYPE",
+            help="float32, bf16 or fp16; auto picks what suits the device.",
+            default_factory=_training("precision"),
+            rich_help_panel=OPTIMISATION,
+        ),
+    ],
     objective: Annotated[
         list[str] | None,
         Option(
             "--objective",
-            help="task, mlm, mim, itm or pretrain (the last three), as NAME, NAME=WEIGHT or "
-            "NAME=WEIGHT:share=0.2; may repeat.",
+            metavar="OBJECTIVE",
+            help="Training objective: task, mlm, mim, itm, or pretrain for the last three; as "
+            "NAME, NAME=WEIGHT or NAME=WEIGHT:KEY=VALUE (mlm=0.5:share=0.2); repeatable.",
+            show_default="task",
             autocompletion=_complete_objective,
+            rich_help_panel=LOSSES,
         ),
     ] = None,
     aux: Annotated[
         list[str] | None,
         Option(
             "--aux",
-            help="A loss to add, as NAME=WEIGHT or NAME=WEIGHT:layer=last,pool=cls; may repeat.",
+            metavar="LOSS",
+            help="Auxiliary loss to add, as NAME=WEIGHT or NAME=WEIGHT:KEY=VALUE,... "
+            "(cka=0.2:layer=last,pool=cls); repeatable.",
             autocompletion=complete("losses"),
+            rich_help_panel=LOSSES,
         ),
     ] = None,
-    init: Annotated[
-        Path | None, Option("--init", metavar="RUN", help="Start from this run's weights.")
-    ] = None,
-    device: Device = "auto",
-    workers: Annotated[int, Option(help="Threads that open pictures ahead.")] = 0,
-    checkpoint_every: Annotated[
-        str, Option(metavar="TEXT", help="10m or 30s of time, or steps; 0: when told to stop.")
-    ] = "10m",
     track_alignment: Annotated[
         list[str] | None,
         Option(
             "--track-alignment",
             metavar="METRIC",
-            help="Measure it on a probe set while training; may repeat.",
+            help="Measure this metric on a probe set during training; repeatable.",
             autocompletion=complete("metrics"),
+            rich_help_panel=TRACKING,
         ),
     ] = None,
-    track_every: Annotated[str, Option(help="Epochs such as 2, or steps such as 50s.")] = "1",
-    track_samples: Annotated[int, Option(help="Size of the probe set.")] = 256,
+    track_every: Annotated[
+        str,
+        Option(
+            metavar="INTERVAL",
+            help="How often to measure it: in epochs (2) or steps (50s).",
+            default_factory=_runtime("track_every"),
+            rich_help_panel=TRACKING,
+        ),
+    ],
+    track_samples: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="Number of samples in the probe set.",
+            default_factory=_runtime("track_samples"),
+            rich_help_panel=TRACKING,
+        ),
+    ],
     tensorboard: Annotated[
-        bool, Option("--tensorboard", help="Write TensorBoard events too.")
+        bool,
+        Option(
+            "--tensorboard", help="Also write TensorBoard event files.", rich_help_panel=TRACKING
+        ),
     ] = False,
-    jobs: Annotated[int, Option("--jobs", "-j", help="Runs trained side by side.")] = 1,
+    checkpoint_every: Annotated[
+        str,
+        Option(
+            metavar="INTERVAL",
+            help="How often to write a checkpoint: in minutes (10m), seconds (30s) or steps "
+            "(500); 0 writes one only when training is interrupted.",
+            default_factory=_runtime("checkpoint_every"),
+            rich_help_panel=TRACKING,
+        ),
+    ],
+    seed: Annotated[
+        list[int] | None,
+        Option(
+            "--seed",
+            metavar="N",
+            help="Random seed; repeatable.",
+            show_default="0",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = None,
+    device: Device = "auto",
+    threads: Annotated[
+        int,
+        Option(
+            metavar="N",
+            help="CPU threads per run. Results are reproducible only for the same number, "
+            "which is therefore part of a run's identity.",
+            default_factory=_training("threads"),
+            rich_help_panel=EXECUTION,
+        ),
+    ],
+    jobs: Annotated[
+        int,
+        Option(
+            "--jobs",
+            "-j",
+            metavar="N",
+            help="Number of runs to train in parallel.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = 1,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
-    dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be trained.")] = False,
+    dry_run: Annotated[
+        bool,
+        Option("--dry-run", help="Only show what would be trained.", rich_help_panel=EXECUTION),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Train models: task x placement x seed.
+    """Train one model for each combination of task, placement and seed.
 
-    Prints the folder of every run. The test split is never read; the weights kept are those
-    of the best validation score. With no option it trains the embedded default. A training
-    that was interrupted goes on where it was when the same command is given again.
+    Prints each run's directory. The weights of the epoch with the best validation score are
+    kept; training never reads the test split. Without options, the embedded default task and
+    placement are used. To resume an interrupted training, rerun the same command.
 
     Examples: alignkit train
 
@@ -170,9 +329,11 @@ def train(
 
     alignkit train --task toy_match --objective pretrain --epochs 1
     """
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
+    from alignkit.jobs.parallel import train_runs
+    from alignkit.runs import RuntimeOptions, Training, resolve_config
 
-    training = _training(
+    training = Training(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -189,10 +350,10 @@ def train(
         objectives=tuple(objective or ()),
         aux=tuple(aux or ()),
     )
-    options = architecture_options(
+    options = given_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch, freeze=freeze
     )
-    runtime = _runtime_options(
+    runtime = RuntimeOptions(
         device=device,
         workers=workers,
         checkpoint_every=checkpoint_every,
@@ -201,15 +362,20 @@ def train(
         track_samples=track_samples,
         tensorboard=tensorboard,
     )
-    configs = _configs(task, placement, architecture, training, seed, data, init, runtime, options)
-    if _is_helper():
+    configs = [
+        resolve_config(t, p, architecture, training, s, data, init, runtime, options)
+        for t in dict.fromkeys(task or [None])
+        for p in dict.fromkeys(placement or [None])
+        for s in dict.fromkeys(seed or [0])
+    ]
+    if _is_secondary_process():
         console.settings.quiet = True
-    _say_what_was_chosen(configs)
+    _note_what_was_chosen(configs)
     if dry_run:
-        _show(configs, runs, json)
+        _show_planned(configs, runs, json)
         return
-    trained = _train_all(configs, runs, force, jobs)
-    if _is_helper():
+    trained = train_runs(configs, runs, force, jobs, console.TerminalReporter())
+    if _is_secondary_process():
         return
     if json:
         console.print_json([_summary(run) for run in trained])
@@ -218,54 +384,13 @@ def train(
             print(run.path)
 
 
-def evaluate(
-    paths: RunPaths = None,
-    split: SplitName = "test",
-    task: Tasks = None,
-    placement: Placements = None,
-    runs: RunsFolder = Path("runs"),
-    force: Force = False,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Score trained runs on a split.
-
-    The scores are also stored in each run's performance.json.
-
-    Example: alignkit evaluate --task toy_redundant --split test
-    """
-    from alignkit.chain.evaluate import evaluate as evaluate_run
-    from alignkit.cli import console
-
-    check_split(split)
-    reporter = console.TerminalReporter()
-    rows = []
-    for run in chosen_runs(paths, runs, task, placement, scored=True, splits=[split]):
-        scores = evaluate_run(run, split, force, reporter, device)
-        rows.append(
-            {
-                "task": run.task,
-                "placement": run.placement,
-                "seed": run.seed,
-                "split": split,
-                **scores,
-                "run": str(run.path),
-            }
-        )
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    if json:
-        console.print_json(rows)
-    else:
-        console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
-
-
-def _is_helper() -> bool:
-    """Whether a launcher such as torchrun has started this process beside the one that talks."""
+def _is_secondary_process() -> bool:
+    """Return whether a launcher such as torchrun started this process with a rank above 0."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and os.environ.get("RANK", "0") != "0"
 
 
-def _say_what_was_chosen(configs: "list[RunConfig]") -> None:
-    from alignkit.cli import console
+def _note_what_was_chosen(configs: "list[RunConfig]") -> None:
+    from alignkit.cli.printing import console
 
     chosen = {
         "task": [config.task_name for config in configs],
@@ -276,50 +401,8 @@ def _say_what_was_chosen(configs: "list[RunConfig]") -> None:
     console.note("; ".join(f"{k} {', '.join(dict.fromkeys(v))}" for k, v in chosen.items()))
 
 
-def _training(**given: Any) -> "Training":
-    from alignkit.runs import Training
-
-    return Training(**{key: value for key, value in given.items() if value is not None})
-
-
-def _runtime_options(**given: Any) -> "RuntimeOptions":
-    from alignkit.runs import RuntimeOptions
-
-    return RuntimeOptions(**given)
-
-
-def _configs(
-    tasks: list[str] | None,
-    placements: list[str] | None,
-    architecture: str | None,
-    training: "Training",
-    seeds: list[int] | None,
-    data: str | None,
-    init: Path | None,
-    runtime: "RuntimeOptions",
-    options: dict[str, Any],
-) -> "list[RunConfig]":
-    from alignkit.runs import resolve_config
-
-    what: list[str | None] = list(tasks) if tasks else [None]
-    where: list[str | None] = list(placements) if placements else [None]
-    return [
-        resolve_config(task, placement, architecture, training, seed, data, init, runtime, options)
-        for task in dict.fromkeys(what)
-        for placement in dict.fromkeys(where)
-        for seed in dict.fromkeys(seeds or [0])
-    ]
-
-
-def _train_all(configs: "list[RunConfig]", root: Path, force: bool, jobs: int) -> list[Any]:
-    from alignkit.cli import console
-    from alignkit.jobs.parallel import train_runs
-
-    return train_runs(configs, root, force, jobs, console.TerminalReporter())
-
-
-def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:
-    from alignkit.cli import console
+def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:
+    from alignkit.cli.printing import console
     from alignkit.runs import Run
 
     planned = [(config, Run(root / config.folder)) for config in configs]
@@ -338,7 +421,7 @@ def _show(configs: "list[RunConfig]", root: Path, json: bool) -> None:
     console.print_table(rows, ["run", "trained", "identity"])
 
 
-def _summary(run: Any) -> dict[str, Any]:
+def _summary(run: "Run") -> dict[str, Any]:
     return {
         "run": str(run.path),
         "task": run.task,

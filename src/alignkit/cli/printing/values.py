@@ -36,8 +36,8 @@ def show(rows: Sequence[Row]) -> None:
     rows : sequence of dict
         With the columns of a table of alignment, and perhaps ``run`` and ``other``.
     """
-    from alignkit.cli import console
-    from alignkit.cli.heatmap import print_heatmap
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.heatmap import print_heatmap
     from alignkit.metrics import resolve
 
     metrics = {

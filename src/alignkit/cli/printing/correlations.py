@@ -23,7 +23,7 @@ _ADJUSTED = {
 
 def show(found: "Correlations") -> None:
     """Print a table per task on stdout, warnings below it."""
-    from alignkit.cli import console
+    from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
     from alignkit.report.summary_lines import summary_lines
 

@@ -1,0 +1,89 @@
+"""The Typer application that all commands join, and how their help is laid out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+# Up to this many options, help lists them in one panel.
+ONE_PANEL = 10
+
+
+class Command(TyperCommand):
+    """A command whose help groups its options in panels where there are many of them."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` among them."""
+        return _laid_out(super().get_params(ctx))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; a default that is only described is shown like any other."""
+        for parameter in self.params:
+            described = getattr(parameter, "show_default", None)
+            if isinstance(described, str):  # Typer would put it in parentheses
+                parameter.default, parameter.show_default = described, True
+        super().format_help(ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A group of commands, with the same help as a command."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters, ``--help`` among them."""
+        return _laid_out(super().get_params(ctx))
+
+
+class App(typer.Typer):
+    """A Typer application whose commands share one layout of their help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(cls=Group, **settings)
+
+    def command(self, *args: Any, **settings: Any) -> Callable[[Any], Any]:
+        """Register a command, as Typer does."""
+        return super().command(*args, cls=Command, **settings)
+
+
+class Default:
+    """A default that is declared elsewhere and read only when it is needed or shown.
+
+    Importing the declaration would take longer than the whole command line.
+
+    Parameters
+    ----------
+    declared_in : str
+        ``module:class``.
+    name : str
+        The attribute that holds the default.
+    """
+
+    def __init__(self, declared_in: str, name: str) -> None:
+        self.declared_in, self.name = declared_in, name
+
+    def __call__(self) -> Any:
+        """Return the default."""
+        from importlib import import_module
+
+        module, _, owner = self.declared_in.partition(":")
+        return getattr(getattr(import_module(module), owner), self.name)
+
+    def __str__(self) -> str:
+        return str(self())
+
+
+def _laid_out(parameters: Sequence[Any]) -> list[Any]:
+    """Show no type beside flags and arguments, and panels only where there are many options."""
+    for argument in parameters:
+        if isinstance(argument, TyperArgument):
+            argument.display_type_rich = lambda ctx: None
+    options = [each for each in parameters if isinstance(each, TyperOption)]
+    panels = [each.rich_help_panel for each in options if each.rich_help_panel]
+    for option in options:
+        if option.is_flag:
+            option.metavar = ""
+        if len(options) <= ONE_PANEL:
+            option.rich_help_panel = None
+        elif panels and "--help" in option.opts:
+            option.rich_help_panel = panels[-1]
+    return list(parameters)

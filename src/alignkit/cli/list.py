@@ -1,0 +1,47 @@
+"""``alignkit list``: the registered names of a kind."""
+
+from typing import Annotated
+
+import typer
+
+from alignkit.cli.arguments import Json, complete_kind, plural
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command("list", rich_help_panel="Inspection")(list_names)
+
+
+def list_names(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="metrics, architectures, placements, tasks or losses.",
+            autocompletion=complete_kind,
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """List what is registered: metrics, architectures, placements, tasks or losses.
+
+    Example: alignkit list metrics
+    """
+    from alignkit.cli.printing import console
+    from alignkit.plugins import registry
+
+    rows = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "plugin": entry.plugin.distribution,
+            "default": entry.default,
+        }
+        for entry in registry().entries(plural(kind))
+    ]
+    if json:
+        console.print_json(rows)
+        return
+    for row in rows:
+        row["default"] = "*" if row["default"] else ""
+    console.print_table(rows, ["name", "default", "summary", "plugin"])

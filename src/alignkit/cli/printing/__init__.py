@@ -1,0 +1,1 @@
+"""What commands print: tables, heat maps, correlations, and messages on stderr."""

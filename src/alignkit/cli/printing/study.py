@@ -1,0 +1,113 @@
+"""How studies are printed: their runs, steps and analyses, and what remains to be done."""
+
+from typing import TYPE_CHECKING, Any
+
+from alignkit.cli.printing import console
+
+if TYPE_CHECKING:
+    from alignkit.studies import Plan
+    from alignkit.studies.estimate import Estimate
+    from alignkit.studies.plan import Planned
+
+COLUMNS = ("run", "starts from", "train", "evaluate", "extract", "measure", "problem")
+
+
+def show_plan(chosen: "Plan", left: "Estimate") -> None:
+    """Print the runs of a study, their states, and an estimate of the remaining work."""
+    rows = [run_row(planned) for planned in chosen.runs]
+    shown = [
+        {"run": row["run"], "starts from": row["init"], "problem": row["problem"].split(";")[0]}
+        | _states(row)
+        for row in rows
+    ]
+    console.print_table(shown, [name for name in COLUMNS if any(row.get(name) for row in shown)])
+    for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
+        console.note(f"problem: {problem}")
+    print(summary(chosen))
+    if chosen.analyses:
+        states = (f"{analysis.name} {analysis.state}" for analysis in chosen.analyses)
+        print(f"analyses: {', '.join(states)}")
+    if left.seconds:
+        print(
+            f"remaining: about {_duration(left.wall_seconds)} (estimated from {left.seconds_from}) "
+            f"and {_size(left.bytes)} of disk space (estimated from {left.bytes_from}; "
+            f"{_size(left.free_bytes)} free)"
+        )
+    if left.bytes > left.free_bytes:
+        console.note(f"note: only {_size(left.free_bytes)} of disk space are free")
+
+
+def run_row(planned: "Planned") -> dict[str, Any]:
+    """Return a run of the plan as plain values."""
+    config = planned.config
+    return {
+        "run": planned.name,
+        "identity": config.identity if config else None,
+        "task": config.task.name if config else planned.entry.task,
+        "placement": config.placement.name if config else planned.entry.placement,
+        "seed": planned.entry.seed,
+        "pretrains": planned.pretrains,
+        "init": planned.first.name if planned.first else None,
+        "state": planned.state,
+        "steps": {step.name: step.state for step in planned.steps},
+        "problem": planned.error,
+    }
+
+
+def analysis_rows(chosen: "Plan") -> list[dict[str, Any]]:
+    """Return the analyses of the plan as plain values."""
+    return [
+        {"analysis": analysis.name, "state": analysis.state, "problem": analysis.error}
+        for analysis in chosen.analyses
+    ]
+
+
+def _states(row: dict[str, Any]) -> dict[str, str]:
+    """Return the state of each kind of step: the worst of all its steps."""
+    states: dict[str, str] = {}
+    for name, state in row["steps"].items():
+        worst = ("failed", "missing", "done")
+        kind = name.split()[0]
+        states[kind] = min(state, states.get(kind, "done"), key=worst.index)
+    return states
+
+
+def step_counts(chosen: "Plan") -> list[dict[str, Any]]:
+    """Return how many runs have done, lack or failed each step."""
+    counts: dict[str, dict[str, Any]] = {}
+    for planned in chosen.runs:
+        for step in planned.steps:
+            row = counts.setdefault(
+                step.name, {"step": step.name, "done": 0, "missing": 0, "failed": 0}
+            )
+            row[step.state] += 1
+    return list(counts.values())
+
+
+def totals(chosen: "Plan") -> dict[str, int]:
+    """Return the number of runs in each state."""
+    states = [planned.state for planned in chosen.runs]
+    return {state: states.count(state) for state in ("done", "missing", "failed", "unresolved")}
+
+
+def summary(chosen: "Plan") -> str:
+    """Return one line on how many runs are in which state."""
+    words = {"unresolved": "cannot start"}
+    parts = [f"{n} {words.get(state, state)}" for state, n in totals(chosen).items() if n]
+    return f"{len(chosen.runs)} runs: {', '.join(parts)}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _size(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
