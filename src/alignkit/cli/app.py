@@ -19,10 +19,10 @@ class Command(TyperCommand):
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; a default that is only described is shown like any other."""
-        for parameter in self.params:
-            described = getattr(parameter, "show_default", None)
-            if isinstance(described, str):  # Typer would put it in parentheses
-                parameter.default, parameter.show_default = described, True
+        parameters: list[Any] = self.params
+        for parameter in parameters:
+            if isinstance(parameter.show_default, str):  # Typer would put it in parentheses
+                parameter.default, parameter.show_default = parameter.show_default, True
         super().format_help(ctx, formatter)
 
 
@@ -74,9 +74,9 @@ class Default:
 
 def _laid_out(parameters: Sequence[Any]) -> list[Any]:
     """Show no type beside flags and arguments, and panels only where there are many options."""
-    for argument in parameters:
-        if isinstance(argument, TyperArgument):
-            argument.display_type_rich = lambda ctx: None
+    for parameter in parameters:
+        if isinstance(parameter, TyperArgument):
+            vars(parameter)["display_type_rich"] = lambda ctx: None
     options = [each for each in parameters if isinstance(each, TyperOption)]
     panels = [each.rich_help_panel for each in options if each.rich_help_panel]
     for option in options:

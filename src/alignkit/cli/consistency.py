@@ -43,7 +43,7 @@ def consistency(
     output: TableFile = None,
     json: Json = False,
 ) -> None:
-    """Check published correlations for values that no data can have.
+    """Check published correlations for contradictions.
 
     Three correlations among three variables constrain each other: if accuracy and loss correlate
     at -0.97, no metric can correlate with them at +0.77 and +0.73. Where n and p are given,

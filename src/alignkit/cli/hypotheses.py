@@ -110,7 +110,7 @@ def hypotheses(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Test the study's hypotheses on runs, and answer further questions.
+    """Test hypotheses on runs, and answer further questions.
 
     h1: do tasks differ in their best placement, and in how alignment relates to performance?
     h2: do intermediate layers predict performance better than the last layer? h3: does

@@ -23,7 +23,7 @@ def list_names(
     ],
     json: Json = False,
 ) -> None:
-    """List what is registered: metrics, architectures, placements, tasks or losses.
+    """List metrics, architectures, placements, tasks or losses.
 
     Example: alignkit list metrics
     """

@@ -96,7 +96,7 @@ def power(
     figures: Figures = None,
     json: Json = False,
 ) -> None:
-    """Plan a study: its power for a number of placements, and how many placements it needs.
+    """Plan a study: its power, and how many placements it needs.
 
     Power is exact for a two-sided test of r on normally distributed unit means. Several tests
     are corrected by Bonferroni's method, which is conservative compared with the max-T
@@ -158,7 +158,7 @@ def _placements_of(root: Path) -> int | None:
 
 def _range(here: int | None) -> list[int]:
     usual = [5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32]
-    return sorted({*usual, here}) if here is not None else usual  # type: ignore[type-var]
+    return sorted({*usual, here}) if here is not None else usual
 
 
 def _show(result: "Plan", here: int | None) -> None:

@@ -52,10 +52,11 @@ def report(
         ),
     ] = Path("report"),
 ) -> None:
-    """Write a report: heat maps, alignment by depth, and alignment against scores.
+    """Write a report with figures and tables.
 
-    Missing alignment values and scores are computed first. Prints the path of report.html;
-    the same folder contains report.md and, in figures/, every figure with its data.
+    It shows heat maps, alignment by depth, and alignment against scores. Missing alignment
+    values and scores are computed first. Prints the path of report.html; the same folder
+    contains report.md and, in figures/, every figure with its data.
 
     Example: alignkit report --metric cka --metric mknn --output report
     """

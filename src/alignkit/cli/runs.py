@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 def _first(
     ctx: typer.Context, task: Tasks = None, runs: RunsFolder = DEFAULT, json: Json = False
 ) -> None:
-    """List, show, remove, clean up, export and import runs; without a command, list them."""
+    """List, show, remove, export and import runs."""
     if ctx.invoked_subcommand is None:
         list_runs(task, None, runs, json)
 

@@ -32,12 +32,13 @@ def sanity(
     output: TableFile = None,
     json: Json = False,
 ) -> None:
-    """Check metrics on identical, rotated, scaled, noisy and random input.
+    """Check that metrics behave as they declare.
 
-    Every registered metric is checked, those of third-party plugins included, unless you name
-    some. Prints the values beside the best possible value and the chance level, and the declared
-    properties that do not hold: range, identity, direction, symmetry, invariances or chance
-    level. The exit code is 1 if any property fails.
+    The input is identical, rotated, scaled, noisy or random. Every registered metric is
+    checked, those of third-party plugins included, unless you name some. Prints the values
+    beside the best possible value and the chance level, and the declared properties that do not
+    hold: range, identity, direction, symmetry, invariances or chance level. The exit code is 1
+    if any property fails.
 
     Example: alignkit sanity --metric cka --metric mknn:k=5
     """

@@ -32,10 +32,7 @@ Study = Annotated[
     ),
 ]
 
-app = App(
-    help="Search for placements and training options, and analyse the results.",
-    no_args_is_help=True,
-)
+app = App(help="Search for placements and training options.", no_args_is_help=True)
 
 
 def add_to(root: typer.Typer) -> None:

@@ -39,7 +39,7 @@ def show(
     ],
     json: Json = False,
 ) -> None:
-    """Show the options and declared properties of one plugin, and the schedule of a model.
+    """Show what a plugin declares, and the schedule of a model.
 
     Examples: alignkit show placement late
 

@@ -115,7 +115,7 @@ def stability(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Measure how metrics depend on the number of samples and of neighbours.
+    """Measure how metrics depend on sample size and k.
 
     agreement is the Spearman correlation over layers with the largest setting, within each
     model. reliability is the split-half reliability of the profile over layers, after the

@@ -285,8 +285,10 @@ def _fail_if_any(chosen: "Plan", file: Path) -> None:
 
     runs = failed(chosen.runs)
     analyses = [analysis for analysis in chosen.analyses if analysis.state == "failed"]
-    for failure in (*runs, *analyses):
-        console.note(f"  {failure.name}: {failure.error}")
+    failures = [(run.name, run.error) for run in runs]
+    failures += [(analysis.name, analysis.error) for analysis in analyses]
+    for name, error in failures:
+        console.note(f"  {name}: {error}")
     lost = [f"{len(runs)} of {len(chosen.runs)} runs"] if runs else []
     lost += [f"{len(analyses)} of {len(chosen.analyses)} analyses"] if analyses else []
     if lost:

@@ -317,7 +317,7 @@ def train(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train one model for each combination of task, placement and seed.
+    """Train models, one per task, placement and seed.
 
     Prints each run's directory. The weights of the epoch with the best validation score are
     kept; training never reads the test split. Without options, the embedded default task and
@@ -362,10 +362,12 @@ def train(
         track_samples=track_samples,
         tensorboard=tensorboard,
     )
+    tasks: list[str | None] = list(task or ()) or [None]
+    placements: list[str | None] = list(placement or ()) or [None]
     configs = [
         resolve_config(t, p, architecture, training, s, data, init, runtime, options)
-        for t in dict.fromkeys(task or [None])
-        for p in dict.fromkeys(placement or [None])
+        for t in dict.fromkeys(tasks)
+        for p in dict.fromkeys(placements)
         for s in dict.fromkeys(seed or [0])
     ]
     if _is_secondary_process():
