@@ -285,7 +285,7 @@ def test_undefined_values_do_not_stop_the_others(arrays):
         (("--samples", "1"), "--samples is 1"),
         (("--dtype", "float16"), "unknown precision 'float16'"),
         (("--device", "bogus"), "unknown device 'bogus'"),
-        (("--device", "meta"), "device 'meta' is not there"),
+        (("--device", "meta"), "device 'meta' is not available"),
         (("--memory", "12"), "must be at least 1 MB"),
         (("--memory", "lots"), "--memory lots is not a size"),
         (("--layers", "before"), "--layers before: arrays have no fusions"),
@@ -311,7 +311,7 @@ def test_faulty_arguments_are_one_line(arrays, words, message):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there(arrays):
     done = alignkit("measure", "x.npy", "y.npy", "--device", "cuda", cwd=arrays, code=2)
-    assert "device 'cuda' is not there" in done.stderr
+    assert "device 'cuda' is not available" in done.stderr
 
 
 def test_a_faulty_array_of_many_leaves_no_table(arrays):
