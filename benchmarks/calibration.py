@@ -1,9 +1,9 @@
-"""Do the tests of ``alignkit correlate`` hold what they promise? Simulated studies, counted.
+"""Do the tests of ``alignkit correlate`` keep their error rates? Counts over simulated studies.
 
-Without any association, the primary test must reject at 5 % between 4 and 6 times in a
-hundred, and max-T must claim anything in a whole family in at most 5.5; with a true r of 0.7 it
-must find it as often as ``alignkit power`` plans. Beside it stands what treating seeds as
-independent runs would do. Fixed seed; some minutes on one core.
+Without any association, the primary test must reject at the 5 % level in 4 to 6 % of studies,
+and max-T must make a false claim anywhere in a family in at most 5.5 %; with a true r of 0.7 the
+test must detect it as often as ``alignkit power`` predicts. For comparison: what treating seeds
+as independent runs would do. The seed is fixed; it takes some minutes on one core.
 
     python benchmarks/calibration.py [STUDIES]
 """
@@ -28,18 +28,18 @@ PERMUTATIONS = 1999  # where there are more than nine placements
 
 @dataclass(frozen=True)
 class Grid:
-    """Studies of one kind.
+    """The design of simulated studies.
 
     Attributes
     ----------
     units, seeds : int
-        Placements, and runs of each.
+        Number of placements, and runs of each.
     icc_x, icc_y : float
-        How alike the seeds of a placement are, in alignment and in performance.
+        Intraclass correlation of alignment and of performance.
     r : float
         The true correlation of placements.
     within : float
-        The correlation of what seeds add.
+        The correlation of the seeds' deviations from their placement.
     """
 
     units: int
@@ -60,7 +60,7 @@ NULLS = (
     Grid(16, 3, 0.8, 0.95),
     Grid(24, 3, 0.97, 0.97),
 )
-FOUND = tuple(Grid(n, 3, 0.97, 0.97, r=0.7) for n in (8, 12, 16, 24))
+ASSOCIATED = tuple(Grid(n, 3, 0.97, 0.97, r=0.7) for n in (8, 12, 16, 24))
 # Placements of three tasks, and which of them have a true association with four metrics.
 FAMILIES = (
     ((8, 8, 8), ()),
@@ -72,20 +72,20 @@ FAMILIES = (
 
 
 def studies_of(grid: Grid, studies: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Runs of simulated studies, ``(studies, units, seeds)``: alignment and performance."""
+    """Simulate alignment and performance of runs, ``(studies, units, seeds)`` each."""
 
     def pair(shape: tuple[int, ...], r: float) -> tuple[np.ndarray, np.ndarray]:
-        x, other = rng.standard_normal((2, *shape))
-        return x, r * x + math.sqrt(1 - r * r) * other
+        x, noise = rng.standard_normal((2, *shape))
+        return x, r * x + math.sqrt(1 - r * r) * noise
 
     placements = pair((studies, grid.units, 1), grid.r)
     seeds = pair((studies, grid.units, grid.seeds), grid.within)
-    blurs = [math.sqrt((1 - icc) / icc) for icc in (grid.icc_x, grid.icc_y)]
-    return tuple(p + b * s for p, b, s in zip(placements, blurs, seeds, strict=True))
+    deviations = [math.sqrt((1 - icc) / icc) for icc in (grid.icc_x, grid.icc_y)]
+    return tuple(p + sd * s for p, sd, s in zip(placements, deviations, seeds, strict=True))
 
 
 def rejected(grid: Grid, studies: int, seed: int = SEED) -> tuple[float, float]:
-    """Shares rejected at 5 %: over placement means by permutation, over runs by Student's t."""
+    """Return the shares rejected at 5 %: placement means by permutation, runs by Student's t."""
     from scipy.stats import pearsonr
 
     rng = np.random.default_rng([seed, grid.units, grid.seeds, int(100 * grid.icc_x)])
@@ -99,7 +99,7 @@ def rejected(grid: Grid, studies: int, seed: int = SEED) -> tuple[float, float]:
 def family_wise(
     units: tuple[int, ...], true: tuple[int, ...], studies: int, seed: int = SEED
 ) -> float:
-    """Share of studies in which max-T claims anything that is not there.
+    """Return the share of studies in which max-T claims an association that does not exist.
 
     Four metrics that correlate about 0.8 with each other, on tasks whose scores correlate 0.5;
     the first placements are the same in every task.
@@ -107,14 +107,16 @@ def family_wise(
     Parameters
     ----------
     units : tuple of int
-        Placements of each task.
+        Number of placements of each task.
     true : tuple of int
-        Tasks in which all metrics go with the score (r about 0.9).
+        Tasks in which all metrics are associated with the score (r about 0.9).
+    studies, seed : int
+        Number of simulated studies, and their seed.
     """
     rng = np.random.default_rng([seed, *units, len(true)])
     names = [str(i) for i in range(max(units))]
     permutations = {n: UnitPermutations(names[:n], PERMUTATIONS, seed) for n in set(units)}
-    wrong = 0
+    false_claims = 0
     for _ in range(studies):
         tests, nulls = [], []
         for task, (x, y) in enumerate(_tasks(max(units), len(units), true, rng)):
@@ -123,8 +125,8 @@ def family_wise(
                 r = float(np.corrcoef(metric, y[:n])[0, 1])
                 tests.append(CorrelationTest(metric, y[:n], r, permutations[n]))
                 nulls.append(task not in true)
-        wrong += any(p < 0.05 for p, null in zip(max_t(tests), nulls, strict=True) if null)
-    return wrong / studies
+        false_claims += any(p < 0.05 for p, null in zip(max_t(tests), nulls, strict=True) if null)
+    return false_claims / studies
 
 
 def _tasks(
@@ -149,7 +151,7 @@ def main(studies: int) -> None:
             f"| {ours:.4f} | {naive:.4f} |",
             flush=True,
         )
-    print("\n| placements of 3 tasks | associated | wrong claims by max-T (at most 0.055) |")
+    print("\n| placements of 3 tasks | associated | false claims by max-T (at most 0.055) |")
     print("|---|---|---|")
     for units, true in FAMILIES:
         named = ", ".join(f"task {task + 1}" for task in true) or "none"
@@ -157,13 +159,14 @@ def main(studies: int) -> None:
             f"| {', '.join(map(str, units))} | {named} | {family_wise(units, true, studies):.4f} |",
             flush=True,
         )
-    print("\n| placements x seeds | planned power at r = 0.7 | found | difference |")
+    print("\n| placements x seeds | predicted power at r = 0.7 | simulated | difference |")
     print("|---|---|---|---|")
-    for grid in FOUND:
-        planned = power(grid.units, observed_r(grid.r, grid.seeds, grid.icc_x, grid.icc_y))
+    for grid in ASSOCIATED:
+        predicted = power(grid.units, observed_r(grid.r, grid.seeds, grid.icc_x, grid.icc_y))
         ours, _ = rejected(grid, studies)
         print(
-            f"| {grid.units} x {grid.seeds} | {planned:.3f} | {ours:.3f} | {ours - planned:+.3f} |",
+            f"| {grid.units} x {grid.seeds} | {predicted:.3f} | {ours:.3f} "
+            f"| {ours - predicted:+.3f} |",
             flush=True,
         )
 

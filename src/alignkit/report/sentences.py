@@ -9,9 +9,8 @@ import pandas as pd
 
 from alignkit.analysis.formatting import p_text
 from alignkit.report.content import Content, score_means
-
-# In this order; any other verdict follows as it stands in the table.
-_VERDICTS = ("supported", "contradicted", "suggestive", "inconclusive", "not testable")
+from alignkit.statistics.correlation.verdict import VERDICTS
+from alignkit.statistics.requirements import MIN_UNITS
 
 
 def question(content: Content, outcome: str | None) -> str:
@@ -65,7 +64,7 @@ def _answer(task: str, rows: pd.DataFrame, outcome: str) -> str:
             f"{f' ({reason})' if reason else ''}."
         )
     present = list(dict.fromkeys(rows["verdict"]))
-    order = [v for v in _VERDICTS if v in present] + [v for v in present if v not in _VERDICTS]
+    order = [v for v in VERDICTS if v in present] + [v for v in present if v not in VERDICTS]
     verdicts = "; ".join(
         f"{verdict}: {_list(list(rows.loc[rows['verdict'] == verdict, 'metric']))}"
         for verdict in order
@@ -103,7 +102,7 @@ def why_no_correlation(content: Content) -> str:
     if most < 3:
         return (
             f"No task has more than {_count(int(most), 'placement')}; a correlation over "
-            "placements needs three or more, a test six."
+            f"placements needs three or more, a test {MIN_UNITS}."
         )
     return "Alignment was not correlated with performance here; alignkit correlate does that."
 

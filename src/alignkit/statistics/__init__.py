@@ -1,4 +1,4 @@
-"""Does alignment predict performance? Tests over placements, as values without prose."""
+"""Tests of whether alignment predicts performance, over placements: values without prose."""
 
 from alignkit.statistics.correlation.correlate import FAMILY, Correlations, correlate
 

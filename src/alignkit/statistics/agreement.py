@@ -1,4 +1,4 @@
-"""Agreement between metrics: which of them measure the same?"""
+"""Agreement between metrics: which of them measure the same."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def agreement(
 
 
 def _correlations(values: pd.DataFrame, method: Literal["pearson", "spearman"]) -> np.ndarray:
-    return values.corr(method=method, min_periods=3).to_numpy(float)
+    matrix: np.ndarray = values.corr(method=method, min_periods=3).to_numpy(float)
+    return matrix
 
 
 def _within_runs(values: pd.DataFrame, run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

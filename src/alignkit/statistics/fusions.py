@@ -137,7 +137,8 @@ def contrast_per_placement(steps: np.ndarray, fused: np.ndarray, free: np.ndarra
     without = np.where(free, steps, 0).sum(axis=0) / np.maximum(free.sum(axis=0), 1)
     sums = np.where(usable, steps - without, 0).sum(axis=1)
     counts = usable.sum(axis=1)
-    return sums[counts > 0] / counts[counts > 0]
+    means: np.ndarray = sums[counts > 0] / counts[counts > 0]
+    return means
 
 
 def contrast_weights(fused: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -159,7 +160,8 @@ def contrast_weights(fused: np.ndarray, free: np.ndarray) -> np.ndarray:
     if not entering.any():
         return np.zeros(fused.shape)
     positive = np.divide(usable, usable.sum(axis=1, keepdims=True).clip(min=1)) / entering.sum()
-    return positive - free * (positive.sum(axis=0) / np.maximum(n_free, 1))
+    weights: np.ndarray = positive - free * (positive.sum(axis=0) / np.maximum(n_free, 1))
+    return weights
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -98,7 +98,8 @@ class UnitPermutations:
         """
         if self._last[0] != y.tobytes():
             self._last = y.tobytes(), standardised(y[:, None])[:, 0][self.indices]
-        return self._last[1] @ standardised(x[:, None])[:, 0]
+        null: np.ndarray = self._last[1] @ standardised(x[:, None])[:, 0]
+        return null
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
@@ -110,7 +111,8 @@ def standardised(values: np.ndarray) -> np.ndarray:
         No column may be constant.
     """
     centred = values - values.mean(axis=0)
-    return centred / np.linalg.norm(centred, axis=0)
+    columns: np.ndarray = centred / np.linalg.norm(centred, axis=0)
+    return columns
 
 
 def null_correlations(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> np.ndarray:
@@ -126,7 +128,8 @@ def null_correlations(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) ->
     -------
     ndarray (m, columns)
     """
-    return standardised(y[:, None])[:, 0][permutations] @ standardised(x)
+    r: np.ndarray = standardised(y[:, None])[:, 0][permutations] @ standardised(x)
+    return r
 
 
 def null_kendall(x: np.ndarray, y: np.ndarray, permutations: np.ndarray) -> np.ndarray:

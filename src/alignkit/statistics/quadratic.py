@@ -1,4 +1,4 @@
-"""Quadratic regression of score on alignment: is there an optimal alignment?"""
+"""Quadratic regression of score on alignment, for an optimal alignment."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 LEVEL = 0.05  # significance level of every verdict
-# Below six units no two-sided test by permutation is worth making.
+# Fewest units for a test of a correlation. Five units have only 120 permutations: the smallest
+# two-sided p is 2/120 = 0.017, which does not survive a correction for four tests.
 MIN_UNITS = 6
 # The standard error of Fisher's z is 1 / sqrt(n - 3), so an interval exists from four units.
 MIN_UNITS_INTERVAL = 4

@@ -151,8 +151,10 @@ def _correlations(tasks: np.ndarray) -> np.ndarray:
     centred = tasks - tasks.mean(axis=2, keepdims=True)
     lengths = np.linalg.norm(centred, axis=2).prod(axis=2)
     products = centred.prod(axis=3).sum(axis=2)
-    return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 1e-12)
+    r: np.ndarray = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 1e-12)
+    return r
 
 
 def _fisher_z(r: np.ndarray) -> np.ndarray:
-    return np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    z: np.ndarray = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    return z

@@ -1,4 +1,4 @@
-"""Two correlations that share a variable: does x correlate with z more strongly than y does?
+"""Two correlations that share a variable: of x and of y with the same z.
 
 The correlations are dependent (same units) and overlapping (same outcome z), so neither can
 be treated as if it came from an independent sample.

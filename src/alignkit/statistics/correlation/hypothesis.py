@@ -89,6 +89,11 @@ class Question:
             return False
         return metric in self.family or metric.partition(":")[0] in self.family
 
+    def is_loss(self, task: str) -> bool:
+        """Return whether lower values of a task's outcome are better."""
+        names = {self.outcome, self.outcome_names.get(task, self.outcome)}
+        return not names.isdisjoint(self.lower_is_better)
+
 
 class Hypothesis:
     """A metric against the outcome over the units of a task.
@@ -126,7 +131,7 @@ class Hypothesis:
     """
 
     def __init__(self, task: str, column: str, runs: pd.DataFrame, question: Question) -> None:
-        self.column, self.question = column, question
+        self.task, self.column, self.question = task, column, question
         self.metric, self.layer = question.layer_pairs.get(column, (column, question.layer))
         outcome, task_runs = question.outcome, runs[runs["task"] == task]
         self.runs = task_runs.dropna(subset=[column, outcome])
@@ -134,7 +139,7 @@ class Hypothesis:
         self.x, self.y = (self.points[axis].to_numpy(float) for axis in "xy")
         self.primary = question.is_primary(self.metric)
         is_distance = self.metric in question.lower_is_better
-        is_loss = outcome in question.lower_is_better
+        assumed = ", assumed" if self.metric in question.direction_assumed else ""
         self.sign = self._sign(self.metric)
         self.permutations: UnitPermutations | None = None
         self.reason = self._reason_for_no_test(task, task_runs)
@@ -143,11 +148,9 @@ class Hypothesis:
             "metric": self.metric,
             "layer": self.layer,
             "family": "primary" if self.primary else "exploratory",
-            "direction": ("lower" if is_distance else "higher")
-            + " is more aligned"
-            + (", assumed" if self.metric in question.direction_assumed else ""),
+            "direction": f"{'lower' if is_distance else 'higher'} is more aligned{assumed}",
             "outcome": question.outcome_names.get(task, outcome),
-            "outcome_direction": "lower is better" if is_loss else "higher is better",
+            "outcome_direction": f"{'lower' if question.is_loss(task) else 'higher'} is better",
             "expected_sign": "+" if self.sign > 0 else "-",
             "unit": question.unit,
             "n": len(self.x),
@@ -285,8 +288,8 @@ class Hypothesis:
 
     def _sign(self, column: str) -> int:
         """Return the sign that r has if more alignment goes with better performance."""
-        lower = self.question.lower_is_better
-        return -1 if (column in lower) != (self.question.outcome in lower) else 1
+        is_distance = column in self.question.lower_is_better
+        return -1 if is_distance != self.question.is_loss(self.task) else 1
 
 
 def _points(runs: pd.DataFrame, task: str, metric: str, column: str, outcome: str) -> pd.DataFrame:

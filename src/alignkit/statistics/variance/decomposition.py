@@ -136,7 +136,8 @@ def _between_sum_of_squares(
 ) -> np.ndarray:
     """Return the sum of squares between groups of centred values, ``(m, n, dimensions)``."""
     sums = np.einsum("mnd,nk->mkd", values, members)
-    return (sums**2 / counts[None, :, None]).sum(axis=(1, 2))
+    squares: np.ndarray = (sums**2 / counts[None, :, None]).sum(axis=(1, 2))
+    return squares
 
 
 def _reason_for_no_test(n: int, k: int) -> str:

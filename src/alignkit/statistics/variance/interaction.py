@@ -1,4 +1,4 @@
-"""Interaction of placement and task on the score: do tasks prefer different placements?"""
+"""Interaction of placement and task on the score: whether tasks prefer other placements."""
 
 from __future__ import annotations
 

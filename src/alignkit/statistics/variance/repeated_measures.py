@@ -1,4 +1,4 @@
-"""Correlation within placements: do seeds that align more also perform better?"""
+"""Correlation within placements: whether seeds that align more also perform better."""
 
 from __future__ import annotations
 
