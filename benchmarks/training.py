@@ -25,13 +25,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from alignkit.chain.model import build, make_repeatable
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.models.walk import count_parameters, walk
 from alignkit.runs import Training, resolve_config
+from alignkit.training.batches import Collator
 from alignkit.training.learner import Learner
-from alignkit.training.objectives import build_objectives, probe
+from alignkit.training.objectives import build_objectives, probe_shapes
 from alignkit.training.optimizer import make_optimizer
-from alignkit.training.prepared import Preparation
 from alignkit.training.processes import Processes
 
 PADDED = 197
@@ -59,16 +59,16 @@ class Ours:
         task = config.task.make()
         split = task.split("train")
         make_repeatable(0, 1)
-        data = Encoded(split, config.architecture.make().inputs(split.texts), "train")
+        data = EncodedSplit(split, config.architecture.make().inputs(split.texts), "train")
         built, schedule = build(config, task.target.n_outputs, data.inputs)
-        shapes = probe(built, schedule, data)
+        shapes = probe_shapes(built, schedule, data)
         chosen = config.training.weighted_objectives
         heads = build_objectives(chosen, task.target, shapes, data)
         self.learner = Learner(
             built, schedule, heads, nn.ModuleDict(), "float32", torch.device("cpu"), Processes()
         )
         self.learner.train()
-        self.prepare = Preparation(data, chosen, 0, shapes.grid)
+        self.prepare = Collator(data, chosen, 0, shapes.grid)
         self.optimizer = make_optimizer(self.learner.named_parameters(), config.training)
         self.parameters = [p for _, p in self.learner.named_parameters()]
         self.order = data.shuffled(batch, 0, 1)

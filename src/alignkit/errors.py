@@ -1,4 +1,4 @@
-"""Errors that a user sees: one clear line, and the exit code that goes with it.
+"""The errors that users see: a message of one line, and the exit code that goes with it.
 
 Messages name parameters as Python does, in backticks: ```samples```, or ```samples=50``` with a
 value. The command line shows them as its options, ``--samples 50``. Only a whole command
@@ -12,13 +12,19 @@ PARAMETER = re.compile(r"`(?P<name>[a-z_]+)(?:=(?P<value>[^`]*))?`")
 
 
 class AlignkitError(Exception):
-    """Something failed; the message says what, what was expected, and what to run next."""
+    """An operation failed; the message says what happened, what was expected, what to do next.
+
+    Attributes
+    ----------
+    exit_code : int
+        The exit code of a command that ends with this error.
+    """
 
     exit_code = 1
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the parameters that the message speaks of, in their order."""
+        """The names of the parameters that the message mentions, in order, without repeats."""
         return list(dict.fromkeys(match["name"] for match in PARAMETER.finditer(str(self))))
 
 
@@ -33,20 +39,20 @@ class DataError(AlignkitError):
 
 
 class MissingError(DataError):
-    """A file that the data list is not there."""
+    """A file that the data refer to does not exist."""
 
 
 class PluginError(AlignkitError):
-    """A plugin could not be loaded, or two plugins claim one name."""
+    """A plugin cannot be loaded, breaks its own declarations, or claims a name that is taken."""
 
 
 class UndefinedError(AlignkitError, ArithmeticError):
-    """A metric has no value on degenerate data, such as a constant representation.
+    """A metric is undefined on degenerate data, such as a constant representation.
 
     Attributes
     ----------
     reason : str
-        Why there is no value, as it stands in tables.
+        Why the value is undefined, as shown in tables.
     """
 
     def __init__(self, reason: str) -> None:

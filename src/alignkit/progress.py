@@ -1,4 +1,4 @@
-"""What a step says while it works: notes and progress bars, on stderr."""
+"""What a step reports while it works, on stderr: notes and progress bars."""
 
 from __future__ import annotations
 
@@ -8,27 +8,38 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A bar that is told how far the work is."""
+    """A progress bar, advanced by the code that does the work."""
 
-    def advance(self, steps: float = 1) -> None: ...
+    def advance(self, steps: float = 1) -> None:
+        """Move the bar forward by this many of its steps."""
 
-    def describe(self, text: str) -> None: ...
+    def describe(self, text: str) -> None:
+        """Replace the text beside the bar."""
 
 
 class Reporter:
-    """Says nothing; the command line passes one that does."""
+    """A reporter that stays silent; the command line passes one that prints."""
 
     def note(self, text: str) -> None:
-        """Say one line."""
+        """Report one line."""
 
     def left_out(self, spec: str, error: Exception) -> None:
-        """Say that a metric is left out, and why: once which, as errors begin with it too."""
+        """Report that a metric is left out, and why; errors that begin with its name drop it."""
         reason = str(error).removeprefix(f"{spec}: ")
         self.note(f"note: {spec} is left out: {reason}")
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Progress]:
-        """Show a bar until the block is through."""
+        """Show a progress bar until the block ends.
+
+        Parameters
+        ----------
+        text : str
+            Shown beside the bar.
+        total : int
+            The number of steps at which the bar is full.
+        """
+        del text, total
         yield _NoProgress()
 
 

@@ -8,7 +8,7 @@ import torch
 
 from alignkit.chain import model as models
 from alignkit.chain.extract import extract
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError, UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import walk
@@ -30,7 +30,7 @@ def test_values_are_those_of_the_walk(tiny_run):
     extract(tiny_run, "test")
     task = tiny_run.config.task.make()
     model, schedule, inputs = models.load(tiny_run, 1)
-    data = Encoded(task.split("test"), inputs, "test")
+    data = EncodedSplit(task.split("test"), inputs, "test")
     seen = {}
     with torch.inference_mode():
         for rows in data.in_order(128):
@@ -94,7 +94,7 @@ def test_weights_of_another_model_are_refused(tiny_run):
     from safetensors.torch import save_file
 
     save_file({"x": torch.zeros(1)}, tiny_run.model_file)
-    with pytest.raises(DataError, match="does not hold the weights"):
+    with pytest.raises(DataError, match=r"the weights in .* do not fit this model"):
         extract(tiny_run, "test", force=True)
 
 

@@ -51,7 +51,7 @@ def test_measure_works_and_scores_are_absent_with_a_reason(tmp_path, models):
     )
     assert '"value": ' in measured.stdout
     done = command("evaluate", run, cwd=tmp_path, code=1)
-    assert "has no performance: its encoders are separate" in done.stderr
+    assert "has no scores: its encoders are separate" in done.stderr
     done = command("correlate", "--metric", "cka", cwd=tmp_path, code=1)
     assert "no run has a performance: its encoders are separate" in done.stderr
     assert "train some: alignkit train" in done.stderr

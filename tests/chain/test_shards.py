@@ -43,7 +43,7 @@ def test_any_shard_size_gives_the_same_bytes(run):
 def test_shards_are_whole_batches():
     assert [whole_batches(size) for size in (1, 128, 129, 4096)] == [128, 128, 256, 4096]
     assert [count_shards(n, 200) for n in (1, 256, 257, 600)] == [1, 1, 2, 3]
-    with pytest.raises(UsageError, match="--shard-size is 0"):
+    with pytest.raises(UsageError, match="`shard_size` is 0"):
         whole_batches(0)
 
 
@@ -60,7 +60,7 @@ def test_shards_made_out_of_order_by_several_are_joined(run):
 
 def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
     """And what was done is not done again, though the size asked for is another one."""
-    in_order, made = extraction.Encoded.in_order, []
+    in_order, made = extraction.EncodedSplit.in_order, []
 
     def counted(data, batch_size, start=0, stop=None):
         made.append(start)
@@ -68,7 +68,7 @@ def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
             raise OSError(5, "the disk is gone")
         return in_order(data, batch_size, start, stop)
 
-    monkeypatch.setattr(extraction.Encoded, "in_order", counted)
+    monkeypatch.setattr(extraction.EncodedSplit, "in_order", counted)
     with pytest.raises(OSError, match="the disk is gone"):
         extract(run, "test", shard_size=128)
     assert not run.representations_folder("test").exists()

@@ -9,7 +9,7 @@ import torch
 
 from alignkit.chain import train as training
 from alignkit.chain.train import train
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
 from alignkit.training.optimizer import groups, learning_rate_factor
@@ -96,7 +96,7 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
     stored["identity"] = "0" * 64
     stored["training"]["epochs"] = 99
     (run.path / "config.json").write_text(json.dumps(stored))
-    with pytest.raises(DataError, match=r"another run .*training.*--runs"):
+    with pytest.raises(DataError, match=r"another run .*training.*`runs`"):
         train_tiny(tmp_path)
 
 
@@ -126,7 +126,7 @@ def test_the_order_of_an_epoch_is_a_function_of_seed_and_epoch():
     split = task.split("train")
     inputs = resolve_config(TINY_TASK, "1", TINY_MODEL).architecture.make().inputs(split.texts)
     order = [
-        np.concatenate(list(Encoded(split, inputs, "train").shuffled(7, seed, epoch))).tolist()
+        np.concatenate(list(EncodedSplit(split, inputs, "train").shuffled(7, seed, epoch))).tolist()
         for seed, epoch in ((0, 1), (0, 1), (0, 2), (1, 1))
     ]
     assert order[0] == order[1]
@@ -138,7 +138,7 @@ def test_an_empty_split_is_one_clear_line():
     from alignkit.tasks import Split
 
     with pytest.raises(DataError, match="the test split is empty"):
-        Encoded(Split([], [], lambda i: None, None), None, "test")
+        EncodedSplit(Split([], [], lambda i: None, None), None, "test")
 
 
 def test_a_diverging_run_says_so_and_leaves_no_model(tmp_path, monkeypatch):
@@ -146,7 +146,7 @@ def test_a_diverging_run_says_so_and_leaves_no_model(tmp_path, monkeypatch):
     from alignkit.tasks import Binary
 
     monkeypatch.setattr(Binary, "loss", lambda self, logits, targets: logits.sum() * torch.nan)
-    with pytest.raises(AlignkitError, match=r"loss became nan in epoch 1.*--learning-rate"):
+    with pytest.raises(AlignkitError, match=r"loss became nan in epoch 1.*`learning_rate`"):
         train_tiny(tmp_path)
     assert not list(tmp_path.rglob("model.safetensors"))
 
@@ -162,7 +162,7 @@ def test_buckets_hold_texts_of_similar_length_and_every_sample_once():
     task = resolve_config(TINY_TASK, "1", TINY_MODEL).task.make()
     split = task.split("train")
     inputs = resolve_config(TINY_TASK, "1", TINY_MODEL).architecture.make().inputs(split.texts)
-    data = Encoded(split, inputs, "train")
+    data = EncodedSplit(split, inputs, "train")
 
     def padding(bucket, seed=0, epoch=1):
         batches = list(data.shuffled(8, seed, epoch, bucket))

@@ -50,7 +50,7 @@ def _one_line(done):
         (("train", "--track-alignment", "mknn:l=3"), "no option 'l'"),
         (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a time"),
         (("train", "--workers", "-1"), "--workers is -1; it must be at least 0"),
-        (("train", "--device", "gpu"), "--device gpu cannot be used here"),
+        (("train", "--device", "gpu"), "--device gpu is not available here"),
         (("train", "--data", "x"), "task 'toy_redundant' does not read a folder; leave out --data"),
         (("train", "--jobs", "0"), "--jobs is 0"),
         (("measure", "--metric", "ckaa"), "there is no trained run"),

@@ -48,7 +48,7 @@ def test_verify_exits_with_1_and_lists_what_is_wrong(mine, tmp_path):
     done = alignkit("data", "verify", f"folder:{mine}", cwd=tmp_path, code=1)
     assert "picture of sample s3" in done.stdout
     assert "picture of sample s4" in done.stdout
-    assert "pictures missing, such as" in done.stdout
+    assert "images missing, such as" in done.stdout
     done = alignkit("data", "verify", f"folder:{mine}", "--json", cwd=tmp_path, code=1)
     found = json.loads(done.stdout)
     assert {(p["id"], p["fault"]) for p in found["pictures"]} == {
@@ -88,7 +88,7 @@ def test_cache_prints_the_folders(tmp_path, monkeypatch):
         ("validation", 32),
         ("test", 48),
     ]
-    assert f"{folder} is there already" in again.stderr
+    assert f"{folder} exists already" in again.stderr
 
 
 def test_the_advice_about_broken_pictures_can_be_followed(mine, tmp_path):

@@ -73,7 +73,7 @@ def test_a_trained_run_needs_no_folder_and_its_place_is_no_part_of_it(tmp_path):
     command("measure", run.path, "--metric", "cka", "--layers", "all", cwd=tmp_path)
     again = _train(tmp_path, "--text-model", moved, "--placement", "1", "-a", SMALL)
     assert again.stdout == done.stdout
-    assert "is trained already" in again.stderr
+    assert "is already trained" in again.stderr
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):

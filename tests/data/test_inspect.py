@@ -75,7 +75,7 @@ def test_pictures_are_decoded_only_where_asked_for():
         ("c", "broken"),
         ("d", "missing"),
     ]
-    assert "train: 2 of 4 pictures missing, such as: picture 1" in findings.problems
+    assert "train: 2 of 4 images missing, such as: picture 1" in findings.problems
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from alignkit.chain.train import train
 from alignkit.data import pixels
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.data.pixels import find_pixels, store_pixels
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import Training, resolve_config
@@ -34,8 +34,8 @@ def test_kept_pixels_equal_fresh_ones(made):
     split, inputs = made
     folder = store_pixels("toy_match", split, inputs, "validation", "f")
     assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "pixels.npy"]
-    fresh = Encoded(split, inputs, "validation")
-    kept = Encoded(split, inputs, "validation", lambda: "f")
+    fresh = EncodedSplit(split, inputs, "validation")
+    kept = EncodedSplit(split, inputs, "validation", lambda: "f")
     assert kept._stored is not None
     assert isinstance(kept._stored, np.memmap)
     for rows in fresh.in_order(7):
@@ -48,8 +48,8 @@ def test_pictures_are_not_opened_again(made, monkeypatch):
     split, inputs = made
     store_pixels("toy_match", split, inputs, "validation", "f")
     closed = Split(split.ids, split.texts, lambda i: pytest.fail("opened"), split.targets)
-    Encoded(closed, inputs, "validation", lambda: "f").batch([0, 3])
-    store_pixels("toy_match", closed, inputs, "validation", "f")  # is there already
+    EncodedSplit(closed, inputs, "validation", lambda: "f").batch([0, 3])
+    store_pixels("toy_match", closed, inputs, "validation", "f")  # exists already
 
 
 def test_training_from_kept_pixels_gives_the_same_bytes(tmp_path, monkeypatch):
@@ -107,10 +107,10 @@ def test_pixels_that_were_tampered_with_are_refused(made):
     split, inputs = made
     folder = store_pixels("toy_match", split, inputs, "validation", "f")
     np.save(folder / "pixels.npy", np.zeros((3, 3), dtype=np.uint8))
-    with pytest.raises(DataError, match="does not hold what its manifest says; delete it"):
+    with pytest.raises(DataError, match="do not match their manifest; delete it"):
         find_pixels(split, inputs, "validation", lambda: "f")
     (folder / "pixels.npy").write_bytes(b"half a fi")
-    with pytest.raises(DataError, match="does not hold what its manifest says; delete it"):
+    with pytest.raises(DataError, match="do not match their manifest; delete it"):
         find_pixels(split, inputs, "validation", lambda: "f")
 
 

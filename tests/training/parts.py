@@ -6,12 +6,12 @@ import numpy as np
 import torch
 
 from alignkit.chain.model import build, make_repeatable
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.runs import Training, resolve_config
-from alignkit.training.auxiliary import Auxiliary
+from alignkit.training.auxiliary import AuxiliaryLoss
+from alignkit.training.batches import Collator
 from alignkit.training.learner import Learner
-from alignkit.training.objectives import build_objectives, probe
-from alignkit.training.prepared import Preparation
+from alignkit.training.objectives import build_objectives, probe_shapes
 from alignkit.training.processes import Processes
 from tiny import TINY_MODEL, TINY_TASK
 
@@ -25,7 +25,7 @@ def encoded(task=TINY_TASK, split="train", model=TINY_MODEL):
     """A tiny split as a model takes it."""
     chosen = config(task, model)
     data = chosen.task.make().split(split)
-    return Encoded(data, chosen.architecture.make().inputs(data.texts), split)
+    return EncodedSplit(data, chosen.architecture.make().inputs(data.texts), split)
 
 
 def learner_and_batches(task=TINY_TASK, model=TINY_MODEL, seed=0, double=False, **options):
@@ -35,17 +35,17 @@ def learner_and_batches(task=TINY_TASK, model=TINY_MODEL, seed=0, double=False, 
     target = chosen.task.make().target
     make_repeatable(seed, 1)
     built, schedule = build(chosen, target.n_outputs, data.inputs)
-    shapes = probe(built, schedule, data)
+    shapes = probe_shapes(built, schedule, data)
     wanted = chosen.training.weighted_objectives
     weights = None
     if chosen.training.class_weights:
         weights = target.class_weights(data.targets())
     objectives = build_objectives(wanted, target, shapes, data, weights)
     aux = torch.nn.ModuleDict(
-        {spec.name: Auxiliary(spec, schedule, shapes) for spec in chosen.training.weighted_aux}
+        {spec.name: AuxiliaryLoss(spec, schedule, shapes) for spec in chosen.training.weighted_aux}
     )
     learner = Learner(built, schedule, objectives, aux, "float32", torch.device("cpu"), Processes())
-    return learner, Preparation(data, wanted, seed, shapes.grid)
+    return learner, Collator(data, wanted, seed, shapes.grid)
 
 
 def gradients(learner, group):

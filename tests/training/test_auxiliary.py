@@ -51,10 +51,10 @@ def test_sites_are_chosen_by_option(spec, sites):
         ("cosine=0", "needs a weight above 0"),
         ("cosine=-1", "needs a weight above 0"),
         ("cosine=much", "needs a weight above 0"),
-        ("cosine=1:pool=max", "pool is cls or mean"),
-        ("cosine=1:layer=all", "is 25 pairs of sites; name one"),
+        ("cosine=1:pool=max", "pool=max must be cls or mean"),
+        ("cosine=1:layer=all", "selects 25 pairs of sites; select one"),
         ("cosine=1:layer=9", "there is no layer 9"),
-        ("cosine=1:projection=x", "projection=x is not a whole number"),
+        ("cosine=1:projection=x", "projection=x must be a whole number"),
         ("cosine=1:temperature=1", "loss 'cosine' has no option 'temperature'"),
     ],
 )

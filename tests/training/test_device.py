@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from alignkit.errors import UsageError
-from alignkit.training.device import choose_device, choose_precision, mixed
+from alignkit.training.device import choose_device, choose_precision, mixed_precision
 from parts import gradients, learner_and_batches
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
@@ -19,7 +19,7 @@ def test_small_models_on_a_cpu_stay_in_float32():
 
 @pytest.mark.parametrize("name", ["cuda:99", "gpu"])
 def test_a_device_that_is_not_there_is_one_clear_line(name):
-    with pytest.raises(UsageError, match=f"--device {name} cannot be used here.*auto or cpu"):
+    with pytest.raises(UsageError, match=f"`device={name}` is not available here.*auto.*cpu"):
         choose_device(name)
 
 
@@ -30,7 +30,7 @@ def test_products_are_mixed_and_weights_are_not():
         ("bf16", torch.bfloat16),
         ("fp16", torch.float16),
     ):
-        with mixed(precision, CPU):
+        with mixed_precision(precision, CPU):
             assert layer(torch.ones(1, 4)).dtype == kind
     assert layer.weight.dtype == torch.float32
 

@@ -73,7 +73,7 @@ def test_another_placement_takes_what_fits(tmp_path):
         "0",
         cwd=tmp_path,
     )
-    assert "; fresh: fusions.1." in done.stderr
+    assert "; freshly initialised: fusions.1." in done.stderr
     assert f"starting from {run.path}: " in done.stderr
 
 
@@ -121,7 +121,7 @@ def test_a_run_that_was_replaced_meanwhile_is_refused(tmp_path):
     stored = json.loads((run.path / "config.json").read_text())
     stored["identity"] = "0" * 64
     (run.path / "config.json").write_text(json.dumps(stored))
-    with pytest.raises(DataError, match="another run lies there"):
+    with pytest.raises(DataError, match="was replaced by another one"):
         train(config, tmp_path)
 
 

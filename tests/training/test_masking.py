@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alignkit.errors import DataError
-from alignkit.training.masking import GREY, Captions, Grid, choose_share, mask_words
+from alignkit.training.masking import GREY, Captions, PatchGrid, choose_share, mask_words
 
 
 @dataclass
@@ -95,7 +95,7 @@ def test_choices_stay_within_what_is_eligible(length, share, seed):
 def test_patches_correspond_to_what_is_hidden():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (3, 3, 12, 12), dtype=np.uint8)
-    grid = Grid(4)
+    grid = PatchGrid(4)
     chosen = rng.random((3, 16)) < 0.4
     hidden = grid.hide(pixels, chosen)
     assert hidden.dtype == np.uint8
@@ -122,5 +122,5 @@ def test_equal_captions_are_no_negatives():
 
 
 def test_one_caption_for_all_is_refused():
-    with pytest.raises(DataError, match="every caption of the train split is the same"):
+    with pytest.raises(DataError, match="all captions of the train split are equal"):
         Captions(["a cat", "A cat"], "train")

@@ -59,14 +59,14 @@ def _together(folder, *words, before=""):
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_two_processes_train_what_one_does(tmp_path, options):
     note = (
-        "from alignkit.training.prepared import Preparation\n"
-        "plain = Preparation.__call__\n"
+        "from alignkit.training.batches import Collator\n"
+        "plain = Collator.__call__\n"
         "def call(self, rows, epoch):\n"
         "    if self.data.name == 'train':\n"
         "        with open('seen', 'a') as file:\n"
         "            file.writelines(f'{epoch} {self.data.split.ids[r]}\\n' for r in rows)\n"
         "    return plain(self, rows, epoch)\n"
-        "Preparation.__call__ = call\n"
+        "Collator.__call__ = call\n"
     )
     done = _together(tmp_path, *WORDS, *options, before=note)
     assert done.returncode == 0, done.stderr
@@ -89,16 +89,16 @@ def test_a_launcher_may_stop_them_and_they_go_on(tmp_path):
         "plain = Loop._record\n"
         "def record(self, *args):\n"
         "    plain(self, *args)\n"
-        "    if self.at.step == 4 and self.processes.is_first:\n"
+        "    if self.position.step == 4 and self.processes.is_first:\n"
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
         "Loop._record = record\n"
     )
     done = _together(tmp_path, *WORDS, before=stop)
     assert done.returncode != 0
-    assert "after step 4 of 12 with a checkpoint" in done.stderr
+    assert "after step 4 of 12 and wrote a checkpoint" in done.stderr
     again = _together(tmp_path, *WORDS)
     assert again.returncode == 0, again.stderr
-    assert "going on from step 4" in again.stderr
+    assert "resuming from step 4" in again.stderr
     alone = alignkit(*WORDS, "--runs", "alone", cwd=tmp_path).stdout.strip()
     two, one = (
         pd.read_csv(tmp_path / run / "steps.csv") for run in (again.stdout.split()[0], alone)

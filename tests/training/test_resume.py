@@ -67,7 +67,7 @@ def _crash_after(monkeypatch, step, method="_record"):
 
     def until(self, *args):
         plain(self, *args)
-        if self.at.step >= step:
+        if self.position.step >= step:
             raise Crash
 
     monkeypatch.setattr(Loop, method, until)
@@ -146,7 +146,7 @@ def test_kill_9_in_the_middle_changes_no_byte(tmp_path, whole):
     process.wait()
     done = alignkit(*WORDS, cwd=tmp_path)
     if process.returncode == -signal.SIGKILL:
-        assert "going on from step" in done.stderr
+        assert "resuming from step" in done.stderr
     assert _bytes(tmp_path / done.stdout.strip()) == whole
 
 
@@ -158,17 +158,17 @@ def test_a_signal_leaves_a_checkpoint_and_a_hint(tmp_path, whole, number, code):
 
     def record(self, *args):
         plain(self, *args)
-        if self.at.step == 5:
+        if self.position.step == 5:
             os.kill(os.getpid(), number)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_record", record)
         done = alignkit(*WORDS, cwd=tmp_path, code=code)
-    hint = "after step 5 of 12 with a checkpoint; the same command goes on"
+    hint = "after step 5 of 12 and wrote a checkpoint; rerun the same command to resume"
     assert f"stopped by {number.name} {hint}" in done.stderr
     assert [p.name for p in tmp_path.glob("runs/*/*/*/checkpoint/step-*")] == ["step-5"]
     again = alignkit(*WORDS, cwd=tmp_path)
-    assert "going on from step 5 of 12" in again.stderr
+    assert "resuming from step 5 of 12" in again.stderr
     assert _bytes(tmp_path / again.stdout.strip()) == whole
 
 
@@ -190,7 +190,7 @@ def test_another_runs_checkpoint_is_refused_and_force_drops_it(tmp_path):
     file = _leave_a_checkpoint(tmp_path)
     identity = _config().identity
     file.write_text(file.read_text().replace(identity, "0" * 64))
-    with pytest.raises(DataError, match=r"checkpoint of another run.*--force"):
+    with pytest.raises(DataError, match=r"checkpoint of another run.*`force`"):
         train(_config(), tmp_path)
     assert train(_config(), tmp_path, force=True).is_trained
 

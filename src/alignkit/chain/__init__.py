@@ -1,1 +1,1 @@
-"""The chain: train, evaluate, extract, measure, and the table that correlate reads."""
+"""The steps that make runs: train, evaluate, extract."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
+from torch import nn
 
 from alignkit.chain import model as models
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError, PluginError
+from alignkit.models.schedule import Schedule
 from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -19,7 +20,7 @@ from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes
 
 BATCH = 128
-ROUNDING = 1e-9  # by which a score may leave its range
+ROUNDING = 1e-9  # how far rounding may take a score out of its range
 
 
 def evaluate(
@@ -29,33 +30,46 @@ def evaluate(
     reporter: Reporter = SILENT,
     device: str = "auto",
 ) -> dict[str, float]:
-    """Score a trained run on a split, unless that is done already.
+    """Score a trained run on a split, unless it has been scored already.
+
+    Parameters
+    ----------
+    run : Run
+    split : str
+    force : bool
+        Score the run again even if its scores are stored.
+    reporter : Reporter
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
 
     Returns
     -------
     dict of str to float
-        Every score of the task, ``loss`` and ``n``; also stored in ``performance.json``. A
-        run that was pretrained only is scored by its objectives.
+        Every score of the task, the mean ``loss`` and the number of samples ``n``; also
+        stored in ``performance.json``. A run without labels is scored by its pretraining
+        objectives. ``Run.higher_is_better`` tells the direction of a score.
 
     Raises
     ------
     DataError
-        When the run is not trained, or the split is empty or has no labels, or the run
-        cannot have scores.
+        If the run is not trained or cannot have scores, or the split is empty or has no
+        labels.
     """
     if run.performance_file.is_file() and run.unscored:
         raise DataError(
-            f"{run.path} has no performance: {run.unscored}; measure works on it, but evaluate, "
+            f"{run.path} has no scores: {run.unscored}; measure works on it, but evaluate, "
             "correlate and report need trained runs"
         )
-    if not force and run.performance_file.is_file() and split in run.performance()["splits"]:
-        return run.performance()["splits"][split]
+    if not force and run.performance_file.is_file():
+        stored: dict[str, dict[str, float]] = run.performance()["splits"]
+        if split in stored:
+            return stored[split]
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
-        where = choose_device(device)
+        used_device = choose_device(device)
         task: Task = run.config.task.make()
-        model, schedule, inputs = models.load(run, models.outputs_of(task), where)
-        data = Encoded(task.split(split), inputs, split, task.fingerprint, where)
+        model, schedule, inputs = models.load(run, models.outputs_of(task), used_device)
+        data = EncodedSplit(task.split(split), inputs, split, task.fingerprint, used_device)
         if run.config.training.uses_labels:
             scores = score(model, schedule, data, task.target, reporter)
         else:
@@ -67,14 +81,24 @@ def evaluate(
 
 
 def score(
-    model: Any,
-    schedule: Any,
-    data: Encoded,
+    model: nn.Module,
+    schedule: Schedule,
+    data: EncodedSplit,
     target: Target,
     reporter: Reporter = SILENT,
     processes: Processes | None = None,
 ) -> dict[str, float]:
-    """Scores, mean loss and number of samples of a model on a split; in float32."""
+    """Return the scores, the mean loss and the number of samples of a model on a split.
+
+    Everything is computed in float32, the loss in float64. All processes must call this.
+
+    Raises
+    ------
+    DataError
+        If the split has no labels, or a score is undefined on it.
+    PluginError
+        If a score is outside the range that its target declares.
+    """
     processes = processes or Processes()
     targets = data.targets()
     model.eval()
@@ -87,8 +111,8 @@ def score(
                 order.append(torch.from_numpy(own))
             bar.advance(len(rows))
         outputs, _ = processes.gather(torch.cat(logits))
-        nothing = torch.zeros(0, dtype=torch.int64)
-        rows_of, _ = processes.gather(torch.cat([nothing, *order]).to(outputs.device))
+        empty = torch.zeros(0, dtype=torch.int64)
+        rows_of, _ = processes.gather(torch.cat([empty, *order]).to(outputs.device))
         outputs = outputs[rows_of.argsort()].cpu()
         loss = target.loss(outputs.double(), torch.from_numpy(targets))
     scores = target.scores(targets, outputs.numpy())
@@ -108,15 +132,17 @@ def _check_ranges(target: Target, scores: dict[str, float]) -> None:
             )
 
 
-def _score_pretraining(run: Run, model: Any, schedule: Any, data: Encoded) -> dict[str, float]:
-    """Score a run without labels by its objectives, with the heads stored beside its model."""
+def _score_pretraining(
+    run: Run, model: nn.Module, schedule: Schedule, data: EncodedSplit
+) -> dict[str, float]:
+    """Score a run without labels by its objectives, using the stored heads."""
+    from alignkit.training.batches import Collator
     from alignkit.training.learner import Learner
-    from alignkit.training.objectives import build_objectives, probe
-    from alignkit.training.prepared import Preparation
+    from alignkit.training.objectives import build_objectives, probe_shapes
     from alignkit.training.validation import load_heads, score_objectives
 
     chosen = run.config.training.pretraining
-    shapes = probe(model, schedule, data)
+    shapes = probe_shapes(model, schedule, data)
     objectives = build_objectives(chosen, None, shapes, data)
     device = torch.device(data.device)
     learner = Learner(
@@ -129,4 +155,4 @@ def _score_pretraining(run: Run, model: Any, schedule: Any, data: Encoded) -> di
         Processes(),
     )
     load_heads(run, learner)
-    return score_objectives(learner, Preparation(data, chosen, run.seed, shapes.grid))
+    return score_objectives(learner, Collator(data, chosen, run.seed, shapes.grid))

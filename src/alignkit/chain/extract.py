@@ -1,4 +1,4 @@
-"""Record the representations of a run at every site: shard by shard, streamed to disk."""
+"""Extract the representations of a run at every site: shard by shard, streamed to disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.shards import BATCH, Shards
-from alignkit.data.encoded import Encoded
+from alignkit.chain.shards import BATCH, Shard, Shards
+from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import discard, locked, whole_folder
 from alignkit.runs.run import POOLS
@@ -32,46 +32,51 @@ def extract(
     shard_size: int | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
-    """Store every site's representation on a split, unless that is done already.
+    """Store the representations of a run at every site, unless they are stored already.
 
-    Samples are taken in ranges, and each range is kept once it is through: an extraction
-    that was killed goes on at the range it had reached.
+    Samples are processed in shards, each stored once it is complete: an extraction that was
+    interrupted resumes at the shard it had reached.
 
     Parameters
     ----------
     run : Run
     split : str
     pools : sequence of str
-        ``cls``, ``mean`` or both; those stored before are kept.
+        ``cls``, ``mean`` or both; poolings stored earlier are kept.
+    force : bool
+        Extract again, and discard stored representations and alignment on the split.
+    reporter : Reporter
     shard_size : int, optional
-        Samples in a range, rounded up to whole batches; the result is the same for any.
+        Samples per shard, rounded up to whole batches; it does not affect the result.
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
 
     Returns
     -------
     dict
-        The index: ``sites``, ``pools``, ``n``, ``dtype``.
+        The index: ``sites``, ``pools``, ``n``, ``dtype``, ``split``.
 
     Raises
     ------
     UsageError
-        For an unknown pooling, or a size below 1.
+        For an unknown pooling, or a shard size below 1.
     DataError
-        When the run is not trained, or the split is empty.
+        If the run is not trained, or the split is empty.
     """
     _check_pools(pools)
     index = run.representation_index(split)
     if index is not None and not force and set(pools) <= set(index["pools"]):
         return index
     with locked(run.path):
-        index = run.representation_index(split)  # another process may have done it meanwhile
+        index = run.representation_index(split)  # another process may have finished it meanwhile
         if index is not None and not force and set(pools) <= set(index["pools"]):
             return index
         if force and run.alignment_folder(split).exists():
-            discard(run.alignment_folder(split))  # it was measured on what is now replaced
+            discard(run.alignment_folder(split))  # measured on the old representations
         stored = index["pools"] if index and not force else []
         return _Extraction(
             run, split, sorted({*pools, *stored}), shard_size, reporter, force, device
-        ).all()
+        ).extract_all()
 
 
 def extract_shard(
@@ -83,28 +88,42 @@ def extract_shard(
     reporter: Reporter = SILENT,
     device: str = "auto",
 ) -> None:
-    """Store one range of samples; ``extract`` puts the ranges together.
+    """Store one shard of a split's representations; ``extract`` joins the shards.
 
-    Several processes may store different ranges of one run at the same time.
+    Several processes may store different shards of one run at the same time.
+
+    Parameters
+    ----------
+    run : Run
+    split : str
+    pools : sequence of str
+        ``cls``, ``mean`` or both.
+    shard_size : int
+        Samples per shard, rounded up to whole batches.
+    shard : int
+        The index of the shard.
+    reporter : Reporter
+    device : str
+        ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
     """
     _check_pools(pools)
     with locked(run.path, shared=True):
         if not is_extracted(run, split, pools):
             stored = (run.representation_index(split) or {"pools": []})["pools"]
-            work = _Extraction(
+            extraction = _Extraction(
                 run, split, sorted({*pools, *stored}), shard_size, reporter, device=device
             )
-            work.one(work.shards.ranges[shard])
+            extraction.extract_shard(extraction.shards.ranges[shard])
 
 
 def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
-    """Whether all of these poolings are stored."""
+    """Return whether the representations with all of these poolings are stored."""
     index = run.representation_index(split)
     return index is not None and set(pools) <= set(index["pools"])
 
 
 class _Extraction:
-    """What extracting from one run needs, made once for all of its ranges."""
+    """The model, data and shards of one extraction."""
 
     def __init__(
         self,
@@ -113,31 +132,31 @@ class _Extraction:
         pools: list[str],
         shard_size: int | None,
         reporter: Reporter,
-        anew: bool = False,
+        restart: bool = False,
         device: str = "auto",
     ) -> None:
         self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
-        where = choose_device(device)
-        self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), where)
+        used_device = choose_device(device)
+        self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         self.data: Split = task.split(split)
-        self.encoded = Encoded(self.data, inputs, split, task.fingerprint, where)
-        self.shards = Shards(run, split, pools, len(self.data), shard_size, anew)
+        self.encoded = EncodedSplit(self.data, inputs, split, task.fingerprint, used_device)
+        self.shards = Shards(run, split, pools, len(self.data), shard_size, restart)
 
-    def all(self) -> dict[str, Any]:
-        """Make the missing ranges, then one array per site out of all of them."""
+    def extract_all(self) -> dict[str, Any]:
+        """Extract the missing shards, then join all shards into one array per site."""
         missing = self.shards.missing()
         n = len(self.data)
         if len(missing) < len(self.shards.ranges):
             done = len(self.shards.ranges) - len(missing)
             self.reporter.note(
-                f"{self.run.path}: {done} of {len(self.shards.ranges)} shards are kept"
+                f"{self.run.path}: resuming after {done} of {len(self.shards.ranges)} shards"
             )
         with self.reporter.progress(f"extract {self.split}", n) as bar:
             bar.advance(n - sum(stop - start for start, stop in missing))
             for shard in missing:
-                self.one(shard, bar)
+                self.extract_shard(shard, bar)
         index: dict[str, Any] = {
             "sites": sites(self.schedule),
             "pools": self.pools,
@@ -151,9 +170,9 @@ class _Extraction:
         )
         return index
 
-    def one(self, shard: tuple[int, int], bar: Any = None) -> None:
-        """Make one range, unless it is there."""
-        with self.shards.held(shard):
+    def extract_shard(self, shard: Shard, bar: Progress | None = None) -> None:
+        """Extract one shard, unless it is stored already."""
+        with self.shards.lock(shard):
             if self.shards.is_done(shard):
                 return
             with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
@@ -168,7 +187,7 @@ class _Extraction:
 
 
 class _Writer:
-    """One .npy file per site and pooling, filled batch by batch through a memmap."""
+    """Writes one .npy file per site and pooling, batch by batch through a memmap."""
 
     def __init__(self, folder: Path, n: int, pools: Sequence[str]) -> None:
         self.folder, self.n, self.pools = folder, n, pools
@@ -176,11 +195,13 @@ class _Writer:
         self._files: dict[tuple[str, str], np.memmap] = {}
 
     def record(self, site: str, state: StreamState) -> None:
+        """Write the representations of the current batch at one site."""
         for pool in self.pools:
             values = state.pooled(pool).float().cpu().numpy()
             self._file(site, pool, values.shape[1])[self.rows] = values
 
     def close(self) -> None:
+        """Flush all files to disk."""
         for file in self._files.values():
             file.flush()
         self._files.clear()

@@ -1,4 +1,4 @@
-"""Building a run's model and bringing a trained one back."""
+"""Build the model of a run, store it, and load a trained one."""
 
 from __future__ import annotations
 
@@ -8,68 +8,82 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
+from alignkit.data.encoded import ModelInputs
 from alignkit.errors import DataError
 from alignkit.models.schedule import Schedule, check_schedule
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.files import read_json, whole_file
+from alignkit.runs.files import read_json, whole_file, write_json
+from alignkit.tasks import Task
 
 
 def make_repeatable(seed: int, threads: int) -> None:
-    """Seed every generator and fix the number of threads, on which float sums depend."""
+    """Seed all global generators and fix the number of threads, which affects rounding."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (third-party code may draw from the global one)
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
 
 
-def outputs_of(task: Any) -> int:
-    """How many logits a task's model gives; one, which nothing reads, where it has no labels."""
+def outputs_of(task: Task) -> int:
+    """Return the number of logits of a task's model; one, unused, if it has no labels."""
     return max(1, task.target.n_outputs) if task.target is not None else 1
 
 
-def build(config: RunConfig, n_outputs: int, inputs: Any) -> tuple[Any, Schedule]:
-    """Build a fresh model and its schedule, and check that they fit."""
+def build(config: RunConfig, n_outputs: int, inputs: ModelInputs) -> tuple[nn.Module, Schedule]:
+    """Return a freshly initialised model and its schedule, checked against each other.
+
+    Parameters
+    ----------
+    config : RunConfig
+    n_outputs : int
+        The number of logits.
+    inputs : ModelInputs
+    """
     architecture = config.architecture.make()
     schedule = architecture.schedule(config.placement)
-    model = architecture.build(config.placement, n_outputs, inputs)
+    model: Any = architecture.build(config.placement, n_outputs, inputs)
     check_schedule(schedule, architecture.depths(), len(model.fusions))
     return model, schedule
 
 
-def save(run: Run, model: Any, inputs: Any) -> None:
-    """Store weights and what the inputs learnt from the training texts."""
-    from alignkit.runs.files import write_json
-
+def save(run: Run, model: nn.Module, inputs: ModelInputs) -> None:
+    """Store the weights, and what the inputs learned from the training texts."""
     write_json(run.path / "inputs.json", inputs.to_json())
     with whole_file(run.model_file) as temporary:
         save_file({k: v.cpu().contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
-def load(run: Run, n_outputs: int, device: torch.device | str = "cpu") -> tuple[Any, Schedule, Any]:
-    """Bring back a run's trained model, its schedule and its inputs.
+def load(
+    run: Run, n_outputs: int, device: torch.device | str = "cpu"
+) -> tuple[nn.Module, Schedule, ModelInputs]:
+    """Return the trained model of a run, its schedule and its inputs.
+
+    The model is in evaluation mode.
 
     Raises
     ------
     DataError
-        When the run is not trained, or its weights do not fit its configuration.
+        If the run is not trained, or its weights are missing or do not fit its
+        configuration.
     """
     if not run.is_trained:
-        raise DataError(f"{run.path} holds no trained model; train it first: alignkit train")
+        raise DataError(f"{run.path} is not trained; train it first: alignkit train")
     if not run.model_file.is_file():
         raise DataError(
-            f"{run.path} is here without its weights; train it anew: alignkit train --force, "
-            "or import an export that has them"
+            f"the weights of {run.path} are missing; retrain it with: alignkit train --force, or "
+            "import an export that includes them"
         )
     architecture = run.config.architecture.make()
-    inputs = architecture.load_inputs(read_json(run.path / "inputs.json"))
+    inputs: ModelInputs = architecture.load_inputs(read_json(run.path / "inputs.json"))
     model, schedule = build(run.config, n_outputs, inputs)
     try:
         model.load_state_dict(load_file(run.model_file))
     except Exception as error:
         first = str(error).strip().splitlines()[0]
         raise DataError(
-            f"{run.model_file} does not hold the weights of this model: {first}; "
+            f"the weights in {run.model_file} do not fit this model: {first}; "
             "retrain with: alignkit train --force"
         ) from None
     return model.to(device).eval(), schedule, inputs

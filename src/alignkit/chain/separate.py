@@ -1,4 +1,4 @@
-"""Two separate encoders as a run: nothing is trained, and there is no performance."""
+"""Two separate encoders as a run: nothing is trained, and there are no scores."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ REASON = "its encoders are separate and were not trained on the task"
 
 
 def separate(config: RunConfig) -> RunConfig:
-    """The configuration of a pair of encoders that never meet: no fusion, no training."""
+    """Return the configuration of two encoders that never interact: no fusion, no training."""
     return replace(config, placement=SEPARATE, training=Training(epochs=0))
 
 
 def store_separate(config: RunConfig, root: Path, reporter: Reporter = SILENT) -> Run:
-    """Store a pair of encoders as a run, unless that is done already.
+    """Store a pair of encoders as a run, unless it is stored already.
 
-    Labels are not read. What is stored is as a trained run's, so that every step that needs
-    no score works on it.
+    Labels are not read. The files are those of a trained run, so every step that needs no
+    scores works on it.
 
     Parameters
     ----------
     config : RunConfig
-        As ``separate`` gives it.
+        From ``separate``.
     root : Path
         The folder of runs.
+    reporter : Reporter
 
     Returns
     -------
@@ -43,11 +44,13 @@ def store_separate(config: RunConfig, root: Path, reporter: Reporter = SILENT) -
     Raises
     ------
     DataError
-        When the folder holds another run.
+        If the folder of the run contains another run.
     """
     run = Run(root / config.folder)
     if (run.path / "config.json").is_file() and run.stored.get("identity") != config.identity:
-        raise DataError(f"{run.path} holds another run; move it away, or choose --runs")
+        raise DataError(
+            f"{run.path} contains another run; move it away, or choose another folder with `runs`"
+        )
     with locked(run.path):
         if not run.is_trained:
             _store(run, config, reporter)
@@ -57,7 +60,7 @@ def store_separate(config: RunConfig, root: Path, reporter: Reporter = SILENT) -
 def _store(run: Run, config: RunConfig, reporter: Reporter) -> None:
     make_repeatable(config.seed, config.training.threads)
     task: Task = config.task.make()
-    target = task.target  # a task of pairs alone has none
+    target = task.target  # a task of pairs may have none
     inputs = config.architecture.make().inputs(task.split("train").texts)
     model, _ = build(config, outputs_of(task), inputs)
     stored = config.to_json()
@@ -69,4 +72,4 @@ def _store(run: Run, config: RunConfig, reporter: Reporter) -> None:
         {"primary": target.primary if target else "", "splits": {}, "unscored": REASON},
     )
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
-    reporter.note(f"{run.path} holds the two encoders")
+    reporter.note(f"stored the two encoders in {run.path}")

@@ -1,4 +1,4 @@
-"""The ranges of samples that an extraction is made of, and how they become one array."""
+"""Shards: the ranges of samples that an extraction processes, and how they are joined."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from alignkit.runs.files import (
 )
 
 BATCH = 128
-SHARD_SIZE = 2048  # samples: minutes of work for a large model on a CPU
+SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
 
-Shard = tuple[int, int]
+Shard = tuple[int, int]  # the first sample, and the one after the last
 
 
 class Shards:
-    """The ranges of one run's split: which there are, which are done, where they lie.
+    """The shards of one extraction, and which of them are stored.
 
-    They lie in ``representations/.<split>.shards/<start>-<stop>/``, each a whole folder or
-    absent, until ``join`` has made one array per site and poolings of them.
+    A shard is stored in ``representations/.<split>.shards/<start>-<stop>/``, a folder that
+    appears whole. ``join`` turns the shards into one array per site and pooling.
 
     Parameters
     ----------
@@ -41,9 +41,19 @@ class Shards:
     n : int
         Samples of the split.
     size : int, optional
-        Samples in a range. An extraction that was begun keeps its own.
-    anew : bool
-        Drop what was begun.
+        Samples per shard. An unfinished extraction keeps the size it was started with.
+    restart : bool
+        Discard the shards of an unfinished extraction.
+
+    Attributes
+    ----------
+    ranges : list of (int, int)
+        The first sample of every shard, and the one after its last.
+
+    Raises
+    ------
+    DataError
+        If the split is empty.
     """
 
     def __init__(
@@ -53,46 +63,51 @@ class Shards:
         pools: Sequence[str],
         n: int,
         size: int | None = None,
-        anew: bool = False,
+        restart: bool = False,
     ) -> None:
         if not n:
             raise DataError(f"the {split} split is empty; it needs at least one sample")
         self.run, self.split = run, split
-        self.place = shards_folder(run, split)
+        self.shards_folder = shards_folder(run, split)
         plan = {"pools": list(pools), "n": n, "model": sha256_of(run.train_manifest)}
-        size = self._agree(plan, whole_batches(SHARD_SIZE if size is None else size), anew)
+        size = self._planned_size(
+            plan, whole_batches(SHARD_SIZE if size is None else size), restart
+        )
         self.ranges: list[Shard] = [(i, min(i + size, n)) for i in range(0, n, size)]
 
     def folder(self, shard: Shard) -> Path:
-        return self.place / f"{shard[0]:09d}-{shard[1]:09d}"
+        """Return the folder of a shard."""
+        return self.shards_folder / f"{shard[0]:09d}-{shard[1]:09d}"
 
     def is_done(self, shard: Shard) -> bool:
+        """Return whether a shard is stored."""
         return self.folder(shard).is_dir()
 
     def missing(self) -> list[Shard]:
+        """Return the shards that are not stored yet."""
         return [shard for shard in self.ranges if not self.is_done(shard)]
 
-    def held(self, shard: Shard) -> AbstractContextManager[None]:
-        """Keep two processes from making the same range."""
+    def lock(self, shard: Shard) -> AbstractContextManager[None]:
+        """Return a lock that keeps two processes from extracting the same shard."""
         return locked(self.folder(shard).with_suffix(".lock"))
 
     def join(self, index: dict[str, Any], ids: Sequence[str]) -> None:
-        """Put the ranges together and commit the result, index last."""
-        whole = self.place / "whole"
+        """Join the shards into whole arrays and commit the result, the index last."""
+        whole = self.shards_folder / "whole"
         whole.mkdir(exist_ok=True)
-        for litter in whole.glob(".*.tmp"):  # of a process that was killed here
+        for litter in whole.glob(".*.tmp"):  # left by a process that was killed
             litter.unlink()
         for site in index["sites"]:
             for pool in index["pools"]:
                 self._join(whole / f"{site}.{pool}.npy")
         write_json(whole / "ids.json", list(ids))
         write_json(whole / "index.json", index)
-        (self.place / "plan.json").unlink()  # the ranges are empty now: nothing to go on with
+        (self.shards_folder / "plan.json").unlink()  # the shards are empty now: nothing to resume
         put_folder(whole, self.run.representations_folder(self.split))
-        discard(self.place)
+        discard(self.shards_folder)
 
     def _join(self, target: Path) -> None:
-        """Copy a site's ranges into one file, then let go of them, to spare the disk."""
+        """Copy the shards of one array into one file, then delete them to save disk space."""
         parts = [self.folder(shard) / target.name for shard in self.ranges]
         if not target.exists():
             arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
@@ -105,37 +120,37 @@ class Shards:
         for part in parts:
             part.unlink(missing_ok=True)
 
-    def _agree(self, plan: dict[str, Any], size: int, anew: bool) -> int:
-        """Go on with an extraction that was begun; begin anew where it was another one."""
-        file = self.place / "plan.json"
-        with locked(self.place.parent):
-            begun = read_json(file) if file.is_file() and not anew else {}
-            if {key: begun.get(key) for key in plan} == plan:
-                return int(begun["shard_size"])
-            if self.place.exists():
-                discard(self.place)
+    def _planned_size(self, plan: dict[str, Any], size: int, restart: bool) -> int:
+        """Return the shard size of an unfinished extraction with this plan, or start a new one."""
+        file = self.shards_folder / "plan.json"
+        with locked(self.shards_folder.parent):
+            unfinished = read_json(file) if file.is_file() and not restart else {}
+            if {key: unfinished.get(key) for key in plan} == plan:
+                return int(unfinished["shard_size"])
+            if self.shards_folder.exists():
+                discard(self.shards_folder)
             write_json(file, plan | {"shard_size": size})
         return size
 
 
 def shards_folder(run: Run, split: str) -> Path:
-    """Where the ranges of an unfinished extraction lie."""
+    """Return the folder of an unfinished extraction's shards."""
     return run.path / "representations" / f".{split}.shards"
 
 
 def whole_batches(size: int) -> int:
-    """Round up to whole batches: a sample's values depend a little on its batch.
+    """Round a shard size up to whole batches, because rounding errors depend on the batch.
 
     Raises
     ------
     UsageError
-        When it is below 1.
+        If the size is below 1.
     """
     if size < 1:
-        raise UsageError(f"--shard-size is {size}; it must be at least 1")
+        raise UsageError(f"`shard_size` is {size}; it must be at least 1")
     return -(-size // BATCH) * BATCH
 
 
 def count_shards(n: int, size: int) -> int:
-    """How many ranges a split of n samples has."""
+    """Return the number of shards of a split with n samples."""
     return max(1, -(-n // whole_batches(size)))

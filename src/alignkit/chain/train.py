@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit, ModelInputs
 from alignkit.errors import DataError
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
@@ -20,14 +20,14 @@ from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
 from alignkit.tasks import Score, Split, Target, Task
 from alignkit.tasks.score import stored_directions
-from alignkit.training.auxiliary import Auxiliary
+from alignkit.training.auxiliary import AuxiliaryLoss
+from alignkit.training.batches import Collator
 from alignkit.training.checkpoint import Checkpoints
 from alignkit.training.device import choose_device, choose_precision
-from alignkit.training.initial import HEADS, open_init, take_weights
+from alignkit.training.initial import HEADS, open_init, transfer_weights
 from alignkit.training.learner import Learner
-from alignkit.training.loop import Loop, OnEpoch, TrainingContext
-from alignkit.training.objectives import Shapes, build_objectives, probe
-from alignkit.training.prepared import Preparation
+from alignkit.training.loop import BestEpoch, Loop, OnEpoch, TrainingContext
+from alignkit.training.objectives import Shapes, build_objectives, probe_shapes
 from alignkit.training.processes import Processes, join_processes, local_device
 from alignkit.training.records import Records
 from alignkit.training.tracking import Tracker
@@ -41,11 +41,12 @@ def train(
     reporter: Reporter = SILENT,
     on_epoch: OnEpoch | None = None,
 ) -> Run:
-    """Train a run, unless that is done already.
+    """Train a run, unless it is trained already.
 
     The test split is never read. The weights kept are those of the epoch with the best
-    validation score, the earliest of equals; epoch 0 is the untrained model. A run that was
-    interrupted goes on from its newest checkpoint, to the same bytes.
+    primary score on the validation split, in the direction that the task declares, and of
+    the earliest epoch among equals; epoch 0 is the untrained model. A run that was
+    interrupted resumes from its latest checkpoint and ends with the same bytes.
 
     Parameters
     ----------
@@ -53,10 +54,11 @@ def train(
     root : Path
         The folder of runs.
     force : bool
-        Train anew and drop everything that was made from the old model.
+        Retrain, and delete everything that was made from the old model.
+    reporter : Reporter
     on_epoch : callable, optional
-        Called as ``on_epoch(epoch, scores)`` after each validation. What it raises ends the
-        training and leaves the run untrained.
+        Called as ``on_epoch(epoch, scores)`` after each validation. An exception it raises
+        ends the training and leaves the run untrained.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def train(
     Raises
     ------
     AlignkitError
-        When the folder holds another run, or cannot be written to.
+        If the folder of the run contains another run, or cannot be written to.
     """
     run = Run(root / config.folder)
     _refuse_another(run, config)
@@ -73,10 +75,10 @@ def train(
     processes = join_processes(device)
     first = processes.is_first
     if processes.any(first and run.is_trained and not force):
-        reporter.note(f"{run.path} is trained already; --force trains it anew")
+        reporter.note(f"{run.path} is already trained; retrain it with `force`")
         return run
     with locked(run.path) if first else nullcontext():
-        # Another program may have done it meanwhile.
+        # Another program may have trained it meanwhile.
         if not processes.any(first and run.is_trained and not force):
             if first:
                 _clear(run, force)
@@ -98,7 +100,7 @@ def _train(
     splits = {name: task.split(name) for name in ("train", "validation")}
     inputs = _inputs(config, splits["train"])
     data = {
-        name: Encoded(split, inputs, name, task.fingerprint, device)
+        name: EncodedSplit(split, inputs, name, task.fingerprint, device)
         for name, split in splits.items()
     }
     for name, split in splits.items():
@@ -106,11 +108,11 @@ def _train(
             reporter.note(f"{config.task_name} {name}: {count} {note}")
     target = _target(task, config)
     learner, shapes = _learner(config, target, data["train"], device, processes, reporter)
-    parts = _parts(run, config, target, learner, shapes, data, reporter)
-    parts.on_epoch = on_epoch
-    best = Loop(parts).run()
+    context = _context(run, config, target, learner, shapes, data, reporter)
+    context.on_epoch = on_epoch
+    best = Loop(context).run()
     if processes.is_first:
-        stored = _stored(config, target, splits) | {
+        stored = _stored_config(config, target, splits) | {
             "carried_out": {
                 "device": device.type,
                 "precision": learner.precision,
@@ -118,24 +120,27 @@ def _train(
             }
         }
         directions = stored_directions(target.declared_scores()) if target else {}
-        _store(run, stored, learner, inputs, parts, best, directions)
+        _store(run, stored, learner, inputs, context, best, directions)
 
 
-def _inputs(config: RunConfig, train: Split) -> Any:
-    """Fit the inputs on the training texts, or take those that the init run's weights know."""
+def _inputs(config: RunConfig, train: Split) -> ModelInputs:
+    """Return inputs fitted on the training texts, or those of the run to start from."""
     architecture = config.architecture.make()
     if config.init is None:
-        return architecture.inputs(train.texts)
-    return architecture.load_inputs(read_json(open_init(config.init).path / "inputs.json"))
+        fitted: ModelInputs = architecture.inputs(train.texts)
+        return fitted
+    stored = read_json(open_init(config.init).path / "inputs.json")
+    loaded: ModelInputs = architecture.load_inputs(stored)
+    return loaded
 
 
 def _target(task: Task, config: RunConfig) -> Target | None:
-    """What is predicted; None for pairs without labels."""
+    """Return what the task predicts; None for pairs without labels."""
     target = task.target if task.target is not None and task.target.n_outputs else None
     if config.training.uses_labels and target is None:
         raise DataError(
-            f"task '{config.task.name}' has no labels to train on; pretrain on its pairs: "
-            "--objective pretrain"
+            f"task '{config.task.name}' has no labels to train on; pretrain on its pairs with "
+            "`objectives=pretrain`"
         )
     return target
 
@@ -143,23 +148,24 @@ def _target(task: Task, config: RunConfig) -> Target | None:
 def _learner(
     config: RunConfig,
     target: Target | None,
-    data: Encoded,
+    data: EncodedSplit,
     device: torch.device,
     processes: Processes,
     reporter: Reporter,
 ) -> tuple[Learner, Shapes]:
+    """Build the model and its objectives, initialised from another run if requested."""
     options = config.training
     model, schedule = build(config, target.n_outputs if target else 1, data.inputs)
     model.to(device)
-    shapes = probe(model, schedule, data)
+    shapes = probe_shapes(model, schedule, data)
     weights = None
     if options.class_weights and options.uses_labels and target is not None:
         weights = target.class_weights(data.targets())
-    # The grid of patches and the labels are checked before any head is built.
-    Preparation(data, options.weighted_objectives, config.seed, shapes.grid)
+    # This checks the grid of patches and the labels before any head is built.
+    Collator(data, options.weighted_objectives, config.seed, shapes.grid)
     objectives = build_objectives(options.weighted_objectives, target, shapes, data, weights)
     aux = torch.nn.ModuleDict(
-        {spec.name: Auxiliary(spec, schedule, shapes) for spec in options.weighted_aux}
+        {spec.name: AuxiliaryLoss(spec, schedule, shapes) for spec in options.weighted_aux}
     )
     width = max(shapes.text_width, shapes.vision_width)
     precision = choose_precision(options.precision, device, width)
@@ -168,25 +174,26 @@ def _learner(
     )
     if config.init is not None:
         labels = list(target.labels) if target else []
-        reporter.note(take_weights(open_init(config.init), learner, labels))
-    processes.equalise([*model.state_dict().values(), *learner.heads.state_dict().values()])
+        reporter.note(transfer_weights(open_init(config.init), learner, labels))
+    processes.broadcast([*model.state_dict().values(), *learner.heads.state_dict().values()])
     if processes.rank:
-        torch.manual_seed(config.seed + 1_000_003 * processes.rank)  # dropout of one's own
+        torch.manual_seed(config.seed + 1_000_003 * processes.rank)  # its own dropout
     return learner, shapes
 
 
-def _parts(
+def _context(
     run: Run,
     config: RunConfig,
     target: Target | None,
     learner: Learner,
     shapes: Shapes,
-    data: dict[str, Encoded],
+    data: dict[str, EncodedSplit],
     reporter: Reporter,
 ) -> TrainingContext:
+    """Return everything that the training loop works with."""
     options, runtime, first = config.training, config.runtime, learner.processes.is_first
-    prepare = {
-        name: Preparation(data[name], options.weighted_objectives, config.seed, shapes.grid)
+    collators = {
+        name: Collator(data[name], options.weighted_objectives, config.seed, shapes.grid)
         for name in data
     }
     tracker = None
@@ -196,8 +203,8 @@ def _parts(
         config,
         learner,
         data["train"],
-        prepare["train"],
-        validate=partial(_validate, learner, target, data["validation"], prepare["validation"]),
+        collators["train"],
+        validate=partial(_validate, learner, target, data["validation"], collators["validation"]),
         primary=_primary(config, target),
         checkpoints=Checkpoints(run.path / "checkpoint", config.identity, runtime.checkpoint_every),
         records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
@@ -214,14 +221,14 @@ def _primary(config: RunConfig, target: Target | None) -> Score:
 
 
 def _validate(
-    learner: Learner, target: Target | None, data: Encoded, prepare: Preparation
+    learner: Learner, target: Target | None, data: EncodedSplit, collate: Collator
 ) -> dict[str, float]:
-    """The task's scores on plain inputs, and how well the other objectives are met."""
+    """Return the task's scores on unmasked inputs, and the scores of the other objectives."""
     scores: dict[str, float] = {}
     if "task" in learner.objectives and target is not None:
         scores |= score(learner.model, learner.schedule, data, target, processes=learner.processes)
     if learner.objectives.keys() - {"task"}:
-        scores = score_objectives(learner, prepare) | scores
+        scores = score_objectives(learner, collate) | scores
     return scores
 
 
@@ -229,23 +236,23 @@ def _store(
     run: Run,
     stored: dict[str, Any],
     learner: Learner,
-    inputs: Any,
-    parts: TrainingContext,
-    best: dict[str, Any],
+    inputs: ModelInputs,
+    context: TrainingContext,
+    best: BestEpoch,
     directions: dict[str, bool],
 ) -> None:
-    """Write everything, and last of all the file that says that it is complete."""
+    """Write all files of the run, and last the manifest that marks it as complete."""
     write_json(run.path / "config.json", stored)
     save(run, learner.model, inputs)
     heads = {k: v.detach().cpu().contiguous() for k, v in learner.heads.state_dict().items()}
     if heads:
         with whole_file(run.path / HEADS) as temporary:
             save_file(heads, temporary)
-    parts.records.write(run.path)
-    if parts.tracker is not None:
-        parts.tracker.write(run.path / "tracking.csv")
+    context.records.write(run.path)
+    if context.tracker is not None:
+        context.tracker.write(run.path / "tracking.csv")
     performance = {
-        "primary": parts.primary.name,
+        "primary": context.primary.name,
         "epoch": best["epoch"],
         "splits": {"validation": best["scores"]},
     }
@@ -253,10 +260,13 @@ def _store(
         performance["higher_is_better"] = directions
     write_json(run.performance_file, performance)
     write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
-    parts.checkpoints.drop()
+    context.checkpoints.drop()
 
 
-def _stored(config: RunConfig, target: Target | None, splits: dict[str, Any]) -> dict[str, Any]:
+def _stored_config(
+    config: RunConfig, target: Target | None, splits: dict[str, Split]
+) -> dict[str, Any]:
+    """Return the configuration with labels, counts, notes and versions, for ``config.json``."""
     stored = config.to_json()
     stored["data"] |= {
         "labels": list(target.labels) if target else [],
@@ -267,28 +277,29 @@ def _stored(config: RunConfig, target: Target | None, splits: dict[str, Any]) ->
 
 
 def _refuse_another(run: Run, config: RunConfig) -> None:
-    """Never overwrite a folder that holds another run."""
+    """Refuse to overwrite a folder that contains another run."""
     if not (run.path / "config.json").is_file():
         return
     stored = run.stored.get("identity")
     if stored != config.identity:
         raise DataError(
-            f"{run.path} holds another run ({_difference(run.stored, config.to_json())}); "
-            "move it away, or choose another folder with --runs"
+            f"{run.path} contains another run ({_difference(run.stored, config.to_json())}); "
+            "move it away, or choose another folder with `runs`"
         )
 
 
 def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Describe how two stored configurations differ."""
     keys = ("architecture", "placement", "training", "init", "seed")
     differing = [key for key in keys if old.get(key) != new[key]]
     if old.get("data", {}).get("fingerprint") != new["data"]["fingerprint"]:
         differing.append("data")
-    return f"it differs in: {', '.join(differing)}" if differing else "made by another version"
+    return f"it differs in: {', '.join(differing)}" if differing else "from another version"
 
 
 def _clear(run: Run, force: bool) -> None:
-    """Drop the commit mark first, so that no half of an old run passes for a whole one."""
-    made = (
+    """Delete the files of an old run, its manifest first, so that it never looks complete."""
+    outputs = (
         "train.json",
         "performance.json",
         "alignment.csv",
@@ -297,6 +308,6 @@ def _clear(run: Run, force: bool) -> None:
         "tracking.csv",
         HEADS,
     )
-    for name in (*made, "checkpoint") if force else made:
+    for name in (*outputs, "checkpoint") if force else outputs:
         if (run.path / name).exists():
             discard(run.path / name)

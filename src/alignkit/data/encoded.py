@@ -1,10 +1,10 @@
-"""A split as a model takes it: token indices and pixels, opened once."""
+"""A split as a model takes it: token indices and pixels, prepared once."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -13,37 +13,80 @@ from alignkit.data.pixels import find_pixels
 from alignkit.errors import DataError
 from alignkit.tasks import Split
 
-# Pictures are kept decoded up to this many bytes; beyond it they are opened every time.
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Up to this many bytes of pixels are kept in memory; other images are opened every time.
 CACHE_BYTES = 2 << 30
-# Texts of similar length are looked for among the samples of so many batches.
+# Texts of similar length are grouped within the samples of this many batches.
 BUCKET_BATCHES = 64
 
 
-class Encoded:
-    """Batches of one split for one model.
+Batch = dict[str, dict[str, torch.Tensor]]  # inputs of a model, by stream and name
+
+
+class Vocabulary(Protocol):
+    """What masked language modelling needs to know of a tokenizer.
+
+    Attributes
+    ----------
+    size : int
+        The number of tokens.
+    mask : int
+        The index of the mask token.
+    special : set of int
+        The indices of the tokens that are not words.
+    """
+
+    size: int
+    mask: int
+    special: set[int]
+
+
+class ModelInputs(Protocol):
+    """How an architecture turns texts and images into tensors; its ``inputs`` returns one.
+
+    For ``mlm`` it also has a ``vocabulary``, and for cached pixels a ``recipe``: plain values
+    that identify how pixels are made.
+    """
+
+    def tokens(self, text: str) -> np.ndarray:
+        """Return the token indices of a text, ``(length,)``."""
+
+    def pixels(self, image: Image | np.ndarray) -> np.ndarray:
+        """Return the pixels of an image, ``(3, size, size)``."""
+
+    def batch(self, tokens: Sequence[np.ndarray], pixels: np.ndarray) -> Batch:
+        """Return the inputs of a model, with texts padded to the longest among them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values from which the architecture's ``load_inputs`` restores this."""
+
+
+class EncodedSplit:
+    """One split of a task, encoded for one model and served in batches.
 
     Parameters
     ----------
     split : Split
-    inputs
-        What the architecture's ``inputs`` gave: ``tokens``, ``pixels`` and ``batch``.
+    inputs : ModelInputs
     name : str
-        Of the split, for messages.
+        The name of the split, for messages.
     fingerprint : callable, optional
-        Gives the data's fingerprint; with it, kept pixels are used where there are any.
+        Returns the fingerprint of the data; with it, cached pixels are used if there are any.
     device : torch.device or str
-        Where batches are wanted.
+        The device for the batches.
 
     Raises
     ------
     DataError
-        When the split is empty.
+        If the split is empty.
     """
 
     def __init__(
         self,
         split: Split,
-        inputs: Any,
+        inputs: ModelInputs,
         name: str,
         fingerprint: Callable[[], str] | None = None,
         device: torch.device | str = "cpu",
@@ -58,15 +101,22 @@ class Encoded:
         self._lock = threading.Lock()  # batches may be prepared by several threads
 
     def __len__(self) -> int:
+        """Return the number of samples."""
         return len(self.split)
 
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The vocabulary of the inputs; None if they have none with a mask token."""
+        vocabulary: Vocabulary | None = getattr(self.inputs, "vocabulary", None)
+        return vocabulary if getattr(vocabulary, "mask", None) is not None else None
+
     def targets(self, rows: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
-        """Targets of some rows.
+        """Return the targets of some rows, or of all.
 
         Raises
         ------
         DataError
-            When the split was distributed without labels.
+            If the split is distributed without labels.
         """
         if self.split.targets is None:
             notes = "".join(f" ({note}: {count})" for note, count in self.split.notes.items())
@@ -76,18 +126,16 @@ class Encoded:
             )
         return self.split.targets if rows is None else self.split.targets[rows]
 
-    def batch(self, rows: Sequence[int] | np.ndarray) -> dict[str, dict[str, torch.Tensor]]:
-        """Inputs of some rows, texts padded to the longest among them."""
+    def batch(self, rows: Sequence[int] | np.ndarray) -> Batch:
+        """Return the inputs of some rows, with texts padded to the longest among them."""
         return self.joined([self.tokens[int(row)] for row in rows], self.pixels(rows))
 
     def pixels(self, rows: Sequence[int] | np.ndarray) -> np.ndarray:
-        """Pictures of some rows, ``(n, 3, size, size)``."""
-        return np.stack([self._picture(int(row)) for row in rows])
+        """Return the pixels of some rows, ``(n, 3, size, size)``."""
+        return np.stack([self._pixels_of(int(row)) for row in rows])
 
-    def joined(
-        self, tokens: Sequence[np.ndarray], pixels: np.ndarray
-    ) -> dict[str, dict[str, torch.Tensor]]:
-        """Inputs made of tokens and pictures, on the device."""
+    def joined(self, tokens: Sequence[np.ndarray], pixels: np.ndarray) -> Batch:
+        """Return the inputs made from tokens and pixels, on the device."""
         batch = self.inputs.batch(tokens, pixels)
         return {
             stream: {name: value.to(self.device) for name, value in parts.items()}
@@ -97,7 +145,7 @@ class Encoded:
     def in_order(
         self, batch_size: int, first: int = 0, stop: int | None = None
     ) -> Iterator[np.ndarray]:
-        """Rows of every batch, first to last; of a range of samples if one is named."""
+        """Yield the rows of every batch in order, optionally of a range of samples only."""
         stop = len(self) if stop is None else stop
         for start in range(first, stop, batch_size):
             yield np.arange(start, min(start + batch_size, stop))
@@ -105,7 +153,7 @@ class Encoded:
     def shuffled(
         self, batch_size: int, seed: int, epoch: int, bucket: bool = False
     ) -> Iterator[np.ndarray]:
-        """Rows of every batch in the order of an epoch: a function of seed and epoch alone.
+        """Yield the rows of every batch, shuffled as a function of seed and epoch alone.
 
         With ``bucket``, texts of similar length share a batch, and the batches are shuffled.
         """
@@ -123,12 +171,13 @@ class Encoded:
         for index in generator.permutation(len(batches)):
             yield batches[index]
 
-    def _picture(self, row: int) -> np.ndarray:
+    def _pixels_of(self, row: int) -> np.ndarray:
         if self._stored is not None:
-            return self._stored[row]
-        kept = self._pixels[row]
-        if kept is not None:
-            return kept
+            stored: np.ndarray = self._stored[row]
+            return stored
+        cached = self._pixels[row]
+        if cached is not None:
+            return cached
         pixels = np.ascontiguousarray(self.inputs.pixels(self.split.image(row)))
         with self._lock:
             if self._cached + pixels.nbytes <= CACHE_BYTES:

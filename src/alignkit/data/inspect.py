@@ -1,4 +1,4 @@
-"""What a task's data hold, and what is wrong with them."""
+"""Inspect the data of a task: what they contain, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from alignkit.tasks import SPLITS, Pairs, Split, Task
 
 @dataclass
 class Findings:
-    """What was found: plain values, ready for a table or JSON.
+    """The result of an inspection: plain values, ready for a table or JSON.
 
     Attributes
     ----------
     splits : list of dict
-        For each split: samples ``listed`` and ``used``, ``published``, ``without_label``,
-        ``repeated_ids``, ``repeated_texts``, ``missing`` and ``broken`` pictures (None
-        where they were not looked at), and the loader's ``notes``.
+        For each split: the numbers of samples ``listed`` and ``used``, ``published``,
+        ``without_label``, ``repeated_ids`` and ``repeated_texts``, of ``missing`` and
+        ``broken`` images (None if images were not opened), and the loader's ``notes``.
     labels : list of dict
-        How many samples of each split have a label.
+        For each label: the number of samples in each split.
     overlaps : list of dict
-        How many ``ids`` and ``texts`` two splits share.
+        For each two splits: the number of ``ids`` and ``texts`` that they share.
     pictures : list of dict
-        Every picture that cannot be shown: ``split``, ``id``, ``fault``.
+        Each image that cannot be opened: ``split``, ``id``, ``fault``, ``message``.
     problems : list of str
+        One line for each problem.
     """
 
     splits: list[dict[str, Any]] = field(default_factory=list)
@@ -42,29 +43,31 @@ class Findings:
 
 
 def inspect_data(task: Task, pictures: bool = False, reporter: Reporter = SILENT) -> Findings:
-    """Look at every split of a task.
+    """Inspect every split of a task.
 
     Parameters
     ----------
+    task : Task
     pictures : bool
-        Also decode every picture, which takes its time.
+        Also decode every image, which is slow.
+    reporter : Reporter
 
     Raises
     ------
     DataError
-        When there are no data at all.
+        If there are no data at all.
     """
     findings, listed = Findings(), dict[str, Split]()
-    task.fingerprint()  # one clear line when there is nothing to look at
+    task.fingerprint()  # raises one clear error if there are no data
     for name in SPLITS:
-        split = _listed(task, name, findings)
+        split = _listed_split(task, name, findings)
         if split is None:
             continue
         listed[name] = split
-        row = _counted(name, split)
-        row |= _used(task, name, findings)
+        row = _listed_counts(name, split)
+        row |= _used_counts(task, name, findings)
         if pictures:
-            row |= _shown(name, split, findings, reporter)
+            row |= _decode_images(name, split, findings, reporter)
         findings.splits.append(row)
     _compare_with_published(task, findings)
     _count_labels(task, listed, findings)
@@ -72,7 +75,7 @@ def inspect_data(task: Task, pictures: bool = False, reporter: Reporter = SILENT
     return findings
 
 
-def _listed(task: Task, name: str, findings: Findings) -> Split | None:
+def _listed_split(task: Task, name: str, findings: Findings) -> Split | None:
     try:
         return getattr(task, "listed", task.split)(name)
     except UsageError:  # the task has no such split, and says so
@@ -82,7 +85,7 @@ def _listed(task: Task, name: str, findings: Findings) -> Split | None:
         return None
 
 
-def _counted(name: str, split: Split) -> dict[str, Any]:
+def _listed_counts(name: str, split: Split) -> dict[str, Any]:
     ids, texts = Counter(split.ids), Counter(split.texts)
     without = len(split)
     if split.targets is not None:
@@ -101,7 +104,7 @@ def _counted(name: str, split: Split) -> dict[str, Any]:
     }
 
 
-def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:
+def _used_counts(task: Task, name: str, findings: Findings) -> dict[str, Any]:
     try:
         used = task.split(name)
     except AlignkitError as error:
@@ -114,10 +117,12 @@ def _used(task: Task, name: str, findings: Findings) -> dict[str, Any]:
     return {"used": len(used), "notes": dict(used.notes)}
 
 
-def _shown(name: str, split: Split, findings: Findings, reporter: Reporter) -> dict[str, int]:
-    """Decode every picture, and count those that cannot be."""
+def _decode_images(
+    name: str, split: Split, findings: Findings, reporter: Reporter
+) -> dict[str, int]:
+    """Decode every image of a split, and count the missing and the broken ones."""
     faults: dict[str, int] = {"missing": 0, "broken": 0}
-    with reporter.progress(f"look at {name}", len(split)) as bar:
+    with reporter.progress(f"decode {name}", len(split)) as bar:
         for i, identity in enumerate(split.ids):
             try:
                 split.image(i)
@@ -132,25 +137,25 @@ def _shown(name: str, split: Split, findings: Findings, reporter: Reporter) -> d
         if count:
             first = next(p for p in findings.pictures if (p["split"], p["fault"]) == (name, fault))
             findings.problems.append(
-                f"{name}: {count} of {len(split)} pictures {fault}, such as: {first['message']}"
+                f"{name}: {count} of {len(split)} images {fault}, such as: {first['message']}"
             )
     return faults
 
 
 def _compare_with_published(task: Task, findings: Findings) -> None:
     published: Mapping[str, Any] = getattr(task, "published", {})
-    found = {row["split"]: row for row in findings.splits}
-    counts = {name: row["listed"] for name, row in found.items()}
+    rows = {row["split"]: row for row in findings.splits}
+    counts = {name: row["listed"] for name, row in rows.items()}
     counts["labels"] = len(task.target.labels)
     for key, expected in published.items():
         parts = key.split("+")
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
         for part in parts:
-            if part in found:
-                told = f"{low}" if low == high else f"{low} to {high}"
-                found[part]["published"] = f"{told} ({key})" if len(parts) > 1 else told
+            if part in rows:
+                shown = f"{low}" if low == high else f"{low} to {high}"
+                rows[part]["published"] = f"{shown} ({key})" if len(parts) > 1 else shown
         if not all(part in counts for part in parts):
-            continue  # that it is not there is a problem of its own already
+            continue  # a missing split is reported already
         total = sum(counts[part] for part in parts)
         if not low <= total <= high:
             what = "labels" if key == "labels" else f"{key}: listed samples"
@@ -161,7 +166,7 @@ def _compare_with_published(task: Task, findings: Findings) -> None:
 
 def _count_labels(task: Task, listed: Mapping[str, Split], findings: Findings) -> None:
     names = list(task.target.labels)
-    counts = {name: _of_each(split, len(names)) for name, split in listed.items()}
+    counts = {name: _label_counts(split, len(names)) for name, split in listed.items()}
     findings.labels = [
         {"label": label, **{name: counts[name][i] for name in listed if counts[name]}}
         for i, label in enumerate(names)
@@ -171,7 +176,8 @@ def _count_labels(task: Task, listed: Mapping[str, Split], findings: Findings) -
             findings.problems.append(f"train: no sample has the label '{row['label']}'")
 
 
-def _of_each(split: Split, n_labels: int) -> list[int]:
+def _label_counts(split: Split, n_labels: int) -> list[int]:
+    """Return the number of samples with each label; nothing for a split without labels."""
     if split.targets is None:
         return []
     targets = np.asarray(split.targets)
@@ -181,15 +187,15 @@ def _of_each(split: Split, n_labels: int) -> list[int]:
 
 
 def _compare_splits(listed: Mapping[str, Split], findings: Findings) -> None:
-    for one, other in combinations(listed, 2):
-        ids = _shared(listed[one].ids, listed[other].ids)
-        texts = _shared(listed[one].texts, listed[other].texts)
-        findings.overlaps.append({"splits": f"{one}, {other}", "ids": ids, "texts": texts})
+    for first, second in combinations(listed, 2):
+        ids = _count_shared(listed[first].ids, listed[second].ids)
+        texts = _count_shared(listed[first].texts, listed[second].texts)
+        findings.overlaps.append({"splits": f"{first}, {second}", "ids": ids, "texts": texts})
         if ids:
-            findings.problems.append(f"{one} and {other} share {ids} ids")
+            findings.problems.append(f"{first} and {second} share {ids} ids")
 
 
-def _shared(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many rows of the second stand in the first too."""
-    known = set(one)
-    return sum(item in known for item in other)
+def _count_shared(first: Sequence[str], second: Sequence[str]) -> int:
+    """Return how many items of the second list are also in the first."""
+    known = set(first)
+    return sum(item in known for item in second)

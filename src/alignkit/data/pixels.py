@@ -1,4 +1,4 @@
-"""Pictures decoded and resized once, kept in one file that is mapped into memory."""
+"""A cache of decoded and resized images, in one file that is mapped into memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VARIABLE = "ALIGNKIT_CACHE"
 
 
 def cache_folder() -> Path:
-    """Where decoded pictures are kept: ``$ALIGNKIT_CACHE``, else the user's cache folder."""
+    """Return the folder of the cache: ``$ALIGNKIT_CACHE``, else the user's cache folder."""
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -31,36 +31,47 @@ def cache_folder() -> Path:
 def store_pixels(
     task: str, split: Split, inputs: Any, name: str, fingerprint: str, reporter: Reporter = SILENT
 ) -> Path:
-    """Decode and resize every picture of a split into a folder, unless it is there already.
+    """Decode and resize every image of a split into a folder, unless that exists already.
 
     Parameters
     ----------
     task : str
-        For the folder's name only; what it holds is told by the key in it.
-    inputs
-        What the architecture's ``inputs`` gave. Its ``recipe`` says how it makes pixels.
+        The name of the task, for the name of the folder; its content is identified by a key.
+    split : Split
+    inputs : ModelInputs
+        Its ``recipe`` identifies how pixels are made.
     name : str
-        Of the split.
+        The name of the split.
     fingerprint : str
-        Of the data.
+        The fingerprint of the data.
+    reporter : Reporter
+
+    Returns
+    -------
+    Path
+        The folder.
 
     Raises
     ------
     UsageError
-        When the architecture does not say how it makes pixels, or they are no bytes.
+        If the inputs have no ``recipe``, or their pixels are not bytes.
     AlignkitError
-        When the disk is too full.
+        If there is too little space on the disk.
     """
     recipe = getattr(inputs, "recipe", None)
     if recipe is None:
-        raise UsageError("this architecture's inputs have no 'recipe', so its pixels are not kept")
+        raise UsageError(
+            "the inputs of this architecture have no 'recipe', so its pixels cannot be cached"
+        )
     folder = cache_folder() / "pixels" / f"{task}-{name}-{_key(fingerprint, name, recipe)}"
     if find_pixels(split, inputs, name, lambda: fingerprint) is not None:
-        reporter.note(f"{folder} is there already")
+        reporter.note(f"{folder} exists already")
         return folder
     first = np.asarray(inputs.pixels(split.image(0)))
     if first.dtype != np.uint8:
-        raise UsageError(f"this architecture's pixels are {first.dtype}; only uint8 is kept")
+        raise UsageError(
+            f"the pixels of this architecture are {first.dtype}; only uint8 can be cached"
+        )
     _require_space(folder, first.nbytes * len(split))
     with whole_folder(folder) as temporary:
         pixels = np.lib.format.open_memmap(
@@ -88,32 +99,47 @@ def store_pixels(
 def find_pixels(
     split: Split, inputs: Any, name: str, fingerprint: Callable[[], str]
 ) -> np.ndarray | None:
-    """Open the kept pixels of a split, if they were made of the same data in the same way.
+    """Open the cached pixels of a split, if they were made from the same data in the same way.
+
+    Parameters
+    ----------
+    split : Split
+    inputs : ModelInputs
+        Its ``recipe`` identifies how pixels are made.
+    name : str
+        The name of the split.
+    fingerprint : callable
+        Returns the fingerprint of the data.
 
     Returns
     -------
     ndarray (n, ...) of uint8, read-only and mapped into memory, or None
+
+    Raises
+    ------
+    DataError
+        If the cache is damaged.
     """
     recipe = getattr(inputs, "recipe", None)
-    kept = cache_folder() / "pixels"
-    # Asking for the fingerprint may read all annotations: only where it can be of use.
-    if recipe is None or not any(kept.glob(f"*-{name}-*/manifest.json")):
+    cache = cache_folder() / "pixels"
+    # The fingerprint may require reading all annotations: ask for it only if it can help.
+    if recipe is None or not any(cache.glob(f"*-{name}-*/manifest.json")):
         return None
-    for folder in kept.glob(f"*-{name}-{_key(fingerprint(), name, recipe)}"):
+    for folder in cache.glob(f"*-{name}-{_key(fingerprint(), name, recipe)}"):
         manifest = read_json(folder / "manifest.json")
         if manifest["ids"] != _hash(list(split.ids)):
             continue
-        return _opened(folder, (len(split), *manifest["shape"]))
+        return _open_pixels(folder, (len(split), *manifest["shape"]))
     return None
 
 
-def _opened(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
+def _open_pixels(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
+        pixels: np.ndarray = np.load(folder / "pixels.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         pixels = np.empty(0)
     if pixels.shape != shape or pixels.dtype != np.uint8:
-        raise DataError(f"{folder} does not hold what its manifest says; delete it")
+        raise DataError(f"the cached pixels in {folder} do not match their manifest; delete it")
     return pixels
 
 
@@ -130,6 +156,6 @@ def _require_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder.parent).free
     if needed > free:
         raise AlignkitError(
-            f"the pixels need {needed / 1e9:.1f} GB, and {folder.parent} has {free / 1e9:.1f} GB "
-            f"left; choose another place with {VARIABLE}"
+            f"the pixels need {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in "
+            f"{folder.parent}; choose another folder with {VARIABLE}"
         )

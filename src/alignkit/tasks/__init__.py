@@ -1,4 +1,4 @@
-"""What a task is: splits of image-text pairs, their targets, a loss and a score."""
+"""What a task is: splits of image-text pairs, their targets, a loss and scores."""
 
 from alignkit.tasks.root import default_root
 from alignkit.tasks.score import Score, named_like_a_loss

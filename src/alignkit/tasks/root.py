@@ -1,4 +1,4 @@
-"""Where data lie when a user names no folder."""
+"""The default folder of a task's data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ VARIABLE = "ALIGNKIT_DATA"
 
 
 def default_root(task: str) -> Path | None:
-    """Give ``$ALIGNKIT_DATA/<task>``, or None where the variable is not set."""
+    """Return ``$ALIGNKIT_DATA/<task>``, or None if the variable is not set."""
     folder = os.environ.get(VARIABLE)
     return Path(folder).expanduser() / task if folder else None

@@ -1,4 +1,4 @@
-"""A score: what it is called, which direction is better, and the values it can take."""
+"""Scores: which direction is better, and the range of values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-# Words in the name of a score of which lower values are better.
+# A score whose name contains one of these words is better the lower it is, unless declared.
 LOSS_WORDS = frozenset({"loss", "losses", "error", "errors", "perplexity", "nll"})
 
 
@@ -30,10 +30,10 @@ class Score:
 
     @classmethod
     def undeclared(cls, name: str) -> Score:
-        """Return the declaration to assume for a score that its target does not declare.
+        """Return what is assumed of a score that its target does not declare.
 
-        Higher is better, in [0, 1], unless the name contains a word such as loss or error:
-        then lower is better, and there is no upper limit.
+        It lies in [0, 1] and higher is better, unless its name contains a word such as loss
+        or error: then lower is better, and there is no upper limit.
         """
         if named_like_a_loss(name):
             return cls(name, higher_is_better=False, high=math.inf)
@@ -52,9 +52,10 @@ def named_like_a_loss(name: str) -> bool:
 
 
 def stored_directions(scores: tuple[Score, ...]) -> dict[str, bool]:
-    """Return what a run has to store of the declared directions, by name of the score.
+    """Return the directions that a run must store, by name of the score.
 
-    Nothing of a score of which higher is better, unless its name suggests a loss.
+    The direction of a score is left out if higher is better and its name does not suggest
+    otherwise, because readers assume that anyway.
     """
     return {
         score.name: score.higher_is_better

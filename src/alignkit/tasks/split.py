@@ -1,4 +1,4 @@
-"""A task and its splits, as the chain sees them."""
+"""A task and its splits: the interface that task plugins implement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """One split: parallel lists, with pictures opened one at a time.
+    """One split of a task: parallel lists, with images opened one at a time.
 
     Attributes
     ----------
@@ -27,13 +27,13 @@ class Split:
         Unique within the task; they travel with every array made from the split.
     texts : sequence of str
     image : callable
-        ``image(i)`` opens the i-th picture as an RGB ``PIL.Image``, or gives an
+        ``image(i)`` opens the i-th image as an RGB ``PIL.Image`` or as an
         ``(height, width, 3)`` array of ``uint8``.
     targets : ndarray or None
-        ``(n,)`` integer classes, or ``(n, n_labels)`` zeros and ones; None where the
-        split was distributed without labels.
+        ``(n,)`` integer classes, or ``(n, n_labels)`` zeros and ones; None if the split is
+        distributed without labels.
     notes : mapping of str to int
-        What the loader did to the data, counted: ``{"image missing, left out": 3}``.
+        What the loader changed, with counts: ``{"image missing, left out": 3}``.
     """
 
     ids: Sequence[str]
@@ -43,52 +43,54 @@ class Split:
     notes: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
+        """Return the number of samples."""
         return len(self.ids)
 
 
 class Task(Protocol):
-    """What a task plugin provides. Its constructor's keywords are its options.
+    """What a task plugin provides. The keywords of its constructor are its options.
 
     Two further attributes are optional. ``positional``, on the class, names the option that
-    may be given without its name, as in ``name:VALUE``. ``alias`` is what runs and tables
-    call the task where its registered name does not tell data sets apart.
+    may be given without its name, as in ``name:VALUE``. ``alias`` is the name of the task in
+    runs and tables if its registered name does not tell data sets apart.
     """
 
     @property
     def target(self) -> Target:
-        """What is predicted: labels, loss and scores."""
+        """What the task predicts: labels, loss and scores."""
 
     def split(self, name: str) -> Split:
-        """Give the split ``train``, ``validation`` or ``test``."""
+        """Return the split ``train``, ``validation`` or ``test``."""
 
     def fingerprint(self) -> str:
-        """Identify the data by content, whatever folder they lie in."""
+        """Return a hash of the content of the data, whatever folder they are in."""
 
 
 class Inspectable(Task, Protocol):
-    """What ``alignkit data`` uses of a task, where the task provides it.
+    """What a task may provide for ``alignkit data``.
 
-    Without it, ``split`` is looked at: what the loader left out is then only in its notes.
+    For a task without it, ``alignkit data`` inspects what ``split`` returns; samples that the
+    loader left out then appear only in the notes of the split.
     """
 
     @property
     def published(self) -> Mapping[str, int | tuple[int, int]]:
-        """How many samples a split has, as published, with these options.
+        """The published number of samples of each split, with these options.
 
-        A pair of numbers is a range, where sources differ. ``"train+validation"`` stands
-        for the two together, where only the rest is fixed; ``"labels"`` for their number.
+        A pair of numbers is a range, if sources differ. ``"train+validation"`` is the sum of
+        the two, if only the sum is published; ``"labels"`` is the number of labels.
         """
 
     def listed(self, name: str) -> Split:
-        """Give a split as it is listed, with nothing left out and nothing refused.
+        """Return a split as listed in the annotations: nothing left out, nothing refused.
 
-        Ids may repeat; a sample without label has the target -1 (in every column); and
-        ``image(i)`` raises ``DataError`` where a picture is broken, ``MissingError`` where
-        it is not there.
+        Ids may repeat, a sample without a label has the target -1 (in every column), and
+        ``image(i)`` raises ``DataError`` for a broken image and ``MissingError`` for one
+        that does not exist.
         """
 
 
 def fingerprint_of(content: Mapping[str, Any]) -> str:
-    """Hash plain values (options, counts, checksums) into a data fingerprint."""
+    """Return a data fingerprint: a hash of plain values such as options, counts, checksums."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Targets: how labels become a loss and scores. Scores are scikit-learn's."""
+"""Targets: how labels become a loss and scores. The scores are computed by scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-_NO_LABELS = "the task has pairs without labels: it is for pretraining, and has no scores"
+_NO_LABELS = "the task has pairs without labels: it is for pretraining and has no scores"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a task predicts. Use one of the subclasses.
+    """What a task predicts. Use one of the subclasses, or define your own.
 
     Attributes
     ----------
@@ -34,36 +34,54 @@ class Target:
 
     @property
     def n_outputs(self) -> int:
+        """The number of logits that a model returns per sample."""
         return len(self.labels)
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Mean loss over a batch; ``logits`` is ``(batch, n_outputs)``.
+        """Return the mean loss over a batch.
 
-        ``weights`` are those of ``class_weights``. The mean is over samples, not over their
-        weights, so that the mean of several batches is that of their union.
+        Parameters
+        ----------
+        logits : Tensor (batch, n_outputs)
+        targets : Tensor (batch,) or (batch, n_labels)
+            Rows of a split's ``targets``.
+        weights : Tensor, optional
+            The result of ``class_weights``. The mean is over samples, not over their
+            weights, so the mean over several batches is that over their union.
         """
         raise NotImplementedError
 
     def class_weights(self, targets: np.ndarray) -> torch.Tensor:
-        """Weights against the frequency of labels among the targets of the training split."""
+        """Return weights that balance the labels, from the targets of the training split."""
         raise NotImplementedError
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-        """Every score of the target by name, from ``(n, n_outputs)`` logits."""
+        """Return every score of the target by name.
+
+        Parameters
+        ----------
+        targets : ndarray (n,) or (n, n_labels)
+        logits : ndarray (n, n_outputs)
+
+        Raises
+        ------
+        DataError
+            If a score is undefined on these targets.
+        """
         raise NotImplementedError
 
     def declared_scores(self) -> tuple[Score, ...]:
-        """Return the direction and range of scores; those left out lie in [0, 1], higher is better.
+        """Return the direction and the range of this target's scores.
 
-        A score that is left out and whose name contains a word such as loss or error is taken
-        for one of which lower is better.
+        A score that is not among them is assumed to lie in [0, 1], with higher values being
+        better; if its name contains a word such as loss or error, lower values are better.
         """
         return ()
 
     def declaration(self, name: str) -> Score:
-        """Return the direction and range of a score, declared or assumed."""
+        """Return the direction and range of one score, as declared or as assumed."""
         for score in self.declared_scores():
             if score.name == name:
                 return score
@@ -72,11 +90,12 @@ class Target:
 
 @dataclass(frozen=True)
 class SingleLabel(Target):
-    """One of several classes: cross-entropy, accuracy and macro F1."""
+    """One of several classes: cross-entropy; accuracy and macro F1, both in [0, 1]."""
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """Return the mean cross-entropy; ``targets`` are ``(batch,)`` class indices."""
         import torch.nn.functional as F
 
         if weights is None:
@@ -85,7 +104,10 @@ class SingleLabel(Target):
         return F.cross_entropy(logits, targets, weights, reduction="sum") / len(logits)
 
     def class_weights(self, targets: np.ndarray) -> torch.Tensor:
-        """``(n_outputs,)``: n / (classes x count of the class), 1 on average over samples."""
+        """Return n / (number of classes x count of the class), ``(n_outputs,)``.
+
+        Weighted so, samples weigh 1 on average. A class without samples weighs 1.
+        """
         import numpy as np
         import torch
 
@@ -95,6 +117,7 @@ class SingleLabel(Target):
         return torch.from_numpy(weights)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        """Return ``accuracy`` and ``macro_f1`` of the class with the highest logit."""
         from sklearn.metrics import accuracy_score, f1_score
 
         predicted = logits.argmax(axis=1)
@@ -106,25 +129,34 @@ class SingleLabel(Target):
 
 @dataclass(frozen=True)
 class Binary(Target):
-    """Yes or no, one logit: binary cross-entropy, AUROC and accuracy at 0.5."""
+    """Yes or no from one logit: binary cross-entropy; AUROC and accuracy, both in [0, 1]."""
 
     labels: Sequence[str] = ("no", "yes")
     primary: str = "auroc"
 
     @property
     def n_outputs(self) -> int:
+        """One logit, that of the second label."""
         return 1
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """Return the mean binary cross-entropy; ``targets`` are ``(batch,)`` zeros and ones."""
         return _bernoulli_loss(logits[:, 0], targets, weights)
 
     def class_weights(self, targets: np.ndarray) -> torch.Tensor:
-        """``(1,)``: the weight of a yes, noes per yes."""
+        """Return the weight of a positive sample, ``(1,)``: negatives per positive."""
         return _positive_weights(targets[:, None])
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        """Return ``auroc``, and ``accuracy`` at a probability of 0.5.
+
+        Raises
+        ------
+        DataError
+            If all samples have the same label, so that AUROC is undefined.
+        """
         from sklearn.metrics import accuracy_score, roc_auc_score
 
         if targets.min() == targets.max():
@@ -140,20 +172,25 @@ class Binary(Target):
 
 @dataclass(frozen=True)
 class MultiLabel(Target):
-    """Any subset of the labels: binary cross-entropy; micro and macro F1 at 0.5."""
+    """Any subset of the labels: binary cross-entropy; micro and macro F1 at 0.5, in [0, 1]."""
 
     primary: str = "macro_f1"
 
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """Return the binary cross-entropy, averaged over samples and labels.
+
+        ``targets`` are ``(batch, n_labels)`` zeros and ones.
+        """
         return _bernoulli_loss(logits, targets, weights)
 
     def class_weights(self, targets: np.ndarray) -> torch.Tensor:
-        """``(n_outputs,)``: the weight of having a label, samples without it per sample with."""
+        """Return the weight of having each label, ``(n_outputs,)``: negatives per positive."""
         return _positive_weights(targets)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        """Return ``macro_f1``, ``micro_f1`` and ``per_label_accuracy`` at a probability of 0.5."""
         from sklearn.metrics import f1_score
 
         predicted = logits > 0
@@ -174,9 +211,13 @@ class Pairs(Target):
     def loss(
         self, logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
+        """Raise ``DataError``: there is nothing to predict."""
+        del logits, targets, weights
         raise DataError(_NO_LABELS)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+        """Raise ``DataError``: there is nothing to score."""
+        del targets, logits
         raise DataError(_NO_LABELS)
 
 
@@ -190,7 +231,7 @@ def _bernoulli_loss(
 
 
 def _positive_weights(targets: np.ndarray) -> torch.Tensor:
-    """Negatives per positive of every column; 1 where there is nothing to weigh."""
+    """Return negatives per positive of every column; 1 where either is missing."""
     import numpy as np
     import torch
 

@@ -1,4 +1,4 @@
-"""Checkpoints: what exact resume needs, as safetensors and JSON."""
+"""Checkpoints: everything that exact resuming needs, as safetensors and JSON."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ MANIFEST = "state.json"
 class Checkpoints:
     """The checkpoints of one training, in ``checkpoint/`` of its run.
 
-    A checkpoint is a folder that appears whole; the one before it is dropped only then, so
-    there is always one to go on from. The best weights lie beside it, written once.
+    A checkpoint is a folder that appears whole, and its predecessor is deleted only
+    afterwards, so there is always one to resume from. The best weights are in a file beside
+    it, which is written only when they change.
 
     Parameters
     ----------
     folder : Path
     identity : str
-        Of the run: another run's checkpoint is refused.
+        The identity of the run; the checkpoint of another run is refused.
     every : str
-        ``10m``, ``30s``, a number of steps, or ``0``: only on demand.
+        How often a checkpoint is due: ``10m``, ``30s`` or a number of optimiser steps; never
+        for ``0``.
     """
 
     def __init__(self, folder: Path, identity: str, every: str = "0") -> None:
@@ -43,12 +45,12 @@ class Checkpoints:
         self._last_time, self._last_step = time.monotonic(), 0
 
     def latest(self) -> Path | None:
-        """The newest checkpoint, if there is one."""
-        found = [path.parent for path in self.folder.glob(f"step-*/{MANIFEST}")]
-        return max(found, key=lambda path: int(path.name.partition("-")[2]), default=None)
+        """Return the folder of the latest checkpoint, or None if there is none."""
+        complete = [path.parent for path in self.folder.glob(f"step-*/{MANIFEST}")]
+        return max(complete, key=lambda path: int(path.name.partition("-")[2]), default=None)
 
     def is_due(self, step: int) -> bool:
-        """Whether it is time for another one."""
+        """Return whether it is time for another checkpoint after this optimiser step."""
         if self.steps and step - self._last_step >= self.steps:
             return True
         return bool(self.seconds) and time.monotonic() - self._last_time >= self.seconds
@@ -60,9 +62,16 @@ class Checkpoints:
         progress: dict[str, Any],
         best: dict[str, Tensor],
     ) -> None:
-        """Write a checkpoint; ``progress`` is plain values with ``step`` and ``best_epoch``.
+        """Write a checkpoint; all processes must call this, and the first one writes.
 
-        Every process takes part with its generators; the first one writes.
+        Parameters
+        ----------
+        learner : Learner
+        optimizer : Optimizer
+        progress : dict
+            Plain values, ``step`` and ``best_epoch`` among them.
+        best : dict of str to Tensor
+            The weights of the best epoch so far.
         """
         generators = {
             name: learner.processes.gather(state[None].to(learner.device))[0].cpu()
@@ -81,11 +90,11 @@ class Checkpoints:
         best: dict[str, Tensor],
         generators: dict[str, Tensor],
     ) -> None:
-        kept = self.folder / f"best-{progress['best_epoch']}.safetensors"
-        if not kept.is_file():
-            with whole_file(kept) as temporary:
+        best_file = self.folder / f"best-{progress['best_epoch']}.safetensors"
+        if not best_file.is_file():
+            with whole_file(best_file) as temporary:
                 save_file(best, temporary)
-        moments, settings = _flat(optimizer)
+        moments, settings = _optimizer_tensors(optimizer)
         folder = self.folder / f"step-{progress['step']}"
         with whole_folder(folder) as temporary:
             save_file(_weights(learner), temporary / "weights.safetensors")
@@ -96,7 +105,7 @@ class Checkpoints:
                 {
                     "identity": self.identity,
                     "progress": progress,
-                    "best": kept.name,
+                    "best": best_file.name,
                     "optimizer": settings,
                     "scaler": learner.scaler.state_dict(),
                     "random": _global_state(),
@@ -107,53 +116,65 @@ class Checkpoints:
                 },
             )
         for other in [*self.folder.glob("step-*"), *self.folder.glob("best-*")]:
-            if other not in (folder, kept):
+            if other not in (folder, best_file):
                 discard(other)
 
     def manifest(self) -> dict[str, Any] | None:
-        """What the newest checkpoint says of itself, if there is one.
+        """Return the manifest of the latest checkpoint, or None if there is none.
 
         Raises
         ------
         DataError
-            When it belongs to another run.
+            If it belongs to another run.
         """
         latest = self.latest()
         if latest is None:
             return None
-        state = read_json(latest / MANIFEST)
+        state: dict[str, Any] = read_json(latest / MANIFEST)
         if state["identity"] != self.identity:
             raise DataError(
-                f"{latest} is the checkpoint of another run; move it away, drop it with --force, "
-                "or choose another folder with --runs"
+                f"{latest} is the checkpoint of another run; move it away, discard it with "
+                "`force`, or choose another folder of runs with `runs`"
             )
         return state
 
     def restore(
         self, state: dict[str, Any], learner: Learner, optimizer: torch.optim.Optimizer
     ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Put everything back as it was, and give the progress and the best weights.
+        """Restore everything from the latest checkpoint.
+
+        Parameters
+        ----------
+        state : dict
+            The manifest.
+        learner : Learner
+        optimizer : Optimizer
+
+        Returns
+        -------
+        dict, dict of str to Tensor
+            The progress and the best weights, as they were passed to ``save``.
 
         Raises
         ------
         DataError
-            When a file is missing or broken.
+            If a file is missing or broken.
         """
         latest = self.latest()
         assert latest is not None
         try:
             weights = load_file(latest / "weights.safetensors")
             for prefix, module in (("model.", learner.model), ("heads.", learner.heads)):
-                module.load_state_dict(_under(weights, prefix))
+                module.load_state_dict(_with_prefix(weights, prefix))
             moments = load_file(latest / "optimizer.safetensors")
             best = load_file(self.folder / state["best"])
             generators = load_file(latest / "random.safetensors")
         except Exception as error:
             first = str(error).strip().splitlines()[0]
             raise DataError(
-                f"{latest} cannot be read: {first}; train anew with: alignkit train --force"
+                f"{latest} cannot be read: {first}; retrain with: alignkit train --force"
             ) from None
-        optimizer.load_state_dict(_nested(moments, state["optimizer"]))
+        optimizer.load_state_dict(_optimizer_state(moments, state["optimizer"]))
         if state["scaler"]:
             learner.scaler.load_state_dict(state["scaler"])
         if len(generators["cpu"]) == learner.processes.size:
@@ -165,20 +186,20 @@ class Checkpoints:
         return state["progress"], best
 
     def drop(self) -> None:
-        """Remove all of it: the run is complete."""
+        """Delete all checkpoints, because the run is complete."""
         if self.folder.exists():
             discard(self.folder)
 
 
 def weights_of(learner: Learner) -> dict[str, Tensor]:
-    """A copy of everything that is trained, on the CPU."""
+    """Return a copy of the weights of the model and the heads, on the CPU."""
     return {name: value.clone() for name, value in _weights(learner).items()}
 
 
 def load_weights(learner: Learner, weights: dict[str, Tensor]) -> None:
-    """Put weights that ``weights_of`` gave back into model and heads."""
-    learner.model.load_state_dict(_under(weights, "model."))
-    learner.heads.load_state_dict(_under(weights, "heads."))
+    """Load weights from ``weights_of`` into the model and the heads."""
+    learner.model.load_state_dict(_with_prefix(weights, "model."))
+    learner.heads.load_state_dict(_with_prefix(weights, "heads."))
 
 
 def _weights(learner: Learner) -> dict[str, Tensor]:
@@ -187,11 +208,15 @@ def _weights(learner: Learner) -> dict[str, Tensor]:
     return {name: value.detach().cpu().contiguous() for name, value in parts.items()}
 
 
-def _under(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the weights whose names begin with a prefix, without it."""
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
-def _flat(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+def _optimizer_tensors(
+    optimizer: torch.optim.Optimizer,
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Return the optimiser's tensors under flat names, and its settings as plain values."""
     state = optimizer.state_dict()
     tensors = {
         f"{index}.{name}": value.detach().cpu().contiguous()
@@ -205,7 +230,8 @@ def _flat(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], list[dic
     return tensors, settings
 
 
-def _nested(tensors: dict[str, Tensor], settings: list[dict[str, Any]]) -> dict[str, Any]:
+def _optimizer_state(tensors: dict[str, Tensor], settings: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the ``state_dict`` of an optimiser from what ``_optimizer_tensors`` returned."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         index, _, key = name.partition(".")
@@ -215,7 +241,7 @@ def _nested(tensors: dict[str, Tensor], settings: list[dict[str, Any]]) -> dict[
 
 
 def _global_state() -> dict[str, Any]:
-    """Generators that a third party's model or task may draw from."""
+    """Return the state of the global generators, which third-party code may draw from."""
     version, numbers, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
     return {

@@ -1,4 +1,4 @@
-"""Where a model runs, and in which precision it is trained."""
+"""The device on which a model runs, and the precision of training."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 
 from alignkit.errors import UsageError
 
-# On a CPU, casting weights costs more than it saves below this width of a stream.
+# On a CPU, casting weights costs more than it saves for streams narrower than this.
 WIDE = 512
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Resolve ``auto`` to a GPU if there is one, and refuse a device that is not there.
+    """Return the device of this name; ``auto`` is a GPU if there is one, else the CPU.
 
     Raises
     ------
     UsageError
-        For a device that torch does not know or that this machine does not have.
+        For a device that torch does not know or this machine does not have.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -30,13 +30,23 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UsageError(
-            f"--device {name} cannot be used here ({reason}); use --device auto or cpu"
+            f"`device={name}` is not available here ({reason}); use `device=auto` or `device=cpu`"
         ) from None
     return device
 
 
 def choose_precision(name: str, device: torch.device, width: int) -> str:
-    """Resolve ``auto`` for a device and the width of the wider stream."""
+    """Return the precision of training; ``auto`` becomes bf16 where that pays off.
+
+    Parameters
+    ----------
+    name : str
+        ``float32``, ``bf16``, ``fp16`` or ``auto``: bf16 on a GPU that supports it natively,
+        and on a CPU that does if the model is wide enough; float32 otherwise.
+    device : torch.device
+    width : int
+        The width of the wider stream.
+    """
     if name != "auto":
         return name
     if device.type == "cuda":
@@ -46,8 +56,8 @@ def choose_precision(name: str, device: torch.device, width: int) -> str:
     return "float32"
 
 
-def mixed(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """The context of a forward pass: matrix products in the precision, weights in float32."""
+def mixed_precision(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """Return the context of a forward pass: products in this precision, weights in float32."""
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=TYPES[precision])

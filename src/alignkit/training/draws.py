@@ -1,9 +1,9 @@
-"""Draws about samples: functions of (seed, epoch, sample id), not of what was drawn before.
+"""Random numbers about samples, as functions of seed, epoch and sample id alone.
 
-Which words are masked in a sample, or which caption replaces its own, must depend neither on
-the batch that it stands in nor on how often training was interrupted. So there is no
-generator with a state: a number is the hash of what it is for (SplitMix64 of Steele et al.
-2014, on whole arrays).
+Which words of a sample are masked, or which caption replaces its own, must depend neither on
+the batch that the sample is in nor on whether training was interrupted. So there is no
+generator with a state: each number is a hash of its purpose (SplitMix64 of Steele et al.
+2014, vectorised).
 """
 
 from __future__ import annotations
@@ -19,32 +19,34 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def sample_keys(ids: Iterable[str]) -> np.ndarray:
-    """A 64-bit key per sample id, ``(n,)``."""
+    """Return a 64-bit key per sample id, ``(n,)`` of ``uint64``."""
     digests = b"".join(hashlib.blake2b(str(i).encode(), digest_size=8).digest() for i in ids)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 def uniforms(keys: np.ndarray, seed: int, epoch: int, purpose: str, columns: int = 1) -> np.ndarray:
-    """Uniform numbers in [0, 1), ``(n, columns)``.
+    """Return uniform random numbers in [0, 1), ``(n, columns)``.
 
     Parameters
     ----------
     keys : ndarray (n,)
-        Of the samples, from ``sample_keys``.
+        The keys of the samples, from ``sample_keys``.
     seed, epoch : int
     purpose : str
         Numbers for different purposes are independent.
     columns : int
-        More columns leave the first ones as they are.
+        Numbers per sample. The first columns do not depend on how many there are.
     """
     name = hashlib.blake2b(f"{seed}/{epoch}/{purpose}".encode(), digest_size=8).digest()
     start = _mixed(keys ^ np.frombuffer(name, dtype="<u8").astype(np.uint64))
     counter = np.arange(1, columns + 1, dtype=np.uint64) * _STEP
     bits = _mixed(start[:, None] + counter[None, :])
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    numbers: np.ndarray = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return numbers
 
 
 def _mixed(values: np.ndarray) -> np.ndarray:
     values = (values ^ (values >> np.uint64(30))) * _FIRST
     values = (values ^ (values >> np.uint64(27))) * _SECOND
-    return values ^ (values >> np.uint64(31))
+    mixed: np.ndarray = values ^ (values >> np.uint64(31))
+    return mixed

@@ -1,4 +1,4 @@
-"""Starting from another run: which of its weights are taken, and which are not."""
+"""Starting from another run: which of its weights are transferred."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alignkit.runs import Run
 from alignkit.runs.config import Init
 from alignkit.training.learner import Learner
 
-# What the objectives of a run read with, beside its model.
+# The heads of a run's objectives and auxiliary losses, stored beside its model.
 HEADS = "heads.safetensors"
 
 
@@ -23,26 +23,38 @@ def open_init(init: Init) -> Run:
     Raises
     ------
     DataError
-        When it is gone, or another run lies in its place.
+        If it is gone, or has been replaced by another run.
     """
     run = Run(Path(init.run))
     if not run.is_trained:
-        raise DataError(f"--init {init.run}: this folder holds no trained run")
+        raise DataError(f"`init={init.run}` is not the folder of a trained run; see: alignkit runs")
     if run.stored["identity"] != init.identity:
-        raise DataError(f"--init {init.run}: another run lies there than when this one was begun")
+        raise DataError(
+            f"the run at `init={init.run}` was replaced by another one since this run was "
+            "configured; restore it, or start a new run"
+        )
     return run
 
 
-def take_weights(run: Run, learner: Learner, labels: list[str]) -> str:
-    """Take over what fits by name and shape, and say what was taken.
+def transfer_weights(run: Run, learner: Learner, labels: list[str]) -> str:
+    """Load the weights of another run that fit by name and shape, and describe the result.
 
-    Streams and fusions are taken wherever they fit. A head is taken only whole, and only
-    from a run that was trained on the same labels: any other head means something else.
+    Streams and fusions are transferred wherever they fit. The head is transferred only as a
+    whole, and only from a run that was trained on the same labels, because its outputs mean
+    something else otherwise.
+
+    Parameters
+    ----------
+    run : Run
+        The run to start from.
+    learner : Learner
+    labels : list of str
+        The labels of the new run's task.
 
     Returns
     -------
     str
-        One line for the user.
+        A message for the user: how much was transferred and what is freshly initialised.
     """
     theirs = load_file(run.model_file)
     ours = learner.model.state_dict()
@@ -57,15 +69,15 @@ def take_weights(run: Run, learner: Learner, labels: list[str]) -> str:
     misfits = _misfits(wanted, theirs)
     taken = {name: theirs[name] for name in wanted if name not in misfits}
     learner.model.load_state_dict({**ours, **taken})
-    left = [*misfits, *([] if head_fits else [f"the head ({len(head)} weights)"])]
+    fresh = [*misfits, *([] if head_fits else [f"the head ({len(head)} weights)"])]
     taken_heads = _take_heads(run, learner)
     line = f"starting from {run.path}: {len(taken)} of {len(ours)} weights"
     line += f" and the heads of {', '.join(taken_heads)}" if taken_heads else ""
-    return line + (f"; fresh: {_listing(left)}" if left else "")
+    return line + (f"; freshly initialised: {_listing(fresh)}" if fresh else "")
 
 
 def _take_heads(run: Run, learner: Learner) -> list[str]:
-    """Heads of the objectives that both runs have."""
+    """Load the heads of the objectives that both runs have, and return their names."""
     file = run.path / HEADS
     if not file.is_file():
         return []

@@ -1,47 +1,51 @@
-"""A model with its objectives: from a group of batches to the gradient of an optimiser step."""
+"""A model with its objectives: computes the gradient of an optimiser step."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState, walk
-from alignkit.training.auxiliary import FEWEST, Auxiliary
-from alignkit.training.device import mixed
+from alignkit.training.auxiliary import MIN_SAMPLES, AuxiliaryLoss
+from alignkit.training.batches import Batch
+from alignkit.training.device import mixed_precision
 from alignkit.training.objectives import Objective, Outputs, TaskLoss
-from alignkit.training.prepared import Prepared
 from alignkit.training.processes import Processes
 
-Pull = tuple[Tensor, Tensor]
+Gradients = tuple[Tensor, Tensor]  # of a loss, with respect to both representations
+Means = dict[str, float | Tensor]  # by objective and auxiliary loss
 
 
 class Learner:
-    """Runs batches forward and backward.
+    """A model with its objectives and auxiliary losses, run forward and backward.
 
     The loss of a step is that of the union of its batches: every objective is averaged over
-    all that it applies to in the group, however the group is cut into batches and however
-    small the last one is. Auxiliary losses see the whole group too: its representations are
-    collected without a graph, the loss's gradient with respect to them is taken, and each
-    batch is run again and pulled that way (gradient caching, Gao et al. 2021).
+    all samples, words or patches of the group, however the group is divided into batches.
+    Auxiliary losses see the whole group as well: its representations are collected without a
+    graph, the gradient of the loss with respect to them is computed, and each batch is run
+    again to propagate that gradient (gradient caching, Gao et al. 2021).
 
     Parameters
     ----------
-    model, schedule
-    objectives, aux : nn.ModuleDict
-        By name.
+    model : nn.Module
+        What an architecture built.
+    schedule : Schedule
+    objectives : nn.ModuleDict
+        The objectives by name.
+    aux : nn.ModuleDict
+        The auxiliary losses by name.
     precision : str
-        Resolved: ``float32``, ``bf16`` or ``fp16``.
+        ``float32``, ``bf16`` or ``fp16``.
     device : torch.device
     processes : Processes
     """
 
     def __init__(
         self,
-        model: Any,
+        model: nn.Module,
         schedule: Schedule,
         objectives: nn.ModuleDict,
         aux: nn.ModuleDict,
@@ -52,58 +56,67 @@ class Learner:
         self.model, self.schedule = model, schedule
         self.heads = nn.ModuleDict({"objectives": objectives, "aux": aux})
         self.objectives: dict[str, Objective] = dict(objectives.items())  # type: ignore[arg-type]
-        self.aux: dict[str, Auxiliary] = dict(aux.items())  # type: ignore[arg-type]
+        self.aux: dict[str, AuxiliaryLoss] = dict(aux.items())  # type: ignore[arg-type]
         self.precision, self.device, self.processes = precision, device, processes
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self.sites = {site for one in self.aux.values() for site in one.sites}
-        self.sites.update(site for one in self.objectives.values() for site in one.sites)
+        self.sites = {site for aux_loss in self.aux.values() for site in aux_loss.sites}
+        self.sites.update(site for term in self.objectives.values() for site in term.sites)
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Everything that is trained, the model's first."""
+        """Yield the parameters of the model, then those of the heads, with their names."""
         yield from self.model.named_parameters()
         yield from self.heads.named_parameters(prefix="heads")
 
     def train(self, mode: bool = True) -> None:
-        """Turn dropout on or off."""
+        """Switch to training mode, or to evaluation mode without dropout."""
         self.model.train(mode)
         self.heads.train(mode)
 
-    def forward(self, batch: Prepared) -> Outputs:
-        """Run one batch through the model, once."""
+    def forward(self, batch: Batch) -> Outputs:
+        """Run one batch through the model once; return logits and the states that losses read."""
         states: dict[str, StreamState] = {}
 
         def keep(site: str, state: StreamState) -> None:
             if site in self.sites:
                 states[site] = state
 
-        with mixed(self.precision, self.device):
+        with mixed_precision(self.precision, self.device):
             return Outputs(walk(self.model, self.schedule, batch.inputs, keep), states)
 
-    def terms(self, outputs: Outputs, batch: Prepared) -> dict[str, tuple[Tensor, Tensor]]:
-        """Mean loss and number of right answers of every objective that has any work."""
-        found = {}
-        with mixed(self.precision, self.device):
+    def terms(self, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return the mean loss and the number of correct predictions of every objective.
+
+        Objectives that apply to nothing in the batch are left out.
+        """
+        terms = {}
+        with mixed_precision(self.precision, self.device):
             for name, objective in self.objectives.items():
                 if not batch.counts[name]:
                     continue
                 more = (batch.pairs,) if isinstance(objective, TaskLoss) else ()
-                found[name] = objective(outputs, batch.labels[name], *more)
-        return found
+                terms[name] = objective(outputs, batch.labels[name], *more)
+        return terms
 
-    def backward(self, group: Sequence[Prepared]) -> dict[str, float]:
-        """Leave the gradient of a step in the parameters.
+    def backward(self, group: Sequence[Batch]) -> dict[str, float]:
+        """Accumulate the gradient of an optimiser step in the parameters.
+
+        Parameters
+        ----------
+        group : sequence of Batch
+            The batches of the step, of the current process.
 
         Returns
         -------
         dict of str to float
-            ``loss``, and the mean of every objective and auxiliary loss by name.
+            ``loss``, and the mean of every objective and auxiliary loss by name, over all
+            processes.
         """
         totals = self.processes.total(
             {name: sum(batch.counts[name] for batch in group) for name in self.objectives}
         )
-        measured: dict[str, Any] = dict.fromkeys(self.objectives, 0.0)
-        shared = len(group) > 1 or self.processes.size > 1
-        pulls = self._pulls(group, measured) if self.aux and shared else None
+        means: Means = dict.fromkeys(self.objectives, 0.0)
+        single = len(group) == 1 and self.processes.size == 1
+        cached = self._aux_gradients(group, means) if self.aux and not single else None
         for index, batch in enumerate(group):
             if not batch.n:
                 continue
@@ -112,89 +125,97 @@ class Learner:
             for name, (mean, _) in self.terms(outputs, batch).items():
                 share = batch.counts[name] / totals[name]
                 losses.append(mean * (self.objectives[name].weight * share))
-                measured[name] += mean.detach() * share
-            if self.aux and not shared:
-                losses += self._aux_losses(outputs, batch, measured)
-            self._pull_back(losses, outputs, batch, pulls[index] if pulls else {})
-        return self._summed(measured)
+                means[name] += mean.detach() * share
+            if single:
+                losses += self._aux_losses(outputs, batch, means)
+            self._propagate(losses, outputs, batch, cached[index] if cached else {})
+        return self._totals(means)
 
-    def _aux_losses(
-        self, outputs: Outputs, batch: Prepared, measured: dict[str, Any]
-    ) -> list[Tensor]:
-        """Auxiliary losses of a step that is a single batch: no second pass is needed."""
+    def _aux_losses(self, outputs: Outputs, batch: Batch, means: Means) -> list[Tensor]:
+        """Return the weighted auxiliary losses of a step that is a single batch."""
         losses = []
         for name, aux in self.aux.items():
             text, vision = aux.representations(outputs, batch.pairs)
-            if len(text) >= FEWEST:
+            if len(text) >= MIN_SAMPLES:
                 value = aux(text, vision)
                 losses.append(value * aux.weight)
-                measured[f"aux_{name}"] = value.detach()
+                means[f"aux_{name}"] = value.detach()
         return losses
 
-    def _pulls(self, group: Sequence[Prepared], measured: dict[str, Any]) -> list[dict[str, Pull]]:
-        """Gradients of the auxiliary losses of the whole group, batch by batch."""
-        before = random_state(self.device)
-        with torch.no_grad():
-            seen = []
-            for batch in group:
-                outputs = self.forward(batch) if batch.n else None
-                seen.append(
-                    {n: aux.representations(outputs, batch.pairs) for n, aux in self.aux.items()}
-                    if outputs
-                    else {}
-                )
-        set_random_state(before, self.device)  # dropout is the same in both passes
-        pulls: list[dict[str, Pull]] = [{} for _ in group]
+    def _aux_gradients(self, group: Sequence[Batch], means: Means) -> list[dict[str, Gradients]]:
+        """Return the gradients of the auxiliary losses of a whole group, batch by batch."""
+        batches = self._representations(group)
+        gradients: list[dict[str, Gradients]] = [{} for _ in group]
         for name, aux in self.aux.items():
-            sizes = [len(part[name][0]) if part else 0 for part in seen]
-            nothing = [torch.zeros(0, width, device=self.device) for width in aux.widths]
+            sizes = [len(part[name][0]) if part else 0 for part in batches]
+            empty = [torch.zeros(0, width, device=self.device) for width in aux.widths]
             sides = [
-                torch.cat([nothing[side], *(part[name][side] for part in seen if part)])
+                torch.cat([empty[side], *(part[name][side] for part in batches if part)])
                 for side in (0, 1)
             ]
             leaves, own = [], slice(0)
             for side in sides:
                 everyone, own = self.processes.gather(side)
                 leaves.append(everyone.detach().requires_grad_())
-            if len(leaves[0]) < FEWEST:
+            if len(leaves[0]) < MIN_SAMPLES:
                 continue
             value = aux(*leaves)
             self.scaler.scale(value * aux.weight).backward()
             if not self.processes.is_first:  # every process has seen all rows: count them once
                 aux.zero_grad(set_to_none=True)
-            measured[f"aux_{name}"] = value.detach() / self.processes.size
-            text, vision = (_gradient(leaf)[own].split(sizes) for leaf in leaves)
-            for pull, *sides in zip(pulls, text, vision, strict=True):
-                pull[name] = (sides[0], sides[1])
-        return pulls
+            means[f"aux_{name}"] = value.detach() / self.processes.size
+            text, vision = (torch.split(_gradient(leaf)[own], sizes) for leaf in leaves)
+            for batch_gradients, *pair in zip(gradients, text, vision, strict=True):
+                batch_gradients[name] = (pair[0], pair[1])
+        return gradients
 
-    def _pull_back(
-        self, losses: list[Tensor], outputs: Outputs, batch: Prepared, pulls: dict[str, Pull]
+    def _representations(self, group: Sequence[Batch]) -> list[dict[str, tuple[Tensor, Tensor]]]:
+        """Return what each auxiliary loss reads of every batch, without a graph.
+
+        The generators are put back afterwards, so that dropout repeats in the second pass.
+        """
+        before = random_state(self.device)
+        representations = []
+        with torch.no_grad():
+            for batch in group:
+                outputs = self.forward(batch) if batch.n else None
+                representations.append(
+                    {n: aux.representations(outputs, batch.pairs) for n, aux in self.aux.items()}
+                    if outputs
+                    else {}
+                )
+        set_random_state(before, self.device)
+        return representations
+
+    def _propagate(
+        self, losses: list[Tensor], outputs: Outputs, batch: Batch, cached: dict[str, Gradients]
     ) -> None:
+        """Propagate losses, and cached gradients of representations, through the model."""
         roots: list[Tensor] = []
         gradients: list[Tensor | None] = []
         if losses:
             roots.append(self.scaler.scale(sum(losses[1:], losses[0])))
             gradients.append(None)
-        for name, pull in pulls.items():
+        for name, pair in cached.items():
             for side, gradient in zip(
-                self.aux[name].representations(outputs, batch.pairs), pull, strict=True
+                self.aux[name].representations(outputs, batch.pairs), pair, strict=True
             ):
-                if side.requires_grad:  # not so where all before it is frozen
+                if side.requires_grad:  # unless everything before it is frozen
                     roots.append(side)
                     gradients.append(gradient)
         if roots:
             torch.autograd.backward(roots, gradients)
 
-    def _summed(self, measured: dict[str, Any]) -> dict[str, float]:
-        values = self.processes.total({name: float(value) for name, value in measured.items()})
+    def _totals(self, means: Means) -> dict[str, float]:
+        """Return the terms summed over processes, and their weighted sum as ``loss``."""
+        values = self.processes.total({name: float(value) for name, value in means.items()})
         weights = {n: o.weight for n, o in self.objectives.items()}
         weights |= {f"aux_{n}": a.weight for n, a in self.aux.items()}
         return {"loss": sum(weights[name] * value for name, value in values.items())} | values
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The generators that dropout draws from."""
+    """Return the state of the generators that dropout draws from."""
     state = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
@@ -202,7 +223,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
-    """Put the generators back."""
+    """Restore the state of the generators."""
     torch.set_rng_state(state["cpu"])
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)

@@ -1,4 +1,4 @@
-"""The training loop: epochs, steps, validation, early stopping, and going on where it was."""
+"""The training loop: epochs, steps, validation, early stopping, checkpoints and resuming."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 import torch
@@ -15,17 +15,16 @@ import torch
 from alignkit.errors import AlignkitError
 from alignkit.runs import RunConfig
 from alignkit.tasks import Score
+from alignkit.training.batches import Batch, Collator, prefetch
 from alignkit.training.checkpoint import Checkpoints, load_weights, weights_of
 from alignkit.training.learner import Learner
 from alignkit.training.optimizer import learning_rate_factor, make_optimizer, set_rate
-from alignkit.training.prepared import Preparation, Prepared, ahead
-from alignkit.training.processes import dealt
 from alignkit.training.records import Records
 from alignkit.training.signals import StopRequest
 
 if TYPE_CHECKING:
-    from alignkit.data.encoded import Encoded
-    from alignkit.progress import Reporter
+    from alignkit.data.encoded import EncodedSplit
+    from alignkit.progress import Progress, Reporter
     from alignkit.training.tracking import Tracker
 
 OnEpoch = Callable[[int, dict[str, float]], None]
@@ -33,21 +32,59 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 @dataclass
 class Position:
-    """Where training stands: in which epoch, after how many of its batches, and steps in all."""
+    """How far training has come.
+
+    Attributes
+    ----------
+    epoch : int
+        The current epoch, counted from 1.
+    batches : int
+        Batches of this epoch that are done.
+    step : int
+        Optimiser steps done, over all epochs.
+    """
 
     epoch: int = 1
     batches: int = 0
     step: int = 0
 
 
+class BestEpoch(TypedDict):
+    """The epoch with the best primary score so far, and its validation scores."""
+
+    epoch: int
+    scores: dict[str, float]
+
+
 @dataclass
 class TrainingContext:
-    """What a loop works with."""
+    """Everything that the training loop works with.
+
+    Attributes
+    ----------
+    config : RunConfig
+    learner : Learner
+    data : EncodedSplit
+        The training split.
+    collate : Collator
+        Makes batches of the training split.
+    validate : callable
+        Returns the validation scores of the current weights by name.
+    primary : Score
+        The score by which the best epoch is selected.
+    checkpoints : Checkpoints
+    records : Records
+    reporter : Reporter
+    tracker : Tracker, optional
+        Measures alignment during training.
+    on_epoch : callable, optional
+        Called as ``on_epoch(epoch, scores)`` after each validation.
+    """
 
     config: RunConfig
     learner: Learner
-    data: Encoded
-    prepare: Preparation
+    data: EncodedSplit
+    collate: Collator
     validate: Callable[[], dict[str, float]]
     primary: Score
     checkpoints: Checkpoints
@@ -58,7 +95,7 @@ class TrainingContext:
 
 
 class Loop:
-    """One training, from wherever it stands to its end.
+    """One training, from its start or its latest checkpoint to its end.
 
     Parameters
     ----------
@@ -74,87 +111,96 @@ class Loop:
         self.rate = learning_rate_factor(self.steps, self.options.warmup, self.options.floor)
         self.parameters = [p for _, p in self.learner.named_parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.learner.named_parameters(), self.options)
-        self.at = Position()
-        self.sums: dict[str, list[float]] = {}  # of the epoch so far: sum and samples by term
-        self.best: dict[str, Any] = {}
+        self.position = Position()
+        self.sums: dict[str, list[float]] = {}  # of this epoch, by term: weighted sum and samples
+        self.best: BestEpoch | None = None
         self.best_weights: dict[str, torch.Tensor] = {}
 
-    def run(self) -> dict[str, Any]:
-        """Train, put the best weights back, and give the best epoch with its scores."""
+    def run(self) -> BestEpoch:
+        """Train, restore the weights of the best epoch, and return that epoch with its scores.
+
+        Raises
+        ------
+        AlignkitError
+            If the training loss becomes infinite or NaN.
+        DataError
+            If there is a checkpoint that cannot be read or belongs to another run.
+        """
         reporter, first = self.context.reporter, self.processes.is_first
         with StopRequest() as stop, reporter.progress("train", self.steps if first else 0) as bar:
-            self._go_on()
-            bar.advance(self.at.step)
-            if not self.best:
-                self._validate(0)
-            while self.at.epoch <= self.options.epochs and not self._out_of_patience():
-                self._epoch(stop, bar)
-                self._end_epoch()
-                bar.describe(f"train, {self.context.primary.name} {self._last_score():.3f}")
-                if self.at.epoch <= self.options.epochs:
-                    self._maybe_leave(stop)
-        if self._out_of_patience():
+            best = self._resume() or self._validate(0)
+            bar.advance(self.position.step)
+            while self.position.epoch <= self.options.epochs and not self._out_of_patience(best):
+                self._train_epoch(stop, bar)
+                best = self._end_epoch()
+                primary = self.context.primary.name
+                bar.describe(f"train, {primary} {self.records.epochs[-1][primary]:.3f}")
+                if self.position.epoch <= self.options.epochs:
+                    self._checkpoint_or_stop(stop)
+        if self._out_of_patience(best):
             reporter.note(
-                f"stopped after epoch {self.at.epoch - 1}: no better since {self.best['epoch']}"
+                f"stopped after epoch {self.position.epoch - 1}: no improvement since epoch "
+                f"{best['epoch']}"
             )
         load_weights(self.learner, self.best_weights)
-        return self.best
+        return best
 
-    def _epoch(self, stop: StopRequest, bar: Any) -> None:
+    def _train_epoch(self, stop: StopRequest, bar: Progress) -> None:
         self.learner.train()
-        prepare = partial(self.context.prepare, epoch=self.at.epoch)
-        for group in ahead(self._groups(), prepare, self.config.runtime.workers):
+        collate = partial(self.context.collate, epoch=self.position.epoch)
+        for group in prefetch(self._groups(), collate, self.config.runtime.workers):
             self._step(group)
             bar.advance()
             if self.context.tracker:
-                self.context.tracker.after_step(self.at.epoch, self.at.step)
-            self._maybe_leave(stop)
+                self.context.tracker.after_step(self.position.epoch, self.position.step)
+            self._checkpoint_or_stop(stop)
 
     def _groups(self) -> Iterator[list[np.ndarray]]:
-        """The batches of every optimiser step that this epoch still has, as rows."""
+        """Yield the remaining optimiser steps of this epoch: the rows of each of their batches."""
         options = self.options
         order = self.context.data.shuffled(
-            options.batch_size, self.config.seed, self.at.epoch, options.bucket
+            options.batch_size, self.config.seed, self.position.epoch, options.bucket
         )
-        left = itertools.islice(order, self.at.batches, None)
-        while group := list(itertools.islice(left, options.accumulate)):
-            yield dealt(group, self.processes)
+        remaining = itertools.islice(order, self.position.batches, None)
+        while group := list(itertools.islice(remaining, options.accumulate)):
+            yield [self.processes.share(rows) for rows in group]
 
-    def _step(self, group: Sequence[Prepared]) -> None:
+    def _step(self, group: Sequence[Batch]) -> None:
         learner = self.learner
         self.optimizer.zero_grad(set_to_none=True)
-        measured = learner.backward(group)
-        if not math.isfinite(measured["loss"]):
+        losses = learner.backward(group)
+        if not math.isfinite(losses["loss"]):
             raise AlignkitError(
-                f"the training loss became {measured['loss']} in epoch {self.at.epoch}; "
-                "try a smaller --learning-rate"
+                f"the training loss became {losses['loss']} in epoch {self.position.epoch}; "
+                "try a smaller `learning_rate`"
             )
         self.processes.sum_gradients(self.parameters)
         norm = None
         if self.options.clip:
             learner.scaler.unscale_(self.optimizer)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.options.clip)
-        set_rate(self.optimizer, self.options.learning_rate * self.rate(self.at.step))
+        set_rate(self.optimizer, self.options.learning_rate * self.rate(self.position.step))
         learner.scaler.step(self.optimizer)
         learner.scaler.update()
-        self.at.step += 1
-        self.at.batches += len(group)
-        self._record(group, measured, norm)
+        self.position.step += 1
+        self.position.batches += len(group)
+        self._record(group, losses, norm)
 
     def _record(
-        self, group: Sequence[Prepared], measured: dict[str, float], norm: torch.Tensor | None
+        self, group: Sequence[Batch], losses: dict[str, float], norm: torch.Tensor | None
     ) -> None:
         n = self.processes.total({"n": sum(batch.n for batch in group)})["n"]
-        for name, value in measured.items():  # a term may be left out of a small group
+        for name, value in losses.items():  # a small group may lack a term
             total, count = self.sums.get(name, (0.0, 0.0))
             self.sums[name] = [total + value * n, count + n]
-        row = {"loss": measured["loss"], "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        row = {"loss": losses["loss"], "learning_rate": self.optimizer.param_groups[0]["lr"]}
         if norm is not None and norm.isfinite():  # fp16 skips a step that overflows
             row["gradient_norm"] = float(norm)
-        self.records.step(self.at.epoch, self.at.step, row)
+        self.records.step(self.position.epoch, self.position.step, row)
 
-    def _end_epoch(self) -> None:
-        epoch = self.at.epoch
+    def _end_epoch(self) -> BestEpoch:
+        """Record the mean losses of the epoch, validate, and move on to the next one."""
+        epoch = self.position.epoch
         means = {name: total / count for name, (total, count) in self.sums.items()}
         self.sums = {}
         terms = {
@@ -168,52 +214,53 @@ class Loop:
             {
                 "loss": means["loss"],
                 **(terms if len(terms) > 1 else {}),
-                "learning_rate": self.options.learning_rate * self.rate(self.at.step),
+                "learning_rate": self.options.learning_rate * self.rate(self.position.step),
             },
         )
-        self.at.epoch, self.at.batches = epoch + 1, 0
-        self._validate(epoch)
+        self.position.epoch, self.position.batches = epoch + 1, 0
+        return self._validate(epoch)
 
-    def _validate(self, epoch: int) -> None:
-        scores = self.context.validate()
+    def _validate(self, epoch: int) -> BestEpoch:
+        """Score the current weights, keep them if they are the best so far, return the best."""
+        scores, primary = self.context.validate(), self.context.primary
         row = {key: value for key, value in scores.items() if key != "n"}
         self.records.epoch(epoch, "validation", row)
-        primary = self.context.primary
-        value = scores[primary.name]
-        if not self.best or primary.is_better(value, self.best["scores"][primary.name]):
-            self.best = {"epoch": epoch, "scores": scores}
+        value, best = scores[primary.name], self.best
+        if best is None or primary.is_better(value, best["scores"][primary.name]):
+            self.best = best = {"epoch": epoch, "scores": scores}
             self.best_weights = weights_of(self.learner)
         if self.context.tracker:
-            self.context.tracker.after_epoch(epoch, self.at.step)
+            self.context.tracker.after_epoch(epoch, self.position.step)
         if self.context.on_epoch:
             self.context.on_epoch(epoch, scores)
+        return best
 
-    def _out_of_patience(self) -> bool:
-        done = self.at.epoch - 1
-        return not self.at.batches and 0 < self.options.patience <= done - self.best["epoch"]
+    def _out_of_patience(self, best: BestEpoch) -> bool:
+        if self.position.batches:  # resumed within an epoch
+            return False
+        return 0 < self.options.patience <= self.position.epoch - 1 - best["epoch"]
 
-    def _last_score(self) -> float:
-        return self.records.epochs[-1][self.context.primary.name]
-
-    def _maybe_leave(self, stop: StopRequest) -> None:
-        """Write a checkpoint if it is time, or if this process or another was told to stop."""
+    def _checkpoint_or_stop(self, stop: StopRequest) -> None:
+        """Write a checkpoint if one is due; also stop if any of the processes was told to."""
         first, checkpoints = self.processes.is_first, self.context.checkpoints
         if self.processes.any(stop.signal is not None):
             self._save()
             if first:
                 self.context.reporter.note(
                     f"stopped by {stop.signal.name if stop.signal else 'a signal'} after step "
-                    f"{self.at.step} of {self.steps} with a checkpoint; the same command goes on"
+                    f"{self.position.step} of {self.steps} and wrote a checkpoint; rerun the same "
+                    "command to resume"
                 )
             stop.leave()
-        elif self.processes.any(first and checkpoints.is_due(self.at.step)):
+        elif self.processes.any(first and checkpoints.is_due(self.position.step)):
             self._save()
 
     def _save(self) -> None:
+        assert self.best is not None
         progress = {
-            "step": self.at.step,
-            "epoch": self.at.epoch,
-            "batches": self.at.batches,
+            "step": self.position.step,
+            "epoch": self.position.epoch,
+            "batches": self.position.batches,
             "sums": self.sums,
             "best_epoch": self.best["epoch"],
             "best": self.best,
@@ -222,35 +269,38 @@ class Loop:
         }
         self.context.checkpoints.save(self.learner, self.optimizer, progress, self.best_weights)
 
-    def _go_on(self) -> None:
-        """Put everything back as the newest checkpoint has it, if there is one."""
+    def _resume(self) -> BestEpoch | None:
+        """Restore the state of the latest checkpoint; return its best epoch, or None."""
         checkpoints, reporter = self.context.checkpoints, self.context.reporter
         state = checkpoints.manifest()
         if state is None:
-            return
+            return None
         progress, self.best_weights = checkpoints.restore(state, self.learner, self.optimizer)
-        self.at = Position(progress["epoch"], progress["batches"], progress["step"])
+        self.position = Position(progress["epoch"], progress["batches"], progress["step"])
         self.sums, self.best = progress["sums"], progress["best"]
         self.records.restore(progress["records"])
         if self.context.tracker:
             self.context.tracker.restore(progress["tracking"])
-        reporter.note(f"going on from step {self.at.step} of {self.steps} (epoch {self.at.epoch})")
+        reporter.note(
+            f"resuming from step {self.position.step} of {self.steps} (epoch {self.position.epoch})"
+        )
         here = {
             "torch": torch.__version__,
             "device": self.learner.device.type,
             "processes": self.processes.size,
         }
-        other = [
+        differing = [
             f"{key} {state[key]}, here {value}"
             for key, value in here.items()
             if state[key] != value
         ]
-        if other:
+        if differing:
             reporter.note(
-                f"the checkpoint was made elsewhere ({'; '.join(other)}): the result will "
-                "not be the same to the last bit"
+                f"the checkpoint was written elsewhere ({'; '.join(differing)}): the result will "
+                "not be identical to the last bit"
             )
-        if self.context.on_epoch:  # whoever watches this training has not seen its past
+        if self.context.on_epoch:  # the caller has not seen the epochs before the checkpoint
             for row in self.records.epochs:
                 if row["split"] == "validation":
                     self.context.on_epoch(row["epoch"], self.records.scores(row))
+        return self.best

@@ -1,30 +1,31 @@
-"""What pretraining hides and swaps, from uniform numbers: words, patches, captions."""
+"""Masked words, masked patches and swapped captions, from given uniform random numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from alignkit.data.encoded import Vocabulary
 from alignkit.errors import DataError
 
-# Of the chosen words, 80% become the mask, 10% another word, 10% stay (Devlin et al. 2019).
+# Of the chosen words, 80% are masked, 10% replaced, 10% left unchanged (Devlin et al. 2019).
 MASKED, REPLACED = 0.8, 0.9
-# Hidden patches are mid-grey: no colour of a picture is preferred.
+# Masked patches are mid-grey, which favours no colour.
 GREY = 128
 
 
 def choose_share(eligible: np.ndarray, share: float, draws: np.ndarray) -> np.ndarray:
-    """Choose a share of the eligible places of every row, at least one where there is any.
+    """Choose a fraction of the eligible places of every row, at least one if there are any.
 
     Parameters
     ----------
     eligible : ndarray of bool (n, length)
     share : float
+        The fraction, in (0, 1).
     draws : ndarray (n, length)
-        Uniform; the smallest of a row are chosen.
+        Uniform random numbers; the eligible places with the smallest ones are chosen.
 
     Returns
     -------
@@ -35,31 +36,32 @@ def choose_share(eligible: np.ndarray, share: float, draws: np.ndarray) -> np.nd
     order = np.argsort(np.where(eligible, draws, np.inf), axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.arange(eligible.shape[1])[None, :], axis=1)
-    return eligible & (rank < wanted[:, None])
+    chosen: np.ndarray = eligible & (rank < wanted[:, None])
+    return chosen
 
 
 def mask_words(
-    tokens: Sequence[np.ndarray], vocabulary: Any, share: float, draws: np.ndarray
+    tokens: Sequence[np.ndarray], vocabulary: Vocabulary, share: float, draws: np.ndarray
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Hide words as BERT does; special tokens are neither chosen nor drawn.
+    """Mask words as BERT does (Devlin et al. 2019), leaving special tokens alone.
 
     Parameters
     ----------
     tokens : sequence of ndarray
-        Token indices of every row, unpadded.
-    vocabulary
-        With ``size``, ``mask`` (an index) and ``special`` (a set of indices).
+        Token indices of every text, unpadded.
+    vocabulary : Vocabulary
     share : float
-        Of the words of a text.
+        The fraction of the words of a text to choose.
     draws : ndarray (n, longest, 3)
-        Uniform: which word, what becomes of it, which word replaces it.
+        Uniform random numbers: which words are chosen, what happens to them, and which words
+        replace them.
 
     Returns
     -------
     list of ndarray
-        The tokens with words hidden; those given are left as they are.
+        New token indices, with words masked.
     ndarray of bool (n, longest)
-        Which were chosen.
+        Which words were chosen.
     """
     lengths = np.array([len(row) for row in tokens])
     padded = np.zeros((len(tokens), lengths.max(initial=0)), dtype=np.int64)
@@ -76,21 +78,26 @@ def mask_words(
 
 
 @dataclass(frozen=True)
-class Grid:
-    """The square patches of a picture, row by row, as the vision stream sees them."""
+class PatchGrid:
+    """The square patches of an image, row by row, as the vision stream sees them.
+
+    Attributes
+    ----------
+    side : int
+        The number of patches along an edge of the image.
+    """
 
     side: int
-    """Patches along an edge."""
 
     def patches(self, pixels: np.ndarray) -> np.ndarray:
-        """Cut ``(n, 3, size, size)`` into ``(n, side * side, 3 * edge * edge)``."""
+        """Cut images ``(n, 3, size, size)`` into ``(n, side * side, 3 * edge * edge)``."""
         n, channels, size, _ = pixels.shape
         edge = size // self.side
         cut = pixels.reshape(n, channels, self.side, edge, self.side, edge)
         return cut.transpose(0, 2, 4, 1, 3, 5).reshape(n, self.side**2, -1)
 
     def hide(self, pixels: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        """Grey out patches; ``chosen`` is ``(n, side * side)``."""
+        """Return images with patches greyed out; ``chosen`` is ``(n, side * side)`` of bool."""
         edge = pixels.shape[-1] // self.side
         places = chosen.reshape(-1, self.side, self.side)
         covered = places.repeat(edge, axis=1).repeat(edge, axis=2)[:, None]
@@ -98,12 +105,19 @@ class Grid:
 
 
 class Captions:
-    """Draws captions that are truly another's: equal captions are no negatives.
+    """Draws captions of other samples as negatives, never one equal to the sample's own.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        The captions of a split; they are compared without case and spacing.
+    split : str
+        The name of the split, for messages.
 
     Raises
     ------
     DataError
-        When all captions are equal.
+        If all captions are equal.
     """
 
     def __init__(self, texts: Sequence[str], split: str) -> None:
@@ -114,13 +128,21 @@ class Captions:
         self.start = np.cumsum(self.size) - self.size
         if len(self.size) < 2:
             raise DataError(
-                f"every caption of the {split} split is the same; nothing can be "
-                "swapped: leave out --objective itm"
+                f"all captions of the {split} split are equal, so none can be swapped; leave out "
+                "`objectives=itm`"
             )
 
     def other(self, rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        """For each row another row with another caption, all such rows equally likely."""
+        """Return for each row another row with a different caption, all equally likely.
+
+        Parameters
+        ----------
+        rows : ndarray of int (n,)
+        draws : ndarray (n,)
+            Uniform random numbers in [0, 1).
+        """
         group = self.group[rows]
         position = (draws * (len(self.order) - self.size[group])).astype(np.int64)
         position += np.where(position >= self.start[group], self.size[group], 0)
-        return self.order[position]
+        others: np.ndarray = self.order[position]
+        return others

@@ -1,7 +1,7 @@
-"""What a model is trained for: the task's own loss, and three that need no labels.
+"""Training objectives: the task's own loss, and three that need no labels.
 
-Heads belong to the objectives, not to the architecture: linear readers of the streams' last
-states, whose widths are all that core has to know. They are stored apart from the model.
+The heads of the objectives belong to them, not to the architecture: they read the streams'
+last states, whose widths are all that core has to know. They are stored apart from the model.
 """
 
 from __future__ import annotations
@@ -9,26 +9,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.models.schedule import Schedule, head_site
 from alignkit.models.walk import StreamState, walk
 from alignkit.runs.training import Weighted
 from alignkit.tasks import Target
-from alignkit.training.masking import Grid
+from alignkit.training.masking import PatchGrid
 
-# Of the contrast between patches; similarities are cosines (Oord et al. 2018).
+# The temperature of the contrast between patches, on cosines (Oord et al. 2018).
 TEMPERATURE = 0.1
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a forward pass gave: logits, and the state at every site that was asked for."""
+    """The result of a forward pass.
+
+    Attributes
+    ----------
+    logits : Tensor (batch, n_outputs)
+    states : dict of str to StreamState
+        The states at the sites that objectives and auxiliary losses read.
+    """
 
     logits: Tensor
     states: dict[str, StreamState]
@@ -36,17 +42,27 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Shapes:
-    """Widths of the streams, the grid of patches, and the sites that heads read."""
+    """The shapes of a model's streams.
+
+    Attributes
+    ----------
+    text_width, vision_width : int
+        The widths of the last states.
+    grid : PatchGrid or None
+        The grid of image patches; None if the vision stream has none.
+    text_site, vision_site : str
+        The sites of the last states, which the heads read.
+    """
 
     text_width: int
     vision_width: int
-    grid: Grid | None
+    grid: PatchGrid | None
     text_site: str
     vision_site: str
 
 
-def probe(model: Any, schedule: Schedule, data: Encoded) -> Shapes:
-    """Learn the shapes of a model from one sample; nothing random is drawn."""
+def probe_shapes(model: nn.Module, schedule: Schedule, data: EncodedSplit) -> Shapes:
+    """Return the shapes of a model, from a forward pass of one sample without randomness."""
     sites = {stream: head_site(schedule, stream) for stream in ("text", "vision")}
     states: dict[str, StreamState] = {}
     was_training = model.training
@@ -61,21 +77,21 @@ def probe(model: Any, schedule: Schedule, data: Encoded) -> Shapes:
     return Shapes(
         text.tokens.shape[-1],
         vision.tokens.shape[-1],
-        Grid(side) if square else None,
+        PatchGrid(side) if square else None,
         sites["text"],
         sites["vision"],
     )
 
 
 class Objective(nn.Module):
-    """One term of the loss: its mean over a batch, and how much of the batch was right.
+    """One term of the training loss.
 
     Attributes
     ----------
     name : str
     weight : float
     sites : tuple of str
-        Whose states it reads.
+        The sites whose states it reads.
     """
 
     sites: tuple[str, ...] = ()
@@ -85,14 +101,21 @@ class Objective(nn.Module):
         self.name, self.weight = name, weight
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Mean loss over the batch, and the number of right answers."""
+        """Return the mean loss over the batch, and the number of correct predictions.
+
+        Parameters
+        ----------
+        outputs : Outputs
+        labels : dict of str to Tensor
+            What a ``Collator`` prepared for this objective.
+        """
         raise NotImplementedError
 
 
 class TaskLoss(Objective):
-    """The task's own loss, on samples with their own caption."""
+    """The task's own loss, on the samples that have their own caption."""
 
-    def __init__(self, weight: float, target: Target, class_weights: Any = None) -> None:
+    def __init__(self, weight: float, target: Target, class_weights: Tensor | None = None) -> None:
         super().__init__("task", weight)
         self.target = target
         self.class_weights = class_weights
@@ -100,6 +123,7 @@ class TaskLoss(Objective):
     def forward(
         self, outputs: Outputs, labels: dict[str, Tensor], pairs: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
+        """Return the mean loss, and zero: correct predictions are not counted here."""
         logits = outputs.logits.float()
         if pairs is not None:
             logits = logits[pairs]
@@ -108,7 +132,7 @@ class TaskLoss(Objective):
 
 
 class MaskedWords(Objective):
-    """Masked language modelling: which word stood there (Devlin et al. 2019)."""
+    """Masked language modelling: predict the original word (Devlin et al. 2019)."""
 
     def __init__(self, weight: float, shapes: Shapes, vocabulary: int) -> None:
         super().__init__("mlm", weight)
@@ -118,18 +142,18 @@ class MaskedWords(Objective):
         )
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the mean cross-entropy over chosen words, and the number predicted correctly."""
         tokens = outputs.states[self.sites[0]].tokens[labels["row"], labels["column"]]
         logits = self.read(tokens).float()
-        right = (logits.argmax(1) == labels["token"]).sum()
-        return F.cross_entropy(logits, labels["token"]), right
+        correct = (logits.argmax(1) == labels["token"]).sum()
+        return F.cross_entropy(logits, labels["token"]), correct
 
 
 class MaskedPatches(Objective):
-    """Masked image contrast: which patch of the whole picture was hidden here.
+    """Masked image contrast: identify the patch that was masked.
 
-    The masked view's state at a place is held against the unmasked view's patch at the same
-    place; the other hidden patches of the batch are the negatives. Patches with equal pixels
-    are one candidate.
+    The state at a masked place is compared with the original patch there; the other masked
+    patches of the batch are the negatives. Patches with equal pixels count as one candidate.
     """
 
     def __init__(self, weight: float, shapes: Shapes, pixels: int) -> None:
@@ -142,18 +166,19 @@ class MaskedPatches(Objective):
         self.embed = nn.Linear(pixels, width)
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the mean cross-entropy over masked patches, and the number identified."""
         state = outputs.states[self.sites[0]]
         places = state.content[0].nonzero()[:, 0]
         hidden = state.tokens[labels["row"], places[labels["patch"]]]
         candidates, label = torch.unique(labels["pixels"], dim=0, return_inverse=True)
-        asked = F.normalize(self.read(hidden).float(), dim=1)
-        offered = F.normalize(self.embed(candidates.float() / 127.5 - 1).float(), dim=1)
-        logits = asked @ offered.T / TEMPERATURE
+        queries = F.normalize(self.read(hidden).float(), dim=1)
+        keys = F.normalize(self.embed(candidates.float() / 127.5 - 1).float(), dim=1)
+        logits = queries @ keys.T / TEMPERATURE
         return F.cross_entropy(logits, label), (logits.argmax(1) == label).sum()
 
 
 class Matching(Objective):
-    """Alignment prediction: is this the picture's own caption (Lu et al. 2019)."""
+    """Alignment prediction: whether a caption is the image's own (Lu et al. 2019)."""
 
     def __init__(self, weight: float, shapes: Shapes) -> None:
         super().__init__("itm", weight)
@@ -168,31 +193,44 @@ class Matching(Objective):
         self.decide = nn.Linear(width, 1)
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the mean binary cross-entropy, and the number classified correctly."""
         text, vision = (outputs.states[site].pooled("cls") for site in self.sites)
         logits = self.decide(self.text(text) * self.vision(vision))[:, 0].float()
-        right = ((logits > 0) == (labels["match"] > 0.5)).sum()
-        return F.binary_cross_entropy_with_logits(logits, labels["match"]), right
+        correct = ((logits > 0) == (labels["match"] > 0.5)).sum()
+        return F.binary_cross_entropy_with_logits(logits, labels["match"]), correct
 
 
 def build_objectives(
     chosen: Sequence[Weighted],
     target: Target | None,
     shapes: Shapes,
-    data: Encoded,
-    class_weights: Any = None,
+    data: EncodedSplit,
+    class_weights: Tensor | None = None,
 ) -> nn.ModuleDict:
-    """Build the objectives of a run, with fresh heads from torch's generator, in order."""
+    """Return the objectives of a run by name, their heads initialised by torch's generator.
+
+    Parameters
+    ----------
+    chosen : sequence of Weighted
+    target : Target or None
+        Needed by ``task``.
+    shapes : Shapes
+    data : EncodedSplit
+    class_weights : Tensor, optional
+        Weights of the labels in the task's loss.
+    """
     built: dict[str, Objective] = {}
-    for one in chosen:
-        if one.name == "task":
+    for spec in chosen:
+        if spec.name == "task":
             assert target is not None
-            built["task"] = TaskLoss(one.weight, target, class_weights)
-        if one.name == "mlm":
-            built["mlm"] = MaskedWords(one.weight, shapes, data.inputs.vocabulary.size)
-        if one.name == "mim":
+            built["task"] = TaskLoss(spec.weight, target, class_weights)
+        if spec.name == "mlm":
+            assert data.vocabulary is not None
+            built["mlm"] = MaskedWords(spec.weight, shapes, data.vocabulary.size)
+        if spec.name == "mim":
             assert shapes.grid is not None
             pixels = shapes.grid.patches(data.pixels([0])).shape[-1]
-            built["mim"] = MaskedPatches(one.weight, shapes, pixels)
-        if one.name == "itm":
-            built["itm"] = Matching(one.weight, shapes)
+            built["mim"] = MaskedPatches(spec.weight, shapes, pixels)
+        if spec.name == "itm":
+            built["itm"] = Matching(spec.weight, shapes)
     return nn.ModuleDict(built)

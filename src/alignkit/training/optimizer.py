@@ -1,4 +1,4 @@
-"""The optimiser and its learning rate."""
+"""The optimiser and its learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import nn
 
 from alignkit.runs import Training
 
-# Learned tables of positions and class tokens are no matrices of a layer: they do not decay.
+# Position embeddings and class tokens are not weight matrices of a layer: they do not decay.
 UNDECAYED = ("positions", "cls", "pos_embed", "cls_token", "position_embeddings.weight")
 
 
 def make_optimizer(
     parameters: Iterable[tuple[str, nn.Parameter]], options: Training
 ) -> torch.optim.AdamW:
-    """AdamW over what is trained, fused: one pass over memory instead of a dozen."""
+    """Return AdamW over all trainable parameters, fused: it passes over memory only once."""
     return torch.optim.AdamW(
         groups(parameters, options.weight_decay), lr=options.learning_rate, fused=True
     )
@@ -27,28 +27,39 @@ def make_optimizer(
 def groups(
     parameters: Iterable[tuple[str, nn.Parameter]], weight_decay: float
 ) -> list[dict[str, Any]]:
-    """Decay matrices; leave norms, biases and learned positions alone, and frozen weights out."""
+    """Return the parameter groups: weight decay applies to matrices only.
+
+    Normalisation layers, biases and position embeddings do not decay, and frozen parameters
+    are in neither group.
+    """
     decayed: list[nn.Parameter] = []
-    left: list[nn.Parameter] = []
+    undecayed: list[nn.Parameter] = []
     for name, parameter in parameters:
         if parameter.requires_grad:
             matrix = parameter.ndim >= 2 and not name.endswith(UNDECAYED)
-            (decayed if matrix else left).append(parameter)
+            (decayed if matrix else undecayed).append(parameter)
     return [
         {"params": decayed, "weight_decay": weight_decay},
-        {"params": left, "weight_decay": 0.0},
+        {"params": undecayed, "weight_decay": 0.0},
     ]
 
 
 def learning_rate_factor(steps: int, warmup: float, floor: float) -> Callable[[int], float]:
-    """Share of the peak learning rate at a step: linear warm-up, then a cosine to a floor.
+    """Return the learning rate as a function of the step: linear warm-up, cosine decay.
 
     Parameters
     ----------
     steps : int
         Optimiser steps of the whole training.
-    warmup, floor : float
-        Shares of the steps, and of the peak.
+    warmup : float
+        The fraction of the steps over which the learning rate rises to its peak.
+    floor : float
+        The final learning rate as a fraction of the peak.
+
+    Returns
+    -------
+    callable
+        From a step, counted from 0, to the fraction of the peak learning rate, in (0, 1].
     """
     rising = max(1, round(steps * warmup))
 
@@ -62,6 +73,6 @@ def learning_rate_factor(steps: int, warmup: float, floor: float) -> Callable[[i
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of every group."""
+    """Set the learning rate of every parameter group."""
     for group in optimizer.param_groups:
         group["lr"] = rate

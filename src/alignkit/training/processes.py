@@ -1,14 +1,14 @@
-"""One training by several processes: what they share, and what each does of it.
+"""Data-parallel training by several processes.
 
 ``torchrun --nproc-per-node 2 -m alignkit train ...`` (or ``accelerate launch``) starts them.
-Every batch is dealt out among the processes, so the result does not depend on their number
-but for rounding; gradients are summed, which is why nothing wraps the model.
+Every batch is divided among the processes, so the result does not depend on their number
+except for rounding. Gradients are summed explicitly, so the model needs no wrapper.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import torch
@@ -16,11 +16,14 @@ from torch import Tensor
 
 
 class Processes:
-    """This process among those that train one model together; alone by default.
+    """The processes that train one model together; here, a single one.
 
     Attributes
     ----------
-    rank, size : int
+    rank : int
+        The index of the current process.
+    size : int
+        The number of processes.
     """
 
     rank: int = 0
@@ -28,37 +31,43 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether the current process is the one that writes files and reports progress."""
         return self.rank == 0
 
     def share(self, rows: np.ndarray) -> np.ndarray:
-        """The rows of a batch that fall to this process."""
+        """Return the rows of a batch that the current process handles."""
         return rows[self.rank :: self.size]
 
     def total(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Sums over the processes."""
+        """Return the sum of every value over all processes."""
         return dict(values)
 
     def any(self, flag: bool) -> bool:
-        """Whether it holds in any process."""
+        """Return whether the flag is true in any process."""
         return flag
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Add up every gradient over the processes."""
+        """Replace every gradient by its sum over all processes."""
 
     def gather(self, rows: Tensor) -> tuple[Tensor, slice]:
-        """Rows of all processes, and which of them are this one's."""
+        """Return the rows of all processes, and the slice of those from the current one."""
         return rows, slice(0, len(rows))
 
-    def equalise(self, tensors: Iterable[Tensor]) -> None:
-        """Give every process the first one's values."""
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite the tensors with those of the first process."""
 
     def wait(self) -> None:
-        """Wait for the others."""
+        """Wait until all processes have reached this point."""
 
 
-class Together(Processes):
-    """Several processes, connected by ``torch.distributed``."""
+class DistributedProcesses(Processes):
+    """Several processes, connected by ``torch.distributed``.
+
+    Parameters
+    ----------
+    device : torch.device
+        The device of the current process; it decides the backend: nccl or gloo.
+    """
 
     def __init__(self, device: torch.device) -> None:
         import torch.distributed as dist
@@ -69,15 +78,18 @@ class Together(Processes):
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def total(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return the sum of every value over all processes; all must call this alike."""
         numbers = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         self.dist.all_reduce(numbers)
         return dict(zip(values, numbers.tolist(), strict=True))
 
     def any(self, flag: bool) -> bool:
+        """Return whether the flag is true in any process."""
         return self.total({"flag": float(flag)})["flag"] > 0
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        # A process whose share lacks a term has no gradient for its head: zeros stand in.
+        """Replace every gradient by its sum over all processes."""
+        # A process whose share lacks a term has no gradient for its head: use zeros.
         trained = [p for p in parameters if p.requires_grad]
         has = torch.tensor(
             [p.grad is not None for p in trained], dtype=torch.int32, device=self.device
@@ -91,10 +103,11 @@ class Together(Processes):
             return
         flat = torch.cat([p.grad.reshape(-1) for p in used if p.grad is not None])
         self.dist.all_reduce(flat)
-        for p, part in zip(used, flat.split([p.numel() for p in used]), strict=True):
+        for p, part in zip(used, torch.split(flat, [p.numel() for p in used]), strict=True):
             p.grad = part.view_as(p)
 
     def gather(self, rows: Tensor) -> tuple[Tensor, slice]:
+        """Return the rows of all processes, and the slice of those from the current one."""
         sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(self.size)]
         self.dist.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
         lengths = [int(size) for size in sizes]
@@ -106,31 +119,28 @@ class Together(Processes):
         everyone = torch.cat([part[:n] for part, n in zip(parts, lengths, strict=True)])
         return everyone, slice(start, start + len(rows))
 
-    def equalise(self, tensors: Iterable[Tensor]) -> None:
+    def broadcast(self, tensors: Iterable[Tensor]) -> None:
+        """Overwrite the tensors with those of the first process."""
         for tensor in tensors:
             self.dist.broadcast(tensor, src=0)
 
     def wait(self) -> None:
+        """Wait until all processes have reached this point."""
         self.dist.barrier()
 
 
 def join_processes(device: torch.device) -> Processes:
-    """Connect to the other processes of this training, if a launcher has started several."""
-    return Together(device) if started_together() > 1 else Processes()
+    """Return the processes of this training, connected if a launcher started several."""
+    return DistributedProcesses(device) if world_size() > 1 else Processes()
 
 
-def started_together() -> int:
-    """How many processes a launcher has started."""
+def world_size() -> int:
+    """Return how many processes a launcher has started; 1 without a launcher."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def local_device(name: str) -> str:
-    """The GPU of this process, where ``auto`` or ``cuda`` leaves it open."""
-    if started_together() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
+    """Return the name of this process's own GPU if ``auto`` or ``cuda`` leaves the choice open."""
+    if world_size() > 1 and name in ("auto", "cuda") and torch.cuda.is_available():
         return f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     return name
-
-
-def dealt(group: Sequence[np.ndarray], processes: Processes) -> list[np.ndarray]:
-    """The share of every batch of a group that falls to this process."""
-    return [processes.share(rows) for rows in group]

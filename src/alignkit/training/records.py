@@ -1,4 +1,4 @@
-"""What a training writes down: a row per step, a row per epoch and split."""
+"""The records of a training: a row per optimiser step, and a row per epoch and split."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ STEP_COLUMNS = ["step", "epoch", "loss", "learning_rate", "gradient_norm"]
 
 
 class Records:
-    """The rows of ``steps.csv`` and ``history.csv``, and TensorBoard events if wanted.
+    """The rows of ``steps.csv`` and ``history.csv``, also as TensorBoard events if requested.
 
     Parameters
     ----------
     tensorboard : Path, optional
-        The folder of the events.
+        The folder for the events; none are written without it.
 
     Attributes
     ----------
-    steps, epochs : list of dict
+    steps : list of dict
+        One row per optimiser step: ``step``, ``epoch``, ``loss``, ``learning_rate`` and, if
+        gradients are clipped, ``gradient_norm``.
+    epochs : list of dict
+        One row per epoch and split: ``epoch``, ``split``, losses and scores.
 
     Raises
     ------
     UsageError
-        When events are wanted and TensorBoard is not installed.
+        If events are requested but TensorBoard is not installed.
     """
 
     def __init__(self, tensorboard: Path | None = None) -> None:
@@ -37,35 +41,35 @@ class Records:
         self._writer: Any = None
 
     def step(self, epoch: int, step: int, values: dict[str, float]) -> None:
-        """Note an optimiser step."""
+        """Add the row of an optimiser step."""
         self.steps.append({"step": step, "epoch": epoch, **values})
         self._event("step", values, step)
 
     def epoch(self, epoch: int, split: str, values: dict[str, float]) -> None:
-        """Note what an epoch gave on a split."""
+        """Add the row of an epoch and split."""
         self.epochs.append({"epoch": epoch, "split": split, **values})
         self._event(split, values, epoch)
 
     def scores(self, row: dict[str, Any]) -> dict[str, float]:
-        """The scores of a row of the history."""
+        """Return the scores in a row of ``epochs``."""
         return {k: v for k, v in row.items() if k not in ("epoch", "split")}
 
     def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint; pairs, because JSON does not keep the order of keys."""
+        """Return plain values for a checkpoint: pairs, because JSON sorts keys."""
         return {
             "steps": [list(row.items()) for row in self.steps],
             "epochs": [list(row.items()) for row in self.epochs],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what ``state`` gave; events after it are hidden by TensorBoard."""
+        """Continue from what ``state`` returned; TensorBoard hides later events."""
         self.steps = [dict(row) for row in state["steps"]]
         self.epochs = [dict(row) for row in state["epochs"]]
         if self._class:
             self._writer = self._class(str(self._folder), purge_step=len(self.steps) + 1)
 
     def write(self, folder: Path) -> None:
-        """Write both tables."""
+        """Write ``steps.csv`` and ``history.csv``, and close the event file."""
         import pandas as pd
 
         steps = pd.DataFrame(self.steps) if self.steps else pd.DataFrame(columns=STEP_COLUMNS)
@@ -91,7 +95,7 @@ def _writer_class() -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise UsageError(
-            "--tensorboard needs the package tensorboard; install it with: "
+            "`tensorboard` needs the package tensorboard; install it with: "
             "pip install 'alignkit[tensorboard]'"
         ) from None
     return SummaryWriter

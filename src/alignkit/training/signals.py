@@ -1,4 +1,4 @@
-"""Being told to stop: note the signal, let the step finish, then go with a checkpoint."""
+"""Stopping on a signal: finish the current step, write a checkpoint, then exit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WATCHED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class StopRequest:
-    """A context in which signals ask instead of killing; the second Ctrl-C kills at once.
+    """A context in which signals only request a stop; a second Ctrl-C stops at once.
 
     Attributes
     ----------
     signal : Signals or None
-        The signal that came, if one did.
+        The signal that was received, if any.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,9 @@ class StopRequest:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():  # the only one that may
+        """Install the handlers."""
+        # Only the main thread may install handlers.
+        if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in WATCHED}
         return self
 
@@ -35,16 +37,17 @@ class StopRequest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """Restore the previous handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def leave(self) -> None:
-        """Leave the program as the signal wants it: exit code 143, or 130 after Ctrl-C."""
+        """Exit as the signal requires: with code 143, or 130 after Ctrl-C."""
         if self.signal is signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(143)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.signal is signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = signal.Signals(number)

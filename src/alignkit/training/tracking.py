@@ -1,4 +1,4 @@
-"""Alignment while training: chosen metrics on a fixed probe set, epoch 0 included."""
+"""Alignment during training: chosen metrics on a fixed probe set, from epoch 0 on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
-from alignkit.data.encoded import Encoded
+from alignkit.data.encoded import EncodedSplit
 from alignkit.metrics import Representation, grid, resolve
 from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
@@ -36,17 +37,19 @@ COLUMNS = [
 
 
 class Tracker:
-    """Measures pairs of layers of equal depth, and the last states, as training goes on.
+    """Measures alignment during training: of layers of equal depth, and of the last states.
 
-    The probe set is a fixed draw from the validation split. Measuring draws nothing random
-    from the generators of training, so a tracked training ends with the same weights.
+    The probe set is a fixed random sample of the validation split. Measuring does not touch
+    the random generators of training, so tracking does not change the resulting weights.
 
     Parameters
     ----------
     runtime : RuntimeOptions
-        Which metrics, how often, on how many samples.
-    model, schedule
-    data : Encoded
+        The metrics, how often to measure, and the size of the probe set.
+    model : nn.Module
+        What an architecture built.
+    schedule : Schedule
+    data : EncodedSplit
         The validation split.
 
     Raises
@@ -56,42 +59,42 @@ class Tracker:
     """
 
     def __init__(
-        self, runtime: RuntimeOptions, model: Any, schedule: Schedule, data: Encoded
+        self, runtime: RuntimeOptions, model: nn.Module, schedule: Schedule, data: EncodedSplit
     ) -> None:
         self.metrics = [resolve(spec) for spec in runtime.track]
         self.every = int(runtime.track_every.removesuffix("s"))
         self.by_steps = runtime.track_every.endswith("s")
         self.model, self.schedule, self.data = model, schedule, data
         order = np.random.Generator(np.random.Philox(0)).permutation(len(data))
-        self.rows = np.sort(order[: runtime.track_samples])
+        self.probe_set = np.sort(order[: runtime.track_samples])
         self.pairs = list(
             dict.fromkeys([*select_pairs(schedule, "same"), *select_pairs(schedule, "last")])
         )
-        self.found: list[dict[str, Any]] = []
+        self.rows: list[dict[str, Any]] = []
 
     def after_step(self, epoch: int, step: int) -> None:
-        """Measure, if steps are counted and it is time."""
+        """Measure if measuring is due after this optimiser step."""
         if self.by_steps and step % self.every == 0:
             self._measure(epoch, step)
 
     def after_epoch(self, epoch: int, step: int) -> None:
-        """Measure, if epochs are counted and it is time; always before the first."""
+        """Measure if measuring is due after this epoch; it always is after epoch 0."""
         if epoch == 0 or (not self.by_steps and epoch % self.every == 0):
             self._measure(epoch, step)
 
     def state(self) -> list[dict[str, Any]]:
-        """Plain values for a checkpoint."""
-        return self.found
+        """Return the measured values for a checkpoint."""
+        return self.rows
 
     def restore(self, state: list[dict[str, Any]]) -> None:
-        """Go on from what ``state`` gave."""
-        self.found = list(state)
+        """Continue from what ``state`` returned."""
+        self.rows = list(state)
 
     def write(self, file: Path) -> None:
-        """Write what was found as a tidy table."""
+        """Write the measured values as a tidy table."""
         import pandas as pd
 
-        write_csv(file, pd.DataFrame(self.found, columns=COLUMNS))
+        write_csv(file, pd.DataFrame(self.rows, columns=COLUMNS))
 
     def _measure(self, epoch: int, step: int) -> None:
         with torch.random.fork_rng(devices=[]):
@@ -99,14 +102,14 @@ class Tracker:
 
     def _measure_now(self, epoch: int, step: int) -> None:
         was_training = self.model.training
-        held = self._representations()
+        representations = self._representations()
         self.model.train(was_training)
         for metric in self.metrics:
             names = [sorted({pair[side] for pair in self.pairs}) for side in (0, 1)]
-            xs, ys = ([held[name] for name in side] for side in names)
+            xs, ys = ([representations[name] for name in side] for side in names)
             where = [(names[0].index(x), names[1].index(y)) for x, y in self.pairs]
             for value in grid(metric, xs, ys, pairs=where):
-                self.found.append(
+                self.rows.append(
                     {
                         "epoch": epoch,
                         "step": step,
@@ -133,14 +136,14 @@ class Tracker:
 
         self.model.eval()
         with torch.inference_mode():
-            for start in range(0, len(self.rows), BATCH):
+            for start in range(0, len(self.probe_set), BATCH):
                 walk(
                     self.model,
                     self.schedule,
-                    self.data.batch(self.rows[start : start + BATCH]),
+                    self.data.batch(self.probe_set[start : start + BATCH]),
                     keep,
                 )
-        ids = [self.data.split.ids[int(row)] for row in self.rows]
+        ids = [self.data.split.ids[int(row)] for row in self.probe_set]
         return {
             site: Representation(np.concatenate(values), ids=ids, name=site)
             for site, values in parts.items()

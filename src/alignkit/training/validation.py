@@ -1,4 +1,4 @@
-"""How well the objectives that need no labels are met on a split."""
+"""Scores of the pretraining objectives, which need no labels."""
 
 from __future__ import annotations
 
@@ -9,41 +9,43 @@ from safetensors.torch import load_file
 
 from alignkit.errors import DataError
 from alignkit.runs import Run
+from alignkit.training.batches import Collator
 from alignkit.training.initial import HEADS
 from alignkit.training.learner import Learner
-from alignkit.training.prepared import Preparation
 
-# The score that a run without labels is chosen by: the mean of its objectives' accuracies.
+# The primary score of a run without labels: the mean accuracy of its objectives.
 PRIMARY = "pretraining_accuracy"
 BATCH = 128
 
 
-def score_objectives(learner: Learner, prepare: Preparation) -> dict[str, float]:
-    """Accuracy and mean loss of every pretraining objective on a split.
+def score_objectives(learner: Learner, collate: Collator) -> dict[str, float]:
+    """Return the accuracy and the mean loss of every pretraining objective on a split.
 
-    What is hidden and swapped is that of epoch 0, whichever epoch it is, so that epochs can
-    be compared. Accuracies are shares of masked words named, of masked patches told from the
-    others of a batch, and of pairs judged rightly.
+    Words and patches are masked and captions swapped as in epoch 0, whatever the epoch, so
+    that epochs can be compared. Accuracy is the fraction of masked words predicted correctly
+    (mlm), of masked patches identified among those of the batch (mim), or of image-text
+    pairs classified correctly as matching or not (itm).
 
     Returns
     -------
     dict of str to float
-        ``<objective>_accuracy`` and ``<objective>_loss``, their mean and weighted sum as
-        ``pretraining_accuracy`` and ``loss``, and ``n``.
+        ``<objective>_accuracy`` in [0, 1] and ``<objective>_loss``; the mean accuracy as
+        ``pretraining_accuracy``, the weighted sum of the losses as ``loss``, and the number
+        of samples as ``n``.
     """
     names = [name for name in learner.objectives if name != "task"]
     sums: dict[str, float] = defaultdict(float)
     learner.train(False)
     with torch.inference_mode():
-        for rows in prepare.data.in_order(BATCH):
-            batch = prepare(learner.processes.share(rows), epoch=0)
+        for rows in collate.data.in_order(BATCH):
+            batch = collate(learner.processes.share(rows), epoch=0)
             if not batch.n:
                 continue
             terms = learner.terms(learner.forward(batch), batch)
             for name in terms.keys() & set(names):
-                mean, right = terms[name]
+                mean, correct = terms[name]
                 sums[f"{name}_loss"] += float(mean) * batch.counts[name]
-                sums[f"{name}_accuracy"] += float(right)
+                sums[f"{name}_accuracy"] += float(correct)
                 sums[f"{name}_count"] += batch.counts[name]
     keys = [f"{name}_{what}" for name in names for what in ("accuracy", "loss", "count")]
     total = learner.processes.total({key: sums[key] for key in keys})
@@ -54,16 +56,16 @@ def score_objectives(learner: Learner, prepare: Preparation) -> dict[str, float]
     }
     accuracy = sum(scores[f"{name}_accuracy"] for name in names) / len(names)
     loss = sum(learner.objectives[name].weight * scores[f"{name}_loss"] for name in names)
-    return {PRIMARY: accuracy, **scores, "loss": loss, "n": len(prepare.data)}
+    return {PRIMARY: accuracy, **scores, "loss": loss, "n": len(collate.data)}
 
 
 def load_heads(run: Run, learner: Learner) -> None:
-    """Bring back what the objectives of a run read with.
+    """Load the stored heads of a run's objectives into the learner.
 
     Raises
     ------
     DataError
-        When it is missing or does not fit.
+        If the file is missing or does not fit.
     """
     try:
         stored = load_file(run.path / HEADS)

@@ -9,8 +9,8 @@ import torch
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training
 from alignkit.tasks import Split
-from alignkit.training.masking import GREY, Grid
-from alignkit.training.prepared import Preparation, ahead
+from alignkit.training.batches import Collator, prefetch
+from alignkit.training.masking import GREY, PatchGrid
 from parts import encoded, learner_and_batches
 
 PRETRAIN = ("pretrain",)
@@ -61,7 +61,7 @@ def test_the_views_correspond():
     """The label at a place is the picture's own patch at that place; there, the view is grey."""
     prepare = _prepare(("mim",))
     batch = prepare(ROWS, 1)
-    labels, grid = batch.labels["mim"], Grid(4)
+    labels, grid = batch.labels["mim"], PatchGrid(4)
     shown = ((batch.inputs["vision"]["pixels"] + 1) * 127.5).round().numpy().astype(np.uint8)
     own, hidden = grid.patches(prepare.data.pixels(ROWS)), grid.patches(shown)
     chosen = np.zeros(own.shape[:2], dtype=bool)
@@ -123,8 +123,8 @@ def test_every_picture_is_opened_once_a_step_and_runs_once_through_the_model():
 def test_workers_change_nothing_and_keep_the_order():
     prepare = _prepare()
     groups = [[ROWS[:5], ROWS[5:9]], [ROWS[9:20]], [ROWS[20:25], ROWS[25:]]]
-    alone = list(ahead(groups, lambda rows: prepare(rows, 1), 0))
-    several = list(ahead(groups, lambda rows: prepare(rows, 1), 3))
+    alone = list(prefetch(groups, lambda rows: prepare(rows, 1), 0))
+    several = list(prefetch(groups, lambda rows: prepare(rows, 1), 3))
     assert [len(group) for group in several] == [2, 1, 2]
     flat = [list(itertools.chain.from_iterable(groups)) for groups in (alone, several)]
     for one, other in zip(*flat, strict=True):
@@ -135,21 +135,21 @@ def test_workers_change_nothing_and_keep_the_order():
 def test_what_an_objective_needs_is_asked_for_before_the_work():
     data = encoded()
     objectives = Training(objectives=("mim",)).weighted_objectives
-    with pytest.raises(UsageError, match="no square grid of patches"):
-        Preparation(data, objectives, 0, None)
+    with pytest.raises(UsageError, match="needs a square grid of patches"):
+        Collator(data, objectives, 0, None)
     data.split = Split(data.split.ids, data.split.texts, data.split.image, None)
     with pytest.raises(DataError, match="the train split has no labels"):
-        Preparation(data, Training().weighted_objectives, 0, None)
-    Preparation(data, Training(objectives=("mlm", "itm")).weighted_objectives, 0, None)
+        Collator(data, Training().weighted_objectives, 0, None)
+    Collator(data, Training(objectives=("mlm", "itm")).weighted_objectives, 0, None)
 
 
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
-        ("mlm=1:share=0", "share=0 must be between 0 and 1"),
+        ("mlm=1:share=0", "share=0 must be above 0 and below 1"),
         ("mlm=1:share=much", "share=much must be"),
         ("itm=1:ratio=0.5", "has no option 'ratio'; it has: share"),
-        ("task=1:share=0.5", "--objective task has no options"),
+        ("task=1:share=0.5", "`objectives=task` has no options"),
     ],
 )
 def test_faulty_options_of_an_objective(objective, message):
