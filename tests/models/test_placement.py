@@ -12,7 +12,7 @@ from alignkit.models.placement import Placement, as_placement, parse_placement
         ([1, 2], [1], "2 text and 1 vision indices"),
         ([2, 1], [1, 2], r"text indices \[2, 1\] must be strictly increasing"),
         ([1, 2], [2, 2], r"vision indices \[2, 2\] must be strictly increasing"),
-        ([-1], [0], r"text indices \[-1\] must be whole numbers from 0"),
+        ([-1], [0], r"text indices \[-1\] must be whole numbers of at least 0"),
         ([1.5], [1], "must be whole numbers"),
         ([True], [1], "must be whole numbers"),
     ],
@@ -26,7 +26,7 @@ def test_depth_is_legal_and_beyond_it_is_not():
     depths = {"text": 12, "vision": 6}
     Placement([12], [6]).check_depths(depths)
     with pytest.raises(
-        UsageError, match=r"vision index 7 \(fusion 1\) is beyond .* 6; allowed are 0 to 6"
+        UsageError, match=r"vision index 7 \(fusion 1\) is beyond .* 6; indices are 0 to 6"
     ):
         Placement([1, 2], [3, 7]).check_depths(depths)
 

@@ -95,10 +95,10 @@ def test_index_0_has_the_embeddings_before_it_and_depth_stands_after_everything(
         ([RunLayer("text", 1), RunLayer("text", 0)], "text layer 0 cannot follow 1"),
         ([RunLayer("text", 1), RunLayer("text", 1)], "text layer 1 cannot follow 1"),
         ([RunLayer("text", 12)], "text layer 12 cannot follow -1"),
-        ([Fuse(1)], "fusion 1 where 0 was expected"),
-        ([Fuse(0), Fuse(1)], "2 fusions run, but the model has 1"),
+        ([Fuse(1)], "fusion 1 runs where fusion 0 was expected"),
+        ([Fuse(0), Fuse(1)], "it runs 2 fusions, but the model has 1"),
         ([Record("t00"), Record("t00"), Fuse(0)], "recorded twice"),
-        ([Record("x9"), Fuse(0)], "'x9' is no site"),
+        ([Record("x9"), Fuse(0)], "'x9' is not a site"),
     ],
 )
 def test_broken_schedules_are_refused(schedule, message):

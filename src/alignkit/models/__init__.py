@@ -1,1 +1,1 @@
-"""Two-stream models: placements, schedules as data, and the walk that runs them."""
+"""Two-stream models: placements, schedules as data, and the walk that executes them."""

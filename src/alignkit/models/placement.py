@@ -1,4 +1,4 @@
-"""Where co-attention stands: two equally long, strictly increasing lists of layer indices."""
+"""Placements of co-attention: two equally long, strictly increasing lists of layer indices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from alignkit.errors import UsageError
 
@@ -15,22 +14,24 @@ STREAMS = ("text", "vision")
 
 @dataclass(frozen=True)
 class Placement:
-    """Fusion j runs before layer ``text[j]`` of the text stream and ``vision[j]`` of the other.
+    """The layers before which the fusions run.
 
-    Index k means after k layers, so the depth of a stream means after everything. Pairs go
-    together: the j-th text index with the j-th vision index (Lu et al. 2019, ViLBERT).
+    Fusion j runs before layer ``text[j]`` of the text stream and layer ``vision[j]`` of the
+    vision stream (Lu et al. 2019, ViLBERT). Index k means after k layers, so an index equal to
+    the depth of the stream means after all layers.
 
     Parameters
     ----------
     text, vision : iterable of int
-        Equally long and strictly increasing, 0 to the depth of the stream.
+        Equally long and strictly increasing, from 0 to the depth of the stream.
     name : str
-        The registered name; an ad-hoc placement is named after its indices.
+        The registered name; an unregistered placement is named after its indices.
 
     Raises
     ------
     UsageError
-        When the lists differ in length, do not increase, or hold a negative index.
+        When the lists differ in length, are not strictly increasing, or contain a negative
+        index.
     """
 
     text: tuple[int, ...]
@@ -47,28 +48,39 @@ class Placement:
         return len(self.text)
 
     def check_depths(self, depths: Mapping[str, int]) -> None:
-        """Refuse an index beyond the depth of its stream."""
+        """Check that no index is greater than the depth of its stream.
+
+        Parameters
+        ----------
+        depths : mapping of str to int
+            Number of layers per stream.
+
+        Raises
+        ------
+        UsageError
+            When an index is greater.
+        """
         for stream in STREAMS:
             for position, index in enumerate(getattr(self, stream)):
                 if index > depths[stream]:
                     raise UsageError(
                         f"placement '{self.name}': {stream} index {index} (fusion {position}) is "
                         f"beyond the depth of the {stream} stream, {depths[stream]}; "
-                        f"allowed are 0 to {depths[stream]}"
+                        f"indices are 0 to {depths[stream]}"
                     )
 
     def _check(self) -> None:
         if len(self.text) != len(self.vision):
             raise UsageError(
                 f"placement '{self.name}' has {len(self.text)} text and {len(self.vision)} vision "
-                "indices; the lists are pairs and must be equally long"
+                "indices; both lists must have the same length"
             )
         for stream in STREAMS:
             indices = getattr(self, stream)
             if any(not isinstance(i, int) or isinstance(i, bool) or i < 0 for i in indices):
                 raise UsageError(
                     f"placement '{self.name}': {stream} indices {list(indices)} must be whole "
-                    "numbers from 0"
+                    "numbers of at least 0"
                 )
             if any(a >= b for a, b in pairwise(indices)):
                 raise UsageError(
@@ -83,8 +95,21 @@ class Placement:
         return f"at_{text}" if text == vision else f"at_{text}_and_{vision}"
 
 
-def as_placement(value: Any, name: str = "") -> Placement:
-    """Read a placement from data: one list for both streams, a mapping, or a placement."""
+def as_placement(value: object, name: str = "") -> Placement:
+    """Convert data to a placement.
+
+    Parameters
+    ----------
+    value : list, mapping or Placement
+        One list of layer indices for both streams, or a mapping with ``text`` and ``vision``.
+    name : str
+        The name of the placement.
+
+    Raises
+    ------
+    UsageError
+        When it is none of these, or the indices are not valid.
+    """
     if isinstance(value, Placement):
         return Placement(value.text, value.vision, name or value.name)
     if isinstance(value, Mapping) and set(value) == set(STREAMS):
@@ -98,12 +123,12 @@ def as_placement(value: Any, name: str = "") -> Placement:
 
 
 def parse_placement(text: str) -> Placement | None:
-    """Read ``"3,4,10"`` or ``"6,7,8/3,5,7"`` (text/vision); None if it is a name instead.
+    """Parse ``"3,4,10"`` or ``"6,7,8/3,5,7"`` (text/vision); return None for a name.
 
     Raises
     ------
     UsageError
-        When it is made of indices but is no legal placement.
+        When it consists of indices but is not a valid placement.
     """
     if not re.fullmatch(r"[-\d,/\s]+", text):
         return None

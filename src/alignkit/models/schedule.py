@@ -1,4 +1,4 @@
-"""A schedule: what a two-stream model does, step by step, as data that can be printed."""
+"""Schedules: the steps of a two-stream model as data that can be printed and tested."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alignkit.models.placement import STREAMS, Placement
 
 @dataclass(frozen=True)
 class RunLayer:
-    """Run layer ``layer`` of a stream."""
+    """Run one layer of a stream; layers are 0-based."""
 
     stream: str
     layer: int
@@ -23,7 +23,7 @@ class RunLayer:
 
 @dataclass(frozen=True)
 class Fuse:
-    """Run fusion ``fusion``: it reads and may change the states of both streams."""
+    """Run one fusion, which reads and may change the states of both streams."""
 
     fusion: int
 
@@ -33,7 +33,7 @@ class Fuse:
 
 @dataclass(frozen=True)
 class Record:
-    """The state of the site's stream, here, is the representation of that site."""
+    """Record the current state of the site's stream as the representation of the site."""
 
     site: str
 
@@ -61,28 +61,28 @@ def input_site(stream: str) -> str:
 
 
 def stream_of(site: str) -> str:
-    """Tell the stream of a site by its first letter."""
+    """Return the stream of a site, by its first letter."""
     return {"t": "text", "v": "vision"}[site[0]]
 
 
 def is_site(name: str) -> bool:
-    """Tell whether a name is the name of a site."""
+    """Return whether a name is the name of a site."""
     return re.fullmatch(r"[tv](\d{2,}|\.in|\.f\d+)", name) is not None
 
 
 def sites(schedule: Schedule, stream: str | None = None) -> list[str]:
-    """Sites that a schedule records, in its order; of one stream if named."""
+    """Return the sites that a schedule records, in its order; of one stream if one is named."""
     recorded = [step.site for step in schedule if isinstance(step, Record)]
     return [site for site in recorded if stream is None or stream_of(site) == stream]
 
 
 def head_site(schedule: Schedule, stream: str) -> str:
-    """The last site of a stream: the state that the head reads."""
+    """Return the last site of a stream: the state that the head reads."""
     return sites(schedule, stream)[-1]
 
 
 def between_layers(placement: Placement, depths: Mapping[str, int]) -> list[Step]:
-    """Lay out fusions between the streams' layers, and record every site.
+    """Lay out fusions between the layers of the streams, and record every site.
 
     Parameters
     ----------
@@ -115,33 +115,54 @@ def between_layers(placement: Placement, depths: Mapping[str, int]) -> list[Step
 
 
 def check_schedule(schedule: Schedule, depths: Mapping[str, int], fusions: int) -> None:
-    """Refuse a schedule that runs a layer out of order, twice, or records a site twice.
+    """Check that layers and fusions run in order, and that every site is recorded once at most.
 
-    A layer may be left out (a fusion may do its work), but never run backwards.
+    A layer may be left out, since a fusion may replace it.
+
+    Parameters
+    ----------
+    schedule : sequence of steps
+    depths : mapping of str to int
+        Number of layers per stream.
+    fusions : int
+        Number of fusions of the model.
+
+    Raises
+    ------
+    UsageError
+        When one of these conditions does not hold.
     """
-    at = dict.fromkeys(STREAMS, -1)
+    last = dict.fromkeys(STREAMS, -1)
     seen: set[str] = set()
     next_fusion = 0
     for step in schedule:
         match step:
             case RunLayer(stream, layer):
-                if not at[stream] < layer < depths[stream]:
-                    raise UsageError(f"schedule: {stream} layer {layer} cannot follow {at[stream]}")
-                at[stream] = layer
+                if not last[stream] < layer < depths[stream]:
+                    raise UsageError(
+                        f"schedule: {stream} layer {layer} cannot follow {last[stream]}"
+                    )
+                last[stream] = layer
             case Fuse(fusion):
                 if fusion != next_fusion:
-                    raise UsageError(f"schedule: fusion {fusion} where {next_fusion} was expected")
+                    raise UsageError(
+                        f"schedule: fusion {fusion} runs where fusion {next_fusion} was expected"
+                    )
                 next_fusion += 1
             case Record(site):
-                if site in seen or not is_site(site):
-                    raise UsageError(f"schedule: site '{site}' is no site, or recorded twice")
+                if not is_site(site):
+                    raise UsageError(
+                        f"schedule: '{site}' is not a site; expected a name such as t00 or v.f0"
+                    )
+                if site in seen:
+                    raise UsageError(f"schedule: site '{site}' is recorded twice")
                 seen.add(site)
     if next_fusion != fusions:
-        raise UsageError(f"schedule: {next_fusion} fusions run, but the model has {fusions}")
+        raise UsageError(f"schedule: it runs {next_fusion} fusions, but the model has {fusions}")
 
 
 def run_layers(stream: str, start: int, stop: int) -> list[Step]:
-    """Run layers ``start`` to ``stop - 1`` of a stream, each with the record of its site."""
+    """Lay out layers ``start`` to ``stop - 1`` of a stream, each followed by its site."""
     steps: list[Step] = []
     for layer in range(start, stop):
         steps += [RunLayer(stream, layer), Record(layer_site(stream, layer))]

@@ -1,4 +1,4 @@
-"""The walk: run a two-stream model step by step along its schedule."""
+"""Execute the schedule of a two-stream model step by step."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class StreamState:
     tokens : Tensor
         ``(batch, length, width)``; the first token is ``[CLS]``, unless ``cls`` is false.
     mask : Tensor
-        ``(batch, length)``, true where a token may be attended to (no padding).
+        ``(batch, length)``, true where a token may be attended to (it is not padding).
     content : Tensor
-        ``(batch, length)``, true where a token counts for the mean: neither padding nor
-        a special token.
+        ``(batch, length)``, true where a token enters the mean: it is neither padding nor a
+        special token.
     cls : bool
-        Whether the first token is a ``[CLS]``. Some vision models have none.
+        Whether the first token is a ``[CLS]``; some vision models have none.
     """
 
     tokens: Tensor
@@ -35,45 +35,54 @@ class StreamState:
     cls: bool = True
 
     def with_tokens(self, tokens: Tensor) -> StreamState:
-        """The same positions with other values."""
+        """Return a state with other values at the same positions."""
         return replace(self, tokens=tokens)
 
     def pooled(self, pool: str) -> Tensor:
-        """Reduce to ``(batch, width)``: ``cls`` or the ``mean`` over content tokens.
+        """Reduce to ``(batch, width)``: the ``[CLS]`` token, or the mean over content tokens.
 
-        A stream without a ``[CLS]`` gives the mean for both.
+        Parameters
+        ----------
+        pool : str
+            ``cls`` or ``mean``. A stream without a ``[CLS]`` gives the mean for both.
         """
         if pool == "cls" and self.cls:
             return self.tokens[:, 0]
         weights = self.content.to(self.tokens.dtype).unsqueeze(-1)
-        # A text without a single known word has no content; its mean is zero, not NaN.
+        # A text without any known word has no content tokens; its mean is zero, not NaN.
         return (self.tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
 
 
 class Stream(Protocol):
-    """One stream: embeddings and layers that can be run one at a time."""
+    """One stream: an embedding, and layers that can be run one at a time."""
 
-    def embed(self, **inputs: Tensor) -> StreamState: ...
+    def embed(self, **inputs: Tensor) -> StreamState:
+        """Embed a batch, whose form depends on the stream's inputs."""
 
-    def layer(self, index: int, state: StreamState) -> StreamState: ...
+    def layer(self, index: int, state: StreamState) -> StreamState:
+        """Run one layer, 0-based."""
 
 
 class Fusion(Protocol):
-    """One fusion: reads both states (and what the previous fusion carried), gives both."""
+    """One fusion: computes new states of both streams from their states."""
 
     def __call__(
         self, text: StreamState, vision: StreamState, carry: Any
-    ) -> tuple[StreamState, StreamState, Any]: ...
+    ) -> tuple[StreamState, StreamState, Any]:
+        """Return both states anew, and what is passed to the next fusion as ``carry``.
+
+        The first fusion gets None as ``carry``; most fusions return it unchanged.
+        """
 
 
 class Model(Protocol):
-    """What an architecture builds (a ``torch.nn.Module``)."""
+    """The model that an architecture builds, a ``torch.nn.Module``."""
 
     streams: Mapping[str, Stream]
     fusions: Sequence[Fusion]
 
     def head(self, text: StreamState, vision: StreamState) -> Tensor:
-        """Logits ``(batch, n_outputs)`` from the last state of both streams."""
+        """Return logits ``(batch, n_outputs)`` from the last states of both streams."""
 
 
 def walk(
@@ -82,16 +91,16 @@ def walk(
     batch: Mapping[str, Mapping[str, Tensor]],
     record: Callable[[str, StreamState], None] | None = None,
 ) -> Tensor:
-    """Run a batch through a model along a schedule.
+    """Run a batch through a model in the order of a schedule.
 
     Parameters
     ----------
     model : Model
     schedule : sequence of steps
     batch : mapping of str to mapping
-        What the streams' ``embed`` takes, under ``text`` and ``vision``.
+        Arguments of the streams' ``embed``, under ``text`` and ``vision``.
     record : callable, optional
-        Called as ``record(site, state)`` at every site.
+        Called as ``record(site, state)`` at every site of the schedule.
 
     Returns
     -------
@@ -111,9 +120,10 @@ def walk(
             case Record(site):
                 if record is not None:
                     record(site, states[stream_of(site)])
-    return model.head(states["text"], states["vision"])
+    logits: Tensor = model.head(states["text"], states["vision"])
+    return logits
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """Number of trainable values."""
+    """Return the number of trainable parameters."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

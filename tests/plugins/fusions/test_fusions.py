@@ -134,18 +134,18 @@ def test_lxmerts_layer_equals_its_definition():
     vision = StreamState(torch.randn(2, 4, 8, dtype=torch.float64), whole, whole)
     w = layer.state_dict()
     with torch.no_grad():
-        found = dict(zip(("text", "vision"), layer(text, vision, None)[:2], strict=True))
-        for name, one, other in (("text", text, vision), ("vision", vision, text)):
+        results = dict(zip(("text", "vision"), layer(text, vision, None)[:2], strict=True))
+        for name, state, other in (("text", text, vision), ("vision", vision, text)):
             # Cross-attention with the weights that both directions share.
-            x = _attended(w, "cross", one.tokens, other.tokens, other.mask, 2)
-            x = _norm(w, "cross.norm", one.tokens + x)
-            own = _attended(w, f"own.{name}", x, x, one.mask, 2)
+            x = _attended(w, "cross", state.tokens, other.tokens, other.mask, 2)
+            x = _norm(w, "cross.norm", state.tokens + x)
+            own = _attended(w, f"own.{name}", x, x, state.mask, 2)
             x = _norm(w, f"own.{name}.norm", x + own)
             inner = F.gelu(_linear(w, f"feedforward.{name}.layers.0", x))
             x = _norm(
                 w, f"feedforward.{name}.norm", x + _linear(w, f"feedforward.{name}.layers.2", inner)
             )
-            torch.testing.assert_close(found[name].tokens, x, atol=1e-12, rtol=0)
+            torch.testing.assert_close(results[name].tokens, x, atol=1e-12, rtol=0)
 
 
 def test_lxmerts_parameters():
@@ -241,10 +241,10 @@ def test_one_way_parameters_are_half_a_blocks():
     counts = []
     for kind in (OneWay, Vilbert):
         options = kind(**SIZES, fusion_width=6)
-        one, none = (
+        fused, unfused = (
             options.build(p, 2, options.inputs(TEXTS)) for p in (placement, Placement([], []))
         )
-        counts.append(count_parameters(one) - count_parameters(none))
+        counts.append(count_parameters(fused) - count_parameters(unfused))
     assert counts[1] == 2 * counts[0]
 
 
@@ -281,10 +281,10 @@ def test_the_whole_chain_runs_on_each(tmp_path, spec, placement):
     done = command("train", "-a", spec, "--task", TINY_TASK, "--epochs", 1, *where, cwd=tmp_path)
     run = done.stdout.strip()
     for layers in ("last", "fusions", "all"):
-        found = command(
+        measured = command(
             "measure", run, "--metric", "cka", "--layers", layers, "--json", cwd=tmp_path
         )
-        assert '"value"' in found.stdout
+        assert '"value"' in measured.stdout
     command("evaluate", run, cwd=tmp_path)
 
 

@@ -60,15 +60,15 @@ def test_the_studys_block_equals_its_definition():
     states = {"text": _state(5, 8, 1, padded=2), "vision": _state(4, 6, 2)}
     w = block.state_dict()
     with torch.no_grad():
-        *found, carry = block(states["text"], states["vision"], "kept")
+        *results, carry = block(states["text"], states["vision"], "kept")
         before = {s: _norm(w, f"{s}.norm_before", x.tokens) for s, x in states.items()}
-        for one, other, new in (("text", "vision", found[0]), ("vision", "text", found[1])):
+        for stream, other, new in (("text", "vision", results[0]), ("vision", "text", results[1])):
             attended = _attention(
-                w, f"{one}.attention", before[one], before[other], states[other].mask, 2
+                w, f"{stream}.attention", before[stream], before[other], states[other].mask, 2
             )
-            a = _norm(w, f"{one}.norm_attention", attended + states[one].tokens)
+            a = _norm(w, f"{stream}.norm_attention", attended + states[stream].tokens)
             expected = a + _feedforward(
-                w, f"{one}.feedforward", _norm(w, f"{one}.norm_feedforward", a)
+                w, f"{stream}.feedforward", _norm(w, f"{stream}.norm_feedforward", a)
             )
             torch.testing.assert_close(new.tokens, expected, atol=1e-12, rtol=0)
     assert carry == "kept"

@@ -72,14 +72,14 @@ def test_co_attention_equals_its_definition():
     with torch.no_grad():
         new_text, new_vision, carry = block(text, vision, "kept")
         # Both directions read the states before the block.
-        one = _direction(
+        expected_text = _direction(
             block.text, text.tokens.numpy(), vision.tokens.numpy(), vision.mask.numpy()
         )
-        other = _direction(
+        expected_vision = _direction(
             block.vision, vision.tokens.numpy(), text.tokens.numpy(), text.mask.numpy()
         )
-    np.testing.assert_allclose(new_text.tokens, one, atol=1e-12)
-    np.testing.assert_allclose(new_vision.tokens, other, atol=1e-12)
+    np.testing.assert_allclose(new_text.tokens, expected_text, atol=1e-12)
+    np.testing.assert_allclose(new_vision.tokens, expected_vision, atol=1e-12)
     assert carry == "kept"
 
 
@@ -174,17 +174,17 @@ def test_a_fusion_carries_the_picture_into_the_text():
 def test_mean_leaves_out_padding_and_special_tokens():
     _, _, inputs = _model()
     model, schedule, _ = _model()
-    found = {}
+    states = {}
     walk(
         model,
         schedule,
         _batch(inputs, ["a red", "a blue square on the left"]),
-        lambda s, x: found.update({s: x}),
+        lambda s, x: states.update({s: x}),
     )
-    state = found["t.in"]
+    state = states["t.in"]
     assert state.content[0].tolist() == [False, True, True, False, False, False, False, False]
     torch.testing.assert_close(state.pooled("mean")[0], state.tokens[0, 1:3].mean(0))
-    assert found["v.in"].content[0].tolist() == [False, True, True, True, True]
+    assert states["v.in"].content[0].tolist() == [False, True, True, True, True]
 
 
 def test_parameter_counts():

@@ -81,8 +81,8 @@ def test_pictures_are_as_timm_prepares_them(tmp_path, shape):
     model = timm.create_model("test_vit", num_classes=0)
     transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=model))
     picture = _picture(*shape)
-    found = inputs.batch([np.array([1, 2])], inputs.pixels(picture)[None])["vision"]["pixels"][0]
-    torch.testing.assert_close(found, transform(picture), atol=1e-6, rtol=0)
+    batch = inputs.batch([np.array([1, 2])], inputs.pixels(picture)[None])
+    torch.testing.assert_close(batch["vision"]["pixels"][0], transform(picture), atol=1e-6, rtol=0)
 
 
 def test_a_picture_may_be_squashed_instead(tmp_path):

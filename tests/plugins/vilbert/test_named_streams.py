@@ -89,9 +89,9 @@ def test_every_vision_layer_is_the_librarys(tmp_path, name, final):
     if final == "norm":
         expected[-1] = own.fc_norm(own.norm(expected[-1]))
     for layer, values in enumerate(expected):
-        found = states[f"v{layer:02d}"]
-        torch.testing.assert_close(found.tokens, values, atol=1e-10, rtol=0)
-        assert found.content.sum() == 2 * (values.shape[1] - own.num_prefix_tokens)
+        state = states[f"v{layer:02d}"]
+        torch.testing.assert_close(state.tokens, values, atol=1e-10, rtol=0)
+        assert state.content.sum() == 2 * (values.shape[1] - own.num_prefix_tokens)
     has_cls = name == "test_vit"
     pooled = states["v00"].pooled("cls")
     wanted = expected[0][:, 0] if has_cls else expected[0][:, own.num_prefix_tokens :].mean(1)
@@ -104,13 +104,13 @@ def test_by_default_both_streams_are_normalised_at_the_last_layer(tmp_path):
         "vision_model": str(vision_folder(tmp_path / "v")),
     }
 
-    def parallel_map(final):
+    def spreads(final):
         states, _, _ = _states(*_built(**folders, final=final))
         return {s: states[s].tokens.std(-1, unbiased=False) for s in ("t02", "v05")}
 
-    for values in parallel_map("norm").values():  # fresh norms scale by one
+    for values in spreads("norm").values():  # fresh norms scale by one
         torch.testing.assert_close(values, torch.ones_like(values), atol=1e-2, rtol=0)
-    raw = parallel_map("raw")
+    raw = spreads("raw")
     assert (raw["t02"] - 1).abs().max() < 1e-2  # BERT's layers end in a norm
     assert (raw["v05"] - 1).abs().max() > 1e-2  # a ViT's do not
 
@@ -231,13 +231,13 @@ def test_weights_that_lack_a_layer_are_refused(tmp_path):
 
 
 def test_a_folder_is_known_by_its_content_wherever_it_lies(tmp_path):
-    one = text_folder(tmp_path / "a" / "minilm")
-    resolved = Vilbert(text_model=str(one)).resolve()
+    folder = text_folder(tmp_path / "a" / "minilm")
+    resolved = Vilbert(text_model=str(folder)).resolve()
     assert resolved["text_model"].startswith("minilm@")
     assert resolved["text_depth"] == 3
     moved = tmp_path / "b" / "minilm"
     moved.parent.mkdir()
-    one.rename(moved)
+    folder.rename(moved)
     assert Vilbert(text_model=str(moved)).resolve()["text_model"] == resolved["text_model"]
     assert Vilbert(text_model=resolved["text_model"], text_folder=moved, text_depth=3).depths()
     text_folder(moved, seed=1)
