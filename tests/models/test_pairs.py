@@ -3,7 +3,13 @@
 import pytest
 
 from alignkit.errors import UsageError
-from alignkit.models.pairs import equal_depth, pairs_by_streams, select_array_pairs, select_pairs
+from alignkit.models.pairs import (
+    SelectionError,
+    equal_depth,
+    pairs_by_streams,
+    select_array_pairs,
+    select_pairs,
+)
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import between_layers
 
@@ -149,6 +155,13 @@ def test_streams_choose_the_sides():
 def test_a_selection_that_means_nothing_is_refused(layers, streams, message):
     with pytest.raises(UsageError, match=message):
         select_pairs(SCHEDULE, layers, streams)
+
+
+def test_the_reason_can_be_given_under_another_name_of_the_parameter():
+    with pytest.raises(SelectionError) as caught:
+        select_pairs(SCHEDULE, "7")
+    assert caught.value.parameters == ["layers"]
+    assert caught.value.reason == "there is no layer 7; layers are 0 to 2"
 
 
 def test_fusions_of_a_placement_without_any():

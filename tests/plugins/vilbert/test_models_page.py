@@ -1,6 +1,8 @@
 """The architecture that docs/models.md prints is whole and runs."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import alignkit
@@ -36,3 +38,12 @@ def test_the_printed_architecture_trains_and_is_measured(tmp_path):
     shown = command("--plugin", "own.py", "show", "architecture", "mean_shift", cwd=tmp_path)
     assert "Size of the shift" in shown.stdout
     assert "Maximum length of a text in tokens" in shown.stdout
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = (
+        "import sys, alignkit_vilbert, alignkit_vilbert.plugin, alignkit_vilbert.two_stream;"
+        "print([name for name in ('torch', 'numpy', 'timm') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
