@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from alignkit.alignment.runs import measure_run
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.train import train
-from alignkit.report.figures import FigureFolder
+from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.style import FAINT, house_style, looks, panels, plain
 from alignkit.runs import Training, resolve_config
 

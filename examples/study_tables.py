@@ -18,8 +18,9 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.consistency import consistency_lines
-from alignkit.report.figures import FigureFolder
-from alignkit.report.printed import bounds, p_against_n
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.p_against_n import p_against_n
+from alignkit.report.figures.possible_correlations import bounds
 from alignkit.statistics.consistency import (
     PrintedCheck,
     check_printed,

@@ -26,8 +26,8 @@ from alignkit.analysis.runs_table import Join, runs_table
 from alignkit.chain.train import train
 from alignkit.cli.printing.correlations import show
 from alignkit.report.correlations import write_figures
-from alignkit.report.curve import share_curve
-from alignkit.report.figures import FigureFolder
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.share_curve import share_curve
 from alignkit.runs import Run, Training, resolve_config
 
 METRICS = ("cka", "mknn", "svcca", "procrustes")

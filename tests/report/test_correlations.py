@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 
 from alignkit.report.correlations import write_figures
-from alignkit.report.forest import forest, leave_one_out
-from alignkit.report.layerpairs import layer_pairs
-from alignkit.report.nulls import null_counts, null_histograms
-from alignkit.report.powercurve import power_curve
-from alignkit.report.scatter import scatter
+from alignkit.report.figures.forest import forest
+from alignkit.report.figures.layer_pairs import layer_pairs
+from alignkit.report.figures.leave_one_out import leave_one_out
+from alignkit.report.figures.null_histograms import null_counts, null_histograms
+from alignkit.report.figures.power_curve import power_curve
+from alignkit.report.figures.scatter import scatter
 from alignkit.report.style import svg
 from alignkit.statistics import correlate
 from alignkit.statistics.power import plan

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from matplotlib.text import Annotation
 
-from alignkit.report.depth import depth_curves
-from alignkit.report.heatmap import heatmaps
-from alignkit.report.scatter import scatter
+from alignkit.report.figures.depth_curves import depth_curves
+from alignkit.report.figures.heatmaps import heatmaps
+from alignkit.report.figures.scatter import scatter
+from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.sites import in_order
 from alignkit.report.style import columns_for, looks, png, svg
-from alignkit.report.training import training_curves
 
 PLACEMENTS = {"none": {"text": [], "vision": []}, "odd": {"text": [1, 3], "vision": [2, 3]}}
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from alignkit.report import write_report
-from alignkit.report.figures import without_formulas
+from alignkit.report.figures.folder import without_formulas
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.cautions import Caution

@@ -422,7 +422,7 @@ def test_figures_are_drawn_whatever_the_trials_are(tmp_path, trials):
 def test_an_outlier_does_not_flatten_a_figure():
     import pandas as pd
 
-    from alignkit.report.search import inner_range
+    from alignkit.report.figures.search_axes import inner_range
 
     assert inner_range(pd.Series([0.70, 0.71, 0.72, 0.73, 0.0])) == (0.70, 0.73)
     assert inner_range(pd.Series([0.5, 0.5])) == (0.5, 0.5)

@@ -197,8 +197,8 @@ def _name(tests: int) -> str:
 
 def _draw(result: "Plan", here: int | None, folder: Path) -> None:
     from alignkit.cli.printing import console
-    from alignkit.report.figures import FigureFolder
-    from alignkit.report.powercurve import power_curve
+    from alignkit.report.figures.folder import FigureFolder
+    from alignkit.report.figures.power_curve import power_curve
 
     settings = result.settings
     figure = power_curve(result.table, settings["r"], settings["target"], here)

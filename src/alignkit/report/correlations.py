@@ -8,11 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.report.figures import FigureFolder, with_unit_names
-from alignkit.report.forest import forest, leave_one_out
-from alignkit.report.layerpairs import layer_pairs
-from alignkit.report.nulls import null_counts, null_histograms
-from alignkit.report.scatter import scatter
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.forest import forest
+from alignkit.report.figures.layer_pairs import layer_pairs
+from alignkit.report.figures.leave_one_out import leave_one_out
+from alignkit.report.figures.null_histograms import null_counts, null_histograms
+from alignkit.report.figures.scatter import scatter
+from alignkit.report.page_figures import with_unit_names
 from alignkit.report.style import Look, looks
 
 

@@ -14,15 +14,8 @@ import pandas as pd
 from alignkit.report import sentences, tables
 from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
-from alignkit.report.figures import (
-    EXPLAINED,
-    FigureFolder,
-    Shown,
-    depths,
-    grids,
-    scatters,
-    trainings,
-)
+from alignkit.report.figures.folder import FigureFolder, Shown
+from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
 from alignkit.report.style import visible
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text

@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 
 from alignkit.analysis.agreement import Agreeing
 from alignkit.analysis.questions import Answer
-from alignkit.report.differences import differences
-from alignkit.report.figures import FigureFolder
-from alignkit.report.matrices import correlation_maps, correlation_table, dendrogram
-from alignkit.report.profiles import (
-    around_fusions,
-    poolings,
-    quadratics,
-    score_profiles,
-    variance_bars,
-)
-from alignkit.report.settings import setting_curves
+from alignkit.report.figures.around_fusions import around_fusions
+from alignkit.report.figures.correlation_maps import correlation_maps
+from alignkit.report.figures.correlation_table import correlation_table
+from alignkit.report.figures.dendrogram import dendrogram
+from alignkit.report.figures.differences import differences
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.poolings import poolings
+from alignkit.report.figures.quadratics import quadratics
+from alignkit.report.figures.score_profiles import score_profiles
+from alignkit.report.figures.stability import setting_curves
+from alignkit.report.figures.variance_bars import variance_bars
 
 Drawn = list[tuple[str, Figure, pd.DataFrame]]
 

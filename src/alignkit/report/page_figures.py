@@ -1,23 +1,19 @@
-"""Every figure of a report, written as SVG and PNG with the CSV of its data beside it."""
+"""The figures of a report, by kind and task."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from alignkit.report.content import Content, equal_depth, grid_means, known_metric, unit_name
-from alignkit.report.depth import depth_curves
-from alignkit.report.heatmap import heatmaps
-from alignkit.report.scatter import scatter
-from alignkit.report.style import Look, looks, png, svg
-from alignkit.report.training import training_curves
-from alignkit.runs.files import whole_file, write_csv, write_text
+from alignkit.report.figures.depth_curves import depth_curves
+from alignkit.report.figures.folder import FigureFolder, Shown
+from alignkit.report.figures.heatmaps import heatmaps
+from alignkit.report.figures.scatter import scatter
+from alignkit.report.figures.training_curves import training_curves
+from alignkit.report.style import Look, looks
 
 # How to read each kind of figure, once for all of its kind.
 EXPLAINED = {
@@ -42,68 +38,6 @@ EXPLAINED = {
         "best validation score are kept."
     ),
 }
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A figure on the page: its file name, what it shows, and its bytes."""
-
-    name: str
-    title: str
-    alternative: str
-    picture: str
-
-    @property
-    def source(self) -> str:
-        """The picture as a data address, so that the page needs no other file."""
-        return "data:image/svg+xml;base64," + base64.b64encode(self.picture.encode()).decode()
-
-
-class FigureFolder:
-    """A folder of figures, each under a name of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.names: list[str] = []
-
-    def add(
-        self, name: str, figure: Figure, data: pd.DataFrame, title: str, alternative: str
-    ) -> Shown:
-        """Write a figure and its data."""
-        name = self._free(name)
-        picture = svg(figure)
-        write_text(self.folder / f"{name}.svg", picture)
-        with whole_file(self.folder / f"{name}.png") as temporary:
-            temporary.write_bytes(png(figure))
-        write_csv(self.folder / f"{name}.csv", without_formulas(data))
-        return Shown(name, title, alternative, picture)
-
-    def _free(self, name: str) -> str:
-        """A file name that any system takes, and that no other figure has."""
-        plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
-        plain = plain.lstrip(".")[:100]
-        taken = {other.lower() for other in self.names}
-        free = next(
-            one
-            for i in range(1, len(taken) + 2)
-            if (one := plain if i == 1 else f"{plain}-{i}").lower() not in taken
-        )
-        self.names.append(free)
-        return free
-
-
-def without_formulas(data: pd.DataFrame) -> pd.DataFrame:
-    """Keep a spreadsheet from taking text, in a cell or a heading, for a formula."""
-    data = data.rename(columns=_quoted)
-    for i, column in enumerate(data.columns):
-        if not pd.api.types.is_numeric_dtype(data.iloc[:, i]):
-            data[column] = data.iloc[:, i].map(_quoted)
-    return data
-
-
-def _quoted(cell: Any) -> Any:
-    dangerous = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{cell}" if dangerous else cell
 
 
 def scatters(

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignkit.analysis.formatting import p_text
-from alignkit.report.labels import label_points
+from alignkit.report.figures.labels import label_points
 from alignkit.report.style import (
     CONTEXT,
     FAINT,

@@ -1,0 +1,1 @@
+"""Figures: one file each, named after the figure, and the folder that they are written to."""

@@ -1,0 +1,98 @@
+"""Correlations of metrics with each other, as heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from alignkit.report.style import INK, house_style, panels, short
+
+# Blue below, red above zero, white at it: to be told apart by the colour-blind.
+COLOURS = "RdBu_r"
+
+
+CELL = 0.27  # inches
+
+
+def correlation_maps(
+    matrices: Mapping[str, np.ndarray],
+    names: Sequence[str],
+    order: Sequence[int],
+    groups: Sequence[int],
+) -> Figure:
+    """Draw square matrices side by side, rows in the order of the tree.
+
+    Parameters
+    ----------
+    matrices : mapping
+        Title to correlations, -1 to 1; NaN cells stay grey.
+    names : sequence of str
+    order : sequence of int
+        Which row stands where.
+    groups : sequence of int
+        Framed where neighbours share one.
+    """
+    side = max(1.6, CELL * len(names))
+    with house_style():
+        figure, axes = panels(
+            len(matrices), len(matrices), side, side, gap=(0.3, 0.5), margins=(1.5, 0.95, 0.4, 1.45)
+        )
+        scale = Normalize(-1, 1)
+        for i, (ax, (title, matrix)) in enumerate(zip(axes, matrices.items(), strict=True)):
+            draw_cells(ax, matrix[np.ix_(order, order)], scale)
+            _frames(ax, [groups[k] for k in order])
+            ax.set_title(title, y=1)
+            labels = [short(names[k], 28) for k in order]
+            ax.set_xticks(range(len(names)), labels, rotation=90, fontsize=7)
+            ax.set_yticks(range(len(names)), labels if i == 0 else [], fontsize=7)
+        colour_bar(figure, axes[-1], scale)
+    return figure
+
+
+def draw_cells(ax: Axes, matrix: np.ndarray, scale: Normalize) -> None:
+    ax.patch.set(facecolor="#cccccc", hatch="////", edgecolor="#777777")
+    ax.imshow(np.ma.masked_invalid(matrix), cmap=COLOURS, norm=scale, interpolation="none")
+    for i, row in enumerate(matrix):
+        for j, value in enumerate(row):
+            if np.isfinite(value):
+                ink = "white" if abs(value) > 0.65 else INK
+                text = f"{value:.2f}".replace("0.", ".").replace("1.00", "1")
+                ax.text(j, i, text, ha="center", va="center", fontsize=5, color=ink)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _frames(ax: Axes, groups: Sequence[int]) -> None:
+    """Frame neighbours of one group."""
+    start = 0
+    for end in range(1, len(groups) + 1):
+        if end == len(groups) or groups[end] != groups[start]:
+            if end - start > 1:
+                low, high = start - 0.5, end - 0.5
+                ax.plot(
+                    [low, high, high, low, low],
+                    [low, low, high, high, low],
+                    color=INK,
+                    lw=1.2,
+                    clip_on=False,
+                )
+            start = end
+
+
+def colour_bar(figure: Figure, ax: Axes, scale: Normalize) -> None:
+    box = ax.get_position()
+    place = (
+        box.x1 + 0.18 / figure.get_figwidth(),
+        box.y0,
+        0.12 / figure.get_figwidth(),
+        box.height,
+    )
+    bar = figure.colorbar(ScalarMappable(scale, COLOURS), cax=figure.add_axes(place))
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.ax.tick_params(length=2, labelsize=7)
+    bar.set_label("correlation", fontsize=8)

@@ -1,0 +1,51 @@
+"""Alignment under mean pooling against alignment under cls pooling."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from alignkit.report.style import (
+    FAINT,
+    WIDTH,
+    columns_for,
+    house_style,
+    looks,
+    panels,
+    plain,
+    short,
+)
+
+
+def poolings(values: pd.DataFrame) -> Figure:
+    """Draw alignment under ``mean`` against that under ``cls``, a dot per run and layer."""
+    metrics = list(dict.fromkeys(values["metric"]))
+    columns = columns_for(len(metrics))
+    width = min(3.2, (WIDTH - 0.8 - 0.5 * (columns - 1)) / columns)
+    look = looks(values["task"])
+    with house_style():
+        figure, axes = panels(
+            len(metrics), columns, width, width, gap=(0.55, 0.8), margins=(0.65, 1.6, 0.35, 0.55)
+        )
+        for ax, metric in zip(axes, metrics, strict=True):
+            for task, part in values[values["metric"] == metric].groupby("task", sort=False):
+                one = look[str(task)]
+                ax.plot(
+                    part["value_cls"],
+                    part["value_mean"],
+                    one.marker,
+                    ms=3.2,
+                    mew=0,
+                    alpha=0.55,
+                    color=one.colour,
+                    label=short(task),
+                )
+            low, high = ax.get_xlim()
+            ax.plot([low, high], [low, high], color=FAINT, lw=0.8, ls=(0, (3, 2)), zorder=0)
+            ax.set_title(short(metric, 30), y=1)
+            ax.set_xlabel("under cls")
+            ax.set_ylabel("under mean")
+            plain(ax)
+        handles, names = axes[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="center right", borderaxespad=0.3)
+    return figure
