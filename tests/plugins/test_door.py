@@ -66,44 +66,44 @@ BROKEN = {
 def test_a_broken_plugin_is_dropped_and_harms_no_other(fault):
     code, message = BROKEN[fault]
     sources = [_good("a", "first"), _source("b", code), _good("c", "third")]
-    found = load_plugins(sources)
-    assert found.names("metrics") == ["first", "third"]
-    broken = found.plugins[1]
+    loaded = load_plugins(sources)
+    assert loaded.names("metrics") == ["first", "third"]
+    broken = loaded.plugins[1]
     assert message in broken.error
     assert "Traceback" in broken.traceback
     assert not broken.entries
-    assert all(not plugin.error for plugin in (found.plugins[0], found.plugins[2]))
+    assert all(not plugin.error for plugin in (loaded.plugins[0], loaded.plugins[2]))
 
 
 def test_a_name_claimed_twice_is_an_error_that_names_both_whatever_the_order():
     for order in itertools.permutations(("a", "b")):
         sources = [_good(name, "same") for name in order] + [_good("c", "other")]
-        found = load_plugins(sources)
+        loaded = load_plugins(sources)
         with pytest.raises(PluginError, match=r"'same' is claimed by dist-a 1\.0 and dist-b 1\.0"):
-            found.get("metrics", "same")
-        assert found.get("metrics", "other").name == "other"
-        assert found.contested() == [("metrics", "same", ["dist-a 1.0", "dist-b 1.0"])]
+            loaded.get("metrics", "same")
+        assert loaded.get("metrics", "other").name == "other"
+        assert loaded.contested() == [("metrics", "same", ["dist-a 1.0", "dist-b 1.0"])]
 
 
 def test_one_default_of_a_kind():
-    found = load_plugins([_good("a", "one", ", default=True"), _good("b", "two")])
-    assert found.default("metrics").name == "one"
+    loaded = load_plugins([_good("a", "one", ", default=True"), _good("b", "two")])
+    assert loaded.default("metrics").name == "one"
     both = load_plugins([_good(n, f"m{n}", ", default=True") for n in "ab"])
     with pytest.raises(PluginError, match=r"'ma' of dist-a 1\.0 and 'mb' of dist-b 1\.0 are both"):
         both.default("metrics")
     with pytest.raises(UsageError, match="no plugin provides a default for tasks"):
-        found.default("tasks")
+        loaded.default("tasks")
 
 
 def test_an_unknown_name_gets_a_suggestion_and_the_list():
-    found = load_plugins([_good("a", "procrustes"), _source("b", "import absent_module")])
+    loaded = load_plugins([_good("a", "procrustes"), _source("b", "import absent_module")])
     with pytest.raises(UsageError) as caught:
-        found.get("metrics", "procustes")
+        loaded.get("metrics", "procustes")
     text = str(caught.value)
     assert "unknown metric 'procustes'; did you mean 'procrustes'?" in text
     assert "dist-b 1.0 failed to load: alignkit plugins -v" in text
     with pytest.raises(UsageError, match="unknown kind 'metric'"):
-        found.get("metric", "x")
+        loaded.get("metric", "x")
 
 
 def test_targets_are_imported_when_they_are_used():
@@ -189,6 +189,6 @@ def test_a_broken_placement_is_its_plugins_fault():
         "import alignkit\n@alignkit.hookimpl\ndef register_placements(register):\n"
         "    register('odd', {'text': [3, 1], 'vision': [1, 3]})"
     )
-    found = load_plugins([_source("a", code), _good("b", "fine")])
-    assert "strictly increasing" in found.plugins[0].error
-    assert found.names("metrics") == ["fine"]
+    loaded = load_plugins([_source("a", code), _good("b", "fine")])
+    assert "strictly increasing" in loaded.plugins[0].error
+    assert loaded.names("metrics") == ["fine"]

@@ -71,12 +71,12 @@ def _ligatures(names: dict[int, str]) -> str:
 @pytest.fixture(scope="session")
 def single_points() -> list[int]:
     """Code points of thirty emoji of every large group, that are one code point each."""
-    found: dict[str, list[int]] = {}
+    by_group: dict[str, list[int]] = {}
     for entry in catalogue():
         points = entry.characters.replace("\ufe0f", "")
         if entry.neutral and len(points) == 1 and ord(points) > 0x2000:
-            found.setdefault(entry.group, []).append(ord(points))
-    return [point for group, points in found.items() for point in points[:30]]
+            by_group.setdefault(entry.group, []).append(ord(points))
+    return [point for group, points in by_group.items() for point in points[:30]]
 
 
 @pytest.fixture(scope="session")

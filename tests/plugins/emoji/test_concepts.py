@@ -34,7 +34,7 @@ def test_what_looks_alike_in_code_points_stays_apart():
         *("2764-FE0F", "2764-FE0F-200D-1F525", "1F1E9-1F1EA", "1F1E9-1F1F0"),
         *("1F642", "1F642-200D-2194-FE0F", "1F436", "1F415"),
     )
-    assert len({concept_of(one) for one in different}) == len(different)
+    assert len({concept_of(points) for points in different}) == len(different)
 
 
 def test_the_neutral_one_stands_for_its_concept():

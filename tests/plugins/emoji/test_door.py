@@ -9,9 +9,9 @@ from alignkit_emoji.task import Emoji
 
 
 def test_names_and_targets():
-    found = {}
-    alignkit_emoji.plugin.register_tasks(lambda name, target, **facts: found.update({name: target}))
-    assert found == {"emoji": "alignkit_emoji.task:Emoji"}
+    names = {}
+    alignkit_emoji.plugin.register_tasks(lambda name, target, **facts: names.update({name: target}))
+    assert names == {"emoji": "alignkit_emoji.task:Emoji"}
 
 
 def test_options_are_read_off_the_constructor(tmp_path):

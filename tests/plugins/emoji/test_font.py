@@ -67,5 +67,5 @@ def test_colour_fonts_come_before_others(tmp_path):
     for name in ("OtherEmoji.ttf", "sub/Noto Color Emoji.ttf", "Serif.ttf", "Emoji.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = fonts._installed((str(tmp_path), str(tmp_path / "none")))
-    assert [path.name for path in found] == ["Noto Color Emoji.ttf", "OtherEmoji.ttf"]
+    installed = fonts._installed((str(tmp_path), str(tmp_path / "none")))
+    assert [path.name for path in installed] == ["Noto Color Emoji.ttf", "OtherEmoji.ttf"]

@@ -7,7 +7,7 @@ from alignkit_emoji.texts import GIVEAWAY_WORDS, text_of
 
 
 def entry(identity: str):
-    return next(one for one in catalogue() if one.id == identity)
+    return next(entry for entry in catalogue() if entry.id == identity)
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_text_policy(identity, text, giveaway, expected):
 @pytest.mark.parametrize("text", ["name", "aliases", "both"])
 @pytest.mark.parametrize("giveaway", ["mask", "drop"])
 def test_no_text_has_a_word_of_a_groups_name(text, giveaway):
-    texts = [text_of(one, text, giveaway) for one in catalogue()]
+    texts = [text_of(entry, text, giveaway) for entry in catalogue()]
     assert sum(map(bool, texts)) > 2500
     assert not {word for text in texts for word in text.replace(",", "").split()} & GIVEAWAY_WORDS
 
 
 def test_the_words_cover_every_group_of_the_catalogue():
-    groups = {one.group for one in catalogue()} - {"Component"}
+    groups = {entry.group for entry in catalogue()} - {"Component"}
     words = {word.lower() for group in groups for word in group.split() if word != "&"}
     assert words <= GIVEAWAY_WORDS

@@ -19,7 +19,7 @@ def test_rsa_is_that_of_rsatoolbox(method, compare, distance, rdm):
         rsatoolbox.rdm.calc_rdm(rsatoolbox.data.Dataset(side), method=distance) for side in (x, y)
     ]
     if rdm == "euclidean":  # theirs are squared; ranks do not mind, correlations do
-        rdms = [rsatoolbox.rdm.sqrt_transform(one) for one in rdms]
+        rdms = [rsatoolbox.rdm.sqrt_transform(rdm) for rdm in rdms]
     expected = float(rsatoolbox.rdm.compare(*rdms, method=method).item())
     value = alignkit.measure(x, y, "rsa", rdm=rdm, compare=compare)
     assert value == pytest.approx(expected, abs=1e-9)

@@ -71,6 +71,7 @@ def test_symmetric_metrics_are_symmetric():
         for spec in METRICS:
             metric = resolve(spec)
             if metric.symmetric:
-                one, other = grid(metric, [x], [y])[0], grid(metric, [y], [x])[0]
-                if one.value is not None:
-                    assert one.value == pytest.approx(other.value, abs=1e-6 * max(1, one.value))
+                forward, backward = grid(metric, [x], [y])[0], grid(metric, [y], [x])[0]
+                if forward.value is not None:
+                    scale = max(1, forward.value)
+                    assert forward.value == pytest.approx(backward.value, abs=1e-6 * scale)

@@ -341,9 +341,9 @@ def test_permuted_views_equal_views_of_permuted_rows():
     order = torch.from_numpy(rng.permutation(15))
     for spec in METRICS:
         metric = resolve(spec)
-        one = x[np.arange(15)] if spec != "cosine" else Representation(y.values + 1)
-        metric.compare(one, y)  # the views exist now
-        quick = metric.compare(one, y.permuted(order))
-        slow = metric.compare(one, Representation(y.values[order.numpy()]))
+        other = x[np.arange(15)] if spec != "cosine" else Representation(y.values + 1)
+        metric.compare(other, y)  # the views exist now
+        quick = metric.compare(other, y.permuted(order))
+        slow = metric.compare(other, Representation(y.values[order.numpy()]))
         assert quick == pytest.approx(slow, abs=1e-7), spec
         assert VIEWS.of(y)

@@ -87,9 +87,9 @@ def hdf5(root: Path, with_table: bool = True) -> Path:
         file["imdb_ids"] = np.array([identity(n) for n in numbers], dtype="S7")
         if with_table:
             rows, start = [], 0
-            for part, found in PARTS.items():
-                rows.append((part, "images", start, start + len(found), True, ""))
-                start += len(found)
+            for part, movies in PARTS.items():
+                rows.append((part, "images", start, start + len(movies), True, ""))
+                start += len(movies)
             kind = np.dtype(
                 [
                     ("split", "S5"),

@@ -47,7 +47,7 @@ def test_a_run_knows_its_labels_its_notes_and_its_score(task, tmp_path):
     run = tmp_path / done.stdout.strip()
     config = json.loads((run / "config.json").read_text())
     assert config["data"]["labels"] == labels
-    notes = {note for found in config["data"]["notes"].values() for note in found}
+    notes = {note for notes in config["data"]["notes"].values() for note in notes}
     assert "picture missing, shown blank" in notes
     assert "1 picture missing, shown blank" in done.stderr
     assert config["task"]["options"]["splits"] in ("official", "stratified")
@@ -129,11 +129,11 @@ def test_pictures_become_squares_in_one_way_whatever_the_task(task, make, size, 
 def test_verify_compares_with_what_was_published(task, make, problem, tmp_path):
     root = make(tmp_path / "data")
     done = alignkit("data", "verify", task, root, "--json", cwd=tmp_path, code=1)
-    found = json.loads(done.stdout)
-    assert problem in found["problems"]
-    assert found["pictures"] == []
-    assert all(row["missing"] == row["broken"] == 0 for row in found["splits"])
-    assert all(row["used"] == row["listed"] for row in found["splits"])
+    findings = json.loads(done.stdout)
+    assert problem in findings["problems"]
+    assert findings["pictures"] == []
+    assert all(row["missing"] == row["broken"] == 0 for row in findings["splits"])
+    assert all(row["used"] == row["listed"] for row in findings["splits"])
 
 
 def test_verify_lists_pictures_whatever_the_policy(memes, tmp_path):
@@ -141,23 +141,23 @@ def test_verify_lists_pictures_whatever_the_policy(memes, tmp_path):
     (memes / "img/04003.png").write_bytes(b"GIF89a")
     for policy in ("error", "skip", "blank"):
         words = ("data", "verify", f"hateful_memes:images={policy}", memes, "--json")
-        found = json.loads(alignkit(*words, cwd=tmp_path, code=1).stdout)
-        assert [(p["split"], p["id"], p["fault"]) for p in found["pictures"]] == [
+        findings = json.loads(alignkit(*words, cwd=tmp_path, code=1).stdout)
+        assert [(p["split"], p["id"], p["fault"]) for p in findings["pictures"]] == [
             ("train", "01002", "missing"),
             ("test", "04003", "broken"),
         ]
-        used = {row["split"]: row["used"] for row in found["splits"]}
+        used = {row["split"]: row["used"] for row in findings["splits"]}
         assert used["train"] == {"error": 0, "skip": 7, "blank": 8}[policy]
 
 
 def test_info_of_a_data_set_with_repetitions(memes, tmp_path):
     words = ("data", "info", "hateful_memes:validation=both", memes, "--json")
-    found = json.loads(alignkit(*words, cwd=tmp_path).stdout)
-    validation = found["splits"][1]
+    findings = json.loads(alignkit(*words, cwd=tmp_path).stdout)
+    validation = findings["splits"][1]
     assert (validation["listed"], validation["used"], validation["repeated_ids"]) == (16, 14, 2)
     assert validation["published"] == "1040"
-    assert not [problem for problem in found["problems"] if "repeated" in problem]
-    assert found["labels"] == [
+    assert not [problem for problem in findings["problems"] if "repeated" in problem]
+    assert findings["labels"] == [
         {"label": "not hateful", "train": 4, "validation": 8, "test": 4},
         {"label": "hateful", "train": 4, "validation": 8, "test": 4},
     ]

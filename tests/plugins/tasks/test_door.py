@@ -16,9 +16,9 @@ NAMES = {"hateful_memes", "mm_imdb", "upmc_food", "conceptual_captions", "folder
 
 
 def test_names_and_targets():
-    found = {}
-    alignkit_tasks.plugin.register_tasks(lambda name, target, **facts: found.update({name: target}))
-    assert set(found) == NAMES
+    names = {}
+    alignkit_tasks.plugin.register_tasks(lambda name, target, **facts: names.update({name: target}))
+    assert set(names) == NAMES
     for name in NAMES:
         task = registry().get("tasks", name).load()
         assert options_of(task)["root"].is_path

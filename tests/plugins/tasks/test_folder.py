@@ -61,11 +61,11 @@ def test_one_table_is_divided_by_itself(tmp_path, name):
 
 
 def test_the_division_does_not_depend_on_the_order_of_rows(tmp_path):
-    one = Folder(write(tmp_path / "a", rows())).split("test")
+    split = Folder(write(tmp_path / "a", rows())).split("test")
     other = Folder(write(tmp_path / "b", rows()[::-1])).split("test")
-    assert set(one.texts) == set(other.texts)
+    assert set(split.texts) == set(other.texts)
     seeded = Folder(tmp_path / "a", data_seed=1).split("test")
-    assert set(seeded.texts) != set(one.texts)
+    assert set(seeded.texts) != set(split.texts)
 
 
 def test_a_split_column(tmp_path):

@@ -18,9 +18,9 @@ WORDS = {word: i for words in (COLOURS, MATERIALS) for i, word in enumerate(word
 
 def read_caption(text: str) -> int:
     """The value that a caption without distractors names."""
-    found = [WORDS[word] for word in text.split() if word in WORDS]
-    assert len(found) <= 1
-    return found[0] if found else HIDDEN
+    values = [WORDS[word] for word in text.split() if word in WORDS]
+    assert len(values) <= 1
+    return values[0] if values else HIDDEN
 
 
 def read_picture(pixels: np.ndarray) -> int:
@@ -141,7 +141,7 @@ def test_noise_reaches_the_data(arm):
 def test_distractors_leave_the_main_thing_readable():
     split = Redundant(noise=0.0, redundancy=1.0, values=8, distractors=2, n_test=128).split("test")
     named = [[WORDS[word] for word in text.split() if word in WORDS] for text in split.texts]
-    assert all(len(found) == 3 for found in named)
-    assert all(target in found for target, found in zip(split.targets, named, strict=True))
+    assert all(len(targets) == 3 for targets in named)
+    assert all(target in targets for target, targets in zip(split.targets, named, strict=True))
     vision = np.array([read_picture(split.image(i)) for i in range(len(split))])
     assert np.mean(vision == split.targets) > 0.97

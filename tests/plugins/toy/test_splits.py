@@ -35,9 +35,9 @@ def test_the_same_options_give_the_same_bytes(arm):
 def test_generation_names_these_bytes():
     """When this fails for a good reason, raise GENERATION and note the new digests."""
     options = {"n_test": 48, "values": 4, "noise": 0.1, "distractors": 1}
-    found = {arm.name: digest(arm(**options).split("test")) for arm in ARMS}
+    digests = {arm.name: digest(arm(**options).split("test")) for arm in ARMS}
     assert GENERATION == 1
-    assert found == {
+    assert digests == {
         "toy_match": "b7eb0e627953e21d",
         "toy_redundant": "4f5964aecf1d81b7",
         "toy_synergy": "8573604d3f33d9fa",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
+from abc import ABCMeta, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -38,7 +38,7 @@ class Record:
     where: str = ""
 
 
-class RecordedTask(ABC):
+class RecordedTask(metaclass=ABCMeta):
     """A task that is read from annotations; the fields of a subclass are its options."""
 
     name: ClassVar[str]
