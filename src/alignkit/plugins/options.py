@@ -35,7 +35,7 @@ class Option:
         """Whether the option is a path; paths are not part of a run's identity."""
         return self.type is Path
 
-    def convert(self, value: Any) -> Any:
+    def convert(self, value: object) -> Any:
         """Convert text, or a value from a file, to the option's type.
 
         Raises
@@ -97,14 +97,14 @@ def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str,
     return name.strip(), given
 
 
-def format_spec(name: str, options: Mapping[str, Any]) -> str:
+def format_spec(name: str, options: Mapping[str, object]) -> str:
     """Format a name and its options as text that ``parse_spec`` can read."""
     if not options:
         return name
     return name + ":" + ",".join(f"{key}={_text(value)}" for key, value in sorted(options.items()))
 
 
-def options_of(target: Callable[..., Any]) -> dict[str, Option]:
+def options_of(target: Callable[..., object]) -> dict[str, Option]:
     """Return the options of a target: the parameters of its signature that have a default.
 
     A class may keep its options in a dataclass, ``Options``; they are then those of its fields.
@@ -124,7 +124,9 @@ def options_of(target: Callable[..., Any]) -> dict[str, Option]:
     return options
 
 
-def bind(target: Callable[..., Any], given: Mapping[str, Any], name: str = "") -> dict[str, Any]:
+def bind(
+    target: Callable[..., object], given: Mapping[str, object], name: str = ""
+) -> dict[str, Any]:
     """Check and convert the given options of a target, and fill in the defaults.
 
     Parameters
@@ -149,7 +151,7 @@ def bind(target: Callable[..., Any], given: Mapping[str, Any], name: str = "") -
     return defaults | {key: options[key].convert(value) for key, value in given.items()}
 
 
-def changed(target: Callable[..., Any], bound: Mapping[str, Any]) -> dict[str, Any]:
+def changed(target: Callable[..., object], bound: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options whose values differ from the target's defaults."""
     options = options_of(target)
     return {key: value for key, value in bound.items() if value != options[key].default}
@@ -164,7 +166,7 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
     return f"{hint} It has: {', '.join(options)}" if close else f"; it has: {', '.join(options)}"
 
 
-def _hints(target: Callable[..., Any]) -> dict[str, Any]:
+def _hints(target: Callable[..., object]) -> dict[str, Any]:
     """Return the annotations of the parameters, for a dataclass those of its fields."""
     # Inherited fields must be resolved in the module that declares them.
     sources = [target, target.__init__] if inspect.isclass(target) else [target]
@@ -177,7 +179,7 @@ def _hints(target: Callable[..., Any]) -> dict[str, Any]:
     return hints
 
 
-def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:
+def _plain_type(hint: Any, default: object) -> tuple[type, bool]:
     """Reduce an annotation to int, float, bool, str or Path, and to whether None is allowed."""
     optional = default is None
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
@@ -191,7 +193,7 @@ def _plain_type(hint: Any, default: Any) -> tuple[type, bool]:
     return (type(default) if type(default) in (int, float, bool, str) else str), optional
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

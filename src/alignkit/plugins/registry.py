@@ -54,7 +54,7 @@ class Entry:
 
     kind: str
     name: str
-    target: Any
+    target: object
     plugin: Plugin = field(repr=False)
     summary: str = ""
     default: bool = False

@@ -26,7 +26,7 @@ def column_names(path: Path) -> list[str]:
     return list(_table(path).names)
 
 
-def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, object]]:
     """Read some columns of an Arrow or Parquet file as one dictionary per row.
 
     Raises
@@ -134,10 +134,10 @@ class _Table:
         kind = self._schema.field(column).type
         return bool(types.is_string(kind) or types.is_large_string(kind))
 
-    def rows(self, names: list[str]) -> list[dict[str, Any]]:
+    def rows(self, names: list[str]) -> list[dict[str, object]]:
         """Read some columns, one dictionary per row."""
         table = self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
-        rows: list[dict[str, Any]] = table.to_pylist()
+        rows: list[dict[str, object]] = table.to_pylist()
         return rows
 
     def cell(self, column: str, row: int) -> Any:

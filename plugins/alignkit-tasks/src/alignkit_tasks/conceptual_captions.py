@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import alignkit
 from alignkit_tasks.conceptual_captions_layouts import LAYOUTS, Captions
@@ -128,7 +128,7 @@ class ConceptualCaptions(RecordedTask):
         first = next(layout.pairs(files[0], root), None)
         if first is None or isinstance(first.picture, File):
             return super().fingerprint()
-        content: dict[str, Any] = {"task": NAME, "options": self._options()}
+        content: dict[str, object] = {"task": NAME, "options": self._options()}
         content["shards"] = {str(path.relative_to(root)): _outline(path) for path in files}
         return alignkit.fingerprint_of(content)
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import alignkit
 from alignkit_tasks.folders import contents
@@ -52,7 +51,7 @@ EXPECTED = (
 class Row:
     """One row of a user's table: its cells, its split if given, its file and line, its number."""
 
-    cells: Mapping[str, Any]
+    cells: Mapping[str, object]
     split: str | None
     where: str
     number: int
@@ -122,7 +121,7 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
     raise alignkit.DataError(f"{root} has no table; expected: {EXPECTED}; found: {contents(root)}")
 
 
-def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     if path.suffix == ".jsonl":
         return ((f"{path.name}:{number}", line) for number, line in read_jsonl(path))
     if path.suffix in (".csv", ".tsv"):
@@ -131,7 +130,7 @@ def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _columns(
-    cells: Sequence[Mapping[str, Any]], named: Mapping[str, str | None], path: Path
+    cells: Sequence[Mapping[str, object]], named: Mapping[str, str | None], path: Path
 ) -> dict[str, str]:
     """Find the columns; since lines of JSON may lack keys, all lines are searched."""
     present = list(dict.fromkeys(name for row in cells for name in row))
@@ -155,7 +154,7 @@ def _columns(
     return columns
 
 
-def _split_of(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) -> str | None:
+def _split_of(cells: Mapping[str, object], columns: Mapping[str, str], where: str) -> str | None:
     """Return the split of a row, None if the table has no such column."""
     if "split" not in columns:
         return None
@@ -166,7 +165,7 @@ def _split_of(cells: Mapping[str, Any], columns: Mapping[str, str], where: str) 
     raise alignkit.DataError(f"{where}: split is {value!r}; expected train, validation or test")
 
 
-def labels_of(value: Any, separator: str, where: str) -> UserLabel:
+def labels_of(value: object, separator: str, where: str) -> UserLabel:
     """Read the label cell: one label, several labels, or none.
 
     Returns
@@ -195,7 +194,7 @@ def labels_of(value: Any, separator: str, where: str) -> UserLabel:
     return name
 
 
-def _name(value: Any, where: str) -> str:
+def _name(value: object, where: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float) and value.is_integer():

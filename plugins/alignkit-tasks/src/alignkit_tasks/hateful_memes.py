@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -236,7 +236,7 @@ def _read_table(path: Path, folder: Path) -> Iterator[Record]:
         )
 
 
-def _identity(line: dict[str, Any], where: str) -> str:
+def _identity(line: dict[str, object], where: str) -> str:
     """Return the id as five digits: the original has numbers, later uploads padded text."""
     number = line.get("id")
     if isinstance(number, bool) or not re.fullmatch("[0-9]+", str(number)):
@@ -244,7 +244,7 @@ def _identity(line: dict[str, Any], where: str) -> str:
     return str(number).lstrip("0").zfill(5)
 
 
-def _text(line: dict[str, Any], where: str) -> str:
+def _text(line: dict[str, object], where: str) -> str:
     text = line.get("text")
     if isinstance(text, list) and len(text) == 1:  # some tables wrap each text in a list
         text = text[0]
@@ -253,14 +253,14 @@ def _text(line: dict[str, Any], where: str) -> str:
     return text
 
 
-def _label(line: dict[str, Any], where: str) -> int | None:
+def _label(line: dict[str, object], where: str) -> int | None:
     label = line.get("label")
     if isinstance(label, bool) or label not in (0, 1, "0", "1", None, ""):
         raise alignkit.DataError(f"{where}: label is {label!r}; expected 0, 1 or none")
     return None if label in (None, "") else int(label)
 
 
-def _image(line: dict[str, Any], identity: str, where: str) -> str:
+def _image(line: dict[str, object], identity: str, where: str) -> str:
     name = line.get("img") or line.get("image") or f"img/{identity}.png"
     image = inside(name) if isinstance(name, str) else None
     if image is None:

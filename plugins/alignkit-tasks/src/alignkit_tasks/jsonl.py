@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import alignkit
 
 
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the objects of a file with their line numbers; empty lines are skipped.
 
     Raises
@@ -24,7 +24,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, _parse(line, f"{path.name}:{number}")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> object:
     """Read one JSON file.
 
     Raises
@@ -41,18 +41,22 @@ def read_json(path: Path) -> Any:
     return _loads(content, str(path))  # unchecked: only a few keys of a large dump matter
 
 
-def _parse(line: bytes, where: str) -> dict[str, Any]:
-    record = _loads(
-        line.rstrip(), where, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant
-    )
+def _parse(line: bytes, where: str) -> dict[str, object]:
+    record = _loads(line.rstrip(), where, strict=True)
     if not isinstance(record, dict):
         raise alignkit.DataError(f"{where}: not a JSON object: {record!s:.40}")
     return record
 
 
-def _loads(content: bytes, where: str, **checks: Any) -> Any:
+def _loads(content: bytes, where: str, strict: bool = False) -> object:
+    """Parse JSON; if strict, refuse repeated keys and constants such as NaN."""
     try:
-        return json.loads(content.decode("utf-8-sig"), **checks)
+        result: object = json.loads(
+            content.decode("utf-8-sig"),
+            object_pairs_hook=_unique_keys if strict else None,
+            parse_constant=_refuse_constant if strict else None,
+        )
+        return result
     except UnicodeDecodeError as error:
         raise alignkit.DataError(f"{where}: not UTF-8 (byte {error.start + 1})") from None
     except json.JSONDecodeError as error:
@@ -61,7 +65,7 @@ def _loads(content: bytes, where: str, **checks: Any) -> Any:
         raise alignkit.DataError(f"{where}: not JSON: {error!s:.60}") from None
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     items = dict(pairs)
     if len(items) < len(pairs):
         names = [name for name, _ in pairs]
@@ -69,5 +73,5 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return items
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not valid JSON")

@@ -133,7 +133,7 @@ def _movie(details: Path, number: str, poster: Source) -> Movie:
     )
 
 
-def _texts(value: Any, where: str) -> tuple[str, ...]:
+def _texts(value: object, where: str) -> tuple[str, ...]:
     values = [value] if isinstance(value, str) else value or []
     if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
         raise alignkit.DataError(f"{where} is {value!r:.60}; expected a text or a list of texts")
@@ -201,7 +201,7 @@ def _hdf5_rows(file: Any, n: int) -> dict[str, range]:
     }
 
 
-def _decoded(value: Any) -> str:
+def _decoded(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
@@ -214,7 +214,7 @@ def _read_lines(path: Path, _folder: Path) -> Iterator[Movie]:
         yield _from_line(line, path.parent, f"{path.name}:{number}")
 
 
-def _from_line(line: dict[str, Any], base: Path, where: str) -> Movie:
+def _from_line(line: dict[str, object], base: Path, where: str) -> Movie:
     for key in ("id", "text"):
         if not isinstance(line.get(key), (str, int)):
             raise alignkit.DataError(f"{where}: {key} is {line.get(key)!r}; expected a text")
@@ -249,9 +249,9 @@ def _read_table(path: Path, folder: Path) -> Iterator[Movie]:
         )
 
 
-def _flagged(flags: Sequence[int], where: str) -> tuple[str, ...]:
+def _flagged(flags: object, where: str) -> tuple[str, ...]:
     """Return the genres whose flag is 1."""
-    if len(flags) != len(GENRES) or not set(flags) <= {0, 1}:
+    if not isinstance(flags, list) or len(flags) != len(GENRES) or not set(flags) <= {0, 1}:
         raise alignkit.DataError(f"{where}: expected {len(GENRES)} zeros and ones: {flags!s:.60}")
     return tuple(name for name, flag in zip(GENRES, flags, strict=True) if flag)
 

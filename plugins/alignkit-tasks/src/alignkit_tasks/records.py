@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -137,7 +137,7 @@ class RecordedTask(metaclass=ABCMeta):
         alignkit.DataError
             If the folder does not exist, or contains nothing of the data set.
         """
-        content: dict[str, Any] = {"task": self.name, "options": self._options()}
+        content: dict[str, object] = {"task": self.name, "options": self._options()}
         missing: list[alignkit.AlignkitError] = []
         for name in SPLITS:
             try:
@@ -149,7 +149,7 @@ class RecordedTask(metaclass=ABCMeta):
             raise missing[0]
         return alignkit.fingerprint_of(content)
 
-    def _options(self) -> dict[str, Any]:
+    def _options(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
         return {k: v for k, v in values.items() if k != "root" and not isinstance(v, Path)}
 

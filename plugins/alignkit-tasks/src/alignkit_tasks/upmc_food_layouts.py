@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import alignkit
 from alignkit_tasks.columns import picture_in, read_columns
@@ -97,12 +96,10 @@ def _read_distributed(folder: Path) -> Dishes:
     parts = {part: [name for name, _, _ in rows] for part, rows in listed.items()}
     if (base / "split.json").is_file():
         split = _mapping(base / "split.json")
-        dev = split.get("val") or split.get("dev") or split.get("validation") or []
-        parts = {"train": split.get("train", []), "dev": dev, "test": split.get("test", [])}
+        names = {"train": ("train",), "dev": ("val", "dev", "validation"), "test": ("test",)}
+        parts = {part: _names(split, keys, base / "split.json") for part, keys in names.items()}
     return {
-        part: [
-            _dish(base, "test" if part == "test" else "train", str(name), titles) for name in names
-        ]
+        part: [_dish(base, "test" if part == "test" else "train", name, titles) for name in names]
         for part, names in parts.items()
     }
 
@@ -138,11 +135,19 @@ def _dish(base: Path, part: str, name: str, titles: Mapping[str, tuple[str, str]
     )
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def _mapping(path: Path) -> dict[str, object]:
     content = read_json(path)
     if not isinstance(content, dict):
         raise alignkit.DataError(f"{path}: expected a JSON object")
     return content
+
+
+def _names(split: Mapping[str, object], keys: Sequence[str], path: Path) -> list[str]:
+    """Return the file names listed under the first key that has any."""
+    names = next((split[key] for key in keys if split.get(key)), [])
+    if not isinstance(names, list):
+        raise alignkit.DataError(f"{path}: {' or '.join(keys)} is not a list of file names")
+    return [str(name) for name in names]
 
 
 def _lines_file(folder: Path, part: str) -> Path | None:
@@ -154,7 +159,7 @@ def _read_lines(path: Path, _folder: Path) -> Iterator[Dish]:
         yield _from_line(line, path.parent, f"{path.name}:{number}")
 
 
-def _from_line(line: Mapping[str, Any], base: Path, where: str) -> Dish:
+def _from_line(line: Mapping[str, object], base: Path, where: str) -> Dish:
     label, text = line.get("label"), line.get("text")
     label = label[0] if isinstance(label, list) and len(label) == 1 else label
     if not isinstance(text, str) or not isinstance(label, (str, type(None))):
