@@ -15,7 +15,7 @@ from typing import Any
 
 from alignkit.engines.job import Job, Outcome
 from alignkit.errors import AlignkitError, DataError
-from alignkit.plugins.load import ONLY, extra_plugin_files, registry, use_plugin_files
+from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
 from alignkit.progress import Reporter
 
 # Random generators and numbers of threads belong to the process, so units take turns in one.
@@ -73,7 +73,7 @@ def this_place() -> dict[str, Any]:
     """What another process must know to work as this one does: folder and plugins."""
     return {
         "folder": os.getcwd(),
-        "plugins": os.environ.get(ONLY),
+        "plugins": os.environ.get(PLUGINS_VARIABLE),
         "plugin_files": [str(Path(file).resolve()) for file in extra_plugin_files()],
     }
 
@@ -90,10 +90,10 @@ def _settle(place: Mapping[str, Any]) -> None:
     files = [Path(file) for file in place["plugin_files"]]
     if files != extra_plugin_files():
         use_plugin_files(files)
-    if os.environ.get(ONLY) != place["plugins"]:
-        os.environ.pop(ONLY, None)
+    if os.environ.get(PLUGINS_VARIABLE) != place["plugins"]:
+        os.environ.pop(PLUGINS_VARIABLE, None)
         if place["plugins"] is not None:
-            os.environ[ONLY] = place["plugins"]
+            os.environ[PLUGINS_VARIABLE] = place["plugins"]
         registry.cache_clear()
 
 

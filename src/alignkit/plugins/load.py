@@ -24,7 +24,7 @@ from alignkit.plugins import hookspecs
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
 
 GROUP = "alignkit"
-ONLY = "ALIGNKIT_PLUGINS"
+PLUGINS_VARIABLE = "ALIGNKIT_PLUGINS"
 
 _extra_files: list[Path] = []
 
@@ -134,7 +134,7 @@ def _check_hooks(manager: pluggy.PluginManager) -> None:
 
 def _sources() -> list[Source]:
     """Return the plugins named by ``ALIGNKIT_PLUGINS``, or all installed ones if it is unset."""
-    selection = os.environ.get(ONLY)
+    selection = os.environ.get(PLUGINS_VARIABLE)
     installed = [_from_entry_point(point) for point in _entry_points()]
     if selection is None:
         return installed
@@ -153,8 +153,8 @@ def _named(name: str, installed: list[Source]) -> list[Source]:
     if not matches:
         known = sorted({source.plugin.distribution for source in installed})
         raise UsageError(
-            f"{ONLY} names '{name}', which is not an installed plugin distribution; installed: "
-            f"{', '.join(known) or 'none'}"
+            f"{PLUGINS_VARIABLE} names '{name}', which is not an installed plugin distribution; "
+            f"installed: {', '.join(known) or 'none'}"
         )
     return matches
 

@@ -1,4 +1,4 @@
-"""What the streams of each arm carry, by construction, and the best score that follows."""
+"""What the streams of each task carry, by construction, and the best score that follows."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from alignkit_toy.synergy import Synergy
 from alignkit_toy.unique import Unique
 from alignkit_toy.values import COLOURS, GREY, HIDDEN, MATERIALS, PALETTE
 
-ARMS = (Redundant, Unique, Synergy, Match)
+TASKS = (Redundant, Unique, Synergy, Match)
 WORDS = {word: i for words in (COLOURS, MATERIALS) for i, word in enumerate(words)}
 
 
@@ -45,14 +45,14 @@ def best_score(seen: np.ndarray, targets: np.ndarray, n_outputs: int) -> float:
     return counts.max(axis=1).sum() / len(targets)
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_dealt_values_are_those_drawn_and_written(arm):
-    task = arm(n_test=128, noise=0.0, values=4)
+@pytest.mark.parametrize("kind", TASKS)
+def test_dealt_values_are_those_drawn_and_written(kind):
+    task = kind(n_test=128, noise=0.0, values=4)
     split = task.split("test")
     vision, text, targets = read(split)
     rng = task._random("test")
     order = rng.permutation(128)
-    labels, true_vision, true_text = (part[order] for part in task.deal(128, rng))
+    labels, true_vision, true_text = (part[order] for part in task.true_values(128, rng))
     assert np.array_equal(vision, true_vision)
     assert np.array_equal(text, true_text)
     assert np.array_equal(targets, labels)
@@ -123,17 +123,17 @@ def test_match_is_exactly_independent_of_either_stream():
 def test_ceiling_is_what_the_optimal_rule_scores(task, streams):
     rng = np.random.default_rng(0)
     n = 120_000
-    labels, vision, text = task.deal(n, rng)
+    labels, vision, text = task.true_values(n, rng)
     vision, text = task._with_noise(vision, rng) + 1, task._with_noise(text, rng) + 1
     seen = {"vision": vision, "text": text, "both": 20 * vision + text}[streams]
     simulated = best_score(seen, labels, task.target.n_outputs)
     assert simulated == pytest.approx(task.ceiling(streams), abs=0.008)
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_noise_reaches_the_data(arm):
-    vision, text, _ = read(arm(noise=0.4, values=4, n_test=512).split("test"))
-    clean_vision, clean_text, _ = read(arm(noise=0.0, values=4, n_test=512).split("test"))
+@pytest.mark.parametrize("kind", TASKS)
+def test_noise_reaches_the_data(kind):
+    vision, text, _ = read(kind(noise=0.4, values=4, n_test=512).split("test"))
+    clean_vision, clean_text, _ = read(kind(noise=0.0, values=4, n_test=512).split("test"))
     for noisy, clean in ((vision, clean_vision), (text, clean_text)):
         assert np.mean(noisy != clean) == pytest.approx(0.3, abs=0.08)
 

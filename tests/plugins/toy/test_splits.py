@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 import alignkit
-from alignkit_toy.arm import GENERATION
 from alignkit_toy.match import Match
 from alignkit_toy.redundant import Redundant
 from alignkit_toy.synergy import Synergy
+from alignkit_toy.synthetic import GENERATION
 from alignkit_toy.unique import Unique
 from alignkit_toy.values import COLOURS, MATERIALS, PALETTE
 
-ARMS = (Redundant, Unique, Synergy, Match)
+TASKS = (Redundant, Unique, Synergy, Match)
 
 
 def digest(split) -> str:
@@ -25,17 +25,17 @@ def digest(split) -> str:
     return whole.hexdigest()[:16]
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_the_same_options_give_the_same_bytes(arm):
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_same_options_give_the_same_bytes(kind):
     small = {"n_train": 64, "distractors": 1}
-    assert digest(arm(**small).split("train")) == digest(arm(**small).split("train"))
-    assert digest(arm(**small).split("train")) != digest(arm(**small, data_seed=1).split("train"))
+    assert digest(kind(**small).split("train")) == digest(kind(**small).split("train"))
+    assert digest(kind(**small).split("train")) != digest(kind(**small, data_seed=1).split("train"))
 
 
 def test_generation_names_these_bytes():
     """When this fails for a good reason, raise GENERATION and note the new digests."""
     options = {"n_test": 48, "values": 4, "noise": 0.1, "distractors": 1}
-    digests = {arm.name: digest(arm(**options).split("test")) for arm in ARMS}
+    digests = {kind.name: digest(kind(**options).split("test")) for kind in TASKS}
     assert GENERATION == 1
     assert digests == {
         "toy_match": "b7eb0e627953e21d",
@@ -45,9 +45,9 @@ def test_generation_names_these_bytes():
     }
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_splits_share_no_sample(arm):
-    task = arm(n_train=600, n_validation=200, n_test=200)
+@pytest.mark.parametrize("kind", TASKS)
+def test_splits_share_no_sample(kind):
+    task = kind(n_train=600, n_validation=200, n_test=200)
     pictures, ids = [], []
     for name in ("train", "validation", "test"):
         split = task.split(name)
@@ -60,9 +60,9 @@ def test_resizing_a_split_leaves_the_others():
     assert digest(Match(n_train=10).split("test")) == digest(Match(n_train=999).split("test"))
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_a_split_is_what_the_chain_expects(arm):
-    task = arm(n_validation=33)
+@pytest.mark.parametrize("kind", TASKS)
+def test_a_split_is_what_the_chain_expects(kind):
+    task = kind(n_validation=33)
     split = task.split("validation")
     assert len(split) == len(split.texts) == len(split.targets) == 33
     assert split.ids[12] == "validation-00012"
@@ -73,22 +73,24 @@ def test_a_split_is_what_the_chain_expects(arm):
     assert all(text == text.lower() and "{" not in text for text in split.texts)
 
 
-@pytest.mark.parametrize("arm", ARMS)
-def test_labels_are_balanced(arm):
-    task = arm()
+@pytest.mark.parametrize("kind", TASKS)
+def test_labels_are_balanced(kind):
+    task = kind()
     for name in ("train", "validation", "test"):
         counts = np.bincount(task.split(name).targets, minlength=len(task.target.labels))
         assert counts.max() - counts.min() <= 1
 
 
 def test_fingerprints_follow_the_options():
-    tasks = [arm(**o) for arm in ARMS for o in ({}, {"noise": 0.33}, {"values": 6}, {"n_test": 9})]
+    tasks = [
+        kind(**o) for kind in TASKS for o in ({}, {"noise": 0.33}, {"values": 6}, {"n_test": 9})
+    ]
     assert len({task.fingerprint() for task in tasks}) == len(tasks)
     assert Match(noise=0).fingerprint() == Match(noise=0.0).fingerprint()
 
 
 @pytest.mark.parametrize(
-    ("arm", "options", "message"),
+    ("kind", "options", "message"),
     [
         (
             Redundant,
@@ -105,9 +107,9 @@ def test_fingerprints_follow_the_options():
         (Match, {"distractors": 5}, "distractors is 5"),
     ],
 )
-def test_a_bad_option_gets_one_line(arm, options, message):
+def test_a_bad_option_gets_one_line(kind, options, message):
     with pytest.raises(alignkit.UsageError, match=message) as caught:
-        arm(**options)
+        kind(**options)
     assert "\n" not in str(caught.value)
 
 

@@ -33,14 +33,6 @@ def r2(
     most 1 and has no lower bound; higher means more aligned. It is not symmetric, and it is
     below 1 on identical input, because held-out rows are predicted, not fitted.
 
-    Notes
-    -----
-    The held-out residuals are linear in y, so their sum of squares is <B, K>, with K the Gram
-    matrix of y and B, ``(n, n)``, computed once from x: a pair costs one product of two
-    matrices. B itself takes one factorisation rather than one per fold, because held-out
-    residuals follow from those of the fit to all rows (Cook 1977; the block form of
-    leave-one-out).
-
     Parameters
     ----------
     alpha : float
@@ -60,6 +52,14 @@ def r2(
         If ``folds`` is not between 1 and n, ``alpha`` is negative, or the direction is unknown.
     alignkit.UndefinedError
         If a representation is constant.
+
+    Notes
+    -----
+    The held-out residuals are linear in y, so their sum of squares is <B, K>, with K the Gram
+    matrix of y and B, ``(n, n)``, computed once from x: a pair costs one product of two
+    matrices. B itself takes one factorisation rather than one per fold, because held-out
+    residuals follow from those of the fit to all rows (Cook 1977; the block form of
+    leave-one-out).
     """
     source, target = _source_and_target(x, y, folds, alpha, direction)
     if columns_are_cheaper(x, y) and alpha > 0:

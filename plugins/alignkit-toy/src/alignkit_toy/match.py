@@ -8,11 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_toy.arm import Arm, Deal
+from alignkit_toy.synthetic import SyntheticTask, TrueValues
 
 
 @dataclass(frozen=True)
-class Match(Arm):
+class Match(SyntheticTask):
     """The label tells whether the caption names the colour that the picture shows.
 
     Half of the captions match; the others name each of the other colours equally often.
@@ -33,12 +33,12 @@ class Match(Arm):
         self._check_streams(streams)
         return (1 + (1 - self.noise) ** 2) / 2 if streams == "both" else 0.5
 
-    def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Deal every colour equally often in each stream, among matches and mismatches alike."""
+    def true_values(self, n: int, rng: np.random.Generator) -> TrueValues:
+        """Return every colour equally often in each stream, among matches and mismatches alike."""
         del rng  # the order is shuffled later
         i = np.arange(n)
         labels, vision = i % 2, i // 2 % self.values
         # One shift per round of colours keeps the colours of the captions balanced, too.
         rounds = i // (2 * self.values)
         shift = np.where(labels == 1, 0, 1 + rounds % (self.values - 1))
-        return Deal(labels, vision, (vision + shift) % self.values)
+        return TrueValues(labels, vision, (vision + shift) % self.values)

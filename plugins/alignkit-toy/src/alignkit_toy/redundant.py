@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_toy.arm import Arm, Deal
+from alignkit_toy.synthetic import SyntheticTask, TrueValues
 from alignkit_toy.values import COLOURS, HIDDEN
 
 
 @dataclass(frozen=True)
-class Redundant(Arm):
+class Redundant(SyntheticTask):
     """The label is a colour that the picture shows and the caption names.
 
     Parameters
@@ -51,8 +51,8 @@ class Redundant(Arm):
         carried = (1 + self.redundancy) / 2
         return carried * right + (1 - carried) / self.values
 
-    def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Deal every colour equally often; which streams carry it is independent of it."""
+    def true_values(self, n: int, rng: np.random.Generator) -> TrueValues:
+        """Return every colour equally often; which streams carry it is independent of it."""
         labels = np.arange(n) % self.values
         rank = rng.permutation(n)
         n_both = round(self.redundancy * n)
@@ -60,4 +60,4 @@ class Redundant(Arm):
         in_picture = (rank - n_both) % 2 == 0
         vision = np.where(alone & ~in_picture, HIDDEN, labels)
         text = np.where(alone & in_picture, HIDDEN, labels)
-        return Deal(labels, vision, text)
+        return TrueValues(labels, vision, text)

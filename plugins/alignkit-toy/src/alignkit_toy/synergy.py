@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_toy.arm import Arm, Deal
+from alignkit_toy.synthetic import SyntheticTask, TrueValues
 from alignkit_toy.values import MATERIALS
 
 
 @dataclass(frozen=True)
-class Synergy(Arm):
+class Synergy(SyntheticTask):
     """The label is the XOR of a bit shown by the picture and a bit named by the caption.
 
     A stream's bit is the parity of its value. With two values, the value is the bit; with more,
@@ -42,9 +42,9 @@ class Synergy(Arm):
         self._check_streams(streams)
         return (1 + (1 - self.noise) ** 2) / 2 if streams == "both" else 0.5
 
-    def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Deal every pair of values equally often, so that each alone is uninformative."""
+    def true_values(self, n: int, rng: np.random.Generator) -> TrueValues:
+        """Return every pair of values equally often, so that each alone is uninformative."""
         del rng  # the order is shuffled later
         cell = np.arange(n) % self.values**2
         vision, text = cell // self.values, cell % self.values
-        return Deal((vision + text) % 2, vision, text)
+        return TrueValues((vision + text) % 2, vision, text)

@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_toy.arm import Arm, Deal
+from alignkit_toy.synthetic import SyntheticTask, TrueValues
 from alignkit_toy.values import COLOURS, MATERIALS
 
 
 @dataclass(frozen=True)
-class Unique(Arm):
+class Unique(SyntheticTask):
     """The label is a colour and a material, such as "red glass".
 
     Only the picture shows the colour, and only the caption names the material; there are
@@ -44,8 +44,8 @@ class Unique(Arm):
         right = 1 - self.noise + self.noise / self.values
         return right**2 if streams == "both" else right / self.values
 
-    def deal(self, n: int, rng: np.random.Generator) -> Deal:
-        """Deal every pair of colour and material equally often."""
+    def true_values(self, n: int, rng: np.random.Generator) -> TrueValues:
+        """Return every pair of colour and material equally often."""
         del rng  # the order is shuffled later
         labels = np.arange(n) % self.values**2
-        return Deal(labels, labels // self.values, labels % self.values)
+        return TrueValues(labels, labels // self.values, labels % self.values)

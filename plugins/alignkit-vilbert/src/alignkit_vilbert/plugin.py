@@ -6,7 +6,7 @@ import alignkit
 
 # Layer indices of text and vision, and a summary.
 PLACEMENTS: dict[str, tuple[list[int], list[int], str]] = {
-    "none": ([], [], "no co-attention: the streams meet in the head only"),
+    "none": ([], [], "no co-attention; the streams meet only in the head"),
     "early_early": ([0, 1, 2], [0, 1, 2], "before layers 0 to 2"),
     "early": ([3, 4, 5], [3, 4, 5], "before layers 3 to 5"),
     "middle": ([6, 7, 8], [6, 7, 8], "before layers 6 to 8"),

@@ -1,10 +1,9 @@
 """What the four tasks have in common: splits, seeds, noise and a fingerprint.
 
-A task deals *values*: small integers, one for the picture and one for the caption of every
+A task draws *values*: small integers, one for the picture and one for the caption of every
 sample, and the label that follows from them. The values are then turned into pictures and
 captions. Everything else in a sample (shape, position, size, wording, clutter) is random and
-independent of the label and of the other stream, so the two streams share exactly what the
-task deals.
+independent of the label and of the other stream, so the two streams share exactly these values.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ GENERATION = 1
 STREAMS = ("both", "text", "vision")
 
 
-class Deal(NamedTuple):
+class TrueValues(NamedTuple):
     """Labels and true values before noise, each ``(n,)``; ``HIDDEN`` if a stream shows none."""
 
     labels: np.ndarray
@@ -36,8 +35,8 @@ class Deal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Arm:
-    """A synthetic task; subclasses deal the values and know the best possible score.
+class SyntheticTask:
+    """A synthetic task; subclasses define the values and the best possible score.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ class Arm:
         """Return the best expected primary score from ``both`` streams, ``text`` or ``vision``."""
         raise NotImplementedError
 
-    def deal(self, n: int, rng: np.random.Generator) -> Deal:
+    def true_values(self, n: int, rng: np.random.Generator) -> TrueValues:
         """Return the labels and true values of n samples, as balanced as n allows."""
         raise NotImplementedError
 
@@ -96,7 +95,7 @@ class Arm:
         """
         n, rng = self._size(name), self._random(name)
         order = rng.permutation(n)
-        labels, vision, text = (part[order] for part in self.deal(n, rng))
+        labels, vision, text = (part[order] for part in self.true_values(n, rng))
         vision, text = self._with_noise(vision, rng), self._with_noise(text, rng)
         shape = (n, self.distractors)
         captions = write(
