@@ -22,7 +22,8 @@ from typing import Any
 import pandas as pd
 
 from alignkit.analysis.correlate import correlate_runs
-from alignkit.analysis.runs_table import Join, runs_table
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.train import train
 from alignkit.cli.printing.correlations import show
 from alignkit.report.correlations import write_figures
@@ -62,7 +63,7 @@ def main(
         [
             runs_table(
                 trained(f"toy_redundant:{size},redundancy={share}", placements[-1]),
-                Join(METRICS, "mean", calibrated=True),
+                TableOptions(METRICS, "mean", calibrated=True),
             ).assign(share=share)
             for share in shares
         ]
@@ -83,7 +84,7 @@ def main(
         for placement in placements
         for run in trained(f"{task}:{size}", placement)
     ]
-    found, joined = correlate_runs(runs, Join(METRICS, "last"), family=METRICS)
+    found, joined = correlate_runs(runs, TableOptions(METRICS, "last"), family=METRICS)
     show(found)
     write_figures(found, joined, folder / "figures" / "placements")
     return curve, found

@@ -22,7 +22,8 @@ from alignkit.alignment.runs import (
     read_alignment,
 )
 from alignkit.alignment.table import is_stale
-from alignkit.analysis.runs_table import Join, runs_table, summary
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import run_value, runs_table
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import Reporter
@@ -369,36 +370,39 @@ def test_layer_rules(tiny_run):
         "max-pair": everything.max(),
     }
     for rule, value in expected.items():
-        assert summary(tiny_run, "cka", Join(("cka",), layer=rule)) == pytest.approx(value)
+        assert run_value(tiny_run, TableOptions(("cka",), layer=rule)) == pytest.approx(value)
 
 
 def test_the_best_of_a_distance_is_the_smallest(tiny_run):
     spec = "procrustes:form=distance"
     same = measure_run(tiny_run, [spec], layers="same")["value"]
-    assert summary(tiny_run, spec, Join((spec,), layer="max")) == pytest.approx(same.min())
+    assert run_value(tiny_run, TableOptions((spec,), layer="max")) == pytest.approx(same.min())
 
 
 def test_runs_are_joined_with_their_scores(tiny_run):
-    table = runs_table([tiny_run], Join(("cka", "mknn:k=5"), layer="mean"))
+    table = runs_table([tiny_run], TableOptions(("cka", "mknn:k=5"), layer="mean"))
     row = table.iloc[0]
     assert (row["task"], row["placement"], row["seed"]) == ("toy_match", "at_1_2", 0)
     assert row["auroc"] == tiny_run.performance()["splits"]["test"]["auroc"]
     assert 0 <= row["cka"] <= 1
-    loss = runs_table([tiny_run], Join(("cka",), outcome="loss", split="validation"))
+    loss = runs_table([tiny_run], TableOptions(("cka",), outcome="loss", split="validation"))
     assert loss["loss"].iloc[0] == tiny_run.performance()["splits"]["validation"]["loss"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layer": "first"}, "unknown layer rule 'first'; known: last, max, max-pair, mean"),
+        (
+            {"layer": "first"},
+            "unknown layer rule 'first'; expected last, mean, max, max-pair, half, all",
+        ),
         ({"layer": "7"}, "has layers 0 to 2"),
         ({"outcome": "f1"}, "has no outcome 'f1'; it has: auroc, accuracy, loss"),
     ],
 )
 def test_rules_that_mean_nothing(tiny_run, options, message):
     with pytest.raises(UsageError, match=message):
-        runs_table([tiny_run], Join(("cka",), **options))
+        runs_table([tiny_run], TableOptions(("cka",), **options))
 
 
 def test_an_undefined_value_is_missing_in_the_table(tiny_run):
@@ -407,7 +411,7 @@ def test_an_undefined_value_is_missing_in_the_table(tiny_run):
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
     table.loc[0, ["value", "reason"]] = ["", "t02 is constant"]
     table.to_csv(file, index=False)
-    assert np.isnan(summary(tiny_run, "cka", Join(("cka",))))
+    assert np.isnan(run_value(tiny_run, TableOptions(("cka",))))
 
 
 def test_where_nothing_is_missing_nothing_is_read_twice_or_written(tiny_run, monkeypatch):

@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run
-from alignkit.analysis.correlate import correlate_runs, losses, metric_columns
-from alignkit.analysis.runs_table import Join, runs_table, summary
+from alignkit.analysis.correlate import correlate_runs, metric_columns
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import run_value, runs_table
+from alignkit.analysis.scores import outcome_sign
 from alignkit.errors import DataError, UsageError
 
 
@@ -36,86 +38,90 @@ def test_layer_rules(runs):
         "last": _values(fused, "last").iloc[0],
     }
     for rule, value in expected.items():
-        assert summary(fused, "cka", Join(("cka",), rule)) == pytest.approx(value), rule
+        assert run_value(fused, TableOptions(("cka",), rule)) == pytest.approx(value), rule
 
 
 def test_the_maximum_of_a_distance_is_the_smallest(runs):
     spec = "procrustes:form=distance"
     values = measure_run(runs[0], [spec], layers="same")["value"].astype(float)
-    assert summary(runs[0], spec, Join((spec,), "max")) == pytest.approx(values.min())
+    assert run_value(runs[0], TableOptions((spec,), "max")) == pytest.approx(values.min())
 
 
 def test_calibrated_values_are_those_of_measure_and_of_maxima(runs):
     run = _fused(runs)
     last = measure_run(run, ["cka"], layers="last")["calibrated"].astype(float).iloc[0]
-    assert summary(run, "cka", Join(("cka",), calibrated=True)) == pytest.approx(last)
+    assert run_value(run, TableOptions(("cka",), calibrated=True)) == pytest.approx(last)
     best = measure_run(run, ["cka"], layers="max", null=4)["calibrated"].iloc[0]
-    join = Join(("cka",), "max", calibrated=True, null=4)
-    assert summary(run, "cka", join) == pytest.approx(best)
+    join = TableOptions(("cka",), "max", calibrated=True, null=4)
+    assert run_value(run, join) == pytest.approx(best)
 
 
 def test_every_pair_that_all_runs_have_is_a_column(runs):
-    table = runs_table(runs, Join(("cka",), "all"))
+    table = runs_table(runs, TableOptions(("cka",), "all"))
     columns = metric_columns(table, "auroc")
     assert len(columns) == 9  # 3 x 3 layers; the run without co-attention has no fusion
     assert table["cka@t00:v02"].notna().all()
-    fused = runs_table([_fused(runs)], Join(("cka",), "all"))
+    fused = runs_table([_fused(runs)], TableOptions(("cka",), "all"))
     assert "cka@t.f0:v.f0" in fused
 
 
 def test_a_run_without_the_sites_has_no_value(runs):
-    table = runs_table(runs, Join(("cka",), "t.f0:v.f0")).set_index("placement")["cka"]
+    table = runs_table(runs, TableOptions(("cka",), "t.f0:v.f0")).set_index("placement")["cka"]
     assert pd.isna(table["none"])
     assert table.drop("none").notna().all()
     with pytest.raises(UsageError, match="no run has these sites"):
-        runs_table(runs, Join(("cka",), "t.f7:v.f7"))
+        runs_table(runs, TableOptions(("cka",), "t.f7:v.f7"))
 
 
 @pytest.mark.parametrize("layer", ["frist", "t0*:v00", "v00:t00", "-1"])
 def test_an_unknown_rule(layer):
     with pytest.raises(UsageError, match="unknown layer rule"):
-        Join(("cka",), layer)
+        TableOptions(("cka",), layer)
 
 
 def test_any_recorded_score_or_loss_on_any_split(runs):
     for split in ("test", "validation"):
         for outcome in ("accuracy", "loss"):
-            table = runs_table(runs, Join(("cka",), outcome=outcome, split=split))
+            table = runs_table(runs, TableOptions(("cka",), outcome=outcome, split=split))
             scores = [run.performance()["splits"][split][outcome] for run in runs]
             assert table[outcome].tolist() == scores
 
 
 def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
-    from alignkit.analysis import runs_table as module
+    from alignkit.analysis import layer_values as module
 
     def measured(run, specs, **options):
         return measure_run(run, specs, **options).assign(n=len(run.placement))
 
     monkeypatch.setattr(module, "measure_run", measured)
-    with pytest.raises(UsageError, match="measured on 4 and 6 samples"):
-        runs_table(runs, Join(("cka",)))
+    with pytest.raises(
+        UsageError, match=r"different numbers of samples \(4 in .*, 6 in .*`samples=4`"
+    ):
+        runs_table(runs, TableOptions(("cka",)))
 
 
 def test_a_task_without_performance_is_not_testable(runs, monkeypatch):
-    from alignkit.analysis import runs_table as module
+    from alignkit.analysis import scores as module
 
     def no_labels(run, split, reporter):
         raise DataError("the split test has no labels")
 
     monkeypatch.setattr(module, "evaluate", no_labels)
-    found, _ = correlate_runs(runs, Join(("cka",)))
+    found, _ = correlate_runs(runs, TableOptions(("cka",)))
     assert found.table["verdict"].tolist() == ["not testable"]
     assert found.table["reason"].tolist() == ["toy_match has no auroc"]
 
 
 def test_raw_and_calibrated_stand_beside_each_other(runs):
-    found, joined = correlate_runs(runs, Join(("cka", "procrustes:form=distance")))
+    found, joined = correlate_runs(runs, TableOptions(("cka", "procrustes:form=distance")))
     row = found.table.set_index("metric").loc["cka"]
-    calibrated = runs_table(runs, Join(("cka",), calibrated=True))
+    calibrated = runs_table(runs, TableOptions(("cka",), calibrated=True))
     r = joined[["auroc"]].assign(c=calibrated["cka"]).corr().iloc[0, 1]
     assert row["pearson_calibrated"] == pytest.approx(r)
     assert set(metric_columns(joined, "auroc")) == {"cka", "procrustes:form=distance"}
-    turned, _ = correlate_runs(runs, Join(("procrustes:form=distance",), calibrated=True, null=3))
+    turned, _ = correlate_runs(
+        runs, TableOptions(("procrustes:form=distance",), calibrated=True, null=3)
+    )
     assert turned.table["direction"].iloc[0] == "higher is more aligned"
     assert turned.table["pearson_raw"].iloc[0] == pytest.approx(
         found.table.set_index("metric").loc["procrustes:form=distance", "pearson"]
@@ -125,22 +131,21 @@ def test_raw_and_calibrated_stand_beside_each_other(runs):
 
 def test_an_outcome_that_no_run_has(runs):
     with pytest.raises(UsageError, match=r"has no outcome 'acuracy'; it has: .*loss"):
-        correlate_runs(runs, Join(("cka",), outcome="acuracy"))
+        correlate_runs(runs, TableOptions(("cka",), outcome="acuracy"))
 
 
 def test_losses_by_name():
-    assert losses("val_loss") == ["val_loss"]
-    assert losses("perplexity") == ["perplexity"]
-    assert losses("accuracy") == losses("terror_score") == []
+    assert [outcome_sign(name) for name in ("val_loss", "perplexity", "nll", "error")] == [-1] * 4
+    assert outcome_sign("accuracy") == outcome_sign("terror_score") == 1
 
 
 def test_calibrated_values_on_other_numbers_of_samples_may_stand_together(runs, monkeypatch):
-    from alignkit.analysis import runs_table as module
+    from alignkit.analysis import layer_values as module
 
     def measured(run, specs, **options):
         return measure_run(run, specs, **options).assign(n=len(run.placement))
 
     monkeypatch.setattr(module, "measure_run", measured)
-    found, _ = correlate_runs(runs, Join(("cka",), calibrated=True))
+    found, _ = correlate_runs(runs, TableOptions(("cka",), calibrated=True))
     assert found.table["runs"].tolist() == [3]
     assert pd.isna(found.table.get("pearson_raw", pd.Series([None]))).all()

@@ -87,11 +87,11 @@ def test_all_questions_are_answered_with_words_tables_and_figures(study, tmp_pat
     )
     for title in (
         "H1: does it depend on the task?",
-        "H2: do intermediate layers tell more",
+        "H2: do intermediate layers predict performance better",
         "H3: does alignment rise",
         "Does alignment depend on placement?",
         "Is there an optimal alignment?",
-        "Does cls tell the same as mean?",
+        "Do cls and mean pooling agree?",
     ):
         assert title in done.stdout
     assert "nan" not in done.stdout.lower().replace("unanswered", "")
@@ -281,7 +281,7 @@ def test_optimum_finds_a_planted_one(study, tmp_path):
     assert row["verdict"] == "supported"
     assert row["at"] == pytest.approx(at, abs=0.1)
     assert row["within"] is True
-    assert "An optimum within what was seen stands" in answer["answer"]
+    assert "There is an optimum within the observed range" in answer["answer"]
     _, (loss,) = _ask(tmp_path / "runs", *words, "--outcome", "loss")
     assert loss["tables"]["quadratic"][0]["at"] == pytest.approx(row["at"])
     assert loss["tables"]["quadratic"][0]["kind"] == "best"
@@ -447,7 +447,7 @@ def test_an_undefined_metric_is_not_testable(study, tmp_path):
     [
         (("--question", "h4"), "unknown question 'h4'; known: h1, h2, h3, placement"),
         (("--layer", "best"), "unknown layer rule 'best'"),
-        (("--layer", "7", "--question", "optimum"), "--layer 7: "),
+        (("--layer", "7", "--question", "optimum"), "--layer is 7, but "),
         (("--permutations", "0"), "--permutations is 0"),
         (("--outcome", "beauty"), "has no outcome 'beauty'; it has: auroc, loss"),
         (("--split", "dev"), "unknown split 'dev'"),

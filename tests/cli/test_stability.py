@@ -196,10 +196,10 @@ def test_k_beyond_a_smaller_draw_is_a_reason(layers):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--samples", "90"), "--samples 90: text, vision has 80 samples"),
+        (("--samples", "90"), "--samples is 90, but text, vision has 80 samples"),
         (("--samples", "3"), "at least 4 are needed"),
-        (("--k", "80", "-m", "mknn"), "--k 80; with 80 samples it must be 1 to 79"),
-        (("--k", "0", "-m", "mknn"), "--k 0; with 80 samples"),
+        (("--k", "80", "-m", "mknn"), "--k is 80; with 80 samples it must be 1 to 79"),
+        (("--k", "0", "-m", "mknn"), "--k is 0; with 80 samples"),
         (("--splits", "0"), "--splits is 0"),
         (("--null", "-1"), "--null is -1"),
         (("-m", "mknn:k=90"), "mknn:k=90 needs more than 80 samples"),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from alignkit.analysis.options import TableOptions
 from alignkit.report import write_report
 from alignkit.report.figures.folder import without_formulas
 from alignkit.runs import Run
@@ -39,7 +40,9 @@ def parse(page):
 def written(study, tmp_path_factory):
     runs, table, found = study
     folder = tmp_path_factory.mktemp("page")
-    page = write_report(runs, folder, correlations=found, table=table, metrics=["cka"])
+    page = write_report(
+        runs, folder, correlations=found, table=table, options=TableOptions(("cka",))
+    )
     return page, folder
 
 
@@ -99,7 +102,13 @@ def test_same_input_gives_the_same_bytes(study, tmp_path):
     runs, table, found = study
     runs = [run for run in runs if run.task == "toy_match"]
     for folder, given in (("a", runs), ("b/c", runs[::-1])):
-        write_report(given, tmp_path / folder, correlations=found, table=table, metrics=["cka"])
+        write_report(
+            given,
+            tmp_path / folder,
+            correlations=found,
+            table=table,
+            options=TableOptions(("cka",)),
+        )
     files = [file for file in sorted((tmp_path / "a").rglob("*")) if file.is_file()]
     assert len(files) == 3 + 4 * 3
     for file in files:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run, rebuild_alignment
-from alignkit.analysis.runs_table import Join, runs_table
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.evaluate import evaluate
 from alignkit.report import write_report
 from alignkit.runs import Run
@@ -24,7 +25,7 @@ def measured(own_runs):
         measure_run(run, METRICS)
         evaluate(run)
     match = [run for run in runs if run.task == "toy_match"]
-    table = runs_table(match, Join(METRICS))
+    table = runs_table(match, TableOptions(METRICS))
     found = correlate(table, "auroc", METRICS, lower_is_better=[METRICS[2]])
     return match, table, found
 
@@ -74,7 +75,7 @@ def test_an_undefined_value_is_drawn_and_explained(measured, tmp_path):
     table.loc[0, ["value", "reason"]] = ["", "t00 is constant"]
     table.to_csv(file, index=False)
     rebuild_alignment(copy)
-    page = write_report([copy], tmp_path / "report", metrics=["cka"])
+    page = write_report([copy], tmp_path / "report", options=TableOptions(("cka",)))
     data = pd.read_csv(tmp_path / "report" / "figures" / "toy_match-cka-layers.csv")
     assert data[data["value"].isna()]["reason"].tolist() == ["t00 is constant"]
     assert f"1 of {len(data)} values are undefined (first: t00 is constant)" in page.read_text()

@@ -9,7 +9,8 @@ import pytest
 
 from alignkit.alignment.runs import measure_run
 from alignkit.analysis.correlate import correlate_runs
-from alignkit.analysis.runs_table import Join, runs_table
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
@@ -116,9 +117,9 @@ def test_it_is_listed_and_shown(root):
 def test_it_is_joined_and_correlated(root):
     runs = load_runs(root)
     before = bytes_of(root)
-    table = runs_table(runs, Join(("cka", "unbiased_cka", "mknn:k=3")))
+    table = runs_table(runs, TableOptions(("cka", "unbiased_cka", "mknn:k=3")))
     assert table["accuracy"].tolist() == [0.0]
     assert table["cka"].tolist() == [0.5121809750769861]
-    found, _ = correlate_runs(runs, Join(("cka",)))
+    found, _ = correlate_runs(runs, TableOptions(("cka",)))
     assert found.table["n"].tolist() == [1]
     assert bytes_of(root) == before

@@ -208,7 +208,7 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ("permutations = 99", "permutations = 0", r"\[hypotheses\] permutations is 0; it must be"),
         ("permutations = 99", 'pool = "clss"', r"\[hypotheses\] pool is 'clss'; known: cls, mean"),
         ("[agreement]", '[agreement]\nlayers = "sme"', "'layers = sme': no layer matches"),
-        ("[agreement]", "[agreement]\nalike = 2", "--alike is 2"),
+        ("[agreement]", "[agreement]\nalike = 2", "alike'? is 2"),
         ("[agreement]", '[agreement]\nmetrics = ["cak"]', "did you mean 'cka'"),
         ('tasks = ["toy_match"]', 'tasks = ["toy_mtach"]', "tasks names 'toy_mtach'; the runs"),
         ("samples = [24, 48]", "samples = [1]", r"\[stability\] samples is 1; it must"),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.layer_values import layer_values, same_samples
+from alignkit.analysis.layer_values import check_samples, layer_values
+from alignkit.analysis.options import TableOptions, canonical_specs
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Agreeing:
-    """What ``alignkit agreement`` found.
+class MetricAgreement:
+    """How far metrics agree with each other over the layers of runs.
 
     Attributes
     ----------
-    found : Agreement
+    correlations : Agreement
+        The matrices of correlations, and the groups of metrics.
     pairs : DataFrame
         One row per pair of metrics: ``a``, ``b``, ``pearson``, ``spearman``, ``within``,
         ``n``, ``runs``.
@@ -33,7 +35,7 @@ class Agreeing:
     notes : list of str
     """
 
-    found: Agreement
+    correlations: Agreement
     pairs: pd.DataFrame
     metrics: pd.DataFrame
     settings: dict[str, Any]
@@ -43,30 +45,34 @@ class Agreeing:
     def sentence(self) -> str:
         """How many measurements the metrics are, and which are one."""
         groups: dict[int, list[str]] = {}
-        for metric, group in zip(self.found.metrics, self.found.groups, strict=True):
+        metrics = self.correlations.metrics
+        for metric, group in zip(metrics, self.correlations.groups, strict=True):
             groups.setdefault(group, []).append(metric)
         shared = [" = ".join(members) for members in groups.values() if len(members) > 1]
         said = (
-            f"{len(self.found.metrics)} metrics are {len(groups)} measurement(s) at "
-            f"{self.settings['alike']:g}"
+            f"{len(metrics)} metrics are {len(groups)} measurement(s) at {self.settings['alike']:g}"
         )
         return f"{said}: {'; '.join(shared)}." if shared else f"{said}: no two are alike."
 
 
 def agree(
     runs: Sequence[Run],
-    metrics: Sequence[str],
-    *,
+    options: TableOptions,
     layers: str = "same",
-    split: str = "test",
-    pool: str = "cls",
-    samples: int | None = None,
-    seed: int = 0,
     alike: float = 0.95,
-    lenient: bool = False,
     reporter: Reporter = SILENT,
-) -> Agreeing:
+) -> MetricAgreement:
     """Correlate every metric with every other over the layers of all runs.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    options : TableOptions
+        Its layer rule and outcome are not used.
+    layers : str
+        Pairs of sites to compare over, as for ``measure_run``.
+    alike : float
+        Mean Spearman correlation, above 0 and at most 1, from which metrics form one group.
 
     Raises
     ------
@@ -78,18 +84,9 @@ def agree(
     from alignkit.statistics.agreement import agreement
 
     check_alike(alike)
-    table = layer_values(
-        runs,
-        metrics,
-        layers=[layers],
-        split=split,
-        pool=pool,
-        samples=samples,
-        seed=seed,
-        lenient=lenient,
-        reporter=reporter,
-    )
-    n = same_samples(table)
+    options = replace(options, metrics=canonical_specs(options.metrics))
+    table = layer_values(runs, options, lambda _: [layers], reporter=reporter)
+    check_samples(table)
     order = list(dict.fromkeys(table["metric"]))
     wide = table.pivot(index=["run", "x", "y"], columns="metric", values="value")[order]
     wide = wide.reset_index()
@@ -97,28 +94,37 @@ def agree(
     if len(usable) < 2:
         raise UsageError(
             f"{len(usable)} metric(s) with values that vary; two or more are needed to compare "
-            f"({'; '.join(notes) or 'name more with --metric'})"
+            f"({'; '.join(notes) or 'name more in `metrics`'})"
         )
     down = [spec for spec in usable if not resolve(spec).higher_is_better]
-    found = agreement(wide, usable, down, alike)
+    correlations = agreement(wide, usable, down, alike)
     settings = {
         "layers": layers,
-        "split": split,
-        "pool": pool,
-        "samples": n,
-        "seed": seed,
+        "split": options.split,
+        "pool": options.pool,
+        "samples": int(table["n"].iloc[0]),
+        "seed": options.seed,
         "runs": int(wide["run"].nunique()),
         "values": len(wide),
         "alike": alike,
         "turned_round": down,
     }
-    return Agreeing(found, _pairs(found), _by_metric(found), settings, notes)
+    for note in notes:
+        reporter.note(f"note: {note}")
+    pairs, by_metric = _pairs(correlations), _by_metric(correlations)
+    return MetricAgreement(correlations, pairs, by_metric, settings, notes)
 
 
 def check_alike(alike: float) -> None:
-    """Refuse what is no correlation from which metrics could be alike."""
+    """Refuse a correlation from which metrics cannot be grouped.
+
+    Raises
+    ------
+    UsageError
+        Unless it is above 0 and at most 1.
+    """
     if not 0 < alike <= 1:
-        raise UsageError(f"--alike is {alike}; it must be above 0, at most 1")
+        raise UsageError(f"`alike` is {alike}; it must be above 0 and at most 1")
 
 
 def _usable(
@@ -142,43 +148,43 @@ def _usable(
     return usable, notes
 
 
-def _pairs(found: Agreement) -> pd.DataFrame:
+def _pairs(agreement: Agreement) -> pd.DataFrame:
     import pandas as pd
 
     rows = [
         {
-            "a": found.metrics[i],
-            "b": found.metrics[j],
-            "pearson": found.pearson[i, j],
-            "spearman": found.spearman[i, j],
-            "within": found.within[i, j],
-            "n": int(found.n[i, j]),
-            "runs": int(found.runs[i, j]),
+            "a": agreement.metrics[i],
+            "b": agreement.metrics[j],
+            "pearson": agreement.pearson[i, j],
+            "spearman": agreement.spearman[i, j],
+            "within": agreement.within[i, j],
+            "n": int(agreement.n[i, j]),
+            "runs": int(agreement.runs[i, j]),
         }
-        for i in range(len(found.metrics))
-        for j in range(i + 1, len(found.metrics))
+        for i in range(len(agreement.metrics))
+        for j in range(i + 1, len(agreement.metrics))
     ]
     return pd.DataFrame(rows)
 
 
-def _by_metric(found: Agreement) -> pd.DataFrame:
+def _by_metric(agreement: Agreement) -> pd.DataFrame:
     import numpy as np
     import pandas as pd
 
     rows = []
-    for i, metric in enumerate(found.metrics):
-        others = found.spearman[i].copy()
+    for i, metric in enumerate(agreement.metrics):
+        others = agreement.spearman[i].copy()
         others[i] = np.nan
-        row: dict[str, Any] = {"metric": metric, "group": found.groups[i]}
+        row: dict[str, Any] = {"metric": metric, "group": agreement.groups[i]}
         if np.isfinite(others).any():
             j = int(np.nanargmax(others))
             row |= {
-                "most_like": found.metrics[j],
-                "pearson": found.pearson[i, j],
-                "spearman": found.spearman[i, j],
-                "within": found.within[i, j],
-                "n": int(found.n[i, j]),
-                "runs": int(found.runs[i, j]),
+                "most_like": agreement.metrics[j],
+                "pearson": agreement.pearson[i, j],
+                "spearman": agreement.spearman[i, j],
+                "within": agreement.within[i, j],
+                "n": int(agreement.n[i, j]),
+                "runs": int(agreement.runs[i, j]),
             }
         rows.append(row)
     return pd.DataFrame(rows)

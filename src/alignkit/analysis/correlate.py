@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.runs_table import Join, runs_table
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import MeasuredRuns
+from alignkit.analysis.scores import outcome_sign
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -16,28 +17,26 @@ if TYPE_CHECKING:
 
     from alignkit.statistics import Correlations
 
-# Words in the name of an outcome of which less is better.
-LOSSES = {"error", "perplexity", "nll"}
-
 
 def correlate_runs(
     runs: Sequence[Run],
-    join: Join,
+    options: TableOptions,
     *,
     lower: Sequence[str] = (),
     reporter: Reporter = SILENT,
-    **options: Any,
+    **statistics: Any,
 ) -> tuple[Correlations, pd.DataFrame]:
-    """Join runs and correlate; what is not measured or scored yet is made first.
+    """Join runs and correlate; missing alignment values and scores are computed first.
 
     Parameters
     ----------
     runs : sequence of Run
-    join : Join
+    options : TableOptions
         Metrics, layer rule, outcome, split.
     lower : sequence of str
-        Of which less is better, besides registered distances and losses.
-    **options
+        Metrics and outcomes for which lower is better, besides registered distances and
+        outcomes whose direction is known, see ``outcome_sign``.
+    **statistics
         As for ``alignkit.statistics.correlate``: ``unit``, ``family``, ``permutations``,
         ``seed``.
 
@@ -45,44 +44,52 @@ def correlate_runs(
     -------
     Correlations, DataFrame
         And the joined table, one row per run.
+
+    Raises
+    ------
+    UsageError
+        When no run has the outcome or the sites, or when alignment that is not calibrated
+        was measured on different numbers of samples.
     """
     from alignkit.metrics import resolve
     from alignkit.statistics import correlate
 
-    joined, outcome = joined_runs(runs, join, reporter)
+    measured = MeasuredRuns(runs, options, reporter)
+    joined, outcome = with_one_outcome(measured.table(), reporter)
     columns = metric_columns(joined, outcome)
-    joint = {c: _metric_and_pair(c) for c in columns} if join.layer == "all" else {}
-    kind = "raw" if join.calibrated else "calibrated"
-    beside = {} if joint else {kind: _other_values(runs, join, kind, columns, joined, reporter)}
-    down = [spec for spec in join.metrics if not resolve(spec).higher_is_better]
+    joint = {c: _metric_and_pair(c) for c in columns} if options.layer == "all" else {}
+    kind = "raw" if options.calibrated else "calibrated"
+    beside = {} if joint else {kind: _add_other_values(measured, kind, columns, joined)}
+    down = [spec for spec in options.metrics if not resolve(spec).higher_is_better]
     # Calibrated values rise with alignment, those of distances too.
-    known = [f"{spec} (raw)" for spec in down] if join.calibrated else down
-    found = correlate(
+    known = [f"{spec} (raw)" for spec in down] if options.calibrated else down
+    names = dict(zip(joined["task"], joined["outcome"], strict=True))
+    correlations = correlate(
         joined,
         outcome,
         columns,
-        lower_is_better=[*known, *losses(outcome), *lower],
-        layer=join.layer,
-        outcome_names=dict(zip(joined["task"], joined["outcome"], strict=True)),
+        lower_is_better=[*known, *_losses(names, runs), *lower],
+        layer=options.layer,
+        outcome_names=names,
         layer_pairs=joint,
         other_values=beside,
-        **options,
+        **statistics,
     )
-    found.settings |= {
-        "split": join.split,
-        "pool": join.pool,
-        "samples": join.samples,
-        "values": "calibrated" if join.calibrated else "raw",
-        "null": join.null,
+    correlations.settings |= {
+        "split": options.split,
+        "pool": options.pool,
+        "samples": options.samples,
+        "values": "calibrated" if options.calibrated else "raw",
+        "null": options.null,
     }
-    return found, joined.drop(columns=list(beside.get(kind, {}).values()))
+    return correlations, joined.drop(columns=list(beside.get(kind, {}).values()))
 
 
-def joined_runs(
-    runs: Sequence[Run], join: Join, reporter: Reporter = SILENT
-) -> tuple[pd.DataFrame, str]:
-    """Join runs to a tidy table; tasks with another primary score share the column ``score``."""
-    joined = runs_table(runs, join, reporter)
+def with_one_outcome(joined: pd.DataFrame, reporter: Reporter = SILENT) -> tuple[pd.DataFrame, str]:
+    """Return a table of runs with one column of scores, and the name of that column.
+
+    Tasks with different primary scores share the column ``score``.
+    """
     outcomes = sorted(set(joined["outcome"]))
     if len(outcomes) == 1:
         return joined, outcomes[0]
@@ -92,7 +99,7 @@ def joined_runs(
 
 
 def metric_columns(joined: pd.DataFrame, outcome: str) -> list[str]:
-    """The columns of a joined table that are metrics."""
+    """Return the columns of a table of runs that are metrics."""
     others = {"task", "placement", "seed", "unit", "run", "outcome", outcome}
     return [column for column in joined if column not in others]
 
@@ -102,33 +109,31 @@ def _metric_and_pair(column: str) -> tuple[str, str]:
     return metric, pair
 
 
-def losses(outcome: str) -> list[str]:
-    """The outcome, where its name says that less of it is better."""
-    words = outcome.lower().replace("-", "_").replace(":", "_").replace(" ", "_").split("_")
-    return [outcome] if "loss" in outcome.lower() or set(words) & LOSSES else []
+def _losses(names: dict[str, str], runs: Sequence[Run]) -> list[str]:
+    """Return the outcomes of tasks for which lower is better."""
+    mine = {task: [run for run in runs if run.task == task] for task in names}
+    losses = [name for task, name in names.items() if outcome_sign(name, mine[task]) < 0]
+    return list(dict.fromkeys(losses))
 
 
-def _other_values(
-    runs: Sequence[Run],
-    join: Join,
-    kind: str,
-    columns: Sequence[str],
-    joined: pd.DataFrame,
-    reporter: Reporter,
+def _add_other_values(
+    measured: MeasuredRuns, kind: str, columns: Sequence[str], joined: pd.DataFrame
 ) -> dict[str, str]:
-    """Add columns of the other kind of values, where they cost nothing; a maximum always has them.
+    """Add columns of the other kind of values, where nothing has to be permuted for them.
 
-    Raw beside calibrated ones; calibrated beside raw ones where a chance level is known in
-    closed form.
+    Raw values beside calibrated ones; calibrated values beside raw ones where the chance level
+    has a closed form. A maximum is always calibrated against its own null.
+
+    Returns
+    -------
+    dict of str to str
+        The added column of each metric.
     """
-    free = join.layer not in ("max", "max-pair")
-    null = 0 if free and kind == "calibrated" else join.null
     try:
-        other = runs_table(
-            runs, replace(join, calibrated=kind == "calibrated", null=null), reporter
-        )
+        other = measured.values(calibrated=kind == "calibrated")
     except UsageError:  # raw values on different numbers of samples cannot stand beside others
         return {}
+    other = other.reindex(list(joined["run"]))
     names = {c: f"{c} ({kind})" for c in columns if c in other and other[c].notna().all()}
     for column, name in names.items():
         joined[name] = other[column].to_numpy()

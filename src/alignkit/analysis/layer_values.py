@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from alignkit.alignment.runs import measure_run
+from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -14,108 +15,172 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RUN_COLUMNS = ("run", "task", "placement", "unit", "seed")
+VALUE_COLUMNS = ("metric", "x", "y", "n", "value", "reason", "chance", "calibrated")
 
 
 def layer_values(
     runs: Sequence[Run],
-    metrics: Sequence[str],
-    *,
-    layers: Sequence[str] = ("same",),
-    split: str = "test",
-    pool: str = "cls",
-    samples: int | None = None,
-    seed: int = 0,
-    lenient: bool = False,
+    options: TableOptions,
+    layers: Callable[[Run], Sequence[str]],
+    null: int = 0,
     reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
-    """Measure runs; what is measured already is read.
+    """Measure runs; values that are stored already are read.
 
     Parameters
     ----------
     runs : sequence of Run
-    metrics : sequence of str
-        Specs.
-    layers : sequence of str
-        Selections of pairs, as for ``measure_run``; a pair in several stands once.
-    split, pool, samples, seed
-        As for ``measure_run``.
-    lenient : bool
-        Leave out, with a note, a metric that cannot take the data (``k >= n``, unequal
-        widths), where metrics were not named one by one.
+    options : TableOptions
+        Its layer rule and outcome are not used.
+    layers : callable
+        The selections of layers to measure in a run, as for ``measure_run``. A pair that
+        several selections contain is listed once.
+    null : int
+        Number of row permutations for every value. Calibrated values that are asked for but
+        have no chance level in closed form are measured with ``options.null`` in any case.
 
     Returns
     -------
     DataFrame
-        ``run``, ``task``, ``placement``, ``unit``, ``seed``, ``metric`` (its spec), ``x``,
-        ``y``, ``n``, ``value``, ``reason``, ``chance``.
+        ``run``, ``task``, ``placement``, ``unit``, ``seed``, ``metric`` (the spec as given),
+        ``x``, ``y``, ``n``, ``value``, ``reason``, ``chance``, ``calibrated``.
 
     Raises
     ------
     UsageError
-        When no metric can take the data.
+        When a metric cannot be computed on these data; if lenient, when none can.
     """
     import pandas as pd
 
-    from alignkit.metrics import resolve
-
-    specs = list(dict.fromkeys(resolve(one).spec for one in metrics))
-    options: dict[str, Any] = {"split": split, "pool": pool, "samples": samples, "seed": seed}
-    tables = []
+    specs = _by_stored_name(options.metrics)
+    tables = [pd.DataFrame(columns=[*RUN_COLUMNS, *VALUE_COLUMNS])]
     with reporter.progress("measure runs", len(runs)) as bar:
-        for run in runs:
-            for selection in layers:
-                options["layers"] = selection
-                specs, measured = _measured(run, specs, options, lenient, reporter)
-                tables.append(_labelled(measured, run, specs))
+        for run in {run.path: run for run in runs}.values():
+            for selection in layers(run):
+                table = _measure(run, specs, options, selection, null, reporter)
+                left = set(table["metric"])
+                specs = {name: spec for name, spec in specs.items() if spec in left}
+                tables.append(table)
             bar.advance()
-    table = pd.concat(tables, ignore_index=True).drop_duplicates(["run", "metric", "x", "y"])
-    return table[table["metric"].isin(specs)].reset_index(drop=True)
+    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    table = table.drop_duplicates(["run", "metric", "x", "y"])
+    return table[table["metric"].isin(specs.values())].reset_index(drop=True)
 
 
-def _measured(
-    run: Run, specs: list[str], options: dict[str, Any], lenient: bool, reporter: Reporter
-) -> tuple[list[str], pd.DataFrame]:
-    """Measure a run; where that is asked for, without the metrics that cannot take its data."""
-    try:
-        return specs, measure_run(run, specs, reporter=reporter, **options)
-    except UsageError:
-        if not lenient:
-            raise
-    takers = []
-    for spec in specs:
-        try:
-            measure_run(run, [spec], reporter=reporter, **options)
-            takers.append(spec)
-        except UsageError as error:
-            if len(specs) == 1:
-                raise
-            reporter.left_out(spec, error)
-    return takers, measure_run(run, takers, reporter=reporter, **options)
+def check_samples(values: pd.DataFrame) -> None:
+    """Refuse to pool values that were measured on different numbers of samples.
 
+    Their chance levels differ.
 
-def same_samples(table: pd.DataFrame) -> int:
-    """The one number of samples behind all values.
+    Parameters
+    ----------
+    values : DataFrame
+        ``run`` and ``n``.
 
     Raises
     ------
     UsageError
-        Where it differs: chance levels differ with it, and pooling would mix them.
+        With an example of every number.
     """
-    sizes = table.groupby("n")["run"].first()
+    sizes = values.groupby("n")["run"].first()
     if len(sizes) > 1:
         examples = ", ".join(f"{n} in {run}" for n, run in sizes.items())
         raise UsageError(
-            f"values were measured on different numbers of samples ({examples}) and are not "
-            f"pooled; measure all on the same: --samples {sizes.index.min()}"
+            f"alignment was measured on different numbers of samples ({examples}), which cannot "
+            f"be pooled; measure all runs with `samples={sizes.index.min()}`"
         )
-    return int(sizes.index[0])
 
 
-def _labelled(table: pd.DataFrame, run: Run, specs: Sequence[str]) -> pd.DataFrame:
-    """Name the run and, block by block as they were measured, the specs."""
-    kept = table[["x", "y", "n", "value", "reason", "chance"]].copy()
-    kept.insert(0, "metric", [spec for spec in specs for _ in range(len(table) // len(specs))])
+def stored_values(run: Run, split: str, pool: str, samples: int | None, seed: int) -> pd.DataFrame:
+    """Read the values of one draw of samples that a run holds, for all pairs across the streams.
+
+    Parameters
+    ----------
+    run : Run
+    split, pool : str
+    samples : int or None
+        The number of samples asked for; the largest that was measured when None. As for
+        measuring, all samples are used where there are fewer than asked for.
+    seed : int
+        Seed of the draw. Draws with other seeds are different measurements.
+
+    Returns
+    -------
+    DataFrame
+        Rows of ``alignment.csv``.
+
+    Raises
+    ------
+    DataError
+        When nothing was measured yet.
+    """
+    table = run.alignment()
+    cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
+    table = table[(table["split"] == split) & (table["pool"] == pool) & cross].copy()
+    table["parameters"] = table["parameters"].fillna("")
+    largest = table.groupby(["metric", "parameters"])["n"].transform("max")
+    drawn = table["n"] < largest
+    table = table[table["n"] == (largest if samples is None else largest.clip(upper=samples))]
+    if "draw_seed" not in table:  # the table is older than the column
+        return table
+    draw_seed = table["draw_seed"].astype(float)
+    table = table[~drawn[table.index] | draw_seed.isna() | (draw_seed == seed)]
+    other = table["draw_seed"].astype(float) != seed
+    first = table.assign(other=other).sort_values("other", kind="stable")
+    first = first.drop_duplicates(["metric", "parameters", "x", "y"])
+    return table.loc[sorted(first.index)]
+
+
+def _by_stored_name(metrics: Sequence[str]) -> dict[tuple[str, str], str]:
+    """Return the specs by the name and parameters under which their values are stored."""
+    from alignkit.metrics import resolve
+    from alignkit.plugins.options import format_spec
+
+    specs: dict[tuple[str, str], str] = {}
+    for spec in metrics:
+        metric = resolve(spec)
+        parameters = format_spec("", metric.parameters).removeprefix(":")
+        specs.setdefault((metric.name, parameters), spec)
+    return specs
+
+
+def _measure(
+    run: Run,
+    specs: Mapping[tuple[str, str], str],
+    options: TableOptions,
+    layers: str,
+    null: int,
+    reporter: Reporter,
+) -> pd.DataFrame:
+    """Measure a run, with row permutations only where calibration needs them."""
+    import pandas as pd
+
+    def measure(metrics: Sequence[str], null: int) -> pd.DataFrame:
+        table = measure_run(
+            run,
+            metrics,
+            split=options.split,
+            pool=options.pool,
+            layers=layers,
+            samples=options.samples,
+            seed=options.seed,
+            null=null,
+            lenient=options.lenient,
+            reporter=reporter,
+        )
+        names = zip(table["metric"], table["parameters"], strict=True)
+        return table.assign(metric=[specs[name] for name in names])[list(VALUE_COLUMNS)]
+
+    table = measure(list(specs.values()), null)
+    if options.calibrated and options.null > null:
+        lacking = table["calibrated"].isna() & table["value"].notna()
+        permuted = list(dict.fromkeys(table.loc[lacking, "metric"]))
+        if permuted:
+            others = table[~table["metric"].isin(permuted)]
+            table = pd.concat([others, measure(permuted, options.null)], ignore_index=True)
+            order = {spec: i for i, spec in enumerate(specs.values())}
+            table = table.sort_values("metric", key=lambda m: m.map(order), kind="stable")
     values = (str(run.path), run.task, run.placement, run.unit, run.seed)
-    for place, (column, value) in enumerate(zip(RUN_COLUMNS, values, strict=True)):
-        kept.insert(place, column, value)
-    return kept
+    return table.assign(**dict(zip(RUN_COLUMNS, values, strict=True)))[
+        [*RUN_COLUMNS, *VALUE_COLUMNS]
+    ]

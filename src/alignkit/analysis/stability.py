@@ -1,4 +1,4 @@
-"""How stable is a metric: against the number of samples, against k, and between halves."""
+"""How stable a metric is: against the number of samples, against k, and between halves."""
 
 from __future__ import annotations
 
@@ -34,17 +34,42 @@ class Layers:
 
     @property
     def n(self) -> int:
+        """Number of samples."""
         return self.xs[0].n
 
 
 @dataclass(frozen=True)
+class Stability:
+    """Metrics measured at several settings.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per model, metric and setting, see ``measure_settings``.
+    summary : DataFrame
+        Means over models, see ``summarise``.
+    plan : Plan
+        What was varied.
+    """
+
+    table: pd.DataFrame
+    summary: pd.DataFrame
+    plan: Plan
+
+    def without_seconds(self) -> Stability:
+        """Return the same without durations, which are never the same twice."""
+        table = self.table.drop(columns="seconds")
+        return Stability(table, summarise(table), self.plan)
+
+
+@dataclass(frozen=True)
 class Plan:
-    """What is varied.
+    """The settings at which metrics are measured.
 
     Attributes
     ----------
     samples : tuple of int
-        Sizes of nested draws; the largest is what others are compared with.
+        Sizes of nested draws; the others are compared with the largest.
     k : tuple of int
         Neighbours, for metrics that take k, at the largest number of samples.
     splits : int
@@ -63,17 +88,17 @@ class Plan:
 
 
 def layers_of_run(run: Run, split: str, pool: str, reporter: Reporter = SILENT) -> Layers:
-    """Open the layers of equal depth of a run; extract them first if they are not there."""
+    """Open the layers of equal depth of a run, after extracting them where they are missing."""
     index = run.representation_index(split)
     if index is None or pool not in index["pools"]:
-        reporter.note(f"{run.path}: representations on {split} are made first")
+        reporter.note(f"{run.path}: extracting representations of the {split} split first")
         extract(run, split, reporter=reporter)
     pairs = equal_depth(run.schedule())
     xs, ys = ([run.representation(pair[i], split, pool) for pair in pairs] for i in (0, 1))
     return Layers(str(run.path), xs, ys)
 
 
-def plan(
+def plan_settings(
     models: Sequence[Layers],
     samples: Sequence[int] | None,
     k: Sequence[int] | None,
@@ -81,34 +106,64 @@ def plan(
     null: int,
     seed: int,
 ) -> Plan:
-    """Fill in what was not asked for: halvings of all samples, and common values of k.
+    """Complete the settings: by default, all samples halved repeatedly, and common values of k.
 
     Raises
     ------
     UsageError
-        For more samples than some model has, or a number that makes no sense.
+        For more samples than a model has, or a number that is out of range.
     """
-    least = min(models, key=lambda one: one.n)
+    least = min(models, key=lambda model: model.n)
     sizes = sorted(set(samples)) if samples else _halvings(least.n)
     if sizes[-1] > least.n:
-        raise UsageError(f"--samples {sizes[-1]}: {least.name} has {least.n} samples")
+        raise UsageError(f"`samples` is {sizes[-1]}, but {least.name} has {least.n} samples")
     if sizes[0] < 4:
-        raise UsageError(f"--samples {sizes[0]}; at least 4 are needed")
+        raise UsageError(f"`samples` is {sizes[0]}; at least 4 are needed")
     if splits < 1:
-        raise UsageError(f"--splits is {splits}; it must be at least 1")
+        raise UsageError(f"`splits` is {splits}; it must be at least 1")
     if null < 0:
-        raise UsageError(f"--null is {null}; it must be at least 0")
-    neighbours = sorted(set(k)) if k else [one for one in DEFAULT_K if one < sizes[-1] // 2]
-    for one in neighbours:
-        if not 1 <= one < sizes[-1]:
-            raise UsageError(f"--k {one}; with {sizes[-1]} samples it must be 1 to {sizes[-1] - 1}")
+        raise UsageError(f"`null` is {null}; it must be at least 0")
+    neighbours = sorted(set(k)) if k else [count for count in DEFAULT_K if count < sizes[-1] // 2]
+    for count in neighbours:
+        if not 1 <= count < sizes[-1]:
+            raise UsageError(
+                f"`k` is {count}; with {sizes[-1]} samples it must be 1 to {sizes[-1] - 1}"
+            )
     return Plan(tuple(sizes), tuple(neighbours), splits, null, seed)
 
 
 def stability(
     models: Sequence[Layers],
     metrics: Sequence[str],
-    wanted: Plan,
+    plan: Plan,
+    *,
+    lenient: bool = False,
+    reporter: Reporter = SILENT,
+) -> Stability:
+    """Measure every model at every setting, and summarise over models.
+
+    Parameters
+    ----------
+    models : sequence of Layers
+    metrics : sequence of str
+        Specs.
+    plan : Plan
+    lenient : bool
+        Leave out, with a note, a metric that cannot be computed on these data.
+
+    Raises
+    ------
+    UsageError
+        When a metric cannot be computed on these data; if lenient, when none can.
+    """
+    table = measure_settings(models, metrics, plan, lenient=lenient, reporter=reporter)
+    return Stability(table, summarise(table), plan)
+
+
+def measure_settings(
+    models: Sequence[Layers],
+    metrics: Sequence[str],
+    plan: Plan,
     *,
     lenient: bool = False,
     reporter: Reporter = SILENT,
@@ -119,9 +174,9 @@ def stability(
     ----------
     models : sequence of Layers
     metrics : sequence of str
-    wanted : Plan
+    plan : Plan
     lenient : bool
-        Leave out, with a note, a metric that cannot take the data.
+        As for ``stability``.
 
     Returns
     -------
@@ -140,7 +195,7 @@ def stability(
             bar.describe(f"measure {spec}")
             for model in models:
                 try:
-                    rows += _of_model(model, spec, wanted)
+                    rows += _of_model(model, spec, plan)
                 except UsageError as error:
                     if not lenient:
                         raise
@@ -150,7 +205,7 @@ def stability(
                     break
                 bar.advance()
     if not rows:
-        raise UsageError("no metric can take these data; see the notes above")
+        raise UsageError("no metric can be computed on these data; see the notes above")
     return pd.DataFrame(rows)
 
 
@@ -159,27 +214,27 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     keys = ["metric", "varied", "samples", "k"]
     numbers = [c for c in ("value", "chance", "agreement", "reliability", "seconds") if c in table]
     grouped = table.groupby(keys, sort=False, dropna=False)
-    found = grouped[numbers].mean()
-    found.insert(3, "agreement_sd", grouped["agreement"].std())
-    found.insert(0, "models", grouped.size())
-    found["reason"] = grouped["reason"].agg(lambda given: next((g for g in given if g), ""))
-    return found.reset_index()
+    summary = grouped[numbers].mean()
+    summary.insert(3, "agreement_sd", grouped["agreement"].std())
+    summary.insert(0, "models", grouped.size())
+    summary["reason"] = grouped["reason"].agg(lambda given: next((g for g in given if g), ""))
+    return summary.reset_index()
 
 
-def _of_model(model: Layers, spec: str, wanted: Plan) -> list[dict[str, Any]]:
+def _of_model(model: Layers, spec: str, plan: Plan) -> list[dict[str, Any]]:
     """All settings of one metric on one model, compared with the largest of each kind."""
     from alignkit.metrics import resolve
 
     metric = resolve(spec)
     k = metric.parameters.get("k")
-    if isinstance(k, int) and k >= wanted.samples[-1]:
-        raise UsageError(f"{spec} needs more than {wanted.samples[-1]} samples")
-    order = np.random.default_rng(wanted.seed).permutation(model.n)
-    series = [[_setting(model, metric, order[:n], "samples", wanted) for n in wanted.samples]]
-    if k is not None and wanted.k:
-        chosen = [_with_k(metric, k) for k in wanted.k]
-        largest = order[: wanted.samples[-1]]
-        series.append([_setting(model, one, largest, "k", wanted) for one in chosen])
+    if isinstance(k, int) and k >= plan.samples[-1]:
+        raise UsageError(f"{spec} needs more than {plan.samples[-1]} samples")
+    order = np.random.default_rng(plan.seed).permutation(model.n)
+    series = [[_setting(model, metric, order[:n], "samples", plan) for n in plan.samples]]
+    if k is not None and plan.k:
+        chosen = [_with_k(metric, k) for k in plan.k]
+        largest = order[: plan.samples[-1]]
+        series.append([_setting(model, with_k, largest, "k", plan) for with_k in chosen])
     return [row for part in series for row in _compared(part, spec, model)]
 
 
@@ -197,14 +252,14 @@ def _changed(metric: Metric) -> dict[str, Any]:
 
 
 def _setting(
-    model: Layers, metric: Metric, rows: np.ndarray, varied: str, wanted: Plan
+    model: Layers, metric: Metric, rows: np.ndarray, varied: str, plan: Plan
 ) -> dict[str, Any]:
     """One setting: values by layer, and how well halves agree."""
     started = time.perf_counter()
     profile, chance, reason = _profile(model, metric, rows)
     seconds = time.perf_counter() - started
-    if profile is not None and chance is None and wanted.null:
-        chance = _permuted(model, metric, rows, wanted)
+    if profile is not None and chance is None and plan.null:
+        chance = _permuted(model, metric, rows, plan)
     return {
         "varied": varied,
         "samples": len(rows),
@@ -213,7 +268,7 @@ def _setting(
         "chance": chance,
         "seconds": seconds,
         "reason": reason,
-        "reliability": None if profile is None else _reliability(model, metric, rows, wanted),
+        "reliability": None if profile is None else _reliability(model, metric, rows, plan),
     }
 
 
@@ -236,34 +291,34 @@ def _profile(
     return np.array([value.value for value in values], dtype=float), chance, ""
 
 
-def _permuted(model: Layers, metric: Metric, rows: np.ndarray, wanted: Plan) -> float:
-    """The chance level as the mean over permuted rows and layers."""
+def _permuted(model: Layers, metric: Metric, rows: np.ndarray, plan: Plan) -> float:
+    """Return the chance level: the mean over permuted rows and layers."""
     from alignkit.metrics import grid
 
     xs, ys = _drawn(model, rows)
     values = grid(
-        metric, xs, ys, pairs=[(i, i) for i in range(len(xs))], null=wanted.null, seed=wanted.seed
+        metric, xs, ys, pairs=[(i, i) for i in range(len(xs))], null=plan.null, seed=plan.seed
     )
     return float(np.mean([value.null_mean for value in values]))
 
 
 def _drawn(model: Layers, rows: np.ndarray) -> tuple[list[Representation], list[Representation]]:
-    """Some samples of every layer, in the order of the split, as every command draws."""
+    """Return some samples of every layer, in the order of the split, as all commands draw them."""
     chosen = np.sort(rows)
-    return [one[chosen] for one in model.xs], [one[chosen] for one in model.ys]
+    return [layer[chosen] for layer in model.xs], [layer[chosen] for layer in model.ys]
 
 
-def _reliability(model: Layers, metric: Metric, rows: np.ndarray, wanted: Plan) -> float | None:
+def _reliability(model: Layers, metric: Metric, rows: np.ndarray, plan: Plan) -> float | None:
     """Profiles of two halves of the samples, over several splits."""
     from alignkit.statistics.variance.reliability import split_half
 
-    rng = np.random.default_rng([wanted.seed, len(rows)])
+    rng = np.random.default_rng([plan.seed, len(rows)])
     half = len(rows) // 2
     halves = []
-    for _ in range(wanted.splits):
+    for _ in range(plan.splits):
         order = rng.permutation(rows)
         both = [_profile(model, metric, part)[0] for part in (order[:half], order[half : 2 * half])]
-        if any(one is None for one in both):
+        if any(profile is None for profile in both):
             return None
         halves.append(both)
     return split_half(np.array(halves, dtype=float))
@@ -274,10 +329,10 @@ def _compared(rows: list[dict[str, Any]], spec: str, model: Layers) -> list[dict
     from alignkit.statistics.variance.reliability import rank_agreement
 
     last = next((row["profile"] for row in reversed(rows) if row["profile"] is not None), None)
-    found = []
+    compared = []
     for row in rows:
         profile = row.pop("profile")
-        found.append(
+        compared.append(
             {
                 "metric": spec,
                 "model": model.name,
@@ -288,7 +343,7 @@ def _compared(rows: list[dict[str, Any]], spec: str, model: Layers) -> list[dict
                 else rank_agreement(profile, last),
             }
         )
-    return found
+    return compared
 
 
 def _halvings(n: int) -> list[int]:

@@ -23,7 +23,7 @@ from alignkit.cli.arguments import (
 from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all
 
 if TYPE_CHECKING:
-    from alignkit.analysis.agreement import Agreeing
+    from alignkit.analysis.agreement import MetricAgreement
 
 
 def add_to(app: typer.Typer) -> None:
@@ -71,31 +71,19 @@ def agreement(
     Example: alignkit agreement --metric cka --metric mknn --metric svcca
     """
     from alignkit.analysis.agreement import agree
+    from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
 
     metrics, lenient = metrics_or_all(metric)
-    found = agree(
-        chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
-        metrics,
-        layers=layers,
-        split=split,
-        pool=pool,
-        samples=samples,
-        seed=seed,
-        alike=alike,
-        lenient=lenient,
-        reporter=console.TerminalReporter(),
+    options = TableOptions(
+        tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=lenient
     )
-    for note in found.notes:
-        console.note(f"note: {note}")
-    if output is not None:
-        from alignkit.runs.files import write_csv
+    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+    found = agree(chosen, options, layers, alike, console.TerminalReporter())
+    if output is not None or figures is not None:
+        from alignkit.report.results import write_agreement
 
-        write_csv(output, found.pairs)
-    if figures is not None:
-        from alignkit.report.questions import draw_agreement
-
-        draw_agreement(found, figures)
+        write_agreement(found, pairs=output, figures=figures)
     if json:
         console.print_json(
             {
@@ -108,10 +96,10 @@ def agreement(
         _show(found)
 
 
-def _show(found: "Agreeing") -> None:
+def _show(found: "MetricAgreement") -> None:
     from alignkit.cli.printing import console
 
-    one, settings = found.found, found.settings
+    one, settings = found.correlations, found.settings
     numbers = {i: str(place + 1) for place, i in enumerate(one.order)}
     rows: list[dict[str, Any]] = [
         {"": numbers[i], "metric": one.metrics[i], "group": one.groups[i]}

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alignkit.statistics import Correlations
-    from alignkit.statistics.power import Plan
 
 Layer = Annotated[
     str,
@@ -144,6 +143,7 @@ def correlate(
     from alignkit.cli.printing import console
     from alignkit.cli.printing.correlations import show
 
+    reporter = console.TerminalReporter()
     options = {"unit": unit, "permutations": permutations, "seed": seed}
     if table is not None:
         if calibrated:
@@ -156,11 +156,11 @@ def correlate(
         correlations = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
     else:
         from alignkit.analysis.correlate import correlate_runs
-        from alignkit.analysis.runs_table import Join
+        from alignkit.analysis.options import TableOptions
 
         specs = metric_specs_or_family(metric or family)
         options["family"] = _family(family, specs)
-        join = Join(
+        table_options = TableOptions(
             tuple(specs),
             layer,
             outcome,
@@ -171,20 +171,17 @@ def correlate(
             calibrated,
             null,
         )
-        chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[join.split])
+        chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[table_options.split])
         correlations, rows = correlate_runs(
-            chosen,
-            join,
-            reporter=console.TerminalReporter(),
-            lower=lower_is_better or (),
-            **options,
+            chosen, table_options, reporter=reporter, lower=lower_is_better or (), **options
         )
-    if output is not None:
-        write_table(output, correlations)
-    if figures is not None:
-        from alignkit.report.correlations import write_figures
+    if output is not None or figures is not None:
+        from alignkit.report.results import write_correlations
 
-        console.note(f"figures: {write_figures(correlations, rows, figures)} in {figures}")
+        settings = output and output.with_name(f"{output.stem}.settings.json")
+        write_correlations(
+            correlations, rows, table=output, settings=settings, figures=figures, reporter=reporter
+        )
     if json:
         from alignkit.report.cautions import caution_lines
 
@@ -193,14 +190,6 @@ def correlate(
         console.print_json(console.records(correlations.table))
     else:
         show(correlations)
-
-
-def write_table(path: Path, result: "Correlations | Plan") -> None:
-    """Write the table of a result as CSV, and its settings beside it as JSON."""
-    from alignkit.runs.files import write_csv, write_json
-
-    write_csv(path, result.table)
-    write_json(path.with_name(f"{path.stem}.settings.json"), result.settings)
 
 
 def _family(family: Sequence[str] | None, metrics: Sequence[str] | None) -> Sequence[str]:
@@ -248,7 +237,7 @@ def _of_table(
     lower: Sequence[str],
     options: dict[str, Any],
 ) -> "Correlations":
-    from alignkit.analysis.correlate import losses
+    from alignkit.analysis.scores import outcome_sign
     from alignkit.errors import UsageError
     from alignkit.statistics import correlate as correlate_table
 
@@ -266,7 +255,7 @@ def _of_table(
         table,
         outcome,
         chosen,
-        lower_is_better=[*down, *losses(outcome), *lower],
+        lower_is_better=[*down, *([outcome] if outcome_sign(outcome) < 0 else []), *lower],
         layer="as in the table",
         direction_assumed=set(chosen) - set(known) - set(lower),
         **options,

@@ -125,31 +125,19 @@ def hypotheses(
 
     alignkit hypotheses --figures figures --output tables
     """
-    from alignkit.analysis.questions import Evidence, ask, write_tables
+    from alignkit.analysis.options import TableOptions
+    from alignkit.analysis.questions import Evidence, ask
     from alignkit.cli.printing import console
 
-    evidence = Evidence(
-        chosen_runs(paths, runs, task, placement, splits=[check_split(split)]),
-        metric_specs_or_family(metric),
-        layer,
-        outcome,
-        split,
-        pool,
-        samples,
-        seed,
-        permutations,
-        not raw_scores,
-        console.TerminalReporter(),
-    )
+    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+    metrics = tuple(metric_specs_or_family(metric))
+    options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
+    evidence = Evidence(chosen, options, permutations, not raw_scores, console.TerminalReporter())
     answers = ask(question or [], evidence)
-    for text in evidence.notes:
-        console.note(f"note: {text}")
-    if output is not None:
-        write_tables(answers, output)
-    if figures is not None:
-        from alignkit.report.questions import draw_answers
+    if output is not None or figures is not None:
+        from alignkit.report.results import write_answers
 
-        draw_answers(answers, figures)
+        write_answers(answers, tables=output, figures=figures)
     if json:
         console.print_json([_plain(answer) for answer in answers])
     else:

@@ -127,9 +127,10 @@ def power(
         seed=seed,
     )
     if output is not None:
-        from alignkit.cli.correlate import write_table
+        from alignkit.runs.files import write_csv, write_json
 
-        write_table(output, result)
+        write_csv(output, result.table)
+        write_json(output.with_name(f"{output.stem}.settings.json"), result.settings)
     if figures is not None:
         _draw(result, here, figures)
     for line in power_cautions(result):

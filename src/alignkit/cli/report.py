@@ -20,7 +20,7 @@ from alignkit.cli.arguments import (
     Tasks,
 )
 from alignkit.cli.correlate import Layer
-from alignkit.cli.selection import check_split, chosen_runs, metric_specs
+from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,24 +60,19 @@ def report(
 
     Example: alignkit report --metric cka --metric mknn --output report
     """
-    from alignkit.alignment.runs import measure_run
-    from alignkit.analysis.correlate import correlate_runs
-    from alignkit.analysis.runs_table import Join
+    from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
-    from alignkit.report import write_report
+    from alignkit.report.results import report_runs
 
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
-    specs = metric_specs(metric)
-    reporter = console.TerminalReporter()
-    for run in chosen:
-        measure_run(
-            run, specs, split=split, pool=pool, samples=samples, seed=seed, reporter=reporter
-        )
-    join = Join(tuple(specs), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(
-        chosen, join, permutations=permutations, seed=seed, reporter=reporter
-    )
-    page = write_report(
-        chosen, output, correlations=found, table=joined, metrics=specs, split=split, pool=pool
+    metrics = tuple(metric_specs_or_family(metric))
+    options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
+    page = report_runs(
+        chosen,
+        output,
+        options,
+        permutations=permutations,
+        measure=True,
+        reporter=console.TerminalReporter(),
     )
     print(page)

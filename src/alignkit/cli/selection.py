@@ -185,13 +185,9 @@ def _with_k(specs: Sequence[str], k: int) -> list[str]:
 
 def metric_specs_or_family(given: Sequence[str] | None) -> list[str]:
     """Return the metrics that were named; else the installed ones of the primary family."""
-    from alignkit.plugins import registry
-    from alignkit.statistics import FAMILY
+    from alignkit.analysis.options import default_metrics
 
-    if given:
-        return metric_specs(given)
-    known = registry().names("metrics")
-    return [name for name in FAMILY if name in known] or metric_specs(None)
+    return metric_specs(given) if given else default_metrics()
 
 
 def metrics_or_all(given: Sequence[str] | None) -> tuple[list[str], bool]:

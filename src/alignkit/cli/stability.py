@@ -126,8 +126,8 @@ def stability(
 
     alignkit stability text/ vision/ --metric cka
     """
-    from alignkit.analysis.stability import plan, summarise
-    from alignkit.analysis.stability import stability as measure_settings
+    from alignkit.analysis.stability import plan_settings
+    from alignkit.analysis.stability import stability as measure_stability
     from alignkit.cli.printing import console
 
     metrics, lenient = metrics_or_all(metric)
@@ -136,37 +136,32 @@ def stability(
     else:
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
         models = _of_runs(chosen, split, pool)
-    wanted = plan(models, samples, k, splits, null, seed)
-    table = measure_settings(
-        models, metrics, wanted, lenient=lenient, reporter=console.TerminalReporter()
+    plan = plan_settings(models, samples, k, splits, null, seed)
+    result = measure_stability(
+        models, metrics, plan, lenient=lenient, reporter=console.TerminalReporter()
     )
-    summary = summarise(table)
-    if output is not None:
-        from alignkit.runs.files import write_csv
+    if output is not None or figures is not None:
+        from alignkit.report.results import write_stability
 
-        write_csv(output, table)
-    if figures is not None:
-        from alignkit.report.questions import draw_stability
-
-        draw_stability(table, summary, figures)
+        write_stability(result, table=output, figures=figures)
     if json:
         console.print_json(
             {
                 "settings": {
-                    "samples": wanted.samples,
-                    "k": wanted.k,
-                    "splits": wanted.splits,
-                    "null": wanted.null,
-                    "seed": wanted.seed,
+                    "samples": plan.samples,
+                    "k": plan.k,
+                    "splits": plan.splits,
+                    "null": plan.null,
+                    "seed": plan.seed,
                     "models": [model.name for model in models],
                     "layers": [len(model.xs) for model in models],
                 },
-                "summary": console.records(summary),
-                "models": console.records(table),
+                "summary": console.records(result.summary),
+                "models": console.records(result.table),
             }
         )
     else:
-        _show(summary, models)
+        _show(result.summary, models)
 
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":

@@ -10,6 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.analysis.layer_values import stored_values
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.scores import outcome_sign
 from alignkit.errors import AlignkitError
 from alignkit.report.sites import depth_of
 from alignkit.report.style import Look, looks
@@ -35,7 +38,8 @@ class Content:
         Task to placement to its layer indices.
     look : dict
         Placement to colour and marker, the same in every figure.
-    split, pool : str
+    options : TableOptions
+        What was asked for: outcome, split, pool and the draw of samples.
     """
 
     runs: list[Run]
@@ -44,25 +48,54 @@ class Content:
     history: pd.DataFrame
     placements: dict[str, dict[str, Mapping[str, Sequence[int]]]]
     look: dict[str, Look]
-    split: str
-    pool: str
+    options: TableOptions
+
+    @property
+    def split(self) -> str:
+        """The split of alignment and scores."""
+        return self.options.split
+
+    @property
+    def pool(self) -> str:
+        """The pooling of the representations."""
+        return self.options.pool
+
+    @property
+    def drawn(self) -> str:
+        """How many samples were drawn for measuring, in words; empty where all were used."""
+        samples = self.options.samples
+        return "" if samples is None else f", n = {samples} samples"
+
+    def lower_is_better(self, task: str) -> bool:
+        """Return whether lower values of a task's score are better."""
+        name = self.scores.loc[self.scores["task"] == task, "score"].iloc[0]
+        return outcome_sign(str(name), [run for run in self.runs if run.task == task]) < 0
 
     @property
     def tasks(self) -> list[str]:
+        """The names of the tasks, in the order of the report."""
         return list(self.placements)
 
     @property
     def metrics(self) -> list[str]:
+        """The labels of the metrics, in the order of the report."""
         return list(dict.fromkeys(self.alignment["label"]))
 
     def values(self, task: str, metric: str) -> pd.DataFrame:
-        """The alignment of one task under one metric."""
+        """Return the alignment of one task under one metric."""
         table = self.alignment
         return table[(table["task"] == task) & (table["label"] == metric)]
 
 
-def gather(runs: Sequence[Run], metrics: Sequence[str] | None, split: str, pool: str) -> Content:
+def gather(runs: Sequence[Run], options: TableOptions) -> Content:
     """Read what runs hold.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    options : TableOptions
+        Metrics (everything that was measured where none is named), outcome, split, pool and
+        the draw of samples.
 
     Raises
     ------
@@ -71,9 +104,9 @@ def gather(runs: Sequence[Run], metrics: Sequence[str] | None, split: str, pool:
     """
     ordered = sorted(runs, key=_by_depth)
     labels = _labels(ordered)
-    alignment = pd.concat([_alignment(run, labels[run.path], split, pool) for run in ordered])
-    if metrics is not None:
-        order = {spec_of(metric): i for i, metric in reversed(list(enumerate(metrics)))}
+    alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
+    if options.metrics:
+        order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
         alignment = alignment[alignment["label"].isin(order)]
         alignment = alignment.sort_values("label", key=lambda s: s.map(order), kind="stable")
     placements: dict[str, dict[str, Any]] = {}
@@ -82,12 +115,11 @@ def gather(runs: Sequence[Run], metrics: Sequence[str] | None, split: str, pool:
     return Content(
         runs=ordered,
         alignment=alignment.reset_index(drop=True),
-        scores=pd.DataFrame([_score(run, labels[run.path], split) for run in ordered]),
-        history=pd.concat([_history(run, labels[run.path]) for run in ordered]),
+        scores=pd.DataFrame([_score(run, labels[run.path], options) for run in ordered]),
+        history=pd.concat([_history(run, labels[run.path], options) for run in ordered]),
         placements=placements,
         look=looks(labels[run.path] for run in sorted(ordered, key=lambda r: _by_depth(r)[1:])),
-        split=split,
-        pool=pool,
+        options=options,
     )
 
 
@@ -103,7 +135,7 @@ def _labels(runs: Sequence[Run]) -> dict[Path, str]:
     units: dict[tuple[str, str], set[str]] = {}
     for run in runs:
         units.setdefault((run.task, run.placement), set()).add(run.unit)
-    several = {key for key, found in units.items() if len(found) > 1}
+    several = {key for key, names in units.items() if len(names) > 1}
     return {
         run.path: unit_name(run.placement, run.unit, (run.task, run.placement) in several)
         for run in runs
@@ -111,18 +143,13 @@ def _labels(runs: Sequence[Run]) -> dict[Path, str]:
 
 
 def unit_name(placement: str, unit: str, several: bool) -> str:
-    """The name that the correlations, too, give to the runs of a placement."""
+    """Return the name that the correlations, too, give to the runs of a placement."""
     return f"{placement}-{unit[:8]}" if several else placement
 
 
-def _alignment(run: Run, label: str, split: str, pool: str) -> pd.DataFrame:
-    table = run.alignment()
-    cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
-    table = table[(table["split"] == split) & (table["pool"] == pool) & cross].copy()
-    table["parameters"] = table["parameters"].fillna("")
-    # Another number of samples is another measurement: keep the largest.
-    largest = table.groupby(["metric", "parameters"])["n"].transform("max")
-    table = table[table["n"] == largest].astype({"value": float, "chance": float})
+def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
+    table = stored_values(run, options.split, options.pool, options.samples, options.seed)
+    table = table.astype({"value": float, "chance": float})
     table["chance"] = table["chance"].fillna(table["null_mean"].astype(float))
     spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
     table["label"] = spelled.map({spec: spec_of(spec) for spec in spelled.unique()})
@@ -130,13 +157,13 @@ def _alignment(run: Run, label: str, split: str, pool: str) -> pd.DataFrame:
 
 
 def spec_of(spec: str) -> str:
-    """A metric as the user writes it: parameters that stand at their default are left out."""
+    """Return a metric as the user writes it: without parameters at their defaults."""
     metric = known_metric(spec)
     return spec if metric is None else metric.spec
 
 
 def known_metric(spec: str) -> Any:
-    """A metric by its spec; None where its plugin is not installed here."""
+    """Return a metric by its spec; None where its plugin is not installed."""
     from alignkit.metrics import resolve
 
     try:
@@ -145,22 +172,22 @@ def known_metric(spec: str) -> Any:
         return None
 
 
-def _score(run: Run, label: str, split: str) -> dict[str, Any]:
+def _score(run: Run, label: str, options: TableOptions) -> dict[str, Any]:
     performance = run.performance()
-    primary = performance["primary"]
-    scores = performance["splits"].get(split, {})
+    name = options.outcome or performance["primary"]
+    scores = performance["splits"].get(options.split, {})
     return {
         "task": run.task,
         "placement": label,
         "seed": run.seed,
-        "score": primary,
-        "value": float(scores.get(primary, "nan")),
+        "score": name,
+        "value": float(scores.get(name, "nan")),
         "n": scores.get("n"),
     }
 
 
-def _history(run: Run, label: str) -> pd.DataFrame:
-    primary = run.performance()["primary"]
+def _history(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
+    name = options.outcome or run.performance()["primary"]
     history = run.history()
     return pd.DataFrame(
         {
@@ -170,8 +197,8 @@ def _history(run: Run, label: str) -> pd.DataFrame:
             "epoch": history["epoch"],
             "split": history["split"],
             "loss": history["loss"],
-            "value": history[primary] if primary in history else float("nan"),
-            "score": primary,
+            "value": history[name] if name in history else float("nan"),
+            "score": name,
         }
     )
 
@@ -205,7 +232,7 @@ def equal_depth(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_paths(runs: Sequence[Run]) -> list[str]:
-    """Paths of runs from the folder that holds them all, wherever that stands."""
-    roots = {str(Path(os.path.abspath(run.path)).parents[2]) for run in runs}
-    root = os.path.commonpath(roots)
-    return [Path(os.path.relpath(os.path.abspath(run.path), root)).as_posix() for run in runs]
+    """Return paths of runs relative to the folder that contains them all."""
+    paths = [Path(os.path.normpath(run.path.absolute())) for run in runs]
+    root = os.path.commonpath({str(path.parents[2]) for path in paths})
+    return [Path(os.path.relpath(path, root)).as_posix() for path in paths]

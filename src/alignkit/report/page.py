@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from alignkit.analysis.options import TableOptions
 from alignkit.report import sentences, tables
 from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
@@ -27,9 +28,7 @@ def write_report(
     *,
     correlations: Any = None,
     table: pd.DataFrame | None = None,
-    metrics: Sequence[str] | None = None,
-    split: str = "test",
-    pool: str = "cls",
+    options: TableOptions | None = None,
     title: str = "Alignment and performance",
 ) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` from measured runs.
@@ -44,14 +43,15 @@ def write_report(
     correlations : alignkit.statistics.Correlations, optional
     table : DataFrame, optional
         The rows of runs that were correlated, for the small dots.
-    metrics : sequence of str, optional
-        Specs; everything that was measured when None.
-    split, pool, title : str
+    options : TableOptions, optional
+        What all figures and tables show: metrics (everything that was measured where none is
+        named), outcome, split, pool, and the draw of samples.
+    title : str
 
     Returns
     -------
     Path
-        Of ``report.html``, which needs no other file.
+        Path of ``report.html``, which needs no other file.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def write_report(
         When a run is not measured yet.
     """
     folder = Path(folder)
-    content = gather(runs, metrics, split, pool)
+    content = gather(runs, options or TableOptions(()))
     figures = FigureFolder(folder / "figures")
     facts = _facts(content, correlations) | {
         "title": title,
@@ -75,13 +75,13 @@ def write_report(
 
 def _facts(content: Content, correlations: Any) -> dict[str, Any]:
     """Everything that the page says in words and tables."""
-    found = None if correlations is None else correlations.table
+    rows = None if correlations is None else correlations.table
     settings = tables.settings(content, correlations)
     said = sentences.score_sentences(content)
-    if found is None:
+    if rows is None:
         said.append(sentences.why_no_correlation(content))
     else:
-        said += sentences.answers(found, correlations.settings)
+        said += sentences.answers(rows, correlations.settings)
     return {
         "content": content,
         "question": sentences.question(content, settings.get("outcome")),
@@ -91,9 +91,9 @@ def _facts(content: Content, correlations: Any) -> dict[str, Any]:
         ),
         "score_heads": tables.score_heads(content),
         "scores": tables.score_rows(content),
-        "correlations": [] if found is None else tables.correlation_rows(found, content),
-        "heads": [] if found is None else tables.heads(correlations),
-        "why_none": sentences.why_no_correlation(content) if found is None else "",
+        "correlations": [] if rows is None else tables.correlation_rows(rows, content),
+        "heads": [] if rows is None else tables.heads(correlations),
+        "why_none": sentences.why_no_correlation(content) if rows is None else "",
         "metrics": tables.metric_rows(content),
         "runs": tables.run_rows(content, shown_paths(content.runs)),
         "settings": settings,
@@ -104,7 +104,7 @@ def _facts(content: Content, correlations: Any) -> dict[str, Any]:
 def _sections(
     content: Content, folder: FigureFolder, correlations: Any, table: pd.DataFrame | None
 ) -> dict[str, dict[str, list[Shown]]]:
-    """The figures by kind and task, in the order of the page."""
+    """Return the figures by kind and task, in the order of the page."""
     against = scatters(content, folder, correlations, table) if correlations is not None else ()
     return {
         "against": _by_task(against),

@@ -61,7 +61,7 @@ def scatters(
                 f"{task}-scatter",
                 scatter(points, runs, rows, outcome, look, critical),
                 points,
-                f"{outcome} against alignment",
+                f"{outcome} against alignment{content.drawn}",
                 f"{outcome} against alignment over {points['unit'].nunique()} units, one panel per "
                 "metric. " + " ".join(_row_in_words(row) for _, row in rows.iterrows()),
             ),
@@ -105,7 +105,7 @@ def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]
                     f"{task}-{metric}-depth",
                     depth_curves(values, placements, metric, _look(content, placements)),
                     values,
-                    f"{metric} by depth",
+                    f"{metric} by depth{content.drawn}",
                     _ends_in_words(values, metric),
                 ),
             )
@@ -140,7 +140,7 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
                     f"{task}-{metric}-layers",
                     figure,
                     grid,
-                    f"{metric} layer by layer",
+                    f"{metric} layer by layer{content.drawn}",
                     f"{metric} for every pair of text and vision layers, one map per placement; "
                     f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
                 ),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.analysis.agreement import Agreeing
+from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.questions import Answer
 from alignkit.report.figures.around_fusions import around_fusions
 from alignkit.report.figures.correlation_maps import correlation_maps
@@ -34,29 +34,34 @@ def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
             drawn.add(f"{answer.question}-{name}", figure, data, answer.title, answer.paragraph)
 
 
-def draw_agreement(found: Agreeing, folder: Path) -> None:
+def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
     """Write the correlations of metrics with each other, and the tree of their clustering."""
-    one, drawn = found.found, FigureFolder(folder)
+    correlations, drawn = agreement.correlations, FigureFolder(folder)
     maps = {
-        "Spearman, all values": one.spearman,
-        "Pearson, all values": one.pearson,
-        "Spearman within runs, mean": one.within,
+        "Spearman, all values": correlations.spearman,
+        "Pearson, all values": correlations.pearson,
+        "Spearman within runs, mean": correlations.within,
     }
     drawn.add(
         "agreement-correlations",
-        correlation_maps(maps, one.metrics, one.order, one.groups),
-        found.pairs,
+        correlation_maps(maps, correlations.metrics, correlations.order, correlations.groups),
+        agreement.pairs,
         "Metrics against each other",
-        found.sentence,
+        agreement.sentence,
     )
-    if len(one.links):
-        figure = dendrogram(one.links, one.metrics, one.groups, found.settings["alike"])
+    if len(correlations.links):
+        figure = dendrogram(
+            correlations.links,
+            correlations.metrics,
+            correlations.groups,
+            agreement.settings["alike"],
+        )
         drawn.add(
             "agreement-tree",
             figure,
-            found.metrics,
+            agreement.metrics,
             "Which metrics are one measurement",
-            found.sentence,
+            agreement.sentence,
         )
 
 

@@ -14,7 +14,7 @@ from alignkit.statistics.requirements import MIN_UNITS
 
 
 def question(content: Content, outcome: str | None) -> str:
-    """What was asked, and of how many runs."""
+    """Return the question, and of how many runs it is asked."""
     if len(content.runs) == 1:
         return "The question: how aligned are the text stream and the vision stream of this run?"
     placements = content.scores["placement"].nunique()
@@ -32,15 +32,18 @@ def question(content: Content, outcome: str | None) -> str:
 
 
 def score_sentences(content: Content) -> list[str]:
-    """Which placement scored best and worst, per task."""
+    """Return which placement scored best and worst, per task."""
     said = []
     for task, part in score_means(content.scores).dropna(subset=["mean"]).groupby("task"):
         best, worst = part.loc[part["mean"].idxmax()], part.loc[part["mean"].idxmin()]
+        ends = ["highest", "lowest"]
+        if content.lower_is_better(str(task)):
+            best, worst, ends = worst, best, ends[::-1]
         score = best["score"]
         if len(part) > 1:
             said.append(
-                f"{task}: the highest {score} is {best['mean']:.3f} ({best['placement']}), the "
-                f"lowest {worst['mean']:.3f} ({worst['placement']})."
+                f"{task}: the {ends[0]} {score} is {best['mean']:.3f} ({best['placement']}), the "
+                f"{ends[1]} {worst['mean']:.3f} ({worst['placement']})."
             )
         else:
             said.append(f"{task}: {score} is {best['mean']:.3f} ({best['placement']}).")
@@ -48,7 +51,7 @@ def score_sentences(content: Content) -> list[str]:
 
 
 def answers(rows: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
-    """What the correlations say, per task, in the words of their verdicts."""
+    """Return what the correlations say, per task, in the words of their verdicts."""
     return [
         _answer(str(task), part, str(settings["outcome"]))
         for task, part in rows.groupby("task", sort=False)
@@ -74,7 +77,10 @@ def _answer(task: str, rows: pd.DataFrame, outcome: str) -> str:
     if not known.empty:
         said += f" {_strongest(known.loc[known['pearson'].abs().idxmax()], outcome)}"
     if not set(present) & {"supported", "contradicted"}:
-        said += " No association stands after correction; with so few units, that is not absence."
+        said += (
+            " No association remains significant after correction; with so few units, this does "
+            "not show that there is none."
+        )
     return said
 
 
@@ -95,7 +101,7 @@ def _strongest(row: Any, outcome: str) -> str:
 
 
 def why_no_correlation(content: Content) -> str:
-    """Why a report stands without a correlation."""
+    """Return why a report has no correlation."""
     most = content.scores.groupby("task")["placement"].nunique().max()
     if len(content.runs) == 1:
         return "One run: there is nothing to compare yet."
@@ -108,7 +114,7 @@ def why_no_correlation(content: Content) -> str:
 
 
 def warnings(content: Content, given: Sequence[str]) -> list[str]:
-    """What a reader should know before trusting the numbers."""
+    """Return what a reader should know before trusting the numbers."""
     lines = [line.rstrip(".") for line in given]
     lines += _missing_scores(content) + _about_samples(content) + _missing_metrics(content)
     undefined = content.alignment[content.alignment["value"].isna()]

@@ -37,9 +37,13 @@ def score_rows(content: Content) -> list[dict[str, Any]]:
 
 
 def score_heads(content: Content) -> list[Row]:
-    """The columns of the table of scores: each task with its primary score."""
+    """The columns of the table of scores: each task with the score that was asked for."""
     names = content.scores.groupby("task")["score"].first()
-    return [{"task": task, "score": str(names[task])} for task in content.tasks]
+    return [{"task": task, "score": _directed(content, task, names)} for task in content.tasks]
+
+
+def _directed(content: Content, task: str, names: pd.Series) -> str:
+    return f"{names[task]} (lower is better)" if content.lower_is_better(task) else str(names[task])
 
 
 def _score(row: Any) -> Row:
@@ -174,7 +178,7 @@ def run_rows(content: Content, paths: list[str]) -> list[Row]:
 def settings(content: Content, correlations: Any) -> dict[str, Any]:
     """What the numbers depend on: the analysis, and what all runs share."""
     chosen: dict[str, Any] = dict(correlations.settings) if correlations is not None else {}
-    chosen |= {"split": content.split, "pool": content.pool}
+    chosen |= {"split": content.options.split, "pool": content.options.pool}
     for key in ("training", "architecture", "versions"):
         chosen[key] = _shared([run.stored.get(key, {}) for run in content.runs])
     return chosen

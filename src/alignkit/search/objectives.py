@@ -170,19 +170,22 @@ def _is_metric(what: str) -> bool:
 
 
 def _metric(what: str) -> tuple[str, str, bool]:
-    from alignkit.analysis.runs_table import Join
+    from alignkit.analysis.options import TableOptions
     from alignkit.metrics import resolve
 
     spec, _, layer = what.partition("@")
     layer = layer or "last"
-    Join((spec,), layer)  # refuses an unknown rule
+    TableOptions((spec,), layer)  # refuses an unknown rule
+    if layer == "all":
+        raise UsageError(f"objective '{what}' has many values per run; choose another layer rule")
     return spec, layer, bool(resolve(spec).higher_is_better)
 
 
 def _alignment(run: Run, spec: str, layer: str) -> float:
-    from alignkit.analysis.runs_table import Join, summary
+    from alignkit.analysis.options import TableOptions
+    from alignkit.analysis.runs_table import run_value
 
-    return summary(run, spec, Join((spec,), layer, split=SPLIT))
+    return run_value(run, TableOptions((spec,), layer, split=SPLIT))
 
 
 def _parameters(run: Run) -> int:

@@ -1,6 +1,7 @@
 """The work of the analyses of a study: plain functions of plain values, for any engine.
 
-Each gives the files that it wrote, and which of them a reader begins with.
+Each runs the analysis of the command of its name on runs and returns the files that it wrote,
+and which of them a reader begins with.
 """
 
 from __future__ import annotations
@@ -28,20 +29,22 @@ def correlate(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> Written:
-    """Write the table of runs, and what ``alignkit correlate`` finds in it."""
+    """Write the table of runs and that of ``alignkit correlate``."""
     from alignkit.analysis.correlate import correlate_runs
-    from alignkit.analysis.runs_table import Join
-    from alignkit.runs.files import write_csv
+    from alignkit.analysis.options import TableOptions
+    from alignkit.report.results import write_correlations
 
-    join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(
-        _opened(runs), join, reporter=reporter, unit=unit, permutations=permutations, seed=seed
+    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    correlations, joined = correlate_runs(
+        _opened(runs), options, reporter=reporter, unit=unit, permutations=permutations, seed=seed
     )
-    written = []
-    for name, rows in (("runs", joined), ("correlate", found.table)):
-        file = Path(output) / f"{name}.{layer}.csv"
-        write_csv(file, rows)
-        written.append(str(file))
+    files = write_correlations(
+        correlations,
+        joined,
+        runs=Path(output) / f"runs.{layer}.csv",
+        table=Path(output) / f"correlate.{layer}.csv",
+    )
+    written = [str(file) for file in files]
     return {"shown": written, "files": written}
 
 
@@ -59,18 +62,12 @@ def report(
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
-    from alignkit.analysis.correlate import correlate_runs
-    from alignkit.analysis.runs_table import Join
-    from alignkit.report import write_report
+    from alignkit.analysis.options import TableOptions
+    from alignkit.report.results import report_runs
 
-    opened = _opened(runs)
-    join = Join(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    found, joined = correlate_runs(
-        opened, join, reporter=reporter, permutations=permutations, seed=seed
-    )
-    page = write_report(
-        opened, output, correlations=found, table=joined, metrics=metrics, split=split, pool=pool
-    )
+    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    folder = Path(output)
+    page = report_runs(_opened(runs), folder, options, permutations=permutations, reporter=reporter)
     return _below(output, page)
 
 
@@ -90,30 +87,15 @@ def hypotheses(
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
-    from alignkit.analysis.questions import Evidence, ask, write_tables
-    from alignkit.report.questions import draw_answers
-    from alignkit.runs.files import write_text
+    from alignkit.analysis.options import TableOptions
+    from alignkit.analysis.questions import Evidence, ask
+    from alignkit.report.results import write_answers
 
-    evidence = Evidence(
-        _opened(runs),
-        metrics,
-        layer,
-        outcome,
-        split,
-        pool,
-        samples,
-        seed,
-        permutations,
-        not raw_scores,
-        reporter,
-    )
-    answers = ask(questions, evidence)
-    for note in evidence.notes:
-        reporter.note(f"note: {note}")
-    write_tables(answers, Path(output))
-    draw_answers(answers, Path(output) / "figures")
-    page = Path(output) / "answers.md"
-    write_text(page, "\n".join(f"## {one.title}\n\n{one.paragraph}\n" for one in answers))
+    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    evidence = Evidence(_opened(runs), options, permutations, not raw_scores, reporter)
+    folder = Path(output)
+    page = folder / "answers.md"
+    write_answers(ask(questions, evidence), tables=folder, figures=folder / "figures", page=page)
     return _below(output, page)
 
 
@@ -129,29 +111,22 @@ def agreement(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> Written:
-    """Write what ``alignkit agreement`` finds: pairs of metrics, their groups, figures."""
+    """Write the tables and figures of ``alignkit agreement``: pairs of metrics, their groups."""
     from alignkit.analysis.agreement import agree
-    from alignkit.report.questions import draw_agreement
-    from alignkit.runs.files import write_csv
+    from alignkit.analysis.options import TableOptions
+    from alignkit.report.results import write_agreement
 
-    found = agree(
-        _opened(runs),
-        metrics,
-        layers=layers,
-        split=split,
-        pool=pool,
-        samples=samples,
-        seed=seed,
-        alike=alike,
-        lenient=True,
-        reporter=reporter,
+    options = TableOptions(
+        tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=True
     )
-    for note in found.notes:
-        reporter.note(f"note: {note}")
-    pairs = Path(output) / "pairs.csv"
-    write_csv(pairs, found.pairs)
-    write_csv(Path(output) / "metrics.csv", found.metrics)
-    draw_agreement(found, Path(output) / "figures")
+    folder = Path(output)
+    pairs = folder / "pairs.csv"
+    write_agreement(
+        agree(_opened(runs), options, layers, alike, reporter),
+        pairs=pairs,
+        metrics=folder / "metrics.csv",
+        figures=folder / "figures",
+    )
     return _below(output, pairs)
 
 
@@ -168,22 +143,23 @@ def stability(
     seed: int,
     reporter: Reporter = SILENT,
 ) -> Written:
-    """Write what ``alignkit stability`` finds, without its seconds: they are never the same."""
-    from alignkit.analysis.stability import layers_of_run, plan, summarise
-    from alignkit.analysis.stability import stability as measure_settings
-    from alignkit.report.questions import draw_stability
-    from alignkit.runs.files import write_csv
+    """Write the tables and figures of ``alignkit stability``, without durations."""
+    from alignkit.analysis.stability import layers_of_run, plan_settings
+    from alignkit.analysis.stability import stability as measure_stability
+    from alignkit.report.results import write_stability
 
     models = [layers_of_run(run, split, pool, reporter) for run in _opened(runs)]
-    wanted = plan(models, samples, k, splits, null, seed)
-    table = measure_settings(models, metrics, wanted, lenient=True, reporter=reporter)
-    table = table.drop(columns="seconds")
-    summary = summarise(table)
-    file = Path(output) / "summary.csv"
-    write_csv(file, summary)
-    write_csv(Path(output) / "models.csv", table)
-    draw_stability(table, summary, Path(output) / "figures")
-    return _below(output, file)
+    plan = plan_settings(models, samples, k, splits, null, seed)
+    result = measure_stability(models, metrics, plan, lenient=True, reporter=reporter)
+    folder = Path(output)
+    summary = folder / "summary.csv"
+    write_stability(
+        result.without_seconds(),
+        summary=summary,
+        table=folder / "models.csv",
+        figures=folder / "figures",
+    )
+    return _below(output, summary)
 
 
 def _opened(runs: Sequence[str]) -> list[Run]:
@@ -191,6 +167,6 @@ def _opened(runs: Sequence[str]) -> list[Run]:
 
 
 def _below(output: str, shown: Path) -> Written:
-    """A folder of an analysis's own: all that lies in it."""
+    """Return all files in the folder of an analysis, but not temporary ones."""
     files = sorted(str(file) for file in Path(output).rglob("*") if file.is_file())
     return {"shown": [str(shown)], "files": [f for f in files if "/." not in f]}

@@ -79,8 +79,8 @@ class Analysis:
 
     @property
     def _stored(self) -> dict[str, Any]:
-        found = read_json(self.record) if self.record.is_file() else {}
-        return found if found.get("key") == self.key else {}
+        record = read_json(self.record) if self.record.is_file() else {}
+        return record if record.get("key") == self.key else {}
 
 
 def plan_analyses(
@@ -104,7 +104,7 @@ def plan_analyses(
     from alignkit.plugins.versions import versions
 
     told = versions()
-    found = []
+    analyses = []
     for name, work, options, chosen in _asked(study, runs):
         paths = [str(study.runs / p.name) for p in chosen]
         unit = Job(name, f"{WORK}:{work}", {"runs": paths, **options})
@@ -112,8 +112,8 @@ def plan_analyses(
         content = [unit.work, unit.arguments, stands_on, told]
         key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
         record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
-        found.append(Analysis(name, unit, key, record, waits or not chosen))
-    return found
+        analyses.append(Analysis(name, unit, key, record, waits or not chosen))
+    return analyses
 
 
 def check_analyses(study: Study, config: RunConfig | None) -> None:
@@ -131,8 +131,8 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
         For an unknown metric, layer rule or question, or a number that makes no sense.
     """
     from alignkit.analysis.agreement import check_alike
+    from alignkit.analysis.options import TableOptions
     from alignkit.analysis.questions import Evidence, check_questions
-    from alignkit.analysis.runs_table import Join
     from alignkit.metrics import resolve
     from alignkit.models.pairs import select_pairs
 
@@ -148,12 +148,13 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
         for spec in table.metrics if table else ():
             resolve(spec)
     for layer in study.correlate.layer if study.correlate else ():
-        Join((), layer)
+        TableOptions((), layer)
     if study.report:
-        Join((), study.report.layer)
+        TableOptions((), study.report.layer)
     if study.hypotheses:
         check_questions(study.hypotheses.questions)
-        Evidence([], [], study.hypotheses.layer, permutations=study.hypotheses.permutations)
+        options = TableOptions((), study.hypotheses.layer)
+        Evidence([], options, study.hypotheses.permutations)
     if study.agreement:
         check_alike(study.agreement.alike)
     if config is not None:
@@ -205,8 +206,8 @@ def _check_stability(study: Study) -> None:
         "placements": {str(entry.placement) for entry in study.entries},
     }
     for kind, names in known.items():
-        for one in getattr(table, kind):
-            if one not in names:
+        for name in getattr(table, kind):
+            if name not in names:
                 raise UsageError(
-                    f"[stability] {kind} names '{one}'; the runs have: {', '.join(sorted(names))}"
+                    f"[stability] {kind} names '{name}'; the runs have: {', '.join(sorted(names))}"
                 )

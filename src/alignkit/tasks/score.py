@@ -48,7 +48,8 @@ class Score:
 
 def named_like_a_loss(name: str) -> bool:
     """Return whether a name contains a word such as loss or error, so that lower is better."""
-    return not LOSS_WORDS.isdisjoint(re.split(r"[^a-z]+", name.lower()))
+    words = re.split(r"[^a-z]+", name.lower())
+    return "loss" in name.lower() or not LOSS_WORDS.isdisjoint(words)
 
 
 def stored_directions(scores: tuple[Score, ...]) -> dict[str, bool]:

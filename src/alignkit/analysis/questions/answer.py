@@ -19,7 +19,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question gave.
+    """The answer to a question.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ def with_holm(rows: list[dict[str, Any]], directed: str = "") -> list[dict[str, 
     rows : list of dict
         With ``p`` (None where there is no test) and ``reason``.
     directed : str
-        A column whose sign the hypothesis foretells: above 0 supports it, below 0
+        A column whose sign the hypothesis predicts: above 0 supports it, below 0
         contradicts it. Without one, a small p supports.
     """
     from alignkit.statistics.multiple_testing import holm
@@ -82,14 +82,14 @@ def _verdict(row: dict[str, Any], directed: str) -> str:
 
 
 def interval_words(low: float | None, high: float | None, sign: str = "+") -> str:
-    """A 95 % interval in running text; empty where there is none."""
+    """Return a 95 % interval as running text; empty where there is none."""
     if low is None or high is None:
         return ""
     return f", 95 % interval {low:{sign}.2f} to {high:{sign}.2f}"
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
-    """Names in running text, the first few of many."""
+    """Return names as running text, the first few of many."""
     names = list(names)
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most} more"
@@ -97,10 +97,10 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 
 def counted(n: int, what: str) -> str:
-    """``1 run``, ``2 runs``."""
+    """Return a count with its noun: ``1 run``, ``2 runs``."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def why_not(rows: Sequence[dict[str, Any]]) -> str:
-    """The reasons of what is not testable, each once."""
+    """Return why rows are not testable, each reason once."""
     return "; ".join(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))

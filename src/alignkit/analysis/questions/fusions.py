@@ -1,4 +1,4 @@
-"""H3: does alignment rise across co-attention?"""
+"""H3: whether alignment rises across co-attention."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Crossed:
-    """One fusion of a run: the sites around it, and the step that it stands in, if there is one."""
+    """One fusion of a run: the sites around it, and the step that contains it, if there is one."""
 
     before: Pair
     after: Pair
@@ -42,7 +42,7 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
     """Compare alignment after a fusion with before, and with the same depth without one."""
     import pandas as pd
 
-    crossed = {str(run.path): _comparable(run, evidence.pool) for run in evidence.runs}
+    crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
     values = _values(evidence, crossed)
     across = [
         _across(evidence, task, metric, crossed, values)
@@ -72,35 +72,43 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
 
 
 def fusions_of(run: Run) -> list[Crossed]:
-    """The fusions of a run with the sites around them."""
+    """Return the fusions of a run with the sites around them."""
     schedule = run.schedule()
     around = around_fusions(schedule)
-    found = []
+    crossings = []
     for before, after in zip(around[::2], around[1::2], strict=True):
         pair = (before["text"], before["vision"])
         layers = tuple(_next_layer(sites(schedule, s), after[s]) for s in ("text", "vision"))
         step = Step(pair, (layers[0], layers[1])) if layers[0] and layers[1] else None
-        found.append(Crossed(pair, (after["text"], after["vision"]), step))
-    return found
+        crossings.append(Crossed(pair, (after["text"], after["vision"]), step))
+    return crossings
 
 
 def _comparable(run: Run, pool: str) -> list[Crossed]:
-    """Fusions before which there is something to compare.
+    """Return the fusions before which there is something to compare.
 
     At the embeddings the first token is the same for every sample, so ``cls`` says nothing.
     """
     inputs = {input_site(stream) for stream in ("text", "vision")}
-    return [one for one in fusions_of(run) if not (pool == "cls" and inputs & set(one.before))]
+    return [
+        crossed
+        for crossed in fusions_of(run)
+        if not (pool == "cls" and inputs & set(crossed.before))
+    ]
 
 
 def _next_layer(recorded: Sequence[str], site: str) -> str:
-    """The layer right after a fusion's site; empty where another fusion or nothing follows."""
+    """Return the layer right after a fusion's site; empty where no layer follows."""
     following = recorded[recorded.index(site) + 1 :][:1]
     return following[0] if following and "." not in following[0] else ""
 
 
 def standing(run: Run, step: Step) -> str:
-    """Whether a run has a fusion within a step: ``fused`` in both streams, ``free``, or else."""
+    """Return whether a run has a fusion within a step.
+
+    ``fused`` in both streams, ``partly`` in one, ``free`` in none; ``absent`` where the run
+    lacks the sites.
+    """
     schedule = run.schedule()
     inside = []
     for stream, first, last in zip(("text", "vision"), step.before, step.after, strict=True):
@@ -112,29 +120,31 @@ def standing(run: Run, step: Step) -> str:
 
 
 def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple[str, ...], float]:
-    """Value by run, metric and pair of sites, for everything that is compared."""
-    found: dict[tuple[str, ...], float] = {}
-    for run in evidence.runs:
-        steps = _steps(evidence, run.task, crossed)
-        wanted = {pair for step in steps for pair in (step.before, step.after)}
+    """Return the values by run, metric and pair of sites, for everything that is compared."""
+    steps = {task: _steps(evidence, task, crossed) for task in evidence.tasks}
+
+    def layers(run: Run) -> list[str]:
+        wanted = {pair for step in steps[run.task] for pair in (step.before, step.after)}
         wanted -= set(equal_depth(run.schedule()))
         known = set(sites(run.schedule()))
         single = [f"{x},{y}" for x, y in sorted(wanted) if {x, y} <= known]
-        selections = ["same", *(["fusions"] if crossed[str(run.path)] else []), *single]
-        for row in evidence.measured([run], selections).itertuples():
-            found[row.run, row.metric, row.x, row.y] = evidence.sign(row.metric) * row.value
-    return found
+        return ["same", *(["fusions"] if crossed[str(run.path)] else []), *single]
+
+    return {
+        (row.run, row.metric, row.x, row.y): evidence.sign(row.metric) * row.value
+        for row in evidence.at_layers(layers).itertuples()
+    }
 
 
 def _steps(evidence: Evidence, task: str, crossed: dict[str, list[Crossed]]) -> list[Step]:
-    """Every step of a task in which some run has a fusion."""
+    """Return every step of a task in which some run has a fusion."""
     return list(
         dict.fromkeys(
-            one.step
+            crossing.step
             for run in evidence.runs
             if run.task == task
-            for one in crossed[str(run.path)]
-            if one.step is not None
+            for crossing in crossed[str(run.path)]
+            if crossing.step is not None
         )
     )
 
@@ -142,7 +152,7 @@ def _steps(evidence: Evidence, task: str, crossed: dict[str, list[Crossed]]) -> 
 def _changes(
     evidence: Evidence, crossed: dict[str, list[Crossed]], values: dict[tuple[str, ...], float]
 ) -> pd.DataFrame:
-    """One row per run, metric and fusion: alignment before and after it."""
+    """Return one row per run, metric and fusion: alignment before and after it."""
     import pandas as pd
 
     rows = [
@@ -154,12 +164,12 @@ def _changes(
             "run": str(run.path),
             "metric": metric,
             "fusion": j,
-            "before": values[str(run.path), metric, *one.before],
-            "after": values[str(run.path), metric, *one.after],
+            "before": values[str(run.path), metric, *crossing.before],
+            "after": values[str(run.path), metric, *crossing.after],
         }
         for run in evidence.runs
         for metric in evidence.metrics
-        for j, one in enumerate(crossed[str(run.path)])
+        for j, crossing in enumerate(crossed[str(run.path)])
     ]
     columns = ["task", "placement", "unit", "seed", "run", "metric", "fusion", "before", "after"]
     return pd.DataFrame(rows, columns=columns)
@@ -172,7 +182,7 @@ def _across(
     crossed: dict[str, list[Crossed]],
     values: dict[tuple[str, ...], float],
 ) -> dict[str, Any]:
-    """Before against after, one mean per placement over fusions and seeds."""
+    """Test before against after, with one mean per placement over fusions and seeds."""
     from alignkit.statistics.fusions import mean_change
 
     table = _changes(evidence, crossed, values)
@@ -181,21 +191,21 @@ def _across(
     table = table.dropna(subset=["change"])
     per_run = table.groupby(["task", "placement", "unit", "seed"])[["before", "after", "change"]]
     units = evidence.units(per_run.mean().reset_index(), ["before", "after", "change"]).dropna()
-    found = mean_change(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
+    change = mean_change(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
     known = len(units) > 0
     return {
         "task": task,
         "metric": metric,
-        "placements": found.n,
+        "placements": change.n,
         "fusions": len(table),
         "before": float(units["before"].mean()) if known else None,
         "after": float(units["after"].mean()) if known else None,
-        "change": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "exact": found.exact,
-        "reason": found.reason,
+        "change": change.mean,
+        "low": change.low,
+        "high": change.high,
+        "p": change.p,
+        "exact": change.exact,
+        "reason": change.reason,
     }
 
 
@@ -206,7 +216,7 @@ def _against(
     crossed: dict[str, list[Crossed]],
     values: dict[tuple[str, ...], float],
 ) -> dict[str, Any]:
-    """Steps with a fusion against the same steps of runs of the same task and seed without one."""
+    """Compare steps with a fusion with the same steps of runs of the same task and seed without."""
     from alignkit.statistics.fusions import fusion_contrast
 
     steps = _steps(evidence, task, crossed)
@@ -240,28 +250,28 @@ def _against(
     defined = np.isfinite(change[:, some]).all(axis=1)
     where, change = where[defined][:, some], change[defined][:, some]
     fused, free = where == "fused", where == "free"
-    found = fusion_contrast(change, fused, free, evidence.permutations, evidence.seed)
+    difference = fusion_contrast(change, fused, free, evidence.permutations, evidence.seed)
     usable = fused & (free.sum(axis=0) > 0)
     undefined = not (some.any() and defined.any())
-    reason = f"{metric} is undefined around fusions" if undefined else found.reason
+    reason = f"{metric} is undefined around fusions" if undefined else difference.reason
     if usable.any():
         row |= {
             "with_fusion": float(change[usable].mean()),
             "without": float(change[free & usable.any(axis=0)].mean()),
         }
     return row | {
-        "placements": found.n,
-        "change": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "exact": found.exact,
+        "placements": difference.n,
+        "change": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "p": difference.p,
+        "exact": difference.exact,
         "reason": reason,
     }
 
 
 def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Step) -> float:
-    """Change of alignment over a step; NaN where a run has no such sites."""
+    """Return the change of alignment over a step; NaN where a run has no such sites."""
     ends = [
         values.get((str(run.path), metric, *pair), np.nan) for pair in (step.before, step.after)
     ]
@@ -269,7 +279,7 @@ def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Ste
 
 
 def _shared_seeds(runs: Sequence[Run]) -> tuple[list[list[Run]], int]:
-    """Runs by unit, with the seeds that all units have; and how many runs that leaves out."""
+    """Return runs by unit with the seeds that all units have, and the number left out."""
     units: dict[str, dict[int, Run]] = {}
     for run in runs:
         units.setdefault(run.unit, {})[run.seed] = run
@@ -292,9 +302,10 @@ def _across_words(rows: list[dict[str, Any]]) -> str:
         for verdict in ("supported", "contradicted")
     )
     return (
-        f"From just before to just after a fusion alignment changes (up is more aligned): {said}. "
-        f"Over {counted(tested[0]['placements'], 'placement')} it rises in {rises} and falls in "
-        f"{falls} of {counted(len(tested), 'test')} after Holm."
+        f"Change of alignment from just before to just after a fusion (positive: more aligned): "
+        f"{said}. Over {counted(tested[0]['placements'], 'placement')}, the increase is "
+        f"significant in {rises} and the decrease in {falls} of "
+        f"{counted(len(tested), 'test')} after Holm correction."
     )
 
 
@@ -306,9 +317,10 @@ def _against_words(rows: list[dict[str, Any]]) -> str:
         )
     most = min(tested, key=lambda row: row["p"])
     said = (
-        f"Against the same depth without one (same task and seeds): over a layer with a fusion "
-        f"before it {most['metric']} on {most['task']} changes by {most['with_fusion']:+.3f}, "
-        f"without by {most['without']:+.3f}; mean difference {most['change']:+.3f}"
+        f"Compared with the same depth without a fusion (same task and seeds): across a layer that "
+        f"follows a fusion, {most['metric']} on {most['task']} changes by "
+        f"{most['with_fusion']:+.3f}, otherwise by {most['without']:+.3f}; mean "
+        f"difference {most['change']:+.3f}"
         + (
             ""
             if most["low"] is None
@@ -325,4 +337,4 @@ def _against_words(rows: list[dict[str, Any]]) -> str:
             said + f"Fusions raise alignment in {rises} and lower it in {falls} of "
             f"{counted(len(tested), 'test')}."
         )
-    return said + "That fusions raise alignment is not shown."
+    return said + "Fusions are not shown to raise alignment."

@@ -1,4 +1,4 @@
-"""H2: does alignment at intermediate layers go with score more than at the last?"""
+"""H2: whether intermediate layers predict performance better than the last layer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from alignkit.analysis.questions.evidence import Evidence, layer_count
 if TYPE_CHECKING:
     import pandas as pd
 
-TITLE = "H2: do intermediate layers tell more than the last?"
+TITLE = "H2: do intermediate layers predict performance better than the last layer?"
 RULES = ("max", "mean", "half")
 
 
 def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     """Compare dependent correlations with the same score: another rule against the last layer.
 
-    It is supported where the correlations differ and the intermediate one is the stronger,
-    whatever its sign.
+    The hypothesis is supported where the correlations differ and the intermediate one is
+    stronger, whatever its sign.
     """
     import pandas as pd
 
@@ -54,48 +54,48 @@ def _row(
     from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     last, other, score = _units(evidence, task, metric, tables["last"], tables[rule])
-    found = compare_overlapping(other, last, score)
+    comparison = compare_overlapping(other, last, score)
     stronger = None
-    if found.r_first is not None and found.r_second is not None:
-        stronger = abs(found.r_first) - abs(found.r_second)
+    if comparison.r_first is not None and comparison.r_second is not None:
+        stronger = abs(comparison.r_first) - abs(comparison.r_second)
     return {
         "task": task,
         "metric": metric,
         "rule": rule,
-        "n": found.n,
-        "r_last": found.r_second,
-        "r_rule": found.r_first,
-        "r_between": found.r_between,
+        "n": comparison.n,
+        "r_last": comparison.r_second,
+        "r_rule": comparison.r_first,
+        "r_between": comparison.r_between,
         "stronger_by": stronger,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "t": found.t,
-        "p": found.p,
-        "reason": found.reason,
+        "difference": comparison.difference,
+        "low": comparison.low,
+        "high": comparison.high,
+        "t": comparison.t,
+        "p": comparison.p,
+        "reason": comparison.reason,
     }
 
 
 def _units(
     evidence: Evidence, task: str, metric: str, last: pd.DataFrame, other: pd.DataFrame
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means over seeds of both alignments and the score; up is more aligned, and better."""
+    """Return means over seeds of both alignments and the score, turned so that higher is better."""
     both = last.assign(other=other[metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
     return (
         sign * units[metric].to_numpy(float),
         sign * units["other"].to_numpy(float),
-        evidence.outcome_sign * units["score"].to_numpy(float),
+        evidence.outcome_sign(task) * units["score"].to_numpy(float),
     )
 
 
 def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
-    """The layer with the largest correlation, against the null of that choice."""
+    """Test the layer with the largest correlation against the null of that choice."""
     from alignkit.statistics.association import strongest_column
     from alignkit.statistics.comparison.overlapping import compare_overlapping
 
-    values = evidence.values("same")
+    values = evidence.values()
     depth = values.groupby(["run", "metric"]).cumcount()
     wide = values.assign(depth=depth).pivot(
         index=["metric", "run"], columns="depth", values="value"
@@ -119,9 +119,9 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
                 "p": None,
             }
             x = evidence.sign(metric) * units[columns].to_numpy(float)
-            y = evidence.outcome_sign * units["score"].to_numpy(float)
+            y = evidence.outcome_sign(task) * units["score"].to_numpy(float)
             row["reason"] = next(
-                (why for one in x.T if (why := compare_overlapping(one, one, y).reason)), ""
+                (why for layer in x.T if (why := compare_overlapping(layer, layer, y).reason)), ""
             )
             if not row["reason"]:
                 row["layer"], row["r"], row["p"] = strongest_column(
@@ -134,31 +134,33 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
 def _words(rows: list[dict[str, Any]]) -> str:
     tested = [row for row in rows if row["p"] is not None]
     if not tested:
-        return f"Whether intermediate layers tell more is not testable: {why_not(rows)}."
+        reasons = why_not(rows)
+        return f"Whether intermediate layers predict performance better is not testable: {reasons}."
     supported = [row for row in tested if row["verdict"] == "supported"]
     contradicted = [row for row in tested if row["verdict"] == "contradicted"]
     stronger = sum(row["stronger_by"] > 0 for row in tested)
     most = min(tested, key=lambda row: row["p"])
     said = (
         f"In {stronger} of {counted(len(tested), 'comparison')} intermediate layers correlate more "
-        f"strongly with score than the last layer. The clearest difference is {most['rule']} of "
-        f"{most['metric']} on {most['task']} over {counted(most['n'], 'placement')}: "
-        f"r = {most['r_rule']:+.2f} against {most['r_last']:+.2f}, difference "
-        f"{most['difference']:+.2f}{interval_words(most['low'], most['high'])}, "
+        f"strongly with the score than the last layer. The clearest difference is "
+        f"{most['rule']} of {most['metric']} on {most['task']} over "
+        f"{counted(most['n'], 'placement')}: r = {most['r_rule']:+.2f} against "
+        f"{most['r_last']:+.2f}, difference {most['difference']:+.2f}"
+        f"{interval_words(most['low'], most['high'])}, "
         f"Williams p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
     )
     if supported or contradicted:
-        found = []
+        wins = []
         if supported:
-            found.append(f"intermediate layers tell more in {len(supported)}")
+            wins.append(f"intermediate layers correlate more strongly in {len(supported)}")
         if contradicted:
-            found.append(f"the last layer tells more in {len(contradicted)}")
-        return said + f"After correction {' and '.join(found)} of {len(tested)}."
-    return said + "After correction no difference is shown."
+            wins.append(f"the last layer correlates more strongly in {len(contradicted)}")
+        return said + f"After correction, {' and '.join(wins)} of {len(tested)}."
+    return said + "No difference remains significant after correction."
 
 
 def _best_words(rows: list[dict[str, Any]]) -> str:
-    """The maximum is held against its own null."""
+    """Say which single layer correlates most, against the null of choosing the maximum."""
     tested = [row for row in rows if row["p"] is not None]
     if not tested:
         return ""
@@ -168,6 +170,6 @@ def _best_words(rows: list[dict[str, Any]]) -> str:
         for row in sorted(tested, key=lambda row: row["p"])[:3]
     )
     return (
-        f"The single layer with the largest r, against the null of choosing the largest of "
-        f"{rows[0]['layers']}: {said}."
+        f"The single layer with the largest r, tested against the largest of "
+        f"{rows[0]['layers']} layers under permutation: {said}."
     )

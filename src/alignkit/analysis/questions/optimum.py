@@ -1,4 +1,4 @@
-"""Is there an optimal alignment?"""
+"""Whether there is an optimal alignment."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ def _row(evidence: Evidence, units: pd.DataFrame, task: str, metric: str) -> dic
     from alignkit.statistics.quadratic import quadratic_fit
 
     part = units[units["task"] == task].dropna(subset=[metric, "score"])
-    found = quadratic_fit(
+    fitted = quadratic_fit(
         part[metric].to_numpy(float),
-        evidence.outcome_sign * part["score"].to_numpy(float),
+        evidence.outcome_sign(task) * part["score"].to_numpy(float),
         evidence.permutations,
         evidence.seed,
     )
-    row = {"task": task, "metric": metric} | asdict(found)
-    row["kind"] = {"highest": "best", "lowest": "worst"}.get(found.kind, "")
+    row = {"task": task, "metric": metric} | asdict(fitted)
+    row["kind"] = {"highest": "best", "lowest": "worst"}.get(fitted.kind, "")
     row["seen_low"], row["seen_high"] = (
         (float(part[metric].min()), float(part[metric].max())) if len(part) else (None, None)
     )
     fit = row.pop("coefficients")
-    return row | {f"b{i}": evidence.outcome_sign * fit[i] if fit else None for i in range(3)}
+    return row | {f"b{i}": evidence.outcome_sign(task) * fit[i] if fit else None for i in range(3)}
 
 
 def _verdict(row: dict[str, Any]) -> str:
-    """Supported needs a curve that bends down, with its top inside of what was seen."""
+    """Support the hypothesis only for a curve whose maximum is inside the observed range."""
     if row["verdict"] != "supported":
-        return row["verdict"]
+        return str(row["verdict"])
     return "supported" if row["kind"] == "best" and row["within"] else "contradicted"
 
 
@@ -75,28 +75,30 @@ def _words(rows: list[dict[str, Any]]) -> str:
         return f"Whether there is an optimal alignment is not testable: {why_not(rows)}."
     most = min(tested, key=lambda row: row["p"])
     said = (
-        f"A quadratic term adds most for {most['metric']} on {most['task']} over "
+        f"The quadratic term explains most for {most['metric']} on {most['task']}, over "
         f"{counted(most['n'], 'placement')}: {most['gain']:.0%} of the variance of the score, "
         f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm over "
         f"{counted(len(tested), 'test')}. {_where(most)} "
     )
-    found = [row for row in tested if row["verdict"] == "supported"]
-    if found:
-        where = "; ".join(f"{row['metric']} on {row['task']} at {row['at']:.3f}" for row in found)
-        return said + f"An optimum within what was seen stands: {where}."
-    return said + "No optimal alignment is shown; a straight line does as well."
+    supported = [row for row in tested if row["verdict"] == "supported"]
+    if supported:
+        where = "; ".join(
+            f"{row['metric']} on {row['task']} at {row['at']:.3f}" for row in supported
+        )
+        return said + f"There is an optimum within the observed range: {where}."
+    return said + "No optimal alignment is shown; a straight line fits as well."
 
 
 def _where(row: dict[str, Any]) -> str:
     if row["at"] is None:
-        return "The curve does not turn."
+        return "The curve has no turning point."
     interval = (
-        "its interval is not bounded"
+        "its confidence interval is unbounded"
         if row["low"] is None
         else f"95 % interval {row['low']:.3f} to {row['high']:.3f}"
     )
     inside = "within" if row["within"] else "outside"
     return (
-        f"The curve has its {row['kind']} score at {row['at']:.3f} ({interval}), {inside} what was "
-        f"seen, {row['seen_low']:.3f} to {row['seen_high']:.3f}."
+        f"The curve has its {row['kind']} score at {row['at']:.3f} ({interval}), {inside} the "
+        f"observed range, {row['seen_low']:.3f} to {row['seen_high']:.3f}."
     )

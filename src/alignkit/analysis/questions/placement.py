@@ -1,4 +1,4 @@
-"""Does alignment depend on placement, and on what about a placement?"""
+"""Whether alignment depends on placement, and on which property of a placement."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DESCRIPTORS = {
 
 
 def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
-    """Variance between placements against seeds, and alignment against descriptors."""
+    """Compare the variance between placements with that of seeds, and test descriptors."""
     import pandas as pd
 
     joined = evidence.joined()
@@ -60,7 +60,7 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
 
 
 def describe(placement: Placement, depths: dict[str, int]) -> dict[str, float]:
-    """A placement in numbers; depths are NaN where there is no fusion."""
+    """Describe a placement in numbers, see ``DESCRIPTORS``; depths are NaN without fusions."""
     if not len(placement):
         nothing = dict.fromkeys(DESCRIPTORS, float("nan"))
         return nothing | {"blocks": 0.0}
@@ -127,13 +127,13 @@ def _against(
     from alignkit.statistics.association import associate
 
     part = units[units["task"] == task]
-    found = associate(
+    association = associate(
         part[descriptor].to_numpy(float),
         part[metric].to_numpy(float),
         evidence.permutations,
         evidence.seed,
     )
-    return {"task": task, "metric": metric, "descriptor": descriptor, **asdict(found)}
+    return {"task": task, "metric": metric, "descriptor": descriptor, **asdict(association)}
 
 
 def _variance_words(rows: list[dict[str, Any]]) -> str:
@@ -151,7 +151,7 @@ def _variance_words(rows: list[dict[str, Any]]) -> str:
     different = [row for row in tested if row["verdict"] == "supported"]
     return (
         f"Of the variance of alignment between runs, placement accounts for: {'; '.join(parts)}. "
-        f"More than seeds explain, after Holm, in {len(different)} of "
+        f"After Holm correction, placements differ by more than their seeds in {len(different)} of "
         f"{counted(len(tested), 'test')}."
     )
 
@@ -165,12 +165,12 @@ def _descriptor_words(rows: list[dict[str, Any]]) -> str:
     names = listed(f"{row['metric']} with {row['descriptor']} on {row['task']}" for row in kept)
     return (
         f"Of the descriptors of a placement, {most['descriptor']} "
-        f"({DESCRIPTORS[most['descriptor']]}) goes most with alignment: {most['metric']} on "
-        f"{most['task']}, r = {most['pearson']:+.2f} over {counted(most['n'], 'placement')}, "
-        f"p {p_text(most['p'], True)}. "
+        f"({DESCRIPTORS[most['descriptor']]}) is most strongly associated with alignment: "
+        f"{most['metric']} on {most['task']}, r = {most['pearson']:+.2f} over "
+        f"{counted(most['n'], 'placement')}, p {p_text(most['p'], True)}. "
         + (
-            f"After Holm over {counted(len(tested), 'test')} there stands: {names}."
+            f"Significant after Holm correction over {counted(len(tested), 'test')}: {names}."
             if kept
-            else f"After Holm over {counted(len(tested), 'test')} none stands."
+            else f"None is significant after Holm correction over {counted(len(tested), 'test')}."
         )
     )

@@ -1,4 +1,4 @@
-"""Does ``cls`` tell the same as ``mean``?"""
+"""Whether ``cls`` and ``mean`` pooling agree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alignkit.analysis.questions.evidence import Evidence
 if TYPE_CHECKING:
     import pandas as pd
 
-TITLE = "Does cls tell the same as mean?"
+TITLE = "Do cls and mean pooling agree?"
 
 
 def does_pooling_matter(evidence: Evidence) -> Answer:
@@ -21,7 +21,7 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
     import pandas as pd
 
     values = _paired(evidence)
-    same = [_values_row(evidence, values, metric) for metric in evidence.metrics]
+    same = [_values_row(values, metric) for metric in evidence.metrics]
     joined = {pool: evidence.joined(pool=pool) for pool in ("cls", "mean")}
     scores = with_holm(
         [
@@ -45,33 +45,33 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
 
 
 def _paired(evidence: Evidence) -> pd.DataFrame:
-    """Both poolings of every run and layer."""
+    """Return the values under both poolings of every run and layer."""
     keys = ["run", "task", "placement", "seed", "metric", "x", "y"]
-    cls, mean = (evidence.values("same", pool=pool) for pool in ("cls", "mean"))
+    cls, mean = (evidence.values(pool) for pool in ("cls", "mean"))
     return cls[[*keys, "value"]].merge(mean[[*keys, "value"]], on=keys, suffixes=("_cls", "_mean"))
 
 
-def _values_row(evidence: Evidence, values: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """Agreement of the two over all runs and layers; description, not a test."""
+def _values_row(values: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """Describe the agreement of the two over all runs and layers; this is not a test."""
     from alignkit.statistics.variance.reliability import rank_agreement
 
     part = values[values["metric"] == metric].dropna(subset=["value_cls", "value_mean"])
-    one, other = (part[f"value_{pool}"].to_numpy(float) for pool in ("cls", "mean"))
+    cls, mean = (part[f"value_{pool}"].to_numpy(float) for pool in ("cls", "mean"))
     within = [
         rank_agreement(run["value_cls"].to_numpy(float), run["value_mean"].to_numpy(float))
         for _, run in part.groupby("run")
     ]
     known = [r for r in within if r is not None]
-    spearman = rank_agreement(one, other)
+    spearman = rank_agreement(cls, mean)
     return {
         "metric": metric,
         "n": len(part),
         "runs": part["run"].nunique(),
-        "pearson": None if spearman is None else float(np.corrcoef(one, other)[0, 1]),
+        "pearson": None if spearman is None else float(np.corrcoef(cls, mean)[0, 1]),
         "spearman": spearman,
         "within": float(np.mean(known)) if known else None,
-        "cls": float(one.mean()) if len(part) else None,
-        "mean": float(other.mean()) if len(part) else None,
+        "cls": float(cls.mean()) if len(part) else None,
+        "mean": float(mean.mean()) if len(part) else None,
         "reason": ""
         if spearman is not None
         else f"{len(part)} defined value(s), or no variation in one pooling",
@@ -81,26 +81,26 @@ def _values_row(evidence: Evidence, values: pd.DataFrame, metric: str) -> dict[s
 def _score_row(
     evidence: Evidence, joined: dict[str, pd.DataFrame], task: str, metric: str
 ) -> dict[str, Any]:
-    """Does one pooling's alignment go with score more than the other's?"""
+    """Test whether one pooling's alignment correlates with the score more than the other's."""
     from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     both = joined["cls"].assign(other=joined["mean"][metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
     columns = units[[metric, "other", "score"]].to_numpy(float)
-    found = compare_overlapping(*(columns * [sign, sign, evidence.outcome_sign]).T)
+    comparison = compare_overlapping(*(columns * [sign, sign, evidence.outcome_sign(task)]).T)
     return {
         "task": task,
         "metric": metric,
-        "n": found.n,
-        "r_cls": found.r_first,
-        "r_mean": found.r_second,
-        "r_between": found.r_between,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "p": found.p,
-        "reason": found.reason,
+        "n": comparison.n,
+        "r_cls": comparison.r_first,
+        "r_mean": comparison.r_second,
+        "r_between": comparison.r_between,
+        "difference": comparison.difference,
+        "low": comparison.low,
+        "high": comparison.high,
+        "p": comparison.p,
+        "reason": comparison.reason,
     }
 
 
@@ -126,16 +126,16 @@ def _values_words(rows: list[dict[str, Any]]) -> str:
 def _score_words(rows: list[dict[str, Any]]) -> str:
     tested = [row for row in rows if row["p"] is not None]
     if not tested:
-        return f"Which goes more with score is not testable: {why_not(rows)}."
+        return f"Which of them correlates more with the score is not testable: {why_not(rows)}."
     most = min(tested, key=lambda row: row["p"])
     different = [row for row in tested if row["verdict"] == "supported"]
     return (
-        f"With score they differ most for {most['metric']} on {most['task']}: r = "
-        f"{most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, "
+        f"Their correlations with the score differ most for {most['metric']} on {most['task']}: "
+        f"r = {most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, "
         f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
         + (
-            f"They tell different things in {len(different)} of {counted(len(tested), 'test')}."
+            f"They differ significantly in {len(different)} of {counted(len(tested), 'test')}."
             if different
-            else "That they tell different things about score is not shown."
+            else "No difference between the poolings is shown."
         )
     )

@@ -1,0 +1,95 @@
+"""Performance of many runs as one tidy table, and the direction of an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from alignkit.chain.evaluate import evaluate
+from alignkit.errors import DataError, UsageError
+from alignkit.progress import SILENT, Reporter
+from alignkit.runs import Run
+from alignkit.tasks.score import named_like_a_loss
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def outcome_sign(outcome: str, runs: Sequence[Run] = ()) -> int:
+    """Return 1 where higher values of an outcome are better, -1 where lower values are.
+
+    Every analysis asks here. The runs' task declares the direction of its scores; without
+    runs, a name with a word such as loss, error, perplexity or nll means lower.
+
+    Parameters
+    ----------
+    outcome : str
+        A score or ``loss``.
+    runs : sequence of Run
+        Those that the outcome was read from, of one task.
+    """
+    for run in runs:
+        if run.performance_file.is_file():
+            return 1 if run.higher_is_better(outcome) else -1
+    return -1 if named_like_a_loss(outcome) else 1
+
+
+def scores_table(
+    runs: Sequence[Run], outcome: str | None, split: str, reporter: Reporter = SILENT
+) -> pd.DataFrame:
+    """Score runs on a split; scores that are stored already are read.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    outcome : str or None
+        A score or ``loss``; each task's primary score when None.
+    split : str
+
+    Returns
+    -------
+    DataFrame
+        One row per run: ``task``, ``placement``, ``seed``, ``unit``, ``run`` (its path),
+        ``outcome`` (its name) and ``score``. The score is missing, with a note, for a run
+        that cannot be scored, and for one that does not have the outcome.
+
+    Raises
+    ------
+    UsageError
+        When no run has the outcome.
+    """
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    known: dict[str, None] = {}
+    failures: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        scores: dict[str, float] = {}
+        try:
+            scores = evaluate(run, split, reporter=reporter)
+        except DataError as error:
+            failures.setdefault((run.task, str(error)), []).append(run)
+        known |= dict.fromkeys(scores)
+        name = outcome or str(run.performance()["primary"])
+        rows.append(
+            {
+                "task": run.task,
+                "placement": run.placement,
+                "seed": run.seed,
+                "unit": run.unit,
+                "run": str(run.path),
+                "outcome": name,
+                "score": float(scores.get(name, float("nan"))),
+            }
+        )
+    for (task, why), unscored in failures.items():
+        every = len(unscored) == sum(run.task == task for run in runs)
+        which = task if every else ", ".join(str(run.path) for run in unscored)
+        reporter.note(f"note: {which} has no score on {split}: {why}")
+    names = [name for name in known if name != "n"]
+    if outcome is not None and names and outcome not in names:
+        others = ", like every other run," if len(runs) > 1 else ""
+        raise UsageError(
+            f"{runs[0].path}{others} has no outcome '{outcome}'; it has: {', '.join(names)}"
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,155 @@
+"""The files of an analysis: one function each, for the command line and for studies alike.
+
+Each writes the files that it is given a place for, and returns their paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alignkit.analysis.agreement import MetricAgreement
+from alignkit.analysis.correlate import correlate_runs
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.questions import Answer, write_tables
+from alignkit.analysis.stability import Stability
+from alignkit.progress import SILENT, Reporter
+from alignkit.report.correlations import write_figures
+from alignkit.report.page import write_report
+from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
+from alignkit.runs import Run
+from alignkit.runs.files import write_csv, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alignkit.statistics import Correlations
+
+
+def report_runs(
+    runs: Sequence[Run],
+    folder: Path,
+    options: TableOptions,
+    *,
+    permutations: int = 9999,
+    measure: bool = False,
+    reporter: Reporter = SILENT,
+) -> Path:
+    """Correlate runs and write their report; everything in it follows the same options.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    folder : Path
+    options : TableOptions
+        Its seed is also that of the permutations.
+    permutations : int
+        Number of permutations to draw where there are too many to enumerate.
+    measure : bool
+        Measure all pairs of layers first; without it, maps and curves show what is stored.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``.
+    """
+    from alignkit.analysis.layer_values import layer_values
+
+    if measure:
+        layer_values(runs, options, lambda _: ["all"], reporter=reporter)
+    correlations, joined = correlate_runs(
+        runs, options, permutations=permutations, seed=options.seed, reporter=reporter
+    )
+    return write_report(runs, folder, correlations=correlations, table=joined, options=options)
+
+
+def write_correlations(
+    correlations: Correlations,
+    joined: pd.DataFrame,
+    *,
+    table: Path | None = None,
+    settings: Path | None = None,
+    runs: Path | None = None,
+    figures: Path | None = None,
+    reporter: Reporter = SILENT,
+) -> list[Path]:
+    """Write correlations as a CSV table, with their settings, the joined runs and figures.
+
+    Parameters
+    ----------
+    correlations : Correlations
+    joined : DataFrame
+        One row per run.
+    table, settings, runs : Path, optional
+        Of the correlations, of everything needed to repeat them, and of the joined runs.
+    figures : Path, optional
+        A folder.
+    """
+    written = []
+    if runs is not None:
+        write_csv(runs, joined)
+        written.append(runs)
+    if table is not None:
+        write_csv(table, correlations.table)
+        written.append(table)
+    if settings is not None:
+        write_json(settings, correlations.settings)
+        written.append(settings)
+    if figures is not None:
+        count = write_figures(correlations, joined, figures)
+        reporter.note(f"figures: {count} in {figures}")
+        written.append(figures)
+    return written
+
+
+def write_answers(
+    answers: Sequence[Answer],
+    *,
+    tables: Path | None = None,
+    figures: Path | None = None,
+    page: Path | None = None,
+) -> list[Path]:
+    """Write answers to questions: a folder of tables, one of figures, a page of paragraphs."""
+    if tables is not None:
+        write_tables(answers, tables)
+    if figures is not None:
+        draw_answers(answers, figures)
+    if page is not None:
+        paragraphs = (f"## {answer.title}\n\n{answer.paragraph}\n" for answer in answers)
+        write_text(page, "\n".join(paragraphs))
+    return [path for path in (tables, figures, page) if path is not None]
+
+
+def write_agreement(
+    agreement: MetricAgreement,
+    *,
+    pairs: Path | None = None,
+    metrics: Path | None = None,
+    figures: Path | None = None,
+) -> list[Path]:
+    """Write the agreement of metrics: a CSV of pairs, one of metrics and groups, figures."""
+    if pairs is not None:
+        write_csv(pairs, agreement.pairs)
+    if metrics is not None:
+        write_csv(metrics, agreement.metrics)
+    if figures is not None:
+        draw_agreement(agreement, figures)
+    return [path for path in (pairs, metrics, figures) if path is not None]
+
+
+def write_stability(
+    stability: Stability,
+    *,
+    table: Path | None = None,
+    summary: Path | None = None,
+    figures: Path | None = None,
+) -> list[Path]:
+    """Write the stability of metrics: a CSV per model and setting, one of means, figures."""
+    if summary is not None:
+        write_csv(summary, stability.summary)
+    if table is not None:
+        write_csv(table, stability.table)
+    if figures is not None:
+        draw_stability(stability.table, stability.summary, figures)
+    return [path for path in (summary, table, figures) if path is not None]
