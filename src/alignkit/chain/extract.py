@@ -187,7 +187,7 @@ class _Extraction:
 
 
 class _Writer:
-    """Writes one .npy file per site and pooling, batch by batch through a memmap."""
+    """Writer of one .npy file per site and pooling, filled batch by batch with a memmap."""
 
     def __init__(self, folder: Path, n: int, pools: Sequence[str]) -> None:
         self.folder, self.n, self.pools = folder, n, pools

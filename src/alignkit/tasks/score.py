@@ -20,7 +20,7 @@ class Score:
         The key under which ``Target.scores`` returns it.
     higher_is_better : bool
     low, high : float
-        The range of its values, both ends included; ``inf`` where there is no limit.
+        The range of its values, both ends included; infinite if there is no limit.
     """
 
     name: str
