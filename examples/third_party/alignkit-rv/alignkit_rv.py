@@ -4,7 +4,7 @@ import alignkit
 
 
 def rv(x, y):
-    """Matrix correlation of two representations, in [0, 1], up is more aligned."""
+    """Matrix correlation of two representations, in [0, 1]; higher means more aligned."""
     import torch
 
     a, b, ab = x.centred.T @ x.centred, y.centred.T @ y.centred, x.centred.T @ y.centred

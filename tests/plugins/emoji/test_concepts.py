@@ -37,7 +37,7 @@ def test_what_looks_alike_in_code_points_stays_apart():
     assert len({concept_of(points) for points in different}) == len(different)
 
 
-def test_the_neutral_one_stands_for_its_concept():
+def test_the_neutral_emoji_represents_its_concept():
     neutral = {e.concept: e.id for e in catalogue() if e.neutral}
     assert neutral[concept_of("1F469-200D-1F680")] == "1f9d1-200d-1f680"
     assert neutral[concept_of("1F468")] == "1f9d1"

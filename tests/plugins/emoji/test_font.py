@@ -29,7 +29,7 @@ def test_known_emoji_are_drawn_in_colour_on_white(small_font):
         ("\U0010fffe", False),
     ],
 )
-def test_missing_glyphs_are_told(small_font, characters, drawn):
+def test_missing_glyphs_are_reported(small_font, characters, drawn):
     assert (EmojiFont(small_font).draw(characters) is not None) == drawn
 
 

@@ -86,7 +86,7 @@ def test_hateful_memes_through_the_chain(memes, tmp_path):
         ("report", "--metric", "cka"),
     ],
 )
-def test_a_run_for_pretraining_stands_in_no_commands_way(words, memes, tmp_path):
+def test_a_run_for_pretraining_does_not_stop_other_commands(words, memes, tmp_path):
     """Its data have no test split, which is what every command takes by default."""
     train = ("train", "--architecture", TINY_MODEL, "--placement", "1", "--epochs", "1", "--task")
     pairs = captions.tsv(tmp_path / "pairs")

@@ -63,7 +63,7 @@ def test_dead_addresses_are_left_out_and_counted(tmp_path):
         ConceptualCaptions(root, images="error").split("train")
 
 
-def test_an_address_that_is_listed_twice_is_taken_once(tmp_path):
+def test_a_url_that_is_listed_twice_is_used_once(tmp_path):
     root = captions.tsv(tmp_path / "cc")
     path = root / "Train_GCC-training.tsv"
     path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")
@@ -103,7 +103,7 @@ def test_a_limit_opens_no_more_shards_than_it_needs(tmp_path):
 
 
 @pytest.mark.parametrize("length", [900, 1536, 1700])  # in a member, between two, in a header
-def test_a_cut_off_shard_is_told(tmp_path, length):
+def test_a_truncated_shard_is_reported(tmp_path, length):
     root = captions.tar(tmp_path / "cc")
     path = root / "cc3m-train-0000.tar"
     path.write_bytes(path.read_bytes()[:length])
@@ -127,7 +127,7 @@ def test_names_in_an_archive_lead_nowhere(tmp_path):
     assert not list(tmp_path.rglob("evil*"))
 
 
-def test_a_picture_without_caption_is_told(tmp_path):
+def test_a_picture_without_caption_is_reported(tmp_path):
     root = captions.tar(tmp_path / "cc")
     with tarfile.open(root / "cc3m-train-0009.tar", "w") as archive:
         info = tarfile.TarInfo("000000077.jpg")
@@ -156,7 +156,7 @@ def test_an_unknown_folder_gets_one_line(tmp_path):
     assert str(caught.value).endswith("found: nothing")
 
 
-def test_a_table_without_pictures_is_told(tmp_path):
+def test_a_table_without_pictures_is_reported(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -228,7 +228,7 @@ def test_ids_that_repeat_are_an_error(tmp_path):
         ('image,text,label\na.png,"one\n', r"data.csv:\d: unexpected end of data"),
     ],
 )
-def test_broken_tables_are_told(tmp_path, content, message):
+def test_broken_tables_are_reported(tmp_path, content, message):
     (tmp_path / "data.csv").write_text(content)
     with pytest.raises(alignkit.DataError, match=message):
         Folder(tmp_path).split("train")

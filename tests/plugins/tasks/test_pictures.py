@@ -57,7 +57,7 @@ def test_a_camera_held_sideways_is_turned(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_cut_off_picture_is_told(tmp_path, suffix, share):
+def test_a_truncated_picture_is_reported(tmp_path, suffix, share):
     path = tmp_path / f"picture.{suffix}"
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
@@ -69,7 +69,7 @@ def test_a_cut_off_picture_is_told(tmp_path, suffix, share):
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a", b"<html>gone</html>", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture_is_told(tmp_path, content):
+def test_what_is_no_picture_is_reported(tmp_path, content):
     path = tmp_path / "picture.png"
     path.write_bytes(content)
     assert File(path).fault() == "broken"
@@ -78,7 +78,7 @@ def test_what_is_no_picture_is_told(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_picture_is_told(tmp_path):
+def test_a_missing_picture_is_reported(tmp_path):
     assert File(tmp_path / "none.png").fault() == "missing"
     with pytest.raises(alignkit.DataError, match=r"there is no picture .*none\.png"):
         open_rgb(File(tmp_path / "none.png"))
