@@ -37,7 +37,7 @@ def test_train_prints_one_folder_per_run_and_says_what_it_chose(tmp_path):
 def test_the_whole_chain_makes_what_it_lacks(place):
     done = alignkit("measure", "--metric", "cka", "--layers", "all", "--json", cwd=place)
     rows = json.loads(done.stdout)
-    assert "representations on test are made first" in done.stderr
+    assert "extracting representations on test first" in done.stderr
     by_run = pd.DataFrame(rows).groupby("run").size()
     assert sorted(by_run) == [9, 25]  # 3 x 3 layers; with 2 fusions a stream, 5 x 5
     assert all(0 <= row["value"] <= 1 for row in rows)

@@ -14,7 +14,7 @@ from alignkit.progress import Reporter
 WORK = "work_for_tests"
 
 
-def _unit(name, function, after=(), **arguments):
+def _job(name, function, after=(), **arguments):
     return Job(name, f"{WORK}:{function}", arguments, after=tuple(after))
 
 
@@ -27,7 +27,7 @@ def _engine(name):
 
 @pytest.fixture(scope="module", params=["in process", "processes", "dask"])
 def engine(request):
-    """Every engine; workers find the units on the path that they inherit."""
+    """Every engine; workers find the jobs on the path that they inherit."""
     with pytest.MonkeyPatch.context() as patch, closing(_opened(request, patch)) as opened:
         yield opened
 
@@ -44,14 +44,14 @@ def _run(engine, *jobs):
 
 
 def test_values_come_back(engine):
-    ends = _run(engine, *(_unit(f"add {i}", "add", a=i, b=1) for i in range(5)))
+    ends = _run(engine, *(_job(f"add {i}", "add", a=i, b=1) for i in range(5)))
     assert {name: end.value for name, end in ends.items()} == {f"add {i}": i + 1 for i in range(5)}
     assert all(end.state == "done" and end.seconds >= 0 for end in ends.values())
 
 
 def test_an_error_of_ours_keeps_its_class_and_others_go_on(engine):
     ends = _run(
-        engine, _unit("bad", "fail"), _unit("worse", "stumble"), _unit("good", "add", a=1, b=1)
+        engine, _job("bad", "fail"), _job("worse", "stumble"), _job("good", "add", a=1, b=1)
     )
     assert ends["good"].value == 2
     assert (ends["bad"].state, ends["bad"].error) == ("failed", "there are no data")
@@ -66,46 +66,46 @@ def test_what_comes_after_a_failure_is_not_tried_and_the_rest_is_in_order(engine
     file = str(tmp_path / "log")
     ends = _run(
         engine,
-        _unit("last", "log", ["second"], file=file, word="3"),
-        _unit("second", "log", ["first"], file=file, word="2"),
-        _unit("first", "log", ["done long ago"], file=file, word="1"),
-        _unit("bad", "fail"),
-        _unit("after bad", "log", ["bad"], file=file, word="x"),
-        _unit("far after bad", "log", ["after bad"], file=file, word="x"),
+        _job("last", "log", ["second"], file=file, word="3"),
+        _job("second", "log", ["first"], file=file, word="2"),
+        _job("first", "log", ["done long ago"], file=file, word="1"),
+        _job("bad", "fail"),
+        _job("after bad", "log", ["bad"], file=file, word="x"),
+        _job("far after bad", "log", ["after bad"], file=file, word="x"),
     )
     assert (tmp_path / "log").read_text().split() == ["1", "2", "3"]
     assert {n for n, end in ends.items() if end.state == "skipped"} == {
         "after bad",
         "far after bad",
     }
-    assert ends["far after bad"].error == "not tried: bad failed"
+    assert ends["far after bad"].error == "not run: bad failed"
 
 
-def test_threads_are_those_of_the_unit(engine):
+def test_threads_are_those_of_the_job(engine):
     job = Job("threads", f"{WORK}:threads", {}, threads=2)
     assert _run(engine, job)["threads"].value == 2
-    assert _run(engine, _unit("one", "threads"))["one"].value == 1
+    assert _run(engine, _job("one", "threads"))["one"].value == 1
 
 
-def test_units_work_in_the_folder_of_the_command(engine, tmp_path, monkeypatch):
+def test_jobs_run_in_the_folder_of_the_command(engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert _run(engine, _unit("where", "folder"))["where"].value == str(tmp_path)
+    assert _run(engine, _job("where", "folder"))["where"].value == str(tmp_path)
 
 
 def test_what_is_said_elsewhere_is_kept(engine):
-    end = _run(engine, _unit("add", "add", a=1, b=2))["add"]
+    end = _run(engine, _job("add", "add", a=1, b=2))["add"]
     assert end.notes in ((), ("1 + 2",))  # in this process it was heard at once
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "dask"])
-def test_the_unit_of_a_killed_worker_is_done_anew(name, request, tmp_path, monkeypatch):
+def test_the_job_of_a_killed_worker_is_run_again(name, request, tmp_path, monkeypatch):
     request.param = name
     with closing(_opened(request, monkeypatch)) as engine:
         ends = _run(
             engine,
-            _unit("killed", "die_once", file=str(tmp_path / "marker")),
-            *(_unit(f"add {i}", "add", a=i, b=0) for i in range(4)),
+            _job("killed", "die_once", file=str(tmp_path / "marker")),
+            *(_job(f"add {i}", "add", a=i, b=0) for i in range(4)),
         )
         assert ends["killed"].value == "done after all"
         assert all(end.state == "done" for end in ends.values())
@@ -113,10 +113,10 @@ def test_the_unit_of_a_killed_worker_is_done_anew(name, request, tmp_path, monke
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "dask"])
-def test_a_unit_that_kills_every_worker_fails_alone(name, request, monkeypatch):
+def test_a_job_that_kills_every_worker_fails_alone(name, request, monkeypatch):
     request.param = name
     with closing(_opened(request, monkeypatch)) as engine:
-        ends = _run(engine, _unit("deadly", "always_die"), _unit("good", "add", a=1, b=1))
+        ends = _run(engine, _job("deadly", "always_die"), _job("good", "add", a=1, b=1))
         assert ends["good"].state == "done"
         assert ends["deadly"].state == "failed"
         assert "kill" in ends["deadly"].error.lower()
@@ -147,18 +147,18 @@ def test_gpus_are_shown_and_claimed(name, monkeypatch):
 
 
 def test_bad_numbers_are_refused():
-    with pytest.raises(UsageError, match="--jobs is 0"):
+    with pytest.raises(UsageError, match="`jobs` is 0"):
         local_engine(0)
-    with pytest.raises(UsageError, match="--workers is 0"):
+    with pytest.raises(UsageError, match="`workers` is 0"):
         DaskEngine(workers=0)
 
 
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("tcp://192.0.2.1:8786", "not encrypted.*--trust-network"),
-        ("8786", "no address"),
-        ("http://127.0.0.1:1", "no address"),
+        ("tcp://192.0.2.1:8786", "not encrypted.*`trust_network`"),
+        ("8786", "is not an address"),
+        ("http://127.0.0.1:1", "is not an address"),
     ],
 )
 def test_an_unsafe_scheduler_is_refused(address, message):
@@ -208,7 +208,7 @@ def test_a_queue_with_a_wrong_option_is_one_line(batch_system, tmp_path, more, m
 def test_a_queue_whose_command_is_not_there_is_refused(tmp_path, monkeypatch):
     pytest.importorskip("dask_jobqueue")
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UsageError, match="by 'sbatch', which is not on this machine"):
+    with pytest.raises(UsageError, match="with 'sbatch', which is not installed on this machine"):
         DaskEngine(queue=SLURM, scratch=tmp_path)
 
 
@@ -217,9 +217,9 @@ def test_a_job_that_is_refused_ends_the_waiting(batch_system, tmp_path):
     batch_system("sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")
     with (
         closing(DaskEngine(workers=2, queue=SLURM, scratch=tmp_path)) as engine,
-        pytest.raises(AlignkitError, match="took no job: sbatch: error: invalid partition"),
+        pytest.raises(AlignkitError, match="accepted no job: sbatch: error: invalid partition"),
     ):
-        _run(engine, _unit("add", "add", a=1, b=1))
+        _run(engine, _job("add", "add", a=1, b=1))
 
 
 @pytest.mark.slow
@@ -232,7 +232,7 @@ def test_jobs_of_a_queue_do_the_work(batch_system, tmp_path, monkeypatch):
     )
     batch_system("scancel", 'kill "$1"')
     with closing(DaskEngine(workers=1, queue=SLURM, scratch=tmp_path)) as engine:
-        assert _run(engine, _unit("add", "add", a=1, b=1))["add"].value == 2
+        assert _run(engine, _job("add", "add", a=1, b=1))["add"].value == 2
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_jobs_of_a_queue_do_the_work(batch_system, tmp_path, monkeypatch):
         (1, 1, "no worker that declares GPU=1.*--resources GPU=1"),
     ],
 )
-def test_units_that_nobody_can_do_say_what_to_start(monkeypatch, workers, gpus, said):
+def test_jobs_that_no_worker_can_run_say_what_to_start(monkeypatch, workers, gpus, said):
     pytest.importorskip("distributed")
     from distributed import LocalCluster
 
@@ -278,7 +278,7 @@ def test_an_import_error_that_is_a_sentence_stays_one(monkeypatch):
         raise ImportError("TLS requires `cryptography`")
 
     monkeypatch.setattr(DaskEngine, "_open", lacking)
-    with pytest.raises(AlignkitError, match=r"^TLS requires `cryptography`: --engine dask needs"):
+    with pytest.raises(AlignkitError, match=r"^TLS requires `cryptography`: `engine=dask` needs"):
         DaskEngine()
 
 
@@ -312,7 +312,7 @@ def test_a_scheduler_that_runs_already_is_used(monkeypatch):
         ) as cluster,
         closing(DaskEngine(scheduler=cluster.scheduler_address)) as engine,
     ):
-        assert _run(engine, _unit("add", "add", a=2, b=2))["add"].value == 4
+        assert _run(engine, _job("add", "add", a=2, b=2))["add"].value == 4
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
@@ -326,9 +326,9 @@ def test_a_job_script_declares_gpus_and_encrypts(tmp_path):
     """No batch system is at hand: look at the job that would be sent to it."""
     pytest.importorskip("dask_jobqueue")
     pytest.importorskip("cryptography")
-    from alignkit.engines.dask import _job_queue, _Jobs
+    from alignkit.engines.dask import _batch_cluster, _Submissions
 
-    cluster = _job_queue(SLURM | {"queue": "gpu"}, 0, 1, tmp_path, _Jobs())
+    cluster = _batch_cluster(SLURM | {"queue": "gpu"}, 0, 1, tmp_path, _Submissions())
     with closing(cluster):
         script = cluster.job_script()
     assert "#SBATCH -p gpu" in script

@@ -158,7 +158,7 @@ def test_absent_data_are_a_problem_of_their_runs_only(tmp_path):
         (["--engine", "ray"], "unknown engine 'ray'; known: local, dask"),
         (["--engine", "local", "--workers", "2"], "--workers applies to --engine dask"),
         (["--jobs", "0"], "--jobs is 0"),
-        (["--scheduler", "nowhere"], "--scheduler nowhere is no address"),
+        (["--scheduler", "nowhere"], "--scheduler nowhere is not an address"),
     ],
 )
 def test_bad_options_are_one_line(tmp_path, words, message):

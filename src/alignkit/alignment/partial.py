@@ -1,4 +1,4 @@
-"""What is measured of a table that is not written yet, kept beside it until it is."""
+"""Values measured for a table that is not complete yet, kept in a hidden folder next to it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from alignkit.runs.files import discard, locked, read_json, sha256_of, write_jso
 def parts_of(
     output: Path | None, inputs: Iterable[str], reporter: Reporter
 ) -> Iterator[Path | None]:
-    """Give a folder beside ``output`` for parts; it goes once the block is through.
+    """Yield a folder next to ``output`` for partial tables, removed once the block succeeds.
 
-    After an interruption, the parts that are there already go into the same table, if they
-    were measured on the same inputs.
+    After an interruption, the partial tables are used again if they were measured on the same
+    inputs.
 
     Parameters
     ----------
     output : Path, optional
-        The table to be; without one there are no parts.
+        The table that will be written; without one, None is yielded.
     inputs : iterable of str
         Digests of what is measured.
     reporter : Reporter
@@ -36,7 +36,7 @@ def parts_of(
         file = folder / "inputs.json"
         known = read_json(file) if file.is_file() else None
         if known == manifest:
-            reporter.note(f"going on with what {folder} holds")
+            reporter.note(f"resuming with the values in {folder}")
         else:
             for part in folder.iterdir():
                 if part.name != ".lock":
@@ -47,7 +47,7 @@ def parts_of(
         except BaseException:
             if list(folder.rglob("*.csv")):
                 reporter.note(
-                    f"what is measured is kept in {folder}; the same command goes on with it"
+                    f"measured values are kept in {folder}; rerun the same command to resume"
                 )
             else:
                 discard(folder)
@@ -56,7 +56,7 @@ def parts_of(
 
 
 def digests(path: Path, suffixes: Sequence[str]) -> list[str]:
-    """Checksums of a file, or of the files in a folder that have one of these suffixes."""
+    """Return name and checksum of a file, or of a folder's files with one of these suffixes."""
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     return [
         f"{file.name} {sha256_of(file)}"

@@ -1,4 +1,4 @@
-"""Engines: where units of work run. This machine's processes, or Dask for many machines."""
+"""Engines: where jobs run. In processes of this machine, or with Dask on many machines."""
 
 from alignkit.engines.job import Engine, Job, Outcome
 from alignkit.engines.order import run_jobs

@@ -1,8 +1,8 @@
-"""Dask as an engine: a local cluster, a scheduler that runs already, or a job queue.
+"""Dask as an engine: a local cluster, a running scheduler, or a batch system.
 
-Dask sends functions as pickles to whoever can reach its ports. So a cluster of our own
-listens on loopback only, a job queue's is encrypted with keys made for the occasion, and a
-scheduler elsewhere must be reached by TLS unless the user vouches for the network.
+Dask runs pickled functions from anyone who can reach its ports. So a local cluster listens on
+the loopback interface only, that of a batch system is encrypted with temporary keys, and a
+scheduler elsewhere must be reached over TLS unless the user vouches for the network.
 """
 
 from __future__ import annotations
@@ -40,30 +40,30 @@ QUEUES = {
 
 
 class DaskEngine:
-    """Units on a Dask cluster. What a lost worker was doing is done anew by another.
+    """Jobs on a Dask cluster. The job of a lost worker is run again by another.
 
     Parameters
     ----------
     workers : int
-        Of a local cluster or a job queue: how many processes, or jobs.
+        Processes of a local cluster, or batch jobs of a batch system.
     scheduler : str
-        The address of a scheduler that runs already; its workers are used as they are.
+        The address of a running scheduler, whose workers are used as they are.
     queue : mapping
         ``kind`` (slurm, pbs, lsf, ...) and the keywords of dask-jobqueue's cluster of that
         kind, such as ``queue``, ``account``, ``cores``, ``memory``, ``walltime``.
     gpus : int
-        GPUs that each worker has; units that need one go to no other worker.
+        GPUs of each worker; jobs that need GPUs go to such workers only.
     trust_network : bool
-        Accept a scheduler elsewhere without TLS.
+        Accept a scheduler on another machine without TLS.
     scratch : Path
-        Where a job queue's keys lie while it works; every machine must see it.
+        Folder for the temporary keys of a batch system; every machine must see it.
     reporter : Reporter
-        Told when units wait for a worker that is not there.
+        Notified when jobs wait for a worker that does not exist.
 
     Raises
     ------
     UsageError
-        When the pieces do not go together, or the scheduler cannot be reached safely.
+        When the options contradict each other, or the scheduler cannot be reached safely.
     AlignkitError
         When Dask is not installed, or the scheduler does not answer.
     """
@@ -81,42 +81,50 @@ class DaskEngine:
         reporter: Reporter = SILENT,
     ) -> None:
         if workers < 1:
-            raise UsageError(f"--workers is {workers}; it must be at least 1")
+            raise UsageError(f"`workers` is {workers}; it must be at least 1")
         if scheduler and queue:
-            raise UsageError("a scheduler's address and a job queue were given; choose one")
-        self._scheduler, self._talk, self._waits_said = scheduler, reporter, False
+            raise UsageError("both `scheduler` and a batch system were given; choose one")
+        self._scheduler, self._reporter, self._is_wait_reported = scheduler, reporter, False
         self._cluster: Any = None
         self._client: Any = None
-        self._jobs = _Jobs()
+        self._submissions = _Submissions()
         try:
             self._open(workers, scheduler, queue, gpus, trust_network, scratch)
         except ImportError as error:
-            # Some of Dask's own import errors are a sentence and name no module.
+            # Some of Dask's own import errors are sentences and name no module.
             lacking = f"{error.name} is not installed, and" if error.name else f"{error}:"
             raise AlignkitError(
-                f"{lacking} --engine dask needs it; install the extra: "
+                f"{lacking} `engine=dask` needs it; install the extra: "
                 "pip install 'alignkit[cluster]'"
             ) from None
         except (OSError, TimeoutError) as error:
             self.close()
             raise AlignkitError(
                 f"no answer from {scheduler or 'the cluster'}: {str(error).splitlines()[0]}; "
-                "is the scheduler running?"
+                "check that the scheduler is running"
             ) from None
 
     def submit(self, job: Job) -> None:
+        """Send a job to the cluster and return at once."""
         future = self._client.submit(
             perform_elsewhere,
             asdict(job),
             this_place(),
             pure=False,
             resources={"GPU": job.gpus} if job.gpus else None,
-            priority=1 if job.after else 0,  # finish what is begun before the next begins
+            priority=1 if job.after else 0,  # finish what has begun before starting anything else
         )
         self._submitted[future.key] = job
         self._ended.add(future)
 
     def wait(self) -> Outcome:
+        """Return the outcome of the next job to end.
+
+        Raises
+        ------
+        AlignkitError
+            When the connection is lost, or the batch system accepts no job.
+        """
         self._wait_for_an_end()
         future = next(self._ended)
         job = self._submitted[future.key]
@@ -124,8 +132,8 @@ class DaskEngine:
             return outcome_from(job, future.result())
         if future.status in ("cancelled", "lost"):
             raise AlignkitError(
-                "the connection to the Dask scheduler was lost; run the same command again, "
-                "what is done is kept"
+                "the connection to the Dask scheduler was lost; rerun the same command to resume, "
+                "finished jobs are kept"
             )
         error = future.exception()
         return Outcome(
@@ -136,35 +144,38 @@ class DaskEngine:
         )
 
     def close(self) -> None:
-        for held in (self._client, self._cluster):
-            if held is not None:
-                held.close()
+        """Disconnect, and stop the cluster that this engine started."""
+        for part in (self._client, self._cluster):
+            if part is not None:
+                part.close()
 
     def _wait_for_an_end(self) -> None:
-        """Wait, and say once why nothing can begin."""
+        """Wait for a job to end, and report once if none can start."""
         begun = time.monotonic()
         while not self._ended.has_ready():
-            if self._jobs.refused and not self._jobs.taken:
-                raise AlignkitError(f"the batch system took no job: {self._jobs.refused[0]}")
-            if not self._waits_said and time.monotonic() - begun > PATIENCE:
-                self._waits_said = True
+            if self._submissions.refused and not self._submissions.accepted:
+                raise AlignkitError(
+                    f"the batch system accepted no job: {self._submissions.refused[0]}"
+                )
+            if not self._is_wait_reported and time.monotonic() - begun > PATIENCE:
+                self._is_wait_reported = True
                 if lacking := self._lacking():
-                    self._talk.note(f"note: {lacking}")
+                    self._reporter.note(f"note: {lacking}")
             with self._ended.thread_condition:
                 self._ended.thread_condition.wait(0.1)
 
     def _lacking(self) -> str:
-        """What the workers that are there cannot do for any unit, and how to get it."""
+        """Return which worker is missing for the jobs that wait, and how to start it."""
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         if not workers and not self._scheduler:
-            return "units wait for the first worker to start"
+            return "jobs are waiting for the first worker to start"
         gpus = max((job.gpus for job in self._submitted.values()), default=0)
         most = max((worker["resources"].get("GPU", 0) for worker in workers), default=0)
         if not workers or most < gpus:
             what = f"no worker that declares GPU={gpus}" if workers else "no worker"
             resources = f" --resources GPU={gpus}" if gpus else ""
             return (
-                f"units wait, as {self._scheduler or 'the cluster'} has {what}; start one: "
+                f"jobs are waiting: {self._scheduler or 'the cluster'} has {what}; start one: "
                 f"dask worker {self._scheduler or 'ADDRESS'} --nthreads 1{resources}"
             )
         return ""
@@ -186,7 +197,7 @@ class DaskEngine:
             self._client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         else:
             self._cluster = (
-                _job_queue(queue, workers, gpus, scratch, self._jobs)
+                _batch_cluster(queue, workers, gpus, scratch, self._submissions)
                 if queue
                 else _local(workers, gpus)
             )
@@ -197,7 +208,7 @@ class DaskEngine:
 
 
 def _local(workers: int, gpus: int) -> Any:
-    """Processes on this machine that listen on loopback, each shown its own GPUs."""
+    """Start processes on this machine that listen on loopback, each with its own GPUs."""
     from distributed import LocalCluster
 
     class Cluster(LocalCluster):
@@ -223,21 +234,21 @@ def _local(workers: int, gpus: int) -> Any:
 
 
 @dataclass
-class _Jobs:
-    """What a batch system said to the jobs that were sent to it."""
+class _Submissions:
+    """How a batch system answered the jobs that were submitted to it."""
 
-    taken: int = 0
+    accepted: int = 0
     refused: list[str] = field(default_factory=list)
 
     def watched(self, kind: type[Any]) -> type[Any]:
-        """A kind of job that tells: Dask itself would only log that a job was refused, and wait."""
+        """Return a class of batch jobs that records refusals, which Dask would only log."""
         from distributed.core import Status
 
         class Watched(kind):  # type: ignore[misc]
             async def start(job) -> None:
                 try:
                     await super().start()
-                    self.taken += 1
+                    self.accepted += 1
                 except Exception as error:
                     self.refused.append(_reason(error))
                     job.status = Status.failed  # or closing the cluster trips over it
@@ -247,17 +258,17 @@ class _Jobs:
 
 
 def _reason(error: Exception) -> str:
-    """The line that matters of an error of dask-jobqueue: what the command said, if anything."""
+    """Return the informative line of an error of dask-jobqueue: that of the command, if any."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if "stderr:" in lines[:-1]:
         lines = lines[lines.index("stderr:") + 1 :]
     return (lines or [type(error).__name__])[0]
 
 
-def _job_queue(
-    queue: Mapping[str, Any], workers: int, gpus: int, scratch: Path, jobs: _Jobs
+def _batch_cluster(
+    queue: Mapping[str, Any], workers: int, gpus: int, scratch: Path, submissions: _Submissions
 ) -> Any:
-    """A cluster whose workers are jobs of a batch system, over TLS."""
+    """Start a cluster whose workers are jobs of a batch system, connected over TLS."""
     import dask_jobqueue
     from distributed.security import Security
 
@@ -270,7 +281,7 @@ def _job_queue(
         declared = ["--resources", f"GPU={gpus}"]
         options["worker_extra_args"] = [*options.get("worker_extra_args", []), *declared]
     defaults = {
-        # One process and one thread in a job: the units fix their own threads.
+        # One process and one thread per batch job: jobs set their own number of threads.
         "cores": 1,
         "processes": 1,
         "memory": "8GB",
@@ -279,46 +290,50 @@ def _job_queue(
         "shared_temp_directory": str(scratch.resolve()),
         "scheduler_options": NO_DASHBOARD,
     }
-    made = getattr(dask_jobqueue, QUEUES[kind])
-    command = shlex.split(made.job_cls.submit_command or "")
+    cluster_class = getattr(dask_jobqueue, QUEUES[kind])
+    command = shlex.split(cluster_class.job_cls.submit_command or "")
     if workers and command and shutil.which(command[0]) is None:
         raise UsageError(
-            f"[engine.queue] {kind} submits jobs by '{command[0]}', which is not on this machine; "
-            "run the command where jobs are submitted, or leave the section out"
+            f"[engine.queue] {kind} submits jobs with '{command[0]}', which is not installed on "
+            "this machine; run the command on a login node, or remove the section"
         )
     try:
-        cluster = made(**(defaults | options | {"job_cls": jobs.watched(made.job_cls)}))
+        cluster = cluster_class(
+            **(defaults | options | {"job_cls": submissions.watched(cluster_class.job_cls)})
+        )
     except (TypeError, ValueError, RuntimeError) as error:
-        said = _reason(error).partition(" Very likely")[0]
-        raise UsageError(f"[engine.queue] for {kind}: {said}") from None
+        reason = _reason(error).partition(" Very likely")[0]
+        raise UsageError(f"[engine.queue] for {kind}: {reason}") from None
     cluster.scale(jobs=workers)
     return cluster
 
 
 def _require_safe(address: str, trusted: bool) -> None:
-    """Refuse an address elsewhere that is neither encrypted nor vouched for."""
+    """Refuse an address on another machine that is neither encrypted nor vouched for."""
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "tls") or not parts.hostname or parts.port is None:
-        raise UsageError(f"--scheduler {address} is no address; write tcp://127.0.0.1:8786")
+        raise UsageError(
+            f"`scheduler={address}` is not an address; write one like tcp://127.0.0.1:8786"
+        )
     if parts.scheme == "tls" or trusted or _is_loopback(parts.hostname):
         return
     raise UsageError(
-        f"--scheduler {address} is on another machine and not encrypted: whoever reaches it can "
-        "run code; start it with TLS and write tls://, or add --trust-network if the network is "
-        "yours alone"
+        f"`scheduler={address}` is on another machine and not encrypted: anyone who can reach it "
+        "can run code; start it with TLS and write tls://, or set `trust_network` if nobody else "
+        "uses the network"
     )
 
 
 def _is_loopback(host: str) -> bool:
     try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-        return all(ipaddress.ip_address(address).is_loopback for address in found)
+        addresses = {info[4][0] for info in socket.getaddrinfo(host, None)}
+        return all(ipaddress.ip_address(address).is_loopback for address in addresses)
     except (OSError, ValueError):
         return False
 
 
 def _quiet() -> None:
-    """Keep Dask's log to itself: what matters of it becomes an outcome."""
+    """Silence Dask's log: what matters of it becomes an outcome."""
     for name in (
         "distributed",
         "distributed.client",

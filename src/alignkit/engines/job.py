@@ -1,4 +1,4 @@
-"""A unit of work, what became of it, and what an engine must be able to do."""
+"""A job, its outcome, and the interface of an engine."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import alignkit.errors as errors
 
 @dataclass(frozen=True)
 class Job:
-    """A function and plain arguments. Doing it twice must do no harm: engines may have to.
+    """A unit of work: a function and plain arguments. Running it twice must do no harm.
 
     Attributes
     ----------
     name : str
-        Unique among the units of one call, and meant for people: ``train toy/late/seed0``.
+        Unique among the jobs of one call, and meant for people: ``train toy/late/seed0``.
     work : str
         ``"module:function"``; it is also given ``reporter``.
     arguments : mapping
         Its keyword arguments: values that JSON can hold.
     after : tuple of str
-        Names of the units that must have succeeded first.
+        Names of the jobs that must have succeeded first.
     threads : int
-        Threads of its sums, on which their last digits depend.
+        Threads of numerical libraries, on which the last digits of results depend.
     gpus : int
-        GPUs that it needs for itself.
+        GPUs that it needs to itself.
     """
 
     name: str
@@ -39,22 +39,22 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a unit.
+    """How a job ended.
 
     Attributes
     ----------
     state : {'done', 'failed', 'skipped'}
-        Skipped: something that it comes after did not succeed.
+        Skipped: a job that it comes after did not succeed.
     value
         What the function returned: a value that JSON can hold.
     error : str
-        One line.
+        The message, in one line.
     kind : str
-        The class of the error.
+        The name of the error's class.
     traceback : str
     seconds : float
     notes : tuple of str
-        What was said meanwhile, where nobody could hear it.
+        Notes of a job in another process, to be shown by this one.
     """
 
     job: Job
@@ -67,7 +67,7 @@ class Outcome:
     notes: tuple[str, ...] = field(default=())
 
     def exception(self) -> errors.AlignkitError:
-        """The error of a failed unit, to be raised: of its own class where it is one of ours."""
+        """Return the error of a failed job, of its own class where alignkit defines that class."""
         own = getattr(errors, self.kind, errors.AlignkitError)
         error = own(self.error)
         if self.traceback:
@@ -76,21 +76,21 @@ class Outcome:
 
 
 class Engine(Protocol):
-    """Where units run. Their order is the business of ``run_jobs``.
+    """Where jobs run. Their order is decided by ``run_jobs``.
 
     Attributes
     ----------
     slots : int
-        How many units it wants to hold at a time.
+        How many jobs it takes at a time.
     """
 
     slots: int
 
     def submit(self, job: Job) -> None:
-        """Take a unit; return at once."""
+        """Accept a job and return at once."""
 
     def wait(self) -> Outcome:
-        """Give the next unit that has ended, in whatever order."""
+        """Return the outcome of the next job to end, in whatever order they end."""
 
     def close(self) -> None:
-        """Let go of everything; units under way are stopped."""
+        """Release all resources and stop the jobs that are running."""

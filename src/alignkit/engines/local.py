@@ -19,34 +19,35 @@ from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 
 TRIES = 3
-GRACE = 10.0  # seconds for a stopped unit to write its checkpoint
+GRACE = 10.0  # seconds for a stopped job to write its checkpoint
 
 
 def local_engine(jobs: int = 1, gpus: int = 0, reporter: Reporter = SILENT) -> Engine:
-    """Units one after another in this process, or ``jobs`` at a time in others.
+    """Return an engine for this machine: jobs one by one in this process, or several at once.
 
     Parameters
     ----------
     jobs : int
+        How many run at the same time; when more than one, each in a process of its own.
     gpus : int
         GPUs of each process when there are several: the first takes the first ones.
     reporter : Reporter
-        Of units in this process; what is said in others is kept with their outcome.
+        For jobs in this process; notes of the others are kept with their outcome.
 
     Raises
     ------
     UsageError
-        For a number that makes no sense.
+        For fewer than one job or a negative number of GPUs.
     """
     if jobs < 1:
-        raise UsageError(f"--jobs is {jobs}; it must be at least 1")
+        raise UsageError(f"`jobs` is {jobs}; it must be at least 1")
     if gpus < 0:
-        raise UsageError(f"--gpus is {gpus}; it must be at least 0")
+        raise UsageError(f"`gpus` is {gpus}; it must be at least 0")
     return InProcess(reporter) if jobs == 1 else Processes(jobs, gpus)
 
 
 class InProcess:
-    """Units one after another, in this process."""
+    """Jobs one after another, in this process."""
 
     slots = 1
 
@@ -55,17 +56,20 @@ class InProcess:
         self._waiting: deque[Job] = deque()
 
     def submit(self, job: Job) -> None:
+        """Accept a job; it runs when it is waited for."""
         self._waiting.append(job)
 
     def wait(self) -> Outcome:
+        """Run the next job and return its outcome."""
         return perform(self._waiting.popleft(), self.reporter)
 
     def close(self) -> None:
+        """Drop the jobs that have not started."""
         self._waiting.clear()
 
 
 class Processes:
-    """Units side by side, each worker a fresh process; the unit of a killed one is redone."""
+    """Jobs in parallel, each worker a fresh process; the job of a killed worker is run again."""
 
     def __init__(self, jobs: int, gpus: int = 0) -> None:
         self.slots = jobs
@@ -74,6 +78,7 @@ class Processes:
         self._tries: dict[str, int] = {}
 
     def submit(self, job: Job) -> None:
+        """Accept a job and return at once."""
         idle = next((worker for worker in self._workers if worker.job is None), None)
         if idle is None:
             idle = _Worker(visible_gpus(len(self._workers), self._gpus))
@@ -81,14 +86,15 @@ class Processes:
         idle.give(job)
 
     def wait(self) -> Outcome:
+        """Return the outcome of the next job to end."""
         while True:
             busy = {worker.connection: worker for worker in self._workers if worker.job}
-            for connection in wait(list(busy)):
-                worker = busy[connection]  # type: ignore[index]
+            ready = wait(list(busy))
+            for worker in [worker for pipe, worker in busy.items() if pipe in ready]:
                 job = worker.job
                 assert job is not None
                 try:
-                    told = worker.take()
+                    fields = worker.take()
                 except (EOFError, OSError):
                     worker.restart()
                     self._tries[job.name] = self._tries.get(job.name, 0) + 1
@@ -96,9 +102,10 @@ class Processes:
                         worker.give(job)
                         continue
                     return _killed(job, TRIES)
-                return outcome_from(job, told)
+                return outcome_from(job, fields)
 
     def close(self) -> None:
+        """Stop the jobs that are running, and the processes."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
@@ -116,13 +123,13 @@ class _Worker:
 
     def give(self, job: Job) -> None:
         self.job = job
-        with contextlib.suppress(OSError):  # it is dead; waiting for its answer will tell
+        with contextlib.suppress(OSError):  # it has died, which taking its answer will show
             self.connection.send((asdict(job), this_place()))
 
     def take(self) -> dict[str, Any]:
-        told = self.connection.recv()
+        fields: dict[str, Any] = self.connection.recv()
         self.job = None
-        return told
+        return fields
 
     def restart(self) -> None:
         self.job = None
@@ -148,24 +155,24 @@ class _Worker:
 
 
 def _serve(connection: Connection, environment: dict[str, str]) -> None:
-    """Do the units that come down the pipe until it is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told too, and stops us
+    """Run the jobs that come through the pipe until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops this process
     signal.signal(signal.SIGTERM, _terminated)
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ.update(environment)
-    with contextlib.suppress(EOFError, OSError):  # the parent is gone, and so are we
+    with contextlib.suppress(EOFError, OSError):  # the parent has ended
         while True:
             job, place = connection.recv()
             connection.send(perform_elsewhere(job, place))
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     raise SystemExit(143)
 
 
 def _follow_parent() -> None:
-    """Stop when the parent was killed: nobody waits for the result any more."""
+    """Stop when the parent has been killed: nobody waits for the result any more."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -173,7 +180,15 @@ def _follow_parent() -> None:
 
 
 def visible_gpus(slot: int, gpus: int) -> dict[str, str]:
-    """The environment that shows a worker its own GPUs, out of those this process may see."""
+    """Return the environment that shows a worker its own GPUs, of those this process may see.
+
+    Parameters
+    ----------
+    slot : int
+        Which worker, from 0.
+    gpus : int
+        GPUs per worker.
+    """
     if not gpus:
         return {}
     mine = range(slot * gpus, (slot + 1) * gpus)
@@ -187,5 +202,5 @@ def _killed(job: Job, times: int) -> Outcome:
         job,
         "failed",
         kind="AlignkitError",
-        error=f"its process was killed {times} times; perhaps there is too little memory",
+        error=f"its process was killed {times} times; the machine may be short of memory",
     )

@@ -1,4 +1,4 @@
-"""The order of units: each is handed out once everything that it comes after is done."""
+"""The order of jobs: each is submitted once everything that it comes after is done."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from alignkit.engines.job import Engine, Job, Outcome
 
 
 def run_jobs(jobs: Sequence[Job], engine: Engine) -> Iterator[Outcome]:
-    """Run units on an engine and give their outcomes as they end.
+    """Run jobs on an engine and yield their outcomes as they end.
 
-    Earlier units go first, so that what follows from one is done before the next begins. A
-    failure stops nothing but the units that come after it.
+    Earlier jobs go first, so that what follows from one is done before the next begins. A
+    failure stops only the jobs that come after the one that failed.
 
     Parameters
     ----------
-    jobs : sequence of Unit
-        ``after`` may name units that are not among them: those count as done.
+    jobs : sequence of Job
+        ``after`` may name jobs that are not among them: those count as done.
     engine : Engine
 
     Yields
     ------
     Outcome
-        One per unit.
+        One per job.
     """
     waiting = {job.name: job for job in jobs}
-    assert len(waiting) == len(jobs), "two units share a name"
+    assert len(waiting) == len(jobs), "two jobs share a name"
     unfinished = set(waiting)
     running = 0
     while waiting or running:
@@ -33,26 +33,23 @@ def run_jobs(jobs: Sequence[Job], engine: Engine) -> Iterator[Outcome]:
             if running < engine.slots and not unfinished.intersection(job.after):
                 engine.submit(waiting.pop(job.name))
                 running += 1
-        assert running, f"units wait for each other: {', '.join(waiting)}"
+        assert running, f"jobs wait for each other: {', '.join(waiting)}"
         outcome = engine.wait()
         running -= 1
         yield outcome
         if outcome.state == "done":
             unfinished.discard(outcome.job.name)
         else:
-            for job in _behind(outcome.job, list(waiting.values())):
+            for job in _dependents(outcome.job, list(waiting.values())):
                 del waiting[job.name]
-                yield Outcome(job, "skipped", error=f"not tried: {outcome.job.name} failed")
+                yield Outcome(job, "skipped", error=f"not run: {outcome.job.name} failed")
 
 
-def _behind(failed: Job, waiting: Sequence[Job]) -> list[Job]:
-    """Everything that comes after a unit, directly or not, in order."""
-    out_of_reach = {failed.name}
-    found: list[Job] = []
-    grown = True
-    while grown:
-        fresh = [u for u in waiting if u.name not in out_of_reach and out_of_reach & set(u.after)]
-        out_of_reach.update(job.name for job in fresh)
-        found += fresh
-        grown = bool(fresh)
-    return [job for job in waiting if job in found]
+def _dependents(failed: Job, waiting: Sequence[Job]) -> list[Job]:
+    """Return all jobs that come after a failed one, directly or indirectly, in order."""
+    blocked = {failed.name}
+    size = 0
+    while size < len(blocked):
+        size = len(blocked)
+        blocked |= {job.name for job in waiting if blocked & set(job.after)}
+    return [job for job in waiting if job.name in blocked]

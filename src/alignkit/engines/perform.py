@@ -1,4 +1,4 @@
-"""Doing one unit, wherever that is: in this process, in another, on another machine."""
+"""Run one job: in this process, in another one, or on another machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,74 +18,93 @@ from alignkit.errors import AlignkitError, DataError
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
 from alignkit.progress import Reporter
 
-# Random generators and numbers of threads belong to the process, so units take turns in one.
+# Random generators and numbers of threads belong to the process, so its jobs take turns.
 _turn = threading.Lock()
 
 
 class Notes(Reporter):
-    """Keeps what is said, to be told where someone listens."""
+    """Collects notes, so that another process can show them.
+
+    Attributes
+    ----------
+    said : list of str
+    """
 
     def __init__(self) -> None:
         self.said: list[str] = []
 
     def note(self, text: str) -> None:
+        """Keep a note."""
         self.said.append(text)
 
 
 def perform(job: Job, reporter: Reporter) -> Outcome:
-    """Do a unit in this process; an error becomes part of the outcome."""
+    """Run a job in this process; an error becomes part of the outcome."""
     started = time.perf_counter()
     try:
         with _turn, _threads(job.threads):
             value = _function(job.work)(**job.arguments, reporter=reporter)
         return Outcome(job, value=value, seconds=time.perf_counter() - started)
     except Exception as error:
-        ours = isinstance(error, AlignkitError)
+        is_ours = isinstance(error, AlignkitError)
         return Outcome(
             job,
             "failed",
             kind=type(error).__name__,
-            error=str(error) if ours else f"{type(error).__name__}: {error}".replace("\n", " "),
+            error=str(error) if is_ours else f"{type(error).__name__}: {error}".replace("\n", " "),
             traceback=traceback.format_exc(),
             seconds=time.perf_counter() - started,
         )
 
 
 def perform_elsewhere(job: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    """Do a unit in a process that was started for it: plain values in, plain values out."""
+    """Run a job in a process started for this: plain values in, plain values out.
+
+    Parameters
+    ----------
+    job : mapping
+        The fields of a ``Job``.
+    place : mapping
+        As from ``this_place`` in the process that submitted the job.
+
+    Returns
+    -------
+    dict
+        The fields of an ``Outcome``, to be read by ``outcome_from``.
+    """
     notes = Notes()
-    taken = Job(**{**job, "after": tuple(job["after"])})
+    rebuilt = Job(**{**job, "after": tuple(job["after"])})
     try:
         _settle(place)
     except AlignkitError as error:
-        outcome = Outcome(taken, "failed", error=str(error), kind=type(error).__name__)
+        outcome = Outcome(rebuilt, "failed", error=str(error), kind=type(error).__name__)
     else:
-        outcome = perform(taken, notes)
+        outcome = perform(rebuilt, notes)
     return asdict(outcome) | {"notes": notes.said}
 
 
-def outcome_from(job: Job, told: Mapping[str, Any]) -> Outcome:
-    """Read back what ``perform_elsewhere`` gave."""
-    return Outcome(**{**told, "job": job, "notes": tuple(told["notes"])})
+def outcome_from(job: Job, fields: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that ``perform_elsewhere`` described."""
+    return Outcome(**{**fields, "job": job, "notes": tuple(fields["notes"])})
 
 
 def this_place() -> dict[str, Any]:
-    """What another process must know to work as this one does: folder and plugins."""
+    """Return what another process must know to work as this one does: folder and plugins."""
     return {
-        "folder": os.getcwd(),
+        "folder": str(Path.cwd()),
         "plugins": os.environ.get(PLUGINS_VARIABLE),
         "plugin_files": [str(Path(file).resolve()) for file in extra_plugin_files()],
     }
 
 
 def _settle(place: Mapping[str, Any]) -> None:
-    if os.getcwd() != place["folder"]:
+    if str(Path.cwd()) != place["folder"]:
         try:
             os.chdir(place["folder"])
         except OSError as error:
             raise DataError(
-                f"a worker cannot work in {place['folder']}: {error.strerror}; workers need the "
-                "same file system as the command"
+                f"a worker cannot change to the folder {place['folder']}: {error.strerror}; "
+                "workers must see the same file system as the command"
             ) from None
     files = [Path(file) for file in place["plugin_files"]]
     if files != extra_plugin_files():
@@ -97,14 +116,15 @@ def _settle(place: Mapping[str, Any]) -> None:
         registry.cache_clear()
 
 
-def _function(work: str) -> Any:
+def _function(work: str) -> Callable[..., Any]:
     module, _, name = work.partition(":")
-    return getattr(importlib.import_module(module), name)
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 @contextmanager
 def _threads(number: int) -> Iterator[None]:
-    """Fix the threads of every numerical library for a while."""
+    """Fix the number of threads of every numerical library within a block."""
     import torch
     from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,4 @@
-"""Do one step for several runs, some side by side: single-threaded units scale best."""
+"""One step for several runs in parallel: single-threaded jobs scale best."""
 
 from __future__ import annotations
 
@@ -21,7 +21,17 @@ def train_runs(
     jobs: int = 1,
     reporter: Reporter = SILENT,
 ) -> list[Run]:
-    """Train runs, ``jobs`` at a time, each in a process of its own when more than one.
+    """Train runs, ``jobs`` at a time; when more than one, each in a process of its own.
+
+    Parameters
+    ----------
+    configs : sequence of RunConfig
+    root : Path
+        The folder of all runs.
+    force : bool
+        Train again what is trained already.
+    jobs : int
+    reporter : Reporter
 
     Returns
     -------
@@ -31,12 +41,12 @@ def train_runs(
     Raises
     ------
     AlignkitError
-        The first failure, after the others have ended.
+        The first failure, once all runs have ended.
     """
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
-            "--jobs is for runs side by side; leave it out when a launcher such as "
-            "torchrun trains one run by several processes"
+            "`jobs` trains several runs in parallel; leave it out when a launcher such as "
+            "torchrun trains one run with several processes"
         )
     _do([train_job(config, root, force) for config in configs], jobs, "train runs", reporter)
     return [Run(root / config.folder) for config in configs]
@@ -52,12 +62,14 @@ def extract_runs(
     reporter: Reporter = SILENT,
     device: str = "auto",
 ) -> None:
-    """Extract runs, ``jobs`` at a time.
+    """Extract representations of runs, ``jobs`` at a time.
+
+    Parameters are those of ``extract``.
 
     Raises
     ------
     AlignkitError
-        The first failure, after the others have ended.
+        The first failure, once all runs have ended.
     """
     todo = [
         job
@@ -79,16 +91,16 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
     distinct = list({job.name: job for job in todo}.values())
     failed = []
     engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, reporter=reporter)
-    several = engine.slots > 1  # one at a time, units show bars of their own
+    is_parallel = engine.slots > 1  # one at a time, jobs show progress bars of their own
     try:
-        with (reporter if several else SILENT).progress(what, len(distinct)) as bar:
+        with (reporter if is_parallel else SILENT).progress(what, len(distinct)) as bar:
             for outcome in run_jobs(distinct, engine):
                 bar.advance()
                 for text in outcome.notes:
                     reporter.note(text)
                 if outcome.error:
                     failed.append(outcome)
-                elif several:
+                elif is_parallel:
                     reporter.note(f"{outcome.job.name}: done")
     finally:
         engine.close()

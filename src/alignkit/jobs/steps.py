@@ -1,4 +1,4 @@
-"""The steps of the chain as units of work, for any engine."""
+"""The steps of the chain as jobs, for any engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORK = "alignkit.jobs.work"
 def train_job(
     config: RunConfig, root: Path, force: bool = False, after: Sequence[str] = (), gpus: int = 0
 ) -> Job:
-    """Train one run."""
+    """Return the job that trains one run."""
     return Job(
         f"train {config.folder}",
         f"{WORK}:train_run",
@@ -30,7 +30,7 @@ def train_job(
 def evaluate_job(
     run: Run, threads: int, split: str, after: Sequence[str] = (), gpus: int = 0
 ) -> Job:
-    """Score one run on a split."""
+    """Return the job that scores one run on a split."""
     return Job(
         f"evaluate {run.path} {split}",
         f"{WORK}:evaluate_run",
@@ -54,12 +54,12 @@ def extract_jobs(
     gpus: int = 0,
     device: str = "auto",
 ) -> list[Job]:
-    """Extract one run on a split: one unit, or one per shard and one that joins them.
+    """Return the jobs that extract one run: a single one, or one per shard and one to join them.
 
     Parameters
     ----------
     n : int, optional
-        Samples of the split; with it and a shard size, the shards are units of their own.
+        Samples of the split; given it and a shard size, every shard is a job of its own.
     """
     name = f"extract {run.path} {split}"
     arguments: dict[str, Any] = {
@@ -93,7 +93,7 @@ def measure_job(
     options: Mapping[str, Any],
     after: Sequence[str] = (),
 ) -> Job:
-    """Measure one run with all metrics, on one split and pooling."""
+    """Return the job that measures one run with all metrics, on one split and pooling."""
     return Job(
         f"measure {run.path} {options['split']} {options['pool']}",
         f"{WORK}:measure",

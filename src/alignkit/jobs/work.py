@@ -1,4 +1,4 @@
-"""The units of work of the chain: plain functions of plain values, for any engine."""
+"""What the jobs of the chain do: plain functions of plain values, for any engine."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from alignkit.runs.config import config_from_json
 def train_run(
     config: Mapping[str, Any], root: str, force: bool = False, reporter: Reporter = SILENT
 ) -> str:
-    """Train the run that ``RunConfig.to_json`` describes; give its folder."""
+    """Train the run that ``RunConfig.to_json`` describes, and return its folder."""
     from alignkit.chain.train import train
 
     return str(train(config_from_json(config), Path(root), force, reporter).path)
 
 
 def evaluate_run(run: str, split: str, reporter: Reporter = SILENT) -> dict[str, float]:
-    """Score a run on a split."""
+    """Score a run on a split, and return the scores."""
     from alignkit.chain.evaluate import evaluate
 
     return evaluate(load_run(run), split, reporter=reporter)
@@ -36,7 +36,7 @@ def extract_run(
     device: str = "auto",
     reporter: Reporter = SILENT,
 ) -> int:
-    """Extract a run's representations, or put together the shards that others made."""
+    """Extract a run's representations, or join shards that exist; return the number of samples."""
     from alignkit.chain.extract import extract
 
     return int(extract(load_run(run), split, pools, force, reporter, shard_size, device)["n"])
@@ -58,7 +58,7 @@ def extract_run_shard(
 
 
 def measure(run: str, metrics: Sequence[str], reporter: Reporter = SILENT, **options: Any) -> int:
-    """Measure a run; give the number of values."""
+    """Measure a run, and return the number of values."""
     from alignkit.alignment.runs import measure_run
 
     return len(measure_run(load_run(run), metrics, reporter=reporter, **options))
