@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from alignkit.analysis.correlate import correlate_runs
+from alignkit.analysis.options import TableOptions
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.train import train
 from alignkit.errors import PluginError
@@ -134,3 +136,11 @@ def test_the_check_of_tasks_knows_declared_ranges(monkeypatch):
     monkeypatch.setattr(type(task.target), "declared_scores", lambda _: declared[1:])
     with pytest.raises(AssertionError, match="'ece'"):
         check_task(task)
+
+
+def test_correlate_reads_it_from_the_runs(tmp_path):
+    runs = [train(_config(placement, epochs=1), tmp_path) for placement in ("none", "1", "1,2")]
+    correlations, _ = correlate_runs(runs, TableOptions(("cka",)))
+    assert correlations.settings["lower_is_better"] == ["brier"]
+    correlations, _ = correlate_runs(runs, TableOptions(("cka",), outcome="auroc"))
+    assert correlations.settings["lower_is_better"] == []
