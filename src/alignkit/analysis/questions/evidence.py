@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.layer_values import check_samples
+from alignkit.analysis.layer_values import RUN_COLUMNS, check_samples
 from alignkit.analysis.options import TableOptions, canonical_specs
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
@@ -84,7 +84,7 @@ class Evidence:
     @property
     def scores(self) -> pd.DataFrame:
         """One row per run with its ``score``, see ``scores_table``."""
-        return self.measured.scores
+        return self.measured.scores[[*RUN_COLUMNS, "outcome", "score"]]
 
     def values(self, pool: str | None = None) -> pd.DataFrame:
         """Return the alignment of all runs at pairs of equal depth, see ``layer_values``."""
