@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from alignkit.analysis.options import TableOptions
-from alignkit.report import write_report
 from alignkit.report.figures.folder import without_formulas
+from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.cautions import Caution

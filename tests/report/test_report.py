@@ -10,7 +10,7 @@ from alignkit.alignment.runs import measure_run, rebuild_alignment
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.evaluate import evaluate
-from alignkit.report import write_report
+from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 

@@ -1,5 +1,4 @@
-"""The report: one page with figures and numbers, and each figure with its data."""
+"""Reports: sentences and tables about results, figures with their data, and the page of a report.
 
-from alignkit.report.page import write_report
-
-__all__ = ["write_report"]
+Nothing is imported here, so that sentences do not need what figures need.
+"""
