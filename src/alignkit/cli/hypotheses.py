@@ -147,11 +147,12 @@ def hypotheses(
 
 def _plain(answer: "Answer") -> dict[str, Any]:
     from alignkit.cli.printing import console
+    from alignkit.report.paragraphs import paragraph
 
     return {
         "question": answer.question,
         "title": answer.title,
-        "answer": answer.paragraph,
+        "answer": paragraph(answer),
         "tables": {name: console.records(table) for name, table in answer.tables.items()},
         "settings": answer.settings,
     }
@@ -161,9 +162,10 @@ def _show(answer: "Answer") -> None:
     import textwrap
 
     from alignkit.cli.printing import console
+    from alignkit.report.paragraphs import paragraph
 
     print(f"{answer.title}\n")
-    print(textwrap.fill(answer.paragraph, 100, break_long_words=False, break_on_hyphens=False))
+    print(textwrap.fill(paragraph(answer), 100, break_long_words=False, break_on_hyphens=False))
     for name, table in answer.tables.items():
         rows = console.records(table)
         columns = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from alignkit.analysis.formatting import r_text
+from alignkit.report.formatting import r_text
 from alignkit.statistics.correlation.cautions import Caution, Kind
 from alignkit.statistics.power import Plan
 from alignkit.statistics.requirements import MIN_UNITS

@@ -22,6 +22,7 @@ from alignkit.report.figures.quadratics import quadratics
 from alignkit.report.figures.score_profiles import score_profiles
 from alignkit.report.figures.stability import setting_curves
 from alignkit.report.figures.variance_bars import variance_bars
+from alignkit.report.paragraphs import paragraph
 
 Drawn = list[tuple[str, Figure, pd.DataFrame]]
 
@@ -31,7 +32,7 @@ def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
     drawn = FigureFolder(folder)
     for answer in answers:
         for name, figure, data in _FIGURES[answer.question](answer):
-            drawn.add(f"{answer.question}-{name}", figure, data, answer.title, answer.paragraph)
+            drawn.add(f"{answer.question}-{name}", figure, data, answer.title, paragraph(answer))
 
 
 def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:

@@ -17,6 +17,7 @@ from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
 from alignkit.report.page import write_report
+from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
 from alignkit.runs import Run
 from alignkit.runs.files import write_csv, write_json, write_text
@@ -116,7 +117,7 @@ def write_answers(
     if figures is not None:
         draw_answers(answers, figures)
     if page is not None:
-        paragraphs = (f"## {answer.title}\n\n{answer.paragraph}\n" for answer in answers)
+        paragraphs = (f"## {answer.title}\n\n{paragraph(answer)}\n" for answer in answers)
         write_text(page, "\n".join(paragraphs))
     return [path for path in (tables, figures, page) if path is not None]
 

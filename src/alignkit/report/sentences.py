@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.analysis.formatting import p_text
 from alignkit.report.content import Content, score_means
+from alignkit.report.formatting import p_text
 from alignkit.statistics.correlation.verdict import VERDICTS
 from alignkit.statistics.requirements import MIN_UNITS
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.analysis.formatting import p_text
 from alignkit.report.content import Content, known_metric, score_means, spec_of
+from alignkit.report.formatting import p_text
 from alignkit.report.summary_lines import summary_lines
 
 Row = dict[str, str]

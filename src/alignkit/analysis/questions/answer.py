@@ -1,20 +1,20 @@
-"""An answer: tables, a paragraph, and what is needed to repeat it."""
+"""An answer: its tables, and what is needed to repeat it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from alignkit.runs.files import write_csv
+from alignkit.statistics.requirements import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,9 @@ class Answer:
         ``h1``, ``h2``, ...
     title : str
         The question in words.
-    paragraph : str
-        The answer in plain words with its numbers: associations, never causes.
-    tables : dict of str to DataFrame
-        By name; each row has a ``verdict``, and a ``reason`` where it is ``not testable``.
+    rows : dict of str to list of dict
+        The rows of each table; a row that is tested has a ``verdict``, and a ``reason`` where
+        it is ``not testable``.
     settings : dict
         Scheme, number and seed of every resampling, and what was left out.
     data : dict of str to DataFrame
@@ -39,10 +38,16 @@ class Answer:
 
     question: str
     title: str
-    paragraph: str
-    tables: dict[str, pd.DataFrame]
+    rows: dict[str, list[dict[str, Any]]]
     settings: dict[str, Any]
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The rows as tables, by name."""
+        import pandas as pd
+
+        return {name: pd.DataFrame(rows) for name, rows in self.rows.items()}
 
 
 def write_tables(answers: Iterable[Answer], folder: Path) -> None:
@@ -79,28 +84,3 @@ def _verdict(row: dict[str, Any], directed: str) -> str:
     if row["p_holm"] >= LEVEL:
         return "inconclusive"
     return "contradicted" if directed and row[directed] < 0 else "supported"
-
-
-def interval_words(low: float | None, high: float | None, sign: str = "+") -> str:
-    """Return a 95 % interval as running text; empty where there is none."""
-    if low is None or high is None:
-        return ""
-    return f", 95 % interval {low:{sign}.2f} to {high:{sign}.2f}"
-
-
-def listed(names: Iterable[str], most: int = 6) -> str:
-    """Return names as running text, the first few of many."""
-    names = list(names)
-    if len(names) > most:
-        return ", ".join(names[:most]) + f" and {len(names) - most} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def counted(n: int, what: str) -> str:
-    """Return a count with its noun: ``1 run``, ``2 runs``."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
-def why_not(rows: Sequence[dict[str, Any]]) -> str:
-    """Return why rows are not testable, each reason once."""
-    return "; ".join(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))

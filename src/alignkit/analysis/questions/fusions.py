@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.formatting import p_text
-from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
+from alignkit.analysis.questions.answer import Answer, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
@@ -40,7 +39,6 @@ class Crossed:
 
 def does_alignment_rise(evidence: Evidence) -> Answer:
     """Compare alignment after a fusion with before, and with the same depth without one."""
-    import pandas as pd
 
     crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
     values = _values(evidence, crossed)
@@ -64,8 +62,7 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
     return Answer(
         "h3",
         TITLE,
-        f"{_across_words(across)} {_against_words(against)}",
-        {"across": pd.DataFrame(across), "against_none": pd.DataFrame(against)},
+        {"across": across, "against_none": against},
         settings,
         {"changes": _changes(evidence, crossed, values)},
     )
@@ -286,55 +283,3 @@ def _shared_seeds(runs: Sequence[Run]) -> tuple[list[list[Run]], int]:
     shared = set.intersection(*(set(by_seed) for by_seed in units.values()))
     kept = [[by_seed[seed] for seed in sorted(shared)] for by_seed in units.values()]
     return (kept if shared else []), len(runs) - sum(map(len, kept))
-
-
-def _across_words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return f"Whether alignment changes across a fusion is not testable: {why_not(rows)}."
-    said = "; ".join(
-        f"{row['metric']} on {row['task']} {row['change']:+.3f} "
-        f"({row['before']:.3f} to {row['after']:.3f}, p {p_text(row['p'], True)})"
-        for row in sorted(tested, key=lambda row: row["p"])[:4]
-    )
-    rises, falls = (
-        sum(row["verdict"] == verdict for row in tested)
-        for verdict in ("supported", "contradicted")
-    )
-    return (
-        f"Change of alignment from just before to just after a fusion (positive: more aligned): "
-        f"{said}. Over {counted(tested[0]['placements'], 'placement')}, the increase is "
-        f"significant in {rises} and the decrease in {falls} of "
-        f"{counted(len(tested), 'test')} after Holm correction."
-    )
-
-
-def _against_words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return (
-            f"A comparison with the same depth without a fusion is not testable: {why_not(rows)}."
-        )
-    most = min(tested, key=lambda row: row["p"])
-    said = (
-        f"Compared with the same depth without a fusion (same task and seeds): across a layer that "
-        f"follows a fusion, {most['metric']} on {most['task']} changes by "
-        f"{most['with_fusion']:+.3f}, otherwise by {most['without']:+.3f}; mean "
-        f"difference {most['change']:+.3f}"
-        + (
-            ""
-            if most["low"] is None
-            else f", 95 % interval {most['low']:+.3f} to {most['high']:+.3f}"
-        )
-        + f", p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
-    )
-    rises, falls = (
-        sum(row["verdict"] == verdict for row in tested)
-        for verdict in ("supported", "contradicted")
-    )
-    if rises or falls:
-        return (
-            said + f"Fusions raise alignment in {rises} and lower it in {falls} of "
-            f"{counted(len(tested), 'test')}."
-        )
-    return said + "Fusions are not shown to raise alignment."

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.formatting import p_text
-from alignkit.analysis.questions.answer import Answer, counted, interval_words, why_not, with_holm
+from alignkit.analysis.questions.answer import Answer, with_holm
 from alignkit.analysis.questions.evidence import Evidence, layer_count
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     The hypothesis is supported where the correlations differ and the intermediate one is
     stronger, whatever its sign.
     """
-    import pandas as pd
 
     tables = {rule: evidence.joined(rule) for rule in ("last", *RULES)}
     rows = [
@@ -39,13 +37,7 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
         "scheme": "Williams for p, Zou for the interval; the best layer against the best of "
         "every permutation of placements",
     }
-    return Answer(
-        "h2",
-        TITLE,
-        f"{_words(rows)} {_best_words(best)}",
-        {"against_last": pd.DataFrame(rows), "best_layer": pd.DataFrame(best)},
-        settings,
-    )
+    return Answer("h2", TITLE, {"against_last": rows, "best_layer": best}, settings)
 
 
 def _row(
@@ -129,47 +121,3 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
                 )
             rows.append(row)
     return rows
-
-
-def _words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        reasons = why_not(rows)
-        return f"Whether intermediate layers predict performance better is not testable: {reasons}."
-    supported = [row for row in tested if row["verdict"] == "supported"]
-    contradicted = [row for row in tested if row["verdict"] == "contradicted"]
-    stronger = sum(row["stronger_by"] > 0 for row in tested)
-    most = min(tested, key=lambda row: row["p"])
-    said = (
-        f"In {stronger} of {counted(len(tested), 'comparison')} intermediate layers correlate more "
-        f"strongly with the score than the last layer. The clearest difference is "
-        f"{most['rule']} of {most['metric']} on {most['task']} over "
-        f"{counted(most['n'], 'placement')}: r = {most['r_rule']:+.2f} against "
-        f"{most['r_last']:+.2f}, difference {most['difference']:+.2f}"
-        f"{interval_words(most['low'], most['high'])}, "
-        f"Williams p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
-    )
-    if supported or contradicted:
-        wins = []
-        if supported:
-            wins.append(f"intermediate layers correlate more strongly in {len(supported)}")
-        if contradicted:
-            wins.append(f"the last layer correlates more strongly in {len(contradicted)}")
-        return said + f"After correction, {' and '.join(wins)} of {len(tested)}."
-    return said + "No difference remains significant after correction."
-
-
-def _best_words(rows: list[dict[str, Any]]) -> str:
-    """Say which single layer correlates most, against the null of choosing the maximum."""
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return ""
-    said = "; ".join(
-        f"{row['metric']} on {row['task']}: layer {row['layer']}, r = {row['r']:+.2f}, "
-        f"p {p_text(row['p'], True)}"
-        for row in sorted(tested, key=lambda row: row["p"])[:3]
-    )
-    return (
-        f"The single layer with the largest r, tested against the largest of "
-        f"{rows[0]['layers']} layers under permutation: {said}."
-    )

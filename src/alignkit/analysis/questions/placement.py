@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.formatting import p_text
-from alignkit.analysis.questions.answer import Answer, counted, listed, why_not, with_holm
+from alignkit.analysis.questions.answer import Answer, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 from alignkit.models.placement import Placement
 
@@ -26,7 +25,6 @@ DESCRIPTORS = {
 
 def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
     """Compare the variance between placements with that of seeds, and test descriptors."""
-    import pandas as pd
 
     joined = evidence.joined()
     variance = with_holm(
@@ -52,8 +50,7 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
     return Answer(
         "placement",
         TITLE,
-        f"{_variance_words(variance)} {_descriptor_words(against)}",
-        {"variance": pd.DataFrame(variance), "descriptors": pd.DataFrame(against)},
+        {"variance": variance, "descriptors": against},
         settings,
         {"units": described, "runs": joined},
     )
@@ -134,43 +131,3 @@ def _against(
         evidence.seed,
     )
     return {"task": task, "metric": metric, "descriptor": descriptor, **asdict(association)}
-
-
-def _variance_words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None and row["metric"] != "score"]
-    if not tested:
-        alignment = [row for row in rows if row["metric"] != "score"]
-        return f"Whether alignment depends on placement is not testable: {why_not(alignment)}."
-    parts = []
-    for row in tested[:6]:
-        icc = "" if row["icc"] is None else f", ICC {row['icc']:.2f}"
-        parts.append(
-            f"{row['metric']} on {row['task']} {row['eta_squared']:.0%} ({row['chance']:.0%} at "
-            f"chance{icc}, p {p_text(row['p'], True)})"
-        )
-    different = [row for row in tested if row["verdict"] == "supported"]
-    return (
-        f"Of the variance of alignment between runs, placement accounts for: {'; '.join(parts)}. "
-        f"After Holm correction, placements differ by more than their seeds in {len(different)} of "
-        f"{counted(len(tested), 'test')}."
-    )
-
-
-def _descriptor_words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return f"Alignment cannot be tested against descriptors of placements: {why_not(rows)}."
-    most = min(tested, key=lambda row: (row["p"], -abs(row["pearson"])))
-    kept = [row for row in tested if row["verdict"] == "supported"]
-    names = listed(f"{row['metric']} with {row['descriptor']} on {row['task']}" for row in kept)
-    return (
-        f"Of the descriptors of a placement, {most['descriptor']} "
-        f"({DESCRIPTORS[most['descriptor']]}) is most strongly associated with alignment: "
-        f"{most['metric']} on {most['task']}, r = {most['pearson']:+.2f} over "
-        f"{counted(most['n'], 'placement')}, p {p_text(most['p'], True)}. "
-        + (
-            f"Significant after Holm correction over {counted(len(tested), 'test')}: {names}."
-            if kept
-            else f"None is significant after Holm correction over {counted(len(tested), 'test')}."
-        )
-    )

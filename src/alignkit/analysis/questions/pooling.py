@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.formatting import p_text
-from alignkit.analysis.questions.answer import Answer, counted, why_not, with_holm
+from alignkit.analysis.questions.answer import Answer, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ TITLE = "Do cls and mean pooling agree?"
 
 def does_pooling_matter(evidence: Evidence) -> Answer:
     """Compare both poolings over all runs and layers, and as predictors of the score."""
-    import pandas as pd
 
     values = _paired(evidence)
     same = [_values_row(values, metric) for metric in evidence.metrics]
@@ -35,12 +33,7 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
         "pool": "cls, mean",
     }
     return Answer(
-        "pooling",
-        TITLE,
-        f"{_values_words(same)} {_score_words(scores)}",
-        {"values": pd.DataFrame(same), "scores": pd.DataFrame(scores)},
-        settings,
-        {"values": values},
+        "pooling", TITLE, {"values": same, "scores": scores}, settings, {"values": values}
     )
 
 
@@ -102,40 +95,3 @@ def _score_row(
         "p": comparison.p,
         "reason": comparison.reason,
     }
-
-
-def _values_words(rows: list[dict[str, Any]]) -> str:
-    known = [row for row in rows if row["spearman"] is not None]
-    if not known:
-        return f"The two poolings cannot be compared: {why_not(rows)}."
-    parts = []
-    for row in known[:6]:
-        within = "" if row["within"] is None else f", {row['within']:+.2f} within runs"
-        parts.append(
-            f"{row['metric']} {row['spearman']:+.2f}{within} (mean value "
-            f"{row['cls']:.3f} against {row['mean']:.3f})"
-        )
-    first = known[0]
-    return (
-        f"Over {counted(first['runs'], 'run')} and {first['n']} pairs of layers, "
-        f"Spearman's correlation of alignment under cls with that under mean is: "
-        f"{'; '.join(parts)}."
-    )
-
-
-def _score_words(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return f"Which of them correlates more with the score is not testable: {why_not(rows)}."
-    most = min(tested, key=lambda row: row["p"])
-    different = [row for row in tested if row["verdict"] == "supported"]
-    return (
-        f"Their correlations with the score differ most for {most['metric']} on {most['task']}: "
-        f"r = {most['r_cls']:+.2f} under cls, {most['r_mean']:+.2f} under mean, "
-        f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm. "
-        + (
-            f"They differ significantly in {len(different)} of {counted(len(tested), 'test')}."
-            if different
-            else "No difference between the poolings is shown."
-        )
-    )

@@ -5,15 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.formatting import p_text
-from alignkit.analysis.questions.answer import (
-    Answer,
-    counted,
-    interval_words,
-    listed,
-    why_not,
-    with_holm,
-)
+from alignkit.analysis.questions.answer import Answer, with_holm
 from alignkit.analysis.questions.evidence import Evidence
 
 if TYPE_CHECKING:
@@ -26,7 +18,6 @@ TITLE = "H1: does it depend on the task?"
 
 def does_the_task_matter(evidence: Evidence) -> Answer:
     """Test the interaction of placement and task, and the difference of their correlations."""
-    import pandas as pd
 
     from alignkit.statistics.variance.interaction import interaction
 
@@ -49,10 +40,9 @@ def does_the_task_matter(evidence: Evidence) -> Answer:
     return Answer(
         "h1",
         TITLE,
-        f"{_placement_words(evidence, result)} {_alignment_words(alignment)}",
-        {"placement_x_task": pd.DataFrame(placements), "correlations": pd.DataFrame(alignment)},
+        {"placement_x_task": placements, "correlations": alignment},
         settings,
-        {"scores": evidence.scores},
+        {"scores": evidence.scores, "best": _best_placements(evidence, result)},
     )
 
 
@@ -125,59 +115,21 @@ def _by_placement(evidence: Evidence) -> pd.DataFrame:
     return evidence.joined().groupby(["task", "placement"])[columns].mean()
 
 
-def _placement_words(evidence: Evidence, result: Interaction) -> str:
-    share = result.share
-    if share.p is None:
-        return f"Whether tasks prefer different placements is not testable: {share.reason}."
-    assert share.eta_squared is not None
-    assert share.chance is not None
-    unit = (
-        "in standard deviations of each task's runs" if evidence.standardise else "not standardised"
-    )
-    said = (
-        f"Over {counted(share.groups, 'placement')} on {listed(evidence.tasks)} "
-        f"({counted(result.seeds, 'placement and seed')} in common, scores {unit}), the "
-        f"interaction of placement and task accounts for {share.eta_squared:.0%} of "
-        f"the variance that their main effects leave ({share.chance:.0%} at chance), "
-        f"p {p_text(share.p, True)}: "
-    )
-    if share.p >= 0.05:
-        said += "no difference in preference is shown, which does not mean that there is none."
-    elif result.reversed_pairs:
-        said += "tasks prefer different placements."
-    else:
-        said += "placement matters more for one task than for another, in the same order."
-    best = _best(evidence, result.means)
-    return (
-        f"{said} {result.reversed_pairs} of {result.pairs} pairs of placements change order. {best}"
-    )
+def _best_placements(evidence: Evidence, result: Interaction) -> pd.DataFrame:
+    """Return the placement with the best mean score of each task, with that score."""
+    import pandas as pd
 
-
-def _best(evidence: Evidence, means: pd.DataFrame) -> str:
     raw = evidence.scores.groupby(["task", "placement"])["score"].mean()
-    parts = []
-    for task in means.columns:
-        name = means[task].idxmax()
-        parts.append(f"{name} on {task} ({evidence.outcome_name(str(task))} {raw[task, name]:.3f})")
-    return f"The best placement is {listed(parts)}."
-
-
-def _alignment_words(rows: list[dict[str, Any]]) -> str:
-    if not rows:
-        return "With one task there are no correlations to compare."
-    tested = [row for row in rows if row["p"] is not None]
-    if not tested:
-        return f"Correlations of alignment with score cannot be compared: {why_not(rows)}."
-    most = min(tested, key=lambda row: (row["p"], -abs(row["difference"])))
-    said = (
-        f"The correlation of alignment with the score differs most for {most['metric']}: "
-        f"r = {most['r']:+.2f} on {most['task']} and {most['r_other']:+.2f} on {most['other']}, "
-        f"difference {most['difference']:+.2f}{interval_words(most['low'], most['high'])}, "
-        f"p {p_text(most['p'], True)}, p {p_text(most['p_holm'], True)} after Holm over "
-        f"{counted(len(tested), 'comparison')}; "
-    )
-    different = [row for row in tested if row["verdict"] == "supported"]
-    if different:
-        names = listed(dict.fromkeys(row["metric"] for row in different))
-        return said + f"the association differs between tasks for {names}."
-    return said + "no metric shows a difference between tasks."
+    rows = []
+    for task in result.means.columns:
+        placement = result.means[task].idxmax()
+        outcome = evidence.outcome_name(str(task))
+        rows.append(
+            {
+                "task": task,
+                "placement": placement,
+                "outcome": outcome,
+                "score": float(raw[task, placement]),
+            }
+        )
+    return pd.DataFrame(rows)

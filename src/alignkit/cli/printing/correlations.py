@@ -82,7 +82,7 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
 
 def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
     """Cells by column, in the order in which they are read."""
-    from alignkit.analysis.formatting import p_text, r_text, range_text
+    from alignkit.report.formatting import p_text, r_text, range_text
 
     def p(row: Mapping[str, Any], name: str) -> str:
         if row[name] is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
+from alignkit.report.formatting import p_text
 from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
 
 

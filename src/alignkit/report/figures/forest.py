@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
+from alignkit.report.formatting import p_text
 from alignkit.report.style import FAINT, INK, PALETTE, WIDTH, house_style, panels, plain, short
 
 _ROW = 0.27  # inches

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
+from alignkit.report.formatting import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,

@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
 from alignkit.report.figures.labels import label_points
+from alignkit.report.formatting import p_text
 from alignkit.report.style import FAINT, INK, WIDTH, columns_for, house_style, panels, plain, short
 
 _MARGINS = (0.65, 0.15, 0.35, 0.55)

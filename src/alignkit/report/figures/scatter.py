@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
 from alignkit.report.figures.labels import label_points
+from alignkit.report.formatting import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
 from alignkit.report.figures.search_axes import BLUE, RED
+from alignkit.report.formatting import p_text
 from alignkit.report.style import FAINT, house_style, panels, plain, short
 
 ROW = 0.24  # inches of a bar

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.analysis.formatting import p_text
+from alignkit.report.formatting import p_text
 from alignkit.report.style import INK, house_style, panels, plain, short
 
 

@@ -1,6 +1,6 @@
 """Numbers in print."""
 
-from alignkit.analysis.formatting import p_text, r_text, range_text
+from alignkit.report.formatting import p_text, r_text, range_text
 
 
 def test_p_is_never_printed_as_zero():

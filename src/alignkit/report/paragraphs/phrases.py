@@ -1,0 +1,38 @@
+"""Phrases that the paragraphs share: counts, lists, intervals and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from alignkit.report.formatting import p_text
+
+
+def interval_words(low: float | None, high: float | None, sign: str = "+") -> str:
+    """Return a 95 % interval as running text; empty where there is none."""
+    if low is None or high is None:
+        return ""
+    return f", 95 % interval {low:{sign}.2f} to {high:{sign}.2f}"
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """Return names as running text, the first few of many."""
+    names = list(names)
+    if len(names) > most:
+        return ", ".join(names[:most]) + f" and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def counted(n: int, what: str) -> str:
+    """Return a count with its noun: ``1 run``, ``2 runs``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def why_not(rows: Sequence[dict[str, Any]]) -> str:
+    """Return why rows are not testable, each reason once."""
+    return "; ".join(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))
+
+
+def p_phrase(row: Mapping[str, Any]) -> str:
+    """Return the p-value of a row before and after Holm's correction."""
+    return f"p {p_text(row['p'], True)}, p {p_text(row['p_holm'], True)} after Holm"
