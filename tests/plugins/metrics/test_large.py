@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import alignkit
-from alignkit.metrics import representation, set_memory
+from alignkit.metrics import matrix, set_memory
 from alignkit_metrics import factor
 
 STREAMED = (
@@ -40,8 +40,8 @@ def test_columns_give_what_samples_give(spec, monkeypatch):
 def test_blocks_of_rows_change_nothing(spec, monkeypatch):
     x, y = _pair()
     whole = alignkit.measure(x, y, spec)
-    monkeypatch.setattr(representation, "BLOCK", 64)
-    monkeypatch.setattr(representation, "CONVERTED", 17)
+    monkeypatch.setattr(matrix, "BLOCK", 64)
+    monkeypatch.setattr(matrix, "CONVERTED", 17)
     assert alignkit.measure(x, y, spec) == pytest.approx(whole, abs=1e-11)
 
 
