@@ -36,9 +36,9 @@ def test_representations_are_the_encoders_own(tmp_path, models):
     )
     with torch.no_grad():
         expected = own(**tokens).last_hidden_state[:, 0].numpy()
-    found = run.representation("t02", "test", "cls")
-    np.testing.assert_allclose(found.values, expected, atol=1e-5)
-    assert list(found.ids) == list(task.ids)
+    representation = run.representation("t02", "test", "cls")
+    np.testing.assert_allclose(representation.values, expected, atol=1e-5)
+    assert list(representation.ids) == list(task.ids)
     assert run.placement == "separate"
     assert [site for site in run.representation_index("test")["sites"] if ".f" in site] == []
 

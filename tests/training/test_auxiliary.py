@@ -77,8 +77,8 @@ def test_the_contrastive_loss_equals_its_definition():
     similar = np.exp(unit[0] @ unit[1].T / 0.2)
     own = np.diag(similar)
     expected = -(np.log(own / similar.sum(0)) + np.log(own / similar.sum(1))).mean() / 2
-    found = contrastive(torch.tensor(x), torch.tensor(y), temperature=0.2)
-    assert float(found) == pytest.approx(expected, rel=1e-12)
+    loss = contrastive(torch.tensor(x), torch.tensor(y), temperature=0.2)
+    assert float(loss) == pytest.approx(expected, rel=1e-12)
     same = torch.ones(9, 5, dtype=torch.float64)
     assert float(contrastive(same, same)) == pytest.approx(math.log(9))
     assert float(cosine(torch.tensor(x), torch.tensor(x))) == pytest.approx(1)

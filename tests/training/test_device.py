@@ -41,17 +41,18 @@ def test_gradients_are_close_to_those_of_float32(precision, aux):
     """Auxiliary losses over two batches included: the loss scale of fp16 reaches them once."""
     import numpy as np
 
-    found = []
+    vectors = []
     for chosen in ("float32", precision):
         learner, prepare = learner_and_batches(aux=aux)
         learner.precision = chosen
         learner.scaler = torch.amp.GradScaler("cpu", enabled=chosen == "fp16", init_scale=256.0)
         batches = [prepare(rows, 1) for rows in np.split(np.arange(32), 2)]
         gradient, _ = gradients(learner, batches)
-        found.append(gradient / learner.scaler.get_scale())
-    cosine = found[0] @ found[1] / np.linalg.norm(found[0]) / np.linalg.norm(found[1])
+        vectors.append(gradient / learner.scaler.get_scale())
+    full, low = vectors
+    cosine = full @ low / np.linalg.norm(full) / np.linalg.norm(low)
     assert cosine > 0.99
-    assert np.linalg.norm(found[1]) == pytest.approx(np.linalg.norm(found[0]), rel=0.1)
+    assert np.linalg.norm(low) == pytest.approx(np.linalg.norm(full), rel=0.1)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -35,6 +35,6 @@ def test_they_are_uniform_and_columns_are_independent():
 
 def test_they_stay_what_they_are():
     """Other numbers would make interrupted trainings go on differently after an update."""
-    found = uniforms(sample_keys(["a", "b"]), 0, 1, "mlm choice", 2)
+    numbers = uniforms(sample_keys(["a", "b"]), 0, 1, "mlm choice", 2)
     expected = [[0.9266339132413769, 0.3977407092272033], [0.3832590922075044, 0.04578908476536414]]
-    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(numbers, expected)

@@ -112,8 +112,8 @@ def test_checkpoints_may_be_rare(tmp_path):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
         _crash_after(patch, 8)
         train(_config("5"), tmp_path)
-    found = sorted(p.name for p in tmp_path.rglob("checkpoint/*"))
-    assert [name for name in found if name.startswith("step-")] == ["step-5"]
+    files = sorted(p.name for p in tmp_path.rglob("checkpoint/*"))
+    assert [name for name in files if name.startswith("step-")] == ["step-5"]
     assert not list(tmp_path.rglob("*.pkl")) + list(tmp_path.rglob("*.pt"))
 
 
