@@ -60,7 +60,7 @@ def test_an_architecture_without_the_option_says_so(tmp_path):
     )
     assert "architecture 'bare' has no option 'text_model'; it has: size" in done.stderr
     done = _train(tmp_path, "-a", "vilbert:freeze=text", "--freeze", "vision", code=2)
-    assert "option 'freeze' is given in 'vilbert:freeze=text' and on its own" in done.stderr
+    assert "option 'freeze' is given both in 'vilbert:freeze=text' and separately" in done.stderr
 
 
 def test_a_trained_run_needs_no_folder_and_its_place_is_no_part_of_it(tmp_path):

@@ -63,7 +63,7 @@ def test_weights_and_arrays_may_stay_at_home(root, tmp_path):
     assert not first.model_file.exists()
     from alignkit.chain.extract import extract
 
-    with pytest.raises(DataError, match="without its weights"):
+    with pytest.raises(DataError, match="import an export that includes them"):
         extract(first, "test")
 
 

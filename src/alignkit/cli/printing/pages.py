@@ -97,7 +97,9 @@ def _documentation(target: Any) -> str:
     """The docstring, and those of the classes whose options are inherited."""
     family = [target]
     if inspect.isclass(target):
-        classes = (*inspect.getmro(target), *inspect.getmro(getattr(target, "Options", object)))
+        # The options that a class declares apart are documented there.
+        options = getattr(target, "Options", None)
+        classes = (target, *inspect.getmro(options)) if options else inspect.getmro(target)
         family = [member for member in classes if member is not object]
     texts = [inspect.cleandoc(member.__doc__ or "") for member in family]
     return "\n\n".join(text for text in texts if text)
