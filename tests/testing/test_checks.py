@@ -153,7 +153,7 @@ class _Task:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"ids": ["a"] * 6}, "'a' stands in train"),
+        ({"ids": ["a"] * 6}, "'a' is in both train"),
         ({"texts": ["a"]}, "6 ids but 1 texts"),
         ({"texts": [None] * 6}, "not text"),
         ({"image": lambda i: np.zeros((8, 8))}, "not RGB"),

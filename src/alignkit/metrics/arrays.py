@@ -54,12 +54,10 @@ def read_arrays(
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
-    found = _folder(path) if path.is_dir() else _file(path)
-    names = sorted(found, key=_natural)
+    arrays = _folder(path) if path.is_dir() else _file(path)
+    names = sorted(arrays, key=_natural)
     try:
-        return [
-            Representation(found[name][0], found[name][1], name, dtype, device) for name in names
-        ]
+        return [Representation(*arrays[name], name, dtype, device) for name in names]
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
 
@@ -67,13 +65,13 @@ def read_arrays(
 def read_sides(
     x: Path, y: Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
 ) -> tuple[list[Representation], list[Representation]]:
-    """Read what stands on both sides of a comparison; one path twice is read once.
+    """Read both sides of a comparison; a path given twice is read once.
 
     All are brought to one precision: ``dtype``, or their own, or float64 where they differ.
     """
     xs = read_arrays(x, dtype, device)
     ys = xs if x.resolve() == y.resolve() else read_arrays(y, dtype, device)
-    if len({one.dtype for one in (*xs, *ys)}) > 1:
+    if len({layer.dtype for layer in (*xs, *ys)}) > 1:
         return read_sides(x, y, torch.float64, device)
     return xs, ys
 
@@ -88,15 +86,15 @@ def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
         raise DataError(f"{path} holds none of {', '.join(SUFFIXES)}; expected one file per layer")
     listed = path / "ids.json"
     ids = _listed_ids(listed) if listed.is_file() else None
-    found: dict[str, tuple[Any, list[str] | None]] = {}
+    layers: dict[str, tuple[Any, list[str] | None]] = {}
     for file in files:
         inside = _file(file)
         for name, (values, own) in inside.items():
             layer = file.stem if len(inside) == 1 else f"{file.stem}/{name}"
-            if layer in found:
+            if layer in layers:
                 raise DataError(f"{path} holds layer {layer} twice; leave one of its files out")
-            found[layer] = (values, own if own is not None else ids)
-    return found
+            layers[layer] = (values, own if own is not None else ids)
+    return layers
 
 
 def _file(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
@@ -136,7 +134,7 @@ def _npz(path: Path) -> tuple[Arrays, list[str] | None]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             if not member.filename.endswith(".npy"):
-                raise ValueError(f"its member {member.filename} is no array")
+                raise ValueError(f"its member {member.filename} is not an array")
             name = member.filename.removesuffix(".npy")
             if member.compress_type == zipfile.ZIP_STORED:
                 arrays[name] = _mapped(path, _start(path, member), member.file_size)
@@ -160,7 +158,7 @@ def _safetensors(path: Path) -> tuple[Arrays, list[str] | None]:
 
 
 def _mapped(path: Path, start: int, size: int) -> np.ndarray:
-    """An array in .npy form that begins at ``start`` in a file, without reading it."""
+    """Map an array in .npy form that begins at ``start`` in a file, without reading it."""
     with path.open("rb") as file:
         file.seek(start)
         shape, fortran, dtype, begin = _header(file)
@@ -185,7 +183,7 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
 
 
 def _check_size(
-    shape: tuple[int, ...], fortran: bool, dtype: np.dtype, begin: int, size: int
+    shape: tuple[int, ...], _fortran: bool, dtype: np.dtype, begin: int, size: int
 ) -> None:
     """Refuse what would have to be unpickled, and a header that does not fit its data."""
     if dtype.hasobject:
@@ -211,7 +209,7 @@ def _start(path: Path, member: zipfile.ZipInfo) -> int:
 
 def _without_ids(arrays: Arrays) -> tuple[Arrays, list[str] | None]:
     ids = arrays.pop("ids", None)
-    return arrays, None if ids is None else [str(one) for one in ids.tolist()]
+    return arrays, None if ids is None else [str(sample) for sample in ids.tolist()]
 
 
 def _table(path: Path) -> tuple[Arrays, Sequence[str] | None]:
@@ -225,8 +223,8 @@ def _listed_ids(path: Path) -> list[str]:
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}") from None
     if not isinstance(listed, list):
-        raise DataError(f"{path} is no list of sample ids")
-    return [str(one) for one in listed]
+        raise DataError(f"{path} is not a list of sample ids")
+    return [str(sample) for sample in listed]
 
 
 def _natural(name: str) -> list[Any]:

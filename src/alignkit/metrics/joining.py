@@ -40,8 +40,8 @@ def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str
     """
     if set(ids) != set(other):
         raise UsageError(_difference(ids, other, name, other_name))
-    place = {one: row for row, one in enumerate(other)}
-    return np.array([place[one] for one in ids])
+    row_of = {sample: row for row, sample in enumerate(other)}
+    return np.array([row_of[sample] for sample in ids])
 
 
 def _difference(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> str:

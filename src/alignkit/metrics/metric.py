@@ -63,10 +63,11 @@ class Metric:
 
     @property
     def symmetric(self) -> bool:
+        """Whether swapping x and y gives the same value."""
         return bool(self.declared.get("symmetric", False))
 
     def prepare(self, x: Representation) -> Any:
-        """Do the work of one layer; plain functions leave it to the shared views."""
+        """Do the work of one layer, once; plain functions leave it to the shared views."""
         return self._pair.prepare(x) if self._pair else x
 
     def compare(self, a: Any, b: Any) -> float:
@@ -81,7 +82,7 @@ class Metric:
         return self._settled(float(value))
 
     def chance(self, x: Representation, y: Representation) -> float | None:
-        """Mean over all permutations of rows in closed form; None where none is known."""
+        """Return the mean over all permutations of rows in closed form; None where unknown."""
         source = self._declared_function("chance")
         value = None if source is None else source(x, y, **self.parameters)
         return None if value is None else float(value)
@@ -98,15 +99,15 @@ class Metric:
     def null(
         self, xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
     ) -> np.ndarray | None:
-        """Values of all pairs on permuted rows of y, where the metric declares a fast way.
+        """Return values of all pairs on permuted rows of y, where the metric has a fast way.
 
         Returns
         -------
         ndarray (len(orders), len(xs), len(ys)) or None
         """
         source = self._declared_function("null")
-        found = None if source is None else source(xs, ys, orders, **self.parameters)
-        return None if found is None else np.clip(found, *self.range)
+        values = None if source is None else source(xs, ys, orders, **self.parameters)
+        return None if values is None else np.clip(values, *self.range)
 
     def _declared_function(self, name: str) -> Any:
         source = self.declared.get(name)
@@ -116,7 +117,7 @@ class Metric:
         return source
 
     def warning(self, x: Representation, y: Representation) -> str:
-        """What a reader of a value on these data should know; empty if there is nothing."""
+        """Return what a reader of a value on these data should know; empty for nothing."""
         k = self.parameters.get("k")
         if isinstance(k, int) and k > 0.1 * (x.n - 1):
             return (

@@ -26,15 +26,15 @@ def inner(a: Tensor, b: Tensor) -> float:
     """Sum of the entrywise product of two tensors of one shape; short runs added in float64."""
     if a.device.type != "cpu":
         return float((a * b).sum(dtype=torch.float64))
-    one, other = (side.detach().contiguous().numpy().ravel() for side in (a, b))
-    whole = len(one) // _RUN * _RUN
-    runs = _vecdot(one[:whole].reshape(-1, _RUN), other[:whole].reshape(-1, _RUN))
-    rest = float(np.dot(one[whole:].astype(np.float64), other[whole:]))
+    x, y = (tensor.detach().contiguous().numpy().ravel() for tensor in (a, b))
+    whole = len(x) // _RUN * _RUN
+    runs = _vecdot(x[:whole].reshape(-1, _RUN), y[:whole].reshape(-1, _RUN))
+    rest = float(np.dot(x[whole:].astype(np.float64), y[whole:]))
     return float(runs.sum(dtype=np.float64)) + rest
 
 
 def gram(rows: Tensor) -> Tensor:
-    """Inner products of the rows of a matrix, ``(n, n)``; of columns, where given the transpose.
+    """Return inner products of the rows of a matrix, ``(n, n)``.
 
     Half the work of a product, and symmetric to the last digit.
     """
@@ -54,7 +54,7 @@ def permuted_products(
     """Inner products of symmetric matrices over samples, those of y with samples reordered.
 
     The null of every metric that is a product of two such matrices: Gram matrices, distances,
-    ranks of distances. Only the upper triangle is visited, layers lie beside each other, and
+    ranks of distances. Only the upper triangle is visited, layers are contiguous in memory, and
     sums over blocks of rows are taken in float64.
 
     Parameters
@@ -79,8 +79,8 @@ def permuted_products(
         triangles, diagonals = (torch.stack(part, dim=1) for part in zip(*left, strict=True))
         for j in range(0, len(ys), room):
             squares = torch.stack(list(ys[j : j + room]), dim=2)
-            one = partial(_one_order, triangles, diagonals, squares, upper)
-            for at, values in enumerate(parallel_map(one, orders)):
+            products = partial(_one_order, triangles, diagonals, squares, upper)
+            for at, values in enumerate(parallel_map(products, orders)):
                 result[at, i : i + room, j : j + room] = values
     return result
 
@@ -105,7 +105,7 @@ def _one_order(
 
 
 def _upper(n: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
-    """Indices above the diagonal, by blocks of rows."""
+    """Return the indices above the diagonal, by blocks of rows."""
     rows, columns = torch.triu_indices(n, n, 1, device=device)
     blocks = []
     start = 0

@@ -88,7 +88,7 @@ def resampled_values(
 ) -> np.ndarray:
     """Values of pairs on random halves of the samples, ``(resamples, len(pairs))``.
 
-    Halves are drawn without replacement: a sample that stands twice would be its own nearest
+    Halves are drawn without replacement: a sample drawn twice would be its own nearest
     neighbour. Given the whole, the spread over halves is that of the whole over samples from
     the population (delete-half jackknife: Efron and Tibshirani 1993, chapter 11).
     """
@@ -96,7 +96,7 @@ def resampled_values(
     n = ys[0].n
     halves = [np.sort(rng.choice(n, max(2, n // 2), replace=False)) for _ in range(resamples)]
 
-    def one(rows: np.ndarray) -> list[float]:
+    def values_on(rows: np.ndarray) -> list[float]:
         halved = {id(layer): layer[rows] for i, j in pairs for layer in (xs[i], ys[j])}
         prepared: dict[int, Any] = {}
         values = []
@@ -110,17 +110,17 @@ def resampled_values(
                 values.append(math.nan)
         return values
 
-    drawn = []
-    for values in parallel_map(one, halves):
-        drawn.append(values)
+    resampled = []
+    for values in parallel_map(values_on, halves):
+        resampled.append(values)
         done(len(pairs))
-    return np.array(drawn)
+    return np.array(resampled)
 
 
 def interval(
     value: float, resampled: np.ndarray, bounds: tuple[float, float]
 ) -> tuple[float | None, float | None]:
-    """The central 95 % of how values on halves lie about their mean, laid around the value."""
+    """Return the 95 % interval: how values on halves deviate from their mean, around the value."""
     known = resampled[np.isfinite(resampled)]
     if len(known) < 2:
         return None, None

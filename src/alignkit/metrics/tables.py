@@ -24,7 +24,7 @@ def read_table(path: Path) -> tuple[np.ndarray, list[str] | None]:
         When nothing is installed that reads parquet.
     """
     table = _csv(path) if path.suffix == ".csv" else _parquet(path)
-    ids = [str(one) for one in table.pop(ID)] if ID in table else None
+    ids = [str(sample) for sample in table.pop(ID)] if ID in table else None
     names = [str(name) for name in table]
     text = [name for name in names if not _is_numeric(table[name])]
     if text:

@@ -9,6 +9,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ class Views:
     def of(self, owner: object) -> dict[Any, Kept]:
         """All kept views of one representation."""
         with self._lock:
-            return {key: kept for (one, key), kept in self._kept.items() if one == id(owner)}
+            return {key: kept for (holder, key), kept in self._kept.items() if holder == id(owner)}
 
     def release(self, owner: object, shared: bool = False) -> None:
         """Give up what one metric alone reads; with ``shared``, everything of the owner."""
@@ -122,7 +123,7 @@ def set_memory(limit: int | None) -> None:
         When the bound is too small to work in.
     """
     if limit is not None and limit < 1 << 20:
-        raise UsageError(f"--memory is {limit} bytes; it must be at least 1 MB")
+        raise UsageError(f"`memory` is {limit} bytes; it must be at least 1 MB")
     VIEWS.limit = limit
 
 
@@ -159,7 +160,7 @@ def bytes_of(value: Any) -> int:
 def free_memory() -> int:
     """Bytes that this process could still take, by the kernel's own estimate."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
+        with Path("/proc/meminfo").open(encoding="ascii") as file:
             line = next(line for line in file if line.startswith("MemAvailable"))
         return int(line.split()[1]) * 1024
     except (OSError, StopIteration):

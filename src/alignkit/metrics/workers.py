@@ -51,7 +51,7 @@ def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Itera
 
 @cache
 def _libraries() -> ThreadpoolController:
-    """The libraries whose threads are limited; to look for them takes longer than a small pair."""
+    """Return the libraries whose threads are limited, looked up once as that takes long."""
     import scipy.linalg  # noqa: F401  (it can be limited once it is loaded)
 
     return ThreadpoolController()

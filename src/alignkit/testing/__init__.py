@@ -1,9 +1,9 @@
-"""Checks for authors of plugins: does a part hold what it declares?
+"""Checks for plugin authors that a part holds what it declares.
 
 >>> from alignkit.testing import check_metric
 >>> check_metric("cka")  # doctest: +SKIP
 
-Each gives what it found, and raises ``AssertionError`` naming what fails, so that a call is
+Each returns what it measured, and raises ``AssertionError`` naming what fails, so that a call is
 a test.
 """
 

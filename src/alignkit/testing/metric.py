@@ -1,4 +1,4 @@
-"""Does a metric hold what it declares? The same checks for tests and for ``sanity``."""
+"""Checks that a metric holds what it declares, for tests and for ``sanity``."""
 
 from __future__ import annotations
 
@@ -58,6 +58,7 @@ class Examination:
 
     @property
     def failures(self) -> list[Check]:
+        """The checks that do not hold."""
         return [check for check in self.checks if not check.holds]
 
 
@@ -94,13 +95,13 @@ def check_metric(
     --------
     >>> check_metric(rv, range=(0, 1), best=1, symmetric=True)  # doctest: +SKIP
     """
-    found = examine(_metric(metric, declared), samples, width, seed)
-    if found.failures:
-        lines = (f"  {check.name}: {check.detail}" for check in found.failures)
+    result = examine(_metric(metric, declared), samples, width, seed)
+    if result.failures:
+        lines = (f"  {check.name}: {check.detail}" for check in result.failures)
         raise AssertionError(
-            f"metric '{found.metric}' does not hold what it declares:\n" + "\n".join(lines)
+            f"metric '{result.metric}' does not hold what it declares:\n" + "\n".join(lines)
         )
-    return found
+    return result
 
 
 def examine(metric: Metric, samples: int = 128, width: int = 32, seed: int = 0) -> Examination:
@@ -153,7 +154,7 @@ class _Bench:
         self.wrote = False
 
     def table(self) -> tuple[dict[str, float | None], dict[str, str]]:
-        """The value on every kind of input, with the reason where there is none."""
+        """Return the value on every kind of input, and the reason where there is none."""
         values: dict[str, float | None] = {}
         reasons: dict[str, str] = {}
         for name, y in self.inputs.items():
@@ -229,7 +230,7 @@ class _Bench:
         return one > other if self.metric.higher_is_better else one < other
 
     def _repeatable(self, value: float) -> Check:
-        """A second call gives the same bits, and the input is as it was."""
+        """Check that a second call gives the same bits and leaves the input as it was."""
         again = self.value(self.x, self.inputs["noisy"])
         if self.wrote:
             return Check("repeatable", False, "the metric writes into its input")
@@ -256,7 +257,7 @@ class _Bench:
         return Check(name, not off, f"{value:.6g}, {said}")
 
     def _chance(self) -> list[Check]:
-        """The declared chance level is the mean over permuted rows."""
+        """Check that the declared chance level is the mean over permuted rows."""
         x, random = Representation(self.x), Representation(self.inputs["random"])
         prepared = self.bare.prepare(x)
         drawn = np.array(

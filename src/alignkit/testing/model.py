@@ -1,4 +1,4 @@
-"""Does a placement fit, and does an architecture walk?"""
+"""Checks that a placement fits an architecture, and that an architecture runs."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ def check_architecture(architecture: str, task: str | None = None) -> dict[str, 
     placements = [Placement([], [])]
     placements += [entry.load() for entry in registry().entries("placements")]
     depths = built.depths()
-    found = {}
+    counts = {}
     for placement in placements:
         try:
             placement.check_depths(depths)
         except UsageError:
             continue  # made for a deeper model
-        found[placement.name] = _walks(built, placement, data)
-    return found
+        counts[placement.name] = _walks(built, placement, data)
+    return counts
 
 
 def _laid_out(built: Any, placement: Placement) -> list[Any]:
@@ -128,7 +128,7 @@ def _walks(built: Any, placement: Placement, data: Any, samples: int = 4) -> int
 
 
 def _through_json(inputs: Any) -> Any:
-    """What a run would read back."""
+    """Return inputs as a run would read them back."""
     import json
 
     return json.loads(json.dumps(inputs.to_json()))

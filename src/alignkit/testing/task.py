@@ -1,4 +1,4 @@
-"""Does a task give what the chain needs?"""
+"""Checks that a task provides what training and evaluation need."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
         split = made.split(name)
         _check_split(split, name, made.target)
         assert list(made.split(name).ids) == list(split.ids), f"{name}: another order each time"
-        for one in split.ids:
-            assert one not in seen, f"sample id '{one}' stands in {seen[one]} and in {name}"
-            seen[one] = name
+        for sample in split.ids:
+            assert sample not in seen, f"sample id '{sample}' is in both {seen[sample]} and {name}"
+            seen[sample] = name
         counts[name] = len(split)
     print_ = made.fingerprint()
     assert isinstance(print_, str), "the fingerprint is not text"
