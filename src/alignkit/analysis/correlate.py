@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
+from alignkit.analysis.units import label_units, report_pooled_placements
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +24,7 @@ def correlate_runs(
     runs: Sequence[Run],
     options: TableOptions,
     *,
+    unit: str = "placement",
     lower: Sequence[str] = (),
     reporter: Reporter = SILENT,
     **statistics: Any,
@@ -33,30 +36,35 @@ def correlate_runs(
     runs : sequence of Run
     options : TableOptions
         Metrics, layer rule, outcome, split.
+    unit : str
+        ``placement``, ``variant``, ``run`` or an option, see ``alignkit.runs.units``.
     lower : sequence of str
         Metrics and outcomes for which lower is better, besides registered distances and
         outcomes whose direction is known, see ``outcome_sign``.
     **statistics
-        As for ``alignkit.statistics.correlate``: ``unit``, ``family``, ``permutations``,
-        ``seed``.
+        As for ``alignkit.statistics.correlate``: ``family``, ``permutations``, ``seed``.
 
     Returns
     -------
     Correlations, DataFrame
-        And the joined table, one row per run.
+        And the joined table, one row per run, with the name of its unit in ``unit``.
 
     Raises
     ------
     UsageError
         When no run has the outcome or the sites, or when alignment that is not calibrated
-        was measured on different numbers of samples.
+        was measured on different numbers of samples, or when runs of one placement that
+        differ in their options would be averaged.
     """
     from alignkit.metrics import resolve
     from alignkit.statistics import correlate
 
+    units = unit_labels(runs, unit)
+    report_pooled_placements(runs, units, unit, reporter)
     measured = MeasuredRuns(runs, options, reporter)
     joined, outcome = with_one_outcome(measured.table(), reporter)
     columns = metric_columns(joined, outcome)
+    joined = label_units(joined, units, unit)
     joint = {c: _metric_and_pair(c) for c in columns} if options.layer == "all" else {}
     kind = "raw" if options.calibrated else "calibrated"
     beside = {} if joint else {kind: _add_other_values(measured, kind, columns, joined)}
@@ -68,6 +76,7 @@ def correlate_runs(
         joined,
         outcome,
         columns,
+        unit=unit,
         lower_is_better=[*known, *_losses(names, runs), *lower],
         layer=options.layer,
         outcome_names=names,

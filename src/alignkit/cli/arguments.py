@@ -77,6 +77,25 @@ Placements = Annotated[
         rich_help_panel=RUNS,
     ),
 ]
+Where = Annotated[
+    list[str] | None,
+    Option(
+        "--where",
+        metavar="OPTION=VALUE",
+        help="Use only runs with this value of an option, such as learning_rate=3e-4; repeatable.",
+        rich_help_panel=RUNS,
+    ),
+]
+Unit = Annotated[
+    str,
+    Option(
+        "--unit",
+        metavar="UNIT",
+        help="Unit of analysis: placement (means over seeds), variant (a placement with certain "
+        "options), an option such as learning_rate, or run (exploratory only).",
+        rich_help_panel=STATISTICS,
+    ),
+]
 Metrics = Annotated[
     list[str] | None,
     Option(

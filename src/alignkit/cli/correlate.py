@@ -22,6 +22,8 @@ from alignkit.cli.arguments import (
     Seed,
     TableFile,
     Tasks,
+    Unit,
+    Where,
     complete,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family, read_table
@@ -88,15 +90,7 @@ def correlate(
             rich_help_panel=STATISTICS,
         ),
     ] = None,
-    unit: Annotated[
-        str,
-        typer.Option(
-            "--unit",
-            metavar="UNIT",
-            help="Unit of analysis: placement (means over seeds), or run (exploratory only).",
-            rich_help_panel=STATISTICS,
-        ),
-    ] = "placement",
+    unit: Unit = "placement",
     lower_is_better: Annotated[
         list[str] | None,
         typer.Option(
@@ -122,6 +116,7 @@ def correlate(
     samples: Samples = None,
     task: Tasks = None,
     placement: Placements = None,
+    where: Where = None,
     runs: RunsFolder = Path("runs"),
     seed: Seed = 0,
     output: TableFile = None,
@@ -151,12 +146,18 @@ def correlate(
                 "the values of a table cannot be calibrated; calibration needs runs",
                 param_hint="--calibrated",
             )
+        if where:
+            raise typer.BadParameter(
+                "the rows of a table have no options; selecting by option needs runs",
+                param_hint="--where",
+            )
         rows = _rows(table, task, placement, split)
         options["family"] = _family(family, metric)
         correlations = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
     else:
         from alignkit.analysis.correlate import correlate_runs
         from alignkit.analysis.options import TableOptions
+        from alignkit.runs.units import select_runs
 
         specs = metric_specs_or_family(metric or family)
         options["family"] = _family(family, specs)
@@ -172,6 +173,7 @@ def correlate(
             null,
         )
         chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[table_options.split])
+        chosen = select_runs(chosen, where or ())
         correlations, rows = correlate_runs(
             chosen, table_options, reporter=reporter, lower=lower_is_better or (), **options
         )

@@ -18,6 +18,8 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
+    Unit,
+    Where,
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
@@ -32,8 +34,10 @@ def report(
     paths: RunPaths = None,
     task: Tasks = None,
     placement: Placements = None,
+    where: Where = None,
     metric: Metrics = None,
     layer: Layer = "last",
+    unit: Unit = "placement",
     outcome: Outcome = None,
     split: SplitName = "test",
     pool: Pool = "cls",
@@ -63,14 +67,17 @@ def report(
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.report.results import report_runs
+    from alignkit.runs.units import select_runs
 
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
+    chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
     options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
     page = report_runs(
         chosen,
         output,
         options,
+        unit=unit,
         permutations=permutations,
         measure=True,
         reporter=console.TerminalReporter(),

@@ -17,6 +17,7 @@ from alignkit.errors import AlignkitError
 from alignkit.report.sites import depth_of
 from alignkit.report.style import Look, looks
 from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
 
 
 @dataclass
@@ -103,7 +104,7 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
         When a run is not measured yet.
     """
     ordered = sorted(runs, key=_by_depth)
-    labels = _labels(ordered)
+    labels = unit_labels(ordered, "variant")
     alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
     if options.metrics:
         order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
@@ -128,23 +129,6 @@ def _by_depth(run: Run) -> tuple[Any, ...]:
     indices = [*run.stored["placement"]["text"], *run.stored["placement"]["vision"]]
     mean = sum(indices) / len(indices) if indices else -1.0
     return run.task, mean, run.placement, run.unit, run.seed, str(run.path)
-
-
-def _labels(runs: Sequence[Run]) -> dict[Path, str]:
-    """Names of units: the placement, told apart where runs differ in more than the seed."""
-    units: dict[tuple[str, str], set[str]] = {}
-    for run in runs:
-        units.setdefault((run.task, run.placement), set()).add(run.unit)
-    several = {key for key, names in units.items() if len(names) > 1}
-    return {
-        run.path: unit_name(run.placement, run.unit, (run.task, run.placement) in several)
-        for run in runs
-    }
-
-
-def unit_name(placement: str, unit: str, several: bool) -> str:
-    """Return the name that the correlations, too, give to the runs of a placement."""
-    return f"{placement}-{unit[:8]}" if several else placement
 
 
 def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def _of_task(
     tested = [h for h in hypotheses if h.testable]
     critical = {h.metric: h.critical_r() for h in tested}
     outcome = hypotheses[0].question.outcome
-    mine = with_unit_names(runs[runs["task"] == task])
+    mine = with_unit_names(runs[runs["task"] == task], hypotheses[0].question.unit)
     figures.add(
         f"{task}-scatter",
         scatter(points, mine, rows, outcome, look, critical),

@@ -7,13 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.report.content import Content, equal_depth, grid_means, known_metric, unit_name
+from alignkit.report.content import Content, equal_depth, grid_means, known_metric
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
 from alignkit.report.figures.scatter import scatter
 from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.style import Look, looks
+from alignkit.statistics.correlation.units import with_units
 
 # How to read each kind of figure, once for all of its kind.
 EXPLAINED = {
@@ -54,7 +55,11 @@ def scatters(
         points = _in_order(pd.concat([h.points for h in mine], ignore_index=True), content)
         look = content.look if set(points["unit"]) <= set(content.look) else looks(points["unit"])
         critical = {h.metric: h.critical_r() for h in mine if h.testable}
-        runs = None if table is None else with_unit_names(table[table["task"] == task])
+        runs = (
+            None
+            if table is None
+            else with_unit_names(table[table["task"] == task], correlations.settings["unit"])
+        )
         yield (
             task,
             folder.add(
@@ -74,16 +79,10 @@ def _in_order(units: pd.DataFrame, content: Content) -> pd.DataFrame:
     return units.assign(_rank=rank).sort_values("_rank", kind="stable").drop(columns="_rank")
 
 
-def with_unit_names(table: pd.DataFrame) -> pd.DataFrame:
-    """Name the unit of every run as the correlations do."""
-    if "unit" not in table:
-        return table.assign(unit=table["placement"])
-    several = table.groupby("placement")["unit"].transform("nunique") > 1
-    names = [
-        unit_name(p, u, s)
-        for p, u, s in zip(table["placement"], table["unit"], several, strict=True)
-    ]
-    return table.assign(unit=names)
+def with_unit_names(table: pd.DataFrame, unit: str = "placement") -> pd.DataFrame:
+    """Name the unit of every run as the correlations do; with runs as units, the placement."""
+    named = with_units(table, "placement" if unit == "run" else unit)
+    return named.assign(unit=named["_unit"]).drop(columns="_unit")
 
 
 def _row_in_words(row: Any) -> str:

@@ -21,6 +21,7 @@ from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
 from alignkit.runs import Run
 from alignkit.runs.files import write_csv, write_json, write_text
+from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,7 @@ def report_runs(
     folder: Path,
     options: TableOptions,
     *,
+    unit: str = "placement",
     permutations: int = 9999,
     measure: bool = False,
     reporter: Reporter = SILENT,
@@ -45,6 +47,8 @@ def report_runs(
     folder : Path
     options : TableOptions
         Its seed is also that of the permutations.
+    unit : str
+        The unit of analysis, see ``alignkit.runs.units``.
     permutations : int
         Number of permutations to draw where there are too many to enumerate.
     measure : bool
@@ -57,10 +61,11 @@ def report_runs(
     """
     from alignkit.analysis.layer_values import layer_values
 
+    unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
         layer_values(runs, options, lambda _: ["all"], reporter=reporter)
     correlations, joined = correlate_runs(
-        runs, options, permutations=permutations, seed=options.seed, reporter=reporter
+        runs, options, unit=unit, permutations=permutations, seed=options.seed, reporter=reporter
     )
     return write_report(runs, folder, correlations=correlations, table=joined, options=options)
 

@@ -62,9 +62,11 @@ def power_line(task: Row) -> str:
 def _units_line(task: Row, outcome: str, unit: str) -> str:
     low, high = task["seeds_low"], task["seeds_high"]
     seeds = f"{low}" if low == high else f"{low} to {high}"
-    units = f"{task['n']} placements x {seeds} seeds = {task['runs']} runs"
+    units = f"{task['n']} {unit}s x {seeds} seeds = {task['runs']} runs"
     if unit == "run":
         units = f"{task['runs']} runs, each counted as a unit"
+    elif unit not in ("placement", "variant"):
+        units = f"{task['n']} values of {unit} x {seeds} runs = {task['runs']} runs"
     missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
     icc = "ICC: -, needs seeds that differ"
     if task["icc"] is not None:

@@ -47,11 +47,13 @@ def unit_labels(runs: Sequence[Run], unit: str = "placement") -> dict[Path, str]
     return labels
 
 
-def pooled_placements(runs: Sequence[Run], labels: Mapping[Path, str]) -> dict[str, set[str]]:
-    """Return, for every unit, the placements over which it averages."""
-    placements: dict[str, set[str]] = {}
+def pooled_placements(
+    runs: Sequence[Run], labels: Mapping[Path, str]
+) -> dict[tuple[str, str], set[str]]:
+    """Return the placements of every unit, by task and label."""
+    placements: dict[tuple[str, str], set[str]] = {}
     for run in runs:
-        placements.setdefault(labels[run.path], set()).add(run.placement)
+        placements.setdefault((run.task, labels[run.path]), set()).add(run.placement)
     return placements
 
 

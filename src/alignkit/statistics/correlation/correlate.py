@@ -94,7 +94,7 @@ def correlate(
         The columns of alignment.
     unit : str
         ``placement``: means over seeds. ``run`` treats seeds as independent, which they are
-        not; everything is exploratory then.
+        not; everything is exploratory then. Otherwise the column that names the units.
     family : sequence of str
         Primary metrics; their p-values are corrected jointly over all tasks by max-T. The
         others are exploratory; among them the false discovery rate is controlled.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alignkit.statistics.correlation.units import placements_of
 from alignkit.statistics.permutation import (
     UnitPermutations,
     critical_r,
@@ -297,7 +298,7 @@ def _points(runs: pd.DataFrame, task: str, metric: str, column: str, outcome: st
     grouped = runs.groupby("_unit", sort=True)
     points = pd.DataFrame(
         {
-            "placement": grouped["placement"].first(),
+            "placement": grouped["placement"].agg(placements_of),
             "runs": grouped.size(),
             "x": grouped[column].mean(),
             "y": grouped[outcome].mean(),

@@ -129,7 +129,7 @@ def unit_means(table: pd.DataFrame, unit: str, columns: Sequence[str]) -> pd.Dat
     table : DataFrame
         One row per run.
     unit : str
-        ``placement`` or ``run``.
+        ``placement``, ``run``, or a column that names the units.
     columns : sequence of str
         The columns to average; missing values are left out.
 
@@ -142,7 +142,7 @@ def unit_means(table: pd.DataFrame, unit: str, columns: Sequence[str]) -> pd.Dat
     grouped = table.groupby(["task", "_unit"], sort=True)
     means = grouped[list(columns)].mean()
     means.insert(0, "runs", grouped.size())
-    means.insert(0, "placement", grouped["placement"].first())
+    means.insert(0, "placement", grouped["placement"].agg(placements_of))
     return means.reset_index().rename(columns={"_unit": "unit"})
 
 
@@ -154,24 +154,32 @@ def with_units(table: pd.DataFrame, unit: str) -> pd.DataFrame:
     table : DataFrame
         One row per run.
     unit : str
-        ``placement`` or ``run``.
+        ``placement``, ``run``, or a column that names the units.
 
     Raises
     ------
     UsageError
         If the unit is unknown.
     """
-    if unit not in UNITS:
+    if unit not in UNITS and (unit not in table or unit in KEYS):
         raise UsageError(f"unknown unit '{unit}'; known: {', '.join(UNITS)}")
     return table.assign(_unit=_unit_names(table, unit))
+
+
+def placements_of(placements: pd.Series) -> str:
+    """Return the placements of a unit's runs as one text."""
+    return ", ".join(sorted(set(map(str, placements))))
 
 
 def _unit_names(table: pd.DataFrame, unit: str) -> pd.Series:
     if unit == "run":
         return pd.Series([f"run {i}" for i in range(len(table))], index=table.index)
+    if unit not in UNITS:
+        return table[unit].astype(str)
     if "unit" not in table:
         return table["placement"].astype(str)
     variants = table.groupby(["task", "placement"])["unit"].transform("nunique")
-    placement = table["placement"].astype(str)
-    variant_names = placement + "-" + table["unit"].astype(str).str[:8]
-    return placement.where(variants == 1, variant_names)
+    placement, unit_of_run = table["placement"].astype(str), table["unit"].astype(str)
+    hashed = unit_of_run.str.fullmatch(r"[0-9a-f]{64}")  # anything else is a name already
+    names = unit_of_run.where(~hashed, placement + "-" + unit_of_run.str[:8])
+    return placement.where(variants == 1, names)
