@@ -216,7 +216,11 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ('layers = "same"', 'splits = ["tset"]', r"\[measure\] splits is 'tset'; known: train"),
         ('layers = "same"', 'streams = "foo"', "unknown streams 'foo'"),
         ('layers = "same"', "null = -1", r"\[measure\] null is -1; it must be at least 0"),
-        ('layer = ["last"]', 'unit = "seed"', "unit is 'seed'; known: placement, run"),
+        (
+            'layer = ["last"]',
+            'unit = "seed"',
+            "'unit' is 'seed'; known: placement, variant, run, or an option",
+        ),
         ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
     ],
 )

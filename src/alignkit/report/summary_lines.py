@@ -66,7 +66,7 @@ def _units_line(task: Row, outcome: str, unit: str) -> str:
     if unit == "run":
         units = f"{task['runs']} runs, each counted as a unit"
     elif unit not in ("placement", "variant"):
-        units = f"{task['n']} values of {unit} x {seeds} runs = {task['runs']} runs"
+        units = f"{task['n']} values of {unit}, {task['runs']} runs"
     missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
     icc = "ICC: -, needs seeds that differ"
     if task["icc"] is not None:

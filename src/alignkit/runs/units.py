@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from alignkit.errors import UsageError
+from alignkit.runs.config import RunConfig
 from alignkit.runs.run import Run
 from alignkit.runs.variants import differing_options, option_text, run_options, variant_names
 
@@ -45,6 +46,21 @@ def unit_labels(runs: Sequence[Run], unit: str = "placement") -> dict[Path, str]
         labels = {run.path: f"{unit}={_value(run, unit)}" for run in runs}
     _refuse_pooling(runs, labels)
     return labels
+
+
+def check_unit(unit: str, config: RunConfig) -> None:
+    """Refuse an unknown unit of analysis before any run is trained.
+
+    Raises
+    ------
+    UsageError
+        When it is neither a unit nor an option of such runs.
+    """
+    options = {**config.training.to_json(), **config.architecture.options, **config.task.options}
+    if unit not in (*UNITS, *options, "architecture", "init"):
+        raise UsageError(
+            f"`unit` is '{unit}'; known: {', '.join(UNITS)}, or an option such as learning_rate"
+        )
 
 
 def pooled_placements(

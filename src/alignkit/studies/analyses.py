@@ -14,6 +14,7 @@ from alignkit.engines import Job, Outcome
 from alignkit.errors import UsageError
 from alignkit.runs import RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
+from alignkit.runs.units import check_unit
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.tables import Measure
@@ -158,6 +159,8 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
     if study.agreement:
         check_alike(study.agreement.alike)
     if config is not None:
+        if study.correlate:
+            check_unit(study.correlate.unit, config)
         schedule = config.architecture.make().schedule(config.placement)
         if study.measure:
             select_pairs(schedule, study.measure.layers, study.measure.streams)
