@@ -19,7 +19,7 @@ from alignkit.report.style import Look, looks
 
 
 def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
-    """Draw what was found.
+    """Draw the figures of correlations.
 
     A forest and a leave-one-out strip over all tasks; per task a scatter and the nulls; or,
     where every pair of layers is a row of its own, maps of r.
@@ -41,7 +41,13 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
         _maps(found, figures)
         return len(figures.names)
     rows = found.table
-    figures.add("forest", forest(rows), rows, "r with its interval", "A line per metric and task.")
+    figures.add(
+        "forest",
+        forest(rows),
+        rows,
+        "Correlations with confidence intervals",
+        "One line per metric and task.",
+    )
     known = [h for h in found.hypotheses if h.row["pearson"] is not None]
     if known:
         left_out = pd.concat([h.left_out() for h in known], ignore_index=True)
@@ -49,8 +55,8 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
             "leave-one-out",
             leave_one_out(rows, left_out),
             left_out,
-            "r without each unit",
-            "A line per metric and task.",
+            "Leave-one-out correlations",
+            "One line per metric and task.",
         )
     look = looks(found.units["unit"])
     for task in dict.fromkeys(rows["task"]):
@@ -86,7 +92,7 @@ def _of_task(
             f"{task}-null",
             null_histograms(counts, rows, critical),
             counts,
-            "r of permuted placements",
+            "Correlations of permuted placements",
             "One panel per metric.",
         )
 
@@ -98,6 +104,6 @@ def _maps(found: Any, figures: FigureFolder) -> None:
             f"{task}-layer-pairs",
             layer_pairs(rows),
             rows,
-            "r for every pair of layers",
+            "Correlation for every pair of layers",
             "One map per metric.",
         )

@@ -16,23 +16,25 @@ from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.style import Look, looks
 from alignkit.statistics.correlation.units import with_units
 
-# How to read each kind of figure, once for all of its kind.
+# How to read each kind of figure; shown once per kind.
 EXPLAINED = {
     "against": (
-        "Large points are units (means over seeds, bars: their standard deviation), small dots "
-        "their runs. The line is a least-squares fit over units; 95 % of the fits to permuted "
-        "units stay in the grey band; p is a permutation p over units, not corrected."
+        "Large points are units: means over seeds, with bars for the standard deviation. Small "
+        "dots are their runs. The line is a least-squares fit over units, and the grey band "
+        "contains 95 % of the fits to permuted units. p is the permutation p-value over units, "
+        "without correction for multiple testing."
     ),
     "depth": (
-        "Text layer i against vision layer i: the mean over seeds, thin lines single seeds. A "
-        "fusion at index k stands before layer k, so it is marked between k − 1 and k: filled "
-        "below the curve in the text stream, open above it in the vision stream."
+        "Alignment of text layer i with vision layer i: the mean over seeds, with thin lines for "
+        "single seeds. A fusion at index k runs before layer k and is therefore marked between "
+        "k − 1 and k: with a filled triangle below the curve in the text stream, and an open one "
+        "above it in the vision stream."
     ),
     "layers": (
-        "Every text layer against every vision layer, mean over seeds; one colour scale per "
-        "metric, the same for all tasks. Narrow rows and columns are the states right after a "
-        "fusion (f0, f1, ...), at its place in each stream. Hatched: undefined, with the reason "
-        "in the data."
+        "Alignment of every text layer with every vision layer, averaged over seeds. Each metric "
+        "has one colour scale for all tasks. Narrow rows and columns are the states directly after "
+        "a fusion (f0, f1, ...), at its position in each stream. Hatched cells are undefined; the "
+        "data give the reason."
     ),
     "training": (
         "Means over seeds. Epoch 0 is the untrained model; the weights of the epoch with the "
@@ -44,7 +46,7 @@ EXPLAINED = {
 def scatters(
     content: Content, folder: FigureFolder, correlations: Any, table: pd.DataFrame | None
 ) -> Iterator[tuple[str, Shown]]:
-    """Alignment against performance, a figure per task with at least two units."""
+    """Yield alignment against performance, one figure per task with at least two units."""
     outcome = correlations.settings["outcome"]
     for task in content.tasks:
         rows = correlations.table[correlations.table["task"] == task]
@@ -91,7 +93,7 @@ def _row_in_words(row: Any) -> str:
 
 
 def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
-    """Alignment by depth, a figure per task and metric measured at two depths or more."""
+    """Yield alignment by depth, one figure per task and metric with two depths or more."""
     for task in content.tasks:
         for metric in content.metrics:
             values = equal_depth(content.values(task, metric))
@@ -121,7 +123,7 @@ def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
 
 
 def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
-    """Layer by layer, a figure per task and metric with a grid; one colour scale per metric."""
+    """Yield the grids of layers, one figure per task and metric, one colour scale per metric."""
     for metric in content.metrics:
         means = {task: grid_means(content.values(task, metric)) for task in content.tasks}
         known = pd.concat([grid["value"] for grid in means.values()]).dropna()
@@ -139,7 +141,7 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
                     f"{task}-{metric}-layers",
                     figure,
                     grid,
-                    f"{metric} layer by layer{content.drawn}",
+                    f"{metric} for all pairs of layers{content.drawn}",
                     f"{metric} for every pair of text and vision layers, one map per placement; "
                     f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
                 ),
@@ -147,7 +149,7 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
 
 
 def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
-    """Training curves, a figure per task."""
+    """Yield training curves, one figure per task."""
     for task in content.tasks:
         history = content.history[content.history["task"] == task]
         score = str(history["score"].iloc[0])
@@ -158,7 +160,7 @@ def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Sho
                 f"{task}-training",
                 training_curves(history, score, look),
                 history,
-                f"{score} and loss by epoch",
+                f"{score} and loss against epochs",
                 f"Validation {score} and loss by epoch, one line per placement.",
             ),
         )

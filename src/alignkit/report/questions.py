@@ -1,4 +1,4 @@
-"""Figures of what is asked of runs beyond the chain, each with the data that it shows."""
+"""The figures of hypotheses, agreement and stability, each with the data that it shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.poolings import poolings
 from alignkit.report.figures.quadratics import quadratics
 from alignkit.report.figures.score_profiles import score_profiles
-from alignkit.report.figures.stability import setting_curves
+from alignkit.report.figures.stability import stability_curves
 from alignkit.report.figures.variance_bars import variance_bars
 from alignkit.report.paragraphs import paragraph
 
@@ -28,7 +28,7 @@ Drawn = list[tuple[str, Figure, pd.DataFrame]]
 
 
 def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
-    """Write the figures of every answer; one without data has none."""
+    """Write the figures of every answer that has data."""
     drawn = FigureFolder(folder)
     for answer in answers:
         for name, figure, data in _FIGURES[answer.question](answer):
@@ -36,7 +36,7 @@ def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
 
 
 def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
-    """Write the correlations of metrics with each other, and the tree of their clustering."""
+    """Write the correlations between metrics, and the tree of their clustering."""
     correlations, drawn = agreement.correlations, FigureFolder(folder)
     maps = {
         "Spearman, all values": correlations.spearman,
@@ -47,7 +47,7 @@ def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
         "agreement-correlations",
         correlation_maps(maps, correlations.metrics, correlations.order, correlations.groups),
         agreement.pairs,
-        "Metrics against each other",
+        "Agreement between metrics",
         agreement.sentence,
     )
     if len(correlations.links):
@@ -61,13 +61,13 @@ def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
             "agreement-tree",
             figure,
             agreement.metrics,
-            "Which metrics are one measurement",
+            "Groups of metrics that agree",
             agreement.sentence,
         )
 
 
 def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> None:
-    """Write the curves of metrics over samples, and over neighbours where there are some."""
+    """Write the curves of metrics over samples, and over k where it was varied."""
     drawn = FigureFolder(folder)
     told = "Rank agreement, reliability, value" + (" and seconds" if "seconds" in summary else "")
     for varied in ("samples", "k"):
@@ -75,10 +75,10 @@ def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> 
         if rows["value"].notna().any():
             drawn.add(
                 f"stability-{varied}",
-                setting_curves(rows, varied),
+                stability_curves(rows, varied),
                 table[table["varied"] == varied],
                 f"Metrics against {varied}",
-                f"{told} of each metric by {varied}.",
+                f"{told} of each metric against {varied}.",
             )
 
 
@@ -97,7 +97,7 @@ def _h1(answer: Answer) -> Drawn:
                     rows,
                     labels,
                     "difference",
-                    "r on the first task less r on the second",
+                    "difference in r (first task − second task)",
                     list(rows["metric"]),
                 ),
                 rows,
@@ -111,7 +111,7 @@ def _h2(answer: Answer) -> Drawn:
     if not rows["difference"].notna().any():
         return []
     labels = _labels(rows, "metric", "rule", "task")
-    axis = "r of the rule less r of the last layer"
+    axis = "difference in r (layer rule − last layer)"
     return [
         ("against-last", differences(rows, labels, "difference", axis, list(rows["metric"])), rows)
     ]
@@ -125,7 +125,7 @@ def _h3(answer: Answer) -> Drawn:
         drawn.append(("around", around_fusions(known), changes))
     if rows["change"].notna().any():
         labels = _labels(rows, "metric", "task")
-        axis = "change with a fusion less change without one"
+        axis = "difference in change (with − without fusion)"
         figure = differences(rows, labels, "change", axis, list(rows["metric"]))
         drawn.append(("against-none", figure, rows))
     return drawn

@@ -51,12 +51,12 @@ def write_search_figures(
         ("history", history(table, objectives), table),
         (
             "correlations",
-            bars(correlations, "spearman", "Spearman's rho; p after Holm", names),
+            bars(correlations, "spearman", "Spearman's ρ (p: Holm-corrected)", names),
             pd.DataFrame(correlations),
         ),
         (
             "importances",
-            bars(importances, "importance", "share of variance explained", names),
+            bars(importances, "importance", "proportion of variance explained", names),
             pd.DataFrame(importances),
         ),
         ("parallel", parallel(table, parameters, objectives), table),

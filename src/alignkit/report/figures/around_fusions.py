@@ -9,7 +9,7 @@ from alignkit.report.style import WIDTH, columns_for, house_style, looks, panels
 
 
 def around_fusions(changes: pd.DataFrame) -> Figure:
-    """Draw alignment just before and just after fusions, a line per placement."""
+    """Draw alignment just before and just after fusions, with one line per placement."""
     keys = list(changes.groupby(["task", "metric"], sort=False).groups)
     look = looks(sorted(changes["placement"].unique()))
     columns = columns_for(len(keys))

@@ -93,6 +93,6 @@ def colour_bar(figure: Figure, ax: Axes, scale: Normalize) -> None:
         box.height,
     )
     bar = figure.colorbar(ScalarMappable(scale, COLOURS), cax=figure.add_axes(place))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=7)
     bar.set_label("correlation", fontsize=8)

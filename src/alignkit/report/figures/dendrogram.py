@@ -13,7 +13,7 @@ from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plai
 def dendrogram(
     links: np.ndarray, names: Sequence[str], groups: Sequence[int], alike: float
 ) -> Figure:
-    """Draw the tree; metrics that meet left of the line are one measurement."""
+    """Draw the tree; metrics that join left of the dashed line form one group."""
     from scipy.cluster.hierarchy import dendrogram as layout
 
     tree = layout(links, no_plot=True)

@@ -142,5 +142,5 @@ def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
     if chance:
         handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label="chance"))
     if several:
-        handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label="the other placements"))
+        handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label="other placements"))
     figure.legend(handles=handles, loc="lower center", ncols=4, bbox_to_anchor=(0.5, 0))

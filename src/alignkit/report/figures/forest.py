@@ -29,7 +29,7 @@ def forest(rows: pd.DataFrame) -> Figure:
         ax.axvline(0, color=FAINT, lw=0.8, zorder=0)
         for height, (_, row) in zip(heights, rows.iterrows(), strict=True):
             _estimate(ax, height, row)
-        ax.set_xlabel("r over placements with 95 % interval; bar: Spearman's rho")
+        ax.set_xlabel("Pearson's r over placements with 95 % interval (bar: Spearman's ρ)")
         ax.annotate(
             "p, corrected p, verdict",
             (1.02, 1),

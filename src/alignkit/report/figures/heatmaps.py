@@ -158,7 +158,7 @@ def _colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: floa
     tall = min(height - 1.1, 3.2)
     box = ((width - 0.85) / width, (height - 0.55 - tall) / height, 0.13 / width, tall / height)
     bar = figure.colorbar(mapped, cax=figure.add_axes(box))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=7)
     bar.set_label(short(label, 40), fontsize=8)
     low, high = mapped.get_clim()

@@ -107,7 +107,8 @@ def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The area that each box shares with each of the others."""
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.clip(high - low, 0, None).prod(axis=2)
+    areas: np.ndarray = np.clip(high - low, 0, None).prod(axis=2)
+    return areas
 
 
 def _extent(axes: Axes, text: str, size: float) -> tuple[float, float]:
@@ -115,7 +116,7 @@ def _extent(axes: Axes, text: str, size: float) -> tuple[float, float]:
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     drawn = axes.text(0, 0, text, fontsize=size)
-    extent = drawn.get_window_extent(canvas.get_renderer())
+    extent = drawn.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
     drawn.remove()
     per_point = axes.figure.dpi / 72
     return extent.width / per_point + 2, extent.height / per_point

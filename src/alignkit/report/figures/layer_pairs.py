@@ -1,4 +1,4 @@
-"""Where in the network alignment goes with performance: r for every pair of layers."""
+"""Correlation of alignment with performance for every pair of layers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def layer_pairs(rows: pd.DataFrame) -> Figure:
             _one(ax, rows[rows["metric"] == metric])
             ax.set_title(short(metric, 30), y=1)
         _colour_bar(figure)
-        figure.text(0.99, 0.02, f"dot: corrected p below {LEVEL}", ha="right", fontsize=7.5)
+        figure.text(0.99, 0.02, f"dot: corrected p < {LEVEL}", ha="right", fontsize=7.5)
     return figure
 
 
@@ -68,6 +68,6 @@ def _colour_bar(figure: Figure) -> None:
     tall = min(height - 1.0, 2.6)
     box = ((width - 0.95) / width, (height - 0.4 - tall) / height, 0.13 / width, tall / height)
     bar = figure.colorbar(ScalarMappable(_SCALE, _COLOURS), cax=figure.add_axes(box))
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, labelsize=7)
-    bar.set_label("r with the outcome", fontsize=8)
+    bar.set_label("correlation with the outcome (r)", fontsize=8)

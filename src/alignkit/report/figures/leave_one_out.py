@@ -33,7 +33,7 @@ def leave_one_out(rows: pd.DataFrame, left_out: pd.DataFrame) -> Figure:
             ].dropna(subset=["pearson"])
             _strip(ax, height, row, mine)
         ax.set_xlabel(
-            "r without one unit (dots) and with all (bar); named: the one that moves it most"
+            "r without one unit (dots) and with all (bar); the most influential unit is named"
         )
     return figure
 

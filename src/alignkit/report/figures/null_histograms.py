@@ -74,7 +74,7 @@ def null_histograms(
             row = rows[rows["metric"] == name].iloc[0]
             _one(ax, counts[counts["metric"] == name], row, critical[name])
         for ax in axes[::columns]:
-            ax.set_ylabel("share of permutations")
+            ax.set_ylabel("proportion of permutations")
     return figure
 
 

@@ -44,7 +44,7 @@ def p_against_n(table: pd.DataFrame, units: int) -> Figure:
         ax.set_ylim(1e-4, 1)
         ticks = [1, 0.1, 0.01, 0.001, 0.0001]
         ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-        ax.set_xlabel("|r| as printed")
-        ax.set_ylabel("two-sided p")
+        ax.set_xlabel("published |r|")
+        ax.set_ylabel("two-sided p-value")
         plain(ax)
     return figure

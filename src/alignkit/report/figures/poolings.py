@@ -18,7 +18,7 @@ from alignkit.report.style import (
 
 
 def poolings(values: pd.DataFrame) -> Figure:
-    """Draw alignment under ``mean`` against that under ``cls``, a dot per run and layer."""
+    """Draw alignment under mean pooling against cls pooling, one dot per run and layer."""
     metrics = list(dict.fromkeys(values["metric"]))
     columns = columns_for(len(metrics))
     width = min(3.2, (WIDTH - 0.8 - 0.5 * (columns - 1)) / columns)
@@ -29,22 +29,22 @@ def poolings(values: pd.DataFrame) -> Figure:
         )
         for ax, metric in zip(axes, metrics, strict=True):
             for task, part in values[values["metric"] == metric].groupby("task", sort=False):
-                one = look[str(task)]
+                style = look[str(task)]
                 ax.plot(
                     part["value_cls"],
                     part["value_mean"],
-                    one.marker,
+                    style.marker,
                     ms=3.2,
                     mew=0,
                     alpha=0.55,
-                    color=one.colour,
+                    color=style.colour,
                     label=short(task),
                 )
             low, high = ax.get_xlim()
             ax.plot([low, high], [low, high], color=FAINT, lw=0.8, ls=(0, (3, 2)), zorder=0)
             ax.set_title(short(metric, 30), y=1)
-            ax.set_xlabel("under cls")
-            ax.set_ylabel("under mean")
+            ax.set_xlabel("alignment (cls pooling)")
+            ax.set_ylabel("alignment (mean pooling)")
             plain(ax)
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="center right", borderaxespad=0.3)

@@ -62,7 +62,7 @@ def bounds(triples: pd.DataFrame) -> Figure:
                 )
             ax.axhline(0, color=FAINT, lw=0.6)
             ax.axvline(0, color=FAINT, lw=0.6)
-            ax.set_title(f"{short(group, 30)}\nr of the outcomes {r_xy:+.2f}", y=1, fontsize=8)
+            ax.set_title(f"{short(group, 30)}\nr between outcomes: {r_xy:+.2f}", y=1, fontsize=8)
             ax.set_xticks([-1, -0.5, 0, 0.5, 1])
             ax.set_yticks([-1, -0.5, 0, 0.5, 1])
             plain(ax)
@@ -79,5 +79,5 @@ def bounds(triples: pd.DataFrame) -> Figure:
             if (triples["verdict"] == verdict).any()
         ]
         figure.legend(handles=handles, loc="lower left", ncols=3, borderaxespad=0.4)
-        figure.text(0.99, 0.015, "grey: what data can have", ha="right", fontsize=8, color=FAINT)
+        figure.text(0.99, 0.015, "grey: possible values", ha="right", fontsize=8, color=FAINT)
     return figure

@@ -9,18 +9,18 @@ from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plai
 
 
 def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None = None) -> Figure:
-    """Draw power against placements, a line per correction, with "you are here".
+    """Draw power against placements, one line per correction, and the number that there are now.
 
     Parameters
     ----------
     curve : DataFrame
         ``placements``, ``seeds``, ``tests``, ``power``; ``simulated`` where it was checked.
     r : float
-        The association that is looked for.
+        True correlation to be detected.
     target : float
-        The power that is wanted.
+        Desired power.
     here : int, optional
-        Placements that there are.
+        Number of placements that there are now.
     """
     with house_style():
         figure, (ax,) = panels(1, 1, 5.6, 3.1, margins=(0.6, 1.5, 0.45, 0.5))
@@ -57,14 +57,14 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
         if here is not None:
             ax.axvline(here, color=INK, lw=0.8, zorder=0)
             ax.annotate(
-                "you are here",
+                "your runs",
                 (here, 1.02),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 fontsize=8,
             )
         ax.set_ylim(0, 1.02)
-        ax.set_xlabel("placements")
-        ax.set_ylabel(f"power to find r = {r:g}")
+        ax.set_xlabel("number of placements")
+        ax.set_ylabel(f"power to detect r = {r:g}")
         plain(ax)
     return figure

@@ -17,7 +17,7 @@ _MARGINS = (0.65, 0.15, 0.35, 0.55)
 
 
 def quadratics(units: pd.DataFrame, rows: pd.DataFrame) -> Figure:
-    """Draw score against alignment with the quadratic curve and where it turns."""
+    """Draw score against alignment, with the quadratic fit and its extremum."""
     columns = min(3, columns_for(len(rows)))  # names beside points need room
     width = min(3.6, (WIDTH - 0.8 - 0.5 * (columns - 1)) / columns)
     with house_style():

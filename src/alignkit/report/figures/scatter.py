@@ -138,7 +138,8 @@ def _bars(one: Any) -> np.ndarray:
     moved = np.concatenate(
         [np.column_stack([steps * one.x_sd, still]), np.column_stack([still, steps * one.y_sd])]
     )
-    return np.array([one.x, one.y]) + moved
+    places: np.ndarray = np.array([one.x, one.y]) + moved
+    return places
 
 
 def _fit(ax: Axes, x: np.ndarray, y: np.ndarray, critical: float | None) -> np.ndarray:

@@ -9,7 +9,7 @@ from alignkit.report.style import house_style, looks, panels, plain, short
 
 
 def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
-    """Draw the score of every placement, a line per task; small dots are runs."""
+    """Draw the score of every placement, with one line per task; small dots are runs."""
     scores = scores.dropna(subset=["score"]).copy()
     if standardise:
         spread = scores.groupby("task")["score"].transform("std").replace(0, 1)
@@ -39,7 +39,7 @@ def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
         ax.set_xticks(
             range(len(order)), [short(name, 18) for name in order], rotation=45, ha="right"
         )
-        ax.set_ylabel("score, in SD of the task's runs" if standardise else "score")
+        ax.set_ylabel("standardised score (SD of the task's runs)" if standardise else "score")
         ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         plain(ax)
     return figure

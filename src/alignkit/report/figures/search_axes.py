@@ -35,7 +35,7 @@ def zoom(set_limits: Any, values: pd.Series) -> int:
 
 
 def beyond(count: int) -> str:
-    return f", {count} far outside" if count else ""
+    return f", {count} outliers outside" if count else ""
 
 
 def say(ax: Axes, text: str) -> None:

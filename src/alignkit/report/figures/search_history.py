@@ -58,7 +58,7 @@ def _history(ax: Axes, table: pd.DataFrame, objective: Mapping[str, str]) -> Non
                 label=state.lower(),
             )
     if not len(known):
-        say(ax, "no complete trial")
+        say(ax, "no complete trials")
     ax.set_xlabel("trial")
     ax.set_ylabel(short(name))
     ax.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))

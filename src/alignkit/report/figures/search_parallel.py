@@ -53,11 +53,11 @@ def _parallel(
     ax.spines[:].set_visible(False)
     ax.set_title(f"{short(name)}, {len(known)} trials", pad=14)
     if not len(known):
-        say(ax, "no complete trial")
+        say(ax, "no complete trials")
         return
     beside = ax.inset_axes((1.02, 0, 0.015, 1))
     bar = ax.figure.colorbar(ScalarMappable(norm, colours), cax=beside)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
@@ -69,10 +69,11 @@ def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
         for height, end, side in ((-0.04, low, "top"), (1.04, high, "bottom")):
             text = f"{end:.3g}" if len(known) else ""
             ax.text(position, height, text, ha="center", va=side, fontsize=6.5, color=FAINT)
-        return (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
+        heights: np.ndarray = (numbers - low) / (high - low) if high > low else numbers * 0 + 0.5
+        return heights
     names = sorted(map(str, known.unique()))
-    heights = dict(zip(names, np.linspace(0, 1, len(names)), strict=True))
-    for name, height in heights.items():
+    height_of = dict(zip(names, np.linspace(0, 1, len(names)), strict=True))
+    for name, height in height_of.items():
         first = position == 0  # there is room before it, and no line
         ax.text(
             position - 0.02 * first,
@@ -83,4 +84,4 @@ def _scaled(ax: Axes, position: int, column: pd.Series) -> np.ndarray:
             ha="right" if first else "left",
             zorder=5,
         )
-    return np.array([heights[str(v)] if pd.notna(v) else np.nan for v in column])
+    return np.array([height_of[str(v)] if pd.notna(v) else np.nan for v in column])

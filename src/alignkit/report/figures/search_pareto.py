@@ -62,7 +62,7 @@ def _pareto(
         others[[x["name"], y["name"]]].to_numpy(float),
     )
     if not len(known):
-        say(ax, "no complete trial")
+        say(ax, "no complete trials")
     for axis, objective in ((ax.set_xlabel, x), (ax.set_ylabel, y)):
         axis(
             f"{short(objective['name'])} "

@@ -1,4 +1,4 @@
-"""Metrics against the number of samples or of neighbours."""
+"""Stability of metrics against the number of samples or of neighbours."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from matplotlib.ticker import NullLocator
 from alignkit.report.style import Look, house_style, looks, panels, plain, short
 
 _PANELS = {
-    "agreement": "agreement with the largest (Spearman over layers)",
-    "reliability": "reliability (split halves)",
-    "value": "value, mean over layers; dotted: chance",
-    "seconds": "seconds per model",
+    "agreement": "agreement with the largest setting (Spearman)",
+    "reliability": "split-half reliability",
+    "value": "mean value over layers (dotted: chance)",
+    "seconds": "time per model (s)",
 }
 
 
-def setting_curves(rows: pd.DataFrame, varied: str) -> Figure:
-    """Draw a panel for each column over the setting, a line per metric.
+def stability_curves(rows: pd.DataFrame, varied: str) -> Figure:
+    """Draw one panel per quantity against the setting, with one line per metric.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def setting_curves(rows: pd.DataFrame, varied: str) -> Figure:
             ax.set_title(title, y=1)
             ax.set_xlabel(varied)
             ax.set_xscale("log", base=2)
-            ticks = sorted(int(one) for one in rows[varied].dropna().unique())
-            ax.set_xticks(ticks, [str(one) for one in ticks])
+            ticks = sorted(int(setting) for setting in rows[varied].dropna().unique())
+            ax.set_xticks(ticks, [str(tick) for tick in ticks])
             ax.xaxis.set_minor_locator(NullLocator())
             if column == "seconds":
                 ax.set_ylim(bottom=0)

@@ -10,7 +10,7 @@ from alignkit.report.style import INK, house_style, panels, plain, short
 
 
 def variance_bars(rows: pd.DataFrame) -> Figure:
-    """Draw the share of variance between placements, with the level of chance."""
+    """Draw the proportion of variance between placements, and its chance level."""
     rows = rows.dropna(subset=["eta_squared"])
     labels = [f"{m}, {t}" for m, t in zip(rows["metric"], rows["task"], strict=True)]
     with house_style():
@@ -32,7 +32,7 @@ def variance_bars(rows: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(rows)), [short(label, 40) for label in labels])
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(0, 1)
-        ax.set_xlabel("share of variance between placements")
+        ax.set_xlabel("proportion of variance between placements (η²)")
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), handlelength=0.8, borderaxespad=0)
         plain(ax)
     return figure
