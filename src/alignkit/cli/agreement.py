@@ -79,37 +79,37 @@ def agreement(
         tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=lenient
     )
     chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-    found = agree(chosen, options, layers, alike, console.TerminalReporter())
+    result = agree(chosen, options, layers, alike, console.TerminalReporter())
     if output is not None or figures is not None:
         from alignkit.report.results import write_agreement
 
-        write_agreement(found, pairs=output, figures=figures)
+        write_agreement(result, pairs=output, figures=figures)
     if json:
         console.print_json(
             {
-                "pairs": console.records(found.pairs),
-                "metrics": console.records(found.metrics),
-                "settings": found.settings,
+                "pairs": console.records(result.pairs),
+                "metrics": console.records(result.metrics),
+                "settings": result.settings,
             }
         )
     else:
-        _show(found)
+        _show(result)
 
 
-def _show(found: "MetricAgreement") -> None:
+def _show(result: "MetricAgreement") -> None:
     from alignkit.cli.printing import console
 
-    one, settings = found.correlations, found.settings
-    numbers = {i: str(place + 1) for place, i in enumerate(one.order)}
+    clusters, settings = result.correlations, result.settings
+    numbers = {i: str(place + 1) for place, i in enumerate(clusters.order)}
     rows: list[dict[str, Any]] = [
-        {"": numbers[i], "metric": one.metrics[i], "group": one.groups[i]}
-        | {numbers[j]: f"{one.spearman[i, j]:.2f}" for j in one.order}
-        for i in one.order
+        {"": numbers[i], "metric": clusters.metrics[i], "group": clusters.groups[i]}
+        | {numbers[j]: f"{clusters.spearman[i, j]:.2f}" for j in clusters.order}
+        for i in clusters.order
     ]
     console.print_table(
         rows,
-        ["", "metric", "group", *(numbers[j] for j in one.order)],
+        ["", "metric", "group", *(numbers[j] for j in clusters.order)],
         title=f"Spearman over {settings['values']} pairs of layers of {settings['runs']} run(s), "
         f"n={settings['samples']}",
     )
-    print(found.sentence)
+    print(result.sentence)

@@ -124,8 +124,8 @@ def test_the_count_is_shown(tmp_path):
     free = command("show", "architecture", spec, cwd=tmp_path).stdout
     frozen = command("show", "architecture", f"{spec},freeze=text:0", cwd=tmp_path).stdout
     layer = 3 * 16 * 16 + 3 * 16 + 16 * 16 + 16 + 2 * 16 * 32 + 32 + 16 + 4 * 16
-    assert " are trained and 0 frozen" in free
-    assert f" are trained and {layer:,} frozen" in frozen
+    assert " are trainable and 0 frozen" in free
+    assert f" are trainable and {layer:,} frozen" in frozen
     assert "placement     none (placement 'late': text index 9" in free
 
 

@@ -1,4 +1,4 @@
-"""What a user sees: results on stdout, messages and progress bars on stderr."""
+"""Results on stdout; messages and progress bars on stderr."""
 
 import json
 import math
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Settings:
-    """Set once, by the options before the command."""
+    """Global settings, set by the options before the command."""
 
     quiet: bool = False
     debug: bool = False
@@ -27,7 +27,7 @@ settings = Settings()
 
 
 class TerminalReporter(Reporter):
-    """Notes as lines, progress as bars; bars on a terminal only."""
+    """Reports notes as lines, and progress as bars if stderr is a terminal."""
 
     def note(self, text: str) -> None:
         if not settings.quiet:
@@ -68,27 +68,27 @@ class _Bar:
 
 
 def reporter() -> Reporter:
-    """What to hand to a step, also one in another process: nothing is said when quiet."""
+    """Return a reporter for a step, also in another process; it is silent with --quiet."""
     return Reporter() if settings.quiet else TerminalReporter()
 
 
 def note(text: str) -> None:
-    """Say one line on stderr."""
+    """Print one line on stderr."""
     TerminalReporter().note(text)
 
 
 def print_json(value: Any) -> None:
-    """Print JSON; what is not a finite number becomes null."""
+    """Print JSON; numbers that are not finite become null."""
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
 def print_line(text: str) -> None:
-    """Print one line; control characters, which data may hold, are spelled out."""
+    """Print one line; control characters are escaped."""
     print(_cell(text))
 
 
 def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows as a table; numbers to four digits, to the right."""
+    """Print rows as a table; numbers are right-aligned and have four decimal places."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -105,14 +105,14 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
         least += 3 + (width if numeric else min(width, 12))
     for row in rows:
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    # A pipe has no width; rows must not be cut there, and digits nowhere.
+    # A pipe has no width: rows must not be truncated there, and digits nowhere.
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
     console.width = max(console.width, least)
     console.print(table, soft_wrap=False, crop=False)
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Rows of a table as dictionaries of plain values; missing ones are None."""
+    """Return the rows of a table as dictionaries of plain values, None if missing."""
     return [_plain(row) for row in table.to_dict(orient="records")]
 
 

@@ -1,4 +1,4 @@
-"""How correlations are printed: what was asked, a table per task, what to bear in mind."""
+"""How correlations are printed: the settings, one table per task, a legend and warnings."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,47 +7,48 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from alignkit.statistics import Correlations
 
-_WIDTH = 100  # of a pipe, which has none
+_WIDTH = 100  # when stdout is not a terminal
 _STRONGEST = 10
 _LEGEND = (
-    "r: Pearson over unit means, 95 % by Fisher's z. p: permutation. p adj: {how}. exp: the sign "
-    "that r has if more alignment goes with better performance. w/o none: r without the placement "
-    "'none'. leave one out: range of r. within: over seeds of a placement (repeated measures)."
+    "r: Pearson's r over unit means; 95 %: its confidence interval (Fisher's z). p: permutation "
+    "test. p adj: {how}. exp: sign of r if higher alignment goes with better performance. "
+    "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
+    "within: repeated-measures correlation over the seeds of each placement."
 )
 _ADJUSTED = {
     "max-T": "max-T over the primary family",
-    "BH": "false discovery rate among the exploratory",
+    "BH": "false discovery rate over the exploratory metrics",
     "max-T over layers": "max-T over the pairs of layers",
 }
 
 
-def show(found: "Correlations") -> None:
-    """Print a table per task on stdout, warnings below it."""
+def show(correlations: "Correlations") -> None:
+    """Print one table per task on stdout, and warnings on stderr."""
     from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
     from alignkit.report.summary_lines import summary_lines
 
-    rows = console.records(found.table)
+    rows = console.records(correlations.table)
     out = _console()
-    for task in console.records(found.tasks):
+    for task in console.records(correlations.tasks):
         mine = [row for row in rows if row["task"] == task["task"]]
         if not mine:
             continue
-        for line in summary_lines(task, mine, found.settings):
+        for line in summary_lines(task, mine, correlations.settings):
             out.print(line, style="bold" if line.startswith("task ") else None)
         out.print(_table(_chosen(mine), task["n"], out.width))
         for line in _reasons(mine):
             out.print(line)
         out.print()
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
-    how = "; ".join(_ADJUSTED[one] for one in used) or "none"
+    how = "; ".join(_ADJUSTED[method] for method in used) or "none"
     out.print(_LEGEND.format(how=how), style="dim")
-    for line in caution_lines(found.cautions):
+    for line in caution_lines(correlations.cautions):
         console.note(f"note: {line}")
 
 
 def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """All rows; of many pairs of layers the strongest."""
+    """Return all rows, or the strongest if they are many pairs of layers."""
     if len(rows) <= 3 * _STRONGEST or rows[0]["adjustment"] != "max-T over layers":
         return list(rows)
     return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
@@ -81,7 +82,7 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
-    """Cells by column, in the order in which they are read."""
+    """Return the cells by column, from left to right."""
     from alignkit.report.formatting import p_text, r_text, range_text
 
     def p(row: Mapping[str, Any], name: str) -> str:
@@ -117,7 +118,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Why a verdict is no better, metrics with the same reason together."""
+    """Yield the reasons that limit the verdicts; metrics with the same reason share a line."""
     from alignkit.statistics.requirements import LEVEL
 
     grouped: dict[str, list[str]] = {}
@@ -130,7 +131,7 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for said, metrics in grouped.items():
         yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
     if len(_chosen(rows)) < len(rows):
-        yield f"the {_STRONGEST} strongest of {len(rows)} pairs; all of them with --json or -o"
+        yield f"the {_STRONGEST} strongest of {len(rows)} pairs; --json or --output give all"
 
 
 def _visible(text: str) -> str:

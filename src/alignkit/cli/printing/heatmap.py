@@ -1,4 +1,4 @@
-"""A grid of values as a heat map in the terminal: colour where there is some, digits always."""
+"""A grid of values as a heat map in the terminal, with digits and, where possible, colours."""
 
 import sys
 from collections import Counter
@@ -16,15 +16,15 @@ _COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231
 
 
 def print_heatmap(title: str, rows: Sequence[Row], higher_is_better: bool = True) -> None:
-    """Print the pairs of one metric as a grid, x down and y across; bright is more aligned.
+    """Print the values of one metric as a grid of x by y; brighter means more aligned.
 
     Parameters
     ----------
     title : str
     rows : sequence of dict
-        Of ``measure``: with ``x``, ``y``, ``n``, ``value`` and ``reason``, perhaps ``chance``
-        and ``p``. An undefined value stands as ``--``; a chance level that is not the same
-        everywhere stands below its value.
+        Rows of ``alignkit measure``, with ``x``, ``y``, ``n``, ``value`` and ``reason``, and
+        optionally ``chance`` and ``p``. An undefined value is shown as ``--``. Chance levels
+        that differ between cells are shown below the values.
     higher_is_better : bool
     """
     from rich.console import Console

@@ -1,4 +1,4 @@
-"""The pages of ``alignkit show``: one for each kind."""
+"""The pages of ``alignkit show``, one for each kind of plugin."""
 
 import inspect
 from itertools import zip_longest
@@ -15,7 +15,7 @@ from alignkit.runs.config import choose, choose_placement, parse_choice
 
 
 def show(kind: str, name: str, json: bool) -> None:
-    """Print the page of one registered thing."""
+    """Print the page of one registered name."""
     page = {"placements": _placement, "architectures": _architecture}.get(kind, _declared)
     facts, schedule = page(kind, name)
     if json:
@@ -65,7 +65,7 @@ def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 
 def _sizes(architecture: Any, placement: Any) -> dict[str, Any]:
-    """How much there is to train, but for words and outputs, which the task brings."""
+    """Return the numbers of layers and parameters, without the task's vocabulary and head."""
     from alignkit.models.walk import count_parameters
 
     model = architecture.build(placement, 1, architecture.inputs([]))
@@ -73,7 +73,8 @@ def _sizes(architecture: Any, placement: Any) -> dict[str, Any]:
     total = sum(parameter.numel() for parameter in model.parameters())
     return {
         "layers": [f"{stream} {depth}" for stream, depth in architecture.depths().items()],
-        "parameters": f"{total:,}, of which {trained:,} are trained and {total - trained:,} frozen",
+        "parameters": f"{total:,}, of which {trained:,} are trainable "
+        f"and {total - trained:,} frozen",
     }
 
 
@@ -94,7 +95,7 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 
 def _documentation(target: Any) -> str:
-    """The docstring, and those of the classes whose options are inherited."""
+    """Return the docstring, and those of the classes from which options are inherited."""
     family = [target]
     if inspect.isclass(target):
         # The options that a class declares apart are documented there.
@@ -113,7 +114,7 @@ def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
     try:
         target = task(**options).target
     except DataError:
-        return {"kind": "the labels are found in the data: name their folder to see them"}
+        return {"kind": "the labels are read from the data; name their folder to see them"}
     if target is None:
         return {"kind": "pairs without labels"}
     return {
@@ -124,7 +125,7 @@ def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _print_schedule(schedule: Schedule) -> None:
-    """Two columns, one per stream; what a step records stands beside it."""
+    """Print one column per stream, with the site that each step records beside it."""
     from alignkit.models.schedule import Fuse, Record, RunLayer, stream_of
 
     print(f"{'text':32}vision")
@@ -153,7 +154,7 @@ def _print_schedule(schedule: Schedule) -> None:
 
 
 def _side_by_side(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Put stretches of text-only and vision-only rows beside each other."""
+    """Put consecutive text-only and vision-only rows beside each other."""
     merged: list[tuple[str, str]] = []
     text: list[str] = []
     vision: list[str] = []

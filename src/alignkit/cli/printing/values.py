@@ -1,4 +1,4 @@
-"""Alignment values in the terminal: grids as heat maps, the others as a table."""
+"""How alignment values are printed: grids as heat maps, all others as a table."""
 
 import os
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ ALWAYS = ("metric", "n", "value")
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print rows of ``measure``: a heat map for every grid, one table of the rest.
+    """Print rows of ``alignkit measure``: one heat map per grid, and a table of all others.
 
     Parameters
     ----------
     rows : sequence of dict
-        With the columns of a table of alignment, and perhaps ``run`` and ``other``.
+        With the columns of an alignment table, optionally with ``run`` and ``other``.
     """
     from alignkit.cli.printing import console
     from alignkit.cli.printing.heatmap import print_heatmap
@@ -60,25 +60,25 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def _where(row: Row) -> list[str]:
-    """Run or runs, and split, of a row."""
+    """Return the run or runs of a row, and its split."""
     runs = [row[name] for name in ("run", "other") if row.get(name)]
     return [part for part in (" against ".join(runs), row.get("split")) if part]
 
 
 def _group(row: Row) -> tuple[str, ...]:
-    """What one heat map shows: a metric on a run, a split and a pair of streams."""
+    """Return what a heat map shows: one metric, run, split and pair of streams."""
     streams = (row["x"][0], row["y"][0]) if "run" in row else ()
     return (*_where(row), row["metric"], row["parameters"], *streams)
 
 
 def _is_grid(group: Sequence[Row]) -> bool:
-    """Several by several, most of which are there."""
+    """Return whether the pairs form a grid, most of whose cells have a value."""
     xs, ys = ({row[side] for row in group} for side in ("x", "y"))
     return min(len(xs), len(ys)) > 1 and 2 * len(group) > len(xs) * len(ys)
 
 
 def _compact(row: Row) -> Row:
-    """A row with its interval and its null in one column each."""
+    """Return a row with its interval and its null distribution in one column each."""
     row = row | {"95 %": None, "null": None}
     if row["low"] is not None:
         row["95 %"] = f"{row['low']:.4f} to {row['high']:.4f}"
@@ -88,7 +88,7 @@ def _compact(row: Row) -> Row:
 
 
 def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
-    """Rows, the columns in which there is something to see, and a title for all of them."""
+    """Return the rows, the columns that are not empty, and a title with what all rows share."""
     names = [
         name
         for name in COLUMNS
@@ -96,9 +96,9 @@ def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
     ]
     title: list[str] = []
     for name in ("run", "split", "layers", "streams"):
-        found = {_said(row, name) for row in rows} - {""}
-        if len(found) == 1:  # said once
-            title += found
+        values = {_text(row, name) for row in rows} - {""}
+        if len(values) == 1:  # goes into the title
+            title += values
             names = [other for other in names if other != name]
     if "run" in names:
         common = os.path.commonpath([row["run"] for row in rows])
@@ -107,7 +107,7 @@ def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
     return rows, names, " ".join(title)
 
 
-def _said(row: Row, name: str) -> str:
+def _text(row: Row, name: str) -> str:
     if name == "run":
         return " against ".join(row[side] for side in ("run", "other") if row.get(side))
     return str(row.get(name) or "")
