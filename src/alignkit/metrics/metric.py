@@ -145,7 +145,7 @@ class Metric:
         nearest = min(max(value, low), high)
         if abs(value - nearest) > ROUNDING * max(1.0, abs(nearest)):
             raise UsageError(
-                f"{self.name} gave {value}, outside its declared range {low} to {high}"
+                f"{self.name} gave {value}, outside its declared range {low:g} to {high:g}"
             )
         return nearest
 
