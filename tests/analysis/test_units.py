@@ -8,6 +8,7 @@ import pytest
 
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.options import TableOptions
+from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.chain.train import train
 from alignkit.errors import UsageError
 from alignkit.report.content import gather
@@ -108,6 +109,40 @@ def test_a_report_groups_by_an_option(own):
     assert "learning_rate=3e-4" in data
     for run in load_runs(own / "runs"):
         assert run.unit[:8] not in data
+
+
+def test_variants_are_ordered_by_the_value_of_the_option(sweep):
+    content = gather(load_runs(sweep, placement=["at_1"]), TableOptions(("cka",)))
+    expected = [f"at_1, {name}" for name in (*NAMES, "learning_rate=0.01")]
+    assert list(content.look) == expected
+    assert content.scores["placement"].tolist() == expected
+
+
+def test_scores_and_values_name_variants_and_no_hash(sweep):
+    runs = load_runs(sweep)
+    names = {f"at_1, {name}" for name in (*NAMES, "learning_rate=0.01")}
+    names |= {"at_2, learning_rate=1e-4", "at_2, learning_rate=3e-4"}
+    measured = MeasuredRuns(runs, TableOptions(("cka",)))
+    assert set(measured.scores["unit"]) == set(measured.by_layer("last")["unit"]) == names
+
+
+def test_hypotheses_refuse_variants_and_answer_for_one_value(own):
+    words = ("hypotheses", "--question", "placement", "-m", "cka", "--permutations", "99", "--json")
+    refused = alignkit(*words, cwd=own, code=2).stderr
+    (line,) = [line for line in refused.splitlines() if "Error" in line]
+    assert "placement at_1 differ in more than the seed" in line
+    assert line.endswith("Choose one value with --where learning_rate=1e-5")
+    (answer,) = json.loads(alignkit(*words, "--where", "learning_rate=3e-4", cwd=own).stdout)
+    (variance, _) = answer["tables"]["variance"]
+    assert (variance["placements"], variance["runs"]) == (2, 2)
+
+
+def test_agreement_and_stability_select_by_option(own):
+    where = ("-m", "cka", "-m", "mknn:k=3", "--where", "learning_rate=3e-4", "--json")
+    agreement = json.loads(alignkit("agreement", *where, cwd=own).stdout)
+    assert agreement["settings"]["runs"] == 2
+    words = ("stability", *where, "--samples", "24", "--k", "3", "--splits", "1", "--null", "0")
+    assert len(json.loads(alignkit(*words, cwd=own).stdout)["settings"]["models"]) == 2
 
 
 def test_units_of_a_table_are_named_by_their_column():

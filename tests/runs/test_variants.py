@@ -7,7 +7,7 @@ import pytest
 from alignkit.errors import UsageError
 from alignkit.runs import Run
 from alignkit.runs.units import select_runs, unit_labels
-from alignkit.runs.variants import option_text, variant_names
+from alignkit.runs.variants import option_text, variant_names, variant_order
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 0.01)
 
@@ -91,6 +91,14 @@ def test_two_placements_by_two_learning_rates(tmp_path):
     kept = select_runs(runs, ["learning_rate=0.0003"])
     assert labelled(kept, "placement") == ["early", "late"]
     assert set(named(kept)) == {""}
+
+
+def test_variants_sort_by_the_values_of_their_options(tmp_path):
+    values = (0.01, 3e-4, None, 1e-5)
+    runs = [make_run(tmp_path, noise=value) for value in values]
+    order = variant_order(runs)
+    names = [option_text(values[runs.index(r)]) for r in sorted(runs, key=lambda r: order[r.path])]
+    assert names == ["1e-5", "3e-4", "0.01", "none"]
 
 
 def test_only_what_differs_within_a_placement_names_a_variant(tmp_path):

@@ -222,6 +222,13 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
             "'unit' is 'seed'; known: placement, variant, run, or an option",
         ),
         ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
+        ("[agreement]", '[report]\nunit = "seed"', "'unit' is 'seed'; known: placement"),
+        ("[agreement]", '[agreement]\nwhere = "seed"', "write it as OPTION=VALUE"),
+        (
+            "[agreement]",
+            '[agreement]\nwhere = "learning_rat=1"',
+            "have no option 'learning_rat'; did you mean 'learning_rate'",
+        ),
     ],
 )
 def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, new, message):
@@ -232,6 +239,36 @@ def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, ne
     with pytest.raises(UsageError, match=message):
         raise UsageError(failed.stderr.split("Error: ")[-1])
     assert not (tmp_path / "runs").exists()
+
+
+VARIANTS = """
+[report]
+metrics = ["cka"]
+unit = "learning_rate"
+permutations = 9
+
+[hypotheses]
+questions = ["placement"]
+where = ["learning_rate=1e-3"]
+permutations = 9
+"""
+
+
+def test_a_study_with_variants_groups_or_selects_them(tmp_path):
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",), more=VARIANTS)
+    text = file.read_text().replace("seeds = [0]", "seeds = [0]\nlearning_rate = [1e-2, 1e-3]")
+    file.write_text(
+        text.replace('layer = ["last"]', 'layer = ["last"]\nwhere = "learning_rate=0.01"')
+    )
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    assert set(_states(tmp_path).values()) == {"done"}
+    results = tmp_path / "results"
+    assert len((results / "runs.last.csv").read_text().splitlines()) == 3
+    page = (results / "report" / "report.md").read_text()
+    assert page.index(r"at\_1, learning\_rate=1e-3") < page.index(r"at\_1, learning\_rate=0.01")
+    rows = (results / "hypotheses" / "placement-variance.csv").read_text().splitlines()
+    row = dict(zip(rows[0].split(","), rows[1].split(","), strict=False))
+    assert (row["placements"], row["runs"]) == ("2", "2")
 
 
 def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,11 +54,12 @@ def layer_values(
     import pandas as pd
 
     specs = _by_stored_name(options.metrics)
+    units = unit_labels(runs, "variant")
     tables = [pd.DataFrame(columns=[*RUN_COLUMNS, *VALUE_COLUMNS])]
     with reporter.progress("measure runs", len(runs)) as bar:
         for run in {run.path: run for run in runs}.values():
             for selection in layers(run):
-                table = _measure(run, specs, options, selection, null, reporter)
+                table = _measure(run, units[run.path], specs, options, selection, null, reporter)
                 left = set(table["metric"])
                 specs = {name: spec for name, spec in specs.items() if spec in left}
                 tables.append(table)
@@ -146,6 +148,7 @@ def _by_stored_name(metrics: Sequence[str]) -> dict[tuple[str, str], str]:
 
 def _measure(
     run: Run,
+    unit: str,
     specs: Mapping[tuple[str, str], str],
     options: TableOptions,
     layers: str,
@@ -180,7 +183,7 @@ def _measure(
             table = pd.concat([others, measure(permuted, options.null)], ignore_index=True)
             order = {spec: i for i, spec in enumerate(specs.values())}
             table = table.sort_values("metric", key=lambda m: m.map(order), kind="stable")
-    values = (str(run.path), run.task, run.placement, run.unit, run.seed)
+    values = (str(run.path), run.task, run.placement, unit, run.seed)
     return table.assign(**dict(zip(RUN_COLUMNS, values, strict=True)))[
         [*RUN_COLUMNS, *VALUE_COLUMNS]
     ]

@@ -9,6 +9,7 @@ from alignkit.chain.evaluate import evaluate
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
 from alignkit.tasks.score import named_like_a_loss
 
 if TYPE_CHECKING:
@@ -49,8 +50,9 @@ def scores_table(
     Returns
     -------
     DataFrame
-        One row per run: ``task``, ``placement``, ``seed``, ``unit``, ``run`` (its path),
-        ``outcome`` (its name) and ``score``. The score is missing, with a note, for a run
+        One row per run: ``task``, ``placement``, ``seed``, ``unit`` (its placement, with the
+        options in which runs of the placement differ), ``run`` (its path), ``outcome`` (its
+        name) and ``score``. The score is missing, with a note, for a run
         that cannot be scored, and for one that does not have the outcome.
 
     Raises
@@ -60,6 +62,7 @@ def scores_table(
     """
     import pandas as pd
 
+    units = unit_labels(runs, "variant")
     rows: list[dict[str, Any]] = []
     known: dict[str, None] = {}
     failures: dict[tuple[str, str], list[Run]] = {}
@@ -76,7 +79,7 @@ def scores_table(
                 "task": run.task,
                 "placement": run.placement,
                 "seed": run.seed,
-                "unit": run.unit,
+                "unit": units[run.path],
                 "run": str(run.path),
                 "outcome": name,
                 "score": float(scores.get(name, float("nan"))),

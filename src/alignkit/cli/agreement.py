@@ -19,6 +19,7 @@ from alignkit.cli.arguments import (
     SplitName,
     TableFile,
     Tasks,
+    Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all
 
@@ -35,6 +36,7 @@ def agreement(
     paths: RunPaths = None,
     task: Tasks = None,
     placement: Placements = None,
+    where: Where = None,
     metric: Metrics = None,
     layers: Annotated[
         str,
@@ -73,12 +75,14 @@ def agreement(
     from alignkit.analysis.agreement import agree
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
+    from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
     options = TableOptions(
         tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=lenient
     )
     chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+    chosen = select_runs(chosen, where or ())
     result = agree(chosen, options, layers, alike, console.TerminalReporter())
     if output is not None or figures is not None:
         from alignkit.report.results import write_agreement

@@ -22,6 +22,7 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
+    Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
 
@@ -72,6 +73,7 @@ def hypotheses(
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    where: Where = None,
     metric: Metrics = None,
     layer: Annotated[
         str,
@@ -128,8 +130,10 @@ def hypotheses(
     from alignkit.analysis.options import TableOptions
     from alignkit.analysis.questions import Evidence, ask
     from alignkit.cli.printing import console
+    from alignkit.runs.units import select_runs
 
     chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+    chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
     options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
     evidence = Evidence(chosen, options, permutations, not raw_scores, console.TerminalReporter())

@@ -150,10 +150,10 @@ def _placements_of(root: Path) -> int | None:
         runs = load_runs(root)
     except UsageError:
         return None
-    units: dict[str, set[str]] = {}
+    placements: dict[str, set[str]] = {}
     for run in runs:
-        units.setdefault(run.task, set()).add(run.unit)
-    most = max(map(len, units.values()))
+        placements.setdefault(run.task, set()).add(run.placement)
+    most = max(map(len, placements.values()))
     return most if most >= 4 else None
 
 

@@ -19,6 +19,7 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
+    Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all, two_paths
 
@@ -59,6 +60,7 @@ def stability(
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    where: Where = None,
     metric: Metrics = None,
     samples: Annotated[
         list[int] | None,
@@ -129,12 +131,14 @@ def stability(
     from alignkit.analysis.stability import plan_settings
     from alignkit.analysis.stability import stability as measure_stability
     from alignkit.cli.printing import console
+    from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
     if paths and not any((path / "config.json").is_file() for path in paths):
         models = _of_arrays(paths)
     else:
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+        chosen = select_runs(chosen, where or ())
         models = _of_runs(chosen, split, pool)
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(

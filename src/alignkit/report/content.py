@@ -18,6 +18,7 @@ from alignkit.report.sites import depth_of
 from alignkit.report.style import Look, looks
 from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
+from alignkit.runs.variants import variant_order
 
 
 @dataclass
@@ -103,7 +104,9 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
     DataError
         When a run is not measured yet.
     """
-    ordered = sorted(runs, key=_by_depth)
+    variants = variant_order(runs)
+    ranks = {run.path: _by_depth(run, variants[run.path]) for run in runs}
+    ordered = sorted(runs, key=lambda run: ranks[run.path])
     labels = unit_labels(ordered, "variant")
     alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
     if options.metrics:
@@ -119,16 +122,16 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
         scores=pd.DataFrame([_score(run, labels[run.path], options) for run in ordered]),
         history=pd.concat([_history(run, labels[run.path], options) for run in ordered]),
         placements=placements,
-        look=looks(labels[run.path] for run in sorted(ordered, key=lambda r: _by_depth(r)[1:])),
+        look=looks(labels[r.path] for r in sorted(ordered, key=lambda r: ranks[r.path][1:])),
         options=options,
     )
 
 
-def _by_depth(run: Run) -> tuple[Any, ...]:
-    """Tasks by name; placements from none over early to late, which is how they are read."""
+def _by_depth(run: Run, variant: tuple[tuple[float, str], ...]) -> tuple[Any, ...]:
+    """Sort tasks by name; placements from none over early to late; variants by their options."""
     indices = [*run.stored["placement"]["text"], *run.stored["placement"]["vision"]]
     mean = sum(indices) / len(indices) if indices else -1.0
-    return run.task, mean, run.placement, run.unit, run.seed, str(run.path)
+    return run.task, mean, run.placement, variant, run.seed, str(run.path)
 
 
 def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:

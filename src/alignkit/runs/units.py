@@ -9,9 +9,17 @@ from pathlib import Path
 from alignkit.errors import UsageError
 from alignkit.runs.config import RunConfig
 from alignkit.runs.run import Run
-from alignkit.runs.variants import differing_options, option_text, run_options, variant_names
+from alignkit.runs.variants import (
+    DATA,
+    LAYERS,
+    differing_options,
+    option_text,
+    run_options,
+    variant_names,
+)
 
 UNITS = ("placement", "variant", "run")
+REMEDIES = "`where={0}={1}`, or another unit of analysis with `unit={0}` or `unit=variant`"
 
 
 def unit_labels(runs: Sequence[Run], unit: str = "placement") -> dict[Path, str]:
@@ -56,11 +64,40 @@ def check_unit(unit: str, config: RunConfig) -> None:
     UsageError
         When it is neither a unit nor an option of such runs.
     """
-    options = {**config.training.to_json(), **config.architecture.options, **config.task.options}
-    if unit not in (*UNITS, *options, "architecture", "init"):
+    if unit not in (*UNITS, *_options_of(config)):
         raise UsageError(
             f"`unit` is '{unit}'; known: {', '.join(UNITS)}, or an option such as learning_rate"
         )
+
+
+def check_where(where: Sequence[str], config: RunConfig) -> None:
+    """Refuse a condition that no run can meet before any run is trained.
+
+    Raises
+    ------
+    UsageError
+        When it is not written as OPTION=VALUE, or such runs do not have the option.
+    """
+    known = (*_options_of(config), LAYERS, DATA)
+    for condition in where:
+        name, _ = _parsed(condition)
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean '{close[0]}'?" if close else "name one such as learning_rate"
+            raise UsageError(f"`where` is '{condition}', but runs have no option '{name}'; {hint}")
+
+
+def refuse_variants(runs: Sequence[Run]) -> None:
+    """Refuse runs of one placement that differ in their options.
+
+    For analyses whose unit is always a placement.
+
+    Raises
+    ------
+    UsageError
+        With the options, their values, and what to do.
+    """
+    _refuse_pooling(runs, {run.path: run.placement for run in runs}, "`where={}={}`")
 
 
 def pooled_placements(
@@ -90,9 +127,7 @@ def select_runs(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
     """
     kept = list(runs)
     for condition in where:
-        name, equals, wanted = (part.strip() for part in condition.partition("="))
-        if not equals:
-            raise UsageError(f"`where` is '{condition}'; write it as OPTION=VALUE")
+        name, wanted = _parsed(condition)
         values = {run.path: _value(run, name) for run in kept}
         chosen = [run for run in kept if _equal(values[run.path], wanted)]
         if not chosen:
@@ -100,6 +135,26 @@ def select_runs(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
             raise UsageError(f"no run has {condition}; {name} is {known}")
         kept = chosen
     return kept
+
+
+def _parsed(condition: str) -> tuple[str, str]:
+    """Return the option and the value of a condition.
+
+    Raises
+    ------
+    UsageError
+        When it is not written as OPTION=VALUE.
+    """
+    name, equals, value = (part.strip() for part in condition.partition("="))
+    if not equals:
+        raise UsageError(f"`where` is '{condition}'; write it as OPTION=VALUE")
+    return name, value
+
+
+def _options_of(config: RunConfig) -> list[str]:
+    """Return the names of the options that runs with such a configuration have."""
+    options = {**config.training.to_json(), **config.architecture.options, **config.task.options}
+    return [*options, "architecture", "init"]
 
 
 def _value(run: Run, option: str) -> str:
@@ -135,8 +190,18 @@ def _in_order(values: Iterable[str]) -> list[str]:
         return distinct
 
 
-def _refuse_pooling(runs: Sequence[Run], labels: Mapping[Path, str]) -> None:
+def _refuse_pooling(
+    runs: Sequence[Run], labels: Mapping[Path, str], remedies: str = REMEDIES
+) -> None:
     """Refuse to average over runs of one placement that differ in an option.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    labels : mapping of Path to str
+        The unit of each run.
+    remedies : str
+        What to do, with places for an option and one of its values.
 
     Raises
     ------
@@ -150,16 +215,16 @@ def _refuse_pooling(runs: Sequence[Run], labels: Mapping[Path, str]) -> None:
         keys = differing_options(group)
         if keys:
             where = placement if label == placement else f"{placement} and {label}"
-            raise UsageError(_refusal(f"the {task} runs with placement {where}", group, keys))
+            which = f"the {task} runs with placement {where}"
+            raise UsageError(_refusal(which, group, keys, remedies))
 
 
-def _refusal(which: str, runs: Sequence[Run], keys: Sequence[str]) -> str:
+def _refusal(which: str, runs: Sequence[Run], keys: Sequence[str], remedies: str) -> str:
     options = [run_options(run) for run in runs]
     values = {key: _in_order(option_text(own.get(key)) for own in options) for key in keys}
     differ = "; ".join(f"{key} is {', '.join(values[key])}" for key in keys)
-    one = keys[0]
+    remedy = remedies.format(keys[0], values[keys[0]][0])
     return (
         f"{which} differ in more than the seed and are not averaged: {differ}. Choose one value "
-        f"with `where={one}={values[one][0]}`, or another unit of analysis with `unit={one}` or "
-        "`unit=variant`"
+        f"with {remedy}"
     )

@@ -45,6 +45,31 @@ def variant_names(runs: Sequence[Run], across_placements: bool = False) -> dict[
     return names
 
 
+def variant_order(runs: Sequence[Run]) -> dict[Path, tuple[tuple[float, str], ...]]:
+    """Return keys that sort the variants of a placement by the values of their options.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+
+    Returns
+    -------
+    dict of Path to tuple
+        By the path of the run: a number and a text per option in which the runs of its task
+        and placement differ. Numbers sort by size, and before other values.
+    """
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.task, run.placement), []).append(run)
+    order: dict[Path, tuple[tuple[float, str], ...]] = {}
+    for group in groups.values():
+        keys = differing_options(group)
+        for run in group:
+            options = run_options(run)
+            order[run.path] = tuple(_rank(option_text(options.get(key))) for key in keys)
+    return order
+
+
 def differing_options(runs: Sequence[Run]) -> list[str]:
     """Return the names of the options in which runs differ, whatever their placements.
 
@@ -143,6 +168,13 @@ def _share_a_name(
 
 def _name(options: Mapping[str, Any], keys: Sequence[str]) -> str:
     return ", ".join(f"{key}={option_text(options[key])}" for key in keys if key in options)
+
+
+def _rank(value: str) -> tuple[float, str]:
+    try:
+        return float(value), ""
+    except ValueError:
+        return float("inf"), value
 
 
 def _without_seed(run: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
+from alignkit.runs.units import select_runs
 
 Written = dict[str, list[str]]
 
@@ -27,6 +28,7 @@ def correlate(
     unit: str,
     permutations: int,
     seed: int,
+    where: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs and that of ``alignkit correlate``."""
@@ -36,7 +38,12 @@ def correlate(
 
     options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
     correlations, joined = correlate_runs(
-        _opened(runs), options, reporter=reporter, unit=unit, permutations=permutations, seed=seed
+        _opened(runs, where),
+        options,
+        reporter=reporter,
+        unit=unit,
+        permutations=permutations,
+        seed=seed,
     )
     files = write_correlations(
         correlations,
@@ -57,8 +64,10 @@ def report(
     split: str,
     pool: str,
     samples: int | None,
+    unit: str,
     permutations: int,
     seed: int,
+    where: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
@@ -67,7 +76,14 @@ def report(
 
     options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
     folder = Path(output)
-    page = report_runs(_opened(runs), folder, options, permutations=permutations, reporter=reporter)
+    page = report_runs(
+        _opened(runs, where),
+        folder,
+        options,
+        unit=unit,
+        permutations=permutations,
+        reporter=reporter,
+    )
     return _below(output, page)
 
 
@@ -84,6 +100,7 @@ def hypotheses(
     samples: int | None,
     permutations: int,
     seed: int,
+    where: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
@@ -92,7 +109,7 @@ def hypotheses(
     from alignkit.report.results import write_answers
 
     options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    evidence = Evidence(_opened(runs), options, permutations, not raw_scores, reporter)
+    evidence = Evidence(_opened(runs, where), options, permutations, not raw_scores, reporter)
     folder = Path(output)
     page = folder / "answers.md"
     write_answers(ask(questions, evidence), tables=folder, figures=folder / "figures", page=page)
@@ -109,6 +126,7 @@ def agreement(
     pool: str,
     samples: int | None,
     seed: int,
+    where: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the tables and figures of ``alignkit agreement``: pairs of metrics, their groups."""
@@ -122,7 +140,7 @@ def agreement(
     folder = Path(output)
     pairs = folder / "pairs.csv"
     write_agreement(
-        agree(_opened(runs), options, layers, alike, reporter),
+        agree(_opened(runs, where), options, layers, alike, reporter),
         pairs=pairs,
         metrics=folder / "metrics.csv",
         figures=folder / "figures",
@@ -141,6 +159,7 @@ def stability(
     split: str,
     pool: str,
     seed: int,
+    where: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the tables and figures of ``alignkit stability``, without durations."""
@@ -148,7 +167,7 @@ def stability(
     from alignkit.analysis.stability import stability as measure_stability
     from alignkit.report.results import write_stability
 
-    models = [layers_of_run(run, split, pool, reporter) for run in _opened(runs)]
+    models = [layers_of_run(run, split, pool, reporter) for run in _opened(runs, where)]
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(models, metrics, plan, lenient=True, reporter=reporter)
     folder = Path(output)
@@ -162,8 +181,9 @@ def stability(
     return _below(output, summary)
 
 
-def _opened(runs: Sequence[str]) -> list[Run]:
-    return [load_run(run) for run in runs]
+def _opened(runs: Sequence[str], where: Sequence[str]) -> list[Run]:
+    """Open the runs whose options have the given values."""
+    return select_runs([load_run(run) for run in runs], where)
 
 
 def _below(output: str, shown: Path) -> Written:

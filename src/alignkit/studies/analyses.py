@@ -14,7 +14,7 @@ from alignkit.engines import Job, Outcome
 from alignkit.errors import UsageError
 from alignkit.runs import RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
-from alignkit.runs.units import check_unit
+from alignkit.runs.units import check_unit, check_where
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.tables import Measure
@@ -139,13 +139,8 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
 
     for spec in study.measure.metrics if study.measure else ():
         resolve(spec)
-    for table in (
-        study.correlate,
-        study.report,
-        study.hypotheses,
-        study.agreement,
-        study.stability,
-    ):
+    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
+    for table in tables:
         for spec in table.metrics if table else ():
             resolve(spec)
     for layer in study.correlate.layer if study.correlate else ():
@@ -159,8 +154,12 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
     if study.agreement:
         check_alike(study.agreement.alike)
     if config is not None:
-        if study.correlate:
-            check_unit(study.correlate.unit, config)
+        for table in (study.correlate, study.report):
+            if table:
+                check_unit(table.unit, config)
+        for table in tables:
+            if table:
+                check_where(table.where, config)
         schedule = config.architecture.make().schedule(config.placement)
         if study.measure:
             select_pairs(schedule, study.measure.layers, study.measure.streams)
@@ -193,6 +192,8 @@ def _asked(
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
     """The keys of a table; what it leaves open is as measured."""
     options = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table).items()}
+    if not options["where"]:
+        del options["where"]
     options["metrics"] = options["metrics"] or list(measure.metrics)
     options["split"] = options["split"] or measure.splits[0]
     options["pool"] = options["pool"] or measure.pools[0]

@@ -61,6 +61,7 @@ class Correlate:
     metrics: tuple[str, ...] = ()
     layer: tuple[str, ...] = ("last",)
     outcome: str | None = None
+    where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
     unit: str = "placement"
@@ -75,8 +76,10 @@ class Report:
     metrics: tuple[str, ...] = ()
     layer: str = "last"
     outcome: str | None = None
+    where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
+    unit: str = "placement"
     permutations: int = 9999
     seed: int = 0
 
@@ -90,6 +93,7 @@ class Hypotheses:
     layer: str = "last"
     outcome: str | None = None
     raw_scores: bool = False
+    where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
     permutations: int = 9999
@@ -103,6 +107,7 @@ class Agreement:
     metrics: tuple[str, ...] = ()
     layers: str = "same"
     alike: float = 0.95
+    where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
     seed: int = 0
@@ -122,6 +127,7 @@ class Stability:
     k: tuple[int, ...] = ()
     splits: int = 5
     null: int = 10
+    where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
     seed: int = 0

@@ -14,6 +14,7 @@ from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.units import refuse_variants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,8 @@ class Evidence:
     Raises
     ------
     UsageError
-        For a layer rule that gives more than one value, calibrated values, or fewer than one
-        permutation.
+        For a layer rule that gives more than one value, calibrated values, fewer than one
+        permutation, or runs of one placement that differ in their options.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Evidence:
             raise UsageError("`layer` is all, which gives many values per run; choose one rule")
         if permutations < 1:
             raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
+        refuse_variants(runs)
         options = replace(options, metrics=canonical_specs(options.metrics))
         self.runs, self.options, self.standardise = runs, options, standardise
         self.permutations, self.seed = permutations, options.seed

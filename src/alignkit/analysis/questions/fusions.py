@@ -156,7 +156,7 @@ def _changes(
         {
             "task": run.task,
             "placement": run.placement,
-            "unit": run.unit,
+            "unit": run.placement,
             "seed": run.seed,
             "run": str(run.path),
             "metric": metric,
@@ -276,10 +276,10 @@ def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Ste
 
 
 def _shared_seeds(runs: Sequence[Run]) -> tuple[list[list[Run]], int]:
-    """Return runs by unit with the seeds that all units have, and the number left out."""
+    """Return runs by placement with the seeds that all of them have, and the number left out."""
     units: dict[str, dict[int, Run]] = {}
     for run in runs:
-        units.setdefault(run.unit, {})[run.seed] = run
+        units.setdefault(run.placement, {})[run.seed] = run
     shared = set.intersection(*(set(by_seed) for by_seed in units.values()))
     kept = [[by_seed[seed] for seed in sorted(shared)] for by_seed in units.values()]
     return (kept if shared else []), len(runs) - sum(map(len, kept))

@@ -110,7 +110,7 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _by_placement(evidence: Evidence) -> pd.DataFrame:
-    """Return means by task and placement; tasks share its name, but not the hash of the unit."""
+    """Return means by task and placement."""
     columns = [*evidence.metrics, "score"]
     return evidence.joined().groupby(["task", "placement"])[columns].mean()
 
