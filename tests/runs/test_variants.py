@@ -95,7 +95,7 @@ def test_two_placements_by_two_learning_rates(tmp_path):
 
 def test_variants_sort_by_the_values_of_their_options(tmp_path):
     values = (0.01, 3e-4, None, 1e-5)
-    runs = [make_run(tmp_path, noise=value) for value in values]
+    runs = [make_run(tmp_path, depth=value) for value in values]
     order = variant_order(runs)
     names = [option_text(values[runs.index(r)]) for r in sorted(runs, key=lambda r: order[r.path])]
     assert names == ["1e-5", "3e-4", "0.01", "none"]

@@ -47,8 +47,8 @@ def report_pooled_placements(
     if unit in UNITS:
         return
     placements: dict[str, set[frozenset[str]]] = {}
-    for (task, _), names in pooled_placements(runs, labels).items():
-        placements.setdefault(task, set()).add(frozenset(names))
+    for (task, _), pooled in pooled_placements(runs, labels).items():
+        placements.setdefault(task, set()).add(frozenset(pooled))
     for task, groups in placements.items():
         names = sorted(next(iter(groups)))
         if len(groups) > 1:

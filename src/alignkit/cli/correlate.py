@@ -139,7 +139,7 @@ def correlate(
     from alignkit.cli.printing.correlations import show
 
     reporter = console.TerminalReporter()
-    options = {"unit": unit, "permutations": permutations, "seed": seed}
+    options: dict[str, Any] = {"unit": unit, "permutations": permutations, "seed": seed}
     if table is not None:
         if calibrated:
             raise typer.BadParameter(
