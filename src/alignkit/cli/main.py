@@ -87,7 +87,7 @@ def root(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback when an error occurs.")
     ] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has acted on it
         bool,
         typer.Option(
             "--version", callback=_version, is_eager=True, help="Show the version and exit."
@@ -134,7 +134,7 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def _terminated(number: int, frame: object) -> NoReturn:
+def _terminated(_number: int, _frame: object) -> NoReturn:
     raise SystemExit(143)
 
 

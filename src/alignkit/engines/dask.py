@@ -173,10 +173,13 @@ class DaskEngine:
         most = max((worker["resources"].get("GPU", 0) for worker in workers), default=0)
         if not workers or most < gpus:
             what = f"no worker that declares GPU={gpus}" if workers else "no worker"
-            resources = f" --resources GPU={gpus}" if gpus else ""
+            address = self._scheduler or "ADDRESS"
+            command = f"dask worker {address} --nthreads 1"
+            if gpus:
+                command = f"dask worker {address} --nthreads 1 --resources GPU={gpus}"
             return (
-                f"jobs are waiting: {self._scheduler or 'the cluster'} has {what}; start one: "
-                f"dask worker {self._scheduler or 'ADDRESS'} --nthreads 1{resources}"
+                f"jobs are waiting: {self._scheduler or 'the cluster'} has {what}; "
+                f"start one: {command}"
             )
         return ""
 

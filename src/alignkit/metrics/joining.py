@@ -46,8 +46,8 @@ def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str
 
 def _difference(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> str:
     pairs = enumerate(zip(ids, other, strict=False))
-    row, (one, two) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
-    where = f" at row {row}: '{one}' against '{two}'" if row >= 0 else ""
+    row, (left, right) = next(((r, p) for r, p in pairs if p[0] != p[1]), (-1, ("", "")))
+    where = f" at row {row}: '{left}' against '{right}'" if row >= 0 else ""
     shared = len(set(ids) & set(other))
     return (
         f"sample ids differ{where} ({shared} ids are shared, of {len(ids)} in {name} and "

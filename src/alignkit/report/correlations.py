@@ -18,7 +18,7 @@ from alignkit.report.page_figures import with_unit_names
 from alignkit.report.style import Look, looks
 
 
-def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
+def write_figures(correlations: Any, runs: pd.DataFrame, folder: Path) -> int:
     """Draw the figures of correlations.
 
     A forest and a leave-one-out strip over all tasks; per task a scatter and the nulls; or,
@@ -26,7 +26,7 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
 
     Parameters
     ----------
-    found : alignkit.statistics.Correlations
+    correlations : alignkit.statistics.Correlations
     runs : DataFrame
         The rows that were correlated, for the small dots.
     folder : path
@@ -37,10 +37,10 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
         How many figures were written.
     """
     figures = FigureFolder(Path(folder))
-    if found.hypotheses and found.hypotheses[0].question.layer_pairs:
-        _maps(found, figures)
+    if correlations.hypotheses and correlations.hypotheses[0].question.layer_pairs:
+        _maps(correlations, figures)
         return len(figures.names)
-    rows = found.table
+    rows = correlations.table
     figures.add(
         "forest",
         forest(rows),
@@ -48,7 +48,7 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
         "Correlations with confidence intervals",
         "One line per metric and task.",
     )
-    known = [h for h in found.hypotheses if h.row["pearson"] is not None]
+    known = [h for h in correlations.hypotheses if h.row["pearson"] is not None]
     if known:
         left_out = pd.concat([h.left_out() for h in known], ignore_index=True)
         figures.add(
@@ -58,7 +58,7 @@ def write_figures(found: Any, runs: pd.DataFrame, folder: Path) -> int:
             "Leave-one-out correlations",
             "One line per metric and task.",
         )
-    look = looks(found.units["unit"])
+    look = looks(correlations.units["unit"])
     for task in dict.fromkeys(rows["task"]):
         _of_task(task, [h for h in known if h.row["task"] == task], runs, figures, look)
     return len(figures.names)
@@ -97,9 +97,9 @@ def _of_task(
         )
 
 
-def _maps(found: Any, figures: FigureFolder) -> None:
+def _maps(correlations: Any, figures: FigureFolder) -> None:
     columns = ["task", "metric", "layer", "n", "pearson", "p", "p_adjusted", "spearman", "verdict"]
-    for task, rows in found.table[columns].groupby("task", sort=False):
+    for task, rows in correlations.table[columns].groupby("task", sort=False):
         figures.add(
             f"{task}-layer-pairs",
             layer_pairs(rows),

@@ -128,8 +128,8 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
         means = {task: grid_means(content.values(task, metric)) for task in content.tasks}
         known = pd.concat([grid["value"] for grid in means.values()]).dropna()
         limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-        found = known_metric(metric)
-        down = found is not None and not found.higher_is_better
+        registered = known_metric(metric)
+        down = registered is not None and not registered.higher_is_better
         for task, grid in means.items():
             if grid["x"].nunique() < 2 or grid["y"].nunique() < 2:
                 continue

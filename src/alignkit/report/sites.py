@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 def depth_of(site: str) -> int | None:
     """Index of a layer's site; None for embeddings and fusions."""
-    found = re.fullmatch(r"[tv](\d+)", site)
-    return int(found[1]) if found else None
+    match = re.fullmatch(r"[tv](\d+)", site)
+    return int(match[1]) if match else None
 
 
 def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:

@@ -148,7 +148,7 @@ def visible(text: object) -> str:
     """Text with its control characters written out; they would break an SVG or a terminal."""
     return re.sub(
         r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]",
-        lambda found: f"\\x{ord(found[0]):02x}",
+        lambda match: f"\\x{ord(match[0]):02x}",
         str(text),
     )
 

@@ -184,9 +184,9 @@ def settings(content: Content, correlations: Any) -> dict[str, Any]:
     return chosen
 
 
-def _shared(found: list[Any]) -> Any:
-    same = all(one == found[0] for one in found)
-    return found[0] if same else "differs between runs; see their config.json"
+def _shared(settings: list[Any]) -> Any:
+    same = all(setting == settings[0] for setting in settings)
+    return settings[0] if same else "differs between runs; see their config.json"
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

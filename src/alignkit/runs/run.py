@@ -228,10 +228,8 @@ def load_runs(
     ]
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""
-        wanted = f" --task {task[0]}" if task else ""
-        raise UsageError(
-            f"there is no trained run{of} under {root}; train one with: alignkit train{wanted}"
-        )
+        command = f"alignkit train --task {task[0]}" if task else "alignkit train"
+        raise UsageError(f"there is no trained run{of} under {root}; train one with: {command}")
     return chosen
 
 

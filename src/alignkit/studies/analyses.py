@@ -48,6 +48,7 @@ class Analysis:
 
     @property
     def state(self) -> State:
+        """How far the analysis is, read from its record."""
         if self.waits:
             return "missing"
         if self.error:
@@ -118,7 +119,7 @@ def plan_analyses(
 
 
 def check_analyses(study: Study, config: RunConfig | None) -> None:
-    """Refuse before the work what measuring and the analyses would stumble over after it.
+    """Refuse settings on which measuring or an analysis would fail, before any work is done.
 
     Parameters
     ----------
@@ -135,12 +136,15 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
     from alignkit.analysis.options import TableOptions
     from alignkit.analysis.questions import Evidence, check_questions
     from alignkit.metrics import resolve
-    from alignkit.models.pairs import select_pairs
 
-    for spec in study.measure.metrics if study.measure else ():
-        resolve(spec)
-    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
-    for table in tables:
+    for table in (
+        study.measure,
+        study.correlate,
+        study.report,
+        study.hypotheses,
+        study.agreement,
+        study.stability,
+    ):
         for spec in table.metrics if table else ():
             resolve(spec)
     for layer in study.correlate.layer if study.correlate else ():
@@ -153,20 +157,28 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
         Evidence([], options, study.hypotheses.permutations)
     if study.agreement:
         check_alike(study.agreement.alike)
-    if config is not None:
-        for table in (study.correlate, study.report):
-            if table:
-                check_unit(table.unit, config)
-        for table in tables:
-            if table:
-                check_where(table.where, config)
-        schedule = config.architecture.make().schedule(config.placement)
-        if study.measure:
-            select_pairs(schedule, study.measure.layers, study.measure.streams)
-        if study.agreement:
-            select_pairs(schedule, study.agreement.layers)
     if study.stability:
         _check_stability(study)
+    if config is not None:
+        _check_on_run(study, config)
+
+
+def _check_on_run(study: Study, config: RunConfig) -> None:
+    """Check the units and the selections of layers on the configuration of a run."""
+    from alignkit.models.pairs import select_pairs
+
+    for grouped in (study.correlate, study.report):
+        if grouped:
+            check_unit(grouped.unit, config)
+    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
+    for table in tables:
+        if table:
+            check_where(table.where, config)
+    schedule = config.architecture.make().schedule(config.placement)
+    if study.measure:
+        select_pairs(schedule, study.measure.layers, study.measure.streams)
+    if study.agreement:
+        select_pairs(schedule, study.agreement.layers)
 
 
 def _asked(

@@ -171,8 +171,8 @@ class _Bench:
 
     def value(self, x: np.ndarray, y: np.ndarray) -> float:
         given = x.copy(), y.copy()
-        one, other = (Representation(z, name=name) for z, name in zip(given, "xy", strict=True))
-        value = self.bare.compare(self.bare.prepare(one), self.bare.prepare(other))
+        left, right = (Representation(z, name=name) for z, name in zip(given, "xy", strict=True))
+        value = self.bare.compare(self.bare.prepare(left), self.bare.prepare(right))
         self.wrote |= not (np.array_equal(given[0], x) and np.array_equal(given[1], y))
         return value
 
@@ -188,7 +188,7 @@ class _Bench:
             back = self.value(self.inputs["noisy"], self.x)
             checks.append(self._same("symmetry", known["noisy"], {"y, x": back}))
         declared = self.metric.declared.get("invariances", ())
-        for name in (one for one in INVARIANCES if one in declared):
+        for name in (each for each in INVARIANCES if each in declared):
             checks.append(self._invariance(name, known["noisy"]))
         return [*checks, *self._chance()]
 
@@ -226,8 +226,8 @@ class _Bench:
             "direction", self._better(noisy, random), f"noisy {noisy:.6g}, random {random:.6g}"
         )
 
-    def _better(self, one: float, other: float) -> bool:
-        return one > other if self.metric.higher_is_better else one < other
+    def _better(self, value: float, other: float) -> bool:
+        return value > other if self.metric.higher_is_better else value < other
 
     def _repeatable(self, value: float) -> Check:
         """Check that a second call gives the same bits and leaves the input as it was."""

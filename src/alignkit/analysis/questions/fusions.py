@@ -39,7 +39,6 @@ class Crossed:
 
 def does_alignment_rise(evidence: Evidence) -> Answer:
     """Compare alignment after a fusion with before, and with the same depth without one."""
-
     crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
     values = _values(evidence, crossed)
     across = [

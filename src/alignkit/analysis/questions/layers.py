@@ -22,7 +22,6 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     The hypothesis is supported where the correlations differ and the intermediate one is
     stronger, whatever its sign.
     """
-
     tables = {rule: evidence.joined(rule) for rule in ("last", *RULES)}
     rows = [
         _row(evidence, task, metric, rule, tables)

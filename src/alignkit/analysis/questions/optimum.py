@@ -16,7 +16,6 @@ TITLE = "Is there an optimal alignment?"
 
 def is_there_an_optimum(evidence: Evidence) -> Answer:
     """Fit score on alignment with a quadratic term, task by task."""
-
     units = evidence.units(evidence.joined(), [*evidence.metrics, "score"])
     rows = with_holm(
         [

@@ -25,7 +25,6 @@ DESCRIPTORS = {
 
 def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
     """Compare the variance between placements with that of seeds, and test descriptors."""
-
     joined = evidence.joined()
     variance = with_holm(
         [

@@ -17,7 +17,6 @@ TITLE = "Do cls and mean pooling agree?"
 
 def does_pooling_matter(evidence: Evidence) -> Answer:
     """Compare both poolings over all runs and layers, and as predictors of the score."""
-
     values = _paired(evidence)
     same = [_values_row(values, metric) for metric in evidence.metrics]
     joined = {pool: evidence.joined(pool=pool) for pool in ("cls", "mean")}

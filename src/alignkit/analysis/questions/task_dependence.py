@@ -18,7 +18,6 @@ TITLE = "H1: does it depend on the task?"
 
 def does_the_task_matter(evidence: Evidence) -> Answer:
     """Test the interaction of placement and task, and the difference of their correlations."""
-
     from alignkit.statistics.variance.interaction import interaction
 
     result = interaction(

@@ -30,11 +30,13 @@ class TerminalReporter(Reporter):
     """Reports notes as lines, and progress as bars if stderr is a terminal."""
 
     def note(self, text: str) -> None:
+        """Print one line on stderr, unless quiet."""
         if not settings.quiet:
             print(as_options(text), file=sys.stderr)
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Any]:
+        """Show a progress bar while the block runs."""
         from rich.console import Console
         from rich.progress import (
             BarColumn,

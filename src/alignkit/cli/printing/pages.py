@@ -34,7 +34,7 @@ def show(kind: str, name: str, json: bool) -> None:
         _print_schedule(schedule)
 
 
-def _placement(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+def _placement(_kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     placement = choose_placement(name)
     architecture = choose("architectures", None)
     facts: dict[str, Any] = {"name": placement.name}

@@ -55,6 +55,7 @@ def correlation_maps(
 
 
 def draw_cells(ax: Axes, matrix: np.ndarray, scale: Normalize) -> None:
+    """Draw the cells of a matrix; undefined values are hatched."""
     ax.patch.set(facecolor="#cccccc", hatch="////", edgecolor="#777777")
     ax.imshow(np.ma.masked_invalid(matrix), cmap=COLOURS, norm=scale, interpolation="none")
     for i, row in enumerate(matrix):
@@ -85,6 +86,7 @@ def _frames(ax: Axes, groups: Sequence[int]) -> None:
 
 
 def colour_bar(figure: Figure, ax: Axes, scale: Normalize) -> None:
+    """Add a colour bar beside the axes."""
     box = ax.get_position()
     place = (
         box.x1 + 0.18 / figure.get_figwidth(),

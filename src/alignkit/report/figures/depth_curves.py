@@ -79,8 +79,8 @@ def depth_curves(
 
 def _curve(ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, colour: str) -> None:
     if seeds["seed"].nunique() > 1:
-        for _, one in seeds.groupby("seed"):
-            ax.plot(one["depth"], one["value"], color=colour, lw=0.7, alpha=0.4, zorder=2)
+        for _, seed in seeds.groupby("seed"):
+            ax.plot(seed["depth"], seed["value"], color=colour, lw=0.7, alpha=0.4, zorder=2)
     ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=2.6, zorder=3)
     ax.plot(mean["depth"], mean["chance"], color=FAINT, lw=1, ls=(0, (1, 1.5)), zorder=2)
     plain(ax)

@@ -54,9 +54,9 @@ class FigureFolder:
         plain = plain.lstrip(".")[:100]
         taken = {other.lower() for other in self.names}
         free = next(
-            one
+            candidate
             for i in range(1, len(taken) + 2)
-            if (one := plain if i == 1 else f"{plain}-{i}").lower() not in taken
+            if (candidate := plain if i == 1 else f"{plain}-{i}").lower() not in taken
         )
         self.names.append(free)
         return free

@@ -50,8 +50,8 @@ def _one(ax: Axes, rows: pd.DataFrame) -> None:
     ax.imshow(
         values, cmap=_COLOURS, norm=_SCALE, origin="lower", aspect="auto", interpolation="none"
     )
-    for one in rows[rows["p_adjusted"].astype(float) < LEVEL].itertuples():
-        ax.plot(ys.index(one.y), xs.index(one.x), "o", ms=4, mfc="white", mec=INK, mew=0.8)
+    for pair in rows[rows["p_adjusted"].astype(float) < LEVEL].itertuples():
+        ax.plot(ys.index(pair.y), xs.index(pair.x), "o", ms=4, mfc="white", mec=INK, mew=0.8)
     step = -(-max(len(xs), len(ys)) // 13)
     for axis, sites in (("x", ys), ("y", xs)):
         labels = [short_name(s) if i % step == 0 else "" for i, s in enumerate(sites)]

@@ -44,11 +44,11 @@ def _strip(ax: Axes, height: float, row: Any, left_out: pd.DataFrame) -> None:
     ends = left_out["pearson"].min(), left_out["pearson"].max()
     ax.plot(ends, [height, height], color=CONTEXT, lw=4, zorder=1, solid_capstyle="round")
     ax.plot(row["pearson"], height, "|", ms=13, mew=1.6, color=INK, zorder=3)
-    for one in left_out.itertuples():
-        moved = one.unit == row["leave_one_out_unit"]
-        colour = _MOVED if moved else _NONE if one.unit == "none" else FAINT
+    for point in left_out.itertuples():
+        moved = point.unit == row["leave_one_out_unit"]
+        colour = _MOVED if moved else _NONE if point.unit == "none" else FAINT
         ax.plot(
-            one.pearson,
+            point.pearson,
             height,
             "D" if moved else "o",
             ms=5.5 if moved else 3.5,

@@ -96,25 +96,27 @@ def _one(
     ax.margins(0.12)
     dots: list[np.ndarray] = []
     if runs is not None and len(runs) > len(points):
-        for unit, one in runs.dropna(subset=[metric, outcome]).groupby("unit", sort=False):
+        for unit, seeds in runs.dropna(subset=[metric, outcome]).groupby("unit", sort=False):
             colour = look[unit].colour if unit in look else FAINT
-            ax.plot(one[metric], one[outcome], "o", ms=3, mew=0, color=colour, alpha=0.45, zorder=2)
-            dots.append(one[[metric, outcome]].to_numpy(float))
-    for one in points.fillna({"x_sd": 0, "y_sd": 0}).itertuples():
-        colour, marker = look[one.unit].colour, look[one.unit].marker
+            ax.plot(
+                seeds[metric], seeds[outcome], "o", ms=3, mew=0, color=colour, alpha=0.45, zorder=2
+            )
+            dots.append(seeds[[metric, outcome]].to_numpy(float))
+    for point in points.fillna({"x_sd": 0, "y_sd": 0}).itertuples():
+        colour, marker = look[point.unit].colour, look[point.unit].marker
         ax.errorbar(
-            one.x,
-            one.y,
-            one.y_sd,
-            one.x_sd,
+            point.x,
+            point.y,
+            point.y_sd,
+            point.x_sd,
             fmt="none",
             ecolor=colour,
             elinewidth=0.9,
             alpha=0.6,
             zorder=3,
         )
-        ax.plot(one.x, one.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
-        dots.append(_bars(one))
+        ax.plot(point.x, point.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
+        dots.append(_bars(point))
     ax.autoscale_view()
     line = _fit(ax, points["x"].to_numpy(float), points["y"].to_numpy(float), critical)
     label_points(
@@ -131,14 +133,14 @@ def _one(
     plain(ax)
 
 
-def _bars(one: Any) -> np.ndarray:
+def _bars(point: Any) -> np.ndarray:
     """Places along the bars of a unit, for names to keep clear of."""
     steps = np.linspace(-1, 1, 15)
     still = np.zeros_like(steps)
     moved = np.concatenate(
-        [np.column_stack([steps * one.x_sd, still]), np.column_stack([still, steps * one.y_sd])]
+        [np.column_stack([steps * point.x_sd, still]), np.column_stack([still, steps * point.y_sd])]
     )
-    places: np.ndarray = np.array([one.x, one.y]) + moved
+    places: np.ndarray = np.array([point.x, point.y]) + moved
     return places
 
 

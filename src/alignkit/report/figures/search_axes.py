@@ -35,8 +35,10 @@ def zoom(set_limits: Any, values: pd.Series) -> int:
 
 
 def beyond(count: int) -> str:
+    """Return the addition to a title that says how many outliers are not drawn."""
     return f", {count} outliers outside" if count else ""
 
 
 def say(ax: Axes, text: str) -> None:
+    """Write a text into axes that have nothing to show."""
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=FAINT)
