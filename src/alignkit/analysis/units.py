@@ -50,14 +50,14 @@ def report_pooled_placements(
     for (task, _), pooled in pooled_placements(runs, labels).items():
         placements.setdefault(task, set()).add(frozenset(pooled))
     for task, groups in placements.items():
-        names = sorted(next(iter(groups)))
+        shared = sorted(next(iter(groups)))
         if len(groups) > 1:
             reporter.note(
                 f"note: {task}: the units differ not only in {unit} but also in their "
                 "placements, so the two effects cannot be separated"
             )
-        elif len(names) > 1:
+        elif len(shared) > 1:
             reporter.note(
                 f"note: {task}: every value of {unit} is averaged over the placements "
-                f"{', '.join(names)}"
+                f"{', '.join(shared)}"
             )

@@ -216,13 +216,14 @@ def _local(workers: int, gpus: int) -> Any:
 
     class Cluster(LocalCluster):
         def new_worker_spec(self) -> dict[Any, Any]:
-            spec = super().new_worker_spec()
+            spec: dict[Any, Any] = super().new_worker_spec()
             return {
                 name: {**worker, "options": worker["options"] | {"env": visible_gpus(name, gpus)}}
                 for name, worker in spec.items()
             }
 
-    cluster = Cluster(
+    make: Any = Cluster
+    cluster = make(
         n_workers=0,
         threads_per_worker=1,
         processes=True,

@@ -163,9 +163,7 @@ def svg(figure: Figure) -> str:
     """The figure as SVG, from its root element on."""
     out = io.BytesIO()
     with house_style():
-        FigureCanvasSVG(figure).print_svg(  # type: ignore[no-untyped-call]
-            out, metadata={"Date": None, "Creator": None}
-        )
+        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     text = out.getvalue().decode()
     return text[text.index("<svg") :]
 
@@ -175,7 +173,5 @@ def png(figure: Figure) -> bytes:
     out = io.BytesIO()
     with house_style():
         figure.set_dpi(DPI)  # an SVG drawn before has left its own
-        FigureCanvasAgg(figure).print_png(  # type: ignore[no-untyped-call]
-            out, metadata={"Software": None}
-        )
+        FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})
     return out.getvalue()

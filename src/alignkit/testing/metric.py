@@ -237,7 +237,7 @@ class _Bench:
         return Check("repeatable", again == value, f"{value!r}, then {again!r}")
 
     def _invariance(self, name: str, value: float) -> Check:
-        change = {
+        change: Callable[[np.ndarray], np.ndarray] = {
             "rotation": lambda z: z @ self.rotation,
             "scale": lambda z: 0.01 * z,
             "shift": lambda z: z + np.linspace(-2, 2, z.shape[1]),

@@ -116,7 +116,7 @@ def _extent(axes: Axes, text: str, size: float) -> tuple[float, float]:
     canvas = axes.figure.canvas
     assert isinstance(canvas, FigureCanvasAgg)
     drawn = axes.text(0, 0, text, fontsize=size)
-    extent = drawn.get_window_extent(canvas.get_renderer())  # type: ignore[no-untyped-call]
+    extent = drawn.get_window_extent(canvas.get_renderer())
     drawn.remove()
     per_point = axes.figure.dpi / 72
     return extent.width / per_point + 2, extent.height / per_point
