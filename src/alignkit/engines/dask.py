@@ -216,7 +216,7 @@ def _local(workers: int, gpus: int) -> Any:
 
     class Cluster(LocalCluster):
         def new_worker_spec(self) -> dict[Any, Any]:
-            spec: dict[Any, Any] = super().new_worker_spec()
+            spec: dict[Any, Any] = super().new_worker_spec()  # type: ignore[no-untyped-call]
             return {
                 name: {**worker, "options": worker["options"] | {"env": visible_gpus(name, gpus)}}
                 for name, worker in spec.items()
