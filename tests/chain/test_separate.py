@@ -53,8 +53,8 @@ def test_measure_works_and_scores_are_absent_with_a_reason(tmp_path, models):
     done = command("evaluate", run, cwd=tmp_path, code=1)
     assert "has no scores: its encoders are separate" in done.stderr
     done = command("correlate", "--metric", "cka", cwd=tmp_path, code=1)
-    assert "no run has a performance: its encoders are separate" in done.stderr
-    assert "train some: alignkit train" in done.stderr
+    assert "no run has scores: its encoders are separate" in done.stderr
+    assert "train a run that has: alignkit train" in done.stderr
     train_tiny(tmp_path / "runs", "1")
     done = command("correlate", "--metric", "cka", cwd=tmp_path)
     assert f"{run} is left out: its encoders are separate" in done.stderr

@@ -36,7 +36,7 @@ def _one_line(done):
         (("train", "--precision", "half"), "it must be one of: auto, float32, bf16, fp16"),
         (("train", "--objective", "mlmm"), "it must be one of: task, mlm, mim, itm, pretrain"),
         (("train", "--objective", "mlm=0"), "--objective mlm=0 needs a weight above 0"),
-        (("train", "--aux", "contrastive"), "write --aux NAME=WEIGHT"),
+        (("train", "--aux", "contrastive"), "write it as NAME=WEIGHT"),
         (("train", "--aux", "contrastiv=1"), "did you mean 'contrastive'?"),
         (
             ("train", "--aux", "contrastive=1:layers=last"),
@@ -48,7 +48,7 @@ def _one_line(done):
         ),
         (("train", "--track-alignment", "ckaa"), "unknown metric 'ckaa'; did you mean 'cka'?"),
         (("train", "--track-alignment", "mknn:l=3"), "no option 'l'"),
-        (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a time"),
+        (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a duration"),
         (("train", "--workers", "-1"), "--workers is -1; it must be at least 0"),
         (("train", "--device", "gpu"), "--device gpu is not available here"),
         (("train", "--data", "x"), "task 'toy_redundant' does not read a folder; leave out --data"),
@@ -173,7 +173,7 @@ def test_a_run_directory_that_cannot_be_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(files.os, "open", refuse)
     with (
-        pytest.raises(AlignkitError, match=r"cannot write to .*Permission denied.*--runs"),
+        pytest.raises(AlignkitError, match=r"cannot write to .*Permission denied.*`runs`"),
         files.locked(tmp_path),
     ):
         pass

@@ -184,7 +184,7 @@ def test_mixed_splits_are_refused_until_one_is_chosen(place):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "--outcome is needed"),
+        ((), "--outcome is missing: name the column"),
         (("--outcome", "acuracy"), "did you mean 'accuracy'?"),
         (("--outcome", "accuracy", "--calibrated"), "calibration needs runs"),
         (("--outcome", "accuracy", "-m", "cka", "--family", "rsa"), "add --metric rsa"),
@@ -259,7 +259,7 @@ def test_power_tabulates_plans_and_draws(tmp_path):
         cwd=tmp_path,
     )
     assert "your runs" in done.stdout
-    assert "for power 0.8, one test: 13 placements" in done.stdout
+    assert "power 0.8 with one test needs 13 placements" in done.stdout
     table = pd.read_csv(tmp_path / "p.csv").set_index(["tests", "placements"])["power"]
     assert table[1, 8] == pytest.approx(0.545, abs=1e-3)
     assert table[11, 8] == pytest.approx(0.16, abs=2e-3)
@@ -282,8 +282,8 @@ def test_consistency_of_three_correlations_and_of_a_table(tmp_path):
     assert "1 of 2 printed p fit" in done.stdout
     rows = json.loads(alignkit("consistency", "printed.csv", "--json", cwd=tmp_path).stdout)
     assert rows[0]["verdict"] == "possible"
-    assert "give a TABLE" in alignkit("consistency", cwd=tmp_path, code=2).stderr
-    assert "no table" in alignkit("consistency", "x.csv", cwd=tmp_path, code=1).stderr
+    assert "give either a TABLE" in alignkit("consistency", cwd=tmp_path, code=2).stderr
+    assert "x.csv does not exist" in alignkit("consistency", "x.csv", cwd=tmp_path, code=1).stderr
 
 
 def test_a_minus_in_the_column_of_signs_is_no_missing_value(place):

@@ -188,7 +188,10 @@ def test_the_folder_from_the_environment_and_data_wins(mine, tmp_path, monkeypat
 
 
 def test_show_says_where_labels_come_from(mine, tmp_path):
-    assert "found in the data" in alignkit("show", "task", "folder", cwd=tmp_path).stdout
+    assert (
+        "the labels are read from the data"
+        in alignkit("show", "task", "folder", cwd=tmp_path).stdout
+    )
     assert "blue, red" in alignkit("show", "task", f"folder:{mine}", cwd=tmp_path).stdout
 
 

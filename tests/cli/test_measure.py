@@ -81,7 +81,7 @@ def test_every_metric_at_once(arrays):
     assert {name for name, _ in by_name} == {one["name"] for one in listed} - {"cosine"}
     assert sum(name == "svcca" for name, _ in by_name) == 2
     done = alignkit("measure", "x.npy", "y.npy", "-m", "all", "--k", "4", cwd=arrays)
-    assert "cosine is left out: cosine needs representations of equal width" in done.stderr
+    assert "cosine is left out: cosine needs equal widths, but these are 6 and 4" in done.stderr
     assert all(row["value"] is not None for row in rows)
 
 

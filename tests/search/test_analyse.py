@@ -444,4 +444,4 @@ def test_a_torn_journal_is_refused_and_repaired(tmp_path, tiny_search):
     assert (tmp_path / "search.log.bak").read_bytes().startswith(whole)
     assert len(tiny_search(2, **named).trials) == 2
     done = alignkit("search", "repair", "--storage", storage, cwd=tmp_path)
-    assert "0 dropped" in done.stdout
+    assert "0 removed" in done.stdout

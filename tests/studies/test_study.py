@@ -87,7 +87,7 @@ def test_another_seed_and_placement_run_only_what_is_new(place, monkeypatch):
     write_study(place, placements=("none", "1", "2"), seeds=(0, 1, 2))
     plan = _plan("tiny.toml", place)
     assert sum(run["state"] == "missing" for run in plan["runs"]) == 18 - 8
-    assert "seconds of 8 runs" in plan["estimate"]["seconds_from"]
+    assert "durations of 8 runs" in plan["estimate"]["seconds_from"]
     assert "mean of 8 runs" in plan["estimate"]["bytes_from"]
     alignkit("study", "run", "tiny.toml", cwd=place)
     assert len(trained) == 10
@@ -117,7 +117,7 @@ def test_a_failure_is_recorded_stops_no_other_and_is_retried_when_asked(tmp_path
     assert "1 of 4 runs failed" in failed.stderr
     assert "alignkit study retry" in failed.stderr
     assert "train: the disk is gone" in failed.stderr
-    assert "3 runs of 4" in failed.stderr  # the others are analysed
+    assert "only 3 of 4 runs are complete" in failed.stderr  # the others are analysed
     (record,) = [
         stored
         for path in (tmp_path / "runs" / ".study" / "tiny").glob("*.json")

@@ -199,7 +199,7 @@ def test_what_reads_runs_says_that_the_training_was_interrupted(tmp_path):
     from alignkit.runs import load_run
 
     run = _leave_a_checkpoint(tmp_path).parents[2]
-    with pytest.raises(DataError, match=r"was interrupted; the same alignkit train command"):
+    with pytest.raises(DataError, match=r"was interrupted; rerun the same alignkit train command"):
         load_run(run)
 
 

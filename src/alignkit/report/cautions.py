@@ -39,7 +39,7 @@ def power_cautions(plan: Plan) -> list[str]:
     """
     lines = []
     if plan.table["placements"].min() < MIN_UNITS:
-        lines.append(f"with fewer than {MIN_UNITS} placements alignkit correlate makes no test")
+        lines.append(f"with fewer than {MIN_UNITS} placements alignkit correlate runs no test")
     r = plan.settings["r"]
     if abs(plan.observed_r) < abs(r):
         lines.append(
