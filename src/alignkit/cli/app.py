@@ -76,7 +76,7 @@ def _laid_out(parameters: Sequence[Any]) -> list[Any]:
     """Show no type beside flags and arguments, and panels only where there are many options."""
     for parameter in parameters:
         if isinstance(parameter, TyperArgument):
-            vars(parameter)["display_type_rich"] = lambda _: None
+            vars(parameter)["display_type_rich"] = lambda ctx: None  # noqa: ARG005 - Typer passes it by name
     options = [each for each in parameters if isinstance(each, TyperOption)]
     panels = [each.rich_help_panel for each in options if each.rich_help_panel]
     for option in options:
