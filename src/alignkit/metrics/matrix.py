@@ -180,7 +180,7 @@ class Matrix:
         permute : str or callable, optional
             How the view follows when samples are reordered: ``rows`` (first axis), ``pairs``
             (first two axes), ``same`` (not at all), or ``permute(view, order)``. Other views
-            are made anew.
+            are computed again.
         """
         return self._kept(key, make, permute, shared=False)
 

@@ -178,6 +178,6 @@ def _rank(value: str) -> tuple[float, str]:
 
 
 def _without_seed(run: str) -> str:
-    """Return task and placement of a run's folder; its seed is no option."""
+    """Return task and placement of a run's folder; the seed is not an option."""
     *_, task, placement, seed = ("", "", *Path(run).parts)
     return "/".join(filter(None, (task, placement + re.sub(r"^seed\d+", "", seed))))

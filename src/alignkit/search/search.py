@@ -212,7 +212,7 @@ class Search:
         Raises
         ------
         UsageError
-            For an unknown name, a bound that is no range, or an objective that a task lacks.
+            For an unknown name, a bound that is not a range, or an objective that a task lacks.
         """
         self.to_json()
         if self.seed < 0:

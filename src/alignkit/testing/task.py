@@ -17,7 +17,7 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
     task : str or Task
         As ``name:key=value``, or the thing itself.
     splits : tuple of str
-        Those to check; a test split without labels is no fault.
+        Those to check; a test split without labels is not an error.
 
     Returns
     -------
