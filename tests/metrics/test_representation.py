@@ -102,6 +102,21 @@ def test_half_precision_tensors_are_read_and_given_back_as_numbers():
     assert x.normalized.isfinite().all()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "arguments"),
+    [
+        ("exact_unit", "exact_normalized", (slice(1, 4),)),
+        ("unit_block", "normalized_block", (slice(1, 4), torch.float32)),
+    ],
+)
+def test_the_former_names_of_methods_still_work_and_say_so(old, new, arguments):
+    x = Representation(np.random.default_rng(0).normal(size=(6, 3)))
+    with pytest.warns(DeprecationWarning, match=rf"Representation\.{old} is now \.{new};") as seen:
+        values = getattr(x, old)(*arguments)
+    assert torch.equal(values, getattr(x, new)(*arguments))
+    assert seen[0].filename == __file__
+
+
 @pytest.mark.parametrize(("old", "new"), [("unit", "normalized"), ("unit_gram", "normalized_gram")])
 def test_former_names_of_views_warn_and_still_work(old, new):
     x = Representation(np.random.default_rng(0).standard_normal((9, 4)))

@@ -145,7 +145,7 @@ class Matrix:
             filled[rows] = change(block).to(self.dtype)
         return filled
 
-    def exact_unit(self, rows: Rows) -> Tensor:
+    def exact_normalized(self, rows: Rows) -> Tensor:
         """Return some rows of ``normalized`` in float64, computed from the source."""
         return self.rows(rows).sub_(self.mean).div_(self.norm)
 

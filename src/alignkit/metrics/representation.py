@@ -11,7 +11,7 @@ from torch import Tensor
 
 from alignkit.errors import UsageError
 from alignkit.metrics import neighbours as search
-from alignkit.metrics.matrix import Matrix, Reordered, to_numpy
+from alignkit.metrics.matrix import Matrix, Reordered, Rows, to_numpy
 from alignkit.metrics.products import gram, inner
 from alignkit.metrics.views import VIEWS, Permute
 from alignkit.metrics.workers import parallel_map
@@ -105,12 +105,14 @@ class Representation(Matrix):
     @property
     def unit(self) -> Tensor:
         """The former name of ``normalized``."""
-        return self._renamed("unit", "normalized")
+        view: Tensor = self._renamed("unit", "normalized")
+        return view
 
     @property
     def unit_gram(self) -> Tensor:
         """The former name of ``normalized_gram``."""
-        return self._renamed("unit_gram", "normalized_gram")
+        view: Tensor = self._renamed("unit_gram", "normalized_gram")
+        return view
 
     @property
     def unit_rows(self) -> Tensor:
@@ -186,18 +188,20 @@ class Representation(Matrix):
         dtype = dtype or self.dtype
         total = torch.zeros(self.width, other.width, dtype=torch.float64, device=self.device)
         parts = parallel_map(
-            lambda rows: (self.unit_block(rows, dtype).T @ other.unit_block(rows, dtype)).double(),
+            lambda rows: (
+                self.normalized_block(rows, dtype).T @ other.normalized_block(rows, dtype)
+            ).double(),
             self.slices(),
         )
         for part in parts:
             total += part
         return total
 
-    def unit_block(self, rows: slice, dtype: torch.dtype) -> Tensor:
+    def normalized_block(self, rows: slice, dtype: torch.dtype) -> Tensor:
         """Return some rows of ``normalized``, which is kept whole only where it is small."""
         if dtype == self.dtype and 16 * self.n * self.width * dtype.itemsize < VIEWS.limit:
             return self.normalized[rows]
-        return self.exact_unit(rows).to(dtype)
+        return self.exact_normalized(rows).to(dtype)
 
     def permuted(self, order: Tensor) -> Representation:
         """Return the rows in another order; kept views are reordered where possible, not remade.
@@ -217,18 +221,27 @@ class Representation(Matrix):
                 VIEWS.put(other, key, reordered, kept.permute, kept.shared)
         return other
 
-    def _renamed(self, old: str, new: str) -> Tensor:
+    def exact_unit(self, rows: Rows) -> Tensor:
+        """Return what ``exact_normalized`` does; its former name."""
+        values: Tensor = self._renamed("exact_unit", "exact_normalized")(rows)
+        return values
+
+    def unit_block(self, rows: slice, dtype: torch.dtype) -> Tensor:
+        """Return what ``normalized_block`` does; its former name."""
+        values: Tensor = self._renamed("unit_block", "normalized_block")(rows, dtype)
+        return values
+
+    def _renamed(self, old: str, new: str) -> Any:
         message = f"Representation.{old} is now .{new}; the old name will be removed in version 0.3"
         warnings.warn(message, DeprecationWarning, stacklevel=3)
-        view: Tensor = getattr(self, new)
-        return view
+        return getattr(self, new)
 
     def _normalized(self) -> Tensor:
         mean, norm = self.mean, self.norm
         return self.filled(lambda rows: rows.sub_(mean).div_(norm))
 
     def _singular(self) -> tuple[Tensor, Tensor]:
-        exact = self.exact_unit(slice(None))
+        exact = self.exact_normalized(slice(None))
         vectors, values, _ = torch.linalg.svd(exact, full_matrices=False)
         rank = int((values > self.rank_tolerance * values[0]).sum())
         return vectors[:, :rank], values[:rank] * self.norm

@@ -171,7 +171,9 @@ def _distance(x: Representation, y: Representation, norm_x: float, norm_y: float
     rotation = procrustes_rotation(x, y)
     total = 0.0
     for rows in x.slices():
-        difference = norm_x * (x.exact_unit(rows) @ rotation) - norm_y * y.exact_unit(rows)
+        difference = norm_x * (x.exact_normalized(rows) @ rotation) - norm_y * y.exact_normalized(
+            rows
+        )
         total += float(difference.square().sum())
     return math.sqrt(total)
 
@@ -187,7 +189,7 @@ def _row_factor(x: Representation) -> Tensor:
     """Return R of X' = QR, ``(n, n)``: R_x R_y' has the singular values of X'Y."""
 
     def make() -> Tensor:
-        factor: Tensor = torch.linalg.qr(x.exact_unit(slice(None)).T, mode="r").R
+        factor: Tensor = torch.linalg.qr(x.exact_normalized(slice(None)).T, mode="r").R
         return factor
 
     return x.view("row_factor", make)
@@ -228,7 +230,7 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
     Distances are taken between centred points, so that a large common offset costs no digits.
     """
     exact = (
-        x.exact_unit(slice(None))
+        x.exact_normalized(slice(None))
         if rdm == "euclidean"
         else x.exact_unit_rows(slice(None))
         if rdm == "cosine"

@@ -354,7 +354,7 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
         if unbiased:
             _check_four_samples(x)
         # In float64: taking the root doubles the relative rounding error of small distances.
-        distances = squared_distances(x.exact_unit(slice(None))).sqrt_().to(x.dtype)
+        distances = squared_distances(x.exact_normalized(slice(None))).sqrt_().to(x.dtype)
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
         return centred, math.sqrt(alignkit.inner(centred, centred))
 

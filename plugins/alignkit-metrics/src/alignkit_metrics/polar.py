@@ -118,5 +118,5 @@ def procrustes_rotation(x: Representation, y: Representation) -> Tensor:
         left, right = left[:, kept:], right[:, kept:]
         products = left.new_zeros(left.shape[1], right.shape[1])
         for rows in x.slices() if left.shape[1] else ():
-            products += (x.exact_unit(rows) @ left).T @ (y.exact_unit(rows) @ right)
+            products += (x.exact_normalized(rows) @ left).T @ (y.exact_normalized(rows) @ right)
     return rotation

@@ -109,7 +109,7 @@ def _residual_form(x: Representation, alpha: float, folds: int, seed: int) -> Te
     def make() -> Tensor:
         splits = _splits(x.n, folds, seed)
         if alpha == 0:
-            exact = x.exact_unit(slice(None))
+            exact = x.exact_normalized(slice(None))
             maps = [_held_out_residual_maker(exact, train, test) for train, test in splits]
         else:
             maker = _residual_maker(x, alpha, folds)
@@ -124,7 +124,7 @@ def _residual_form(x: Representation, alpha: float, folds: int, seed: int) -> Te
 
 def _residual_maker(x: Representation, alpha: float, folds: int) -> Tensor:
     """Return I - H, which maps y to the residuals of the fit to all rows, ``(n, n)`` float64."""
-    exact = x.exact_unit(slice(None))
+    exact = x.exact_normalized(slice(None))
     penalty = _penalty(x, alpha, folds)
     if x.n <= x.width:
         # I - K (K + p)^-1 = p (K + p)^-1, minus the mean.
@@ -194,7 +194,7 @@ def _column_sums(y: Representation, rows: Tensor) -> Tensor:
     """Return the column sums of ``normalized`` over some rows, ``(width,)`` in float64."""
     total = torch.zeros(y.width, dtype=torch.float64, device=y.device)
     for block in torch.split(rows, BLOCK):
-        total += y.exact_unit(block).sum(dim=0)
+        total += y.exact_normalized(block).sum(dim=0)
     return total
 
 
@@ -254,7 +254,9 @@ def _fold_products(x: Representation, y: Representation, folds: int, seed: int) 
         def product(rows: Tensor) -> Tensor:
             total = torch.zeros(x.width, y.width, dtype=torch.float64, device=x.device)
             for block in torch.split(rows, BLOCK):
-                total += x.exact_unit(block).to(x.dtype).T @ y.exact_unit(block).to(y.dtype)
+                total += x.exact_normalized(block).to(x.dtype).T @ y.exact_normalized(block).to(
+                    y.dtype
+                )
             return total
 
         return list(alignkit.parallel_map(product, [test for _, test in _splits(x.n, folds, seed)]))

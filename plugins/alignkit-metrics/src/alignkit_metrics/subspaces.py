@@ -108,7 +108,7 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     swap = side == "y" or (side == "smaller" and v.shape[1] < u.shape[1])
     weighing, u, v = (y, v, u) if swap else (x, u, v)
     a, correlations, _ = torch.linalg.svd(u.T @ v, full_matrices=False)
-    weights = ((u @ a).T @ weighing.exact_unit(slice(None))).abs().sum(dim=1)
+    weights = ((u @ a).T @ weighing.exact_normalized(slice(None))).abs().sum(dim=1)
     return float((weights * correlations.clamp(max=1)).sum() / weights.sum())
 
 
@@ -162,7 +162,7 @@ def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
 
 
 def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
-    exact = x.exact_unit(slice(None))
+    exact = x.exact_normalized(slice(None))
     wide = x.n <= x.width
     squares, axes = eigenvectors(alignkit.gram(exact if wide else exact.T), dims)
     kept = _n_components(squares, threshold, dims, x.rank_tolerance)
@@ -180,7 +180,7 @@ def _whitening(x: Representation, threshold: float, dims: int | None) -> Tensor:
     """Return W, ``(width, components)``, so that ``normalized @ W`` is ``_principal``."""
 
     def make() -> Tensor:
-        blocks = (x.exact_unit(rows) for rows in x.slices())
+        blocks = (x.exact_normalized(rows) for rows in x.slices())
         _, values, axes = torch.linalg.svd(qr_factor(blocks))
         kept = _n_components(values.square(), threshold, dims, x.rank_tolerance)
         whitening: Tensor = axes[:kept].T / values[:kept]
@@ -205,7 +205,7 @@ def _standardised(x: Representation) -> Representation:
     """Return the representation with every column scaled to unit variance."""
 
     def make() -> Representation:
-        exact = x.exact_unit(slice(None))
+        exact = x.exact_normalized(slice(None))
         deviation = torch.linalg.norm(exact, dim=0)
         # A constant column cannot be scaled to unit variance and is dropped.
         varies = deviation > 8 * x.eps * deviation.max()
