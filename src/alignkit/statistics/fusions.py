@@ -7,11 +7,9 @@ from itertools import product
 
 import numpy as np
 
+from alignkit.statistics.attainable import EXACT_FLIPS
 from alignkit.statistics.intervals import mean_interval
 from alignkit.statistics.permutation import p_value, unit_permutations
-
-# Up to this many placements every combination of signs is enumerated: 2^13 = 8,192.
-EXACT_FLIPS = 13
 
 
 @dataclass(frozen=True)

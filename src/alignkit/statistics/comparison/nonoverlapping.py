@@ -7,10 +7,9 @@ from itertools import product
 
 import numpy as np
 
+from alignkit.statistics.attainable import EXACT_FLIPS
 from alignkit.statistics.requirements import MIN_UNITS
 
-# Up to this many units every swap is enumerated: 2^13 = 8,192.
-EXACT_SWAPS = 13
 TIE = 1e-9
 
 
@@ -59,7 +58,7 @@ def compare_nonoverlapping(
     first, second : ndarray (n, 2)
         Alignment and score of the same placements in two tasks.
     n_permutations, seed : int
-        Size and seed of the sample of swaps where there are more than ``EXACT_SWAPS`` units.
+        Size and seed of the sample of swaps where there are more than ``EXACT_FLIPS`` units.
 
     Returns
     -------
@@ -141,7 +140,7 @@ def _correlation_of_estimates(r: np.ndarray) -> float:
 
 
 def _swaps(n: int, n_permutations: int, seed: int) -> tuple[np.ndarray, bool]:
-    if n <= EXACT_SWAPS:
+    if n <= EXACT_FLIPS:
         return np.array(list(product([False, True], repeat=n))), True
     return np.random.default_rng(seed).random((n_permutations, n)) < 0.5, False
 

@@ -1,0 +1,106 @@
+"""The least p-value that a test can attain, raw and corrected, whatever the data are.
+
+A permutation test of few units has few arrangements to count: its p cannot fall below that of
+the most extreme one. Where even this p, corrected, is not below the level, the test cannot
+succeed, and its outcome is no result.
+"""
+
+from __future__ import annotations
+
+import math
+
+from alignkit.statistics.permutation import EXACT_UNITS
+from alignkit.statistics.requirements import LEVEL
+
+# Up to this many units every combination of signs is enumerated: 2^13 = 8,192.
+EXACT_FLIPS = 13
+
+
+def least_permutation_p(n: int, n_permutations: int = 9999) -> float:
+    """Return the least two-sided p of permuting n units.
+
+    Parameters
+    ----------
+    n : int
+        Number of units; at least 1.
+    n_permutations : int
+        Size of the sample where there are more than ``EXACT_UNITS`` units.
+
+    Returns
+    -------
+    float
+        2 / n!, for an arrangement and its mirror image (values without such a symmetry may
+        attain half of it); 1 / (1 + m) for a sample of m permutations.
+    """
+    return min(1.0, 2 / math.factorial(n)) if n <= EXACT_UNITS else 1 / (1 + n_permutations)
+
+
+def least_flip_p(n: int, n_permutations: int = 9999) -> float:
+    """Return the least two-sided p of flipping the signs of n units, or of swapping n pairs.
+
+    Parameters
+    ----------
+    n : int
+        Number of units; at least 1.
+    n_permutations : int
+        Size of the sample where there are more than ``EXACT_FLIPS`` units.
+
+    Returns
+    -------
+    float
+        2 / 2^n, for all signs alike; 1 / (1 + m) for a sample of m combinations of signs.
+    """
+    return min(1.0, 2 / 2**n) if n <= EXACT_FLIPS else 1 / (1 + n_permutations)
+
+
+def least_corrected_p(least: float, tests: int = 1, *, joint: bool = False) -> float:
+    """Return the least p after correction for a family of tests.
+
+    Parameters
+    ----------
+    least : float
+        The least raw p of each test.
+    tests : int
+        Number of tests in the family.
+    joint : bool
+        Whether units are rearranged jointly in all tests (max-T), which costs nothing here:
+        one arrangement can be the most extreme in every test. Otherwise Holm's correction,
+        which multiplies the smallest p by the number of tests.
+    """
+    return least if joint else min(1.0, least * max(1, tests))
+
+
+def least_units_to_flip(tests: int = 1, *, joint: bool = False, level: float = LEVEL) -> int:
+    """Return the least number of units whose signs, flipped, can give a corrected p below a level.
+
+    Parameters
+    ----------
+    tests : int
+        Number of tests in the family.
+    joint : bool
+        See ``least_corrected_p``.
+    level : float
+        Significance level, above 0.
+    """
+    n = 1
+    while least_corrected_p(2 / 2**n, tests, joint=joint) >= level:
+        n += 1
+    return n
+
+
+def least_units_to_permute(tests: int = 1, *, joint: bool = False, level: float = LEVEL) -> int:
+    """Return the least number of units whose permutations can give a corrected p below a level.
+
+    Parameters
+    ----------
+    tests : int
+        Number of tests in the family.
+    joint : bool
+        See ``least_corrected_p``.
+    level : float
+        Significance level, above 0.
+    """
+    n = 1
+    while least_corrected_p(2 / math.factorial(n), tests, joint=joint) >= level:
+        n += 1
+    return n
