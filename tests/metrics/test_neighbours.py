@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alignkit.errors import UsageError
 from alignkit.metrics import Representation, neighbours, set_memory
 
 
@@ -99,3 +100,35 @@ def test_a_small_memory_bound_gives_the_same(monkeypatch):
         assert torch.equal(Representation(x).neighbours(10), whole)
     finally:
         set_memory(None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_of_one_group_are_not_neighbours(kind, dtype):
+    x = _hard(kind, n=60)
+    groups = np.random.default_rng(1).integers(0, 9, 60)
+    largest = int(np.bincount(groups).max())
+    k = 60 - largest  # as many as every sample has
+    lists = Representation(x, dtype=dtype).grouped(groups).neighbours(k).numpy()
+    everything = Representation(x, dtype=dtype).neighbours(59).numpy()
+    for sample, (mine, others) in enumerate(zip(lists, everything, strict=True)):
+        assert list(mine) == [j for j in others if groups[j] != groups[sample]][:k]
+
+
+def test_ranks_leave_out_the_own_group():
+    x = Representation(np.array([[0.0], [1.0], [2.0], [3.0], [5.0]])).grouped([0, 0, 1, 1, 2])
+    assert x.ranks_of(torch.tensor([3, 2, 0, 0, 1])).tolist() == [2, 1, 2, 3, 3]
+
+
+def test_groups_follow_the_samples():
+    x = Representation(_hard("plain", n=40)).grouped(np.arange(40) // 4)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(40))
+    permuted, picked = x.permuted(order), x[order.numpy()]
+    assert torch.equal(permuted.neighbours(5), picked.neighbours(5))
+    assert not (permuted.groups[permuted.neighbours(5)] == permuted.groups[:, None]).any()
+
+
+def test_too_many_neighbours_for_the_largest_group_are_refused():
+    x = Representation(_hard("plain", n=20)).grouped(np.arange(20) // 10)
+    with pytest.raises(UsageError, match="10 are in one group"):
+        x.neighbours(11)

@@ -40,6 +40,11 @@ class Matrix:
         Precision of large products, ``float32`` or ``float64``; that of the values by default.
     device : str or torch.device
 
+    Attributes
+    ----------
+    groups : Tensor (n,) or None
+        The group of every sample, as an integer: samples of one group are never neighbours.
+
     Raises
     ------
     UsageError
@@ -60,6 +65,7 @@ class Matrix:
             values.detach() if isinstance(values, Tensor) else np.asarray(values)
         )
         self.ids = None if ids is None else [str(sample) for sample in ids]
+        self.groups: Tensor | None = None
         self._check()
         self.dtype = dtype or (torch.float32 if self.eps > 1e-12 else torch.float64)
         self._start_views()
@@ -86,6 +92,18 @@ class Matrix:
         if isinstance(kind, torch.dtype):
             return float(torch.finfo(kind).eps) if kind.is_floating_point else 2.2e-16
         return float(np.finfo(kind).eps) if kind.kind == "f" else 2.2e-16
+
+    @property
+    def group_sizes(self) -> Tensor:
+        """Number of samples in the group of each, itself included, ``(n,)``; 1 without groups."""
+        if self.groups is None:
+            return torch.ones(self.n, dtype=torch.int64, device=self.device)
+        return torch.bincount(self.groups)[self.groups]
+
+    @property
+    def most_neighbours(self) -> int:
+        """The largest number of neighbours that every sample has: n less the largest group."""
+        return self.n - int(self.group_sizes.max())
 
     @property
     def mean(self) -> Tensor:

@@ -30,10 +30,10 @@ def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor]:
     ``normalized`` (``euclidean``), in either case less their mean, so that a large common part
     costs no digits. Candidates come from products in the matrix's ``dtype``. Where rounding
     leaves their order in doubt, distances are recomputed in float64, entry by entry, so that
-    equal rows tie; ties go to the lowest index.
+    equal rows tie; ties go to the lowest index. Samples of one group are not neighbours.
     """
     points = Points(x, distance)
-    best, which = _best(points, min(k + _SPARE, x.n - 1))
+    best, which = _best(points, min(k + _SPARE, x.most_neighbours))
     indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
@@ -122,12 +122,20 @@ class Points:
     def nearness(self, rows: Tensor) -> Tensor:
         """Return how near all points are to some rows, ``(rows, n)`` in float64.
 
-        Nearness falls as the squared distance grows; that of a row to itself is minus infinity.
+        Nearness falls as the squared distance grows; that of a row to itself and to the samples
+        of its group is minus infinity.
         """
         mine = self.exact(rows)
         parts = [mine @ self.exact(part).T for part in self.x.slices()]
         near = torch.cat(parts, dim=1) - 0.5 * self.squares
-        return near.scatter_(1, rows[:, None], -torch.inf)
+        return self.without_group(near.scatter_(1, rows[:, None], -torch.inf), rows, slice(None))
+
+    def without_group(self, near: Tensor, rows: Tensor | slice, columns: slice) -> Tensor:
+        """Set the nearness of samples of one group to minus infinity, in place."""
+        groups = self.x.groups
+        if groups is None:
+            return near
+        return near.masked_fill_(groups[rows, None] == groups[columns], -torch.inf)
 
     def margin(self, rows: Tensor, dtype: torch.dtype) -> Tensor:
         """Return the gap of nearness below which the order may be rounding, ``(rows, 1)``."""
@@ -160,9 +168,11 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
     def pair(groups: tuple[slice, slice]) -> None:
         a, b = groups
         if a == b:
-            merge(a, a, gram(rows_of[a]).sub_(half[a]).fill_diagonal_(-torch.inf))
+            near = gram(rows_of[a]).sub_(half[a]).fill_diagonal_(-torch.inf)
+            merge(a, a, points.without_group(near, a, a))
             return
         near = torch.addmm(half[b], rows_of[a], rows_of[b].T, beta=-1)
+        near = points.without_group(near, a, b)
         merge(a, b, near)
         # Seen from b: the same products, less half the squares of a.
         merge(b, a, near.T.contiguous().sub_(half[a]), half[b, None])
@@ -184,7 +194,8 @@ def _decide(
     margin = points.margin(rows, best.dtype)
     doubtful = (best[:, :-1] - best[:, 1:] <= margin)[:, :k].any(dim=1)
     # Samples that are not among the candidates must be too far to belong to the k nearest.
-    covered = (best[:, k - 1] - best[:, -1] > margin[:, 0]) | (best.shape[1] == points.x.n - 1)
+    others = points.x.n - points.x.group_sizes[rows]
+    covered = (best[:, k - 1] - best[:, -1] > margin[:, 0]) | (best.shape[1] == others)
     for some in (doubtful & covered, doubtful & ~covered):
         if not bool(some.any()):
             continue
@@ -201,7 +212,7 @@ def _decide(
 def _in_float64(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k nearest among all others, from products in float64."""
     near = points.nearness(rows)
-    top = torch.topk(near, min(k + _SPARE, points.x.n - 1), dim=1)
+    top = torch.topk(near, min(k + _SPARE, points.x.most_neighbours), dim=1)
     return _decide(points, rows, top.values, top.indices, k, near)
 
 

@@ -56,7 +56,22 @@ class Representation(Matrix):
     def __getitem__(self, rows: Any) -> Representation:
         """Return the representation of some samples: an index array or a slice of rows."""
         ids = None if self.ids is None else list(np.asarray(self.ids, dtype=object)[rows])
-        return Representation(self._source[rows], ids, self.name, self.dtype, self.device)
+        some = Representation(self._source[rows], ids, self.name, self.dtype, self.device)
+        if self.groups is not None:
+            some.groups = self.groups[rows if isinstance(rows, slice) else torch.as_tensor(rows)]
+        return some
+
+    def grouped(self, groups: Any) -> Representation:
+        """Return the same matrix with samples in groups, within which none is a neighbour.
+
+        Parameters
+        ----------
+        groups : array_like (n,)
+            The group of every sample, as an integer from 0.
+        """
+        other = Representation(self._source, self.ids, self.name, self.dtype, self.device)
+        other.groups = torch.as_tensor(np.asarray(groups), dtype=torch.int64, device=self.device)
+        return other
 
     @property
     def values(self) -> np.ndarray:
@@ -141,8 +156,8 @@ class Representation(Matrix):
         """Return the indices of the k nearest other samples of each, nearest first, ``(n, k)``.
 
         The result is the same in every precision: where rounding could change the order, it is
-        decided in float64. A sample is left out of its own list by its index; ties go to the
-        lowest index.
+        decided in float64. A sample is left out of its own list by its index, and so are the
+        samples of its group where there are groups; ties go to the lowest index.
 
         Raises
         ------
@@ -214,6 +229,7 @@ class Representation(Matrix):
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
         other.ids, other._source = None, Reordered(self._source, order)
+        other.groups = None if self.groups is None else self.groups[order]
         other._start_views()
         for key, kept in VIEWS.of(self).items():
             if kept.permute is not None:
@@ -249,6 +265,11 @@ class Representation(Matrix):
     def _nearest(self, k: int, distance: str) -> tuple[Tensor, Tensor]:
         if not 1 <= k < self.n:
             raise UsageError(f"k={k} needs 1 <= k < n, and there are n={self.n} samples")
+        if k > self.most_neighbours:
+            raise UsageError(
+                f"k={k} needs as many samples outside a sample's group, and of n={self.n} samples "
+                f"{self.n - self.most_neighbours} are in one group"
+            )
         if distance not in ("cosine", "euclidean"):
             raise UsageError(f"unknown distance '{distance}'; known: cosine, euclidean")
 
