@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +14,7 @@ from alignkit.chain.train import train
 from alignkit.errors import UsageError
 from alignkit.report.content import gather
 from alignkit.runs import Training, load_runs, resolve_config
+from alignkit.runs.files import write_json
 from alignkit.statistics.correlation.units import unit_means
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
@@ -135,6 +137,49 @@ def test_hypotheses_refuse_variants_and_answer_for_one_value(own):
     (answer,) = json.loads(alignkit(*words, "--where", "learning_rate=3e-4", cwd=own).stdout)
     (variance, _) = answer["tables"]["variance"]
     assert (variance["placements"], variance["runs"]) == (2, 2)
+
+
+def _refusal(done):
+    (line,) = [line for line in done.stderr.splitlines() if "Error" in line]
+    return line
+
+
+def test_hypotheses_have_the_units_that_a_question_allows(own):
+    for i, run in enumerate(load_runs(own / "runs")):  # untrained, so that they are all alike
+        for file in run.alignment_folder("test").glob("*.csv"):
+            values = pd.read_csv(file)
+            values["value"] = [np.sin(i * i + j) ** 2 for j in range(len(values))]
+            values.to_csv(file, index=False)
+        performance = run.performance()
+        performance["splits"]["test"][performance["primary"]] = np.cos(i) ** 2
+        write_json(run.performance_file, performance)
+    words = ("hypotheses", "-m", "cka", "--permutations", "99", "--placement", "at_1", "--json")
+    optimum = ("--question", "optimum", "--unit", "learning_rate")
+    (answer,) = json.loads(alignkit(*words, *optimum, cwd=own).stdout)
+    (row,) = answer["tables"]["quadratic"]
+    assert row["n"] == 7
+    assert answer["settings"]["unit"] == "learning_rate"
+    assert "over 7 values of learning_rate" in answer["answer"]
+    (answer,) = json.loads(
+        alignkit(*words, "--question", "h2", "--unit", "variant", cwd=own).stdout
+    )
+    assert {row["n"] for row in answer["tables"]["against_last"]} == {7}
+    assert "over 7 variants" in answer["answer"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "questions", "message"),
+    [
+        ("learning_rate", ("h1", "optimum"), "these questions are about placements: h1; ask only"),
+        ("variant", (), "about placements: h1, h3, placement; ask only h2, optimum, pooling"),
+        ("run", ("h2",), "the runs of a placement are not independent"),
+        ("learning_rat", ("h2",), "did you mean 'learning_rate'"),
+    ],
+)
+def test_hypotheses_refuse_units_that_a_question_cannot_have(own, unit, questions, message):
+    asked = [word for name in questions for word in ("--question", name)]
+    done = alignkit("hypotheses", "-m", "cka", "--unit", unit, *asked, cwd=own, code=2)
+    assert message in _refusal(done)
 
 
 def test_agreement_and_stability_select_by_option(own):

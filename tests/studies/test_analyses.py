@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from alignkit.alignment.runs import measure_run
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run
-from alignkit.studies import analyse, read_study
+from alignkit.studies import analyse, analyses, read_study
 from alignkit.studies.tables import Stability
 from tiny import alignkit
 from tiny_study import bytes_of, write_study
@@ -269,6 +270,39 @@ def test_a_study_with_variants_groups_or_selects_them(tmp_path):
     rows = (results / "hypotheses" / "placement-variance.csv").read_text().splitlines()
     row = dict(zip(rows[0].split(","), rows[1].split(","), strict=False))
     assert (row["placements"], row["runs"]) == ("2", "2")
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[hypotheses]", r"\[hypotheses\] the toy_match runs with placement none differ in more"),
+        ("[correlate]", r"\[correlate\] the toy_match runs .* learning_rate is 1e-3, 0.01"),
+        ("[report]", r"\[report\] the toy_match runs with placement none differ"),
+        ('[hypotheses]\nwhere = "learning_rate=5"', r"\[hypotheses\] no run has learning_rate=5"),
+        ('[hypotheses]\nunit = "variant"', "these questions are about placements: h1, h3"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_study_that_would_average_variants_is_refused_unread(tmp_path, table, message, command):
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",), more=table)
+    text = file.read_text().replace("seeds = [0]", "seeds = [0]\nlearning_rate = [1e-2, 1e-3]")
+    file.write_text(text.replace('[correlate]\nlayer = ["last"]\n', ""))
+    failed = alignkit("study", command, file, cwd=tmp_path, code=2)
+    with pytest.raises(UsageError, match=message):
+        raise UsageError(failed.stderr.split("Error: ")[-1])
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_record_of_hypotheses_does_not_depend_on_the_default_unit(done):
+    study = read_study(done / "tiny.toml")
+    asked = {name: options for name, _, options, _ in analyses._asked(study, [])}
+    assert "unit" not in asked["hypotheses"]
+    table = replace(study.hypotheses, unit="variant")
+    asked = {
+        name: options
+        for name, _, options, _ in analyses._asked(replace(study, hypotheses=table), [])
+    }
+    assert asked["hypotheses"]["unit"] == "variant"
 
 
 def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     Tasks,
+    Unit,
     Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
@@ -93,6 +94,7 @@ def hypotheses(
             rich_help_panel=STATISTICS,
         ),
     ] = False,
+    unit: Unit = "placement",
     split: SplitName = "test",
     pool: Pool = "cls",
     samples: Samples = None,
@@ -120,23 +122,26 @@ def hypotheses(
     optimum: is there an optimal degree of alignment? pooling: do cls and mean pooling agree?
 
     Each answer is a paragraph with tables. The unit of analysis is a placement, averaged over
-    its seeds; p_holm is corrected over the rows of a table. The metrics are those of the primary
-    family unless you name some. Missing values are measured first.
+    its seeds; h2, optimum and pooling can have another one. p_holm is corrected over the rows of
+    a table. The metrics are those of the primary family unless you name some. Missing values are
+    measured first.
 
     Examples: alignkit hypotheses --question h3 --metric cka
 
     alignkit hypotheses --figures figures --output tables
     """
     from alignkit.analysis.options import TableOptions
-    from alignkit.analysis.questions import Evidence, ask
+    from alignkit.analysis.questions import Evidence, ask, check_questions
     from alignkit.cli.printing import console
     from alignkit.runs.units import select_runs
 
+    check_questions(question or [], unit)
     chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
     options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
-    evidence = Evidence(chosen, options, permutations, not raw_scores, console.TerminalReporter())
+    reporter = console.TerminalReporter()
+    evidence = Evidence(chosen, options, permutations, not raw_scores, reporter, unit)
     answers = ask(question or [], evidence)
     if output is not None or figures is not None:
         from alignkit.report.results import write_answers

@@ -181,9 +181,11 @@ def plan(
     """
     from alignkit.cli.printing import console
     from alignkit.cli.printing.study import analysis_rows, run_row, show_plan
+    from alignkit.studies.analyses import check_analyses
     from alignkit.studies.estimate import estimate
 
     chosen = _plan(file, runs, jobs=jobs, workers=workers)
+    check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     engine = chosen.study.engine
     left = estimate(chosen, engine.workers if engine.name == "dask" else engine.jobs)
     if json:
@@ -246,7 +248,7 @@ def _run(
     from alignkit.studies.execute import analyse, execute
 
     chosen = _plan(file, runs, output, **engine)
-    check_analyses(chosen.study, next((p.config for p in chosen.runs if p.config), None))
+    check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     console.note(f"{chosen.study.name}: {summary(chosen)}")
     with chosen.records.held(), _opened_when_needed(chosen) as opened:
         # Another process may have worked on the study in the meantime.

@@ -35,6 +35,13 @@ class Run:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
+    @classmethod
+    def planned(cls, root: Path, config: RunConfig) -> Run:
+        """Return the run that a configuration will make below a folder; it need not exist."""
+        run = cls(root / config.folder)
+        run.stored = config.to_json()
+        return run
+
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 

@@ -101,6 +101,7 @@ def hypotheses(
     permutations: int,
     seed: int,
     where: Sequence[str] = (),
+    unit: str = "placement",
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the answers of ``alignkit hypotheses``: paragraphs, tables and figures."""
@@ -109,7 +110,7 @@ def hypotheses(
     from alignkit.report.results import write_answers
 
     options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
-    evidence = Evidence(_opened(runs, where), options, permutations, not raw_scores, reporter)
+    evidence = Evidence(_opened(runs, where), options, permutations, not raw_scores, reporter, unit)
     folder = Path(output)
     page = folder / "answers.md"
     write_answers(ask(questions, evidence), tables=folder, figures=folder / "figures", page=page)

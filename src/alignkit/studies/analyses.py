@@ -12,9 +12,9 @@ from typing import Any
 
 from alignkit.engines import Job, Outcome
 from alignkit.errors import UsageError
-from alignkit.runs import RunConfig
+from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
-from alignkit.runs.units import check_unit, check_where
+from alignkit.runs.units import check_unit, check_where, refuse_variants, select_runs, unit_labels
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.tables import Measure
@@ -118,19 +118,20 @@ def plan_analyses(
     return analyses
 
 
-def check_analyses(study: Study, config: RunConfig | None) -> None:
+def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     """Refuse settings on which measuring or an analysis would fail, before any work is done.
 
     Parameters
     ----------
     study : Study
-    config : RunConfig or None
-        Of some run, whose layers are to be selected.
+    configs : sequence of RunConfig or None
+        Those of the runs to analyse; None for one that cannot be resolved yet.
 
     Raises
     ------
     UsageError
-        For an unknown metric, layer rule or question, or a number that makes no sense.
+        For an unknown metric, layer rule or question, or a number that makes no sense; or
+        where an analysis would average runs that differ in their options.
     """
     from alignkit.analysis.agreement import check_alike
     from alignkit.analysis.options import TableOptions
@@ -152,22 +153,24 @@ def check_analyses(study: Study, config: RunConfig | None) -> None:
     if study.report:
         TableOptions((), study.report.layer)
     if study.hypotheses:
-        check_questions(study.hypotheses.questions)
+        check_questions(study.hypotheses.questions, study.hypotheses.unit)
         options = TableOptions((), study.hypotheses.layer)
         Evidence([], options, study.hypotheses.permutations)
     if study.agreement:
         check_alike(study.agreement.alike)
     if study.stability:
         _check_stability(study)
-    if config is not None:
-        _check_on_run(study, config)
+    resolved = [config for config in configs if config is not None]
+    if resolved:
+        _check_on_run(study, resolved[0])
+        _check_variants(study, resolved, whole=len(resolved) == len(configs))
 
 
 def _check_on_run(study: Study, config: RunConfig) -> None:
     """Check the units and the selections of layers on the configuration of a run."""
     from alignkit.models.pairs import select_pairs
 
-    for grouped in (study.correlate, study.report):
+    for grouped in (study.correlate, study.report, study.hypotheses):
         if grouped:
             check_unit(grouped.unit, config)
     tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
@@ -179,6 +182,35 @@ def _check_on_run(study: Study, config: RunConfig) -> None:
         select_pairs(schedule, study.measure.layers, study.measure.streams)
     if study.agreement:
         select_pairs(schedule, study.agreement.layers)
+
+
+def _check_variants(study: Study, configs: Sequence[RunConfig], whole: bool) -> None:
+    """Refuse to average over runs of one unit and placement that will differ in their options.
+
+    Parameters
+    ----------
+    study : Study
+    configs : sequence of RunConfig
+    whole : bool
+        Whether these are all runs to analyse; otherwise a condition may hold for another one.
+    """
+    runs = [Run.planned(study.runs, config) for config in configs]
+    for name in ("correlate", "report", "hypotheses"):
+        table = getattr(study, name)
+        if table is None:
+            continue
+        try:
+            chosen = select_runs(runs, table.where)
+        except UsageError as error:
+            if whole:
+                raise UsageError(f"[{name}] {error}") from None
+            continue
+        try:
+            if name == "hypotheses" and table.unit == "placement":
+                refuse_variants(chosen)
+            unit_labels(chosen, table.unit)
+        except UsageError as error:
+            raise UsageError(f"[{name}] {error}") from None
 
 
 def _asked(
@@ -193,6 +225,8 @@ def _asked(
     for name in ("report", "hypotheses", "agreement"):
         if table := getattr(study, name):
             options = _options(table, measure) | {"output": str(study.output / name)}
+            if name == "hypotheses" and options["unit"] == "placement":
+                del options["unit"]  # so that records from before there was a choice still count
             yield name, name, options, runs
     if study.stability:
         options = _options(study.stability, measure) | {"output": str(study.output / "stability")}

@@ -96,6 +96,7 @@ class Hypotheses:
     where: tuple[str, ...] = ()
     split: str | None = None
     pool: str | None = None
+    unit: str = "placement"
     permutations: int = 9999
     seed: int = 0
 

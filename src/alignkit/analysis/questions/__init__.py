@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from alignkit.analysis.questions.answer import Answer, write_tables
-from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.evidence import Evidence, check_independent
 from alignkit.analysis.questions.fusions import does_alignment_rise
 from alignkit.analysis.questions.layers import do_intermediate_layers_tell_more
 from alignkit.analysis.questions.optimum import is_there_an_optimum
@@ -25,6 +25,9 @@ QUESTIONS: dict[str, Callable[[Evidence], Answer]] = {
     "pooling": does_pooling_matter,
 }
 
+# They compare placements, or exchange them, and can have no other unit.
+OF_PLACEMENTS = ("h1", "h3", "placement")
+
 
 def ask(questions: Sequence[str], evidence: Evidence) -> list[Answer]:
     """Answer questions by name, in their order; all of them if none is named.
@@ -32,15 +35,36 @@ def ask(questions: Sequence[str], evidence: Evidence) -> list[Answer]:
     Raises
     ------
     UsageError
-        For an unknown question.
+        For an unknown question, or one that its unit of analysis cannot answer.
     """
-    check_questions(questions)
+    check_questions(questions, evidence.unit)
     wanted = [name for name in QUESTIONS if not questions or name in questions]
     return [QUESTIONS[name](evidence) for name in wanted]
 
 
-def check_questions(questions: Sequence[str]) -> None:
-    """Refuse an unknown question."""
+def check_questions(questions: Sequence[str], unit: str = "placement") -> None:
+    """Refuse an unknown question, and one that a unit of analysis cannot answer.
+
+    Parameters
+    ----------
+    questions : sequence of str
+        All questions when empty.
+    unit : str
+        ``placement``, ``variant`` or an option.
+
+    Raises
+    ------
+    UsageError
+        With the questions that are known, or that the unit can answer.
+    """
+    check_independent(unit)
     for name in questions:
         if name not in QUESTIONS:
             raise UsageError(f"unknown question '{name}'; known: {', '.join(QUESTIONS)}")
+    refused = [name for name in questions or QUESTIONS if name in OF_PLACEMENTS]
+    if unit != "placement" and refused:
+        others = ", ".join(name for name in QUESTIONS if name not in OF_PLACEMENTS)
+        raise UsageError(
+            f"`unit` is {unit}, but these questions are about placements: {', '.join(refused)}; "
+            f"ask only {others}, or use the runs of one value with `where`"
+        )

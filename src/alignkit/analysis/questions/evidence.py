@@ -10,11 +10,12 @@ from alignkit.analysis.layer_values import RUN_COLUMNS, check_samples
 from alignkit.analysis.options import TableOptions, canonical_specs
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
+from alignkit.analysis.units import label_units, report_pooled_placements
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
-from alignkit.runs.units import refuse_variants
+from alignkit.runs.units import refuse_variants, unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +33,14 @@ class Evidence:
         Number of permutations to draw where there are too many to enumerate.
     standardise : bool
         Compare scores of tasks in standard deviations of their runs.
+    unit : str
+        ``placement``, ``variant`` or an option, see ``alignkit.runs.units``.
 
     Raises
     ------
     UsageError
-        For a layer rule that gives more than one value, calibrated values, fewer than one
-        permutation, or runs of one placement that differ in their options.
+        For a layer rule that gives more than one value, fewer than one permutation, or an
+        unknown unit; or where runs of one unit and placement differ in their options.
     """
 
     def __init__(
@@ -47,12 +50,17 @@ class Evidence:
         permutations: int = 9999,
         standardise: bool = True,
         reporter: Reporter = SILENT,
+        unit: str = "placement",
     ) -> None:
         if options.layer == "all":
             raise UsageError("`layer` is all, which gives many values per run; choose one rule")
         if permutations < 1:
             raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
-        refuse_variants(runs)
+        check_independent(unit)
+        if unit == "placement":
+            refuse_variants(runs)
+        self.unit, self._labels = unit, unit_labels(runs, unit)
+        report_pooled_placements(runs, self._labels, unit, reporter)
         options = replace(options, metrics=canonical_specs(options.metrics))
         self.runs, self.options, self.standardise = runs, options, standardise
         self.permutations, self.seed = permutations, options.seed
@@ -73,6 +81,7 @@ class Evidence:
         """What every answer records."""
         return {
             "runs": len(self.runs),
+            "unit": self.unit,
             "metrics": list(self.metrics),
             "layer": self.options.layer,
             "outcome": self.options.outcome or "primary",
@@ -85,8 +94,9 @@ class Evidence:
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row per run with its ``score``, see ``scores_table``."""
-        return self.measured.scores[[*RUN_COLUMNS, "outcome", "score"]]
+        """One row per run with its ``score`` and the name of its unit, see ``scores_table``."""
+        labelled = label_units(self.measured.scores, self._labels, self.unit)
+        return labelled[[*RUN_COLUMNS, "outcome", "score"]]
 
     def values(self, pool: str | None = None) -> pd.DataFrame:
         """Return the alignment of all runs at pairs of equal depth, see ``layer_values``."""
@@ -104,10 +114,10 @@ class Evidence:
         return self.scores.join(self.measured.values(rule, pool), on="run")
 
     def units(self, joined: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-        """Return means over seeds: ``task``, ``unit``, ``placement``, ``runs``, the columns."""
+        """Return means over runs: ``task``, ``unit``, ``placement``, ``runs`` and the columns."""
         from alignkit.statistics.correlation.units import unit_means
 
-        return unit_means(joined, "placement", list(columns))
+        return unit_means(joined, "unit", list(columns))
 
     def sign(self, metric: str) -> int:
         """Return -1 for a distance, so that higher values are more aligned."""
@@ -124,6 +134,22 @@ class Evidence:
         """Return the name of a task's score, with its direction where lower is better."""
         name = str(self.scores.loc[self.scores["task"] == task, "outcome"].iloc[0])
         return f"{name} (lower is better)" if self.outcome_sign(task) < 0 else name
+
+
+def check_independent(unit: str) -> None:
+    """Refuse runs as units: those of a placement are not independent, and nothing corrects that.
+
+    Raises
+    ------
+    UsageError
+        When the unit is ``run``.
+    """
+    if unit == "run":
+        raise UsageError(
+            "`unit` is run, but the runs of a placement are not independent, so hypotheses "
+            "cannot be tested on them; choose placement, variant or an option such as "
+            "learning_rate"
+        )
 
 
 def layer_count(runs: Sequence[Run]) -> int:

@@ -34,7 +34,7 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     settings = evidence.settings | {
         "rules": list(RULES),
         "scheme": "Williams for p, Zou for the interval; the best layer against the best of "
-        "every permutation of placements",
+        "every permutation of units",
     }
     return Answer("h2", TITLE, {"against_last": rows, "best_layer": best}, settings)
 

@@ -27,7 +27,7 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
     for row in rows:
         row["verdict"] = _verdict(row)
     settings = evidence.settings | {
-        "scheme": "residuals of the linear fit are permuted over placements; Fieller's interval"
+        "scheme": "residuals of the linear fit are permuted over units; Fieller's interval"
     }
     shown = units.assign(score=units["score"])
     return Answer("optimum", TITLE, {"quadratic": rows}, settings, {"units": shown})

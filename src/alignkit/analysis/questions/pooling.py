@@ -28,7 +28,7 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
         ]
     )
     settings = evidence.settings | {
-        "scheme": "Williams for p, Zou for the interval, over placements",
+        "scheme": "Williams for p, Zou for the interval, over units",
         "pool": "cls, mean",
     }
     return Answer(

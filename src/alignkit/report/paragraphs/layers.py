@@ -6,7 +6,13 @@ from typing import Any
 
 from alignkit.analysis.questions import Answer
 from alignkit.report.formatting import p_text
-from alignkit.report.paragraphs.phrases import counted, interval_words, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import (
+    counted,
+    counted_units,
+    interval_words,
+    p_phrase,
+    why_not,
+)
 
 
 def paragraph(answer: Answer) -> str:
@@ -16,10 +22,11 @@ def paragraph(answer: Answer) -> str:
     ----------
     answer : Answer
     """
-    return f"{_rules(answer.rows['against_last'])} {_best_layer(answer.rows['best_layer'])}"
+    rules = _rules(answer.rows["against_last"], answer.settings)
+    return f"{rules} {_best_layer(answer.rows['best_layer'])}"
 
 
-def _rules(rows: list[dict[str, Any]]) -> str:
+def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     tested = [row for row in rows if row["p"] is not None]
     if not tested:
         reasons = why_not(rows)
@@ -32,7 +39,7 @@ def _rules(rows: list[dict[str, Any]]) -> str:
         f"In {stronger} of {counted(len(tested), 'comparison')} intermediate layers correlate more "
         f"strongly with the score than the last layer. The clearest difference is "
         f"{clearest['rule']} of {clearest['metric']} on {clearest['task']} over "
-        f"{counted(clearest['n'], 'placement')}: r = {clearest['r_rule']:+.2f} against "
+        f"{counted_units(clearest['n'], settings)}: r = {clearest['r_rule']:+.2f} against "
         f"{clearest['r_last']:+.2f}, difference {clearest['difference']:+.2f}"
         f"{interval_words(clearest['low'], clearest['high'])}, "
         f"Williams {p_phrase(clearest)}. "

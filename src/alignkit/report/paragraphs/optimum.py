@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alignkit.analysis.questions import Answer
-from alignkit.report.paragraphs.phrases import counted, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import counted, counted_units, p_phrase, why_not
 
 
 def paragraph(answer: Answer) -> str:
@@ -15,17 +15,17 @@ def paragraph(answer: Answer) -> str:
     ----------
     answer : Answer
     """
-    return _quadratic(answer.rows["quadratic"])
+    return _quadratic(answer.rows["quadratic"], answer.settings)
 
 
-def _quadratic(rows: list[dict[str, Any]]) -> str:
+def _quadratic(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     tested = [row for row in rows if row["p"] is not None]
     if not tested:
         return f"Whether there is an optimal alignment is not testable: {why_not(rows)}."
     clearest = min(tested, key=lambda row: row["p"])
     text = (
         f"The quadratic term explains most for {clearest['metric']} on {clearest['task']}, over "
-        f"{counted(clearest['n'], 'placement')}: {clearest['gain']:.0%} of the variance of the "
+        f"{counted_units(clearest['n'], settings)}: {clearest['gain']:.0%} of the variance of the "
         f"score, {p_phrase(clearest)} over {counted(len(tested), 'test')}. "
         f"{_turning_point(clearest)} "
     )

@@ -28,6 +28,21 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
+def counted_units(n: int, settings: Mapping[str, Any]) -> str:
+    """Return a count of units of analysis: ``7 placements``, ``3 values of learning_rate``.
+
+    Parameters
+    ----------
+    n : int
+    settings : mapping
+        Of an answer, with its ``unit``.
+    """
+    unit = settings["unit"]
+    if unit in ("placement", "variant"):
+        return counted(n, unit)
+    return f"{counted(n, 'value')} of {unit}"
+
+
 def why_not(rows: Sequence[dict[str, Any]]) -> str:
     """Return why rows are not testable, each reason once."""
     return "; ".join(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))
