@@ -190,6 +190,22 @@ def test_agreement_and_stability_select_by_option(own):
     assert len(json.loads(alignkit(*words, cwd=own).stdout)["settings"]["models"]) == 2
 
 
+def test_hashes_of_an_older_table_are_numbered_and_not_shown():
+    first, second, other = (letter * 64 for letter in "fa0")
+    table = pd.DataFrame(
+        {
+            "task": "t",
+            "placement": ["late"] * 4 + ["none"],
+            "seed": [0, 0, 1, 1, 0],
+            "unit": [first, second, first, second, other],
+            "score": [1.0, 2.0, 3.0, 6.0, 5.0],
+        }
+    )
+    means = unit_means(table, "placement", ["score"])
+    assert means["unit"].tolist() == ["late, variant 1", "late, variant 2", "none"]
+    assert means["score"].tolist() == [2.0, 4.0, 5.0]
+
+
 def test_units_of_a_table_are_named_by_their_column():
     table = pd.DataFrame(
         {

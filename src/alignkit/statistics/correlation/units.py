@@ -178,8 +178,10 @@ def _unit_names(table: pd.DataFrame, unit: str) -> pd.Series:
         return table[unit].astype(str)
     if "unit" not in table:
         return table["placement"].astype(str)
-    variants = table.groupby(["task", "placement"])["unit"].transform("nunique")
+    groups = table.groupby(["task", "placement"])["unit"]
     placement, unit_of_run = table["placement"].astype(str), table["unit"].astype(str)
-    hashed = unit_of_run.str.fullmatch(r"[0-9a-f]{64}")  # anything else is a name already
-    names = unit_of_run.where(~hashed, placement + "-" + unit_of_run.str[:8])
-    return placement.where(variants == 1, names)
+    # Older tables hold a hash of a run's options, which cannot be read: number them as they come.
+    hashed = unit_of_run.str.fullmatch(r"[0-9a-f]{64}")
+    number = groups.transform(lambda units: pd.factorize(units)[0] + 1).astype(int).astype(str)
+    names = unit_of_run.where(~hashed, placement + ", variant " + number)
+    return placement.where(groups.transform("nunique") == 1, names)
