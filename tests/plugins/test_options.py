@@ -110,3 +110,15 @@ def test_inherited_fields_keep_their_types_across_modules(tmp_path, monkeypatch)
 
     wanted = {"k": 5, "n": 7, "root": Path("a")}
     assert bind(Heir, {"k": "5", "n": "7", "root": "a"}) == wanted
+
+
+def test_several_names_are_one_option():
+    def target(objectives: tuple[str, ...] = ()):
+        return objectives
+
+    assert bind(target, {"objectives": "mlm + itm"}) == {"objectives": ("mlm", "itm")}
+    assert bind(target, {"objectives": ("mlm",)}) == {"objectives": ("mlm",)}
+    assert bind(target, {}) == {"objectives": ()}
+    spec = format_spec("x", {"objectives": ("mlm", "itm")})
+    assert spec == "x:objectives=mlm+itm"
+    assert bind(target, parse_spec(spec)[1]) == {"objectives": ("mlm", "itm")}

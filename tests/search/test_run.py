@@ -1,6 +1,7 @@
 """A search as a user runs it: runs under runs/, values, duplicates, failures, pruning."""
 
 import json
+import math
 from dataclasses import replace
 
 import optuna
@@ -9,6 +10,7 @@ import pytest
 from alignkit.chain import train as training
 from alignkit.chain.model import load
 from alignkit.errors import DataError, UsageError
+from alignkit.plugins import use_plugin_files
 from alignkit.runs import load_run, load_runs
 from alignkit.search.workers import finished
 from tiny import TINY_MODEL, TINY_TASK, alignkit
@@ -177,6 +179,67 @@ def test_another_search_is_refused_under_the_same_name(tiny_search):
         tiny_search(1, seed=5)
     with pytest.raises(UsageError, match="differs in: space, bounds"):
         tiny_search(1, space="placement:distinct=true", bounds=("blocks=1:3",))
+
+
+UNLABELLED = """
+import alignkit, numpy as np
+
+class Captions:
+    target = alignkit.Pairs()
+    def fingerprint(self): return "captions"
+    def split(self, name):
+        pictures = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 3), dtype=np.uint8)
+        texts = [f"word{i % 7} and word{i % 5}" for i in range(24)]
+        return alignkit.Split([f"{name}{i}" for i in range(24)], texts, pictures.__getitem__, None)
+
+@alignkit.hookimpl
+def register_tasks(register): register("captions", Captions)
+"""
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    """The name of a task without labels."""
+    file = tmp_path / "captions.py"
+    file.write_text(UNLABELLED)
+    use_plugin_files([file])
+    yield "captions"
+    use_plugin_files([])
+
+
+def test_the_score_of_pretraining_is_the_one_that_selects_the_epoch(tiny_search, pairs):
+    study = tiny_search(
+        1,
+        tasks=(pairs,),
+        training={"epochs": 1, "objectives": ("itm",)},
+        objectives=("score", "itm_loss", "parameters"),
+    )
+    (trial,) = study.trials
+    performance = load_run(trial.user_attrs["runs"][0]).performance()
+    scores = performance["splits"]["validation"]
+    assert study.metric_names == ["pretraining_accuracy", "itm_loss", "parameters"]
+    assert performance["primary"] == "pretraining_accuracy"
+    assert trial.values[:2] == [scores["pretraining_accuracy"], scores["itm_loss"]]
+    assert [direction.name for direction in study.directions] == [
+        "MAXIMIZE",
+        "MINIMIZE",
+        "MINIMIZE",
+    ]
+
+
+def test_labels_that_training_does_not_use_give_no_score(tiny_search):
+    pretraining = {"epochs": 1, "objectives": ("itm",)}
+    study = tiny_search(1, training=pretraining)
+    assert study.metric_names == ["pretraining_accuracy"]
+    assert math.isfinite(study.trials[0].value)
+    with pytest.raises(UsageError, match="no score 'auroc'; it has: pretraining_accuracy, itm_acc"):
+        tiny_search(1, study="t", training=pretraining, objectives=("auroc",))
+
+
+def test_a_task_without_a_score_is_refused(tiny_search, pairs, tmp_path):
+    with pytest.raises(UsageError, match="no labels and so no scores; pretrain on its pairs with"):
+        tiny_search(1, tasks=(pairs,))
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

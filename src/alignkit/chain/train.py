@@ -18,7 +18,7 @@ from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
-from alignkit.tasks import Score, Split, Target, Task
+from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
 from alignkit.training.auxiliary import AuxiliaryLoss
 from alignkit.training.batches import Collator
@@ -31,7 +31,7 @@ from alignkit.training.objectives import Shapes, build_objectives, probe_shapes
 from alignkit.training.processes import Processes, join_processes, local_device
 from alignkit.training.records import Records
 from alignkit.training.tracking import Tracker
-from alignkit.training.validation import PRIMARY, score_objectives
+from alignkit.training.validation import primary_score, score_objectives
 
 
 def train(
@@ -205,19 +205,12 @@ def _context(
         data["train"],
         collators["train"],
         validate=partial(_validate, learner, target, data["validation"], collators["validation"]),
-        primary=_primary(config, target),
+        primary=primary_score(options, target),
         checkpoints=Checkpoints(run.path / "checkpoint", config.identity, runtime.checkpoint_every),
         records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
         reporter=reporter,
         tracker=tracker,
     )
-
-
-def _primary(config: RunConfig, target: Target | None) -> Score:
-    """Return the score by which the best epoch is selected."""
-    if config.training.uses_labels and target is not None:
-        return target.declaration(target.primary)
-    return Score(PRIMARY)
 
 
 def _validate(

@@ -107,7 +107,7 @@ def run(
         list[str] | None,
         Option(
             metavar="NAME=VALUE",
-            help="Fixed value of another training option; repeatable.",
+            help="Fixed value of another training option, such as objectives=mlm+itm; repeatable.",
             rich_help_panel=TRIALS,
         ),
     ] = None,

@@ -61,6 +61,9 @@ class Option:
             if isinstance(value, bool) or number != int(number):
                 raise ValueError(value)
             return int(number)
+        if self.type is tuple:
+            names = value.split("+") if isinstance(value, str) else value
+            return tuple(name.strip() for name in names if name.strip())
         return self.type(value)
 
 
@@ -180,7 +183,10 @@ def _hints(target: Callable[..., object]) -> dict[str, Any]:
 
 
 def _plain_type(hint: Any, default: object) -> tuple[type, bool]:
-    """Reduce an annotation to int, float, bool, str or Path, and to whether None is allowed."""
+    """Reduce an annotation to a plain type, and to whether None is allowed.
+
+    The type is int, float, bool, str, Path, or tuple for several names.
+    """
     optional = default is None
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         arms = [arm for arm in typing.get_args(hint) if arm is not type(None)]
@@ -188,12 +194,16 @@ def _plain_type(hint: Any, default: object) -> tuple[type, bool]:
         hint = float if set(arms) == {int, float} else arms[0] if len(arms) == 1 else str
     if typing.get_origin(hint) is typing.Literal:
         hint = type(typing.get_args(hint)[0])
+    if hint == tuple[str, ...]:
+        return tuple, optional
     if hint in (int, float, bool, str, Path):
         return hint, optional
     return (type(default) if type(default) in (int, float, bool, str) else str), optional
 
 
 def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return "+".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -204,5 +214,6 @@ def _describe(kind: type) -> str:
         bool: "true or false",
         str: "text",
         Path: "a path",
+        tuple: "names joined by +",
     }
     return descriptions.get(kind, kind.__name__)

@@ -11,9 +11,12 @@ from alignkit.errors import UndefinedError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import parse_spec
 from alignkit.runs import Run, RunConfig
+from alignkit.tasks import Score
 
 if TYPE_CHECKING:
-    from alignkit.tasks import Score, Target, Task
+    import numpy as np
+
+    from alignkit.tasks import Target, Task
 
 SPLIT = "validation"  # a search that saw the test split would have trained on it
 
@@ -27,8 +30,7 @@ class Objective:
     task : str
         The task whose run gives the value.
     what : str
-        ``score`` (the task's primary one), ``loss``, another score, ``parameters``, or the
-        spec of a metric.
+        The name of a score, ``loss``, ``parameters``, or the spec of a metric.
     layer : str
         The rule that reduces the layers of a metric to one value; empty for other objectives.
     higher_is_better : bool
@@ -91,15 +93,17 @@ def parse_objectives(specs: Sequence[str], configs: Mapping[str, RunConfig]) -> 
     Parameters
     ----------
     specs : sequence of str
-        ``score``, ``loss``, the name of a score, ``parameters`` or ``METRIC@LAYER``, each
-        with ``TASK/`` before it for a single task; the primary score when empty.
+        ``score`` (by which training selects the best epoch), ``loss``, the name of a score,
+        ``parameters`` or ``METRIC@LAYER``, each with ``TASK/`` before it for a single task;
+        ``score`` when empty.
     configs : mapping of str to RunConfig
         By name of task.
 
     Raises
     ------
     UsageError
-        For an unknown task, metric or layer rule, or an objective that is given twice.
+        For an unknown task, metric or layer rule, an objective that is given twice, or a score
+        of a task that has none.
     """
     objectives: list[Objective] = []
     for spec in specs or ["score"]:
@@ -131,20 +135,29 @@ def check_objectives(objectives: Sequence[Objective], configs: Mapping[str, RunC
             depth = min(config.architecture.make().depths().values())
             if int(objective.layer) >= depth:
                 raise UsageError(f"objective '{objective.name}': the layers are 0 to {depth - 1}")
-        elif objective.is_score and config.training.uses_labels:
-            task = config.task.make()
-            if objective.what not in ("loss", task.target.primary):
-                _check_score(objective, task)
+        elif objective.is_score:
+            _check_score(objective, config)
 
 
-def _check_score(objective: Objective, task: Task) -> None:
-    """Score the labels against zeros: only scoring tells which scores a task has."""
+def _check_score(objective: Objective, config: RunConfig) -> None:
+    """Refuse a score that validation does not give."""
+    from alignkit.training.validation import pretraining_scores
+
+    known = dict.fromkeys([*pretraining_scores(config.training), "loss"], 0.0)
+    if config.training.uses_labels and objective.what not in known:
+        task: Task = config.task.make()
+        targets = task.split(SPLIT).targets
+        if objective.what == task.target.primary or targets is None:
+            return
+        known = _scores_of(task.target, targets) | known
+    objective.read(known)
+
+
+def _scores_of(target: Target, targets: np.ndarray) -> dict[str, float]:
+    """Score labels against zeros: only scoring tells which scores a task has."""
     import numpy as np
 
-    targets = task.split(SPLIT).targets
-    if targets is not None:
-        logits = np.zeros((len(targets), task.target.n_outputs))
-        objective.read({**task.target.scores(targets, logits), "loss": 0.0})
+    return target.scores(targets, np.zeros((len(targets), target.n_outputs)))
 
 
 def _objective(task: str, what: str, config: RunConfig, several: bool) -> Objective:
@@ -160,9 +173,24 @@ def _objective(task: str, what: str, config: RunConfig, several: bool) -> Object
 
 
 def _score(name: str, config: RunConfig) -> Score:
-    """Return the declaration of a score of the task; ``score`` stands for its primary one."""
-    target: Target = config.task.make().target
-    return target.declaration(target.primary if name == "score" else name)
+    """Return the declaration of a score; ``score`` stands for that of the best epoch.
+
+    Raises
+    ------
+    UsageError
+        When the task has no labels, and its runs are to be trained on them all the same.
+    """
+    from alignkit.training.validation import primary_score
+
+    task: Task = config.task.make()
+    if config.training.uses_labels and (task.target is None or not task.target.n_outputs):
+        raise UsageError(
+            f"objective '{name}': task '{config.task.name}' has no labels and so no scores; "
+            "pretrain on its pairs with the training option objectives=pretrain"
+        )
+    if name == "score":
+        return primary_score(config.training, task.target)
+    return task.target.declaration(name) if task.target else Score.undeclared(name)
 
 
 def _is_metric(what: str) -> bool:
@@ -189,7 +217,7 @@ def _alignment(run: Run, spec: str, layer: str) -> float:
 
 
 def _parameters(run: Run) -> int:
-    from alignkit.chain.model import load
+    from alignkit.chain.model import load, outputs_of
 
-    model, _, _ = load(run, run.config.task.make().target.n_outputs)
+    model, _, _ = load(run, outputs_of(run.config.task.make()))
     return sum(parameter.numel() for parameter in model.parameters())

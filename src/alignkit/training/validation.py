@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from alignkit.errors import DataError
-from alignkit.runs import Run
+from alignkit.runs import Run, Training
+from alignkit.tasks import Score, Target
 from alignkit.training.batches import Collator
 from alignkit.training.initial import HEADS
 from alignkit.training.learner import Learner
@@ -16,6 +17,27 @@ from alignkit.training.learner import Learner
 # The primary score of a run without labels: the mean accuracy of its objectives.
 PRIMARY = "pretraining_accuracy"
 BATCH = 128
+
+
+def primary_score(training: Training, target: Target | None) -> Score:
+    """Return the score by which the best epoch is selected.
+
+    Parameters
+    ----------
+    training : Training
+    target : Target or None
+        None for a task without labels.
+    """
+    if training.uses_labels and target is not None:
+        return target.declaration(target.primary)
+    return Score(PRIMARY)
+
+
+def pretraining_scores(training: Training) -> list[str]:
+    """Return the names of the scores that a run has from objectives that need no labels."""
+    names = [objective.name for objective in training.pretraining]
+    each = [f"{name}_{what}" for name in names for what in ("accuracy", "loss")]
+    return [PRIMARY, *each, "loss"] if names else []
 
 
 def score_objectives(learner: Learner, collate: Collator) -> dict[str, float]:
