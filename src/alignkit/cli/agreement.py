@@ -1,7 +1,7 @@
 """``alignkit agreement``: which metrics measure the same thing?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,9 +22,6 @@ from alignkit.cli.arguments import (
     Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all
-
-if TYPE_CHECKING:
-    from alignkit.analysis.agreement import MetricAgreement
 
 
 def add_to(app: typer.Typer) -> None:
@@ -75,6 +72,7 @@ def agreement(
     from alignkit.analysis.agreement import agree
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.agreement import show
     from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
@@ -97,23 +95,4 @@ def agreement(
             }
         )
     else:
-        _show(result)
-
-
-def _show(result: "MetricAgreement") -> None:
-    from alignkit.cli.printing import console
-
-    clusters, settings = result.correlations, result.settings
-    numbers = {i: str(place + 1) for place, i in enumerate(clusters.order)}
-    rows: list[dict[str, Any]] = [
-        {"": numbers[i], "metric": clusters.metrics[i], "group": clusters.groups[i]}
-        | {numbers[j]: f"{clusters.spearman[i, j]:.2f}" for j in clusters.order}
-        for i in clusters.order
-    ]
-    console.print_table(
-        rows,
-        ["", "metric", "group", *(numbers[j] for j in clusters.order)],
-        title=f"Spearman over {settings['values']} pairs of layers of {settings['runs']} run(s), "
-        f"n={settings['samples']}",
-    )
-    print(result.sentence)
+        show(result)

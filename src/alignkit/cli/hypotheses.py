@@ -30,23 +30,6 @@ from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_fam
 if TYPE_CHECKING:
     from alignkit.analysis.questions import Answer
 
-# Columns that are not shown in the terminal; JSON and CSV have all of them.
-HIDDEN = {
-    "exact",
-    "b0",
-    "b1",
-    "b2",
-    "f",
-    "t",
-    "kind",
-    "seen_low",
-    "seen_high",
-    "r_between",
-    "runs_left_out",
-    "gain",
-    "fusions",
-}
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -133,6 +116,7 @@ def hypotheses(
     from alignkit.analysis.options import TableOptions
     from alignkit.analysis.questions import Evidence, ask, check_questions
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.hypotheses import show
     from alignkit.runs.units import select_runs
 
     check_questions(question or [], unit)
@@ -151,7 +135,7 @@ def hypotheses(
         console.print_json([_plain(answer) for answer in answers])
     else:
         for answer in answers:
-            _show(answer)
+            show(answer)
 
 
 def _plain(answer: "Answer") -> dict[str, Any]:
@@ -165,24 +149,3 @@ def _plain(answer: "Answer") -> dict[str, Any]:
         "tables": {name: console.records(table) for name, table in answer.tables.items()},
         "settings": answer.settings,
     }
-
-
-def _show(answer: "Answer") -> None:
-    import textwrap
-
-    from alignkit.cli.printing import console
-    from alignkit.report.paragraphs import paragraph
-
-    print(f"{answer.title}\n")
-    print(textwrap.fill(paragraph(answer), 100, break_long_words=False, break_on_hyphens=False))
-    for name, table in answer.tables.items():
-        rows = console.records(table)
-        columns = [
-            column
-            for column in table
-            if column not in HIDDEN and any(row[column] not in (None, "") for row in rows)
-        ]
-        if rows:
-            print()
-            console.print_table(rows, columns, title=name.replace("_", " "))
-    print()

@@ -1,7 +1,7 @@
 """``alignkit power``: statistical power of a study, and how many placements it needs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -109,6 +109,7 @@ def power(
     alignkit power --icc-outcome 0.7 --icc-metric 0.9 --simulate 2000 --figures figures
     """
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.power import show
     from alignkit.report.cautions import power_cautions
     from alignkit.statistics.power import plan
 
@@ -138,7 +139,7 @@ def power(
     if json:
         console.print_json(console.records(result.table))
     else:
-        _show(result, here)
+        show(result, here)
 
 
 def _placements_of(root: Path) -> int | None:
@@ -160,40 +161,6 @@ def _placements_of(root: Path) -> int | None:
 def _range(here: int | None) -> list[int]:
     usual = [5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32]
     return sorted({*usual, here}) if here is not None else usual
-
-
-def _show(result: "Plan", here: int | None) -> None:
-    from alignkit.cli.printing import console
-
-    settings = result.settings
-    title = f"power to detect r = {settings['r']:g} at level {settings['level']:g}"
-    rows: dict[int, dict[str, Any]] = {}
-    for row in console.records(result.table):
-        line = rows.setdefault(row["placements"], {"placements": row["placements"]})
-        line["seeds"] = row["seeds"]
-        line[_name(row["tests"])] = f"{row['power']:.2f}"
-        if row.get("simulated") is not None:
-            line[f"{_name(row['tests'])}, simulated"] = f"{row['simulated']:.2f}"
-        line["runs"] = row["placements"] * row["seeds"]
-        line[""] = "your runs" if row["placements"] == here else ""
-    first = next(iter(rows.values()))
-    columns = [
-        "placements",
-        "seeds",
-        "runs",
-        *(c for c in first if c not in ("placements", "seeds", "runs", "")),
-        "",
-    ]
-    console.print_table(rows.values(), columns, title=title)
-    for line in settings["needed"]:
-        how_many = "more than 2,000" if line["placements"] is None else line["placements"]
-        print(
-            f"power {settings['target']:g} with {_name(line['tests'])} needs {how_many} placements"
-        )
-
-
-def _name(tests: int) -> str:
-    return "one test" if tests == 1 else f"{tests} tests"
 
 
 def _draw(result: "Plan", here: int | None, folder: Path) -> None:

@@ -12,8 +12,6 @@ from alignkit.cli.selection import metrics_or_all
 if TYPE_CHECKING:
     from alignkit.testing import Examination
 
-INPUTS = ("identical", "rotated", "scaled", "noisy", "random")
-
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -43,6 +41,7 @@ def sanity(
     Example: alignkit sanity --metric cka --metric mknn:k=5
     """
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.sanity import show
     from alignkit.metrics import resolve
     from alignkit.testing import examine
 
@@ -60,12 +59,14 @@ def sanity(
     if json:
         console.print_json(rows)
     else:
-        _show(rows, examinations)
+        show(rows, examinations)
     if any(examination.failures for examination in examinations):
         raise typer.Exit(1)
 
 
 def _row(result: "Examination", samples: int, width: int, seed: int) -> dict[str, Any]:
+    from alignkit.cli.printing.sanity import INPUTS
+
     return {
         "metric": result.metric,
         **{name: result.values[name] for name in INPUTS},
@@ -96,30 +97,3 @@ def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
         for row in rows
     ]
     write_csv(output, pd.DataFrame(flat))
-
-
-def _show(rows: Sequence[dict[str, Any]], results: "Sequence[Examination]") -> None:
-    from alignkit.cli.printing import console
-
-    shown = [
-        row
-        | {
-            "holds": ", ".join(c["property"] for c in row["checks"] if c["holds"]),
-            "fails": ", ".join(row["fails"]) or "-",
-        }
-        for row in rows
-    ]
-    first = rows[0]
-    console.print_table(
-        shown,
-        ["metric", *INPUTS, "chance", "best", "self_score", "fails", "holds"],
-        title=f"metrics on synthetic data, n={first['samples']}, dimension {first['width']}",
-    )
-    for result in results:
-        for check in result.failures:
-            console.note(f"{result.metric} fails {check.name}: {check.detail}")
-    failing = [result.metric for result in results if result.failures]
-    passing = len(results) - len(failing)
-    print(f"{passing} of {len(results)} metrics behave as declared")
-    if failing:
-        print(f"these do not: {', '.join(failing)}")

@@ -24,24 +24,7 @@ from alignkit.cli.arguments import (
 from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all, two_paths
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from alignkit.analysis.stability import Layers
-
-COLUMNS = (
-    "metric",
-    "varied",
-    "samples",
-    "k",
-    "models",
-    "value",
-    "chance",
-    "agreement",
-    "agreement_sd",
-    "reliability",
-    "seconds",
-    "reason",
-)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -131,6 +114,7 @@ def stability(
     from alignkit.analysis.stability import plan_settings
     from alignkit.analysis.stability import stability as measure_stability
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.stability import show
     from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
@@ -165,7 +149,7 @@ def stability(
             }
         )
     else:
-        _show(result.summary, models)
+        show(result.summary, models)
 
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
@@ -190,18 +174,3 @@ def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
         )
     depth = min(len(xs), len(ys))
     return [Layers(f"{x}, {y}", xs[:depth], ys[:depth])]
-
-
-def _show(summary: "pd.DataFrame", models: "Sequence[Layers]") -> None:
-    from alignkit.cli.printing import console
-
-    rows = console.records(summary)
-    for row in rows:
-        row["k"] = None if row["k"] is None else int(row["k"])
-    shown = [c for c in COLUMNS if any(row[c] not in (None, "") for row in rows)]
-    layers = sorted({len(model.xs) for model in models})
-    console.print_table(
-        rows, shown, title=f"{len(models)} model(s) with {' or '.join(map(str, layers))} layers"
-    )
-    if max(layers) < 3:
-        console.note("note: agreement and reliability need at least 3 layers")
