@@ -12,15 +12,15 @@ alignkit train --task toy_match --task toy_synergy:values=8 \
     --placement late --placement asymmetric --epochs "$epochs" --jobs 2 --runs "$runs"
 
 # 2. Measure alignment over every pair of layers; representations are extracted first.
-alignkit --quiet measure --metric cka --metric mknn --metric svcca --metric procrustes \
+alignkit --quiet measure --metric unbiased_cka --metric mknn --metric svcca --metric procrustes \
     --layers all --runs "$runs" --json > "$folder/alignment.json"
 
 # 3. Does alignment go with performance? The test split is scored first.
-alignkit correlate --metric cka --metric mknn --metric svcca --metric procrustes \
+alignkit correlate --metric unbiased_cka --metric mknn --metric svcca --metric procrustes \
     --layer last --runs "$runs"
 
 # 4. Figures and numbers on one page.
 echo
 echo "The report:"
-alignkit report --metric cka --metric mknn --metric svcca --metric procrustes \
+alignkit report --metric unbiased_cka --metric mknn --metric svcca --metric procrustes \
     --layer last --runs "$runs" --output "$folder/report"

@@ -17,7 +17,7 @@ alignkit train --task "toy_redundant:$sizes" --task "toy_unique:$sizes" \
     > /dev/null
 
 # 2. Does alignment go with score over placements?
-alignkit --quiet correlate --metric cka --metric mknn --metric svcca --metric procrustes \
+alignkit --quiet correlate --metric unbiased_cka --metric mknn --metric svcca --metric procrustes \
     --layer last --runs "$runs"
 
 # 3. The hypotheses and the open questions, a paragraph each; tables and figures in the folder.
@@ -33,6 +33,6 @@ END
 echo
 alignkit --quiet agreement --metric cka --metric unbiased_cka --metric mknn --metric jaccard \
     --metric svcca --metric procrustes --runs "$runs" --figures "$folder/figures"
-alignkit --quiet stability --metric cka --metric mknn --metric procrustes --task toy_redundant \
+alignkit --quiet stability --metric unbiased_cka --metric mknn --metric procrustes --task toy_redundant \
     --samples 64 --samples 128 --samples 256 --k 5 --k 10 --k 20 --splits 3 --runs "$runs" \
     --figures "$folder/figures"

@@ -1,7 +1,7 @@
 """alignkit: where co-attention stands, whether it aligns two streams, and whether that matters.
 
 >>> import alignkit
->>> alignkit.measure(x, y, metric="cka")  # doctest: +SKIP
+>>> alignkit.measure(x, y)  # doctest: +SKIP
 0.83
 
 Importing this package is cheap; what a name needs is imported when the name is used.

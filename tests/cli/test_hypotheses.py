@@ -337,7 +337,7 @@ def test_the_primary_family_is_asked_unless_metrics_are_named(study):
     root, runs = study
     paths = [run.path for run in runs[:2]]
     _, (answer,) = _ask(root, *paths, "--question", "placement")
-    assert answer["settings"]["metrics"] == ["cka", "mknn", "svcca", "procrustes"]
+    assert answer["settings"]["metrics"] == ["unbiased_cka", "mknn", "svcca", "procrustes"]
 
 
 def test_one_run_and_runs_without_fusions_are_not_testable(study):

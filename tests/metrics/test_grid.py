@@ -151,7 +151,7 @@ def test_a_value_beyond_its_declared_range_is_an_error():
 def test_the_python_function():
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 15, 4))
-    assert alignkit.measure(x, y) == alignkit.measure(x, y, metric="cka")
+    assert alignkit.measure(x, y) == alignkit.measure(x, y, metric="unbiased_cka")
     assert alignkit.measure(x, y, "mknn", k=3) == alignkit.measure(x, y, "mknn:k=3")
     with pytest.raises(alignkit.UndefinedError, match="constant") as caught:
         alignkit.measure(x, np.ones_like(y))

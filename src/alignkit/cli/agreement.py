@@ -67,7 +67,7 @@ def agreement(
     sign of distances is flipped first. JSON and CSV give Pearson and Spearman correlations over
     all values, and the mean of the Spearman correlations within runs.
 
-    Example: alignkit agreement --metric cka --metric mknn --metric svcca
+    Example: alignkit agreement --metric unbiased_cka --metric mknn --metric svcca
     """
     from alignkit.analysis.agreement import agree
     from alignkit.analysis.options import TableOptions

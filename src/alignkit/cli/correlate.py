@@ -85,7 +85,7 @@ def correlate(
             "--family",
             metavar="METRIC",
             help="Metric of the primary family, whose p-values are corrected by max-T; repeatable.",
-            show_default="cka, mknn, svcca, procrustes",
+            show_default="unbiased_cka, mknn, svcca, procrustes",
             autocompletion=complete("metrics"),
             rich_help_panel=STATISTICS,
         ),
@@ -131,7 +131,7 @@ def correlate(
     TABLE needs the columns task, placement, seed, the outcome, and one column per metric. With
     --output, the settings are written beside the table.
 
-    Examples: alignkit correlate --task toy_redundant --metric cka --layer last
+    Examples: alignkit correlate --task toy_redundant --metric unbiased_cka --layer last
 
     alignkit correlate table.csv --outcome accuracy --figures figures
     """

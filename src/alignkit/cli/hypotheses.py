@@ -109,7 +109,7 @@ def hypotheses(
     a table. The metrics are those of the primary family unless you name some. Missing values are
     measured first.
 
-    Examples: alignkit hypotheses --question h3 --metric cka
+    Examples: alignkit hypotheses --question h3 --metric unbiased_cka
 
     alignkit hypotheses --figures figures --output tables
     """

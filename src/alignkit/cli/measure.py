@@ -154,9 +154,9 @@ def measure(
     they are only printed, and written to the file given by --output. With --metric all, every
     registered metric that accepts the data is measured.
 
-    Examples: alignkit measure --metric cka --layers all
+    Examples: alignkit measure --metric unbiased_cka --layers all
 
-    alignkit measure x.npy y.npy --metric cka --metric mknn:k=20 --null 200 --json
+    alignkit measure x.npy y.npy --metric unbiased_cka --metric mknn:k=20 --null 200 --json
     """
     from alignkit.alignment.options import MeasureOptions
     from alignkit.cli.printing import console

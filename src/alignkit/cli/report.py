@@ -62,7 +62,7 @@ def report(
     values and scores are computed first. Prints the path of report.html; the same folder
     contains report.md and, in figures/, every figure with its data.
 
-    Example: alignkit report --metric cka --metric mknn --output report
+    Example: alignkit report --metric unbiased_cka --metric mknn --output report
     """
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console

@@ -38,7 +38,7 @@ def sanity(
     hold: range, identity, direction, symmetry, invariances or chance level. The exit code is 1
     if any property fails.
 
-    Example: alignkit sanity --metric cka --metric mknn:k=5
+    Example: alignkit sanity --metric unbiased_cka --metric mknn:k=5
     """
     from alignkit.cli.printing import console
     from alignkit.cli.printing.sanity import show

@@ -43,7 +43,7 @@ def show(
 
     Examples: alignkit show placement late
 
-    alignkit show metric cka
+    alignkit show metric unbiased_cka
     """
     from alignkit.cli.printing import pages
 

@@ -109,7 +109,7 @@ def stability(
 
     Examples: alignkit stability --metric mknn --samples 128 --samples 256 --k 5 --k 10
 
-    alignkit stability text/ vision/ --metric cka
+    alignkit stability text/ vision/ --metric unbiased_cka
     """
     from alignkit.analysis.stability import plan_settings
     from alignkit.analysis.stability import stability as measure_stability

@@ -18,6 +18,7 @@ from alignkit.metrics.resample import calibrated, null_values, p_value, resample
 from alignkit.metrics.resample import interval as interval_around
 from alignkit.metrics.views import trim_memory
 from alignkit.metrics.workers import parallel_map, workers
+from alignkit.plugins import registry
 from alignkit.plugins.options import format_spec
 
 
@@ -68,15 +69,16 @@ class Value:
     warning: str = ""
 
 
-def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
+def measure(x: Any, y: Any, metric: str | None = None, **parameters: Any) -> float:
     """Measure the alignment of two arrays over the same samples.
 
     Parameters
     ----------
     x, y : array_like (n, width)
         Rows are samples, in the same order; widths may differ.
-    metric : str
-        A registered metric, as ``name`` or ``name:key=value``.
+    metric : str, optional
+        A registered metric, as ``name`` or ``name:key=value``; by default the one that
+        ``alignkit list metrics`` marks, unbiased CKA.
     **parameters
         The metric's parameters.
 
@@ -92,6 +94,7 @@ def measure(x: Any, y: Any, metric: str = "cka", **parameters: Any) -> float:
     UndefinedError
         When the metric is undefined on these data, with the reason.
     """
+    metric = metric or registry().default("metrics").name
     chosen = resolve(format_spec(metric, parameters) if parameters else metric)
     (result,) = grid(chosen, [_representation(x, "x")], [_representation(y, "y")])
     if result.value is None:

@@ -13,6 +13,8 @@ from alignkit.report.summary_lines import summary_lines
 
 Row = dict[str, str]
 
+INFLATED = "; inflated by few samples for the width"
+
 
 def score_rows(content: Content) -> list[dict[str, Any]]:
     """One row per placement: its fusions, and for each task the score over seeds."""
@@ -132,12 +134,16 @@ def metric_rows(content: Content) -> list[Row]:
                 "parameters": part["parameters"].iloc[0].replace(",", ", ") or "none",
                 "range": f"{metric.range[0]:g} to {metric.range[1]:g}" if metric else "",
                 "direction": direction(label),
-                "chance": _chance(part),
+                "chance": _chance(part) + (INFLATED if _inflated(metric) else ""),
                 "n": ", ".join(str(n) for n in sorted(set(part["n"]))),
                 "paper": str(metric.declared.get("paper", "")) if metric else "",
             }
         )
     return rows
+
+
+def _inflated(metric: Any) -> bool:
+    return metric is not None and bool(metric.declared.get("inflated"))
 
 
 def direction(label: str) -> str:

@@ -1,7 +1,7 @@
 """Checks for plugin authors that a part holds what it declares.
 
 >>> from alignkit.testing import check_metric
->>> check_metric("cka")  # doctest: +SKIP
+>>> check_metric("unbiased_cka")  # doctest: +SKIP
 
 Each returns what it measured, and raises ``AssertionError`` naming what fails, so that a call is
 a test.

@@ -21,12 +21,11 @@ CCA_COST = "one SVD per layer and one of rank x rank per pair"
 METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
     "cka": (
         "kernels",
-        "Linear CKA (biased): cosine similarity of the centred Gram matrices",
+        "Linear CKA (biased); inflated when there are few samples for the width",
         SIMILARITY
         | {
             "invariances": SHAPE,
             "chance": f"{HERE}.kernels:cka_chance",
-            "default": True,
             "inflated": True,
             "null": f"{HERE}.kernels:cka_null",
             "cost": f"{GRAM_COST}; n d^2 per pair where n > d",
@@ -36,9 +35,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
     ),
     "unbiased_cka": (
         "kernels",
-        "Linear CKA from the unbiased HSIC estimator; 0 at chance",
+        "Linear CKA from the unbiased HSIC estimator; 0 at chance for any number of samples",
         SIGNED
         | {
+            "default": True,
             "null": f"{HERE}.kernels:unbiased_cka_null",
             "invariances": SHAPE,
             "chance": f"{HERE}.kernels:zero_chance",

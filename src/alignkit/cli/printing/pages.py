@@ -24,6 +24,8 @@ def show(kind: str, name: str, json: bool) -> None:
     for key, value in facts.items():
         if key not in ("options", "documentation") and value not in ("", None):
             text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            if key == "inflated":  # a declaration of metrics, true or false
+                text = "unrelated data score high when there are few samples for the width"
             print(f"{key:13} {text or '-'}")
     if facts.get("options"):
         console.print_table(facts["options"], ["option", "value", "default", "type"])

@@ -33,7 +33,7 @@ from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.requirements import LEVEL
 
 # Declared, not discovered: installing another metric changes nobody's corrected p.
-FAMILY = ("cka", "mknn", "svcca", "procrustes")
+FAMILY = ("unbiased_cka", "mknn", "svcca", "procrustes")
 
 
 @dataclass
