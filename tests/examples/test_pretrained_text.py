@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alignkit.errors import AlignkitError
-from alignkit.runs import load_runs, resolve_config
+from alignkit.runs import load_runs
 from named_models import text_folder
 
 FILE = Path(__file__).parents[2] / "examples" / "pretrained_text.py"
@@ -25,10 +24,6 @@ def example(monkeypatch):
 
 @pytest.mark.slow
 def test_both_are_trained_and_printed(example, tmp_path, capsys):
-    try:
-        resolve_config("emoji")
-    except AlignkitError as error:
-        pytest.skip(str(error))
     example.main(tmp_path / "runs", text_folder(tmp_path / "m", num_hidden_layers=6))
     seed, pretrained, scratch = capsys.readouterr().out.splitlines()[-1].split()
     assert seed == "0"

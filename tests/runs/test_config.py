@@ -30,7 +30,7 @@ def test_seeds_share_a_unit_and_nothing_else():
 @pytest.mark.parametrize(
     "change",
     [
-        {"task": "toy_redundant:noise=0.2"},
+        {"task": "emoji:size=16"},
         {"architecture": "vilbert:width=32"},
         {"training": Training(epochs=2)},
         {"training": Training(threads=2)},
@@ -43,7 +43,7 @@ def test_other_options_are_another_unit_in_another_folder(change):
 
 
 def test_giving_a_default_explicitly_changes_nothing():
-    assert resolve_config("toy_redundant:n_train=2048").identity == resolve_config().identity
+    assert resolve_config("emoji:size=32").identity == resolve_config().identity
 
 
 def test_where_the_data_lie_is_no_part_of_the_identity(tmp_path):

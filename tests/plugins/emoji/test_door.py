@@ -10,8 +10,10 @@ from alignkit_emoji.task import Emoji
 
 def test_names_and_targets():
     names = {}
-    alignkit_emoji.plugin.register_tasks(lambda name, target, **facts: names.update({name: target}))
-    assert names == {"emoji": "alignkit_emoji.task:Emoji"}
+    alignkit_emoji.plugin.register_tasks(
+        lambda name, target, **facts: names.update({name: (target, facts["default"])})
+    )
+    assert names == {"emoji": ("alignkit_emoji.task:Emoji", True)}
 
 
 def test_options_are_read_off_the_constructor(tmp_path):

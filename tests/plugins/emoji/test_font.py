@@ -1,5 +1,7 @@
 """Finding a font, and telling what it can draw."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -54,10 +56,11 @@ def test_a_file_that_is_no_font_is_refused(tmp_path):
 
 def test_no_font_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.setattr(fonts, "_FOLDERS", (str(tmp_path),))
-    for act in (Emoji().fingerprint, lambda: Emoji().split("train"), lambda: Emoji().target):
+    task = Emoji(font=Path("system"))
+    for act in (task.fingerprint, lambda: task.split("train"), lambda: task.target):
         with pytest.raises(alignkit.DataError, match="fonts-noto-color-emoji") as caught:
             act()
-        assert "`task=emoji:font=PATH`" in str(caught.value)
+        assert "leave out the font to use Twemoji" in str(caught.value)
         assert "\n" not in str(caught.value)
     with pytest.raises(alignkit.DataError, match="there is no font file"):
         find_font(tmp_path / "none.ttf")

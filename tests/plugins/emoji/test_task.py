@@ -1,6 +1,7 @@
-"""The task: with a small font of the tests, and with the system's font where there is one."""
+"""The task: with Twemoji, a small font of the tests, and the system's font if there is one."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import alignkit
 from alignkit_emoji import font as fonts
 from alignkit_emoji.catalogue import catalogue
-from alignkit_emoji.samples import NO_GLYPH, NO_TEXT, SAME_PICTURE, SMALL_GROUP
+from alignkit_emoji.samples import NO_PICTURE, NO_TEXT, SAME_PICTURE, SMALL_GROUP
 from alignkit_emoji.splits import split_of_concepts
 from alignkit_emoji.task import SPLITS, Emoji
 
@@ -39,12 +40,26 @@ def check_task(task: Emoji, minimum: int) -> None:
     assert not concepts["validation"] & concepts["test"]
 
 
+def test_with_twemoji_by_default():
+    task = Emoji()
+    check_task(task, minimum=1300)
+    assert task.target.labels == (
+        *("Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink"),
+        *("Travel & Places", "Activities", "Objects", "Symbols", "Flags"),
+    )
+    notes = all_notes(task)
+    assert notes[f"{SMALL_GROUP}: Component"] == 5
+    assert notes[NO_PICTURE] < 10
+    shares = Counter(task.split("train").targets.tolist())
+    assert max(shares.values()) < 0.25 * shares.total()
+
+
 def test_with_the_small_font(small_font):
     task = Emoji(font=small_font)
     check_task(task, minimum=180)
     assert "Flags" not in task.target.labels
     notes = all_notes(task)
-    assert notes[NO_GLYPH] > 1000
+    assert notes[NO_PICTURE] > 1000
     assert notes[f"{SMALL_GROUP}: Flags"] >= 6
     assert notes[SAME_PICTURE] >= 2
 
@@ -102,7 +117,8 @@ def test_the_fingerprint_is_of_font_and_options(small_font, tmp_path, single_poi
     prints = {first, Emoji(font=other).fingerprint()}
     for options in ({"size": 16}, {"text": "both"}, {"variants": True}, {"data_seed": 1}):
         prints.add(Emoji(font=small_font, **options).fingerprint())
-    assert len(prints) == 6
+    prints |= {Emoji().fingerprint(), Emoji(size=16).fingerprint()}
+    assert len(prints) == 8
 
 
 @pytest.mark.parametrize(
@@ -124,7 +140,7 @@ def test_a_bad_option_gets_one_line(options, message):
 def test_an_unknown_split_and_a_font_with_too_little(small_font):
     with pytest.raises(alignkit.UsageError, match="emoji has no split 'dev'"):
         Emoji(font=small_font).split("dev")
-    with pytest.raises(alignkit.DataError, match=r"no emoji group is left .*not in the font"):
+    with pytest.raises(alignkit.DataError, match=r"no emoji group is left .*without a picture"):
         Emoji(font=small_font, min_group=500).split("train")
 
 
@@ -132,8 +148,9 @@ def test_an_unknown_split_and_a_font_with_too_little(small_font):
     not fonts._installed(fonts._FOLDERS), reason="no colour emoji font on this machine"
 )
 def test_with_the_font_of_the_system():
-    task = Emoji()
+    task = Emoji(font=Path("system"))
     check_task(task, minimum=1000)
+    assert task.fingerprint() != Emoji().fingerprint()
     assert len(task.target.labels) >= 8
     assert task.target.labels[0] == "Smileys & Emotion"
     notes = all_notes(task)

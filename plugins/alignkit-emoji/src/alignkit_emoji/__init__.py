@@ -1,1 +1,1 @@
-"""Emoji as an image-text task: pictures from the system's font, names from Unicode."""
+"""Emoji as an image-text task: pictures from Twemoji, names from Unicode."""

@@ -23,25 +23,26 @@ _FOLDERS = (
 _PREFERRED = ("notocoloremoji", "applecoloremoji", "twemoji", "emoji")
 # Bitmap fonts exist in only one or a few sizes: that of Noto, of Apple, then others.
 _SIZES = (109, 160, 136, 128, 96, 72, 64, 48, 32)
+SYSTEM = "system"  # in place of a path: the first font in the folders above
 _FACE = "\U0001f600"
 _PROBES = (_FACE, "\U0001f534", "\u2764", "\U0001f34e", "\U0001f436")
 # The joiner and the presentation selector have no glyphs of their own.
 _SILENT = "\u200d\ufe0f"
 _HOW_TO = (
-    "install one (Debian, Ubuntu: apt install fonts-noto-color-emoji) "
-    "or name a font file: `task=emoji:font=PATH`"
+    "install one (Debian, Ubuntu: apt install fonts-noto-color-emoji), name a font file "
+    "(`task=emoji:font=PATH`), or leave out the font to use Twemoji"
 )
 
 
-def find_font(font: Path | None) -> Path:
-    """Return the path of a font: the given one, or the first in the system's font folders.
+def find_font(font: Path) -> Path:
+    """Return the path of a font: the given one, or for ``system`` the first that is installed.
 
     Raises
     ------
     alignkit.DataError
         If there is none.
     """
-    if font is not None:
+    if str(font) != SYSTEM:
         if not font.expanduser().is_file():
             raise alignkit.DataError(f"there is no font file {font}; {_HOW_TO}")
         return font.expanduser()

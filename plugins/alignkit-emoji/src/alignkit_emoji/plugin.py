@@ -11,5 +11,6 @@ def register_tasks(register: Callable[..., None]) -> None:
     register(
         "emoji",
         "alignkit_emoji.task:Emoji",
-        summary="Unicode group of an emoji, from its picture in the system's font and its name",
+        summary="Unicode group of an emoji, from its picture (Twemoji, CC BY 4.0) and its name",
+        default=True,
     )

@@ -6,18 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 import alignkit
 from alignkit_emoji.catalogue import Entry, catalogue
-from alignkit_emoji.font import EmojiFont
+from alignkit_emoji.sources import Pictures, Source
 from alignkit_emoji.splits import split_of_concepts
 from alignkit_emoji.texts import text_of
 
-NO_GLYPH = "not in the font, left out"
+NO_PICTURE = "without a picture, left out"
 SAME_PICTURE = "with the same picture as another, left out"
 NO_TEXT = "with a text that reveals the group, left out"
 SMALL_GROUP = "in a group too small to stratify, left out"
@@ -59,7 +58,7 @@ class Samples:
 
 
 @cache
-def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
+def gather(source: Source, choices: Choices) -> Samples:
     """Draw and select the samples, once per process, as drawing takes seconds."""
     candidates = [entry for entry in catalogue() if choices.variants or entry.neutral]
     splits = split_of_concepts(
@@ -74,14 +73,14 @@ def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
     for entry in candidates:
         if not texts[entry]:
             leave_out(entry, NO_TEXT)
-    pictures = _draw(EmojiFont(font), [e for e in candidates if texts[e]], choices.size, leave_out)
+    pictures = _draw(source.open(), [e for e in candidates if texts[e]], choices.size, leave_out)
     groups = _large_groups(pictures, splits, choices.min_group)
     for entry in pictures:
         if entry.group not in groups:
             leave_out(entry, f"{SMALL_GROUP}: {entry.group}")
     kept = tuple(entry for entry in pictures if entry.group in groups)
     if not kept:
-        raise alignkit.DataError(f"no emoji group is left with {font}: {_described(notes)}")
+        raise alignkit.DataError(f"no emoji group is left with {source.name}: {_described(notes)}")
     return Samples(
         kept,
         tuple(texts[entry] for entry in kept),
@@ -93,15 +92,15 @@ def gather(font: Path, _font_hash: str, choices: Choices) -> Samples:
 
 
 def _draw(
-    font: EmojiFont, entries: list[Entry], size: int, leave_out: Callable[[Entry, str], None]
+    pictures_of: Pictures, entries: list[Entry], size: int, leave_out: Callable[[Entry, str], None]
 ) -> dict[Entry, np.ndarray]:
-    """Draw the emoji that the font has; of those that look alike, keep the shortest name."""
+    """Draw the emoji that have a picture; of those that look alike, keep the shortest name."""
     first_with: dict[bytes, Entry] = {}
     pictures: dict[Entry, np.ndarray] = {}
     for entry in sorted(entries, key=lambda e: (not e.neutral, len(e.name))):
-        picture = font.draw(entry.characters)
+        picture = pictures_of.draw(entry.characters)
         if picture is None:
-            leave_out(entry, NO_GLYPH)
+            leave_out(entry, NO_PICTURE)
             continue
         pixels = np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS))
         if first_with.setdefault(pixels.tobytes(), entry) is entry:

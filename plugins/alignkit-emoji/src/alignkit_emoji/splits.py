@@ -1,4 +1,4 @@
-"""Splits by concept: seeded, stratified by group, independent of what the font can draw."""
+"""Splits by concept: seeded, stratified by group, independent of which pictures there are."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def split_of_concepts(
     """Return the split of every concept.
 
     In each group, the concepts are ordered by a hash of the seed and their name, and divided
-    into the given fractions. Variants are in the split of their concept, and a concept that the
-    font lacks does not affect the others.
+    into the given fractions. Variants are in the split of their concept, and a concept
+    without a picture does not affect the others.
 
     Parameters
     ----------

