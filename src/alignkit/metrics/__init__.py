@@ -1,6 +1,7 @@
 """Measuring alignment: representations, metrics, and grids of pairs."""
 
 from alignkit.metrics.arrays import read_arrays
+from alignkit.metrics.design import Design
 from alignkit.metrics.grid import Value, grid, maximum, measure
 from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.products import gram, inner, permuted_products
@@ -9,6 +10,7 @@ from alignkit.metrics.views import set_memory
 from alignkit.metrics.workers import parallel_map
 
 __all__ = [
+    "Design",
     "Metric",
     "Representation",
     "Value",

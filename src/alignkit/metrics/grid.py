@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alignkit.errors import UndefinedError
+from alignkit.metrics.design import PLAIN, Arrangement, Design
 from alignkit.metrics.joining import matched
 from alignkit.metrics.metric import Metric, resolve
 from alignkit.metrics.representation import Representation
@@ -69,7 +70,15 @@ class Value:
     warning: str = ""
 
 
-def measure(x: Any, y: Any, metric: str | None = None, **parameters: Any) -> float:
+def measure(
+    x: Any,
+    y: Any,
+    metric: str | None = None,
+    *,
+    within: Any = None,
+    groups: Any = None,
+    **parameters: Any,
+) -> float:
     """Measure the alignment of two arrays over the same samples.
 
     Parameters
@@ -79,6 +88,12 @@ def measure(x: Any, y: Any, metric: str | None = None, **parameters: Any) -> flo
     metric : str, optional
         A registered metric, as ``name`` or ``name:key=value``; by default the one that
         ``alignkit list metrics`` marks, unbiased CKA.
+    within : array_like (n,) or (n, labels), optional
+        The class of every sample, as numbers or texts, or its set of labels as zeros and ones:
+        the value is that within classes, which a shared class alone does not raise.
+    groups : array_like (n,), optional
+        The group of every sample, such as the picture of a caption; samples of one group are
+        not neighbours.
     **parameters
         The metric's parameters.
 
@@ -90,13 +105,15 @@ def measure(x: Any, y: Any, metric: str | None = None, **parameters: Any) -> flo
     Raises
     ------
     UsageError
-        For invalid arguments: lengths that differ, values that are not finite, k >= n.
+        For invalid arguments: lengths that differ, values that are not finite, k >= n, classes
+        or groups that change nothing.
     UndefinedError
         When the metric is undefined on these data, with the reason.
     """
     metric = metric or registry().default("metrics").name
     chosen = resolve(format_spec(metric, parameters) if parameters else metric)
-    (result,) = grid(chosen, [_representation(x, "x")], [_representation(y, "y")])
+    design = Design.of(within, groups)
+    (result,) = grid(chosen, [_representation(x, "x")], [_representation(y, "y")], design=design)
     if result.value is None:
         raise UndefinedError(result.reason)
     return result.value
@@ -111,6 +128,7 @@ def grid(
     null: int = 0,
     interval: int = 0,
     seed: int = 0,
+    design: Design = PLAIN,
     progress: Callable[[float], None] | None = None,
     on_value: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
@@ -130,6 +148,8 @@ def grid(
     interval : int
         Number of random halves of the samples for the 95 % interval.
     seed : int
+    design : Design
+        Classes within which to measure and to permute, and groups to keep together.
     progress : callable, optional
         Called with the number of pairs finished since the last call; with a null or an
         interval, also with fractions of pairs.
@@ -147,22 +167,27 @@ def grid(
     UsageError
         For invalid arguments. Degenerate data give a value of None with a reason.
     """
-    xs, ys, pairs = _aligned(xs, ys, pairs)
+    given_xs, given_ys, pairs = _aligned(xs, ys, pairs)
+    design.check_length(given_xs[0].n)
+    arranged = design.arrange(metric)
+    xs, ys = ([arranged.layer(layer) for layer in side] for side in (given_xs, given_ys))
     done = _Progress(progress, len(pairs), 1 + null + interval)
     with workers():
-        values = _values(metric, xs, ys, pairs, done, on_value)
+        values = _values(arranged, xs, ys, pairs, done, on_value)
         known = [at for at, value in enumerate(values) if value.value is not None]
         some = [pairs[at] for at in known]
         if null and some:
-            permuted = null_values(metric, xs, ys, some, null, seed, done)
+            permuted = null_values(arranged.metric, xs, ys, some, null, seed, done, arranged.design)
             for column, at in enumerate(known):
                 values[at] = _with_null(metric, values[at], permuted[:, column])
         if interval and some:
-            halves = resampled_values(metric, xs, ys, some, interval, seed, done)
+            halves = resampled_values(
+                metric, given_xs, given_ys, some, interval, seed, done, design
+            )
             for column, at in enumerate(known):
                 values[at] = _with_interval(metric, values[at], halves[:, column])
     done.finish()
-    _release(xs, ys)
+    _release(xs, ys, given_xs, given_ys)
     return values
 
 
@@ -175,6 +200,7 @@ def maximum(
     null: int = 0,
     interval: int = 0,
     seed: int = 0,
+    design: Design = PLAIN,
     progress: Callable[[float], None] | None = None,
 ) -> Value:
     """Measure the best value over pairs: the largest, or for a distance the smallest.
@@ -189,11 +215,14 @@ def maximum(
         That of the best pair, with the null, p, calibrated value and interval of the maximum.
         Undefined when every pair is.
     """
-    xs, ys, pairs = _aligned(xs, ys, pairs)
+    given_xs, given_ys, pairs = _aligned(xs, ys, pairs)
+    design.check_length(given_xs[0].n)
+    arranged = design.arrange(metric)
+    xs, ys = ([arranged.layer(layer) for layer in side] for side in (given_xs, given_ys))
     best = np.nanmax if metric.higher_is_better else np.nanmin
     done = _Progress(progress, len(pairs), 1 + null + interval)
     with workers():
-        values = _values(metric, xs, ys, pairs, done)
+        values = _values(arranged, xs, ys, pairs, done)
         known = [at for at, value in enumerate(values) if value.value is not None]
         if not known:
             done.finish()
@@ -203,27 +232,29 @@ def maximum(
         top = known[int(numbers.argmax() if metric.higher_is_better else numbers.argmin())]
         result = replace(values[top], chance=None, calibrated=None, null_mean=None)
         if null:
-            permuted = best(null_values(metric, xs, ys, some, null, seed, done), axis=1)
-            result = _with_null(metric, result, permuted)
+            drawn = null_values(arranged.metric, xs, ys, some, null, seed, done, arranged.design)
+            result = _with_null(metric, result, best(drawn, axis=1))
         if interval:
-            halves = resampled_values(metric, xs, ys, some, interval, seed, done)
+            halves = resampled_values(
+                metric, given_xs, given_ys, some, interval, seed, done, design
+            )
             result = _with_interval(metric, result, best(halves, axis=1))
     done.finish()
-    _release(xs, ys)
+    _release(xs, ys, given_xs, given_ys)
     return result
 
 
 def _values(
-    metric: Metric,
+    arranged: Arrangement,
     xs: Sequence[Representation],
     ys: Sequence[Representation],
     pairs: Sequence[tuple[int, int]],
     done: _Progress,
     on_value: Callable[[int, Value], None] | None = None,
 ) -> list[Value]:
-    prepared = _Prepared(metric)
+    prepared = _Prepared(arranged.metric)
     values: dict[int, Value] = {}
-    measure_pair = partial(_measure_pair, metric, prepared, xs, ys)
+    measure_pair = partial(_measure_pair, arranged, prepared, xs, ys)
     order = _new_layers_first(pairs)
     ordered = [pairs[at] for at in order]
     # A single pair is measured here, so that its blocks are shared among the workers instead.
@@ -256,18 +287,20 @@ def _new_layers_first(pairs: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _measure_pair(
-    metric: Metric,
+    arranged: Arrangement,
     prepared: _Prepared,
     xs: Sequence[Representation],
     ys: Sequence[Representation],
     pair: tuple[int, int],
 ) -> Value:
     x, y = xs[pair[0]], ys[pair[1]]
+    metric = arranged.metric
     try:
         value = metric.compare(prepared(x), prepared(y))
         chance = metric.chance(x, y)
     except UndefinedError as error:
-        return Value(x.name, y.name, x.n, None, error.reason)
+        reason = arranged.reason(error.reason)
+        return Value(x.name, y.name, x.n, None, reason, warning=arranged.note)
     return Value(
         x.name,
         y.name,
@@ -277,7 +310,7 @@ def _measure_pair(
         null_mean=chance,
         calibrated=calibrated(value, chance, metric.best),
         self_score=_self_score(metric, prepared, x, y),
-        warning=metric.warning(x, y),
+        warning="; ".join(filter(None, (metric.warning(x, y), arranged.note))),
     )
 
 

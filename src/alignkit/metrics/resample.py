@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from alignkit.errors import UndefinedError
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics.design import Arrangement, Design
 from alignkit.metrics.metric import Metric
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.workers import parallel_map
@@ -27,8 +27,11 @@ def null_values(
     permutations: int,
     seed: int,
     done: Callable[[int], None],
+    design: Design,
 ) -> np.ndarray:
     """Values of pairs on permuted rows of y: the same permutations for every pair.
+
+    Permutations exchange what the design lets be exchanged.
 
     ``done`` is called with the number of pairs that one more permutation was taken of.
 
@@ -37,7 +40,7 @@ def null_values(
     ndarray (permutations, len(pairs))
         NaN where a permutation has no value.
     """
-    orders = _orders(ys[0].n, permutations, seed)
+    orders = design.orders(ys[0].n, permutations, seed)
     left, right = (sorted({pair[side] for pair in pairs}) for side in (0, 1))
     some_xs, some_ys = [xs[i] for i in left], [ys[j] for j in right]
     values = metric.null(some_xs, some_ys, orders)
@@ -85,27 +88,39 @@ def resampled_values(
     resamples: int,
     seed: int,
     done: Callable[[int], None],
+    design: Design,
 ) -> np.ndarray:
     """Values of pairs on random halves of the samples, ``(resamples, len(pairs))``.
 
+    Layers are as they were given; each half is arranged by the design anew, so that class
+    means, for instance, are those of the half.
+
     Halves are drawn without replacement: a sample drawn twice would be its own nearest
     neighbour. Given the whole, the spread over halves is that of the whole over samples from
-    the population (delete-half jackknife: Efron and Tibshirani 1993, chapter 11).
+    the population (delete-half jackknife: Efron and Tibshirani 1993, chapter 11). Where samples
+    come in groups, whole groups are drawn, since the spread is that over groups.
     """
-    rng = np.random.default_rng([seed, ys[0].n, 2])
-    n = ys[0].n
-    halves = [np.sort(rng.choice(n, max(2, n // 2), replace=False)) for _ in range(resamples)]
+    halves = design.halves(ys[0].n, resamples, seed)
 
     def values_on(rows: np.ndarray) -> list[float]:
-        halved = {id(layer): layer[rows] for i, j in pairs for layer in (xs[i], ys[j])}
+        try:
+            arranged = (design if design.is_plain else design[rows]).arrange(metric)
+        except UsageError:  # no class of the half is large enough
+            return [math.nan] * len(pairs)
+        return values_of(rows, arranged)
+
+    def values_of(rows: np.ndarray, arranged: Arrangement) -> list[float]:
+        adapted = arranged.metric
+        layers = {id(layer): layer for i, j in pairs for layer in (xs[i], ys[j])}
+        halved = {key: arranged.layer(layer[rows]) for key, layer in layers.items()}
         prepared: dict[int, Any] = {}
         values = []
         for i, j in pairs:
             try:
                 for layer in (xs[i], ys[j]):
                     if id(layer) not in prepared:
-                        prepared[id(layer)] = metric.prepare(halved[id(layer)])
-                values.append(metric.compare(prepared[id(xs[i])], prepared[id(ys[j])]))
+                        prepared[id(layer)] = adapted.prepare(halved[id(layer)])
+                values.append(adapted.compare(prepared[id(xs[i])], prepared[id(ys[j])]))
             except UndefinedError:
                 values.append(math.nan)
         return values
@@ -151,8 +166,3 @@ def _value(metric: Metric, a: Any, b: Any) -> float:
         return metric.compare(a, b)
     except UndefinedError:
         return math.nan
-
-
-def _orders(n: int, permutations: int, seed: int) -> list[Tensor]:
-    rng = np.random.default_rng([seed, n])
-    return [torch.from_numpy(rng.permutation(n)) for _ in range(permutations)]

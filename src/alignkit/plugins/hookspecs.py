@@ -61,6 +61,8 @@ def register_metrics(register: Register) -> None:
     - ``identity``: a note, if identical inputs do not give the best value;
     - ``inflated``: true if unrelated data score high when there are fewer samples than columns;
     - ``variants``: ``{option: {value: declarations}}``, where an option changes declarations;
+    - ``within``: ``"classes"`` if the value within classes is the mean over classes of the value
+      in each, as for metrics of neighbours; by default classes are moved to a common mean;
     - ``cost`` and ``paper``, for ``alignkit show``.
     """
 

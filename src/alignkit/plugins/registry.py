@@ -263,11 +263,16 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
         "identity",
         "inflated",
         "variants",
+        "within",
     }
     _check_known(f"metric '{name}'", declarations, known)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
     if not low < high:
         raise PluginError(f"metric '{name}' declares an empty range ({low}, {high})")
+    if declarations.get("within", "means") not in ("means", "classes"):
+        raise PluginError(
+            f"metric '{name}' declares within={declarations['within']!r}; known: means, classes"
+        )
 
 
 def _check_known(what: str, declarations: Mapping[str, object], known: set[str]) -> None:

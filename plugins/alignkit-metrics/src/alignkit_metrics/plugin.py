@@ -94,6 +94,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "invariances": (ROTATION, SCALE),
             "chance": f"{HERE}.neighbours:mknn_chance",
             "null": f"{HERE}.neighbours:mknn_null",
+            "within": "classes",
             "cost": KNN_COST,
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
@@ -106,6 +107,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "invariances": (ROTATION, SCALE),
             "chance": f"{HERE}.neighbours:jaccard_chance",
             "null": f"{HERE}.neighbours:jaccard_null",
+            "within": "classes",
             "cost": KNN_COST,
             "paper": "Wang et al. 2020, arXiv:2006.02876",
         },
@@ -117,6 +119,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         | {
             "symmetric": False,
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": KNN_COST,
             "identity": "below 1 if some sample is nobody's neighbour; see self_score",
             "paper": "Huh et al. 2024, arXiv:2405.07987",
@@ -128,6 +131,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": f"{KNN_COST}^2",
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
@@ -138,6 +142,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": f"{KNN_COST}^2",
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
@@ -148,6 +153,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIMILARITY
         | {
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": KNN_COST,
             "paper": "Wang et al. 2020, arXiv:2006.02876",
         },
@@ -160,6 +166,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "best": 1.0,
             "symmetric": False,
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": GRAM_COST,
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
@@ -170,6 +177,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIGNED
         | {
             "invariances": (ROTATION, SCALE),
+            "within": "classes",
             "cost": GRAM_COST,
             "paper": "Hamilton et al. 2016, arXiv:1606.02821",
         },
@@ -183,6 +191,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "symmetric": False,
             "invariances": SHAPE,
             "chance": f"{HERE}.neighbours:information_imbalance_chance",
+            "within": "classes",
             "cost": "n^2 (d + log n) per layer and n per pair",
             "identity": "2 / n, as the nearest neighbour has rank 1",
             "paper": "Glielmo et al. 2022, PNAS Nexus 1(2)",
