@@ -151,7 +151,7 @@ def test_samples_of_one_group_are_not_neighbours_in_a_metric():
 def test_a_label_matrix_gives_classes_of_equal_label_sets():
     x, y, label = _sharing_classes()
     matrix = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])[label]
-    assert alignkit.measure(x, y, within=matrix) == alignkit.measure(x, y, within=label)
+    assert alignkit.measure(x, y, "cka", within=matrix) == alignkit.measure(x, y, within=label)
 
 
 def test_samples_of_small_classes_are_left_out_and_counted():
@@ -206,4 +206,4 @@ def test_what_only_tells_the_class_is_constant_within_it():
     _, y, label = _sharing_classes()
     x = np.random.default_rng(2).standard_normal((4, 5)).astype(np.float32)[label]
     with pytest.raises(UndefinedError, match="x is constant within classes of `within`"):
-        alignkit.measure(x, y, within=label)
+        alignkit.measure(x, y, "cka", within=label)
