@@ -36,7 +36,7 @@ def test_any_shard_size_gives_the_same_bytes(run):
     whole = _bytes(run)
     extract(run, "test", force=True, shard_size=200)
     assert _bytes(run) == whole
-    assert len(whole) == 2 * 10 + 2  # sites x poolings, ids and index
+    assert len(whole) == 2 * 10 + 3  # sites x poolings, ids, facts of the samples and index
     assert not shards_folder(run, "test").exists()
 
 

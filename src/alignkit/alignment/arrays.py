@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from alignkit.alignment.designs import Facts
 from alignkit.alignment.job import measure_pairs
 from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
@@ -67,6 +68,7 @@ def measure_arrays(
     xs = [matched(xs[0], x)[1] for x in xs]
     ys = xs if same else [matched(xs[0], y)[1] for y in ys]
     rows = chosen.draw_rows(xs[0].n, reporter)
+    design, columns = Facts(xs[0].ids, xs[0].n).design(chosen, rows)
     if rows is not None:
         xs = [x[rows] for x in xs]
         ys = xs if same else [y[rows] for y in ys]
@@ -74,9 +76,9 @@ def measure_arrays(
     order = list(left) if same else ()
     return measure_pairs(
         resolved,
-        LayerSource(left.__getitem__, right.__getitem__, xs[0].n, order),
+        LayerSource(left.__getitem__, right.__getitem__, xs[0].n, order, design),
         selection,
-        AlignmentTables(chosen, parts, None if rows is None else len(rows)),
+        AlignmentTables(chosen, parts, None if rows is None else len(rows), **columns),
         lenient=lenient,
         reporter=reporter,
     )

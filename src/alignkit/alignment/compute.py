@@ -32,7 +32,7 @@ def complete(
     bar : Progress
         Advanced by one for every pair.
     """
-    from alignkit.metrics import grid
+    from alignkit.metrics import Design, grid
 
     missing = table.missing(pairs)
     bar.advance(len(pairs) - len(missing))
@@ -64,6 +64,7 @@ def complete(
                 ys,
                 pairs=indices,
                 seed=table.options.seed,
+                design=source.design or Design(),
                 progress=bar.advance,
                 on_value=lambda place, value: add(todo[place], value),
             )
@@ -103,7 +104,7 @@ def complete_maxima(
     bar : Progress
         Advanced by one for every pair.
     """
-    from alignkit.metrics import maximum
+    from alignkit.metrics import Design, maximum
 
     for streams, pairs in selection.groups.items():
         key = (selection.layers, streams)
@@ -121,6 +122,7 @@ def complete_maxima(
             null=null,
             interval=interval,
             seed=table.options.seed,
+            design=source.design or Design(),
             progress=bar.advance,
         )
         bar.advance(len(pairs) - len(distinct))
@@ -143,7 +145,7 @@ def _in_portions(
     are large enough to keep that loss below a third; where a metric has a fast way to its
     null, which takes all layers at once, there is one portion.
     """
-    from alignkit.metrics import grid
+    from alignkit.metrics import Design, grid
 
     columns: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -165,6 +167,7 @@ def _in_portions(
             null=null,
             interval=interval,
             seed=table.options.seed,
+            design=source.design or Design(),
             progress=bar.advance,
         )
         yield portion, values

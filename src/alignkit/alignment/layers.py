@@ -16,7 +16,7 @@ from alignkit.runs.run import POOLS
 if TYPE_CHECKING:
     import numpy as np
 
-    from alignkit.metrics import Metric, Representation
+    from alignkit.metrics import Design, Metric, Representation
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,15 @@ class LayerSource:
     order : sequence of str
         Names of layers where both sides are the same set of layers. Then a symmetric metric
         is measured on one of ``(x, y)`` and ``(y, x)``, always the same, and mirrored.
+    design : Design, optional
+        The classes and groups of the samples.
     """
 
     left: Callable[[str], Representation]
     right: Callable[[str], Representation]
     n: int
     order: Sequence[str] = ()
+    design: Design | None = None
 
     def canonical_pair(self, metric: Metric, pair: Pair) -> Pair:
         """Return the pair, or its mirror image, that is measured for a pair."""

@@ -24,6 +24,8 @@ class MeasureKeywords(TypedDict, total=False):
     dtype: str
     device: str
     samples: int | None
+    within: str
+    groups: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,12 @@ class MeasureOptions:
         ``cpu`` or a device that torch knows.
     samples : int, optional
         Size of a random subset of the samples to measure on; all of them when None.
+    within : str
+        A fact of the samples, such as ``label``: values are those within its classes, and
+        permutations stay within them. Or ``FILE.csv/COLUMN``, or a ``.npy`` file. Empty for none.
+    groups : str
+        A fact that tells which samples belong together, named likewise: they are not
+        neighbours, and are permuted and resampled as a whole. Empty for none.
 
     Raises
     ------
@@ -57,6 +65,8 @@ class MeasureOptions:
     dtype: str = "auto"
     device: str = "cpu"
     samples: int | None = None
+    within: str = ""
+    groups: str = ""
 
     def __post_init__(self) -> None:
         for name, value in (("null", self.null), ("seed", self.seed)):

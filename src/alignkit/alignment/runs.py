@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from alignkit.alignment.designs import Facts
 from alignkit.alignment.job import measure_pairs
 from alignkit.alignment.layers import LayerSource, RunLayers, extracted
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
@@ -20,6 +21,7 @@ from alignkit.alignment.table import (
     rebuild_alignment,
 )
 from alignkit.alignment.tables import AlignmentTables
+from alignkit.chain.facts import sample_fact
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -71,7 +73,7 @@ def measure_run(
     reporter : Reporter
     **options
         Fields of ``MeasureOptions``: ``null``, ``interval``, ``seed``, ``dtype``, ``device``,
-        ``samples``.
+        ``samples``, ``within``, ``groups``.
 
     Returns
     -------
@@ -91,14 +93,15 @@ def measure_run(
     index = extracted(run, split, pool, reporter)
     rows = chosen.draw_rows(index["n"], reporter)
     subset = None if rows is None else len(rows)
+    design, columns = _facts(run, split).design(chosen, rows)
     opened = RunLayers(run, split, pool, chosen, rows)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
     return measure_pairs(
         resolved,
-        LayerSource(opened, opened, subset or index["n"], order),
+        LayerSource(opened, opened, subset or index["n"], order, design),
         selection,
-        RunTables(chosen, run.alignment_folder(split), subset, split, pool, run=run),
+        RunTables(chosen, run.alignment_folder(split), subset, split, pool, run=run, **columns),
         label=str(run.path),
         force=force,
         lenient=lenient,
@@ -169,7 +172,7 @@ def measure_between(
         A folder that keeps every metric's values while more are measured; else nothing is
         stored.
     **options
-        Fields of ``MeasureOptions``.
+        Fields of ``MeasureOptions``; facts of the samples are those of ``run``.
 
     Returns
     -------
@@ -193,17 +196,23 @@ def measure_between(
     joined = rows_of(ids, other_ids, *(f"{side.path} on {split}" for side, split in sides))
     rows = chosen.draw_rows(len(ids), reporter)
     subset = None if rows is None else len(rows)
+    design, columns = _facts(run, splits[0]).design(chosen, rows)
     left = RunLayers(run, splits[0], pool, chosen, rows)
     right = RunLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
     return measure_pairs(
         resolved,
-        LayerSource(left, right, subset or len(ids)),
+        LayerSource(left, right, subset or len(ids), design=design),
         selection,
-        AlignmentTables(chosen, parts, subset, "/".join(dict.fromkeys(splits)), pool),
+        AlignmentTables(chosen, parts, subset, "/".join(dict.fromkeys(splits)), pool, **columns),
         label="two runs",
         lenient=lenient,
         reporter=reporter,
     )
+
+
+def _facts(run: Run, split: str) -> Facts:
+    ids = _ids(run, split)
+    return Facts(ids, len(ids), lambda column: sample_fact(run, split, column))
 
 
 def _ids(run: Run, split: str) -> list[str]:

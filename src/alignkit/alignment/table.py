@@ -42,6 +42,8 @@ COLUMNS = (
     "dtype",
     "draw_seed",
     "warning",
+    "within",
+    "groups",
 )
 # For the best value over pairs: over which pairs, and how many.
 MAXIMA_COLUMNS = ("layers", "streams", "pairs", *COLUMNS)
@@ -68,6 +70,8 @@ ADDED = {
     "dtype": "float64",
     "draw_seed": "",
     "warning": "",
+    "within": "",
+    "groups": "",
 }
 
 Key = tuple[str, str]
@@ -87,7 +91,7 @@ class AlignmentTable:
     is_subset : bool
         Whether values are measured on a random subset of the samples.
     **fixed
-        Columns that are the same in every row: ``split``, ``pool``.
+        Columns that are the same in every row: ``split``, ``pool``, ``within``, ``groups``.
     """
 
     def __init__(
@@ -244,7 +248,7 @@ def rebuild_alignment(run: Run) -> None:
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:
     """Sort rows, so that a table does not depend on the order in which it grew."""
-    keys = ["split", "metric", "parameters", "pool", "n", "x", "y", "draw_seed"]
+    keys = ["split", "metric", "parameters", "pool", "within", "groups", "n", "x", "y", "draw_seed"]
     if "layers" in table:
         keys = ["layers", "streams", *keys]
     return table.sort_values(keys, kind="stable").reset_index(drop=True)

@@ -29,6 +29,8 @@ class AlignmentTables:
         Size of the random subset of samples; None where all are measured.
     split, pool : str
         Which representations are measured; empty for arrays.
+    within, groups : str
+        The columns of the samples' facts that give classes and groups; empty for none.
     """
 
     options: MeasureOptions
@@ -36,6 +38,8 @@ class AlignmentTables:
     subset: int | None = None
     split: str = ""
     pool: str = ""
+    within: str = ""
+    groups: str = ""
 
     def table(self, metric: Metric, maxima: bool) -> AlignmentTable:
         """Return the table of a metric, with the values that its file holds.
@@ -54,6 +58,8 @@ class AlignmentTables:
             self.subset is not None,
             split=self.split,
             pool=self.pool,
+            within=self.within,
+            groups=self.groups,
         )
 
     def missing(self, metrics: Sequence[Metric], selection: PairSelection) -> bool:
@@ -75,6 +81,8 @@ class AlignmentTables:
             return None
         parts = [metric.spec.replace(":", "-").replace("/", "_")]
         parts += [self.pool] if self.pool else []
+        designs = {"within": self.within, "groups": self.groups}
+        parts += [f"{kind}-{name.replace('/', '_')}" for kind, name in designs.items() if name]
         parts += [] if self.subset is None else [f"n{self.subset}s{self.options.seed}"]
         folder = self.folder / "maxima" if maxima else self.folder
         return folder / ".".join([*parts, "csv"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.options import TableOptions
@@ -68,6 +69,9 @@ def correlate_runs(
     joint = {c: _metric_and_pair(c) for c in columns} if options.layer == "all" else {}
     kind = "raw" if options.calibrated else "calibrated"
     beside = {} if joint else {kind: _add_other_values(measured, kind, columns, joined)}
+    if options.within and not joint:
+        plain = MeasuredRuns(runs, replace(options, within=""), reporter)
+        beside["plain"] = _add_other_values(plain, "plain", columns, joined)
     down = [spec for spec in options.metrics if not resolve(spec).higher_is_better]
     # Calibrated values rise with alignment, those of distances too.
     known = [f"{spec} (raw)" for spec in down] if options.calibrated else down
@@ -91,7 +95,10 @@ def correlate_runs(
         "values": "calibrated" if options.calibrated else "raw",
         "null": options.null,
     }
-    return correlations, joined.drop(columns=list(beside.get(kind, {}).values()))
+    designs = {"within": options.within, "groups": options.groups}
+    correlations.settings |= {name: column for name, column in designs.items() if column}
+    added = [column for columns in beside.values() for column in columns.values()]
+    return correlations, joined.drop(columns=added)
 
 
 def with_one_outcome(joined: pd.DataFrame, reporter: Reporter = SILENT) -> tuple[pd.DataFrame, str]:
@@ -131,15 +138,17 @@ def _add_other_values(
     """Add columns of the other kind of values, where nothing has to be permuted for them.
 
     Raw values beside calibrated ones; calibrated values beside raw ones where the chance level
-    has a closed form. A maximum is always calibrated against its own null.
+    has a closed form. A maximum is always calibrated against its own null. Plain values beside
+    those within classes.
 
     Returns
     -------
     dict of str to str
         The added column of each metric.
     """
+    calibrated = measured.options.calibrated if kind == "plain" else kind == "calibrated"
     try:
-        other = measured.values(calibrated=kind == "calibrated")
+        other = measured.values(calibrated=calibrated)
     except UsageError:  # raw values on different numbers of samples cannot stand beside others
         return {}
     other = other.reindex(list(joined["run"]))

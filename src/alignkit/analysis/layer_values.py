@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from alignkit.alignment.designs import name_of, shown_name
 from alignkit.alignment.runs import measure_run
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
@@ -93,7 +94,15 @@ def check_samples(values: pd.DataFrame) -> None:
         )
 
 
-def stored_values(run: Run, split: str, pool: str, samples: int | None, seed: int) -> pd.DataFrame:
+def stored_values(
+    run: Run,
+    split: str,
+    pool: str,
+    samples: int | None,
+    seed: int,
+    within: str = "",
+    groups: str = "",
+) -> pd.DataFrame:
     """Read the values of one draw of samples that a run holds, for all pairs across the streams.
 
     Parameters
@@ -105,6 +114,8 @@ def stored_values(run: Run, split: str, pool: str, samples: int | None, seed: in
         measuring, all samples are used where there are fewer than asked for.
     seed : int
         Seed of the draw. Draws with other seeds are different measurements.
+    within, groups : str
+        Facts of the samples that gave classes and groups; those measured without when empty.
 
     Returns
     -------
@@ -118,6 +129,10 @@ def stored_values(run: Run, split: str, pool: str, samples: int | None, seed: in
     """
     table = run.alignment()
     cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
+    for column, wanted in (("within", within), ("groups", groups)):
+        if column in table:  # tables that are older than the column hold plain values only
+            names = table[column].fillna("").astype(str).map(shown_name)
+            cross &= names == (name_of(wanted) if wanted else "")
     table = table[(table["split"] == split) & (table["pool"] == pool) & cross].copy()
     table["parameters"] = table["parameters"].fillna("")
     largest = table.groupby(["metric", "parameters"])["n"].transform("max")
@@ -169,6 +184,8 @@ def _measure(
             seed=options.seed,
             null=null,
             lenient=options.lenient,
+            within=options.within,
+            groups=options.groups,
             reporter=reporter,
         )
         names = zip(table["metric"], table["parameters"], strict=True)

@@ -41,6 +41,9 @@ class TableOptions:
     lenient : bool
         Leave out, with a note, a metric that cannot be computed on these data (``k >= n``,
         unequal widths) instead of failing.
+    within, groups : str
+        Facts of the samples that give classes within which to measure, and groups to keep
+        together, see ``MeasureOptions``; empty for none.
 
     Raises
     ------
@@ -58,6 +61,8 @@ class TableOptions:
     calibrated: bool = False
     null: int = NULL
     lenient: bool = False
+    within: str = ""
+    groups: str = ""
 
     def __post_init__(self) -> None:
         check_rule(self.layer)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from alignkit.chain import model as models
+from alignkit.chain.facts import facts_of
 from alignkit.chain.shards import BATCH, Shard, Shards
 from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import UsageError
@@ -138,6 +139,7 @@ class _Extraction:
         self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
         task: Task = run.config.task.make()
+        self.task = task
         used_device = choose_device(device)
         self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         self.data: Split = task.split(split)
@@ -164,7 +166,7 @@ class _Extraction:
             "dtype": "float32",
             "split": self.split,
         }
-        self.shards.join(index, list(self.data.ids))
+        self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
         self.reporter.note(
             f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"
         )

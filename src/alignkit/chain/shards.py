@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from alignkit.chain.facts import FILE as FACTS
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Run
 from alignkit.runs.files import (
@@ -18,6 +19,7 @@ from alignkit.runs.files import (
     read_json,
     sha256_of,
     whole_file,
+    write_csv,
     write_json,
 )
 
@@ -91,8 +93,20 @@ class Shards:
         """Return a lock that keeps two processes from extracting the same shard."""
         return locked(self.folder(shard).with_suffix(".lock"))
 
-    def join(self, index: dict[str, Any], ids: Sequence[str]) -> None:
-        """Join the shards into whole arrays and commit the result, the index last."""
+    def join(
+        self, index: dict[str, Any], ids: Sequence[str], facts: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Join the shards into whole arrays and commit the result, the index last.
+
+        Parameters
+        ----------
+        index : dict
+        ids : sequence of str
+        facts : mapping of str to sequence of str
+            What is known of every sample, by name.
+        """
+        import pandas as pd
+
         whole = self.shards_folder / "whole"
         whole.mkdir(exist_ok=True)
         for litter in whole.glob(".*.tmp"):  # left by a process that was killed
@@ -101,6 +115,7 @@ class Shards:
             for pool in index["pools"]:
                 self._join(whole / f"{site}.{pool}.npy")
         write_json(whole / "ids.json", list(ids))
+        write_csv(whole / FACTS, pd.DataFrame({"id": list(ids), **facts}))
         write_json(whole / "index.json", index)
         (self.shards_folder / "plan.json").unlink()  # the shards are empty now: nothing to resume
         put_folder(whole, self.run.representations_folder(self.split))

@@ -182,6 +182,26 @@ Samples = Annotated[
         rich_help_panel=REPRESENTATIONS,
     ),
 ]
+Within = Annotated[
+    str | None,
+    Option(
+        "--within",
+        metavar="COLUMN",
+        help="Measure within classes, so that alignment cannot come from a shared class alone: a "
+        "fact of the samples such as label, or FILE.csv/COLUMN, or a .npy file.",
+        rich_help_panel=ALIGNMENT,
+    ),
+]
+Groups = Annotated[
+    str | None,
+    Option(
+        "--groups",
+        metavar="COLUMN",
+        help="Samples that belong together, such as the captions of one picture (image, text, "
+        "FILE.csv/COLUMN or a .npy file): never neighbours, permuted and resampled as a whole.",
+        rich_help_panel=ALIGNMENT,
+    ),
+]
 Outcome = Annotated[
     str | None,
     Option(

@@ -11,6 +11,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     STATISTICS,
     Figures,
+    Groups,
     Json,
     Metrics,
     Outcome,
@@ -24,6 +25,7 @@ from alignkit.cli.arguments import (
     Tasks,
     Unit,
     Where,
+    Within,
     complete,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family, read_table
@@ -112,6 +114,8 @@ def correlate(
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
+    within: Within = None,
+    groups: Groups = None,
     pool: Pool = "cls",
     samples: Samples = None,
     task: Tasks = None,
@@ -151,6 +155,13 @@ def correlate(
                 "the rows of a table have no options; selecting by option needs runs",
                 param_hint="--where",
             )
+        for name, fact in (("--within", within), ("--groups", groups)):
+            if fact:
+                raise typer.BadParameter(
+                    "the rows of a table are runs, and the samples are not known; classes and "
+                    "groups of samples need runs",
+                    param_hint=name,
+                )
         rows = _rows(table, task, placement, split)
         options["family"] = _family(family, metric)
         correlations = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
@@ -171,6 +182,8 @@ def correlate(
             seed,
             calibrated,
             null,
+            within=within or "",
+            groups=groups or "",
         )
         chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[table_options.split])
         chosen = select_runs(chosen, where or ())

@@ -11,6 +11,7 @@ from alignkit.cli.arguments import (
     EXECUTION,
     REPRESENTATIONS,
     Force,
+    Groups,
     Json,
     Metrics,
     Placements,
@@ -20,6 +21,7 @@ from alignkit.cli.arguments import (
     Seed,
     TableFile,
     Tasks,
+    Within,
 )
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs, two_paths
 
@@ -104,6 +106,8 @@ def measure(
             rich_help_panel=ALIGNMENT,
         ),
     ] = 0,
+    within: Within = None,
+    groups: Groups = None,
     split: Annotated[
         list[str] | None,
         Option(
@@ -152,7 +156,8 @@ def measure(
 
     For runs, values are also stored in each run's alignment.csv. For arrays and with --between,
     they are only printed, and written to the file given by --output. With --metric all, every
-    registered metric that accepts the data is measured.
+    registered metric that accepts the data is measured. With --within, each value within classes
+    stands beside the plain one.
 
     Examples: alignkit measure --metric unbiased_cka --layers all
 
@@ -174,6 +179,7 @@ def measure(
         "seed": seed,
         "null": null,
         "interval": interval,
+        "groups": groups or "",
         "lenient": "all" in (metric or ()),
         "reporter": console.TerminalReporter(),
     }
@@ -181,16 +187,18 @@ def measure(
     if arrays:
         _refuse_options_of_runs(between, split, streams, task, placement)
         options |= {"dtype": dtype, "device": check_device(device)}
-        table = _arrays(paths or (), specs, output, options)
+        table = _arrays(paths or (), specs, within, output, options)
     else:
         splits = [check_split(name) for name in split or ["test"]]
         chosen = chosen_runs(paths, runs, task, placement, splits=splits)
         options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
         if between:
-            table = _between(chosen, specs, splits, streams or "text,vision", output, options)
+            table = _between(
+                chosen, specs, splits, streams or "text,vision", within, output, options
+            )
         else:
             options["force"] = force
-            table = _runs(chosen, specs, splits, streams or "cross", output, options)
+            table = _runs(chosen, specs, splits, streams or "cross", within, output, options)
     _finish(console.records(table), json)
 
 
@@ -219,6 +227,7 @@ def _runs(
     specs: Sequence[str],
     splits: Sequence[str],
     streams: str,
+    within: str | None,
     output: Path | None,
     options: dict[str, Any],
 ) -> "pd.DataFrame":
@@ -229,9 +238,12 @@ def _runs(
     tables = []
     for run in _selectable(runs, options["layers"], streams):
         for split in splits:
-            table = measure_run(run, specs, split=split, streams=streams, **options)
-            table.insert(0, "run", str(run.path))
-            tables.append(table)
+            for classes in _designs(within):
+                table = measure_run(
+                    run, specs, split=split, streams=streams, within=classes, **options
+                )
+                table.insert(0, "run", str(run.path))
+                tables.append(table)
     return _written(pd.concat(tables, ignore_index=True), output)
 
 
@@ -265,9 +277,12 @@ def _between(
     specs: Sequence[str],
     splits: Sequence[str],
     streams: str,
+    within: str | None,
     output: Path | None,
     options: dict[str, Any],
 ) -> "pd.DataFrame":
+    import pandas as pd
+
     from alignkit.alignment.partial import parts_of
     from alignkit.alignment.runs import measure_between
     from alignkit.errors import UsageError
@@ -283,23 +298,34 @@ def _between(
         for run, split in zip(runs, (splits[0], splits[-1]), strict=True)
     )
     with parts_of(output, inputs, options["reporter"]) as parts:
-        table = measure_between(
-            runs[0],
-            runs[1],
-            specs,
-            splits=(splits[0], splits[-1]),
-            streams=streams,
-            parts=parts,
-            **options,
-        )
+        tables = [
+            measure_between(
+                runs[0],
+                runs[1],
+                specs,
+                splits=(splits[0], splits[-1]),
+                streams=streams,
+                parts=parts,
+                within=classes,
+                **options,
+            )
+            for classes in _designs(within)
+        ]
+        table = pd.concat(tables, ignore_index=True)
         table.insert(0, "run", str(runs[0].path))
         table.insert(1, "other", str(runs[1].path))
         return _written(table, output)
 
 
 def _arrays(
-    paths: Sequence[Path], specs: Sequence[str], output: Path | None, options: dict[str, Any]
+    paths: Sequence[Path],
+    specs: Sequence[str],
+    within: str | None,
+    output: Path | None,
+    options: dict[str, Any],
 ) -> "pd.DataFrame":
+    import pandas as pd
+
     from alignkit.alignment.arrays import measure_arrays
     from alignkit.alignment.options import MeasureOptions
     from alignkit.alignment.partial import digests, parts_of
@@ -310,8 +336,17 @@ def _arrays(
     xs, ys = read_sides(x, y, precision, device)
     inputs = (digest for path in paths for digest in digests(path, (*SUFFIXES, ".json")))
     with parts_of(output, inputs, options["reporter"]) as parts:
-        table = measure_arrays(xs, ys, specs, parts=parts, **options)
+        tables = [
+            measure_arrays(xs, ys, specs, parts=parts, within=classes, **options)
+            for classes in _designs(within)
+        ]
+        table = pd.concat(tables, ignore_index=True)
         return _written(table.drop(columns=["split", "pool"]), output)
+
+
+def _designs(within: str | None) -> list[str]:
+    """Return the classes to measure within: none, and those asked for."""
+    return ["", within] if within else [""]
 
 
 def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
@@ -325,10 +360,15 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.values import show
+    from alignkit.report.within import groups_sentence, within_sentence
 
     for warning in dict.fromkeys(row["warning"] for row in rows):
         if warning:
             console.note(f"note: {warning}")
+    said = [within_sentence(row["within"]) for row in rows if row["within"]]
+    said += [groups_sentence(row["groups"]) for row in rows if row["groups"]]
+    for line in dict.fromkeys(said):
+        console.note(f"note: {line}")
     if json:
         console.print_json(rows)
     else:

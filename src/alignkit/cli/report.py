@@ -7,6 +7,7 @@ import typer
 
 from alignkit.cli.arguments import (
     OUTPUT,
+    Groups,
     Metrics,
     Outcome,
     Permutations,
@@ -20,6 +21,7 @@ from alignkit.cli.arguments import (
     Tasks,
     Unit,
     Where,
+    Within,
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
@@ -41,6 +43,8 @@ def report(
     outcome: Outcome = None,
     split: SplitName = "test",
     pool: Pool = "cls",
+    within: Within = None,
+    groups: Groups = None,
     samples: Samples = None,
     permutations: Permutations = 9999,
     seed: Seed = 0,
@@ -72,7 +76,17 @@ def report(
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
-    options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
+    options = TableOptions(
+        metrics,
+        layer,
+        outcome,
+        split,
+        pool,
+        samples,
+        seed,
+        within=within or "",
+        groups=groups or "",
+    )
     page = report_runs(
         chosen,
         output,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.alignment.designs import name_of
 from alignkit.analysis.layer_values import stored_values
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.scores import outcome_sign
@@ -64,9 +65,16 @@ class Content:
 
     @property
     def drawn(self) -> str:
-        """How many samples were drawn for measuring, in words; empty where all were used."""
-        samples = self.options.samples
-        return "" if samples is None else f", n = {samples} samples"
+        """How many samples were drawn for measuring, and their classes and groups, in words.
+
+        Empty where all samples were used, without classes and groups.
+        """
+        samples, within, groups = (self.options.samples, self.options.within, self.options.groups)
+        return (
+            ("" if samples is None else f", n = {samples} samples")
+            + (f", within {name_of(within)}" if within else "")
+            + (f", groups by {name_of(groups)}" if groups else "")
+        )
 
     def lower_is_better(self, task: str) -> bool:
         """Return whether lower values of a task's score are better."""
@@ -135,7 +143,15 @@ def _by_depth(run: Run, variant: tuple[tuple[float, str], ...]) -> tuple[Any, ..
 
 
 def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
-    table = stored_values(run, options.split, options.pool, options.samples, options.seed)
+    table = stored_values(
+        run,
+        options.split,
+        options.pool,
+        options.samples,
+        options.seed,
+        options.within,
+        options.groups,
+    )
     table = table.astype({"value": float, "chance": float})
     table["chance"] = table["chance"].fillna(table["null_mean"].astype(float))
     spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")

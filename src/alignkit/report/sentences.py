@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.alignment.designs import name_of
 from alignkit.report.content import Content, score_means
 from alignkit.report.formatting import p_text
+from alignkit.report.within import groups_sentence, within_sentence
 from alignkit.statistics.correlation.verdict import VERDICTS
 from alignkit.statistics.requirements import MIN_UNITS
 
@@ -116,6 +118,9 @@ def why_no_correlation(content: Content) -> str:
 def warnings(content: Content, given: Sequence[str]) -> list[str]:
     """Return what a reader should know before trusting the numbers."""
     lines = [line.rstrip(".") for line in given]
+    within, groups = content.options.within, content.options.groups
+    lines += [within_sentence(name_of(within))] if within else []
+    lines += [groups_sentence(name_of(groups))] if groups else []
     lines += _missing_scores(content) + _about_samples(content) + _missing_metrics(content)
     undefined = content.alignment[content.alignment["value"].isna()]
     for (task, metric), part in undefined.groupby(["task", "label"], sort=False):

@@ -72,7 +72,7 @@ def _correlation(row: Any, content: Content) -> Row:
         "metric": str(row["metric"]),
         "n": str(row["n"]),
         "runs": str(row.get("runs", "")),
-        "r": _number(row, "pearson"),
+        "r": _number(row, "pearson") + _beside(_number(row, "pearson_plain")),
         "interval": _range(row, "low", "high"),
         "rho": _number(row, "spearman"),
         "p": _p(row, "p"),
@@ -86,6 +86,10 @@ def _correlation(row: Any, content: Content) -> Row:
         "verdict": f"{row['verdict']}{because}",
         "direction": str(row.get("direction", "")),
     }
+
+
+def _beside(plain: str) -> str:
+    return f" (plain {plain})" if plain else ""
 
 
 def _number(row: Any, name: str) -> str:

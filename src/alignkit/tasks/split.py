@@ -34,6 +34,9 @@ class Split:
         distributed without labels.
     notes : mapping of str to int
         What the loader changed, with counts: ``{"image missing, left out": 3}``.
+    facts : mapping of str to sequence of str
+        Further facts of every sample by name, such as the item that several samples show; they
+        are stored with representations, and ``alignkit measure`` can group samples by them.
     """
 
     ids: Sequence[str]
@@ -41,6 +44,7 @@ class Split:
     image: Callable[[int], Image | np.ndarray]
     targets: np.ndarray | None
     notes: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of samples."""

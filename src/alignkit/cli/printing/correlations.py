@@ -27,6 +27,7 @@ def show(correlations: "Correlations") -> None:
     from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
     from alignkit.report.summary_lines import summary_lines
+    from alignkit.report.within import within_sentence
 
     rows = console.records(correlations.table)
     out = _console()
@@ -43,6 +44,8 @@ def show(correlations: "Correlations") -> None:
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
     how = "; ".join(_ADJUSTED[method] for method in used) or "none"
     out.print(_LEGEND.format(how=how), style="dim")
+    if correlations.settings.get("within"):
+        console.note(f"note: {within_sentence(correlations.settings['within'])}")
     for line in caution_lines(correlations.cautions):
         console.note(f"note: {line}")
 
@@ -109,11 +112,9 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         ],
         "within": [r_text(row["within"]) for row in rows],
     }
-    for kind in ("raw", "calibrated"):
+    for kind, title in (("raw", "raw"), ("calibrated", "cal."), ("plain", "plain")):
         if rows and f"pearson_{kind}" in rows[0]:
-            columns["r\ncal." if kind == "calibrated" else "r\nraw"] = [
-                r_text(row[f"pearson_{kind}"]) for row in rows
-            ]
+            columns[f"r\n{title}"] = [r_text(row[f"pearson_{kind}"]) for row in rows]
     return columns
 
 

@@ -13,6 +13,8 @@ COLUMNS = (
     "layers",
     "streams",
     "pairs",
+    "within",
+    "groups",
     "x",
     "y",
     "n",
@@ -26,6 +28,7 @@ COLUMNS = (
     "reason",
 )
 ALWAYS = ("metric", "n", "value")
+DESIGN = ("within", "groups")
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -36,6 +39,7 @@ def show(rows: Sequence[Row]) -> None:
     rows : sequence of dict
         With the columns of an alignment table, optionally with ``run`` and ``other``.
     """
+    from alignkit.alignment.designs import shown_name
     from alignkit.cli.printing import console
     from alignkit.cli.printing.heatmap import print_heatmap
     from alignkit.metrics import resolve
@@ -51,10 +55,11 @@ def show(rows: Sequence[Row]) -> None:
     for group in groups.values():
         metric = metrics[group[0]["metric"], group[0]["parameters"]]
         if _is_grid(group):
-            title = [*_where(group[0]), metric.spec]
+            title = [*_where(group[0]), metric.spec, *_design(group[0])]
             print_heatmap(" ".join(title), group, metric.higher_is_better)
         else:
-            listed += [_compact(row) | {"metric": metric.spec} for row in group]
+            shown = {name: shown_name(group[0][name]) for name in DESIGN}
+            listed += [_compact(row) | {"metric": metric.spec} | shown for row in group]
     if listed:
         console.print_table(*_tabulated(listed))
 
@@ -65,10 +70,17 @@ def _where(row: Row) -> list[str]:
     return [part for part in (" against ".join(runs), row.get("split")) if part]
 
 
+def _design(row: Row) -> list[str]:
+    """Return the classes and groups of a row, for a title."""
+    from alignkit.alignment.designs import shown_name
+
+    return [f"{name} {shown_name(row[name])}" for name in DESIGN if row[name]]
+
+
 def _group(row: Row) -> tuple[str, ...]:
     """Return what a heat map shows: one metric, run, split and pair of streams."""
     streams = (row["x"][0], row["y"][0]) if "run" in row else ()
-    return (*_where(row), row["metric"], row["parameters"], *streams)
+    return (*_where(row), row["metric"], row["parameters"], *_design(row), *streams)
 
 
 def _is_grid(group: Sequence[Row]) -> bool:

@@ -1,0 +1,172 @@
+"""The classes and groups of samples: from the facts of a run, or from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alignkit.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from alignkit.alignment.options import MeasureOptions
+    from alignkit.metrics import Design
+
+SUFFIXES = (".csv", ".npy")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of the samples of both sides, and how a column of them is found.
+
+    Attributes
+    ----------
+    ids : sequence of str or None
+        The samples, in the order in which they are measured.
+    n : int
+    stored : callable, optional
+        ``stored(column)`` gives a fact that is stored with a run, in the order of ``ids``.
+    """
+
+    ids: Sequence[str] | None
+    n: int
+    stored: Callable[[str], Sequence[str]] | None = None
+
+    def column(self, name: str) -> tuple[list[str], str]:
+        """Return a column by name, and a name that tells it from others of other content.
+
+        Parameters
+        ----------
+        name : str
+            A stored fact; or ``FILE.csv/COLUMN``, or ``FILE.npy`` with a value per sample.
+
+        Raises
+        ------
+        UsageError
+            When there is no such column, or it does not fit the samples.
+        DataError
+            When the file cannot be read.
+        """
+        file, column = _split(name)
+        if file is None:
+            if self.stored is None:
+                raise UsageError(
+                    f"'{name}' is not a file: arrays have no facts of their own; name a .npy file "
+                    "with a value per sample, or a column of a .csv file, as in facts.csv/COLUMN"
+                )
+            return list(self.stored(name)), name
+        values = self._of_array(file) if file.suffix == ".npy" else self._of_table(file, column)
+        digest = blake2b("\n".join(values).encode(), digest_size=4).hexdigest()
+        return values, f"{name_of(name)}#{digest}"
+
+    def design(
+        self, options: MeasureOptions, rows: np.ndarray | None
+    ) -> tuple[Design, dict[str, str]]:
+        """Return the design that options name, of some samples, and its columns of a table.
+
+        Parameters
+        ----------
+        options : MeasureOptions
+        rows : ndarray, optional
+            The samples that are measured; all of them when None.
+
+        Returns
+        -------
+        Design
+        dict of str to str
+            ``within`` and ``groups``: names of columns, empty where not asked for.
+        """
+        from alignkit.metrics import Design
+
+        if not options.within and not options.groups:
+            return Design(), {"within": "", "groups": ""}
+        labels: list[np.ndarray | None] = []
+        names = []
+        for name in (options.within, options.groups):
+            values, kept = self.column(name) if name else (None, "")
+            labels.append(
+                None if values is None else np.array(values)[slice(None) if rows is None else rows]
+            )
+            names.append(kept)
+        shown = (shown_name(names[0]), shown_name(names[1]))
+        design = Design.of(labels[0], labels[1], shown)
+        return design, {"within": names[0], "groups": names[1]}
+
+    def _of_array(self, file: Path) -> list[str]:
+        try:
+            values = np.load(file, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+        if values.ndim == 2 and values.dtype.kind in "biuf":
+            values = np.array(["|".join(map(str, row.nonzero()[0])) or "(none)" for row in values])
+        if values.ndim != 1 or len(values) != self.n:
+            raise UsageError(
+                f"{file} has shape {values.shape}; expected a value for each of {self.n} samples, "
+                "or a row of zeros and ones"
+            )
+        return ["" if value != value else str(value) for value in values.tolist()]
+
+    def _of_table(self, file: Path, column: str) -> list[str]:
+        import pandas as pd
+
+        try:
+            table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+        others = [str(name) for name in table if name != "id"]
+        if not column and len(others) == 1:
+            column = others[0]
+        if column not in table:
+            raise UsageError(
+                f"{file} has no column '{column}'; known: {', '.join(others)}"
+                if column
+                else f"name a column of {file}, as in {file}/{others[0] if others else 'COLUMN'}; "
+                f"it has: {', '.join(others) or 'none but id'}"
+            )
+        if self.ids is not None and "id" in table:
+            return self._joined(file, table, column)
+        if len(table) != self.n:
+            raise UsageError(f"{file} has {len(table)} rows, and there are {self.n} samples")
+        return [str(value) for value in table[column]]
+
+    def _joined(self, file: Path, table: pd.DataFrame, column: str) -> list[str]:
+        """Return the column in the order of the ids; further rows of the file do not matter."""
+        assert self.ids is not None
+        if table["id"].duplicated().any():
+            twice = table.loc[table["id"].duplicated(), "id"].iloc[0]
+            raise UsageError(f"{file}: sample id '{twice}' occurs more than once")
+        known = dict(zip(table["id"], table[column], strict=True))
+        missing = [sample for sample in self.ids if sample not in known]
+        if missing:
+            raise UsageError(
+                f"{file} has no row for {len(missing):,} of {self.n:,} samples (first: id "
+                f"'{missing[0]}')"
+            )
+        return [str(known[sample]) for sample in self.ids]
+
+
+def shown_name(column: str) -> str:
+    """Return the name of a column of classes or groups without what tells its content apart."""
+    return column.partition("#")[0]
+
+
+def name_of(spec: str) -> str:
+    """Return the name that a fact or ``FILE.csv/COLUMN`` is shown by."""
+    file, column = _split(spec)
+    return spec if file is None else "/".join(filter(None, (file.stem, column)))
+
+
+def _split(name: str) -> tuple[Path | None, str]:
+    """Split ``FILE/COLUMN``; the path is None where the name is that of a stored fact."""
+    path = Path(name)
+    if path.suffix in SUFFIXES:
+        return path, ""
+    if path.parent.suffix == ".csv":
+        return path.parent, path.name
+    return None, name

@@ -1,0 +1,126 @@
+"""What is known of every sample of a run: its label, its text, its picture, facts of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.runs import Run
+from alignkit.runs.files import read_json
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from alignkit.tasks import Split, Task
+
+FILE = "samples.csv"
+# A picture is opened only where it is asked for, and is not stored.
+PICTURE = "image"
+NO_LABELS = "(none)"
+
+
+def facts_of(task: Task, split: Split) -> dict[str, list[str]]:
+    """Return the facts of the samples of a split that are stored with representations.
+
+    Returns
+    -------
+    dict of str to list of str
+        ``label``, of several labels the whole set (``drama|war``), absent where the split has
+        none; ``text``, the same for equal texts; and the facts that the task gives.
+    """
+    facts = {"text": [_digest(text.encode()) for text in split.texts]}
+    if split.targets is not None:
+        facts = {"label": _labels(split.targets, task.target.labels)} | facts
+    return facts | {name: [str(value) for value in column] for name, column in split.facts.items()}
+
+
+def sample_fact(run: Run, split: str, column: str) -> list[str]:
+    """Return a fact of every sample of a run's representations, in their order.
+
+    Facts come from ``samples.csv`` beside the representations; where that lacks the column,
+    since it is older or the fact is the picture, from the data of the task.
+
+    Parameters
+    ----------
+    run : Run
+    split : str
+        A split whose representations are stored.
+    column : str
+        ``label``, ``text``, ``image`` or a fact that the task gives.
+
+    Raises
+    ------
+    UsageError
+        When neither knows the column.
+    DataError
+        When the data cannot be read, or are not those of the representations.
+    """
+    import pandas as pd
+
+    folder = run.representations_folder(split)
+    ids = read_json(folder / "ids.json")
+    known: list[str] = []
+    if (folder / FILE).is_file():
+        table = pd.read_csv(folder / FILE, dtype=str, keep_default_na=False)
+        if len(table) != len(ids):
+            raise DataError(f"{folder / FILE} has {len(table)} rows for {len(ids)} sample ids")
+        if column in table:
+            return [str(value) for value in table[column]]
+        known = [name for name in table if name != "id"]
+        if column != PICTURE:
+            raise UsageError(_unknown(run, column, known))
+    facts, picture = _from_task(run, split, ids)
+    if column == PICTURE:
+        return picture()
+    if column not in facts:
+        raise UsageError(_unknown(run, column, [*facts]))
+    return facts[column]
+
+
+def _from_task(
+    run: Run, split: str, ids: Sequence[str]
+) -> tuple[Mapping[str, list[str]], Callable[[], list[str]]]:
+    try:
+        task = run.config.task.make()
+        data = task.split(split)
+    except AlignkitError as error:
+        raise DataError(
+            f"{run.path} stores no such fact of its samples, and the data of its task cannot be "
+            f"read: {error}"
+        ) from None
+    if list(data.ids) != list(ids):
+        raise DataError(
+            f"the {split} split of the task of {run.path} holds other samples than its "
+            f"representations; extract them again: alignkit extract {run.path} --split {split} "
+            "--force"
+        )
+
+    def picture() -> list[str]:
+        import numpy as np
+
+        return [_digest(np.asarray(data.image(i)).tobytes()) for i in range(len(data))]
+
+    return facts_of(task, data), picture
+
+
+def _labels(targets: np.ndarray, names: Sequence[str]) -> list[str]:
+    def name(label: int) -> str:
+        return str(names[label]) if 0 <= label < len(names) else str(label)
+
+    if targets.ndim == 1:
+        return [name(int(label)) for label in targets]
+    return ["|".join(name(int(at)) for at in row.nonzero()[0]) or NO_LABELS for row in targets]
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=8).hexdigest()
+
+
+def _unknown(run: Run, column: str, known: Sequence[str]) -> str:
+    names = ", ".join(dict.fromkeys([*known, PICTURE]))
+    return (
+        f"{run.path} stores no fact '{column}' of its samples; known: {names}; or name a file with "
+        "a column of ids, as in facts.csv/COLUMN"
+    )
