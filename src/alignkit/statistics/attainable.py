@@ -16,8 +16,8 @@ from alignkit.statistics.requirements import LEVEL
 EXACT_FLIPS = 13
 
 
-def least_permutation_p(n: int, n_permutations: int = 9999) -> float:
-    """Return the least two-sided p of permuting n units.
+def least_permutation_p(n: int, n_permutations: int = 9999, *, sides: int = 2) -> float:
+    """Return the least p of permuting n units.
 
     Parameters
     ----------
@@ -25,14 +25,16 @@ def least_permutation_p(n: int, n_permutations: int = 9999) -> float:
         Number of units; at least 1.
     n_permutations : int
         Size of the sample where there are more than ``EXACT_UNITS`` units.
+    sides : int
+        1 for a one-sided test, 2 for a two-sided one.
 
     Returns
     -------
     float
-        2 / n!, for an arrangement and its mirror image (values without such a symmetry may
+        sides / n!, for an arrangement and its mirror image (values without such a symmetry may
         attain half of it); 1 / (1 + m) for a sample of m permutations.
     """
-    return min(1.0, 2 / math.factorial(n)) if n <= EXACT_UNITS else 1 / (1 + n_permutations)
+    return min(1.0, sides / math.factorial(n)) if n <= EXACT_UNITS else 1 / (1 + n_permutations)
 
 
 def least_flip_p(n: int, n_permutations: int = 9999) -> float:

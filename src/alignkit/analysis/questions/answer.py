@@ -8,10 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from alignkit.runs.files import write_csv
-from alignkit.statistics.requirements import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,31 +53,3 @@ def write_tables(answers: Iterable[Answer], folder: Path) -> None:
         for name, table in answer.tables.items():
             if len(table):
                 write_csv(folder / f"{answer.question}-{name}.csv", table)
-
-
-def with_holm(rows: list[dict[str, Any]], directed: str = "") -> list[dict[str, Any]]:
-    """Add ``p_holm`` over the rows that have a p, and the verdict that follows.
-
-    Parameters
-    ----------
-    rows : list of dict
-        With ``p`` (None where there is no test) and ``reason``.
-    directed : str
-        A column whose sign the hypothesis predicts: above 0 supports it, below 0
-        contradicts it. Without one, a small p supports.
-    """
-    from alignkit.statistics.multiple_testing import holm
-
-    p = np.array([np.nan if row["p"] is None else row["p"] for row in rows], dtype=float)
-    for row, adjusted in zip(rows, holm(p), strict=True):
-        row["p_holm"] = None if np.isnan(adjusted) else float(adjusted)
-        row["verdict"] = _verdict(row, directed)
-    return rows
-
-
-def _verdict(row: dict[str, Any], directed: str) -> str:
-    if row["p_holm"] is None:
-        return "not testable"
-    if row["p_holm"] >= LEVEL:
-        return "inconclusive"
-    return "contradicted" if directed and row[directed] < 0 else "supported"

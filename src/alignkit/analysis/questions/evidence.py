@@ -20,6 +20,8 @@ from alignkit.runs.units import refuse_variants, unit_labels
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.statistics.permutation import UnitPermutations
+
 
 class Evidence:
     """Runs, how they are read, and how they are tested.
@@ -65,6 +67,7 @@ class Evidence:
         self.runs, self.options, self.standardise = runs, options, standardise
         self.permutations, self.seed = permutations, options.seed
         self.measured = MeasuredRuns(runs, options, reporter)
+        self._arrangements: dict[tuple[str, ...], UnitPermutations] = {}
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -118,6 +121,16 @@ class Evidence:
         from alignkit.statistics.correlation.units import unit_means
 
         return unit_means(joined, "unit", list(columns))
+
+    def arrangements(self, units: Sequence[str]) -> UnitPermutations:
+        """Return the permutations of units, shared by all tests on the same units."""
+        from alignkit.statistics.permutation import UnitPermutations
+
+        names = tuple(map(str, units))
+        if names not in self._arrangements:
+            made = UnitPermutations(names, self.permutations, self.seed)
+            self._arrangements[names] = made
+        return self._arrangements[names]
 
     def sign(self, metric: str) -> int:
         """Return -1 for a distance, so that higher values are more aligned."""

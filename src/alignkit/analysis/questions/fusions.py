@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
@@ -51,7 +52,7 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
         for task in evidence.tasks
         for metric in evidence.metrics
     ]
-    across, against = (with_holm(rows, directed="change") for rows in (across, against))
+    across, against = (with_verdicts(rows, directed="change") for rows in (across, against))
     settings = evidence.settings | {
         "scheme": "across: signs of placements' mean changes are flipped; against none: "
         "placements' changes are exchanged as a whole, seeds that all have",

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence, layer_count
+from alignkit.analysis.questions.verdicts import with_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +30,8 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
         for metric in evidence.metrics
         for rule in RULES
     ]
-    rows = with_holm(rows, directed="stronger_by")
-    best = with_holm(_best_layers(evidence))
+    rows = with_verdicts(rows, directed="stronger_by")
+    best = with_verdicts(_best_layers(evidence))
     settings = evidence.settings | {
         "rules": list(RULES),
         "scheme": "Williams for p, Zou for the interval; the best layer against the best of "

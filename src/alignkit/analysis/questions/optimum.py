@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.verdicts import add_corrections, with_verdicts
+from alignkit.statistics.requirements import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from alignkit.statistics.joint import JointTest
 
 TITLE = "Is there an optimal alignment?"
 
@@ -17,43 +21,58 @@ TITLE = "Is there an optimal alignment?"
 def is_there_an_optimum(evidence: Evidence) -> Answer:
     """Fit score on alignment with a quadratic term, task by task."""
     units = evidence.units(evidence.joined(), [*evidence.metrics, "score"])
-    rows = with_holm(
-        [
-            _row(evidence, units, task, metric)
-            for task in evidence.tasks
-            for metric in evidence.metrics
-        ]
-    )
-    for row in rows:
+    pairs = [
+        _row(evidence, units, task, metric)
+        for task in evidence.tasks
+        for metric in evidence.metrics
+    ]
+    rows, highest = [row for row, _ in pairs], [test for _, test in pairs]
+    lowest = [test and replace(test, evidence=-test.evidence, null=-test.null) for test in highest]
+    opposite = [row | {"p": row["p_lowest"]} for row in rows]
+    add_corrections(opposite, lowest)
+    for row, other in zip(with_verdicts(rows, tests=highest), opposite, strict=True):
+        row["p_lowest_adjusted"] = other["p_adjusted"]
         row["verdict"] = _verdict(row)
     settings = evidence.settings | {
-        "scheme": "residuals of the linear fit are permuted over units; Fieller's interval"
+        "scheme": "residuals of the linear fit are permuted over units, jointly in all tests on "
+        "the same units; the quadratic term is studentised (HC4) and tested one-sided for a "
+        "maximum; Fieller's interval"
     }
-    shown = units.assign(score=units["score"])
-    return Answer("optimum", TITLE, {"quadratic": rows}, settings, {"units": shown})
+    return Answer("optimum", TITLE, {"quadratic": rows}, settings, {"units": units})
 
 
-def _row(evidence: Evidence, units: pd.DataFrame, task: str, metric: str) -> dict[str, Any]:
-    from alignkit.statistics.quadratic import quadratic_fit
+def _row(
+    evidence: Evidence, units: pd.DataFrame, task: str, metric: str
+) -> tuple[dict[str, Any], JointTest | None]:
+    from alignkit.statistics.attainable import least_permutation_p
+    from alignkit.statistics.joint import JointTest
+    from alignkit.statistics.quadratic import curvature_test, quadratic_fit
 
     part = units[units["task"] == task].dropna(subset=[metric, "score"])
-    fitted = quadratic_fit(
-        part[metric].to_numpy(float),
-        evidence.outcome_sign(task) * part["score"].to_numpy(float),
-        evidence.permutations,
-        evidence.seed,
-    )
+    x = part[metric].to_numpy(float)
+    y = evidence.outcome_sign(task) * part["score"].to_numpy(float)
+    permutations = evidence.arrangements(list(part["unit"]))
+    fitted = quadratic_fit(x, y, permutations)
     row = {"task": task, "metric": metric} | asdict(fitted)
     row["kind"] = {"highest": "best", "lowest": "worst"}.get(fitted.kind, "")
     row["seen_low"], row["seen_high"] = (
-        (float(part[metric].min()), float(part[metric].max())) if len(part) else (None, None)
+        (float(x.min()), float(x.max())) if len(part) else (None, None)
     )
     fit = row.pop("coefficients")
-    return row | {f"b{i}": evidence.outcome_sign(task) * fit[i] if fit else None for i in range(3)}
+    row |= {f"b{i}": evidence.outcome_sign(task) * fit[i] if fit else None for i in range(3)}
+    if fitted.p is None:
+        return row, None
+    row["least_p"] = least_permutation_p(fitted.n, evidence.permutations, sides=1)
+    t, null = curvature_test(x, y, permutations.indices)
+    return row, JointTest(-t, -null, fitted.n - 3, id(permutations), permutations.exact)
 
 
 def _verdict(row: dict[str, Any]) -> str:
-    """Support the hypothesis only for a curve whose maximum is inside the observed range."""
-    if row["verdict"] != "supported":
-        return str(row["verdict"])
-    return "supported" if row["kind"] == "best" and row["within"] else "contradicted"
+    """Support an optimum only where the curve turns within the observed range."""
+    if row["verdict"] == "not testable":
+        return "not testable"
+    if not (row["inside"] and row["both_sides"]):
+        return "inconclusive"
+    if row["kind"] == "best":
+        return "supported" if row["p_adjusted"] < LEVEL else "inconclusive"
+    return "contradicted" if row["p_lowest_adjusted"] < LEVEL else "inconclusive"

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.models.placement import Placement
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DESCRIPTORS = {
 def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
     """Compare the variance between placements with that of seeds, and test descriptors."""
     joined = evidence.joined()
-    variance = with_holm(
+    variance = with_verdicts(
         [
             _variance(evidence, joined, task, name)
             for task in evidence.tasks
@@ -34,7 +35,7 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
         ]
     )
     described = _described(evidence, joined)
-    against = with_holm(
+    against = with_verdicts(
         [
             _against(evidence, described, task, metric, descriptor)
             for task in evidence.tasks

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.verdicts import with_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
     values = _paired(evidence)
     same = [_values_row(values, metric) for metric in evidence.metrics]
     joined = {pool: evidence.joined(pool=pool) for pool in ("cls", "mean")}
-    scores = with_holm(
+    scores = with_verdicts(
         [
             _score_row(evidence, joined, task, metric)
             for task in evidence.tasks

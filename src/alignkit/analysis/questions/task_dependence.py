@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.questions.answer import Answer, with_holm
+from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
+from alignkit.analysis.questions.verdicts import with_verdicts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def _interaction_rows(evidence: Evidence, result: Interaction) -> list[dict[str,
         "pairs": result.pairs,
         "reason": result.share.reason,
     }
-    return with_holm([row])
+    return with_verdicts([row])
 
 
 def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
@@ -105,7 +106,7 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
                     "reason": compared.reason,
                 }
             )
-    return with_holm(rows)
+    return with_verdicts(rows)
 
 
 def _by_placement(evidence: Evidence) -> pd.DataFrame:

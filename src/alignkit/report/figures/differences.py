@@ -19,7 +19,7 @@ def differences(
     Parameters
     ----------
     rows : DataFrame
-        The value, ``low``, ``high``, ``p``, ``p_holm`` and ``verdict``; without a value a
+        The value, ``low``, ``high``, ``p``, ``p_adjusted`` and ``verdict``; without a value a
         row says why.
     labels : sequence of str
     value : str
@@ -40,7 +40,9 @@ def differences(
                     ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2)
                 ax.plot(row[value], y, "o", color=colour, ms=5)
             if pd.notna(row["p"]):
-                note = f"p {p_text(row['p'])}, Holm {p_text(row['p_holm'])}, {row['verdict']}"
+                note = (
+                    f"p {p_text(row['p'])}, corrected {p_text(row['p_adjusted'])}, {row['verdict']}"
+                )
             ax.annotate(
                 short(note, 44),
                 (1, y),

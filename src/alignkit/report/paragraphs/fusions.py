@@ -36,7 +36,7 @@ def _across(rows: list[dict[str, Any]]) -> str:
         f"Change of alignment from just before to just after a fusion (positive: more aligned): "
         f"{text}. Over {counted(tested[0]['placements'], 'placement')}, the increase is "
         f"significant in {rises} and the decrease in {falls} of "
-        f"{counted(len(tested), 'test')} after Holm correction."
+        f"{counted(len(tested), 'test')} after correction."
     )
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from alignkit.analysis.questions import Answer
-from alignkit.report.paragraphs.phrases import counted, counted_units, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import (
+    counted,
+    counted_units,
+    listed,
+    out_of_reach,
+    p_phrase,
+    testable,
+    why_not,
+)
+from alignkit.statistics.requirements import LEVEL
 
 
 def paragraph(answer: Answer) -> str:
@@ -19,23 +28,49 @@ def paragraph(answer: Answer) -> str:
 
 
 def _quadratic(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return f"Whether there is an optimal alignment is not testable: {why_not(rows)}."
-    clearest = min(tested, key=lambda row: row["p"])
+    supported = [row for row in tested if row["verdict"] == "supported"]
+    clearest = min(supported or tested, key=lambda row: min(row["p"], row["p_lowest"]))
     text = (
-        f"The quadratic term explains most for {clearest['metric']} on {clearest['task']}, over "
-        f"{counted_units(clearest['n'], settings)}: {clearest['gain']:.0%} of the variance of the "
-        f"score, {p_phrase(clearest)} over {counted(len(tested), 'test')}. "
+        f"The curve is clearest for {clearest['metric']} on {clearest['task']}, over "
+        f"{counted_units(clearest['n'], settings)}: beyond a straight line, it explains "
+        f"{clearest['gain']:.0%} of the variance of the score; one-sided test of a maximum: "
+        f"{p_phrase(clearest)} over {counted(len(tested), 'test')}. "
         f"{_turning_point(clearest)} "
     )
-    supported = [row for row in tested if row["verdict"] == "supported"]
     if supported:
         where = "; ".join(
             f"{row['metric']} on {row['task']} at {row['at']:.3f}" for row in supported
         )
-        return text + f"There is an optimum within the observed range: {where}."
-    return text + "No optimal alignment is shown; a straight line fits as well."
+        text += f"There is an optimum within the observed range: {where}."
+    elif any(row["verdict"] == "contradicted" for row in tested):
+        where = listed(
+            f"{row['metric']} on {row['task']}"
+            for row in tested
+            if row["verdict"] == "contradicted"
+        )
+        text += f"Alignment in between goes with the worst scores, for {where}."
+    else:
+        text += f"No optimal alignment is shown: {_why_no_optimum(clearest)}."
+    return text + out_of_reach(rows)
+
+
+def _why_no_optimum(row: dict[str, Any]) -> str:
+    if row["kind"] == "best" and row["p_adjusted"] >= LEVEL:
+        return (
+            "as much of a curve can arise by chance where the relation is a straight line, "
+            "which does not show that it is one"
+        )
+    if row["kind"] == "worst":
+        return "the curve has a lowest score, not a highest"
+    if not row["inside"]:
+        return (
+            "the score bends, but its turning point may lie outside the observed range; a curve "
+            "that only flattens looks the same"
+        )
+    return "the score bends, but does not fall on both sides of the turning point"
 
 
 def _turning_point(row: dict[str, Any]) -> str:

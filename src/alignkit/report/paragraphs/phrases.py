@@ -49,5 +49,23 @@ def why_not(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def p_phrase(row: Mapping[str, Any]) -> str:
-    """Return the p-value of a row before and after Holm's correction."""
-    return f"p {p_text(row['p'], True)}, p {p_text(row['p_holm'], True)} after Holm"
+    """Return the p-value of a row before and after correction."""
+    return f"p {p_text(row['p'], True)}, {corrected_phrase(row)}"
+
+
+def corrected_phrase(row: Mapping[str, Any]) -> str:
+    """Return the corrected p-value of a row: ``p = 0.012 corrected by max-T``."""
+    return f"p {p_text(row['p_adjusted'], True)} corrected by {row['adjustment']}"
+
+
+def testable(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with a test that can succeed."""
+    return [row for row in rows if row["verdict"] != "not testable"]
+
+
+def out_of_reach(rows: Sequence[dict[str, Any]]) -> str:
+    """Return how many rows are not testable and why, as a sentence; empty where all are."""
+    rest = [row for row in rows if row["verdict"] == "not testable"]
+    if not rest:
+        return ""
+    return f" Not testable: {len(rest)} of {len(rows)} ({why_not(rest)})."
