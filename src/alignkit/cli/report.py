@@ -62,8 +62,10 @@ def report(
 ) -> None:
     """Write a report with figures and tables.
 
-    It shows heat maps, alignment by depth, and alignment against scores. Missing alignment
-    values and scores are computed first. Prints the path of report.html; the same folder
+    It begins with what the runs show: whether alignment rises across fusions (under the first
+    metric), and whether it goes with performance, with the power to find that. Heat maps,
+    alignment by depth, and alignment against scores follow. Missing alignment values and scores
+    are computed first. Prints the path of report.html; the same folder
     contains report.md and, in figures/, every figure with its data.
 
     Example: alignkit report --metric unbiased_cka --metric mknn --output report

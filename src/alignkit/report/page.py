@@ -12,11 +12,13 @@ import jinja2
 import pandas as pd
 
 from alignkit.analysis.options import TableOptions
+from alignkit.analysis.questions import Answer
 from alignkit.report import sentences, tables
 from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
+from alignkit.report.rise import rise_sentences
 from alignkit.report.style import visible
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text
@@ -30,6 +32,7 @@ def write_report(
     table: pd.DataFrame | None = None,
     options: TableOptions | None = None,
     title: str = "Alignment and performance",
+    rises: Answer | None = None,
 ) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` from measured runs.
 
@@ -47,6 +50,8 @@ def write_report(
         What all figures and tables show: metrics (everything that was measured where none is
         named), outcome, split, pool, and the draw of samples.
     title : str
+    rises : Answer, optional
+        The answer to whether alignment rises across fusions, said first.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def write_report(
     folder = Path(folder)
     content = gather(runs, options or TableOptions(()))
     figures = FigureFolder(folder / "figures")
-    facts = _facts(content, correlations) | {
+    facts = _facts(content, correlations, rises) | {
         "title": title,
         "explained": EXPLAINED,
         "sections": _sections(content, figures, correlations, table),
@@ -73,15 +78,17 @@ def write_report(
     return page
 
 
-def _facts(content: Content, correlations: Any) -> dict[str, Any]:
+def _facts(content: Content, correlations: Any, rises: Answer | None) -> dict[str, Any]:
     """Everything that the page says in words and tables."""
     rows = None if correlations is None else correlations.table
     settings = tables.settings(content, correlations)
-    said = sentences.score_sentences(content)
+    said = rise_sentences(rises) if rises is not None else []
+    said += sentences.score_sentences(content)
     if rows is None:
         said.append(sentences.why_no_correlation(content))
     else:
         said += sentences.answers(rows, correlations.settings)
+        said += sentences.power_sentences(correlations.tasks)
     return {
         "content": content,
         "question": sentences.question(content, settings.get("outcome")),

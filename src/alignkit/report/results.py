@@ -6,13 +6,14 @@ Each writes the files that it is given a place for, and returns their paths.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.options import TableOptions
-from alignkit.analysis.questions import Answer, write_tables
+from alignkit.analysis.questions import Answer, Evidence, ask, write_tables
 from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
@@ -52,7 +53,8 @@ def report_runs(
     permutations : int
         Number of permutations to draw where there are too many to enumerate.
     measure : bool
-        Measure all pairs of layers first; without it, maps and curves show what is stored.
+        Measure all pairs of layers first, and say at the head whether alignment rises across
+        fusions; without it, maps and curves show what is stored.
 
     Returns
     -------
@@ -67,7 +69,24 @@ def report_runs(
     correlations, joined = correlate_runs(
         runs, options, unit=unit, permutations=permutations, seed=options.seed, reporter=reporter
     )
-    return write_report(runs, folder, correlations=correlations, table=joined, options=options)
+    rises = _rises(runs, options, unit, permutations, reporter) if measure else None
+    return write_report(
+        runs, folder, correlations=correlations, table=joined, options=options, rises=rises
+    )
+
+
+def _rises(
+    runs: Sequence[Run], options: TableOptions, unit: str, permutations: int, reporter: Reporter
+) -> Answer | None:
+    """Return the answer to h3 under the first metric; None where it is not asked.
+
+    It compares placements, so it needs two of them and no other unit.
+    """
+    if unit != "placement" or len({run.placement for run in runs}) < 2:
+        return None
+    first = replace(options, metrics=options.metrics[:1], layer="last")
+    (answer,) = ask(["h3"], Evidence(runs, first, permutations, reporter=reporter))
+    return answer
 
 
 def write_correlations(

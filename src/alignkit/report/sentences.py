@@ -11,6 +11,7 @@ from alignkit.alignment.designs import name_of
 from alignkit.report.content import Content, score_means
 from alignkit.report.formatting import p_text
 from alignkit.report.within import groups_sentence, within_sentence
+from alignkit.statistics.correlation.tasks import LIKELY_R
 from alignkit.statistics.correlation.verdict import VERDICTS
 from alignkit.statistics.requirements import MIN_UNITS
 
@@ -100,6 +101,20 @@ def _strongest(row: Any, outcome: str) -> str:
         f"The strongest association with {outcome} is that of {row['metric']} "
         f"(r = {row['pearson']:+.2f}{interval}{p}{corrected})."
     )
+
+
+def power_sentences(tasks: pd.DataFrame) -> list[str]:
+    """Return how often a true association would be found, per task that can be tested."""
+    return [
+        f"{row['task']}: over {row['n']} units, a true correlation of {LIKELY_R:g} is found "
+        f"with a probability of {row['power']:.2f} in a single test"
+        + (
+            f", and of {row['power_corrected']:.2f} when corrected for {row['tests']} tests."
+            if row["tests"] > 1
+            else "."
+        )
+        for _, row in tasks.dropna(subset=["power"]).iterrows()
+    ]
 
 
 def why_no_correlation(content: Content) -> str:

@@ -1,0 +1,54 @@
+"""Whether alignment rises across fusions, in a sentence per task for the head of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from alignkit.analysis.questions import Answer
+from alignkit.report.formatting import p_text
+
+Row = Mapping[str, Any]
+
+_OPENINGS = {
+    "supported": "alignment is higher after a fusion than before it",
+    "contradicted": "alignment is lower after a fusion than before it",
+}
+_INCONCLUSIVE = "it is not shown that alignment differs before and after a fusion"
+
+
+def rise_sentences(answer: Answer) -> list[str]:
+    """Return the answer to question h3, one sentence per task and metric.
+
+    Parameters
+    ----------
+    answer : Answer
+    """
+    pairs = zip(answer.rows["across"], answer.rows["against_none"], strict=True)
+    return [_sentence(across, against) for across, against in pairs]
+
+
+def _sentence(across: Row, against: Row) -> str:
+    if across["change"] is None or across["p"] is None:
+        return (
+            f"{across['task']}: whether alignment rises across fusions cannot be tested "
+            f"({across['reason']})."
+        )
+    opening = _OPENINGS.get(across["verdict"], _INCONCLUSIVE)
+    said = (
+        f"{across['task']}: {opening}. Across fusions, {across['metric']} changes by "
+        f"{_numbers(across)}, over {across['placements']} placements"
+    )
+    if against["change"] is None or against["p"] is None:
+        return f"{said}."
+    return (
+        f"{said}; across a layer that follows a fusion, it changes by {_numbers(against)} more "
+        "than at the same depth without a fusion."
+    )
+
+
+def _numbers(row: Row) -> str:
+    interval = (
+        "" if row["low"] is None else f"95 % interval {row['low']:+.2f} to {row['high']:+.2f}, "
+    )
+    return f"{row['change']:+.2f} ({interval}p {p_text(row['p'], sign=True)})"

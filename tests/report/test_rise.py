@@ -1,0 +1,89 @@
+"""The head of a report: whether alignment rises across fusions, and the power of the rest."""
+
+import pandas as pd
+import pytest
+
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.questions import Answer, Evidence, ask
+from alignkit.chain.evaluate import evaluate
+from alignkit.report.results import report_runs
+from alignkit.report.rise import rise_sentences
+from alignkit.report.sentences import power_sentences
+
+TESTED = {
+    "task": "t",
+    "metric": "m",
+    "placements": 7,
+    "change": 0.3,
+    "low": 0.18,
+    "high": 0.41,
+    "p": 0.0156,
+    "verdict": "supported",
+    "reason": "",
+}
+UNTESTED = TESTED | {"change": None, "low": None, "high": None, "p": None, "reason": "too few"}
+AGAINST = TESTED | {"change": 0.21, "low": None, "high": None, "p": 0.0004}
+
+
+def _said(across, against):
+    return rise_sentences(Answer("h3", "", {"across": [across], "against_none": [against]}, {}))
+
+
+def test_a_rise_is_said_with_its_numbers():
+    assert _said(TESTED, AGAINST) == [
+        "t: alignment is higher after a fusion than before it. Across fusions, m changes by +0.30 "
+        "(95 % interval +0.18 to +0.41, p = 0.016), over 7 placements; across a layer that "
+        "follows a fusion, it changes by +0.21 (p < 0.001) more than at the same depth without "
+        "a fusion."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "opening"),
+    [
+        ({"verdict": "contradicted", "change": -0.3}, "alignment is lower after a fusion than"),
+        ({"verdict": "inconclusive", "p": 0.3}, "it is not shown that alignment differs"),
+        ({"verdict": "not testable"}, "it is not shown that alignment differs"),
+    ],
+)
+def test_nothing_else_is_called_a_rise(change, opening):
+    (said,) = _said(TESTED | change, UNTESTED)
+    assert said.startswith(f"t: {opening}")
+    assert said.endswith("over 7 placements.")
+
+
+def test_what_cannot_be_tested_has_its_reason():
+    assert _said(UNTESTED, UNTESTED) == [
+        "t: whether alignment rises across fusions cannot be tested (too few)."
+    ]
+
+
+def test_the_power_is_said_per_task_that_can_be_tested():
+    tasks = pd.DataFrame(
+        {
+            "task": ["a", "b"],
+            "n": [8, 3],
+            "tests": [2, 2],
+            "power": [0.54, None],
+            "power_corrected": [0.42, None],
+        }
+    )
+    assert power_sentences(tasks) == [
+        "a: over 8 units, a true correlation of 0.7 is found with a probability of 0.54 in a "
+        "single test, and of 0.42 when corrected for 2 tests."
+    ]
+    (alone,) = power_sentences(tasks.assign(tests=1))
+    assert alone.endswith("0.54 in a single test.")
+
+
+def test_a_report_starts_with_the_answer(own_runs, tmp_path):
+    runs = [run for run in own_runs[1] if run.task == "toy_match"]
+    for run in runs:
+        evaluate(run)
+    options = TableOptions(("cka", "mknn:k=5"), layer="max")
+    report_runs(runs, tmp_path / "r", options, permutations=9, measure=True)
+    first = (tmp_path / "r" / "report.md").read_text().split("\n- ")[1]
+    (answer,) = ask(["h3"], Evidence(runs, TableOptions(("cka",)), 9))
+    (expected,) = rise_sentences(answer)
+    assert first.replace("\\", "") == expected
+    assert answer.rows["across"][0]["change"] is not None
