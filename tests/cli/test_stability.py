@@ -212,6 +212,16 @@ def test_faulty_settings_are_one_line(layers, words, message):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--where", "learning_rate=1e-3"), ("--task", "toy_match"), ("--placement", "late")],
+)
+def test_options_that_select_runs_are_refused_for_arrays(layers, option, value):
+    done = alignkit("stability", "text", "vision", option, value, cwd=layers, code=2)
+    assert "arrays have no runs to select from" in done.stderr
+    assert option in done.stderr
+
+
 def test_arrays_of_other_samples_are_refused(layers, tmp_path):
     np.save(tmp_path / "short.npy", np.zeros((7, 3)))
     done = alignkit("stability", layers / "text", "short.npy", cwd=tmp_path, code=2)

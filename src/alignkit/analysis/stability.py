@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.chain.extract import extract
+from alignkit.alignment.layers import extracted
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
@@ -89,10 +89,7 @@ class Plan:
 
 def layers_of_run(run: Run, split: str, pool: str, reporter: Reporter = SILENT) -> Layers:
     """Open the layers of equal depth of a run, after extracting them where they are missing."""
-    index = run.representation_index(split)
-    if index is None or pool not in index["pools"]:
-        reporter.note(f"{run.path}: extracting representations of the {split} split first")
-        extract(run, split, reporter=reporter)
+    extracted(run, split, pool, reporter)
     pairs = equal_depth(run.schedule())
     xs, ys = ([run.representation(pair[i], split, pool) for pair in pairs] for i in (0, 1))
     return Layers(str(run.path), xs, ys)

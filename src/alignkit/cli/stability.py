@@ -1,6 +1,6 @@
 """``alignkit stability``: how many samples does a metric need, and which k?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -119,6 +119,7 @@ def stability(
 
     metrics, lenient = metrics_or_all(metric)
     if paths and not any((path / "config.json").is_file() for path in paths):
+        _refuse_selection({"--task": task, "--placement": placement, "--where": where})
         models = _of_arrays(paths)
     else:
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
@@ -157,6 +158,13 @@ def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
     from alignkit.cli.printing import console
 
     return [layers_of_run(run, split, pool, console.TerminalReporter()) for run in runs]
+
+
+def _refuse_selection(given: Mapping[str, list[str] | None]) -> None:
+    """Refuse options that select runs where arrays are compared."""
+    for name, values in given.items():
+        if values:
+            raise typer.BadParameter("arrays have no runs to select from", param_hint=name)
 
 
 def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":

@@ -222,8 +222,7 @@ def _local(workers: int, gpus: int) -> Any:
                 for name, worker in spec.items()
             }
 
-    make: Any = Cluster
-    cluster = make(
+    cluster = Cluster(  # type: ignore[no-untyped-call]
         n_workers=0,
         threads_per_worker=1,
         processes=True,
@@ -233,7 +232,7 @@ def _local(workers: int, gpus: int) -> Any:
         memory_limit=0,
         resources={"GPU": gpus} if gpus else None,
     )
-    cluster.scale(workers)
+    cluster.scale(workers)  # type: ignore[no-untyped-call]
     return cluster
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,9 +15,11 @@ from alignkit.report.figures.null_histograms import null_counts, null_histograms
 from alignkit.report.figures.scatter import scatter
 from alignkit.report.page_figures import with_unit_names
 from alignkit.report.style import Look, looks
+from alignkit.statistics import Correlations
+from alignkit.statistics.correlation.hypothesis import Hypothesis
 
 
-def write_figures(correlations: Any, runs: pd.DataFrame, folder: Path) -> int:
+def write_figures(correlations: Correlations, runs: pd.DataFrame, folder: Path) -> int:
     """Draw the figures of correlations.
 
     A forest and a leave-one-out strip over all tasks; per task a scatter and the nulls; or,
@@ -26,7 +27,7 @@ def write_figures(correlations: Any, runs: pd.DataFrame, folder: Path) -> int:
 
     Parameters
     ----------
-    correlations : alignkit.statistics.Correlations
+    correlations : Correlations
     runs : DataFrame
         The rows that were correlated, for the small dots.
     folder : path
@@ -66,7 +67,7 @@ def write_figures(correlations: Any, runs: pd.DataFrame, folder: Path) -> int:
 
 def _of_task(
     task: str,
-    hypotheses: list[Any],
+    hypotheses: list[Hypothesis],
     runs: pd.DataFrame,
     figures: FigureFolder,
     look: Mapping[str, Look],
@@ -97,7 +98,7 @@ def _of_task(
         )
 
 
-def _maps(correlations: Any, figures: FigureFolder) -> None:
+def _maps(correlations: Correlations, figures: FigureFolder) -> None:
     columns = ["task", "metric", "layer", "n", "pearson", "p", "p_adjusted", "spearman", "verdict"]
     for task, rows in correlations.table[columns].groupby("task", sort=False):
         figures.add(

@@ -168,20 +168,7 @@ class NamedInputs:
     def batch(
         self, tokens: Sequence[np.ndarray], pixels: np.ndarray
     ) -> dict[str, dict[str, Tensor]]:
-        """Pad texts and normalise images.
-
-        Parameters
-        ----------
-        tokens : sequence of array
-            Token indices of each text.
-        pixels : array
-            ``(batch, 3, size, size)`` of ``uint8``.
-
-        Returns
-        -------
-        dict of str to dict
-            What ``embed`` of each stream takes.
-        """
+        """Pad texts and normalise images, as ``Inputs.batch`` does for streams without a name."""
         return {
             "text": {"tokens": pad(tokens, self.text.padding, self.pad_to)},
             "vision": {"pixels": self.images.batch(pixels)},
