@@ -46,6 +46,9 @@ def own_runs(tiny_runs, tmp_path_factory):
 
 
 @pytest.fixture
-def tiny_run(tmp_path):
-    """One trained run of the test's own."""
-    return train_tiny(tmp_path / "runs")
+def tiny_run(tiny_runs, tmp_path):
+    """One trained run of the test's own, a copy."""
+    root, runs = tiny_runs
+    name = next(run for run in runs if run.placement == "at_1_2").path.relative_to(root)
+    shutil.copytree(root / name, tmp_path / "runs" / name)
+    return Run(tmp_path / "runs" / name)

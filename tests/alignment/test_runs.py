@@ -197,6 +197,7 @@ def test_an_interrupted_grid_is_kept_and_completed(tiny_run, monkeypatch, asked,
     assert table["value"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_killed_grid_loses_little(tmp_path):
     """Killed with -9 before the 8th pair; then the same bytes as without."""
     runs = [train_tiny(tmp_path / name) for name in "ab"]
@@ -289,6 +290,7 @@ def test_lenient_leaves_out_what_cannot_take_the_data(tiny_run):
         measure_run(tiny_run, ["mknn:k=48"], layers="last", lenient=True)
 
 
+@pytest.mark.slow
 def test_two_runs_are_measured_on_joined_samples(tmp_path):
     one, other = (train_tiny(tmp_path, placement) for placement in ("none", "1"))
     table = measure_between(one, other, ["cka"], layers="same")
@@ -317,6 +319,7 @@ def test_two_splits_do_not_hold_the_same_samples(tiny_run):
         measure_between(tiny_run, tiny_run, ["cka"], splits=("test", "validation"))
 
 
+@pytest.mark.slow
 def test_the_table_is_the_same_bytes_in_whatever_order_it_grew(tmp_path):
     one, other = (train_tiny(tmp_path / name) for name in "ab")
     measure_run(one, ["cka", "mknn:k=5"], layers="all")

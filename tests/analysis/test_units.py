@@ -45,6 +45,7 @@ def units(found):
     return found.units["unit"].tolist()
 
 
+@pytest.mark.slow
 def test_seven_learning_rates_are_not_seven_units(sweep):
     runs = load_runs(sweep, placement=["at_1"])
     with pytest.raises(UsageError, match=r"not averaged: learning_rate is 1e-5, .*, 0\.01"):
@@ -58,6 +59,7 @@ def test_seven_learning_rates_are_not_seven_units(sweep):
     assert set(units(variants)) == {f"at_1, {name}" for name in units(found)}
 
 
+@pytest.mark.slow
 def test_two_placements_by_two_learning_rates(sweep):
     runs = [run for run in load_runs(sweep) if run.config.training.learning_rate in RATES[2:4]]
     said = []
@@ -71,6 +73,7 @@ def test_two_placements_by_two_learning_rates(sweep):
     assert table["unit"].nunique() == 4
 
 
+@pytest.mark.slow
 def test_placements_that_differ_between_units_are_reported(sweep):
     said = []
     correlate_runs(
@@ -79,6 +82,7 @@ def test_placements_that_differ_between_units_are_reported(sweep):
     assert any("the two effects cannot be separated" in text for text in said)
 
 
+@pytest.mark.slow
 def test_figures_and_tables_of_a_report_name_variants(sweep):
     content = gather(load_runs(sweep), TableOptions(("cka",)))
     assert {f"at_1, {name}" for name in NAMES} < set(content.scores["placement"])
@@ -87,6 +91,7 @@ def test_figures_and_tables_of_a_report_name_variants(sweep):
     assert set(one.scores["placement"]) == {"at_2"}
 
 
+@pytest.mark.slow
 def test_the_command_refuses_selects_and_groups(own):
     refused = alignkit("correlate", "-m", "cka", cwd=own, code=2).stderr
     assert "with --where learning_rate=1e-5" in refused
@@ -100,6 +105,7 @@ def test_the_command_refuses_selects_and_groups(own):
     assert "7 values of learning_rate, 7 runs" in shown
 
 
+@pytest.mark.slow
 def test_a_report_groups_by_an_option(own):
     words = ("report", "-m", "cka", "-p", "at_1", "--permutations", "99")
     assert "differ in more than the seed" in alignkit(*words, cwd=own, code=2).stderr
@@ -113,6 +119,7 @@ def test_a_report_groups_by_an_option(own):
         assert run.unit[:8] not in data
 
 
+@pytest.mark.slow
 def test_variants_are_ordered_by_the_value_of_the_option(sweep):
     content = gather(load_runs(sweep, placement=["at_1"]), TableOptions(("cka",)))
     expected = [f"at_1, {name}" for name in (*NAMES, "learning_rate=0.01")]
@@ -120,6 +127,7 @@ def test_variants_are_ordered_by_the_value_of_the_option(sweep):
     assert content.scores["placement"].tolist() == expected
 
 
+@pytest.mark.slow
 def test_scores_and_values_name_variants_and_no_hash(sweep):
     runs = load_runs(sweep)
     names = {f"at_1, {name}" for name in (*NAMES, "learning_rate=0.01")}
@@ -128,6 +136,7 @@ def test_scores_and_values_name_variants_and_no_hash(sweep):
     assert set(measured.scores["unit"]) == set(measured.by_layer("last")["unit"]) == names
 
 
+@pytest.mark.slow
 def test_hypotheses_refuse_variants_and_answer_for_one_value(own):
     words = ("hypotheses", "--question", "placement", "-m", "cka", "--permutations", "99", "--json")
     refused = alignkit(*words, cwd=own, code=2).stderr
@@ -144,6 +153,7 @@ def _refusal(done):
     return line
 
 
+@pytest.mark.slow
 def test_hypotheses_have_the_units_that_a_question_allows(own):
     for i, run in enumerate(load_runs(own / "runs")):  # untrained, so that they are all alike
         for file in run.alignment_folder("test").glob("*.csv"):
@@ -167,6 +177,7 @@ def test_hypotheses_have_the_units_that_a_question_allows(own):
     assert "over 7 variants" in answer["answer"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "questions", "message"),
     [
@@ -182,6 +193,7 @@ def test_hypotheses_refuse_units_that_a_question_cannot_have(own, unit, question
     assert message in _refusal(done)
 
 
+@pytest.mark.slow
 def test_agreement_and_stability_select_by_option(own):
     where = ("-m", "cka", "-m", "mknn:k=3", "--where", "learning_rate=3e-4", "--json")
     agreement = json.loads(alignkit("agreement", *where, cwd=own).stdout)

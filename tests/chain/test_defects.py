@@ -37,6 +37,7 @@ def _train(root, runtime=None, task=TINY_TASK, **options):
     return train(config, root)
 
 
+@pytest.mark.slow
 def test_the_best_weights_are_kept_when_training_never_stops_early(tmp_path):
     options = {"epochs": 6, "learning_rate": 0.05}
     run = _train(tmp_path, **options)
@@ -59,6 +60,7 @@ def test_the_best_weights_are_kept_when_training_never_stops_early(tmp_path):
     assert all((kept[name] == value).all() for name, value in weights[best].items())
 
 
+@pytest.mark.slow
 def test_the_test_split_is_read_neither_before_nor_during_training(tmp_path, monkeypatch):
     from alignkit_toy.match import Match
 
@@ -73,6 +75,7 @@ def test_the_test_split_is_read_neither_before_nor_during_training(tmp_path, mon
         _train(tmp_path, RuntimeOptions(track=("cka",)), epochs=1, **options)
 
 
+@pytest.mark.slow
 def test_alignment_is_measured_on_the_split_that_was_asked_for(tmp_path):
     """Never on training rows: the default is test, and tracking looks at validation."""
     import json
@@ -84,6 +87,7 @@ def test_alignment_is_measured_on_the_split_that_was_asked_for(tmp_path):
     assert ids == list(run.config.task.make().split("test").ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 2, 3])
 def test_the_schedule_is_sized_by_optimiser_steps_and_ends_at_the_floor(tmp_path, accumulate):
     """In pretraining too: several objectives are one step, not several."""
@@ -110,12 +114,14 @@ def test_the_last_smaller_group_is_scaled_by_its_own_size():
     np.testing.assert_allclose(parts, whole, atol=1e-6 * np.abs(whole).max() + 1e-7)
 
 
+@pytest.mark.slow
 def test_accumulation_and_batch_size_are_what_the_options_say(tmp_path):
     run = _train(tmp_path, epochs=1, batch_size=4, accumulate=5)
     assert len(pd.read_csv(run.path / "steps.csv")) == math.ceil(16 / 5)
     assert run.config.training.accumulate == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS)
 def test_every_way_to_join_the_streams_can_be_named(tmp_path, head):
     config = resolve_config(TINY_TASK, "1", f"{TINY_MODEL},head={head}", Training(epochs=0))
@@ -141,6 +147,7 @@ def test_any_number_of_seeds_is_a_unit(seeds):
     assert (row["n"], row["runs"]) == (4, 4 * len(seeds))
 
 
+@pytest.mark.slow
 def test_nothing_depends_on_the_clock_or_on_earlier_draws(tmp_path):
     """Seeds decide, whatever else was drawn in the process before."""
     import random
@@ -154,6 +161,7 @@ def test_nothing_depends_on_the_clock_or_on_earlier_draws(tmp_path):
     assert runs[0].model_file.read_bytes() == runs[1].model_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_tasks_and_seeds_are_read_from_files_not_from_folder_names(tmp_path):
     run = _train(tmp_path / "runs", epochs=0)
     moved = tmp_path / "named_after_nothing"
@@ -164,6 +172,7 @@ def test_tasks_and_seeds_are_read_from_files_not_from_folder_names(tmp_path):
     assert (again.task, again.placement, again.seed) == ("toy_match", "at_1", 0)
 
 
+@pytest.mark.slow
 def test_importing_asks_for_no_host_name(tmp_path):
     code = (
         "import socket\n"

@@ -43,6 +43,7 @@ def test_representations_are_the_encoders_own(tmp_path, models):
     assert [site for site in run.representation_index("test")["sites"] if ".f" in site] == []
 
 
+@pytest.mark.slow
 def test_measure_works_and_scores_are_absent_with_a_reason(tmp_path, models):
     folder = _extract(tmp_path, models).stdout.strip()
     run = folder.rpartition("/representations")[0]

@@ -31,6 +31,7 @@ def _bytes(run):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_any_shard_size_gives_the_same_bytes(run):
     extract(run, "test")
     whole = _bytes(run)
@@ -47,6 +48,7 @@ def test_shards_are_whole_batches():
         whole_batches(0)
 
 
+@pytest.mark.slow
 def test_shards_made_out_of_order_by_several_are_joined(run):
     extract(run, "test")
     whole = _bytes(run)
@@ -58,6 +60,7 @@ def test_shards_made_out_of_order_by_several_are_joined(run):
     assert _bytes(run) == whole
 
 
+@pytest.mark.slow
 def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
     """And what was done is not done again, though the size asked for is another one."""
     in_order, made = extraction.EncodedSplit.in_order, []
@@ -77,6 +80,7 @@ def test_a_failure_keeps_the_shards_that_are_done(run, monkeypatch):
     assert run.representation("t00").n == 600
 
 
+@pytest.mark.slow
 def test_other_poolings_or_another_model_begin_anew(run, monkeypatch):
     extract_shard(run, "test", ["cls"], 256, 0)
     extract_shard(run, "test", ["mean"], 256, 1)

@@ -20,12 +20,14 @@ def _bytes(run):
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in run.path.glob("*.*")}
 
 
+@pytest.mark.slow
 def test_same_command_gives_same_bytes(tmp_path):
     one, other = train_tiny(tmp_path / "a"), train_tiny(tmp_path / "b")
     assert _bytes(one) == _bytes(other)
     assert {"model.safetensors", "performance.json", "history.csv"} <= set(_bytes(one))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_model(tmp_path):
     one, other = train_tiny(tmp_path), train_tiny(tmp_path, seed=1)
     assert one.path != other.path
@@ -33,6 +35,7 @@ def test_another_seed_gives_another_model(tmp_path):
     assert _bytes(one)["model.safetensors"] != _bytes(other)["model.safetensors"]
 
 
+@pytest.mark.slow
 def test_second_time_does_no_work(tmp_path, monkeypatch):
     run = train_tiny(tmp_path)
     before = run.model_file.stat().st_mtime_ns
@@ -41,6 +44,7 @@ def test_second_time_does_no_work(tmp_path, monkeypatch):
     assert run.model_file.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_training_never_reads_the_test_split(tmp_path, monkeypatch):
     from alignkit_toy.match import Match
 
@@ -51,6 +55,7 @@ def test_training_never_reads_the_test_split(tmp_path, monkeypatch):
     assert set(read) == {"train", "validation"}
 
 
+@pytest.mark.slow
 def test_best_weights_are_restored_not_the_last(tmp_path):
     from alignkit.chain.evaluate import evaluate
 
@@ -64,6 +69,7 @@ def test_best_weights_are_restored_not_the_last(tmp_path):
     assert scores.iloc[-1] < scores.max(), "the last epoch must not be the best, to tell them apart"
 
 
+@pytest.mark.slow
 def test_patience_stops_early(tmp_path):
     config = resolve_config(
         TINY_TASK, "1", TINY_MODEL, Training(epochs=30, learning_rate=0.05, patience=2)
@@ -74,12 +80,14 @@ def test_patience_stops_early(tmp_path):
     assert last - run.performance()["epoch"] == 2
 
 
+@pytest.mark.slow
 def test_zero_epochs_store_the_untrained_model(tmp_path):
     run = train(resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=0)), tmp_path)
     assert list(run.history()["epoch"]) == [0]
     assert run.performance()["epoch"] == 0
 
 
+@pytest.mark.slow
 def test_force_drops_what_was_made_from_the_old_model(tmp_path):
     from alignkit.chain.extract import extract
 
@@ -90,6 +98,7 @@ def test_force_drops_what_was_made_from_the_old_model(tmp_path):
     assert run.representation_index("test") is None
 
 
+@pytest.mark.slow
 def test_a_folder_with_another_run_is_refused(tmp_path):
     run = train_tiny(tmp_path)
     stored = json.loads((run.path / "config.json").read_text())
@@ -141,6 +150,7 @@ def test_an_empty_split_is_one_clear_line():
         EncodedSplit(Split([], [], lambda i: None, None), None, "test")
 
 
+@pytest.mark.slow
 def test_a_diverging_run_says_so_and_leaves_no_model(tmp_path, monkeypatch):
     from alignkit.errors import AlignkitError
     from alignkit.tasks import Binary
@@ -178,6 +188,7 @@ def test_buckets_hold_texts_of_similar_length_and_every_sample_once():
     assert padding(True, seed=1) != bucketed
 
 
+@pytest.mark.slow
 def test_whoever_watches_sees_every_epoch_and_may_end_it(tmp_path):
     config = resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=3))
     seen = []

@@ -112,6 +112,7 @@ def test_a_metric_that_cannot_take_the_data_is_left_out_unless_it_was_named(own_
     assert "k=10 needs" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_one_clear_line(own_runs, tmp_path):
     root, runs = own_runs
     done = alignkit("agreement", "--metric", "cka", "--runs", root, cwd=tmp_path, code=2)

@@ -152,6 +152,7 @@ def test_arrays_with_other_ids_are_refused(tmp_path):
     assert "ids differ" in _one_line(done)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
 def test_a_read_only_run_directory(tmp_path):
     run = train_tiny(tmp_path / "runs")
@@ -179,6 +180,7 @@ def test_a_run_directory_that_cannot_be_written(tmp_path, monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_a_broken_config_is_one_line(tmp_path):
     run = train_tiny(tmp_path / "runs")
     (run.path / "config.json").write_text("{")
@@ -186,11 +188,13 @@ def test_a_broken_config_is_one_line(tmp_path):
     assert "is not valid JSON" in _one_line(done)
 
 
+@pytest.mark.slow
 def test_debug_shows_the_traceback(tmp_path):
     done = alignkit_process("--debug", "train", "--task", "toy_mach", cwd=tmp_path, code=1)
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     import subprocess
     import sys
@@ -232,6 +236,7 @@ def test_an_empty_validation_split(tmp_path):
     assert not list(tmp_path.rglob("model.safetensors"))
 
 
+@pytest.mark.slow
 def test_killed_training_leaves_no_half_run(tmp_path):
     import signal
     import subprocess

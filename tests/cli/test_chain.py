@@ -25,6 +25,7 @@ def _runs(folder):
     return json.loads(alignkit("runs", "--json", cwd=folder).stdout)
 
 
+@pytest.mark.slow
 def test_train_prints_one_folder_per_run_and_says_what_it_chose(tmp_path):
     done = alignkit(*TRAIN, "--placement", "1", "--seed", "0", "--seed", "1", cwd=tmp_path)
     folders = done.stdout.split()
@@ -34,6 +35,7 @@ def test_train_prints_one_folder_per_run_and_says_what_it_chose(tmp_path):
     assert "seed 0, 1" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_whole_chain_makes_what_it_lacks(place):
     done = alignkit("measure", "--metric", "cka", "--layers", "all", "--json", cwd=place)
     rows = json.loads(done.stdout)
@@ -49,6 +51,7 @@ def test_the_whole_chain_makes_what_it_lacks(place):
     assert (place / page).read_text().lstrip().lower().startswith("<!doctype html>")
 
 
+@pytest.mark.slow
 def test_the_same_command_twice_gives_the_same_bytes_and_no_work(place):
     command = ("measure", "--metric", "cka", "--metric", "mknn:k=5", "--layers", "same")
     alignkit(*command, cwd=place)
@@ -67,6 +70,7 @@ def test_the_same_command_twice_gives_the_same_bytes_and_no_work(place):
             assert path.stat().st_mtime_ns == time
 
 
+@pytest.mark.slow
 def test_a_partial_measurement_is_completed_not_repeated(place):
     alignkit("measure", "--metric", "procrustes", "--layers", "last", cwd=place)
     files = sorted(place.rglob("alignment/test/procrustes*.csv"))
@@ -75,6 +79,7 @@ def test_a_partial_measurement_is_completed_not_repeated(place):
     assert [len(pd.read_csv(f)) for f in files] == [3, 3]
 
 
+@pytest.mark.slow
 def test_a_null_adds_p_and_calibration(place):
     rows = json.loads(
         alignkit(
@@ -84,6 +89,7 @@ def test_a_null_adds_p_and_calibration(place):
     assert all(1 / 21 <= row["p"] <= 1 and row["null_mean"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_intra_modal_pairs_on_request(place):
     rows = json.loads(
         alignkit(
@@ -102,12 +108,14 @@ def test_intra_modal_pairs_on_request(place):
     assert all(row["value"] == pytest.approx(1, abs=1e-6) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_grid_is_shown_as_a_heat_map(place):
     done = alignkit("measure", "--metric", "cka", "--layers", "all", cwd=place)
     assert "v.f0" in done.stdout
     assert "t02" in done.stdout
 
 
+@pytest.mark.slow
 def test_forced_extraction_gives_the_same_bytes(place):
     run = _runs(place)[0]["run"]
     alignkit("extract", run, cwd=place)
@@ -200,6 +208,7 @@ def test_dry_run_trains_nothing(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_every_option_of_training_reaches_the_run(tmp_path):
     options = {
         "accumulate": 2,

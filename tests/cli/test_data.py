@@ -91,6 +91,7 @@ def test_cache_prints_the_folders(tmp_path, monkeypatch):
     assert f"{folder} exists already" in again.stderr
 
 
+@pytest.mark.slow
 def test_the_advice_about_broken_pictures_can_be_followed(mine, tmp_path):
     """What it says to type names the folder too."""
     mine = mine.rename(tmp_path / "mine")
@@ -104,6 +105,7 @@ def test_the_advice_about_broken_pictures_can_be_followed(mine, tmp_path):
     alignkit("train", "--task", task, *TRAIN, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
     """The same bytes as without them, and no picture is decoded again."""
     monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "kept"))
@@ -148,6 +150,7 @@ def test_models_that_cut_pictures_alike_share_pixels(mine, tmp_path, monkeypatch
     assert folder("--vision-model", "test_vit", "--from-scratch") != first  # 160 pixels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["folder:{}", "folder:{}/data.csv,text=caption"])
 def test_a_path_is_a_task(mine, tmp_path, form):
     done = alignkit("train", "--task", form.format(mine), *TRAIN, cwd=tmp_path)
@@ -162,6 +165,7 @@ def test_a_path_is_a_task(mine, tmp_path, form):
     assert json.loads(alignkit("evaluate", "--task", "folder", "--json", cwd=tmp_path).stdout)
 
 
+@pytest.mark.slow
 def test_two_folders_are_two_tasks(mine, tmp_path):
     other = mine.rename(tmp_path / "other")
     (tmp_path / "My pictures").symlink_to(tmp_path / "nowhere")
@@ -171,6 +175,7 @@ def test_two_folders_are_two_tasks(mine, tmp_path):
     assert {run["task"] for run in found} == {"folder-other", "folder-data"}
 
 
+@pytest.mark.slow
 def test_the_folder_from_the_environment_and_data_wins(mine, tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     mine.rename(tmp_path / "data/folder")

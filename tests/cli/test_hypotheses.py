@@ -13,6 +13,8 @@ from alignkit.runs.files import read_json, write_json
 from alignkit.statistics.comparison.overlapping import williams_test, zou_interval
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
+pytestmark = pytest.mark.slow
+
 PLACEMENTS = ("none", "0", "1", "2", "3", "1,2", "0,2/1,3")
 TASKS = (TINY_TASK, TINY_TASK.replace("match", "redundant"))
 

@@ -62,6 +62,7 @@ def _run(place, name):
     return next((place / "runs" / "toy_match" / name).iterdir())
 
 
+@pytest.mark.slow
 def test_json_has_the_fixed_fields_for_runs_and_arrays(place, arrays):
     for rows in (
         _rows("-m", "cka", "--layers", "last", cwd=place),
@@ -121,6 +122,7 @@ def test_layers_of_arrays(arrays):
     assert (best["pairs"], best["layers"], best["chance"]) == (9, "max-pair", None)
 
 
+@pytest.mark.slow
 def test_fusions_leave_out_runs_without_any(place):
     done = alignkit("measure", "--layers", "fusions", "--json", cwd=place)
     assert "none/seed0" in done.stderr
@@ -134,12 +136,14 @@ def test_fusions_leave_out_runs_without_any(place):
     assert "selects no pair" in done.stderr
 
 
+@pytest.mark.slow
 def test_layers_are_checked_in_every_run_before_any_work(place):
     done = alignkit("measure", "--layers", "t.f1,v.f1", "-m", "rsa", cwd=place, code=2)
     assert "at_1/" in done.stderr
     assert not list(place.rglob("rsa*.csv"))
 
 
+@pytest.mark.slow
 def test_streams(place):
     rows = _rows("-p", "at_1", "--layers", "same", "--streams", "text,vision", cwd=place)
     assert [row["x"] for row in rows] == ["t00", "t01", "t02", "v00", "v01", "v02"]
@@ -149,6 +153,7 @@ def test_streams(place):
     assert "unknown streams 'audio'" in done.stderr
 
 
+@pytest.mark.slow
 def test_several_splits(place):
     rows = _rows(
         "-p", "at_1", "--layers", "last", "--split", "test", "--split", "validation", cwd=place
@@ -169,6 +174,7 @@ def test_several_splits(place):
     assert "validation" in shown
 
 
+@pytest.mark.slow
 def test_between_two_runs(place):
     one, other = _run(place, "none"), _run(place, "at_1")
     rows = _rows("--between", one, other, "--layers", "last", "--output", "b.csv", cwd=place)
@@ -231,6 +237,7 @@ def test_the_memory_bound_reaches_the_views(arrays, monkeypatch):
     assert said == [3_000_000, None]
 
 
+@pytest.mark.slow
 def test_the_pooling_is_chosen(place):
     values = [
         _rows("-p", "at_1", "--layers", "last", "--pool", pool, cwd=place)[0]
@@ -323,6 +330,7 @@ def test_a_faulty_array_of_many_leaves_no_table(arrays):
     assert not (arrays / "grid.csv").exists()
 
 
+@pytest.mark.slow
 def test_values_are_read_from_a_folder_that_cannot_be_written(place, monkeypatch):
     from alignkit.alignment import runs
 

@@ -28,6 +28,7 @@ def _train(folder, *words, code=0):
     return command("train", "--task", TINY_TASK, "--epochs", 1, *words, cwd=folder, code=code)
 
 
+@pytest.mark.slow
 def test_flags_are_the_architectures_options(tmp_path):
     text, vision = text_folder(tmp_path / "t"), vision_folder(tmp_path / "v")
     done = _train(
@@ -63,6 +64,7 @@ def test_an_architecture_without_the_option_says_so(tmp_path):
     assert "option 'freeze' is given both in 'vilbert:freeze=text' and separately" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_trained_run_needs_no_folder_and_its_place_is_no_part_of_it(tmp_path):
     text = text_folder(tmp_path / "here" / "t")
     done = _train(tmp_path, "--text-model", text, "--placement", "1", "-a", SMALL)
@@ -76,6 +78,7 @@ def test_a_trained_run_needs_no_folder_and_its_place_is_no_part_of_it(tmp_path):
     assert "is already trained" in again.stderr
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     text, vision = text_folder(tmp_path / "t"), vision_folder(tmp_path / "v")
     words = ["--text-model", text, "--vision-model", vision, "--placement", "2/4", "-a", SMALL]
@@ -86,6 +89,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path):
     assert files[0] == files[1]
 
 
+@pytest.mark.slow
 def test_runs_side_by_side(tmp_path):
     text = text_folder(tmp_path / "t")
     done = _train(
@@ -114,6 +118,7 @@ def test_placements_are_held_against_each_streams_depth(tmp_path):
     assert "vision index 3 (fusion 0) is beyond the depth of the vision stream, 2" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_real_command_without_weights_is_one_clear_line(tmp_path):
     """Hateful Memes with BERT and ViT, as the study trained it, on a machine without a network."""
     root = tmp_path / "memes"

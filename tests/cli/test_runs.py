@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from alignkit.runs.files import locked
 from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
 
@@ -17,6 +19,7 @@ def test_bare_runs_lists_as_list_does(tiny_runs, tmp_path):
     assert one["placement"] == "none"
 
 
+@pytest.mark.slow
 def test_runs_are_named_by_the_options_in_which_they_differ(tmp_path):
     from alignkit.chain.train import train
     from alignkit.runs import Training, resolve_config
@@ -33,6 +36,7 @@ def test_runs_are_named_by_the_options_in_which_they_differ(tmp_path):
     assert not any(row["unit"] in line.split()[1:] for row in rows for line in shown.splitlines())
 
 
+@pytest.mark.slow
 def test_show_tells_options_scores_and_sizes(tmp_path):
     run = train_tiny(tmp_path / "runs")
     page = json.loads(alignkit("runs", "show", run.path, "--json", cwd=tmp_path).stdout)
@@ -45,6 +49,7 @@ def test_show_tells_options_scores_and_sizes(tmp_path):
     assert "model.safetensors" in shown
 
 
+@pytest.mark.slow
 def test_rm_asks_and_removes(tmp_path, monkeypatch):
     run = train_tiny(tmp_path / "runs")
     monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
@@ -57,6 +62,7 @@ def test_rm_asks_and_removes(tmp_path, monkeypatch):
     assert "not a run directory" in alignkit("runs", "rm", run.path, cwd=tmp_path, code=1).stderr
 
 
+@pytest.mark.slow
 def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
     run = train_tiny(tmp_path / "runs")
     other = train_tiny(tmp_path / "runs", placement="none")
@@ -90,6 +96,7 @@ def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
     assert "nothing to remove" in alignkit("runs", "gc", cwd=tmp_path).stderr
 
 
+@pytest.mark.slow
 def test_export_and_import_on_the_command_line(tmp_path):
     run = train_tiny(tmp_path / "runs")
     folder = run.path.relative_to(tmp_path / "runs")
@@ -106,6 +113,7 @@ def test_export_and_import_on_the_command_line(tmp_path):
     assert "1 of 1 runs were refused" in refused.stderr
 
 
+@pytest.mark.slow
 def test_extract_takes_a_shard_size_and_jobs(tmp_path):
     for placement in ("none", "1"):
         train_tiny(tmp_path / "runs", placement=placement)

@@ -52,6 +52,7 @@ def test_pictures_are_not_opened_again(made, monkeypatch):
     store_pixels("toy_match", closed, inputs, "validation", "f")  # exists already
 
 
+@pytest.mark.slow
 def test_training_from_kept_pixels_gives_the_same_bytes(tmp_path, monkeypatch):
     config = resolve_config(TINY_TASK, "1", SMALL, Training(epochs=1))
     runs = [train(config, tmp_path / "fresh")]
@@ -134,6 +135,7 @@ def test_an_architecture_that_says_no_recipe_is_left_alone(made):
     assert find_pixels(split, Plain(), "validation", lambda: "f") is None
 
 
+@pytest.mark.slow
 def test_runs_do_not_depend_on_where_pixels_come_from(tmp_path):
     alignkit("data", "cache", TINY_TASK, "--architecture", TINY_MODEL, cwd=tmp_path)
     with_pixels = train_tiny(tmp_path / "a")

@@ -52,6 +52,7 @@ def place(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["README.md", "docs/training.md"])
 def test_every_command_of_a_page_runs(place, page):
     """On tiny models: only the sizes differ from what is printed."""
@@ -68,6 +69,7 @@ def test_every_command_of_a_page_runs(place, page):
         assert done.stdout.strip(), words
 
 
+@pytest.mark.slow
 def test_commands_on_arrays_of_the_page_on_measuring_run(place):
     """Those on runs are run in tests/cli/test_measure.py, on runs that take a second."""
     for side in ("text", "vision"):
@@ -83,11 +85,13 @@ def test_commands_on_arrays_of_the_page_on_measuring_run(place):
     assert seen == 3
 
 
+@pytest.mark.slow
 def test_every_command_of_the_statistics_page_runs(place):
     for words in _commands(ROOT / "docs" / "statistics.md"):
         assert alignkit(*words, cwd=place).stdout.strip(), words
 
 
+@pytest.mark.slow
 def test_python_of_the_readme_runs(place, monkeypatch):
     monkeypatch.chdir(place)
     alignkit(
@@ -108,6 +112,7 @@ def test_python_of_the_readme_runs(place, monkeypatch):
     assert names["run"].task == "toy_match"
 
 
+@pytest.mark.slow
 def test_plugins_of_the_documentation_work(place):
     for number, block in enumerate(_blocks(ROOT / "docs" / "plugins.md", "python")):
         file = place / f"plugin{number}.py"
@@ -121,6 +126,7 @@ def test_plugins_of_the_documentation_work(place):
     assert "rv" in done.stdout
 
 
+@pytest.mark.slow
 def test_every_command_about_own_data_runs(place):
     from PIL import Image
 

@@ -4,7 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tiny import alignkit
+
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "questions.md"
 SMALLER = {"64": "16", "128": "32"}

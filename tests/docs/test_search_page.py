@@ -4,7 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+
 from tiny import TINY_MODEL, TINY_TASK, alignkit
+
+pytestmark = pytest.mark.slow
 
 PAGE = Path(__file__).parents[2] / "docs" / "search.md"
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from alignkit.runs import Training
 from tiny import TINY_MODEL
@@ -12,6 +13,7 @@ from tiny import TINY_MODEL
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@pytest.mark.slow
 def test_alignment_is_drawn_against_the_share_of_redundant_information(tmp_path, capsys):
     example = runpy.run_path(str(EXAMPLES / "redundancy.py"))
     names = example["main"].__globals__

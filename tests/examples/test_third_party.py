@@ -44,6 +44,7 @@ def test_a_metric_is_two_files_of_under_30_lines():
     assert len(lines) < 30
 
 
+@pytest.mark.slow
 def test_the_installed_metric_is_listed_and_measured(installed, tmp_path):
     path = {"PYTHONPATH": str(installed)}
     rows = json.loads(alignkit_process("list", "metrics", "--json", cwd=tmp_path, **path).stdout)
@@ -68,6 +69,7 @@ def test_the_bare_file_works_before_packaging(tmp_path):
     assert "rv" in {row["name"] for row in rows}
 
 
+@pytest.mark.slow
 def test_a_placement_is_one_line(tmp_path):
     file = THIRD / "placements.py"
     shown = alignkit("--plugin", file, "show", "placement", "crossed", "--json", cwd=tmp_path)
@@ -89,6 +91,7 @@ def test_a_placement_is_one_line(tmp_path):
     assert "/two_late/" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_runs_the_chain(tmp_path):
     file = THIRD / "colours_task.py"
     words = (
@@ -110,6 +113,7 @@ def test_a_task_of_ones_own_runs_the_chain(tmp_path):
     assert scores[0]["n"] == 16
 
 
+@pytest.mark.slow
 def test_plugin_files_reach_processes_that_train_side_by_side(tmp_path):
     file = THIRD / "colours_task.py"
     words = (

@@ -87,6 +87,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_whole_files(tmp_path):
     for attempt in range(8):
         process = subprocess.Popen(
@@ -104,6 +105,7 @@ def test_kill_9_leaves_whole_files(tmp_path):
             assert len({p.read_text() for p in (tmp_path / "f").iterdir()}) == 1
 
 
+@pytest.mark.slow
 def test_locks_wait_and_are_released_by_a_dead_holder(tmp_path):
     holder = (
         "import sys, time, pathlib\nfrom alignkit.runs import files\n"

@@ -98,6 +98,7 @@ def test_a_run_from_elsewhere_is_not_packed(root, tmp_path):
         export_runs(load_runs(root), tmp_path / "other", tmp_path / "p.tar")
 
 
+@pytest.mark.slow
 def test_checkpoints_locks_and_litter_stay_at_home(tmp_path):
     run = train_tiny(tmp_path / "runs")
     (run.path / "checkpoint").mkdir()

@@ -91,6 +91,7 @@ def test_alignment_is_read(run):
     assert table["cka", "normed=false", "t01", "v01"] == 0.5121809750769861
 
 
+@pytest.mark.slow
 def test_every_step_finds_its_work_done(run, root, monkeypatch):
     before = bytes_of(root)
     for work in ("chain.train._train", "chain.extract._Extraction", "chain.model.load"):

@@ -168,6 +168,7 @@ def test_what_cannot_be_said_is_none_with_a_reason():
     assert (empty.correlations, empty.importances, empty.pareto) == ([], [], [])
 
 
+@pytest.mark.slow
 def test_a_duplicate_adds_no_observation(tiny_search, tmp_path):
     study = tiny_search(5, sampler="random")
     found = analyse(study)
@@ -276,6 +277,7 @@ def test_an_older_optunas_storage_is_read_and_left_alone(tmp_path, revision):
     assert found["trials"]["COMPLETE"] == 8
 
 
+@pytest.mark.slow
 def test_an_older_storage_is_not_searched_in(tmp_path, tiny_search):
     file = tmp_path / "old.db"
     _write_older(file, "v2.6.0.a")
@@ -329,6 +331,7 @@ def test_a_study_is_chosen_by_name_or_by_being_the_only_one(tmp_path):
             read_study(opened, storage, "three")
 
 
+@pytest.mark.slow
 def test_registered_placements_are_ready_to_train(tmp_path, tiny_search):
     tiny_search(3, space="named", placements=("1", "2", "none"), study="found here")
     done = alignkit(
@@ -364,6 +367,7 @@ def test_registered_placements_are_ready_to_train(tmp_path, tiny_search):
     assert names[0] in trained.stdout
 
 
+@pytest.mark.slow
 def test_no_file_of_anyone_elses_is_overwritten_by_placements(tmp_path, tiny_search):
     tiny_search(1, space="named", placements=("1",))
     words = ["search", "analyse", "--storage", f"sqlite:///{tmp_path}/search.db", "--register"]
@@ -429,6 +433,7 @@ def test_an_outlier_does_not_flatten_a_figure():
     assert inner_range(pd.Series([], dtype=float)) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 def test_a_torn_journal_is_refused_and_repaired(tmp_path, tiny_search):
     storage = f"journal:///{tmp_path}/search.log"
     named = {"space": "named", "placements": ("1", "none"), "storage": storage}

@@ -22,6 +22,7 @@ def _told(study):
     return [(t.state.name, t.params, t.values) for t in study.trials]
 
 
+@pytest.mark.slow
 def test_a_search_is_reproducible_and_goes_on_as_if_undisturbed(tiny_search, tmp_path):
     whole = tiny_search(4, study="whole", sampler="random")
     tiny_search(2, study="parts", sampler="random")
@@ -31,6 +32,7 @@ def test_a_search_is_reproducible_and_goes_on_as_if_undisturbed(tiny_search, tmp
     assert _told(other)[0][1] != _told(whole)[0][1]
 
 
+@pytest.mark.slow
 def test_a_trial_is_a_normal_run(tiny_search, tmp_path):
     trial = tiny_search(1).trials[0]
     run = load_run(trial.user_attrs["runs"][0])
@@ -40,6 +42,7 @@ def test_a_trial_is_a_normal_run(tiny_search, tmp_path):
     assert list(run.config.placement.text) == trial.user_attrs["placement"]["text"]
 
 
+@pytest.mark.slow
 def test_what_rounds_to_the_same_is_not_trained_twice(tiny_search, tmp_path, monkeypatch):
     # Of three layers, rounding leaves few placements, so that six trials must repeat some.
     from alignkit.chain import train as module
@@ -62,6 +65,7 @@ def test_what_rounds_to_the_same_is_not_trained_twice(tiny_search, tmp_path, mon
         assert trial.params != first.params
 
 
+@pytest.mark.slow
 def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
     study = tiny_search(
         2,
@@ -76,6 +80,7 @@ def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
     assert finished(study) == 2
 
 
+@pytest.mark.slow
 def test_an_undefined_objective_is_fail(tiny_search):
     study = tiny_search(
         1,
@@ -93,6 +98,7 @@ def test_an_undefined_objective_is_fail(tiny_search):
     assert "500" in study.trials[0].user_attrs["error"]
 
 
+@pytest.mark.slow
 def test_pruning_ends_a_training_early_and_leaves_no_run(tiny_search, tmp_path, monkeypatch):
     monkeypatch.setattr(
         optuna.pruners,
@@ -108,6 +114,7 @@ def test_pruning_ends_a_training_early_and_leaves_no_run(tiny_search, tmp_path, 
         load_runs(tmp_path / "runs")
 
 
+@pytest.mark.slow
 def test_a_duplicate_of_a_pruned_trial_is_pruned(tiny_search, monkeypatch):
     monkeypatch.setattr(
         optuna.pruners,
@@ -119,6 +126,7 @@ def test_a_duplicate_of_a_pruned_trial_is_pruned(tiny_search, monkeypatch):
     assert [t.user_attrs.get("duplicate_of") for t in study.trials] == [None, 0, 0]
 
 
+@pytest.mark.slow
 def test_pruning_uses_the_median_of_earlier_trials(tiny_search):
     """Five trials start up; a sixth that is worse than their median is pruned."""
     study = tiny_search(
@@ -134,12 +142,14 @@ def test_pruning_uses_the_median_of_earlier_trials(tiny_search):
     assert "PRUNED" in states
 
 
+@pytest.mark.slow
 def test_too_few_blocks_are_pruned_with_the_reason(tiny_search):
     study = tiny_search(2, bounds=("blocks=3:3", "text_spread=0.1:0.1"), sampler="random")
     assert [t.state.name for t in study.trials] == ["PRUNED", "PRUNED"]
     assert "1 block(s) remain after rounding" in study.trials[0].user_attrs["pruned"]
 
 
+@pytest.mark.slow
 def test_several_tasks_and_objectives(tiny_search):
     unique = TINY_TASK.replace("match", "unique")
     study = tiny_search(
@@ -162,17 +172,20 @@ def test_several_tasks_and_objectives(tiny_search):
     assert trial.values[3] == float(int(trial.values[3])) > 1000
 
 
+@pytest.mark.slow
 def test_named_tries_each_placement_once_and_stops(tiny_search):
     study = tiny_search(10, space="named", placements=("2", "1", "none"))
     assert [t.params["placement"] for t in study.trials] == ["2", "1", "none"]
 
 
+@pytest.mark.slow
 def test_masks_are_searched(tiny_search):
     study = tiny_search(2, space="mask", sampler="random")
     assert [t.state.name for t in study.trials] == ["COMPLETE"] * 2
     assert len(study.trials[0].params) == 8  # two streams, indices 0 to 3
 
 
+@pytest.mark.slow
 def test_another_search_is_refused_under_the_same_name(tiny_search):
     tiny_search(1)
     with pytest.raises(UsageError, match="differs in: seed"):
@@ -207,6 +220,7 @@ def pairs(tmp_path):
     use_plugin_files([])
 
 
+@pytest.mark.slow
 def test_the_score_of_pretraining_is_the_one_that_selects_the_epoch(tiny_search, pairs):
     study = tiny_search(
         1,
@@ -227,6 +241,7 @@ def test_the_score_of_pretraining_is_the_one_that_selects_the_epoch(tiny_search,
     ]
 
 
+@pytest.mark.slow
 def test_labels_that_training_does_not_use_give_no_score(tiny_search):
     pretraining = {"epochs": 1, "objectives": ("itm",)}
     study = tiny_search(1, training=pretraining)
@@ -276,6 +291,7 @@ def _break(*_):
     raise DataError("the disk is gone")
 
 
+@pytest.mark.slow
 def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_train", _break)
     done = alignkit(*RUN, "--space", "named", "-p", "1", "-n", "1", cwd=tmp_path, code=1)
@@ -285,6 +301,7 @@ def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path, monkeypatch):
     assert "1 FAIL" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_best_and_continues(tmp_path):
     first = alignkit(*RUN, "--space", "named", "-p", "1", "-p", "2", "-n", "1", cwd=tmp_path)
     assert "1 COMPLETE" in first.stdout
@@ -311,6 +328,7 @@ def test_the_command_prints_the_best_and_continues(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_numbers_of_parameters_are_printed_as_counts(tmp_path):
     done = alignkit(
         *RUN, "--space", "named", "-p", "none", "-n", "1", "--objective", "parameters", cwd=tmp_path
@@ -321,6 +339,7 @@ def test_numbers_of_parameters_are_printed_as_counts(tmp_path):
     assert f" {count} " in done.stdout
 
 
+@pytest.mark.slow
 def test_every_option_reaches_the_search(tmp_path, monkeypatch):
     from pathlib import Path
 

@@ -100,6 +100,7 @@ def test_two_commands_on_postgresql_one_killed(tmp_path, postgresql):
     _check_completed(_read(postgresql), killed, 3)
 
 
+@pytest.mark.slow
 def test_a_worker_lost_on_another_machine_is_found_by_its_silence(tiny_search, storage, tmp_path):
     """On every kind of storage; a trial that is alive elsewhere is waited for."""
     asked = {"space": "named", "placements": ("1", "2"), "storage": storage, "study": "silent"}
@@ -120,6 +121,7 @@ def test_a_worker_lost_on_another_machine_is_found_by_its_silence(tiny_search, s
     assert time.time() - before > 1.5  # two heartbeats, to the resolution of the clock
 
 
+@pytest.mark.slow
 def test_a_search_runs_on_every_kind_of_storage(tiny_search, storage):
     asked = {"space": "named", "placements": ("1", "none"), "storage": storage, "study": "kinds"}
     tiny_search(1, **asked)
@@ -129,6 +131,7 @@ def test_a_search_runs_on_every_kind_of_storage(tiny_search, storage):
         assert read_study(opened, storage, "kinds").trials[1].values == study.trials[1].values
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_is_put_back(tiny_search, monkeypatch):
     from alignkit.chain import train as module
 
@@ -146,6 +149,7 @@ def test_an_interrupted_trial_is_put_back(tiny_search, monkeypatch):
     assert study.trials[1].user_attrs["retry_of"] == 0
 
 
+@pytest.mark.slow
 def test_a_trial_that_kills_every_worker_ends_some_day(tiny_search):
     from alignkit.search.stale_trials import Requeue, requeue_stale
 
@@ -197,6 +201,7 @@ def test_a_server_that_is_not_there_is_one_line(tmp_path):
     assert "secret" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_study_of_others_is_not_continued(tiny_search, tmp_path):
     import optuna
 
@@ -208,6 +213,7 @@ def test_a_study_of_others_is_not_continued(tiny_search, tmp_path):
         tiny_search(1, storage=storage)
 
 
+@pytest.mark.slow
 def test_workers_that_all_die_are_an_error(tiny_search, monkeypatch):
     from alignkit.search import workers
 

@@ -69,6 +69,7 @@ def worked(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_they_are_planned_and_write_where_a_reader_looks(done, worked):
     assert _states(done) == dict.fromkeys(NAMES, "done")
     assert {p.name for p in (done / "results").iterdir()} == {
@@ -94,12 +95,14 @@ def test_they_are_planned_and_write_where_a_reader_looks(done, worked):
     assert worked == []
 
 
+@pytest.mark.slow
 def test_what_they_read_is_measured_as_steps_of_the_runs(done):
     steps = _json("plan", done)["runs"][0]["steps"]
     assert "measure test mean" in steps  # the question of pooling needs both
     assert set(steps.values()) == {"done"}
 
 
+@pytest.mark.slow
 def test_a_second_time_does_nothing_and_names_the_same_files(place, worked):
     before = bytes_of(place)
     again = alignkit("study", "run", "tiny.toml", cwd=place)
@@ -114,6 +117,7 @@ def test_a_second_time_does_nothing_and_names_the_same_files(place, worked):
     assert bytes_of(place) == before
 
 
+@pytest.mark.slow
 def test_what_is_gone_or_changed_is_made_again_the_same(place, worked):
     before = bytes_of(place)
     (place / "results" / "stability" / "models.csv").unlink()
@@ -125,6 +129,7 @@ def test_what_is_gone_or_changed_is_made_again_the_same(place, worked):
     assert bytes_of(place) == before
 
 
+@pytest.mark.slow
 def test_other_options_or_values_do_them_anew(place, worked):
     file = place / "tiny.toml"
     file.write_text(file.read_text().replace("[agreement]", "[agreement]\nalike = 0.5"))
@@ -137,6 +142,7 @@ def test_other_options_or_values_do_them_anew(place, worked):
     assert _states(place)["correlate last"] == "missing"
 
 
+@pytest.mark.slow
 def test_further_measuring_and_scoring_does_not_do_them_anew(place):
     for path in (place / "runs").glob("toy_match/*/*"):
         measure_run(load_run(path), ["cka", "svcca:dims=3"], layers="all", null=5)
@@ -145,6 +151,7 @@ def test_further_measuring_and_scoring_does_not_do_them_anew(place):
     assert set(_states(place).values()) == {"done"}
 
 
+@pytest.mark.slow
 def test_they_wait_for_runs_that_are_to_come(place, worked):
     write_study(place, seeds=(0, 1), more=MORE)
     assert set(_states(place).values()) == {"missing"}
@@ -152,6 +159,7 @@ def test_they_wait_for_runs_that_are_to_come(place, worked):
     assert worked == ["correlate", "hypotheses", "agreement", "stability"]
 
 
+@pytest.mark.slow
 def test_one_that_fails_is_recorded_stops_no_other_and_is_retried_when_asked(place, monkeypatch):
     def broken(*_, **__):
         raise DataError("the disk is gone")
@@ -173,6 +181,7 @@ def test_one_that_fails_is_recorded_stops_no_other_and_is_retried_when_asked(pla
     assert set(_states(place).values()) == {"done"}
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_with_the_analyses_that_are_left(place, worked, monkeypatch):
     shutil.rmtree(place / "results")
     shutil.rmtree(place / "runs" / ".study" / "tiny" / "analyses")
@@ -255,6 +264,7 @@ permutations = 9
 """
 
 
+@pytest.mark.slow
 def test_a_study_with_variants_groups_or_selects_them(tmp_path):
     file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",), more=VARIANTS)
     text = file.read_text().replace("seeds = [0]", "seeds = [0]\nlearning_rate = [1e-2, 1e-3]")
@@ -293,6 +303,7 @@ def test_a_study_that_would_average_variants_is_refused_unread(tmp_path, table, 
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_the_record_of_hypotheses_does_not_depend_on_the_default_unit(done):
     study = read_study(done / "tiny.toml")
     asked = {name: options for name, _, options, _ in analyses._asked(study, [])}
@@ -305,6 +316,7 @@ def test_the_record_of_hypotheses_does_not_depend_on_the_default_unit(done):
     assert asked["hypotheses"]["unit"] == "variant"
 
 
+@pytest.mark.slow
 def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):
     file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",))
     file.write_text(file.read_text().replace('layers = "same"', 'layers = "max-pair"'))
@@ -314,6 +326,7 @@ def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):
     assert (tmp_path / "results" / "correlate.last.csv").is_file()
 
 
+@pytest.mark.slow
 def test_another_draw_of_samples_does_not_count_as_measured(tmp_path):
     file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",))
     file.write_text(file.read_text().replace('layers = "same"', 'layers = "same"\nsamples = 40'))

@@ -57,6 +57,7 @@ def test_a_plan_shows_everything_before_anything_is_done(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_run_prints_what_it_wrote_and_the_plan_is_done(place):
     finished = alignkit("study", "run", "tiny.toml", cwd=place)
     assert finished.stdout.split() == ["results/runs.last.csv", "results/correlate.last.csv"]
@@ -69,6 +70,7 @@ def test_a_run_prints_what_it_wrote_and_the_plan_is_done(place):
     assert "train" in alignkit("study", "status", "tiny.toml", cwd=place).stdout
 
 
+@pytest.mark.slow
 def test_a_second_time_does_no_work(place, monkeypatch):
     before = bytes_of(place)
     monkeypatch.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
@@ -78,6 +80,7 @@ def test_a_second_time_does_no_work(place, monkeypatch):
     assert bytes_of(place) == before
 
 
+@pytest.mark.slow
 def test_another_seed_and_placement_run_only_what_is_new(place, monkeypatch):
     trained = []
     train = training._train
@@ -93,6 +96,7 @@ def test_another_seed_and_placement_run_only_what_is_new(place, monkeypatch):
     assert len(trained) == 10
 
 
+@pytest.mark.slow
 def test_another_metric_is_measured_on_what_is_there(place, monkeypatch):
     monkeypatch.setattr(training, "_train", lambda *_: pytest.fail("trained again"))
     file = place / "tiny.toml"
@@ -103,6 +107,7 @@ def test_another_metric_is_measured_on_what_is_there(place, monkeypatch):
     assert "svcca:dims=3" in (place / "results" / "runs.last.csv").read_text()
 
 
+@pytest.mark.slow
 def test_a_failure_is_recorded_stops_no_other_and_is_retried_when_asked(tmp_path, monkeypatch):
     file = write_study(tmp_path, tasks=("toy_match",))
     train = training._train
@@ -138,6 +143,7 @@ def test_a_failure_is_recorded_stops_no_other_and_is_retried_when_asked(tmp_path
     assert {run["state"] for run in _plan(file, tmp_path)["runs"]} == {"done"}
 
 
+@pytest.mark.slow
 def test_absent_data_are_a_problem_of_their_runs_only(tmp_path):
     file = write_study(
         tmp_path, more='[[run]]\nplacement = "1"\ntask = "hateful_memes:root=nowhere"\n'
@@ -182,6 +188,7 @@ def test_names_and_options_are_checked_before_the_work(tmp_path, old, new, messa
     assert not list(tmp_path.rglob("model.safetensors"))
 
 
+@pytest.mark.slow
 def test_representations_are_kept_when_asked_and_made_in_shards(tmp_path):
     more = '[extract]\nsplits = ["validation", "test"]\npools = ["mean"]\nshard_size = 128\n'
     file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",), more=more)
@@ -301,6 +308,7 @@ def test_the_sweep_of_the_alignment_weight_is_planned(tmp_path):
     assert len({run["identity"] for run in plan["runs"]}) == len(plan["runs"]) > 10
 
 
+@pytest.mark.slow
 def test_pretraining_comes_first_and_its_failure_holds_back_what_starts_from_it(
     tmp_path, monkeypatch
 ):

@@ -91,6 +91,7 @@ def test_streams_of_other_widths_need_a_projection():
         contrastive(torch.ones(3, 4), torch.ones(3, 5))
 
 
+@pytest.mark.slow
 def test_a_third_party_loss_trains_and_is_recorded(tmp_path):
     (tmp_path / "spread.py").write_text(LOSS)
     door = ("--plugin", "spread.py")
@@ -118,6 +119,7 @@ def test_a_third_party_loss_trains_and_is_recorded(tmp_path):
     assert "aux_cosine" in history.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_it_changes_the_identity_and_pulls_the_streams_together(tmp_path):
     options = {"epochs": 3, "learning_rate": 2e-3, "batch_size": 16}
     runs = [

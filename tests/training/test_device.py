@@ -55,6 +55,7 @@ def test_gradients_are_close_to_those_of_float32(precision, aux):
     assert np.linalg.norm(low) == pytest.approx(np.linalg.norm(full), rel=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_the_precision_is_stored(tmp_path, precision):
     import json

@@ -37,6 +37,7 @@ def _scores(run):
     return history[history["split"] == "validation"].set_index("epoch")["brier"]
 
 
+@pytest.mark.slow
 def test_the_epoch_with_the_lowest_score_is_kept(tmp_path):
     run = train(_config(epochs=6), tmp_path)
     scores = _scores(run)
@@ -45,6 +46,7 @@ def test_the_epoch_with_the_lowest_score_is_kept(tmp_path):
     assert evaluate(run, "validation", force=True)["brier"] == pytest.approx(scores.min())
 
 
+@pytest.mark.slow
 def test_patience_counts_epochs_without_a_lower_score(tmp_path):
     run = train(_config(epochs=30, patience=2), tmp_path)
     scores = _scores(run)
@@ -53,6 +55,7 @@ def test_patience_counts_epochs_without_a_lower_score(tmp_path):
     assert run.performance()["epoch"] == scores.idxmin()
 
 
+@pytest.mark.slow
 def test_a_run_knows_the_direction_without_its_plugin(tmp_path):
     run = train(_config(epochs=0), tmp_path)
     assert run.performance()["higher_is_better"] == {"brier": False}
@@ -138,6 +141,7 @@ def test_the_check_of_tasks_knows_declared_ranges(monkeypatch):
         check_task(task)
 
 
+@pytest.mark.slow
 def test_correlate_reads_it_from_the_runs(tmp_path):
     runs = [train(_config(placement, epochs=1), tmp_path) for placement in ("none", "1", "1,2")]
     correlations, _ = correlate_runs(runs, TableOptions(("cka",)))

@@ -21,6 +21,7 @@ def _start(root, init, task=TINY_TASK, placement="1,2", training=UNTRAINED, seed
     return load_file(train(config, root).model_file), config
 
 
+@pytest.mark.slow
 def test_streams_and_fusions_are_taken_and_the_head_of_the_same_labels(tmp_path):
     run = train_tiny(tmp_path)
     theirs = load_file(run.model_file)
@@ -28,6 +29,7 @@ def test_streams_and_fusions_are_taken_and_the_head_of_the_same_labels(tmp_path)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_a_head_for_other_labels_is_fresh(tmp_path):
     run = train_tiny(tmp_path)
     theirs = load_file(run.model_file)
@@ -42,6 +44,7 @@ def test_a_head_for_other_labels_is_fresh(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_head_of_a_pretrained_run_was_never_trained_and_is_not_taken(tmp_path):
     options = Training(epochs=1, objectives=("pretrain",))
     pretrained = train(resolve_config(TINY_TASK, "1,2", TINY_MODEL, options), tmp_path)
@@ -57,6 +60,7 @@ def test_the_head_of_a_pretrained_run_was_never_trained_and_is_not_taken(tmp_pat
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
+@pytest.mark.slow
 def test_another_placement_takes_what_fits(tmp_path):
     run = train_tiny(tmp_path, "1")
     done = alignkit(
@@ -77,6 +81,7 @@ def test_another_placement_takes_what_fits(tmp_path):
     assert f"starting from {run.path}: " in done.stderr
 
 
+@pytest.mark.slow
 def test_the_vocabulary_is_that_of_the_first_run(tmp_path):
     run = train_tiny(tmp_path)
     _, config = _start(tmp_path, run, "toy_unique:n_train=64,n_validation=32,n_test=48")
@@ -87,6 +92,7 @@ def test_the_vocabulary_is_that_of_the_first_run(tmp_path):
     assert stored[0] == stored[1]
 
 
+@pytest.mark.slow
 def test_where_it_started_is_part_of_the_identity(tmp_path):
     runs = [train_tiny(tmp_path, seed=seed) for seed in (0, 1)]
     plain = resolve_config(TINY_TASK, "1,2", TINY_MODEL, UNTRAINED)
@@ -104,6 +110,7 @@ def test_where_it_started_is_part_of_the_identity(tmp_path):
     assert train(one, tmp_path).config == one
 
 
+@pytest.mark.slow
 def test_what_cannot_be_started_from(tmp_path):
     with pytest.raises(DataError, match="`init=absent`: this folder does not hold a trained run"):
         resolve_config(TINY_TASK, "1", TINY_MODEL, init="absent")
@@ -115,6 +122,7 @@ def test_what_cannot_be_started_from(tmp_path):
         resolve_config(TINY_TASK, "1", TINY_MODEL, init=run.path)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_replaced_meanwhile_is_refused(tmp_path):
     run = train_tiny(tmp_path)
     config = resolve_config(TINY_TASK, "1", TINY_MODEL, UNTRAINED, init=run.path)
@@ -125,6 +133,7 @@ def test_a_run_that_was_replaced_meanwhile_is_refused(tmp_path):
         train(config, tmp_path)
 
 
+@pytest.mark.slow
 def test_streams_of_other_models_are_refused(tmp_path):
     """They would be built from the other run's shapes, whatever the options name."""
     text, other = text_folder(tmp_path / "t"), text_folder(tmp_path / "o", hidden_size=24)

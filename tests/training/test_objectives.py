@@ -64,6 +64,7 @@ def test_words_and_pairs_equal_their_definitions():
     assert int(terms["itm"][1]) == int(((p > 0.5) == (match > 0.5)).sum())
 
 
+@pytest.mark.slow
 def test_hidden_words_are_learnt(tmp_path):
     """Trained, a model names more of the hidden words of samples that it has not seen."""
     task = "toy_redundant:n_train=512,n_validation=128,noise=0"
@@ -91,6 +92,7 @@ def register_tasks(register): register("pairs", Pairs)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["alignkit.Pairs()", "None"])
 def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path, target):
     (tmp_path / "pairs.py").write_text(UNLABELLED.replace("TARGET", target))
@@ -122,6 +124,7 @@ def test_a_task_without_labels_can_only_be_pretrained_on(tmp_path, target):
     alignkit("--plugin", "pairs.py", "extract", cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_pretrained_run_is_scored_as_it_was_in_training(tmp_path):
     config = resolve_config(TASK, "1", TINY_MODEL, Training(epochs=1, objectives=("pretrain",)))
     run = train(config, tmp_path)
@@ -132,6 +135,7 @@ def test_a_pretrained_run_is_scored_as_it_was_in_training(tmp_path):
         evaluate(run, "validation", force=True)
 
 
+@pytest.mark.slow
 def test_objectives_can_be_mixed_with_the_tasks_own(tmp_path):
     options = Training(epochs=1, objectives=("mlm=0.5", "task"))
     run = train(resolve_config(TASK, "1", TINY_MODEL, options), tmp_path)

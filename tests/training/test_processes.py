@@ -10,6 +10,8 @@ from safetensors.numpy import load_file
 
 from tiny import TINY_MODEL, alignkit
 
+pytestmark = pytest.mark.slow
+
 TASK = "toy_match:n_train=61,n_validation=33,n_test=16"  # shares are uneven, some of them empty
 WORDS = (
     "train",

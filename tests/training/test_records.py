@@ -22,6 +22,7 @@ def _config(**runtime):
     )
 
 
+@pytest.mark.slow
 def test_every_step_and_epoch_is_a_row(tmp_path):
     run = train(_config(), tmp_path)
     steps = pd.read_csv(run.path / "steps.csv")
@@ -35,6 +36,7 @@ def test_every_step_and_epoch_is_a_row(tmp_path):
     assert (steps["gradient_norm"] > 0).all()
 
 
+@pytest.mark.slow
 def test_events_hold_the_same_numbers(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run = train(_config(tensorboard=True), tmp_path)

@@ -82,6 +82,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_a_crash_at_any_step_changes_no_byte(tmp_path, options):
     whole = train(_config("0", **options), tmp_path / "whole")
@@ -97,6 +98,7 @@ def test_a_crash_at_any_step_changes_no_byte(tmp_path, options):
         assert not (run.path / "checkpoint").exists()
 
 
+@pytest.mark.slow
 def test_going_on_does_not_start_over(tmp_path, monkeypatch):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
         _crash_after(patch, 7)
@@ -108,6 +110,7 @@ def test_going_on_does_not_start_over(tmp_path, monkeypatch):
     assert len(taken) == 12 - 6  # the checkpoint after step 6 was the newest
 
 
+@pytest.mark.slow
 def test_checkpoints_may_be_rare(tmp_path):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
         _crash_after(patch, 8)
@@ -124,6 +127,7 @@ def whole(tmp_path_factory):
     return _bytes(root / alignkit(*WORDS, cwd=root).stdout.strip())
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_changes_no_byte(tmp_path, whole):
     """For any number of workers: two before the kill, none after it."""
     command = [
@@ -150,6 +154,7 @@ def test_kill_9_in_the_middle_changes_no_byte(tmp_path, whole):
     assert _bytes(tmp_path / done.stdout.strip()) == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGUSR1, 143), (signal.SIGINT, 130)]
 )
@@ -172,6 +177,7 @@ def test_a_signal_leaves_a_checkpoint_and_a_hint(tmp_path, whole, number, code):
     assert _bytes(tmp_path / again.stdout.strip()) == whole
 
 
+@pytest.mark.slow
 def test_handlers_are_put_back(tmp_path):
     before = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)]
     train(_config(epochs=1), tmp_path)
@@ -186,6 +192,7 @@ def _leave_a_checkpoint(root, **options):
     return file
 
 
+@pytest.mark.slow
 def test_another_runs_checkpoint_is_refused_and_force_drops_it(tmp_path):
     file = _leave_a_checkpoint(tmp_path)
     identity = _config().identity
@@ -195,6 +202,7 @@ def test_another_runs_checkpoint_is_refused_and_force_drops_it(tmp_path):
     assert train(_config(), tmp_path, force=True).is_trained
 
 
+@pytest.mark.slow
 def test_what_reads_runs_says_that_the_training_was_interrupted(tmp_path):
     from alignkit.runs import load_run
 
@@ -203,6 +211,7 @@ def test_what_reads_runs_says_that_the_training_was_interrupted(tmp_path):
         load_run(run)
 
 
+@pytest.mark.slow
 def test_a_broken_checkpoint_is_one_line(tmp_path):
     file = _leave_a_checkpoint(tmp_path)
     weights = file.with_name("weights.safetensors")
@@ -211,6 +220,7 @@ def test_a_broken_checkpoint_is_one_line(tmp_path):
         train(_config(), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_appears_whole_and_before_the_last_is_dropped(tmp_path, monkeypatch):
     """Killed at any of its renames, there is a checkpoint to go on from."""
     from alignkit.training import checkpoint
@@ -234,6 +244,7 @@ def test_signals_are_left_alone_outside_the_main_thread(tmp_path):
     assert list(tmp_path.rglob("train.json"))
 
 
+@pytest.mark.slow
 def test_runs_side_by_side_are_told_to_stop_too(tmp_path):
     command = [
         sys.executable,

@@ -18,6 +18,7 @@ def _run(root, epochs=3, **runtime):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("every", "steps"), [("1", [0, 4, 8, 12]), ("2", [0, 8]), ("5s", [0, 5, 10])]
 )
@@ -30,12 +31,14 @@ def test_it_is_measured_when_it_is_time(tmp_path, every, steps):
     assert set(zip(table["x"], table["y"], strict=True)) == {(f"t0{i}", f"v0{i}") for i in range(3)}
 
 
+@pytest.mark.slow
 def test_tracking_changes_no_weight(tmp_path):
     plain, tracked = _run(tmp_path / "a"), _run(tmp_path / "b", track=("cka",), track_every="3s")
     assert plain.config.identity == tracked.config.identity
     assert plain.model_file.read_bytes() == tracked.model_file.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_value_is_what_measure_finds(tmp_path):
     run = _run(tmp_path, 0, track=("cka",), track_samples=32)
     tracked = pd.read_csv(run.path / "tracking.csv").set_index("x")["value"]

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import alignkit_emoji.plugin
 from alignkit.plugins.options import bind, options_of
 from alignkit_emoji.task import Emoji
@@ -22,6 +24,7 @@ def test_options_are_read_off_the_constructor(tmp_path):
     assert Emoji(**bound) == Emoji(font=tmp_path / "x.ttf", size=16, variants=True)
 
 
+@pytest.mark.slow
 def test_registering_imports_no_array_library():
     code = "import sys, alignkit_emoji.plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

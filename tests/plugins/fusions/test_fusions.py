@@ -268,6 +268,7 @@ def test_impossible_options(kind, options, message):
 SMALL = "width=16,heads=2,feedforward=32"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "placement"),
     [

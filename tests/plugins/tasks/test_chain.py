@@ -25,6 +25,7 @@ MAKE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", MAKE)
 def test_a_run_knows_its_labels_its_notes_and_its_score(task, tmp_path):
     make, primary, labels, lost = MAKE[task]
@@ -58,6 +59,7 @@ def test_a_run_knows_its_labels_its_notes_and_its_score(task, tmp_path):
     assert known | {primary} <= set(scores)
 
 
+@pytest.mark.slow
 def test_hateful_memes_through_the_chain(memes, tmp_path):
     done = alignkit(
         "train",
@@ -76,6 +78,7 @@ def test_hateful_memes_through_the_chain(memes, tmp_path):
     assert {"auroc", "accuracy"} <= set(scores)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -59,6 +59,7 @@ def test_the_folder_is_no_part_of_what_a_run_is(tmp_path):
     assert bind(HatefulMemes, {})["root"] is None
 
 
+@pytest.mark.slow
 def test_registering_imports_no_array_library():
     code = "import sys, alignkit_tasks.plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -44,6 +44,7 @@ def test_options_are_read_off_the_constructor():
         bind(target, {"value": "6"}, "toy_match")
 
 
+@pytest.mark.slow
 def test_registering_imports_no_array_library():
     code = "import sys, alignkit_toy.plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -129,6 +129,7 @@ def test_the_count_is_shown(tmp_path):
     assert "placement     none (placement 'late': text index 9" in free
 
 
+@pytest.mark.slow
 def test_a_run_with_frozen_layers_keeps_them(tmp_path):
     """Through the command line: what is frozen has the same bytes after training as before."""
     from safetensors.torch import load_file
