@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
 from alignkit.chain import model as models
+from alignkit.chain.score_errors import score_errors
 from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError, PluginError
 from alignkit.models.schedule import Schedule
@@ -47,7 +49,8 @@ def evaluate(
     dict of str to float
         Every score of the task, the mean ``loss`` and the number of samples ``n``; also
         stored in ``performance.json``. A run without labels is scored by its pretraining
-        objectives. ``Run.higher_is_better`` tells the direction of a score.
+        objectives. ``Run.higher_is_better`` tells the direction of a score, and
+        ``Run.score_errors`` its standard error over samples.
 
     Raises
     ------
@@ -71,11 +74,14 @@ def evaluate(
         model, schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         data = EncodedSplit(task.split(split), inputs, split, task.fingerprint, used_device)
         if run.config.training.uses_labels:
-            scores = score(model, schedule, data, task.target, reporter)
+            targets, outputs = predict(model, schedule, data, task.target, reporter)
+            scores = _scores(task.target, targets, outputs)
+            errors = score_errors(task.target, targets, outputs.numpy(), scores)
         else:
-            scores = _score_pretraining(run, model, schedule, data)
+            scores, errors = _score_pretraining(run, model, schedule, data), {}
         performance = run.performance()
         performance["splits"][split] = scores
+        performance.setdefault("errors", {})[split] = errors
         write_json(run.performance_file, performance)
     return scores
 
@@ -99,6 +105,27 @@ def score(
     PluginError
         If a score is outside the range that its target declares.
     """
+    targets, outputs = predict(model, schedule, data, target, reporter, processes)
+    return _scores(target, targets, outputs)
+
+
+def predict(
+    model: nn.Module,
+    schedule: Schedule,
+    data: EncodedSplit,
+    target: Target,
+    reporter: Reporter = SILENT,
+    processes: Processes | None = None,
+) -> tuple[np.ndarray, torch.Tensor]:
+    """Return the targets of a split and the logits of a model, ``(n, outputs)``, in its order.
+
+    All processes must call this.
+
+    Raises
+    ------
+    DataError
+        If the split has no labels.
+    """
     processes = processes or Processes()
     targets = data.targets()
     model.eval()
@@ -113,11 +140,15 @@ def score(
         outputs, _ = processes.gather(torch.cat(logits))
         empty = torch.zeros(0, dtype=torch.int64)
         rows_of, _ = processes.gather(torch.cat([empty, *order]).to(outputs.device))
-        outputs = outputs[rows_of.argsort()].cpu()
+        return targets, outputs[rows_of.argsort()].cpu()
+
+
+def _scores(target: Target, targets: np.ndarray, outputs: torch.Tensor) -> dict[str, float]:
+    with torch.inference_mode():
         loss = target.loss(outputs.double(), torch.from_numpy(targets))
     scores = target.scores(targets, outputs.numpy())
     _check_ranges(target, scores)
-    return {**scores, "loss": float(loss), "n": len(data)}
+    return {**scores, "loss": float(loss), "n": len(targets)}
 
 
 def _check_ranges(target: Target, scores: dict[str, float]) -> None:

@@ -168,6 +168,8 @@ def correlate(
     else:
         from alignkit.analysis.correlate import correlate_runs
         from alignkit.analysis.options import TableOptions
+        from alignkit.analysis.score_noise import score_noise
+        from alignkit.report.score_noise import noise_sentences
         from alignkit.runs.units import select_runs
 
         specs = metric_specs_or_family(metric or family)
@@ -190,6 +192,9 @@ def correlate(
         correlations, rows = correlate_runs(
             chosen, table_options, reporter=reporter, lower=lower_is_better or (), **options
         )
+        outcomes = dict(zip(rows["task"], rows["outcome"], strict=True))
+        for line in noise_sentences(score_noise(chosen, outcomes, table_options.split)):
+            console.note(f"note: {line}")
     if output is not None or figures is not None:
         from alignkit.report.results import write_correlations
 

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from alignkit.alignment.designs import name_of
+from alignkit.analysis.score_noise import score_noise
 from alignkit.report.content import Content, score_means
 from alignkit.report.formatting import p_text
+from alignkit.report.score_noise import noise_sentences
 from alignkit.report.within import groups_sentence, within_sentence
 from alignkit.statistics.correlation.tasks import LIKELY_R
 from alignkit.statistics.correlation.verdict import VERDICTS
@@ -136,6 +138,8 @@ def warnings(content: Content, given: Sequence[str]) -> list[str]:
     within, groups = content.options.within, content.options.groups
     lines += [within_sentence(name_of(within))] if within else []
     lines += [groups_sentence(name_of(groups))] if groups else []
+    outcomes = dict(zip(content.scores["task"], content.scores["score"], strict=True))
+    lines += noise_sentences(score_noise(content.runs, outcomes, content.split))
     lines += _missing_scores(content) + _about_samples(content) + _missing_metrics(content)
     undefined = content.alignment[content.alignment["value"].isna()]
     for (task, metric), part in undefined.groupby(["task", "label"], sort=False):

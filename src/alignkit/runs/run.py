@@ -134,6 +134,15 @@ class Run:
         stored = self.performance().get("higher_is_better", {})
         return bool(stored.get(score, not named_like_a_loss(score)))
 
+    def score_errors(self, split: str) -> dict[str, dict[str, Any]]:
+        """Return the noise of the scores on a split: ``{"auroc": {"se": 0.02, "low": ...}}``.
+
+        With ``chance`` where it is known. Empty where the split was not scored, or by a version
+        that stored no errors.
+        """
+        errors: dict[str, dict[str, Any]] = self.performance().get("errors", {}).get(split, {})
+        return errors
+
     @property
     def unscored(self) -> str:
         """Why the run cannot have scores; empty for a run that was trained."""

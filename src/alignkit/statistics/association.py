@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from alignkit.statistics.intervals import correlation_interval
 from alignkit.statistics.permutation import null_correlations, p_value, unit_permutations
 from alignkit.statistics.requirements import MIN_UNITS, is_constant
 
@@ -19,7 +20,7 @@ class Association:
     n : int
         Units with both values.
     pearson, low, high : float or None
-        Pearson's r and its 95 % interval (Fisher's z).
+        Pearson's r and its 95 % interval, see ``correlation_interval``.
     spearman : float or None
         Spearman's rank correlation.
     p : float or None
@@ -66,7 +67,7 @@ def associate(
     pearson = pearsonr(x, y)
     low = high = None
     if n > 3:
-        low, high = (float(end) for end in pearson.confidence_interval(0.95))
+        low, high = correlation_interval(x, y)
     r, rho = float(pearson.statistic), float(spearmanr(x, y).statistic)
     if n < MIN_UNITS:
         return Association(

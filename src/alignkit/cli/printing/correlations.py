@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 _WIDTH = 100  # when stdout is not a terminal
 _STRONGEST = 10
 _LEGEND = (
-    "r: Pearson's r over unit means; 95 %: its confidence interval (Fisher's z). p: permutation "
+    "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
+    "for values as measured (Fisher's z, wider where tails are heavy). p: permutation "
     "test. p adj: {how}. exp: sign of r if higher alignment goes with better performance. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
     "within: repeated-measures correlation over the seeds of each placement."

@@ -118,7 +118,7 @@ def correlate(
     Returns
     -------
     Correlations
-        ``pearson`` with its interval (Fisher's z) and permutation ``p``; ``p_parametric``;
+        ``pearson`` with its interval and permutation ``p``; ``p_parametric``;
         ``p_adjusted`` and ``p_holm``; ``spearman`` and ``kendall`` with theirs;
         ``without_none`` (r without the placement that has no co-attention); the range of r
         when one unit is left out; ``within`` (repeated measures); and a verdict. What cannot

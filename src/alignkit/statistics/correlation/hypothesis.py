@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from alignkit.statistics.correlation.units import placements_of
+from alignkit.statistics.intervals import correlation_interval
 from alignkit.statistics.permutation import (
     UnitPermutations,
     critical_r,
@@ -230,7 +231,7 @@ class Hypothesis:
 
         pearson = pearsonr(self.x, self.y)
         r = float(pearson.statistic)
-        low, high = pearson.confidence_interval(0.95) if len(self.x) > 3 else (None, None)
+        low, high = correlation_interval(self.x, self.y) if len(self.x) > 3 else (None, None)
         left_out = [
             correlation(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))
         ]
