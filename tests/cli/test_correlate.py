@@ -148,7 +148,7 @@ def test_the_table_can_be_read_at_100_columns(place):
     out = alignkit("correlate", "t.csv", "--outcome", "accuracy", *words, cwd=place).stdout
     assert max(map(len, out.splitlines())) <= 100
     head = out.splitlines()[:4]
-    assert head[0].startswith("task a | split not named | outcome accuracy (higher is better)")
+    assert head[0].startswith("task a | split not given | outcome accuracy (higher is better)")
     assert "8 placements x 3 seeds = 24 runs" in head[1]
     assert "ICC(accuracy)" in head[1]
     assert "effective n" in head[1]

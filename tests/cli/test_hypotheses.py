@@ -88,7 +88,7 @@ def test_all_questions_are_answered_with_words_tables_and_figures(study, tmp_pat
         cwd=tmp_path,
     )
     for title in (
-        "H1: does it depend on the task?",
+        "H1: does the effect of placement depend on the task?",
         "H2: do intermediate layers predict performance better",
         "H3: does alignment rise",
         "Does alignment depend on placement?",

@@ -93,7 +93,7 @@ def test_k_sets_neighbours_where_they_are_not_named(arrays):
     assert [row["parameters"].count("k=3") for row in rows] == [0, 1, 0]
     assert "k=7" in rows[2]["parameters"]
     done = alignkit("measure", "x.npy", "y.npy", "-m", "cka", "--k", "3", cwd=arrays, code=2)
-    assert "none of cka has a parameter k" in done.stderr
+    assert "no chosen metric (cka) has a parameter k" in done.stderr
 
 
 def test_null_interval_and_chance(arrays):
@@ -301,7 +301,7 @@ def test_undefined_values_do_not_stop_the_others(arrays):
         (("--between",), "--between applies only to runs"),
         (("--output", "text"), "--output text is a folder"),
         (("--metric", "mknn:k=40"), "k=40 needs 1 <= k < n, and there are n=40"),
-        (("--k", "0"), "none of cka has a parameter k"),
+        (("--k", "0"), "no chosen metric (cka) has a parameter k"),
         (("--metric", "mknn", "--k", "0"), "k=0 needs 1 <= k < n"),
     ],
 )

@@ -36,7 +36,7 @@ def test_the_sign_problem_is_found_and_said(checked, capsys):
     assert verdicts.to_dict() == {"impossible": 81, "possible": 6, "border": 1}
     assert (checked[0]["turned"].triples["verdict"] == "possible").all()
     assert "81 of 88 triples are impossible, 1 more is possible only within rounding" in said
-    assert "with the sign of r(accuracy, loss) flipped" in said
+    assert "if the sign of r(accuracy, loss) is flipped" in said
     assert "these are correlations with minus loss" in said
 
 

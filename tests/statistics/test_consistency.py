@@ -92,7 +92,7 @@ def test_the_pair_with_the_wrong_sign_is_named():
     assert checked.sign_flips == [("accuracy", "loss")]
     lines = consistency_lines(checked)
     assert lines[0].startswith("2 of 4 triples are impossible")
-    assert "r(accuracy, loss) flipped" in lines[1]
+    assert "r(accuracy, loss) is flipped" in lines[1]
 
 
 def test_groups_are_kept_apart():

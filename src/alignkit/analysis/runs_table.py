@@ -130,10 +130,11 @@ class MeasuredRuns:
         import pandas as pd
 
         rule = rule or self.options.layer
+        scores = self.scores  # first: an unknown outcome is refused before anything is measured
         values = self.values(rule, pool)
         columns = self._columns(values, rule)
         rows = []
-        for row in self.scores.to_dict("records"):
+        for row in scores.to_dict("records"):
             score = row.pop("score")
             mine: dict[str, Any] = {column: float("nan") for column in columns[row["task"]]}
             if row["run"] in values.index:

@@ -7,9 +7,9 @@ import typer
 
 from alignkit.cli.arguments import (
     ALIGNMENT,
+    AllMetrics,
     Figures,
     Json,
-    Metrics,
     Placements,
     Pool,
     RunPaths,
@@ -34,7 +34,7 @@ def agreement(
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
-    metric: Metrics = None,
+    metric: AllMetrics = None,
     layers: Annotated[
         str,
         typer.Option(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -96,24 +96,32 @@ Unit = Annotated[
         rich_help_panel=STATISTICS,
     ),
 ]
-Metrics = Annotated[
-    list[str] | None,
-    Option(
+
+
+def _metrics(default: str) -> Any:
+    """Return the option for metrics, with what its command uses if none is given."""
+    return Option(
         "--metric",
         "-m",
         metavar="METRIC",
-        help="Metric, as NAME or NAME:KEY=VALUE; repeatable.",
+        help="Metric, as NAME or NAME:KEY=VALUE,...; repeatable.",
+        show_default=default,
         autocompletion=complete("metrics"),
         rich_help_panel=ALIGNMENT,
-    ),
-]
+    )
+
+
+Metrics = Annotated[list[str] | None, _metrics("the embedded metric")]
+FamilyMetrics = Annotated[list[str] | None, _metrics("the primary family")]
+AllMetrics = Annotated[list[str] | None, _metrics("all registered metrics")]
 Architecture = Annotated[
     str | None,
     Option(
         "--architecture",
         "-a",
         metavar="ARCHITECTURE",
-        help="Architecture, as NAME or NAME:KEY=VALUE.",
+        help="Architecture, as NAME or NAME:KEY=VALUE,...",
+        show_default="the embedded architecture",
         autocompletion=complete("architectures"),
         rich_help_panel=MODEL,
     ),

@@ -31,7 +31,7 @@ def consistency(
         typer.Option(
             "--r",
             metavar="R",
-            help="Correlation; give three: of x with z, of y with z, and of x with y.",
+            help="Correlation; repeatable. Give three: x with z, y with z, and x with y.",
         ),
     ] = None,
     digits: Annotated[
@@ -46,8 +46,9 @@ def consistency(
     """Check published correlations for contradictions.
 
     Three correlations among three variables constrain each other: if accuracy and loss correlate
-    at -0.97, no metric can correlate with them at +0.77 and +0.73. Where n and p are given,
-    p-values that do not match r and n are reported too.
+    at -0.97, no metric can correlate with them at +0.77 and +0.73. If flipping
+    the sign of one correlation would resolve every contradiction, that correlation is named. Where
+    n and p are given, p-values that do not match r and n are reported too.
 
     Examples: alignkit consistency --r 0.771 --r 0.730 --r -0.967
 

@@ -10,10 +10,10 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     REPRESENTATIONS,
     STATISTICS,
+    FamilyMetrics,
     Figures,
     Groups,
     Json,
-    Metrics,
     Outcome,
     Permutations,
     Placements,
@@ -40,9 +40,9 @@ Layer = Annotated[
     typer.Option(
         "--layer",
         metavar="LAYER",
-        help="How the layers of a run become one value: last, mean, max, max-pair, a layer index "
-        "or a pair of sites (t.f0:v.f0); all reports every pair on its own. Choose it before "
-        "you look at the outcomes.",
+        help="How the layers of a run become one value: last, mean, max, max-pair, half, a layer "
+        "index or a pair of sites (t.f0:v.f0); all reports every pair on its own. Choose it "
+        "before you look at the outcomes.",
         rich_help_panel=ALIGNMENT,
     ),
 ]
@@ -50,7 +50,7 @@ Layer = Annotated[
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(correlate)
+    app.command(rich_help_panel="Chain")(correlate)
 
 
 def correlate(
@@ -60,7 +60,7 @@ def correlate(
             metavar="TABLE", help="CSV file with one row per run, to be used instead of runs."
         ),
     ] = None,
-    metric: Metrics = None,
+    metric: FamilyMetrics = None,
     layer: Layer = "last",
     calibrated: Annotated[
         bool,
@@ -132,8 +132,9 @@ def correlate(
     The unit of analysis is a placement, averaged over its seeds. p is the permutation p-value
     of Pearson's r. p_adjusted corrects the primary family for all its metrics and tasks at once
     (max-T); all other metrics are exploratory and their false discovery rate is controlled. A
-    TABLE needs the columns task, placement, seed, the outcome, and one column per metric. With
-    --output, the settings are written beside the table.
+    TABLE needs the columns task, placement, seed, the outcome, and one column per metric; without
+    --metric, all its numeric columns are used. With --output, the settings are written next to the
+    table.
 
     Examples: alignkit correlate --task toy_redundant --metric unbiased_cka --layer last
 

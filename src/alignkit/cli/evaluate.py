@@ -19,7 +19,7 @@ from alignkit.cli.selection import check_split, chosen_runs
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(evaluate)
+    app.command(rich_help_panel="Chain")(evaluate)
 
 
 def evaluate(

@@ -32,7 +32,7 @@ Option = typer.Option
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(extract)
+    app.command(rich_help_panel="Chain")(extract)
 
 
 def extract(

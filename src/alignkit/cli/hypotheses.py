@@ -9,9 +9,9 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     OUTPUT,
     STATISTICS,
+    FamilyMetrics,
     Figures,
     Json,
-    Metrics,
     Outcome,
     Permutations,
     Placements,
@@ -58,7 +58,7 @@ def hypotheses(
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
-    metric: Metrics = None,
+    metric: FamilyMetrics = None,
     layer: Annotated[
         str,
         typer.Option(

@@ -96,8 +96,8 @@ def root(
 ) -> None:
     """Does co-attention align two streams, and does alignment predict performance?
 
-    The pipeline is train, evaluate, extract, measure, correlate, report. Each step works on
-    all runs unless you name some, computes missing inputs first and skips what already exists.
+    The chain of commands is train, evaluate, extract, measure, correlate, report. Each step works
+    on all runs unless you name some, computes missing inputs first and skips what already exists.
 
     Example: alignkit train --task toy_redundant --placement late
     """

@@ -36,7 +36,7 @@ ARRAYS = ".npy, .npz, .safetensors, .csv or .parquet files, or folders with one 
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(measure)
+    app.command(rich_help_panel="Chain")(measure)
 
 
 def measure(

@@ -7,8 +7,8 @@ import typer
 
 from alignkit.cli.arguments import (
     OUTPUT,
+    FamilyMetrics,
     Groups,
-    Metrics,
     Outcome,
     Permutations,
     Placements,
@@ -29,7 +29,7 @@ from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_fam
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(report)
+    app.command(rich_help_panel="Chain")(report)
 
 
 def report(
@@ -37,7 +37,7 @@ def report(
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
-    metric: Metrics = None,
+    metric: FamilyMetrics = None,
     layer: Layer = "last",
     unit: Unit = "placement",
     outcome: Outcome = None,

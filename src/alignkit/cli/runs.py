@@ -126,7 +126,7 @@ def collect(
     dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> None:
-    """Remove what killed processes left behind: files half written or half removed.
+    """Remove partly written or partly removed files that killed processes left behind.
 
     Files that a running process may still be writing are kept, and so are unfinished
     extractions, which can be resumed.

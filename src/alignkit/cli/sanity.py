@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import Json, Metrics, Seed, TableFile
+from alignkit.cli.arguments import AllMetrics, Json, Seed, TableFile
 from alignkit.cli.selection import metrics_or_all
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def sanity(
-    metric: Metrics = None,
+    metric: AllMetrics = None,
     samples: Annotated[
         int, typer.Option("--samples", metavar="N", help="Number of samples in the synthetic data.")
     ] = 128,
@@ -34,7 +34,7 @@ def sanity(
 
     The input is identical, rotated, scaled, noisy or random. Every registered metric is
     checked, those of third-party plugins included, unless you name some. Prints the values
-    beside the best possible value and the chance level, and the declared properties that do not
+    next to the best possible value and the chance level, and the declared properties that do not
     hold: range, identity, direction, symmetry, invariances or chance level. The exit code is 1
     if any property fails.
 

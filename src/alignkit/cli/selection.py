@@ -179,7 +179,9 @@ def _with_k(specs: Sequence[str], k: int) -> list[str]:
         takers += has_k
         changed.append(format_spec(name, {"k": str(k)} | given) if has_k else spec)
     if not takers:
-        raise UsageError(f"`k={k}`: none of {', '.join(specs)} has a parameter k")
+        raise UsageError(
+            f"`k={k}` has no effect: no chosen metric ({', '.join(specs)}) has a parameter k"
+        )
     return changed
 
 

@@ -10,9 +10,9 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     OUTPUT,
     REPRESENTATIONS,
+    AllMetrics,
     Figures,
     Json,
-    Metrics,
     Placements,
     Pool,
     RunsFolder,
@@ -44,7 +44,7 @@ def stability(
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
-    metric: Metrics = None,
+    metric: AllMetrics = None,
     samples: Annotated[
         list[int] | None,
         typer.Option(
@@ -61,6 +61,7 @@ def stability(
             "--k",
             metavar="N",
             help="Number of neighbours, for metrics that have a parameter k; repeatable.",
+            show_default="5, 10, 20 and 50, below half of the samples",
             rich_help_panel=ALIGNMENT,
         ),
     ] = None,

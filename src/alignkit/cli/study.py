@@ -73,7 +73,7 @@ Workers = Annotated[
     int | None,
     Option(
         metavar="N",
-        help="Number of Dask workers: processes of a local cluster, or jobs of a queue.",
+        help="Number of Dask workers: processes of a local cluster, or jobs in a queue.",
         show_default="as in FILE",
         rich_help_panel=DASK,
     ),

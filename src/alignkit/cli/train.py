@@ -38,7 +38,7 @@ _runtime = partial(Default, "alignkit.runs.training:RuntimeOptions")
 
 def add_to(app: typer.Typer) -> None:
     """Add the command of this file."""
-    app.command(rich_help_panel="Pipeline")(train)
+    app.command(rich_help_panel="Chain")(train)
 
 
 def _complete_objective(incomplete: str) -> list[str]:

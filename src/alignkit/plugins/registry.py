@@ -157,10 +157,10 @@ class Registry:
 
     def _unknown(self, kind: str, name: str) -> str:
         close = get_close_matches(name, self.names(kind), n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
+        known = f"did you mean '{close[0]}'? Known" if close else "known"
         broken = [plugin.label for plugin in self.plugins if plugin.error]
         missing = f" ({', '.join(broken)} failed to load: alignkit plugins -v)" if broken else ""
-        return f"unknown {singular(kind)} '{name}'; {hint}Known: {self._listing(kind)}{missing}"
+        return f"unknown {singular(kind)} '{name}'; {known}: {self._listing(kind)}{missing}"
 
     def _listing(self, kind: str) -> str:
         names = self.names(kind)

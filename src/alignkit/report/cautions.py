@@ -39,7 +39,9 @@ def power_cautions(plan: Plan) -> list[str]:
     """
     lines = []
     if plan.table["placements"].min() < MIN_UNITS:
-        lines.append(f"with fewer than {MIN_UNITS} placements alignkit correlate runs no test")
+        lines.append(
+            f"with fewer than {MIN_UNITS} placements, alignkit correlate does not run a test"
+        )
     r = plan.settings["r"]
     if abs(plan.observed_r) < abs(r):
         lines.append(
@@ -75,7 +77,7 @@ def _repeated_seeds(values: Values) -> str:
 def _repeated_numbers(values: Values) -> str:
     return (
         f"the run {_run(values['run'])} has exactly the numbers of {_run(values['original'])}; "
-        "is one run listed twice?"
+        "was one run listed twice?"
     )
 
 

@@ -49,6 +49,7 @@ def _sign_line(flips: Sequence[tuple[str, str]]) -> str:
     names = [f"r({', '.join(pair)})" for pair in flips]
     which = names[0] if len(names) == 1 else f"any one of {', '.join(names)}"
     return (
-        f"with the sign of {which} flipped, or of all other correlations of one of its two "
-        "variables, every triple is possible: one of the two was recorded with the opposite sign"
+        f"every triple becomes possible if the sign of {which} is flipped, or equivalently the "
+        "signs of all other correlations of one of its two variables: one of the two variables "
+        "was probably recorded with the opposite sign"
     )

@@ -78,7 +78,7 @@ def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> 
                 stability_curves(rows, varied),
                 table[table["varied"] == varied],
                 f"Metrics against {varied}",
-                f"{told} of each metric against {varied}.",
+                f"{told} of each metric by {varied}.",
             )
 
 

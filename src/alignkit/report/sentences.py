@@ -19,9 +19,9 @@ from alignkit.statistics.requirements import MIN_UNITS
 
 
 def question(content: Content, outcome: str | None) -> str:
-    """Return the question, and of how many runs it is asked."""
+    """Return the question of the report, and the runs that it covers."""
     if len(content.runs) == 1:
-        return "The question: how aligned are the text stream and the vision stream of this run?"
+        return "The question: how aligned are the text and vision streams of this run?"
     placements = content.scores["placement"].nunique()
     seeds = _list([str(seed) for seed in sorted(set(content.scores["seed"]))])
     of = (
@@ -31,8 +31,8 @@ def question(content: Content, outcome: str | None) -> str:
     )
     against = outcome or _list(sorted(set(content.scores["score"])))
     return (
-        f"The question: does the alignment of the text stream and the vision stream go with "
-        f"{against} on the {content.split} split, over placements of co-attention? Asked of {of}."
+        "The question: over placements of co-attention, is the alignment of the text and vision "
+        f"streams associated with {against} on the {content.split} split? This report covers {of}."
     )
 
 
@@ -123,13 +123,13 @@ def why_no_correlation(content: Content) -> str:
     """Return why a report has no correlation."""
     most = content.scores.groupby("task")["placement"].nunique().max()
     if len(content.runs) == 1:
-        return "One run: there is nothing to compare yet."
+        return "With a single run there is nothing to compare yet."
     if most < 3:
         return (
             f"No task has more than {_count(int(most), 'placement')}; a correlation over "
             f"placements needs three or more, a test {MIN_UNITS}."
         )
-    return "Alignment was not correlated with performance here; alignkit correlate does that."
+    return "This report contains no correlations; alignkit correlate computes them."
 
 
 def warnings(content: Content, given: Sequence[str]) -> list[str]:
@@ -177,7 +177,7 @@ def _missing_metrics(content: Content) -> list[str]:
             part = content.values(task, metric)
             have = len(part[["placement", "seed"]].drop_duplicates())
             if have < runs[task]:
-                lines.append(f"{task}, {metric}: measured in {have} of {runs[task]} runs only")
+                lines.append(f"{task}, {metric}: measured in only {have} of {runs[task]} runs")
     return lines
 
 

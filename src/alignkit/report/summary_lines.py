@@ -28,7 +28,7 @@ def summary_lines(task: Row, rows: Sequence[Row], settings: Mapping[str, Any]) -
     outcome, unit = rows[0]["outcome"], settings["unit"]
     subject = [
         f"task {task['task']}",
-        f"split {settings.get('split', 'not named')}",
+        f"split {settings.get('split', 'not given')}",
         f"outcome {outcome} ({rows[0]['outcome_direction']})",
         f"layer: {settings['layer']}",
     ]
@@ -62,13 +62,13 @@ def power_line(task: Row) -> str:
 def _units_line(task: Row, outcome: str, unit: str) -> str:
     low, high = task["seeds_low"], task["seeds_high"]
     seeds = f"{low}" if low == high else f"{low} to {high}"
-    units = f"{task['n']} {unit}s x {seeds} seeds = {task['runs']} runs"
+    units = f"{task['n']} {unit}s x {seeds} seed{'s' * (high != 1)} = {task['runs']} runs"
     if unit == "run":
         units = f"{task['runs']} runs, each counted as a unit"
     elif unit not in ("placement", "variant"):
         units = f"{task['n']} values of {unit}, {task['runs']} runs"
     missing = f" ({task['missing']} without {outcome})" if task["missing"] else ""
-    icc = "ICC: -, needs seeds that differ"
+    icc = "ICC: unknown, it needs several seeds per placement"
     if task["icc"] is not None:
         icc = (
             f"ICC({outcome}) {task['icc']:.2f} ({task['icc_low']:.2f} to {task['icc_high']:.2f}), "

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 TITLE = "Does alignment depend on placement?"
 DESCRIPTORS = {
-    "text_depth": "mean index in the text stream, as a share of its depth",
-    "vision_depth": "mean index in the vision stream, as a share of its depth",
+    "text_depth": "mean index in the text stream, as a fraction of its depth",
+    "vision_depth": "mean index in the vision stream, as a fraction of its depth",
     "blocks": "number of fusions",
-    "asymmetry": "text depth less vision depth",
-    "after_last": "share of layers that follow the last fusion, mean of both streams",
+    "asymmetry": "text depth minus vision depth",
+    "after_last": "share of layers after the last fusion, mean of both streams",
 }
 
 

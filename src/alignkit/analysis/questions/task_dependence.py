@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alignkit.statistics.variance.interaction import Interaction
 
-TITLE = "H1: does it depend on the task?"
+TITLE = "H1: does the effect of placement depend on the task?"
 
 
 def does_the_task_matter(evidence: Evidence) -> Answer:

@@ -121,7 +121,7 @@ class Hypothesis:
     primary : bool
         Whether the metric belongs to the declared family.
     sign : int
-        The sign (+1 or -1) that r has if more alignment goes with better performance.
+        The sign (+1 or -1) of r if more alignment is associated with better performance.
     row : dict
         The row of the table of correlations, filled step by step.
     reason : str
@@ -289,7 +289,7 @@ class Hypothesis:
         return doubts
 
     def _sign(self, column: str) -> int:
-        """Return the sign that r has if more alignment goes with better performance."""
+        """Return the sign of r if more alignment is associated with better performance."""
         is_distance = column in self.question.lower_is_better
         return -1 if is_distance != self.question.is_loss(self.task) else 1
 

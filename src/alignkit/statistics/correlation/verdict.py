@@ -21,7 +21,7 @@ def judge(
     row : mapping
         A row of the table of correlations, with its corrected p.
     sign : int
-        The sign that r has if more alignment goes with better performance.
+        The sign of r if more alignment is associated with better performance.
     why_not : str
         Why there is no test; empty where there is one.
     doubts : sequence of str
@@ -45,12 +45,12 @@ def judge(
     if row["family"] == "primary" and row["p_adjusted"] < LEVEL and not doubts:
         if expected:
             return "supported", ""
-        return "contradicted", "more alignment goes with worse performance"
+        return "contradicted", "more alignment is associated with worse performance"
     significant = row["p"] < LEVEL if row["family"] == "primary" else row["p_adjusted"] < LEVEL
     if not significant:
         return "inconclusive", f"p is not below {LEVEL}"
     if not expected:
-        doubts.append("more alignment goes with worse performance")
+        doubts.append("more alignment is associated with worse performance")
     if row["family"] == "primary" and row["p_adjusted"] >= LEVEL:
         doubts.append(f"not below {LEVEL} after correction")
     ranks_agree = row["pearson"] * row["spearman"] > 0
