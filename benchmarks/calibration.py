@@ -4,7 +4,7 @@ Each topic is a module of ``simulations`` with a function ``rows(studies)``; its
 what is simulated. A row gives a rate with its 95 % Monte Carlo interval, what is allowed, and
 the rate of the former definition where there was one. Seeds are fixed.
 
-    python benchmarks/calibration.py                        every topic, 400 studies a row
+    python benchmarks/calibration.py                        every topic, 400 studies per row
     python benchmarks/calibration.py --studies 4000         the table of benchmarks/README.md
     python benchmarks/calibration.py correlation            only this topic
 """
@@ -32,7 +32,10 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help=", ".join(topics()))
     parser.add_argument(
-        "--studies", type=int, default=SHORT, help="simulated studies a row [default: %(default)s]"
+        "--studies",
+        type=int,
+        default=SHORT,
+        help="simulated studies per row [default: %(default)s]",
     )
     asked = parser.parse_args(arguments)
     unknown = sorted(set(asked.topics) - set(topics()))

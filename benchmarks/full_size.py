@@ -1,9 +1,9 @@
-"""Does the study's size run here? BERT-base and ViT-B/16 at 224 pixels, from random weights.
+"""Cost of a model of the study's size: BERT-base and ViT-B/16 at 224 pixels, from random weights.
 
-Runs the real commands on made-up data in the form of Hateful Memes: trains a few steps; trains
-the same again, is killed -9 after a checkpoint and goes on; holds the weights of both against
-each other; extracts every site. Prints the seconds of processors and the peak of memory of
-each. Needs 8 GB of memory and 12 GB of disk, and no download.
+Runs the actual commands on random data in the format of Hateful Memes: trains for a few steps;
+trains the same again, is killed with ``kill -9`` after a checkpoint and resumes; compares the
+weights of both; extracts every site. Prints the CPU time and the peak memory of each. Needs
+8 GB of memory and 12 GB of disk space, and no download.
 
     python benchmarks/full_size.py [STEPS] [BATCH]
 """
@@ -30,12 +30,12 @@ import numpy as np
 from PIL import Image
 
 HELD_OUT = 4
-TIMED = "seconds of processors: "
+TIMED = "CPU seconds: "
 
 
 @dataclass
 class Done:
-    """A command that has ended: what it used, and what it printed."""
+    """A finished command: the resources it used, and what it printed."""
 
     code: int
     processors: float
@@ -44,14 +44,14 @@ class Done:
     err: str
 
     def each(self, what: str) -> float:
-        """Seconds of processors for one step of a bar; the median, without the first."""
+        """Return the median CPU time of one step of a progress bar, without the first."""
         line = next(line for line in self.err.splitlines() if line.startswith(TIMED))
         taken = json.loads(line.removeprefix(TIMED))[what]
         return statistics.median(taken[1:] or taken)
 
 
 def main(steps: int = 4, batch: int = 2) -> None:
-    """Train, kill, go on, compare, extract."""
+    """Train, kill, resume, compare, extract."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         memes(place / "memes", steps * batch)
@@ -86,23 +86,23 @@ def main(steps: int = 4, batch: int = 2) -> None:
         run = place / whole.out.strip()
         carried_out = json.loads((run / "config.json").read_text())["carried_out"]
         told("train", whole)
-        print(f"  {whole.each('train'):.1f} s a step of {batch}, {carried_out['precision']}")
-        told("train, killed -9", killed([*command, "--runs", "cut"], place))
+        print(f"  {whole.each('train'):.1f} s per step of {batch}, {carried_out['precision']}")
+        told("train, killed", killed([*command, "--runs", "cut"], place))
         again = finished([*command, "--runs", "cut"], place)
-        told("the same command again", again)
-        print("  " + next(line for line in again.err.splitlines() if "going on from" in line))
+        told("train, resumed", again)
+        print("  " + next(line for line in again.err.splitlines() if "resuming from" in line))
         print(f"  the same bytes: {same(run, place / again.out.strip())}")
         told("extract", done := finished(["extract", str(run), "--json"], place))
         (index,) = json.loads(done.out)
         arrays = len(list((place / index["folder"]).glob("*.npy")))
         print(
             f"  {len(index['sites'])} sites, {arrays} arrays of {index['n']} samples, "
-            f"{done.each('extract test'):.1f} s a sample"
+            f"{done.each('extract test'):.1f} s per sample"
         )
 
 
 def memes(root: Path, n_train: int) -> None:
-    """Draw a copy of phase 2: JSON lines, and PNG pictures of several sizes."""
+    """Write random data in the format of phase 2: JSON lines, and PNG pictures of many sizes."""
     (root / "img").mkdir(parents=True)
     rng = np.random.default_rng(0)
     number = 0
@@ -120,7 +120,7 @@ def memes(root: Path, n_train: int) -> None:
 
 
 def started(words: list[str], place: Path) -> subprocess.Popen:
-    """Start a command in a process of its own, which also says how long each step took."""
+    """Start a command in its own process, which also reports how long each step took."""
     return subprocess.Popen(
         [sys.executable, Path(__file__).resolve(), *words],
         cwd=place,
@@ -131,7 +131,7 @@ def started(words: list[str], place: Path) -> subprocess.Popen:
 
 
 def ended(process: subprocess.Popen, place: Path) -> Done:
-    """Wait for a command, and ask the kernel what it used."""
+    """Wait for a command, and return what it used according to the kernel."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     out, err = ((place / name).read_text() for name in ("out", "err"))
@@ -140,7 +140,7 @@ def ended(process: subprocess.Popen, place: Path) -> Done:
 
 
 def finished(words: list[str], place: Path) -> Done:
-    """Run a command to its end, which must be a good one."""
+    """Run a command to its end; stop if it fails."""
     done = ended(started(words, place), place)
     if done.code:
         raise SystemExit(f"alignkit {' '.join(words)} failed with {done.code}:\n{done.err}")
@@ -152,14 +152,16 @@ def killed(words: list[str], place: Path) -> Done:
     process = started(words, place)
     while not list(place.glob("cut/*/*/*/checkpoint/step-*/state.json")):
         if process.poll() is not None:
-            raise SystemExit(f"it ended before its checkpoint:\n{(place / 'err').read_text()}")
+            raise SystemExit(
+                f"training ended before its first checkpoint:\n{(place / 'err').read_text()}"
+            )
         time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     return ended(process, place)
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether two runs hold the same weights, scores and losses."""
+    """Return whether two runs have the same weights, scores and losses."""
     names = ("model.safetensors", "history.csv", "steps.csv", "performance.json")
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in names)
 
@@ -167,13 +169,12 @@ def same(one: Path, other: Path) -> bool:
 def told(what: str, done: Done) -> None:
     """Print a line of the table."""
     print(
-        f"{what:24} {done.processors:6.1f} s of processors, peak {done.gigabytes:.1f} GiB",
-        flush=True,
+        f"{what:24} {done.processors:6.1f} s of CPU time, peak {done.gigabytes:.1f} GiB", flush=True
     )
 
 
 def inside() -> None:
-    """Be the command line, and note what every step of its bars took."""
+    """Run the command line, recording how long every step of its progress bars takes."""
     from alignkit.cli.main import main as command_line
     from alignkit.cli.printing.console import TerminalReporter
 

@@ -1,7 +1,7 @@
-"""How long does ``alignkit --help`` take, against a bare Typer program's help?
+"""Time ``alignkit --help``, compared with the help of a bare Typer program.
 
-Both are started in turn, A B A B ..., and compared by the median of the pairwise ratios, so
-that a machine whose speed drifts does not matter.
+Both are run alternately and compared by the median of the pairwise ratios, so that drifts in
+the speed of the machine cancel out.
 
     python benchmarks/startup.py [RUNS]
 """
@@ -40,7 +40,7 @@ def command{i}(
 
 
 def seconds(command: list[str]) -> float:
-    """Wall time of a command whose output is thrown away."""
+    """Return the wall time of a command, discarding its output."""
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started

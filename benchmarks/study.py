@@ -1,10 +1,10 @@
-"""Studies: do two cores halve the time, and does kill -9 change a byte?
+"""Studies: do two processes halve the time, and does ``kill -9`` change the results?
 
     python benchmarks/study.py speed [ROUNDS]     extract + measure, 2 processes against 1
     python benchmarks/study.py kills [KILLS]      6 placements x 2 tasks x 3 seeds, killed at random
 
-Speed is compared in turn, A B A B ..., by the median of the ratios of pairs; both sides do the
-same units in warm worker processes with one thread each.
+Both engines run alternately and are compared by the median of the pairwise ratios. They perform
+the same jobs in warm worker processes with one thread each.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _seconds(runs: list[Run], engine: Processes) -> float:
 
 
 def kills(number: int) -> None:
-    """Print whether a study that is killed again and again ends with the same bytes."""
+    """Print whether a study that is killed repeatedly ends with the same bytes."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         for folder in (one, other):
             Path(folder, "study.toml").write_text(STUDY)
@@ -102,7 +102,7 @@ def kills(number: int) -> None:
         again = sum(now[path] != mark for path, mark in made.items())
         same = _bytes(Path(one)) == _bytes(Path(other))
         print(f"36 runs, {number} kills: same bytes: {'yes' if same else 'NO'}")
-        print(f"finished units made twice: {again} of {len(made)} seen at the kills")
+        print(f"finished jobs that were done again: {again} of {len(made)}")
 
 
 def _start(folder: str) -> subprocess.Popen[bytes]:

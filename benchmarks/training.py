@@ -1,10 +1,10 @@
-"""How many CPU seconds does a training sample cost, against a straightforward loop?
+"""CPU time per training sample, compared with a straightforward training loop.
 
 The straightforward loop trains the same model on the same samples: it pads every text to 197
-tokens, opens every picture anew for every objective, runs four forwards per pretraining step
-(masked words, masked picture, whole picture, pairs) and steps an unfused AdamW. Both take the
-same steps in turn, A B A B ..., one thread each, and are compared by the median of the
-pairwise ratios of CPU time, so that a loaded machine does not matter.
+tokens, opens every picture again for every objective, runs four forward passes per pretraining
+step (masked words, masked picture, whole picture, pairs) and uses an unfused AdamW. Both take
+the same steps alternately with one thread each and are compared by the median of the pairwise
+ratios of CPU time, so that other load on the machine does not matter.
 
     python benchmarks/training.py [REPEATS]
     python benchmarks/training.py full       one step at the size of BERT-base and ViT-B/16
@@ -45,7 +45,7 @@ TASK = "toy_redundant:n_train=512"
 
 
 def cpu_seconds(work: Callable[[], None]) -> float:
-    """CPU time of this process, all threads."""
+    """Return the CPU time that a function takes, over all threads of this process."""
     started = time.process_time()
     work()
     return time.process_time() - started
@@ -83,7 +83,7 @@ class Ours:
 
 
 class Straightforward:
-    """The same training, written as one would at first."""
+    """The same training, written in the most straightforward way."""
 
     def __init__(self, objectives: tuple[str, ...], batch: int) -> None:
         config = resolve_config(TASK, "late", SMALL, Training())
@@ -175,7 +175,7 @@ class Straightforward:
 
 
 def compare(name: str, objectives: tuple[str, ...], repeats: int, batch: int = 32) -> None:
-    """Print CPU milliseconds per sample of both, and the ratio."""
+    """Print the CPU milliseconds per sample of both, and the ratio."""
     ours, theirs = Ours(objectives, batch), Straightforward(objectives, batch)
     ours.step(), theirs.step()
     pairs = [(cpu_seconds(ours.step), cpu_seconds(theirs.step)) for _ in range(repeats)]
@@ -196,7 +196,7 @@ def epoch(name: str, objectives: tuple[str, ...], batch: int = 32, steps: int = 
 
 
 def full_size(batch: int = 4) -> None:
-    """Print what a step costs at the size of BERT-base and ViT-B/16, 224 pixels."""
+    """Print the cost of a step at the size of BERT-base and ViT-B/16 with 224 pixels."""
     for name, objectives in (("fine-tuning", ()), ("pretraining", ("pretrain",))):
         ours = Ours(objectives, batch, FULL)
         seconds = cpu_seconds(ours.step)

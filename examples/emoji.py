@@ -1,7 +1,7 @@
-"""Does training on real pictures and words pay? The emoji task against two baselines.
+"""Does training on real pictures and words help? The emoji task, compared with two baselines.
 
-Trains one model on the pictures of Twemoji (CC BY 4.0) and compares its validation
-accuracy with the majority class and with the same model untrained. About a minute.
+Trains one model on the pictures of Twemoji (CC BY 4.0) and compares its validation accuracy
+with that of the majority class and of the untrained model. Takes about a minute.
 
     python examples/emoji.py [FOLDER]
 """

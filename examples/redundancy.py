@@ -1,9 +1,9 @@
-"""Does alignment rise with the share of information that both streams carry?
+"""Does alignment increase with the share of information that both streams carry?
 
-Trains on ``toy_redundant`` with the share going from 0 (each sample's label is in one stream
-only) to 1 (in both), without co-attention and with two late fusions, three seeds each;
-measures alignment of the last layers, and draws it against the share. About two minutes on
-an idle core.
+Trains on ``toy_redundant`` with shares from 0 (each sample's label is in one stream only) to 1
+(in both), without co-attention and with two late fusions, three seeds each. Measures the
+alignment of the last layers and plots it against the share. Takes about two minutes on an idle
+core.
 
     python examples/redundancy.py [FOLDER]
 """
@@ -32,7 +32,7 @@ TRAINING = Training(epochs=6, learning_rate=0.002)
 
 
 def main(folder: Path) -> None:
-    """Train, measure, print, draw."""
+    """Train and measure all runs, print the means, and draw the figure."""
     table = pd.DataFrame(
         [
             row(placement, share, seed, folder / "runs")
@@ -55,15 +55,15 @@ def main(folder: Path) -> None:
         curve(table),
         table,
         "Alignment against the share of redundant information",
-        "One panel per metric: means over seeds, dots are seeds, dotted is chance.",
+        "One panel per metric: lines are means over seeds, dots single seeds, dotted lines chance.",
     )
     print(folder / "redundancy.png")
 
 
 def row(placement: str, share: float, seed: int, root: Path) -> dict[str, object]:
-    """Alignment of the last layers and accuracy of one run."""
+    """Return the alignment of the last layers and the accuracy of one run."""
     run = train(resolve_config(TASK.format(share=share), placement, MODEL, TRAINING, seed), root)
-    found: dict[str, object] = {
+    values: dict[str, object] = {
         "placement": placement,
         "share": share,
         "seed": seed,
@@ -71,26 +71,26 @@ def row(placement: str, share: float, seed: int, root: Path) -> dict[str, object
     }
     for metric in METRICS:
         measured = measure_run(run, [metric], layers="last").iloc[0]
-        found |= {metric: measured["value"], f"{metric} chance": measured["chance"]}
-    return found
+        values |= {metric: measured["value"], f"{metric} chance": measured["chance"]}
+    return values
 
 
 def curve(table: pd.DataFrame) -> Figure:
-    """One panel per column, over the share; one line per placement."""
+    """Draw one panel per metric against the share, with one line per placement."""
     columns = [*METRICS, "accuracy"]
     look = looks(PLACEMENTS)
     with house_style():
         figure, axes = panels(4, 2, 3.4, 2.3, gap=(0.6, 0.75), margins=(0.6, 0.2, 0.35, 0.95))
         for name, ax in zip(columns, axes, strict=True):
             for placement, part in table.groupby("placement", sort=False):
-                one, means = look[str(placement)], part.groupby("share").mean(numeric_only=True)
-                ax.plot(part["share"], part[name], "o", ms=3, mew=0, color=one.colour, alpha=0.35)
+                style, means = look[str(placement)], part.groupby("share").mean(numeric_only=True)
+                ax.plot(part["share"], part[name], "o", ms=3, mew=0, color=style.colour, alpha=0.35)
                 ax.plot(
                     means.index,
                     means[name],
-                    marker=one.marker,
+                    marker=style.marker,
                     ms=5,
-                    color=one.colour,
+                    color=style.colour,
                     label=PLACEMENTS[str(placement)],
                 )
                 if f"{name} chance" in means:

@@ -1,10 +1,10 @@
-"""What the study's printed tables can and cannot be: r, p and n, a run listed twice, a sign.
+"""Check the tables that the original study printed: r, p and n, repeated runs, signs.
 
-The study printed 176 correlations of eleven metrics with accuracy and loss, each with its p
-(source: the study's printed tables), and the runs behind them. No representation is needed to
-check them: (1) the number of runs that each p implies, (2) runs that are listed twice, (3)
-whether any data have such correlations with accuracy and with loss at once, and (4) what is
-left of "significant" once placements, not runs, are the units. A second, and on paper:
+The study printed 176 correlations of eleven metrics with accuracy and loss, each with its p,
+and the runs behind them. They can be checked without any representation: (1) which number of
+runs each p implies, (2) whether a run is listed twice, (3) whether any data can have these
+correlations with accuracy and with loss at the same time, and (4) which of them remain
+significant if the units are placements instead of runs. Takes a second:
 
     python examples/study_tables.py [FOLDER]
 """
@@ -38,21 +38,21 @@ PLACEMENTS = 5  # of three seeds each: what the listed runs look like
 
 
 def main(folder: Path) -> dict[str, Any]:
-    """Print what is found, write figures with their data, give the numbers back."""
+    """Print the results, write the figures with their data, and return the numbers."""
     printed = pd.read_csv(TABLES / "printed.csv")
     runs = pd.read_csv(TABLES / "runs.csv")
     found = {"p": fitting(printed), "twice": twice(runs)}
     found |= signs(printed, without_repeats(runs)) | {"units": with_five_units(printed)}
     figures = FigureFolder(folder)
     checked = found["as_printed"].triples
-    figures.add("signs", bounds(checked), checked, "r with loss", "Printed against possible.")
-    figures.add("p", p_against_n(found["units"], PLACEMENTS), found["units"], "p", "By units.")
+    figures.add("signs", bounds(checked), checked, "r with loss", "Printed r and possible range.")
+    figures.add("p", p_against_n(found["units"], PLACEMENTS), found["units"], "p", "p by units.")
     print(f"\nfigures: {', '.join(figures.names)} in {folder}")
     return found
 
 
 def fitting(printed: pd.DataFrame) -> pd.DataFrame:
-    """Which printed p some r within rounding of the printed one gives, and the n that fit."""
+    """Return whether each printed p fits its r and n within rounding, and which n would fit."""
     rows = list(zip(printed["r"], printed["p"], printed["n"], strict=True))
     fits = [p_fits(r, p, n) for r, p, n in rows]
     spans = [implied_n(r, p) for r, p, _ in rows]
@@ -66,23 +66,23 @@ def fitting(printed: pd.DataFrame) -> pd.DataFrame:
 
 
 def twice(runs: pd.DataFrame) -> list[tuple[str, int, int]]:
-    """Runs that are listed twice: task, number in the list, number of the first."""
+    """Return runs that are listed twice: task, number in the list, number of the first copy."""
     found = [
         (runs.loc[copy, "task"], int(runs.loc[copy, "run"]), int(runs.loc[first, "run"]))
         for copy, first in repeated_numbers(runs, NUMBERS)
     ]
     for task, copy, first in found:
-        print(f"{task}: run {copy} of the list has all four numbers of run {first}")
+        print(f"{task}: run {copy} has exactly the four numbers of run {first}")
     return found
 
 
 def without_repeats(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that are left."""
+    """Return the runs without repetitions."""
     return runs.drop(index=[copy for copy, _ in repeated_numbers(runs, NUMBERS)])
 
 
 def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, PrintedCheck]:
-    """Triples of metric, accuracy and loss: as printed, and with the sign of loss turned."""
+    """Check triples of metric, accuracy and loss, as printed and with the sign of loss flipped."""
     known = printed.rename(columns={"metric": "x", "outcome": "y"})[[*GROUP, "x", "y", "r"]]
     known = pd.concat([_accuracy_with_loss(runs), known])
     turned = known.assign(
@@ -95,9 +95,11 @@ def signs(printed: pd.DataFrame, runs: pd.DataFrame) -> dict[str, PrintedCheck]:
     print("metric, accuracy and loss, as printed:")
     for line in consistency_lines(found["as_printed"]):
         print(f"  {line}")
-    print("with the sign of every printed correlation with loss turned:")
+    print("with the sign of every printed correlation with loss flipped:")
     print(f"  {consistency_lines(found['turned'])[0]}")
-    print("  so these are correlations with minus loss, or with other losses than those listed")
+    print(
+        "  so they are correlations with the negative loss, or with losses other than those listed"
+    )
     return found
 
 
@@ -123,7 +125,7 @@ def _accuracy_with_loss(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_five_units(printed: pd.DataFrame) -> pd.DataFrame:
-    """The same r over five placements instead of runs; Holm over the eleven metrics of a block."""
+    """Test the same r over five placements, and over runs with Holm over the metrics of a block."""
     table = printed.assign(
         p_five=[parametric_p(r, PLACEMENTS) for r in printed["r"]],
         p_runs=[parametric_p(r, n) for r, n in zip(printed["r"], printed["n"], strict=True)],
@@ -131,11 +133,11 @@ def with_five_units(printed: pd.DataFrame) -> pd.DataFrame:
     blocks = table.groupby([*GROUP, "outcome"])["p_runs"]
     table["p_holm"] = blocks.transform(lambda p: holm(p.to_numpy()))
     below = int((table["p_five"] < 0.05).sum())
-    print(f"over {PLACEMENTS} placements {below} of {len(table)} r of this size are below p = 0.05")
+    print(f"over {PLACEMENTS} placements, {below} of {len(table)} such correlations have p < 0.05")
     on_test = table[(table["split"] == "test") & (table["statistic"] == "pearson")]
     kept = on_test[(on_test["outcome"] == "accuracy") & (on_test["p_holm"] < 0.01)]
     named = ", ".join(f"{row.metric} on {row.task}" for row in kept.itertuples()) or "none"
-    print(f"with runs as units and Holm over 11 metrics, p < 0.01 on test: {named}")
+    print(f"with runs as units and Holm correction over 11 metrics, p < 0.01 on test for: {named}")
     return table
 
 

@@ -1,8 +1,9 @@
-"""Where only both streams together carry the label: a fused model against each stream alone.
+"""A task that needs both streams: a fused model compared with each stream alone.
 
-On ``toy_synergy`` the label is the XOR of a bit of the picture and a bit of the caption.
-A stream alone is the same model without fusions whose head reads that stream only. Prints
-the AUROC on test with the best that any rule can reach. About two minutes.
+On ``toy_synergy`` the label is the XOR of a bit of the picture and a bit of the caption. Each
+stream alone is the same model without fusions whose head reads only that stream. Prints the
+AUROC on the test split next to the highest AUROC that any classifier can reach. Takes about two
+minutes.
 
     python examples/synergy.py [FOLDER]
 """
@@ -24,8 +25,8 @@ MODELS = {
 
 
 def main(root: Path) -> None:
-    """Train, score, print."""
-    print("toy_synergy, seed 0: AUROC on test (0.5 is chance)")
+    """Train the models and print their scores."""
+    print("toy_synergy, seed 0: AUROC on the test split (0.5 is chance)")
     for name, (placement, architecture) in MODELS.items():
         config = resolve_config("toy_synergy", placement, architecture)
         score = evaluate(train(config, root), "test")["auroc"]

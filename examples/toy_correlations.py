@@ -1,14 +1,15 @@
-"""Does alignment go with performance where it should? The toy tasks, whatever they say.
+"""Is alignment associated with performance on the toy tasks?
 
-Two questions on small models, from training to figures:
+Answers two questions with small models, from training to figures:
 
-1. How does alignment grow with the share of redundant information, when everything else
-   stays? ``toy_redundant`` with shares from 0 to 1, one placement, three seeds.
-2. Over eight placements x three seeds: does alignment go with the score on ``toy_redundant``
-   (both streams carry the label), and on ``toy_unique`` (each carries a half of it)?
+1. How does alignment depend on the share of redundant information if everything else is the
+   same? ``toy_redundant`` with shares from 0 to 1, one placement, three seeds.
+2. Over eight placements with three seeds each, is alignment associated with the score on
+   ``toy_redundant`` (both streams carry the label) and on ``toy_unique`` (each carries half of
+   it)?
 
-The answers are printed as they come out; a verdict of "inconclusive" is an answer too. About
-ten minutes on one core; what exists is not trained again.
+The script prints whatever the runs show, which may well be "inconclusive". It takes about ten
+minutes on one core; runs that already exist are not trained again.
 
     python examples/toy_correlations.py [FOLDER]
 """
@@ -47,7 +48,7 @@ def main(
     shares: tuple[float, ...] = SHARES,
     placements: tuple[str, ...] = PLACEMENTS,
 ) -> tuple[pd.DataFrame, Any]:
-    """Train what is missing, print, draw; give the curve and the correlations back."""
+    """Train what is missing, print, draw; return the curve and the correlations."""
     size = f"n_train={n_train},n_validation=128,n_test=256"
 
     def trained(task: str, placement: str) -> list[Run]:

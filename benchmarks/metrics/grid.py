@@ -1,14 +1,14 @@
-"""Layer grids: alignkit against straightforward loops, and against the floor of the arithmetic.
+"""Layer grids: alignkit compared with straightforward loops, and with a lower bound.
 
     python benchmarks/metrics/grid.py                # 12 x 12 layers, n = 512 and 1536
-    python benchmarks/metrics/grid.py --pairs 144    # every pair by the loop, not a sample of 12
-    python benchmarks/metrics/grid.py --null 200     # and the nulls
-    python benchmarks/metrics/grid.py --curve        # alignkit alone: cost against layers
+    python benchmarks/metrics/grid.py --pairs 144    # time the loop on every pair, not on 12
+    python benchmarks/metrics/grid.py --null 200     # also time null distributions
+    python benchmarks/metrics/grid.py --curve        # alignkit alone: cost by number of layers
 
-Both sides run in this process, in turn, on the same float32 arrays. The loop is timed on a
-sample of pairs and scaled to all of them; ``--pairs 144`` times all. The floor is the number
-of floating-point operations that no way of computing can do without, over the speed of a
-large product measured here; factorisations are listed apart.
+Both sides run alternately in this process on the same float32 arrays. The loop is timed on a
+sample of pairs and extrapolated to all of them; ``--pairs 144`` times all. The lower bound is
+the number of floating-point operations that any implementation needs, divided by the speed of a
+large matrix product measured here; factorisations are listed separately.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MEMORY = 700 << 20
 
 
 def main() -> None:
-    """Time, compare, print Markdown."""
+    """Time both sides, compare their values, and print Markdown tables."""
     options = _options()
     set_memory(MEMORY)
     if options.curve:
@@ -71,7 +71,7 @@ def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
 def _ours(
     xs: list[np.ndarray], ys: list[np.ndarray]
 ) -> tuple[dict[str, float], dict[str, list[Value]]]:
-    """Seconds and values of every metric, one after the other on the same layers."""
+    """Return times and values of all metrics, one after the other on the same layers."""
     seconds, values = {}, {}
     left, right = ([Representation(z) for z in side] for side in (xs, ys))
     for spec in straightforward.METRICS:
@@ -114,14 +114,16 @@ def _print(
     total, loop = sum(ours.values()), sum(loops.values())
     print(f"| all {len(ours)} | {total:.1f} | {loop:.0f} | {loop / total:.0f} |\n")
     products, factors = floor(n)
-    print(f"- floor: {products / speed:.1f} s of products ({products:.0f} GFLOP) and {factors}")
+    print(
+        f"- lower bound: {products / speed:.1f} s of products ({products:.0f} GFLOP) and {factors}"
+    )
     print(f"- largest difference from the loop's values: {worst:.1e}")
     print(f"- loop timed on {pairs} of {LAYERS**2} pairs")
     print(f"- memory of the grid beyond imports and input: {used / 1024:.0f} MB\n")
 
 
 def floor(n: int) -> tuple[float, str]:
-    """Products in GFLOP that the thirteen metrics need, and the factorisations beside them."""
+    """Return the GFLOP of products that the thirteen metrics need, and their factorisations."""
     both, pairs, d, giga = 2 * LAYERS, LAYERS**2, WIDTH, 1e9
     grams = 2 * both * n * n * d / giga  # centred rows, unit rows
     inner = 4 * pairs * 2 * n * n / giga  # cka, unbiased, Gaussian, ridge
@@ -138,7 +140,7 @@ def floor(n: int) -> tuple[float, str]:
 
 
 def layers(n: int, stream: int) -> list[np.ndarray]:
-    """Layers of one stream: a shared latent of falling spectrum, noise, and a common mean."""
+    """Return layers of one stream: a shared latent with a decaying spectrum, noise, and a mean."""
     rng = np.random.default_rng([n, stream])
     latent = np.random.default_rng(n).standard_normal((n, 32)) * np.geomspace(4, 0.5, 32)
     return [
@@ -164,9 +166,9 @@ def _gflops() -> float:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--samples", type=int, nargs="+", default=[512, 1536])
-    parser.add_argument("--pairs", type=int, default=12, help="pairs that the loop is timed on")
-    parser.add_argument("--curve", action="store_true", help="alignkit alone, over layers")
-    parser.add_argument("--null", type=int, default=0, help="permutations; also time the nulls")
+    parser.add_argument("--pairs", type=int, default=12, help="time the loop on N pairs")
+    parser.add_argument("--curve", action="store_true", help="alignkit alone, by number of layers")
+    parser.add_argument("--null", type=int, default=0, help="also time nulls of N permutations")
     return parser.parse_args()
 
 

@@ -1,11 +1,11 @@
-"""Two arrays of very many samples: time and memory of metrics that never hold samples x samples.
+"""Time and memory of metrics on very many samples, without any n x n matrix in memory.
 
     python benchmarks/metrics/large.py                     # 100,000 x 768: unbiased CKA, mutual kNN
-    python benchmarks/metrics/large.py --curve             # cost against n, one process per size
-    python benchmarks/metrics/large.py --check             # streaming against the whole, float64
+    python benchmarks/metrics/large.py --curve             # cost by n, one process per size
+    python benchmarks/metrics/large.py --check             # compare with Gram matrices, in float64
 
-Arrays lie on disk as float32 and are mapped into memory; every measurement is a process of its
-own, whose peak memory is that of everything, the pages of the files included.
+The arrays are float32 files that are memory-mapped. Every measurement runs in its own process, and
+its peak memory includes everything, also the mapped pages of the files.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ CURVE = (512, 2048, 8192, 32_768, 100_000)
 
 
 def main() -> None:
-    """Make arrays, measure in processes of their own, print Markdown."""
+    """Write the arrays, measure each in its own process, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--curve", action="store_true")
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--memory", type=int, default=400 << 20, help="bytes for views")
+    parser.add_argument("--memory", type=int, default=400 << 20, help="bytes for cached views")
     parser.add_argument("--one", nargs=4, metavar=("X", "Y", "METRIC", "MEMORY"))
     options = parser.parse_args()
     if options.one:
@@ -84,7 +84,7 @@ def _imports() -> float:
 
 
 def _arrays(folder: Path, n: int) -> list[Path]:
-    """A shared latent and noise, written block by block."""
+    """Write arrays of a shared latent with noise, block by block."""
     maps = np.random.default_rng(0).standard_normal((2, 32, WIDTH)) / 4
     paths = [folder / "x.npy", folder / "y.npy"]
     files = [np.lib.format.open_memmap(path, "w+", np.float32, (n, WIDTH)) for path in paths]
@@ -99,7 +99,7 @@ def _arrays(folder: Path, n: int) -> list[Path]:
 
 
 def _check() -> None:
-    """Unbiased CKA by columns against the Gram matrices written out, where both fit."""
+    """Compare unbiased CKA by columns with unbiased CKA from explicit Gram matrices."""
     import alignkit
 
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +116,7 @@ def _check() -> None:
     expected = hsic(*grams) / (hsic(grams[0], grams[0]) * hsic(grams[1], grams[1])) ** 0.5
     value = alignkit.measure(x, y, "unbiased_cka")
     print(
-        f"unbiased CKA of {n} x {WIDTH} in float64: by columns {value:.15f}, whole "
+        f"unbiased CKA of {n} x {WIDTH} in float64: by columns {value:.15f}, from Gram matrices "
         f"{expected:.15f}, difference {abs(value - expected):.1e}"
     )
 

@@ -1,10 +1,11 @@
-"""Single-metric grids: alignkit against the packages that have the metric.
+"""Grids of a single metric: alignkit compared with packages that implement the metric.
 
     pip install ckatorch rsatoolbox repsim
     python benchmarks/metrics/packages.py
 
-Each package is called as its user would, pair by pair, on the arrays of ``grid.py``; it is
-timed on a sample of pairs and scaled to all 144. A package that is not installed is left out.
+Each package is called as its users would call it, pair by pair, on the arrays of ``grid.py``. It
+is timed on a sample of pairs and extrapolated to all 144. Packages that are not installed are
+skipped.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from grid import LAYERS, layers
 from alignkit.metrics import Representation, grid, resolve
 
 Call = Callable[[Any, Any], float]
-# Seconds after which a package is timed on no further pair.
+# After this many seconds, a package is timed on no further pair.
 LONG = 60
 
 
 def main() -> None:
-    """Time, compare, print Markdown."""
+    """Time both sides, compare their values, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--samples", type=int, default=1536)
-    parser.add_argument("--pairs", type=int, default=6, help="pairs a package is timed on")
+    parser.add_argument("--pairs", type=int, default=6, help="time each package on N pairs")
     options = parser.parse_args()
     xs, ys = layers(options.samples, 0), layers(options.samples, 1)
     pairs = np.random.default_rng(0).permutation(LAYERS**2)[: options.pairs]
@@ -59,7 +60,7 @@ def main() -> None:
 
 
 def _calls() -> Iterator[tuple[str, str, Call]]:
-    """A metric, the package, and how its user would call it."""
+    """Yield a metric, a package, and the metric called as users of the package would."""
     for package, calls in (
         ("ckatorch", _ckatorch),
         ("rsatoolbox", _rsatoolbox),
@@ -106,7 +107,7 @@ def _repsim() -> Iterator[tuple[str, str, Call]]:
     import repsim
 
     yield "cka", "repsim", lambda x, y: float(repsim.cka([x, y], kernel_type="linear")[0, 1])
-    # The squared correlations, of which it takes the mean: its values are another summary.
+    # It returns the mean of squared correlations, a different summary.
     yield "svcca", "repsim", lambda x, y: float(repsim.svcca([x, y], "pillai")[0, 1])
 
 

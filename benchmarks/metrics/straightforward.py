@@ -1,9 +1,9 @@
-"""The metrics written down as they are defined, one pair at a time.
+"""The metrics implemented directly from their definitions, one pair at a time.
 
-The reference of ``benchmarks/metrics``: what a careful user writes from the papers in an
-afternoon, with numpy and scipy. Every call rebuilds its Gram matrices, neighbours and
-factorisations, in the precision of its input. Not tuned, and not to be tuned: ratios are
-taken against it. It takes and gives what ``alignkit.measure`` does.
+The reference of ``benchmarks/metrics``: what a careful user would write from the papers in an
+afternoon with numpy and scipy. Every call recomputes its Gram matrices, neighbours and
+factorisations in the precision of its input. It is deliberately not tuned, because ratios are
+relative to it. Arguments and results are those of ``alignkit.measure``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A task by a third party, in one file: is the picture of the colour that the text names?
+"""A third-party task in one file: does the picture have the colour that the text names?
 
 alignkit --plugin examples/third_party/colours_task.py train --task colours:n=400
 """
@@ -48,4 +48,4 @@ class Colours:
 
 @alignkit.hookimpl
 def register_tasks(register):
-    register("colours", Colours, summary="Does the text name the colour of the picture")
+    register("colours", Colours, summary="Whether the text names the colour of the picture")

@@ -1,4 +1,4 @@
-"""Placements are data. Use this file as it is:
+"""Placements are plain data. This file can be used as it is:
 
 alignkit --plugin examples/third_party/placements.py train --placement two_late
 """

@@ -152,7 +152,7 @@ def test_the_table_can_be_read_at_100_columns(place):
     assert "8 placements x 3 seeds = 24 runs" in head[1]
     assert "ICC(accuracy)" in head[1]
     assert "effective n" in head[1]
-    assert "exact over 8! = 40,320" in head[2]
+    assert "exact over 8! = 40,320 permutations" in head[2]
     text = " ".join(out.split())  # lines longer than 100 columns are wrapped
     assert "6 tests corrected together power: 0.54 to detect r = 0.7" in text
     assert not re.search(r"\b0\.000\b", out)

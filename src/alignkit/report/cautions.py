@@ -108,9 +108,9 @@ def _leverage_of_none(values: Values) -> str:
 def _influential_unit(values: Values) -> str:
     without = values["without"]
     return (
-        f"{values['task']}, {values['metric']}: {values['unit']} has a Cook's distance of "
+        f"{values['task']}, {values['metric']}: unit '{values['unit']}' has a Cook's distance of "
         f"{values['distance']:.1f}; r is {r_text(values['r'])}"
-        + ("" if without is None else f", {r_text(without)} without it")
+        + ("" if without is None else f" with it and {r_text(without)} without it")
     )
 
 

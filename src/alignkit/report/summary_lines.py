@@ -83,7 +83,7 @@ def _tests_line(rows: Sequence[Row], settings: Mapping[str, Any]) -> str:
         return "p: none, no test is possible"
     n, exact = tested[0]["n"], tested[0]["exact"]
     counted = (
-        f"exact over {n}! = {math.factorial(n):,}"
+        f"exact over {n}! = {math.factorial(n):,} permutations"
         if exact
         else f"(1 + b) / (1 + m) over m = {tested[0]['permutations']:,} random permutations"
     )

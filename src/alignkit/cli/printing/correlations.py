@@ -127,7 +127,7 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for row in _chosen(rows):
         striking = row["verdict"] != "inconclusive" or row["p_adjusted"] < LEVEL
         if row["reason"] and striking:
-            said = f"{row['verdict']}: {row['reason']}"
+            said = f"{row['verdict']} ({row['reason']})"
             layer = f" {row['layer']}" if row["adjustment"] == "max-T over layers" else ""
             grouped.setdefault(said, []).append(_visible(row["metric"]) + layer)
     for said, metrics in grouped.items():
