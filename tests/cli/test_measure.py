@@ -301,7 +301,7 @@ def test_undefined_values_do_not_stop_the_others(arrays):
         (("--between",), "--between applies only to runs"),
         (("--output", "text"), "--output text is a folder"),
         (("--metric", "mknn:k=40"), "k=40 needs 1 <= k < n, and there are n=40"),
-        (("--k", "0"), "no chosen metric (cka) has a parameter k"),
+        (("--k", "0"), "no chosen metric (unbiased_cka) has a parameter k"),
         (("--metric", "mknn", "--k", "0"), "k=0 needs 1 <= k < n"),
     ],
 )

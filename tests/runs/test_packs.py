@@ -197,7 +197,7 @@ def test_a_hostile_pack_is_refused_whole(root, tmp_path, what):
 
 def test_what_is_no_tar_file_is_one_line(tmp_path):
     (tmp_path / "x.tar").write_bytes(b"no tar at all")
-    with pytest.raises(DataError, match="cannot be read as a pack") as raised:
+    with pytest.raises(DataError, match="is not a pack") as raised:
         _import(tmp_path / "x.tar", tmp_path / "yours")
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "yours").exists()

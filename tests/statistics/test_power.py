@@ -76,7 +76,7 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
     ("words", "message"),
     [
         ({"r": 1.2}, "`r` is 1.2"),
-        ({"placements": [3]}, "from 4 units on"),
+        ({"placements": [3]}, "power needs at least 4"),
         ({"seeds": 0}, "`seeds` is 0"),
         ({"tests": [0]}, "`tests` is 0"),
         ({"icc_metric": 0}, "`icc_metric` is 0"),

@@ -30,10 +30,12 @@ def complete_kind(incomplete: str) -> list[str]:
 
 
 def plural(kind: str) -> str:
-    """Return the plural of a kind, by which the registry knows it."""
+    """Return the plural of a kind, by which the registry knows it; other names unchanged."""
+    from alignkit.plugins import KINDS
+
     if kind == "loss":
         return "losses"
-    return kind if kind.endswith("s") else f"{kind}s"
+    return f"{kind}s" if f"{kind}s" in KINDS else kind
 
 
 # Panels of the help, the same in every command that has many options.

@@ -92,5 +92,8 @@ def _triple(r: list[float]) -> "pd.DataFrame":
 
     if len(r) != 3:
         raise UsageError(f"--r was given {len(r)} time(s); a triple has three correlations")
+    for each in r:
+        if not -1 <= each <= 1:
+            raise UsageError(f"--r is {each:g}; a correlation must be between -1 and 1")
     r_xz, r_yz, r_xy = r
     return pd.DataFrame({"x": ["x", "x", "y"], "y": ["y", "z", "z"], "r": [r_xy, r_xz, r_yz]})

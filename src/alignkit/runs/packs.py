@@ -132,7 +132,9 @@ def _as_pack(pack: Path) -> Iterator[None]:
         yield
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
-        raise DataError(f"{pack} cannot be read as a pack of runs: {reason}") from None
+        raise DataError(
+            f"{pack} is not a pack written by alignkit runs export, or it is damaged: {reason}"
+        ) from None
 
 
 def _put(run: Mapping[str, Any], unpacked: Path, root: Path) -> str:

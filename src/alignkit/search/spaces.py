@@ -192,7 +192,7 @@ def _check_names(space: Space, bounds: Mapping[str, Bound], config: RunConfig) -
     for name in bounds:
         if name not in known_names:
             close = get_close_matches(name, known_names, n=1)
-            hint = f"; did you mean '{close[0]}'?" if close else ""
+            hint = f" (did you mean '{close[0]}'?)" if close else ""
             raise UsageError(
                 f"there is no parameter '{name}' to vary{hint}; space '{space.name}' has: "
                 f"{', '.join(space.bounds)}; options of training and architecture can be added"

@@ -160,7 +160,7 @@ def plan(
     import pandas as pd
 
     if not 0 < target < 1:
-        raise UsageError(f"`target` is {target}; the power wanted must be between 0 and 1")
+        raise UsageError(f"`target` is {target}; power must be between 0 and 1")
     if min(tests) < 1:
         raise UsageError(f"`tests` is {min(tests)}; at least 1 test is needed")
     attenuated = observed_r(r, seeds, icc_metric, icc_outcome)
@@ -318,7 +318,7 @@ def permutation_p(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
 
 def _check(n: int, r: float, level: float) -> None:
     if n < MIN_UNITS_INTERVAL:
-        raise UsageError(f"{n} unit(s); power is computed from {MIN_UNITS_INTERVAL} units on")
+        raise UsageError(f"{n} unit(s): power needs at least {MIN_UNITS_INTERVAL}")
     if not -1 <= r <= 1:
         raise UsageError(f"`r` is {r}; a correlation must be between -1 and 1")
     if not 0 < level < 1:

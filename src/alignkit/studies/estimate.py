@@ -60,7 +60,7 @@ def estimate(plan: Plan, workers: int = 1) -> Estimate:
         bytes=round(each * len(new)),
         free_bytes=_free(plan.study.runs),
         seconds_from=known.origin(len(left)),
-        bytes_from=f"the mean of {len(sizes)} runs" if sizes else "a guess of 1 GB per run",
+        bytes_from=f"the mean of {len(sizes)} runs" if sizes else "a rough guess of 1 GB per run",
     )
 
 
@@ -97,7 +97,7 @@ class _StepSeconds:
         """Describe what the estimate for a number of missing runs is based on."""
         if not left:
             return "nothing is left"
-        guess = "a guess of 1 minute per epoch"
+        guess = "a rough guess of 1 minute per epoch"
         if not self._runs:
             return guess
         seen = f"the durations of {self._runs} runs"

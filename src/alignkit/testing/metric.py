@@ -113,7 +113,9 @@ def examine(metric: Metric, samples: int = 128, width: int = 32, seed: int = 0) 
         When the parameters do not go with so many samples, or the sizes are too small.
     """
     if samples < 8 or width < 2:
-        raise UsageError(f"{samples} samples of width {width}; at least 8 of width 2 are needed")
+        raise UsageError(
+            f"`samples` is {samples} and `width` is {width}; they must be at least 8 and 2"
+        )
     bench = _Bench(metric, samples, width, seed)
     values, reasons = bench.table()
     checks = bench.checks(values, reasons)

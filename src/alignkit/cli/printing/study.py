@@ -94,7 +94,7 @@ def summary(chosen: "Plan") -> str:
     """Return one line on how many runs are in which state."""
     words = {"unresolved": "cannot start"}
     parts = [f"{n} {words.get(state, state)}" for state, n in totals(chosen).items() if n]
-    return f"{len(chosen.runs)} runs: {', '.join(parts)}"
+    return f"{len(chosen.runs)} run{'s' * (len(chosen.runs) != 1)}: {', '.join(parts)}"
 
 
 def _duration(seconds: float) -> str:

@@ -35,9 +35,9 @@ def check_table(table: pd.DataFrame, outcome: str, metrics: Sequence[str]) -> No
     for column in (*KEYS, outcome, *metrics):
         if column not in table:
             close = get_close_matches(column, [str(name) for name in table], n=1)
-            hint = f"did you mean '{close[0]}'? " if close else ""
+            known = f"did you mean '{close[0]}'? It has" if close else "it has"
             raise UsageError(
-                f"the table has no column '{column}'; {hint}It has: {', '.join(map(str, table))}"
+                f"the table has no column '{column}'; {known}: {', '.join(map(str, table))}"
             )
     for column in (outcome, *metrics):
         if not pd.api.types.is_numeric_dtype(table[column]):
