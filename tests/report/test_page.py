@@ -134,7 +134,7 @@ def test_runs_that_differ_are_reported(study, tmp_path):
     _edit(runs[1], lambda table: table.assign(n=100))
     runs[2].performance_file.write_text('{"primary": "accuracy", "splits": {}}')
     text = write_report(runs, tmp_path / "report").read_text()
-    assert "toy_match, mknn: measured in 5 of 6 runs only" in text
+    assert "toy_match, mknn: measured in only 5 of 6 runs" in text
     assert "toy_match, cka: measured on different numbers of samples (100, 512)" in text
     assert "toy_match: 1 run not scored on test" in text
     assert "not scored" in text

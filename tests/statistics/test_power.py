@@ -69,7 +69,7 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
     ]
     assert found.table["power"].iloc[2] == pytest.approx(power(8, 0.7, 0.05 / 4))
     assert found.settings["needed"][0] == {"tests": 1, "placements": 13}
-    assert "correlate runs no test" in power_cautions(plan(0.7, [5]))[0]
+    assert "correlate does not run a test" in power_cautions(plan(0.7, [5]))[0]
 
 
 @pytest.mark.parametrize(
