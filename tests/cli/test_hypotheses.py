@@ -224,6 +224,18 @@ def test_h3_compares_with_the_same_depth_without_a_fusion(study):
     assert against["placements"] == 5, "a fusion after the last layer has no layer after it"
     assert against["p"] is not None
     assert against["runs_left_out"] == 0
+    assert across["least_p"] == across["least_p_adjusted"] == 2 / 2**6
+    assert across["adjustment"] == against["adjustment"] == "max-T"
+
+
+def test_h3_with_five_placements_is_not_testable_and_says_how_many_are_needed(study):
+    root, _ = study
+    _, (answer,) = _ask(root, "--question", "h3", "--metric", "cka", "--task", "toy_match")
+    (across,) = answer["tables"]["across"]  # under cls, at_0 has nothing to compare
+    assert (across["placements"], across["least_p"]) == (5, 2 / 2**5)
+    assert (across["verdict"], across["power"]) == ("not testable", 0)
+    assert "6 placements are needed" in across["reason"]
+    assert "6 placements are needed" in answer["answer"]
 
 
 def test_h3_under_cls_leaves_out_fusions_at_the_embeddings(study):

@@ -12,7 +12,7 @@ from alignkit.statistics.attainable import (
     least_units_to_flip,
     least_units_to_permute,
 )
-from alignkit.statistics.fusions import mean_change
+from alignkit.statistics.fusions import mean_change, sign_flips
 from alignkit.statistics.multiple_testing import holm
 from alignkit.statistics.permutation import UnitPermutations, p_value
 
@@ -27,7 +27,9 @@ def test_the_least_p_of_permutations_is_that_of_a_perfect_correlation(n):
 
 @pytest.mark.parametrize(("n", "sampled"), [(2, 99), (5, 99), (6, 99), (13, 99), (40, 199)])
 def test_the_least_p_of_flips_is_that_of_changes_of_one_sign(n, sampled):
-    assert mean_change(np.ones(n), sampled).p == pytest.approx(least_flip_p(n, sampled))
+    assert mean_change(np.ones(n), *sign_flips(n, sampled)).p == pytest.approx(
+        least_flip_p(n, sampled)
+    )
 
 
 def test_correction_multiplies_by_the_family_unless_it_is_joint():

@@ -7,11 +7,28 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from alignkit.statistics.fusions import (
+    change_t,
+    compared,
     contrast_per_placement,
     contrast_weights,
     fusion_contrast,
+    least_exchange_p,
     mean_change,
+    power_of_change,
+    sign_flips,
 )
+from alignkit.statistics.joint import JointTest, joint_max_t
+from alignkit.statistics.permutation import UnitPermutations
+
+
+def _contrast(steps, fused, free=None):
+    free = ~fused if free is None else free
+    names = [str(i) for i in np.flatnonzero(compared(fused, free))]
+    return fusion_contrast(steps, fused, free, UnitPermutations(names, 9999, 0))
+
+
+def _change(changes, n_permutations=9999):
+    return mean_change(changes, *sign_flips(len(changes), n_permutations))
 
 
 def _study(rng, effect=0.0):
@@ -37,41 +54,41 @@ def _slow(steps, fused):
 
 def test_the_contrast_is_the_mean_of_with_minus_without():
     steps, fused = _study(np.random.default_rng(0))
-    found = fusion_contrast(steps, fused)
+    result = _contrast(steps, fused)
     slow = _slow(steps, fused)
     assert contrast_per_placement(steps, fused, ~fused) == pytest.approx(slow)
-    assert found.n == 5
-    assert found.mean == pytest.approx(np.mean(slow))
+    assert result.n == 5
+    assert result.mean == pytest.approx(np.mean(slow))
     interval = ttest_1samp(slow, 0).confidence_interval()
-    assert (found.low, found.high) == pytest.approx(tuple(interval))
+    assert (result.low, result.high) == pytest.approx(tuple(interval))
 
 
 def test_p_counts_every_exchange_of_placements():
     steps, fused = _study(np.random.default_rng(0), effect=0.2)
     observed = np.mean(_slow(steps, fused))
     null = [np.mean(_slow(steps[list(o)], fused)) for o in permutations(range(6))]
-    found = fusion_contrast(steps, fused)
-    assert found.exact
-    assert found.p == pytest.approx(np.mean(np.abs(null) >= abs(observed) - 1e-12), abs=1e-12)
+    result = _contrast(steps, fused)
+    assert result.exact
+    assert result.p == pytest.approx(np.mean(np.abs(null) >= abs(observed) - 1e-12), abs=1e-12)
 
 
 def test_an_effect_is_found_and_chance_is_not():
     rng = np.random.default_rng(1)
-    assert fusion_contrast(*_study(rng, effect=1.5)).p < 0.02
-    rejected = sum(fusion_contrast(*_study(rng)).p <= 0.05 for _ in range(200))
+    assert _contrast(*_study(rng, effect=1.5)).p < 0.02
+    rejected = sum(_contrast(*_study(rng)).p <= 0.05 for _ in range(200))
     assert rejected <= 20
 
 
 def test_a_step_where_every_placement_fuses_is_no_comparison():
     fused = np.array([[True, True], [True, False], [True, False]])
     assert (contrast_weights(fused, ~fused)[:, 0] == 0).all()
-    everywhere = fusion_contrast(np.ones((3, 2)), np.ones((3, 2), bool))
+    everywhere = _contrast(np.ones((3, 2)), np.ones((3, 2), bool))
     assert everywhere.mean is None
     assert "without one" in everywhere.reason
-    few = fusion_contrast(np.array([[1.0], [0.0]]), np.array([[True], [False]]))
+    few = _contrast(np.array([[1.0], [0.0]]), np.array([[True], [False]]))
     assert few.mean == pytest.approx(1.0)
     assert few.p is None
-    assert "3 are needed" in few.reason
+    assert "5 are needed" in few.reason
 
 
 def test_a_step_with_a_fusion_in_one_stream_only_is_left_out():
@@ -87,17 +104,52 @@ def test_a_step_with_a_fusion_in_one_stream_only_is_left_out():
     assert (weights * steps).sum() == pytest.approx(
         contrast_per_placement(steps, fused, free).mean()
     )
-    assert fusion_contrast(steps, fused, free).mean == pytest.approx((weights * steps).sum())
+    assert _contrast(steps, fused, free).mean == pytest.approx((weights * steps).sum())
 
 
 def test_sign_flips_are_counted():
     changes = np.array([0.3, 0.1, 0.25, -0.05, 0.4])
-    found = mean_change(changes)
+    result = _change(changes)
     null = [np.mean(changes * signs) for signs in product([1, -1], repeat=5)]
-    assert found.p == pytest.approx(np.mean(np.abs(null) >= changes.mean() - 1e-12))
-    assert found.exact
-    assert not mean_change(np.linspace(0.1, 1, 20)).exact
-    assert mean_change(np.linspace(0.1, 1, 20)).p == pytest.approx(1e-4)
-    alone = mean_change(np.array([0.5]))
+    assert result.p == pytest.approx(np.mean(np.abs(null) >= changes.mean() - 1e-12))
+    assert result.exact
+    assert not _change(np.linspace(0.1, 1, 20)).exact
+    assert _change(np.linspace(0.1, 1, 20)).p == pytest.approx(1e-4)
+    alone = _change(np.array([0.5]))
     assert (alone.mean, alone.p) == (0.5, None)
-    assert "2 are needed" in alone.reason
+    assert "6 are needed" in alone.reason
+
+
+def test_joint_flips_of_six_placements_attain_their_raw_p_over_eight_tests():
+    rng = np.random.default_rng(3)
+    signs, exact = sign_flips(6)
+    rises = rng.uniform(0.5, 1, (8, 6))
+    family = [JointTest(*change_t(row, signs), 5, "flips", exact) for row in rises]
+    assert joint_max_t(family) == pytest.approx([2 / 2**6] * 8)
+
+
+def test_t_under_flips_is_that_of_student():
+    changes, (signs, _) = np.array([0.3, 0.1, 0.25, -0.05, 0.4]), sign_flips(5)
+    t, null = change_t(changes, signs)
+    assert t == pytest.approx(ttest_1samp(changes, 0).statistic)
+    assert null == pytest.approx([abs(ttest_1samp(changes * s, 0).statistic) for s in signs])
+
+
+def test_the_least_p_of_exchanges_is_attained_by_an_extreme_effect():
+    fused = np.array([[True, False]] * 3 + [[False, True]] * 2 + [[False, False]] * 2)
+    permutations = UnitPermutations(list("abcdefg"), 99, 0)
+    steps = 0.001 * np.random.default_rng(4).normal(size=fused.shape) + fused
+    least = least_exchange_p(fused, ~fused, permutations)
+    assert least == pytest.approx(12 * 2 / 5040), "3!, 2! and 2! exchanges change nothing"
+    assert fusion_contrast(steps, fused, ~fused, permutations).p == pytest.approx(least)
+    halves = np.array([[True]] * 3 + [[False]] * 3)
+    six = UnitPermutations(list("abcdef"), 99, 0)
+    assert least_exchange_p(halves, ~halves, six) == pytest.approx(2 / 20)
+
+
+def test_power_of_flips_is_that_of_simulated_studies():
+    rng = np.random.default_rng(5)
+    signs, exact = sign_flips(8)
+    detected = [mean_change(rng.normal(1, 1, 8), signs, exact).p < 0.05 for _ in range(1000)]
+    assert np.mean(detected) == pytest.approx(power_of_change(8), abs=0.05)
+    assert power_of_change(5) == 0

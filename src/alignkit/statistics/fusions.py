@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from alignkit.statistics.attainable import EXACT_FLIPS
+from alignkit.statistics.attainable import (
+    EXACT_FLIPS,
+    least_flip_p,
+    least_units_to_flip,
+    least_units_to_permute,
+)
 from alignkit.statistics.intervals import mean_interval
-from alignkit.statistics.permutation import p_value, unit_permutations
+from alignkit.statistics.permutation import TIE, UnitPermutations, p_value
+from alignkit.statistics.requirements import LEVEL
 
 
 @dataclass(frozen=True)
@@ -39,16 +46,37 @@ class MeanChange:
     reason: str = ""
 
 
-def mean_change(changes: np.ndarray, n_permutations: int = 9999, seed: int = 0) -> MeanChange:
+def sign_flips(units: int, n_permutations: int = 9999, seed: int = 0) -> tuple[np.ndarray, bool]:
+    """Return combinations of signs of units: all of them up to ``EXACT_FLIPS`` units.
+
+    Parameters
+    ----------
+    units : int
+        Number of units.
+    n_permutations, seed : int
+        Size and seed of the sample where there are more units.
+
+    Returns
+    -------
+    ndarray (m, units) of 1 and -1, bool
+        One combination per row, and whether these are all.
+    """
+    if units <= EXACT_FLIPS:
+        return np.array(list(product([1.0, -1.0], repeat=units))), True
+    return np.random.default_rng(seed).choice([1.0, -1.0], (n_permutations, units)), False
+
+
+def mean_change(changes: np.ndarray, signs: np.ndarray, exact: bool) -> MeanChange:
     """Test a mean change against zero by flipping the signs of placements.
 
     Parameters
     ----------
     changes : ndarray (placements,)
         After minus before, one mean per placement.
-    n_permutations, seed : int
-        Size and seed of the sample of signs where there are more than ``EXACT_FLIPS``
-        placements.
+    signs : ndarray (m, placements)
+        Combinations of signs, see ``sign_flips``.
+    exact : bool
+        Whether these are all combinations.
 
     Returns
     -------
@@ -57,23 +85,61 @@ def mean_change(changes: np.ndarray, n_permutations: int = 9999, seed: int = 0) 
     changes = np.asarray(changes, dtype=float)
     n = len(changes)
     if n < 2:
-        reason = f"{n} placement(s) with a fusion, 2 are needed"
+        reason = f"{n} placement(s) with a fusion, {least_units_to_flip()} are needed"
         return MeanChange(n, _mean(changes), reason=reason)
-    if n <= EXACT_FLIPS:
-        signs, exact = np.array(list(product([1.0, -1.0], repeat=n))), True
-    else:
-        rng = np.random.default_rng(seed)
-        signs, exact = rng.choice([1.0, -1.0], (n_permutations, n)), False
     p, _ = p_value(float(changes.mean()), signs @ changes / n, exact)
     return MeanChange(n, *mean_interval(changes), p, exact)
 
 
+def change_t(changes: np.ndarray, signs: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return Student's t of a mean change, and the same under flipped signs, in absolute value.
+
+    Parameters
+    ----------
+    changes : ndarray (placements,)
+        At least two.
+    signs : ndarray (m, placements)
+
+    Returns
+    -------
+    (t, null)
+        Null is an ndarray (m,). With n - 1 degrees of freedom.
+    """
+    n, length = len(changes), max(float(np.linalg.norm(changes)), 1e-300)
+    cosine = np.abs(np.append(signs @ changes, changes.sum())) / (np.sqrt(n) * length)
+    cosine = np.minimum(cosine, 1 - 1e-12)
+    t = cosine * np.sqrt((n - 1) / (1 - cosine**2))
+    return float(t[-1]), t[:-1]
+
+
+def power_of_change(n: int, effect: float = 1.0, level: float = LEVEL) -> float:
+    """Return the power of flipping the signs of n placements.
+
+    Parameters
+    ----------
+    n : int
+        Number of placements.
+    effect : float
+        The true mean change, in standard deviations of placements.
+    level : float
+        Significance level.
+
+    Returns
+    -------
+    float
+        That of Student's t for normal changes, which flipped signs attain; 0 where no
+        combination of signs can be significant.
+    """
+    from scipy.stats import nct, t
+
+    if n < 2 or least_flip_p(n) >= level:
+        return 0.0
+    critical, shift = t.isf(level / 2, n - 1), effect * np.sqrt(n)
+    return float(nct.sf(critical, n - 1, shift) + nct.cdf(-critical, n - 1, shift))
+
+
 def fusion_contrast(
-    steps: np.ndarray,
-    fused: np.ndarray,
-    free: np.ndarray | None = None,
-    n_permutations: int = 9999,
-    seed: int = 0,
+    steps: np.ndarray, fused: np.ndarray, free: np.ndarray, permutations: UnitPermutations
 ) -> MeanChange:
     """Compare the change over a step that has a fusion with the same step without one.
 
@@ -86,35 +152,85 @@ def fusion_contrast(
     steps : ndarray (placements, steps)
         Change of alignment over each step of depth, mean over seeds.
     fused, free : ndarray of bool (placements, steps)
-        Whether the step has a fusion in both streams, or in none. Without ``free``, every
-        step that is not fused is free; a step that is neither is left out.
-    n_permutations, seed : int
-        Size and seed of the sample of permutations where there are more than nine placements.
+        Whether the step has a fusion in both streams, or in none; a step that is neither is
+        left out.
+    permutations : UnitPermutations
+        Of the placements that enter the comparison, see ``compared``.
 
     Returns
     -------
     MeanChange
         ``mean`` is the change with a fusion minus the change without one.
     """
-    steps, fused = np.asarray(steps, float), np.asarray(fused, bool)
-    free = ~fused if free is None else np.asarray(free, bool)
+    steps, fused, free = np.asarray(steps, float), np.asarray(fused, bool), np.asarray(free, bool)
     weights = contrast_weights(fused, free)
-    used = weights.any(axis=1)
+    used = int(compared(fused, free).sum())
     n = int((weights > 0).any(axis=1).sum())
     if n == 0:
         reason = "no step has placements with a fusion and placements without one"
         return MeanChange(0, reason=reason)
     differences = contrast_per_placement(steps, fused, free)
-    if used.sum() < 3:
-        reason = f"{int(used.sum())} placements, 3 are needed"
+    if used < 3:
+        reason = f"{used} placements to exchange, {least_units_to_permute()} are needed"
         return MeanChange(n, _mean(differences), reason=reason)
-    weights, steps = weights[used], steps[used]
+    observed, null = contrast_null(steps, fused, free, permutations)
+    p, _ = p_value(observed, null, permutations.exact)
+    return MeanChange(n, *mean_interval(differences), p, permutations.exact)
+
+
+def compared(fused: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return which placements enter the comparison, ``(placements,)`` of bool.
+
+    Parameters
+    ----------
+    fused, free : ndarray of bool (placements, steps)
+    """
+    return np.asarray(contrast_weights(fused, free).any(axis=1))
+
+
+def contrast_null(
+    steps: np.ndarray, fused: np.ndarray, free: np.ndarray, permutations: UnitPermutations
+) -> tuple[float, np.ndarray]:
+    """Return the mean contrast, and the same with the changes of placements exchanged, ``(m,)``.
+
+    Parameters
+    ----------
+    steps : ndarray (placements, steps)
+    fused, free : ndarray of bool (placements, steps)
+    permutations : UnitPermutations
+        Of the placements that enter.
+    """
+    used = compared(fused, free)
     # The contrast is linear: entry (p, q) is what placement p adds with the changes of q.
-    terms = weights @ steps.T
-    permutations, exact = unit_permutations(len(steps), n_permutations, np.random.default_rng(seed))
-    null = terms[np.arange(len(steps)), permutations].sum(axis=1)
-    p, _ = p_value(float(np.trace(terms)), null, exact)
-    return MeanChange(n, *mean_interval(differences), p, exact)
+    terms = contrast_weights(fused, free)[used] @ steps[used].T
+    null = terms[np.arange(len(terms)), permutations.indices].sum(axis=1)
+    return float(np.trace(terms)), null
+
+
+def least_exchange_p(fused: np.ndarray, free: np.ndarray, permutations: UnitPermutations) -> float:
+    """Return the least p that exchanging placements can attain, whatever their changes.
+
+    Parameters
+    ----------
+    fused, free : ndarray of bool (placements, steps)
+    permutations : UnitPermutations
+        Of the placements that enter.
+
+    Returns
+    -------
+    float
+        The share of arrangements that differ only among placements with the same steps, which
+        are one arrangement; twice this where fused and free steps mirror each other.
+    """
+    weights = contrast_weights(fused, free)
+    weights = np.round(weights[weights.any(axis=1)] / np.abs(weights).max(), 9)
+    _, counts = np.unique(weights, axis=0, return_counts=True)
+    alike = math.prod(math.factorial(int(count)) for count in counts)
+    order = np.lexsort(weights.T)
+    mirrored = np.lexsort(-weights.T)
+    sides = 2 if np.abs(weights[order] + weights[mirrored]).max() < TIE else 1
+    least = min(1.0, sides * alike / math.factorial(len(weights)))
+    return least if permutations.exact else max(least, 1 / (1 + len(permutations)))
 
 
 def contrast_per_placement(steps: np.ndarray, fused: np.ndarray, free: np.ndarray) -> np.ndarray:

@@ -14,9 +14,12 @@ from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
+from alignkit.statistics.attainable import least_flip_p, least_units_to_flip, least_units_to_permute
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from alignkit.statistics.joint import JointTest
 
 TITLE = "H3: does alignment rise across co-attention?"
 
@@ -42,29 +45,31 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
     """Compare alignment after a fusion with before, and with the same depth without one."""
     crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
     values = _values(evidence, crossed)
-    across = [
-        _across(evidence, task, metric, crossed, values)
-        for task in evidence.tasks
-        for metric in evidence.metrics
-    ]
-    against = [
-        _against(evidence, task, metric, crossed, values)
-        for task in evidence.tasks
-        for metric in evidence.metrics
-    ]
-    across, against = (with_verdicts(rows, directed="change") for rows in (across, against))
+    pairs = [(task, metric) for task in evidence.tasks for metric in evidence.metrics]
+    changes = _changes(evidence, crossed, values)
+    across = _across_all(evidence, changes, pairs)
+    against = [_against(evidence, task, metric, crossed, values) for task, metric in pairs]
     settings = evidence.settings | {
         "scheme": "across: signs of placements' mean changes are flipped; against none: "
-        "placements' changes are exchanged as a whole, seeds that all have",
+        "placements' changes are exchanged as a whole, seeds that all have; both jointly over "
+        "tasks and metrics (max-T)",
         "left_out": "under cls, fusions at the embeddings: the first token is still the same for "
         "every sample",
     }
     return Answer(
         "h3",
         TITLE,
-        {"across": across, "against_none": against},
+        {
+            "across": across,
+            "against_none": with_verdicts(
+                [row for row, _ in against],
+                directed="change",
+                tests=[test for _, test in against],
+                needed=lambda tests: least_units_to_permute(tests, joint=True),
+            ),
+        },
         settings,
-        {"changes": _changes(evidence, crossed, values)},
+        {"changes": changes},
     )
 
 
@@ -172,29 +177,54 @@ def _changes(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _across(
-    evidence: Evidence,
-    task: str,
-    metric: str,
-    crossed: dict[str, list[Crossed]],
-    values: dict[tuple[str, ...], float],
-) -> dict[str, Any]:
-    """Test before against after, with one mean per placement over fusions and seeds."""
-    from alignkit.statistics.fusions import mean_change
+def _across_all(
+    evidence: Evidence, changes: pd.DataFrame, pairs: Sequence[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """Test before against after; one sign per placement serves all tasks and metrics."""
+    from alignkit.statistics.fusions import sign_flips
 
-    table = _changes(evidence, crossed, values)
-    table = table[(table["task"] == task) & (table["metric"] == metric)].copy()
+    units = {pair: _units(evidence, changes, *pair) for pair in pairs}
+    names = sorted({str(name) for part in units.values() for name in part["unit"]})
+    signs, exact = sign_flips(len(names), evidence.permutations, evidence.seed)
+    place = {name: i for i, name in enumerate(names)}
+    made = [
+        _across(pair, part, signs[:, [place[str(name)] for name in part["unit"]]], exact)
+        for pair, part in units.items()
+    ]
+    return with_verdicts(
+        [row for row, _ in made],
+        directed="change",
+        tests=[test for _, test in made],
+        needed=lambda tests: least_units_to_flip(tests, joint=True),
+    )
+
+
+def _units(evidence: Evidence, changes: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
+    """Return one mean change per placement, over fusions and seeds."""
+    table = changes[(changes["task"] == task) & (changes["metric"] == metric)].copy()
     table["change"] = table["after"] - table["before"]
     table = table.dropna(subset=["change"])
-    per_run = table.groupby(["task", "placement", "unit", "seed"])[["before", "after", "change"]]
-    units = evidence.units(per_run.mean().reset_index(), ["before", "after", "change"]).dropna()
-    change = mean_change(units["change"].to_numpy(float), evidence.permutations, evidence.seed)
+    columns = ["before", "after", "change"]
+    per_run = table.groupby(["task", "placement", "unit", "seed"])[columns]
+    units = evidence.units(per_run.mean().reset_index(), columns).dropna()
+    fusions = table.groupby("unit").size()
+    return units.assign(fusions=[int(fusions[unit]) for unit in units["unit"]])
+
+
+def _across(
+    pair: tuple[str, str], units: pd.DataFrame, signs: np.ndarray, exact: bool
+) -> tuple[dict[str, Any], JointTest | None]:
+    from alignkit.statistics.fusions import change_t, mean_change, power_of_change
+    from alignkit.statistics.joint import JointTest
+
+    changes = units["change"].to_numpy(float)
+    change = mean_change(changes, signs, exact)
     known = len(units) > 0
-    return {
-        "task": task,
-        "metric": metric,
+    row = {
+        "task": pair[0],
+        "metric": pair[1],
         "placements": change.n,
-        "fusions": len(table),
+        "fusions": int(units["fusions"].sum()),
         "before": float(units["before"].mean()) if known else None,
         "after": float(units["after"].mean()) if known else None,
         "change": change.mean,
@@ -203,7 +233,14 @@ def _across(
         "p": change.p,
         "exact": change.exact,
         "reason": change.reason,
+        "power": power_of_change(change.n),
     }
+    if change.p is None:
+        return row, None
+    # Signs of placements that this test lacks change nothing: with all combinations, p is exact.
+    row["least_p"] = least_flip_p(change.n) if exact else 1 / (1 + len(signs))
+    t, null = change_t(changes, signs)
+    return row, JointTest(t, null, change.n - 1, "flips", exact)
 
 
 def _against(
@@ -212,9 +249,15 @@ def _against(
     metric: str,
     crossed: dict[str, list[Crossed]],
     values: dict[tuple[str, ...], float],
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], JointTest | None]:
     """Compare steps with a fusion with the same steps of runs of the same task and seed without."""
-    from alignkit.statistics.fusions import fusion_contrast
+    from alignkit.statistics.fusions import (
+        compared,
+        contrast_null,
+        fusion_contrast,
+        least_exchange_p,
+    )
+    from alignkit.statistics.joint import JointTest
 
     steps = _steps(evidence, task, crossed)
     units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
@@ -233,9 +276,9 @@ def _against(
         "exact": False,
     }
     if not steps:
-        return row | {"reason": "no run has a fusion with a layer after it"}
+        return row | {"reason": "no run has a fusion with a layer after it"}, None
     if not units:
-        return row | {"reason": "no seed was run on every placement"}
+        return row | {"reason": "no seed was run on every placement"}, None
     where = np.array([[standing(runs[0], step) for step in steps] for runs in units])
     change = np.array(
         [
@@ -247,7 +290,12 @@ def _against(
     defined = np.isfinite(change[:, some]).all(axis=1)
     where, change = where[defined][:, some], change[defined][:, some]
     fused, free = where == "fused", where == "free"
-    difference = fusion_contrast(change, fused, free, evidence.permutations, evidence.seed)
+    names = [runs[0].placement for runs, kept in zip(units, defined, strict=True) if kept]
+    entering = compared(fused, free)
+    permutations = evidence.arrangements(
+        [name for name, enters in zip(names, entering, strict=True) if enters]
+    )
+    difference = fusion_contrast(change, fused, free, permutations)
     usable = fused & (free.sum(axis=0) > 0)
     undefined = not (some.any() and defined.any())
     reason = f"{metric} is undefined around fusions" if undefined else difference.reason
@@ -256,7 +304,7 @@ def _against(
             "with_fusion": float(change[usable].mean()),
             "without": float(change[free & usable.any(axis=0)].mean()),
         }
-    return row | {
+    row |= {
         "placements": difference.n,
         "change": difference.mean,
         "low": difference.low,
@@ -265,6 +313,15 @@ def _against(
         "exact": difference.exact,
         "reason": reason,
     }
+    if difference.p is None:
+        return row, None
+    row["least_p"] = least_exchange_p(fused, free, permutations)
+    observed, null = contrast_null(change, fused, free, permutations)
+    scale = max(float(null.std()), 1e-300)  # makes metrics comparable
+    test = JointTest(
+        abs(observed) / scale, np.abs(null) / scale, 1, id(permutations), permutations.exact
+    )
+    return row, test
 
 
 def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Step) -> float:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from alignkit.analysis.questions import Answer
-from alignkit.report.formatting import p_text
-from alignkit.report.paragraphs.phrases import counted, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import (
+    corrected_phrase,
+    counted,
+    out_of_reach,
+    p_phrase,
+    testable,
+    why_not,
+)
 
 
 def paragraph(answer: Answer) -> str:
@@ -20,28 +26,35 @@ def paragraph(answer: Answer) -> str:
 
 
 def _across(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return f"Whether alignment changes across a fusion is not testable: {why_not(rows)}."
     text = "; ".join(
         f"{row['metric']} on {row['task']} {row['change']:+.3f} "
-        f"({row['before']:.3f} to {row['after']:.3f}, p {p_text(row['p'], True)})"
+        f"({row['before']:.3f} to {row['after']:.3f}, {corrected_phrase(row)})"
         for row in sorted(tested, key=lambda row: row["p"])[:4]
     )
     rises, falls = (
         sum(row["verdict"] == verdict for row in tested)
         for verdict in ("supported", "contradicted")
     )
+    n = tested[0]["placements"]
+    power = (
+        ""
+        if rises or falls
+        else f" The power to detect a change of one standard deviation over {n} placements is "
+        f"{tested[0]['power']:.2f} for a single test."
+    )
     return (
         f"Change of alignment from just before to just after a fusion (positive: more aligned): "
-        f"{text}. Over {counted(tested[0]['placements'], 'placement')}, the increase is "
+        f"{text}. Over {counted(n, 'placement')}, the increase is "
         f"significant in {rises} and the decrease in {falls} of "
-        f"{counted(len(tested), 'test')} after correction."
+        f"{counted(len(tested), 'test')} after correction.{power}{out_of_reach(rows)}"
     )
 
 
 def _against_none(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return (
             f"A comparison with the same depth without a fusion is not testable: {why_not(rows)}."
@@ -64,8 +77,10 @@ def _against_none(rows: list[dict[str, Any]]) -> str:
         for verdict in ("supported", "contradicted")
     )
     if rises or falls:
-        return (
-            text + f"Fusions raise alignment in {rises} and lower it in {falls} of "
+        text += (
+            f"Fusions raise alignment in {rises} and lower it in {falls} of "
             f"{counted(len(tested), 'test')}."
         )
-    return text + "Fusions are not shown to raise alignment."
+    else:
+        text += "Fusions are not shown to raise alignment."
+    return text + out_of_reach(rows)
