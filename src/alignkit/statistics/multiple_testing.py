@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,6 +118,34 @@ def max_t(family: Sequence[CorrelationTest]) -> list[float]:
     for test in reversed(weakest_first):
         floor = adjusted[id(test)] = max(floor, adjusted[id(test)])
     return [adjusted[id(test)] for test in family]
+
+
+def least_max_t(family: Sequence[CorrelationTest]) -> list[float]:
+    """Return the least p that max-T could give each test, were its units arranged at best.
+
+    Several tests on the same units may be most extreme together, so a group counts once: the
+    least corrected p is that of the most extreme arrangement of the test's own units, combined
+    with the other groups as in ``max_t``.
+
+    Parameters
+    ----------
+    family : sequence of CorrelationTest
+
+    Returns
+    -------
+    list of float
+        One p per test, in the order given; it depends on ties, on the number of units and on
+        the number of permutations.
+    """
+    groups = {id(test.permutations): test for test in family}
+    of_groups = {key: (test, np.abs(test.null())) for key, test in groups.items()}
+    least = []
+    for test in family:
+        null = np.abs(test.null())
+        mine = {id(test.permutations): (test, null)}
+        best = replace(test, r=float(null.max()))
+        least.append(_p_of_maximum(best, list((of_groups | mine).values())))
+    return least
 
 
 def _p_of_maximum(

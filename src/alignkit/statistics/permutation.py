@@ -15,6 +15,7 @@ EXACT_UNITS = 9
 # not decide a count. Around zero, rounding has an absolute size.
 TIE, NOTHING = 1e-9, 1e-12
 _CHUNK = 50_000  # permutations at a time, to bound memory
+_KEPT = 2  # permuted variables in memory: a score and its ranks
 
 
 def unit_permutations(
@@ -82,7 +83,7 @@ class UnitPermutations:
             len(units), n_permutations, np.random.default_rng(seeds)
         )
         self.seeds = None if self.exact else seeds
-        self._last: tuple[bytes, np.ndarray] = (b"", np.empty(0))
+        self._permuted: dict[bytes, np.ndarray] = {}
 
     def __len__(self) -> int:
         """Return the number of permutations."""
@@ -96,10 +97,45 @@ class UnitPermutations:
         x, y : ndarray (n,)
             Values of the units, in the order of their names.
         """
-        if self._last[0] != y.tobytes():
-            self._last = y.tobytes(), standardised(y[:, None])[:, 0][self.indices]
-        null: np.ndarray = self._last[1] @ standardised(x[:, None])[:, 0]
+        null: np.ndarray = self._of(y) @ standardised(x[:, None])[:, 0]
         return null
+
+    def studentised_null(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return the studentised r of x with permuted y, ``(m,)``; see ``studentised``.
+
+        Parameters
+        ----------
+        x, y : ndarray (n,)
+            Values of the units, in the order of their names.
+        """
+        permuted, fixed = self._of(y), standardised(x[:, None])[:, 0]
+        null: np.ndarray = permuted @ fixed / np.sqrt(permuted**2 @ fixed**2)
+        return null
+
+    def _of(self, y: np.ndarray) -> np.ndarray:
+        """Return standardised y under every permutation, ``(m, n)``; the last few are kept."""
+        key = y.tobytes()
+        if key not in self._permuted:
+            while len(self._permuted) >= _KEPT:
+                self._permuted.pop(next(iter(self._permuted)))
+            self._permuted[key] = standardised(y[:, None])[:, 0][self.indices]
+        return self._permuted[key]
+
+
+def studentised(x: np.ndarray, y: np.ndarray) -> float:
+    """Return Pearson's r over its standard error under no association, whatever the variances.
+
+    The sum of the products of standardised x and y over the root of the sum of their squares
+    (DiCiccio and Romano 2017), from -sqrt(n) to sqrt(n). Unlike that of r, its permutation
+    test does not take unequal variances or one outlying unit for an association.
+
+    Parameters
+    ----------
+    x, y : ndarray (n,)
+        Neither constant.
+    """
+    products = standardised(x[:, None])[:, 0] * standardised(y[:, None])[:, 0]
+    return float(products.sum() / np.sqrt((products**2).sum()))
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

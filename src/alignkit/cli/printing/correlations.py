@@ -12,7 +12,8 @@ _STRONGEST = 10
 _LEGEND = (
     "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
     "for values as measured (Fisher's z, wider where tails are heavy). p: permutation "
-    "test. p adj: {how}. exp: sign of r if higher alignment goes with better performance. "
+    "test. p adj: {how}. p stud.: studentised permutation test, which one outlying unit or unequal "
+    "variances do not deceive. exp: sign of r if higher alignment goes with better performance. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
     "within: repeated-measures correlation over the seeds of each placement."
 )
@@ -106,6 +107,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         "95 %": [range_text(row["low"], row["high"]) for row in rows],
         "p": [p(row, "p") for row in rows],
         "p adj": [p(row, "p_adjusted") for row in rows],
+        "p\nstud.": [p(row, "p_studentised") for row in rows],
         "rho": [r_text(row["spearman"]) for row in rows],
         "w/o\nnone": [r_text(row["without_none"]) for row in rows],
         "leave\none out": [

@@ -28,7 +28,13 @@ from alignkit.statistics.correlation.units import (
     with_units,
 )
 from alignkit.statistics.correlation.verdict import judge
-from alignkit.statistics.multiple_testing import CorrelationTest, benjamini_hochberg, holm, max_t
+from alignkit.statistics.multiple_testing import (
+    CorrelationTest,
+    benjamini_hochberg,
+    holm,
+    least_max_t,
+    max_t,
+)
 from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.requirements import LEVEL
 
@@ -200,23 +206,42 @@ def _test(hypotheses: Sequence[Hypothesis], n_permutations: int, seed: int) -> N
         _correct_primary([h for h in tested if h.primary])
         _correct_exploratory([h for h in tested if not h.primary])
     for h in hypotheses:
-        h.row["verdict"], h.row["reason"] = judge(h.row, h.sign, h.reason, h.doubts)
+        h.row["verdict"], h.row["reason"] = judge(
+            h.row, h.sign, h.reason or _cannot_succeed(h.row), h.doubts
+        )
+
+
+def _cannot_succeed(row: Mapping[str, Any]) -> str:
+    """Return why no arrangement of the units could make a test significant; empty where one can."""
+    least = row["least_p_adjusted"]
+    if least < LEVEL:
+        return ""
+    return f"the least corrected p that these values can attain is {least:.3f}"
 
 
 def _correct_primary(primary: Sequence[Hypothesis]) -> None:
     """Correct by max-T over all primary metrics and tasks at once; add Holm for comparison."""
     p_holm = holm(np.array([h.row["p"] for h in primary]))
-    for h, p_max_t, p in zip(primary, _max_t(primary), p_holm, strict=True):
-        h.row |= {"p_adjusted": p_max_t, "adjustment": "max-T", "p_holm": float(p)}
+    for h, corrected, p in zip(primary, _max_t(primary), p_holm, strict=True):
+        h.row |= corrected | {"adjustment": "max-T", "p_holm": float(p)}
 
 
 def _correct_exploratory(exploratory: Sequence[Hypothesis]) -> None:
     """Control the false discovery rate among exploratory metrics."""
     if not exploratory:
         return
-    adjusted = benjamini_hochberg(np.array([h.row["p"] for h in exploratory]))
-    for h, p in zip(exploratory, adjusted, strict=True):
-        h.row |= {"p_adjusted": float(p), "adjustment": "BH"}
+    adjusted, by_ranks = (
+        benjamini_hochberg(np.array([h.row[name] for h in exploratory]))
+        for name in ("p", "p_spearman")
+    )
+    for h, p, p_spearman in zip(exploratory, adjusted, by_ranks, strict=True):
+        h.row |= {
+            "p_adjusted": float(p),
+            "p_spearman_adjusted": float(p_spearman),
+            # Where all tests attain their least p together, it stays as it is.
+            "least_p_adjusted": h.row["least_p"],
+            "adjustment": "BH",
+        }
 
 
 def _correct_layer_pairs(tested: Sequence[Hypothesis]) -> None:
@@ -225,16 +250,31 @@ def _correct_layer_pairs(tested: Sequence[Hypothesis]) -> None:
     for h in tested:
         groups.setdefault((h.row["task"], h.metric), []).append(h)
     for group in groups.values():
-        for h, p in zip(group, _max_t(group), strict=True):
-            h.row |= {"p_adjusted": p, "adjustment": "max-T over layers"}
+        for h, corrected in zip(group, _max_t(group), strict=True):
+            h.row |= corrected | {"adjustment": "max-T over layers"}
 
 
-def _max_t(group: Sequence[Hypothesis]) -> list[float]:
+def _max_t(group: Sequence[Hypothesis]) -> list[dict[str, float]]:
+    """Return the corrected p of each hypothesis, the least it could be, and that of its ranks."""
     tests = [
         CorrelationTest(h.x, h.y, h.row["pearson"], h.permutations) for h in group if h.permutations
     ]
+    by_ranks = [
+        CorrelationTest(*h.ranks, h.row["spearman"], h.permutations)
+        for h in group
+        if h.permutations
+    ]
     # Samples of permutations of several groups may leave a corrected p a hair below its own.
-    return [max(p, h.row["p"]) for p, h in zip(max_t(tests), group, strict=True)]
+    return [
+        {
+            "p_adjusted": max(p, h.row["p"]),
+            "p_spearman_adjusted": max(p_spearman, h.row["p_spearman"]),
+            "least_p_adjusted": max(least, h.row["least_p"]),
+        }
+        for h, p, p_spearman, least in zip(
+            group, max_t(tests), max_t(by_ranks), least_max_t(tests), strict=True
+        )
+    ]
 
 
 def _settings(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alignkit.statistics.correlation.robust import turning_p
 from alignkit.statistics.correlation.units import placements_of
 from alignkit.statistics.intervals import correlation_interval
 from alignkit.statistics.permutation import (
@@ -17,6 +18,7 @@ from alignkit.statistics.permutation import (
     null_kendall,
     p_fraction,
     p_value,
+    studentised,
 )
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
 from alignkit.statistics.variance.decomposition import intraclass_correlation
@@ -38,6 +40,9 @@ ESTIMATES = (
 TESTS = (
     "p",
     "p_fraction",
+    "least_p",
+    "p_studentised",
+    "p_turn",
     "p_spearman",
     "p_kendall",
     "exact",
@@ -45,6 +50,8 @@ TESTS = (
     "resampling_seed",
     "p_adjusted",
     "adjustment",
+    "least_p_adjusted",
+    "p_spearman_adjusted",
     "p_holm",
 )
 
@@ -185,7 +192,7 @@ class Hypothesis:
         return critical_r(self.null(), LEVEL)
 
     def test(self, permutations: UnitPermutations) -> None:
-        """Add p-values to the row; those of rank correlations only where there are few rows.
+        """Add p-values to the row; that of Kendall's tau only where there are few rows.
 
         Parameters
         ----------
@@ -193,25 +200,35 @@ class Hypothesis:
             Of these units.
         """
         self.permutations = permutations
-        p, extreme = p_value(self.row["pearson"], self.null(), permutations.exact)
+        null = self.null()
+        p, extreme = p_value(self.row["pearson"], null, permutations.exact)
         self.row |= {
             "p": p,
+            "least_p": p_value(float(np.abs(null).max()), null, permutations.exact)[0],
             "p_fraction": p_fraction(extreme, len(self.x)) if permutations.exact else None,
             "exact": permutations.exact,
             "permutations": len(permutations),
             "resampling_seed": None if permutations.seeds is None else list(permutations.seeds),
         }
+        self.row |= self._robust_tests(permutations)
         if not self.question.layer_pairs:
-            self.row |= self._rank_tests(permutations)
+            kendall = null_kendall(self.x, self.y, permutations.indices)
+            self.row["p_kendall"] = p_value(self.row["kendall"], kendall, permutations.exact)[0]
 
-    def _rank_tests(self, permutations: UnitPermutations) -> dict[str, float]:
+    @property
+    def ranks(self) -> tuple[np.ndarray, np.ndarray]:
+        """The ranks of alignment and outcome, ``(n,)`` each."""
         from scipy.stats import rankdata
 
-        spearman = permutations.null(rankdata(self.x), rankdata(self.y))
-        kendall = null_kendall(self.x, self.y, permutations.indices)
+        return rankdata(self.x), rankdata(self.y)
+
+    def _robust_tests(self, permutations: UnitPermutations) -> dict[str, float | None]:
+        spearman = permutations.null(*self.ranks)
+        by_error = permutations.studentised_null(self.x, self.y)
         return {
             "p_spearman": p_value(self.row["spearman"], spearman, permutations.exact)[0],
-            "p_kendall": p_value(self.row["kendall"], kendall, permutations.exact)[0],
+            "p_studentised": p_value(studentised(self.x, self.y), by_error, permutations.exact)[0],
+            "p_turn": turning_p(self.x, self.y),
         }
 
     def _reason_for_no_test(self, task: str, task_runs: pd.DataFrame) -> str:

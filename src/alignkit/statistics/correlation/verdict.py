@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
+from alignkit.statistics.correlation.robust import Weakness, weaknesses
 from alignkit.statistics.requirements import LEVEL
 
 Verdict = Literal["supported", "contradicted", "suggestive", "inconclusive", "not testable"]
@@ -30,32 +31,36 @@ def judge(
     Returns
     -------
     (verdict, reason)
-        ``not testable``: too few units, a constant, no values. ``supported``: a primary
-        metric with corrected p below 0.05 whose r has the expected sign and keeps it whichever
-        unit is left out, whose rank correlation agrees, and which is above chance (where
-        chance is known); ``contradicted``: the same with the opposite sign. ``suggestive``:
-        the expected sign with a p below 0.05 that does not suffice for more; for exploratory
-        metrics after correction. Everything else is ``inconclusive``, which does not show
-        that there is no association.
+        ``not testable``: too few units, a constant, no values, or no arrangement of the
+        units could give a corrected p below 0.05. ``supported``: a primary metric with
+        corrected p below 0.05 whose r has the expected sign and keeps it whichever unit is
+        left out, which robust tests confirm (see ``weaknesses``), and which is above chance
+        (where chance is known); ``contradicted``: the same with the opposite sign.
+        ``suggestive``: the expected sign with a corrected p below 0.05 that the studentised
+        and the rank test confirm, but another condition fails. Everything else is
+        ``inconclusive``, which does not show that there is no association.
     """
     if why_not:
         return "not testable", why_not
+    if row["p_adjusted"] >= LEVEL:
+        only_raw = row["p"] < LEVEL
+        return "inconclusive", f"p is not below {LEVEL}{' after correction' * only_raw}"
     expected = row["pearson"] * sign > 0
-    doubts = [*_doubts(row), *doubts]
-    if row["family"] == "primary" and row["p_adjusted"] < LEVEL and not doubts:
-        if expected:
-            return "supported", ""
-        return "contradicted", "more alignment is associated with worse performance"
-    significant = row["p"] < LEVEL if row["family"] == "primary" else row["p_adjusted"] < LEVEL
-    if not significant:
-        return "inconclusive", f"p is not below {LEVEL}"
-    if not expected:
-        doubts.append("more alignment is associated with worse performance")
-    if row["family"] == "primary" and row["p_adjusted"] >= LEVEL:
-        doubts.append(f"not below {LEVEL} after correction")
-    ranks_agree = row["pearson"] * row["spearman"] > 0
-    verdict: Verdict = "suggestive" if expected and ranks_agree else "inconclusive"
-    return verdict, "; ".join(doubts) or "exploratory"
+    weak = weaknesses(row)
+    against = [*_doubts(row), *(_WEAK[weakness] for weakness in weak), *doubts]
+    wrong_way = [] if expected else ["more alignment is associated with worse performance"]
+    if row["family"] == "primary" and not against:
+        return ("supported", "") if expected else ("contradicted", wrong_way[0])
+    confirmed = expected and not {"studentised", "ranks"} & set(weak)
+    verdict: Verdict = "suggestive" if confirmed else "inconclusive"
+    return verdict, "; ".join([*against, *wrong_way]) or "exploratory"
+
+
+_WEAK: dict[Weakness, str] = {
+    "studentised": "a few units carry it: the studentised test does not confirm it",
+    "ranks": "the rank correlation does not confirm it",
+    "turns": "the relation turns within the range of alignment",
+}
 
 
 def _doubts(row: Mapping[str, Any]) -> list[str]:
