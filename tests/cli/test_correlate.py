@@ -271,7 +271,7 @@ def test_power_tabulates_plans_and_draws(tmp_path):
         "p.csv",
         cwd=tmp_path,
     )
-    assert "your runs" in done.stdout
+    assert "as given" in done.stdout
     assert "power 0.8 with one test needs 13 placements" in done.stdout
     table = pd.read_csv(tmp_path / "p.csv").set_index(["tests", "placements"])["power"]
     assert table[1, 8] == pytest.approx(0.545, abs=1e-3)

@@ -119,7 +119,7 @@ def test_a_map_has_a_cell_per_pair_and_a_dot_where_it_stands():
 def test_you_are_here():
     found = plan(0.7, [6, 8, 12], tests=[1, 4])
     picture = svg(power_curve(found.table, 0.7, 0.8, 8))
-    assert "your runs" in picture
+    assert "your placements" in picture
     assert "corrected for 4 tests" in picture
 
 

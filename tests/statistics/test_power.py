@@ -1,9 +1,12 @@
 """Power: against simulation with the permutation test itself, and what a plan says."""
 
+import re
+
 import numpy as np
 import pytest
 import scipy.stats
 
+from alignkit.cli.printing.power import Mark, show
 from alignkit.errors import UsageError
 from alignkit.report.cautions import power_cautions
 from alignkit.statistics.power import observed_r, plan, power, required_units, simulate, unit_values
@@ -44,6 +47,12 @@ def test_needed_is_the_fewest():
     assert required_units(0.01) is None
 
 
+def test_power_is_refused_where_a_test_is():
+    assert required_units(0.999) == 6
+    with pytest.raises(UsageError, match="needs at least 6"):
+        plan(0.7, [5])
+
+
 def test_seeds_blur_as_reliability_says():
     assert observed_r(0.7, 3) == pytest.approx(0.7)
     assert observed_r(0.7, 1, 0.5, 0.5) == pytest.approx(0.35)
@@ -69,14 +78,14 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
     ]
     assert found.table["power"].iloc[2] == pytest.approx(power(8, 0.7, 0.05 / 4))
     assert found.settings["needed"][0] == {"tests": 1, "placements": 13}
-    assert "correlate does not run a test" in power_cautions(plan(0.7, [5]))[0]
+    assert power_cautions(found) == []
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ({"r": 1.2}, "`r` is 1.2"),
-        ({"placements": [3]}, "power needs at least 4"),
+        ({"placements": [5, 8]}, "`placements` is 5; a test, and so its power, needs at least 6"),
         ({"seeds": 0}, "`seeds` is 0"),
         ({"tests": [0]}, "`tests` is 0"),
         ({"icc_metric": 0}, "`icc_metric` is 0"),
@@ -87,3 +96,11 @@ def test_a_plan_has_a_row_per_number_of_placements_and_tests():
 def test_faulty_arguments(words, message):
     with pytest.raises(UsageError, match=message):
         plan(**({"r": 0.7, "placements": [8]} | words))
+
+
+def test_the_marked_row_counts_runs_as_they_are(capsys):
+    show(plan(0.7, [6, 8], seeds=3), Mark(6, "your placements", 6))
+    lines = capsys.readouterr().out.splitlines()
+    marked = [re.findall(r"\w+", line) for line in lines if "your" in line]
+    assert [words[0] for words in marked] == ["6"]
+    assert marked[0][:3] == ["6", "3", "6"]  # placements, seeds, runs

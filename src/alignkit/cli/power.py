@@ -1,5 +1,6 @@
 """``alignkit power``: statistical power of a study, and how many placements it needs."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from alignkit.cli.arguments import Figures, Json, RunsFolder, Seed, TableFile
 
 if TYPE_CHECKING:
+    from alignkit.cli.printing.power import Mark
     from alignkit.statistics.power import Plan
 
 Option = typer.Option
@@ -36,14 +38,15 @@ def power(
         ),
     ] = None,
     seeds: Annotated[
-        int,
+        int | None,
         Option(
             "--seeds",
             metavar="N",
             help="Number of seeds, that is runs, per placement.",
+            show_default="that of the runs, or 3",
             rich_help_panel=DESIGN,
         ),
-    ] = 3,
+    ] = None,
     tests: Annotated[
         list[int] | None,
         Option(
@@ -112,9 +115,16 @@ def power(
     from alignkit.cli.printing.power import show
     from alignkit.report.cautions import power_cautions
     from alignkit.statistics.power import plan
+    from alignkit.statistics.requirements import MIN_UNITS
 
-    here = max(placements) if placements and len(placements) == 1 else _placements_of(runs)
+    here = _asked(placements) or _placements_here(runs)
+    if here is not None and here.placements < MIN_UNITS and here.runs:
+        console.note(
+            f"note: your runs have {here.placements} placement(s); a test needs {MIN_UNITS}"
+        )
     asked = placements if placements and len(placements) > 1 else _range(here)
+    if seeds is None:
+        seeds = 3 if here is None or not here.runs else max(1, here.runs // here.placements)
     result = plan(
         r,
         asked,
@@ -142,8 +152,15 @@ def power(
         show(result, here)
 
 
-def _placements_of(root: Path) -> int | None:
-    """Return the largest number of placements that one task has; None if there are too few."""
+def _asked(placements: Sequence[int] | None) -> "Mark | None":
+    from alignkit.cli.printing.power import Mark
+
+    return Mark(placements[0], "as given") if placements and len(placements) == 1 else None
+
+
+def _placements_here(root: Path) -> "Mark | None":
+    """Return the placements and runs of the task with the most placements, if there are runs."""
+    from alignkit.cli.printing.power import Mark
     from alignkit.errors import UsageError
     from alignkit.runs import load_runs
 
@@ -151,25 +168,30 @@ def _placements_of(root: Path) -> int | None:
         runs = load_runs(root)
     except UsageError:
         return None
-    placements: dict[str, set[str]] = {}
+    of_task: dict[str, list[str]] = {}
     for run in runs:
-        placements.setdefault(run.task, set()).add(run.placement)
-    most = max(map(len, placements.values()))
-    return most if most >= 4 else None
+        of_task.setdefault(run.task, []).append(run.placement)
+    most = max(of_task.values(), key=lambda placements: (len(set(placements)), len(placements)))
+    return Mark(len(set(most)), "your placements", len(most))
 
 
-def _range(here: int | None) -> list[int]:
-    usual = [5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32]
-    return sorted({*usual, here}) if here is not None else usual
+def _range(here: "Mark | None") -> list[int]:
+    from alignkit.statistics.requirements import MIN_UNITS
+
+    usual = {6, 7, 8, 10, 12, 14, 16, 20, 24, 32}
+    if here is None or (here.runs and here.placements < MIN_UNITS):
+        return sorted(usual)
+    return sorted({*usual, here.placements})
 
 
-def _draw(result: "Plan", here: int | None, folder: Path) -> None:
+def _draw(result: "Plan", here: "Mark | None", folder: Path) -> None:
     from alignkit.cli.printing import console
     from alignkit.report.figures.folder import FigureFolder
     from alignkit.report.figures.power_curve import power_curve
 
     settings = result.settings
-    figure = power_curve(result.table, settings["r"], settings["target"], here)
+    marked = () if here is None else (here.placements, here.label)
+    figure = power_curve(result.table, settings["r"], settings["target"], *marked)
     FigureFolder(folder).add(
         "power", figure, result.table, "power", "Power against the number of placements."
     )

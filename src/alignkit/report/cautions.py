@@ -31,17 +31,13 @@ def caution_lines(cautions: Iterable[Caution]) -> list[str]:
 
 
 def power_cautions(plan: Plan) -> list[str]:
-    """Return what limits a plan: too few placements for a test, attenuation by seeds.
+    """Return what limits a plan: attenuation by seeds.
 
     Parameters
     ----------
     plan : Plan
     """
     lines = []
-    if plan.table["placements"].min() < MIN_UNITS:
-        lines.append(
-            f"with fewer than {MIN_UNITS} placements, alignkit correlate does not run a test"
-        )
     r = plan.settings["r"]
     if abs(plan.observed_r) < abs(r):
         lines.append(

@@ -11,7 +11,7 @@ import numpy as np
 
 from alignkit.errors import UsageError
 from alignkit.statistics.permutation import UnitPermutations, null_correlations, p_value
-from alignkit.statistics.requirements import MIN_UNITS_INTERVAL
+from alignkit.statistics.requirements import MIN_UNITS, MIN_UNITS_INTERVAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def power(n: int, r: float, level: float = 0.05) -> float:
 
 
 def required_units(r: float, target: float = 0.8, level: float = 0.05) -> int | None:
-    """Return the smallest number of units with the wanted power.
+    """Return the smallest number of units with the wanted power, of those that can be tested.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def required_units(r: float, target: float = 0.8, level: float = 0.05) -> int | 
     int or None
         None where even 2,000 units are too few.
     """
-    low, high = MIN_UNITS_INTERVAL, MAX_UNITS
+    low, high = MIN_UNITS, MAX_UNITS
     if power(high, r, level) < target:
         return None
     while low < high:
@@ -132,7 +132,7 @@ def plan(
     r : float
         The true correlation of placements, -1 to 1.
     placements : sequence of int
-        Numbers of placements.
+        Numbers of placements; at least 6, as for a test.
     seeds : int
         Runs of each placement.
     tests : sequence of int
@@ -163,6 +163,11 @@ def plan(
         raise UsageError(f"`target` is {target}; power must be between 0 and 1")
     if min(tests) < 1:
         raise UsageError(f"`tests` is {min(tests)}; at least 1 test is needed")
+    if min(placements) < MIN_UNITS:
+        raise UsageError(
+            f"`placements` is {min(placements)}; a test, and so its power, needs at least "
+            f"{MIN_UNITS}"
+        )
     attenuated = observed_r(r, seeds, icc_metric, icc_outcome)
     rows = []
     for m in sorted(set(tests)):

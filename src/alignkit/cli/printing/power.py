@@ -1,5 +1,6 @@
 """How a plan is printed: power by number of placements, and how many are needed."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.printing import console
@@ -8,7 +9,16 @@ if TYPE_CHECKING:
     from alignkit.statistics.power import Plan
 
 
-def show(result: "Plan", here: int | None) -> None:
+@dataclass(frozen=True)
+class Mark:
+    """A row to mark: a number of placements, what it is, and its runs where there are any."""
+
+    placements: int
+    label: str
+    runs: int = 0
+
+
+def show(result: "Plan", here: Mark | None) -> None:
     """Print the power of each design, and how many placements the target needs."""
     settings = result.settings
     title = f"power to detect r = {settings['r']:g} at level {settings['level']:g}"
@@ -20,7 +30,10 @@ def show(result: "Plan", here: int | None) -> None:
         if row.get("simulated") is not None:
             line[f"{_name(row['tests'])}, simulated"] = f"{row['simulated']:.2f}"
         line["runs"] = row["placements"] * row["seeds"]
-        line[""] = "your runs" if row["placements"] == here else ""
+        line[""] = ""
+        if here is not None and row["placements"] == here.placements:
+            line["runs"] = here.runs or line["runs"]
+            line[""] = here.label
     first = next(iter(rows.values()))
     columns = [
         "placements",

@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain
 
 
-def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None = None) -> Figure:
+def power_curve(
+    curve: pd.DataFrame,
+    r: float,
+    target: float,
+    here: int | None = None,
+    label: str = "your placements",
+) -> Figure:
     """Draw power against placements, one line per correction, and the number that there are now.
 
     Parameters
@@ -20,7 +26,9 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
     target : float
         Desired power.
     here : int, optional
-        Number of placements that there are now.
+        Number of placements to mark, such as that of the runs.
+    label : str
+        What the mark says.
     """
     with house_style():
         figure, (ax,) = panels(1, 1, 5.6, 3.1, margins=(0.6, 1.5, 0.45, 0.5))
@@ -57,11 +65,7 @@ def power_curve(curve: pd.DataFrame, r: float, target: float, here: int | None =
         if here is not None:
             ax.axvline(here, color=INK, lw=0.8, zorder=0)
             ax.annotate(
-                "your runs",
-                (here, 1.02),
-                xycoords=("data", "axes fraction"),
-                ha="center",
-                fontsize=8,
+                label, (here, 1.02), xycoords=("data", "axes fraction"), ha="center", fontsize=8
             )
         ax.set_ylim(0, 1.02)
         ax.set_xlabel("number of placements")
