@@ -1,4 +1,4 @@
-"""Neighbours: the same in every precision, ties to the lowest index, in any number of blocks."""
+"""Neighbours: the same in every precision, in any number of blocks, with ties."""
 
 import definitions
 import numpy as np
@@ -86,10 +86,22 @@ def test_distances_belong_to_the_neighbours(seed, distance):
 def test_ranks_of_another_sample_count_what_is_nearer():
     x = _hard("lattice", n=60).astype(np.float64)
     others = torch.from_numpy((np.arange(60) + 7) % 60)
-    one = Representation(x)
-    everyone = one.neighbours(59, "euclidean")
-    expected = (everyone == others[:, None]).nonzero()[:, 1] + 1
-    assert torch.equal(one.ranks_of(others), expected)
+    squared = np.square(x[:, None] - x).sum(axis=2).round(9)
+    np.fill_diagonal(squared, np.inf)
+    wanted = squared[np.arange(60), others][:, None]
+    expected = (squared < wanted).sum(axis=1) + ((squared == wanted).sum(axis=1) + 1) / 2
+    assert Representation(x).ranks_of(others).tolist() == expected.tolist()
+
+
+def test_ranks_of_many_others_are_those_of_one_at_a_time():
+    x = Representation(_hard("lattice", n=60).astype(np.float64))
+    rows, others = torch.from_numpy(np.argwhere(~np.eye(60, dtype=bool))).T
+    at_once = x.ranks_of(others, rows)
+    for shift in (1, 7, 30):
+        wanted = (torch.arange(60) + shift) % 60
+        assert torch.equal(
+            at_once[rows * 60 + others == rows * 60 + wanted[rows]], x.ranks_of(wanted)
+        )
 
 
 def test_a_small_memory_bound_gives_the_same(monkeypatch):

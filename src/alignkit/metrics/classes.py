@@ -20,6 +20,7 @@ from torch import Tensor
 
 from alignkit.metrics.metric import Metric
 from alignkit.metrics.representation import Representation
+from alignkit.metrics.ties import Ties
 
 
 def without_class_means(x: Representation, classes: np.ndarray) -> Representation:
@@ -139,11 +140,21 @@ class PerClass(Metric):
             total += weight * values
         return total / sum(self._weights)
 
+    def ties(self, x: Representation, y: Representation) -> list[Ties | None]:
+        """Return how neighbours tie in every class; empty where there are no ties."""
+        parts = zip(self._parts(x), self._parts(y), strict=True)
+        return [ties for pair in parts for ties in self.inner.ties(*pair)]
+
     def warning(self, x: Representation, y: Representation) -> str:
-        """Return what a reader should know of the values in the smallest class."""
-        smallest = int(np.argmin(self._weights))
-        text = self.inner.warning(self._parts(x)[smallest], self._parts(y)[smallest])
-        return f"{text} (in the smallest class)" if text else ""
+        """Return what a reader should know of the values in the smallest class that needs it."""
+        left, right = self._parts(x), self._parts(y)
+        for at in np.argsort(self._weights, kind="stable"):
+            text = self.inner.warning(left[at], right[at])
+            if text:
+                size = self._weights[at]
+                smallest = size == min(self._weights)
+                return f"{text} (in {'the smallest class' if smallest else f'a class of {size}'})"
+        return ""
 
     @property
     def _weights(self) -> list[int]:

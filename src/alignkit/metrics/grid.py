@@ -48,8 +48,10 @@ class Value:
     low, high : float or None
         95 % interval, from random halves of the samples.
     self_score : float or None
-        The mean of what x and y score against themselves, for a metric that does not give its
-        best value on identical input.
+        The mean of what x and y score against themselves, where a metric does not give its best
+        value on identical input.
+    best : float or None
+        What calibration takes for the best value: the metric's, or with ties the self-score.
     warning : str
         What a reader of the value should know.
     """
@@ -67,6 +69,7 @@ class Value:
     low: float | None = None
     high: float | None = None
     self_score: float | None = None
+    best: float | None = None
     warning: str = ""
 
 
@@ -298,9 +301,12 @@ def _measure_pair(
     try:
         value = metric.compare(prepared(x), prepared(y))
         chance = metric.chance(x, y)
+        has_ties = bool(metric.ties(x, y))
+        own = _self_score(prepared, x, y) if has_ties or "identity" in metric.declared else None
     except UndefinedError as error:
         reason = arranged.reason(error.reason)
         return Value(x.name, y.name, x.n, None, reason, warning=arranged.note)
+    best = own if has_ties and own is not None else metric.best
     return Value(
         x.name,
         y.name,
@@ -308,14 +314,16 @@ def _measure_pair(
         value,
         chance=chance,
         null_mean=chance,
-        calibrated=calibrated(value, chance, metric.best),
-        self_score=_self_score(metric, prepared, x, y),
+        calibrated=calibrated(value, chance, best),
+        self_score=own,
+        best=best,
         warning="; ".join(filter(None, (metric.warning(x, y), arranged.note))),
     )
 
 
 def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
     assert result.value is not None
+    assert result.best is not None
     known = permuted[np.isfinite(permuted)]
     if not len(known):
         return result
@@ -325,7 +333,7 @@ def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
         null_mean=mean,
         null_std=float(known.std()),
         p=p_value(result.value, known, metric.higher_is_better),
-        calibrated=calibrated(result.value, mean, metric.best),
+        calibrated=calibrated(result.value, mean, result.best),
     )
 
 
@@ -335,11 +343,7 @@ def _with_interval(metric: Metric, result: Value, halves: np.ndarray) -> Value:
     return replace(result, low=low, high=high)
 
 
-def _self_score(
-    metric: Metric, prepared: _Prepared, x: Representation, y: Representation
-) -> float | None:
-    if "identity" not in metric.declared:
-        return None
+def _self_score(prepared: _Prepared, x: Representation, y: Representation) -> float:
     return sum(prepared.self_score(side) for side in (x, y)) / 2
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics.representation import Representation
+from alignkit.metrics.ties import Ties
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, changed, format_spec, parse_spec
 
@@ -36,7 +37,7 @@ class Metric:
         ``compare(a, b)`` and perhaps ``permute(a, order)`` whose constructor takes the
         parameters.
     declared : mapping
-        Range, best value, symmetry, invariances, chance, null, cost and paper.
+        Range, best value, symmetry, invariances, version, chance, null, ties, cost and paper.
     """
 
     name: str
@@ -60,6 +61,11 @@ class Metric:
     def higher_is_better(self) -> bool:
         """False for distances."""
         return self.best > self.range[0]
+
+    @property
+    def version(self) -> int:
+        """Of its definition, from 1: values of different versions cannot be compared."""
+        return int(self.declared.get("version", 1))
 
     @property
     def symmetric(self) -> bool:
@@ -116,8 +122,35 @@ class Metric:
             return getattr(importlib.import_module(module), attribute)
         return source
 
+    def ties(self, x: Representation, y: Representation) -> list[Ties | None]:
+        """Return how neighbours tie in x and in y; empty where ties do not matter."""
+        source = self._declared_function("ties")
+        ties: list[Ties | None] = [] if source is None else source(x, y, **self.parameters)
+        return ties if any(side is not None for side in ties) else []
+
     def warning(self, x: Representation, y: Representation) -> str:
         """Return what a reader of a value on these data should know; empty for nothing."""
+        return "; ".join(filter(None, [self._tie_warning(x, y), self._chance_warning(x, y)]))
+
+    def _tie_warning(self, x: Representation, y: Representation) -> str:
+        sides = [
+            (side, ties)
+            for side, ties in zip((x, y), self.ties(x, y), strict=False)
+            if ties is not None and ties.exceeding
+        ]
+        if not sides:
+            return ""
+        named = " and ".join(
+            f"{ties.exceeding:,} of {side.n:,} samples of {side.label}" for side, ties in sides
+        )
+        largest = max(ties.largest for _, ties in sides)
+        return (
+            f"{self.spec}: {named} have up to {largest:,} neighbours at the same distance, more "
+            f"than k={self.parameters.get('k', 1)}; they share the places, so that identical "
+            "data score self_score"
+        )
+
+    def _chance_warning(self, x: Representation, y: Representation) -> str:
         k = self.parameters.get("k")
         if isinstance(k, int) and k > 0.1 * (x.n - 1):
             return (

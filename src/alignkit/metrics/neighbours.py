@@ -11,6 +11,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError
 from alignkit.metrics.matrix import Matrix
 from alignkit.metrics.products import gram
+from alignkit.metrics.ties import Entries, check_size, joined, tied_entries
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import parallel_map
 
@@ -18,19 +19,23 @@ from alignkit.metrics.workers import parallel_map
 _ERROR = {torch.float32: 1e-6, torch.float64: 1e-13}
 # Squared distances are equal when they differ by less than the largest over this number.
 _TIE_STEPS = 2.0**40
+# Distances tie within so many standard errors of what rounding the stored values does to them.
+_ROUNDING_ERRORS = 4.0
 # Candidates beyond k among which float64 decides; where more tie, all samples are searched.
 _SPARE = 8
 _BLOCK_BYTES = 32 << 20
 
 
-def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor]:
+def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor, Entries | None]:
     """Return indices and squared distances of the k nearest other samples, both ``(n, k)``.
 
     Points are unit rows (``cosine``: half the squared distance is 1 - cosine) or rows of
     ``normalized`` (``euclidean``), in either case less their mean, so that a large common part
     costs no digits. Candidates come from products in the matrix's ``dtype``. Where rounding
     leaves their order in doubt, distances are recomputed in float64, entry by entry, so that
-    equal rows tie; ties go to the lowest index. Samples of one group are not neighbours.
+    equal rows tie; in the lists, ties go to the lowest index. The third result holds all
+    neighbours of the samples that have ties, None where there are none. Samples of one group are
+    not neighbours.
     """
     points = Points(x, distance)
     best, which = _best(points, min(k + _SPARE, x.most_neighbours))
@@ -38,25 +43,42 @@ def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor]:
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
     parts = parallel_map(lambda rows: _decide(points, rows, best[rows], which[rows], k), blocks)
-    for rows, (nearest_rows, squared) in zip(blocks, parts, strict=True):
+    tied: list[Entries] = []
+    for rows, (nearest_rows, squared, entries) in zip(blocks, parts, strict=True):
         indices[rows], distances[rows] = nearest_rows, squared
-    return indices, distances
+        tied += entries
+        check_size(sum(len(part.rows) for part in tied), x.label, x.n)
+    return indices, distances, joined(tied) if tied else None
 
 
-def ranks_of(x: Matrix, others: Tensor) -> Tensor:
-    """Return, for each sample, the rank of one other sample among all others, from 1, ``(n,)``.
+def ranks_of(x: Matrix, others: Tensor, rows: Tensor) -> Tensor:
+    """Return the ranks of some samples among all others of some rows, from 1, ``(pairs,)``.
 
-    By Euclidean distance in float64; of equal distances the lowest index comes first.
+    By Euclidean distance in float64; equal distances have the mean of their ranks.
+
+    Parameters
+    ----------
+    others, rows : Tensor (pairs,)
+        ``others[i]`` is ranked among the others of ``rows[i]``; rows are in ascending order.
     """
     points = Points(x, "euclidean")
 
-    def ranks(rows: Tensor) -> Tensor:
-        near = points.nearness(rows)
-        steps = _steps(points, points.squares[rows, None] - 2 * near)
-        wanted = others[rows, None]
-        mine = steps.gather(1, wanted)
-        before = torch.arange(x.n, device=x.device) < wanted
-        return 1 + ((steps < mine) | ((steps == mine) & before)).sum(dim=1)
+    def ranks(block: Tensor) -> Tensor:
+        first, last = torch.searchsorted(rows, torch.stack([block[0], block[-1] + 1])).tolist()
+        squared = points.squares[block, None] - 2 * points.nearness(block)
+        which, wanted = rows[first:last] - block[0], others[first:last]
+        if last - first > len(block):
+            ordered = squared.sort(dim=1).values
+            slack = points.tolerance(squared)
+            nearer = torch.searchsorted(ordered, squared - slack)
+            as_near = torch.searchsorted(ordered, squared + slack, right=True)
+            return 0.5 * (nearer + as_near + 1)[which, wanted].double()
+        mine = squared[which, wanted][:, None]
+        slack = points.tolerance(mine)
+        seen = squared if last - first == len(block) else squared[which]
+        nearer = (seen < mine - slack).sum(dim=1)
+        as_near = (seen <= mine + slack).sum(dim=1)
+        return 0.5 * (nearer + as_near + 1).double()
 
     return torch.cat(list(parallel_map(ranks, row_blocks(x))))
 
@@ -84,7 +106,8 @@ class Points:
     def __init__(self, x: Matrix, distance: str) -> None:
         self.x, self.cosine = x, distance == "cosine"
         self.mean, self.scale = self._centre()
-        self.squares: Tensor = x.view(("squares of points", distance), self._squares)
+        self.squares, column_squares = x.view(("squares of points", distance), self._squares)
+        self.noise, self.rounding = self._rounding(column_squares)
         self.largest = float(self.squares.max()) ** 0.5
         if self.largest <= 8 * x.eps:
             raise UndefinedError(f"{x.label} is constant")
@@ -110,8 +133,35 @@ class Points:
             values[rows] = self.exact(rows).to(values.dtype)
         return values
 
-    def _squares(self) -> Tensor:
-        return torch.cat([self.exact(rows).square().sum(dim=1) for rows in self.x.slices()])
+    def _squares(self) -> tuple[Tensor, Tensor]:
+        """Return the squared lengths of the points, and the mean squares of the columns."""
+        of_rows, of_columns = [], torch.zeros_like(self.mean)
+        for rows in self.x.slices():
+            squares = self.exact(rows).square()
+            of_rows.append(squares.sum(dim=1))
+            of_columns += squares.sum(dim=0)
+        return torch.cat(of_rows), of_columns / self.x.n
+
+    def _rounding(self, column_squares: Tensor) -> tuple[float, float]:
+        """Return what rounding the stored values adds to distances, as standard deviations.
+
+        The first is the length of the error of a difference of two points, the second its part
+        in the direction of that difference, for which columns count by their variance.
+        """
+        sizes = column_squares + (self.mean / self.scale).square()  # what is rounded
+        variance = sizes * self.x.eps**2 / 6  # of two values, each rounded by up to eps / 2
+        whole = float(column_squares.sum())
+        along = float(column_squares @ variance) / whole if whole else 0.0
+        return float(variance.sum()) ** 0.5, along**0.5
+
+    def tolerance(self, squared: Tensor) -> Tensor:
+        """Return how far above a squared distance another may lie and be equal to it.
+
+        Equal to the rounding of the values as they are stored, and of sums in float64.
+        """
+        least = self.largest**2 / _TIE_STEPS + (2 * self.noise) ** 2
+        slope = _ROUNDING_ERRORS * 8**0.5 * self.rounding  # two distances, each 2 d times it
+        return squared.clamp(min=0).sqrt_().mul_(slope).add_(least)
 
     def exact(self, rows: Tensor | slice) -> Tensor:
         """Return some points in float64."""
@@ -184,60 +234,78 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
 
 def _decide(
     points: Points, rows: Tensor, best: Tensor, which: Tensor, k: int, near: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Return the k nearest and their squared distances; decide near ties in float64.
+) -> tuple[Tensor, Tensor, list[Entries]]:
+    """Return the k nearest, their squared distances, and ties; decide near ties in float64.
 
     ``near`` is the nearness to all others in float64, where ``best`` was taken from it.
     """
     chosen = which[:, :k].contiguous()
     distances = (points.squares[rows, None].to(best.dtype) - 2 * best[:, :k]).clamp_(min=0)
     margin = points.margin(rows, best.dtype)
+    margin += 0.5 * points.tolerance(distances[:, -1:])  # nearness is half a squared distance
     doubtful = (best[:, :-1] - best[:, 1:] <= margin)[:, :k].any(dim=1)
     # Samples that are not among the candidates must be too far to belong to the k nearest.
     others = points.x.n - points.x.group_sizes[rows]
     covered = (best[:, k - 1] - best[:, -1] > margin[:, 0]) | (best.shape[1] == others)
+    tied: list[Entries] = []
     for some in (doubtful & covered, doubtful & ~covered):
         if not bool(some.any()):
             continue
         if bool(covered[some].all()):
-            indices, squared = _among(points, rows[some], which[some], k)
+            indices, squared, entries = _among(points, rows[some], which[some], k)
         elif near is not None:
-            indices, squared = _by_steps(points, rows[some], near[some], k)
+            indices, squared, entries = _by_steps(points, rows[some], near[some], k)
         else:
-            indices, squared = _in_float64(points, rows[some], k)
+            indices, squared, entries = _in_float64(points, rows[some], k)
         chosen[some], distances[some] = indices, squared.to(best.dtype)
-    return chosen, distances
+        tied += entries
+    return chosen, distances, tied
 
 
-def _in_float64(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _in_float64(points: Points, rows: Tensor, k: int) -> tuple[Tensor, Tensor, list[Entries]]:
     """Return the k nearest among all others, from products in float64."""
     near = points.nearness(rows)
     top = torch.topk(near, min(k + _SPARE, points.x.most_neighbours), dim=1)
     return _decide(points, rows, top.values, top.indices, k, near)
 
 
-def _among(points: Points, rows: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _among(
+    points: Points, rows: Tensor, candidates: Tensor, k: int
+) -> tuple[Tensor, Tensor, list[Entries]]:
     """Return the k nearest among candidates, by distances in float64, entry by entry."""
-    chosen, distances = [], []
+    parts = []
     width = points.x.width
     step = max(1, _BLOCK_BYTES // (8 * width * candidates.shape[1]))
     # In the order of their indices, so that a stable sort gives ties to the lowest.
     candidates = candidates.sort(dim=1).values
     for some, others in zip(torch.split(rows, step), torch.split(candidates, step), strict=True):
         there = points.exact(others.flatten()).view(*others.shape, width)
-        squared = (there - points.exact(some)[:, None]).square().sum(dim=2)
-        order = torch.sort(_steps(points, squared), dim=1, stable=True).indices[:, :k]
-        chosen.append(others.gather(1, order))
-        distances.append(squared.gather(1, order))
-    return torch.cat(chosen), torch.cat(distances)
+        parts.append((there - points.exact(some)[:, None]).square().sum(dim=2))
+    squared = torch.cat(parts)
+    order = torch.sort(_steps(points, squared), dim=1, stable=True).indices[:, :k]
+    tied = _ties(points, rows, candidates, squared, k)
+    return candidates.gather(1, order), squared.gather(1, order), tied
 
 
-def _by_steps(points: Points, rows: Tensor, near: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def _by_steps(
+    points: Points, rows: Tensor, near: Tensor, k: int
+) -> tuple[Tensor, Tensor, list[Entries]]:
     """Return the k nearest where very many tie: products that are nearly equal count as ties."""
     squared = points.squares[rows, None] - 2 * near
     steps = _steps(points, squared)  # infinite for the row itself
     order = torch.sort(steps, dim=1, stable=True).indices[:, :k]
-    return order, squared.gather(1, order).clamp(min=0)
+    everyone = torch.arange(points.x.n, device=rows.device).expand_as(squared)
+    tied = _ties(points, rows, everyone, squared.clamp(min=0), k)
+    return order, squared.gather(1, order).clamp(min=0), tied
+
+
+def _ties(points: Points, rows: Tensor, columns: Tensor, squared: Tensor, k: int) -> list[Entries]:
+    """Return the neighbours of the rows that have ties, by equal steps of squared distance."""
+    tied = tied_entries(rows, columns, squared, k, points.tolerance)
+    if tied is None:
+        return []
+    step = points.largest**2 / _TIE_STEPS
+    return [tied._replace(squared=_steps(points, tied.squared) * step)]
 
 
 def _steps(points: Points, squared: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from alignkit.errors import UsageError
 from alignkit.metrics import neighbours as search
 from alignkit.metrics.matrix import Matrix, Reordered, Rows, to_numpy
 from alignkit.metrics.products import gram, inner
+from alignkit.metrics.ties import Entries, Neighbours, Ties, all_neighbours, lists_of, summary
 from alignkit.metrics.views import VIEWS, Permute
 from alignkit.metrics.workers import parallel_map
 
@@ -157,7 +158,9 @@ class Representation(Matrix):
 
         The result is the same in every precision: where rounding could change the order, it is
         decided in float64. A sample is left out of its own list by its index, and so are the
-        samples of its group where there are groups; ties go to the lowest index.
+        samples of its group where there are groups. Ties go to the lowest index, so a value that
+        follows from these lists depends on the order of the samples where there are any: see
+        ``tied_neighbours``.
 
         Raises
         ------
@@ -175,6 +178,25 @@ class Representation(Matrix):
         """
         return self._nearest(k, distance)[1]
 
+    def tied_neighbours(self, k: int, distance: str = "cosine") -> Neighbours:
+        """Return the neighbours of all samples with their weights, which ties share.
+
+        Samples nearer than the k-th distance have weight 1, and those at that distance share
+        what is left of k. Distances are tied if they are equal to the rounding of the values as
+        they are stored. The errors are those of ``neighbours``.
+        """
+        return self.shared(
+            ("tied neighbours", k, distance),
+            lambda: all_neighbours(*self._nearest(k, distance)),
+            lambda view, order: view.permuted(order),
+        )
+
+    def ties(self, k: int, distance: str = "cosine") -> Ties | None:
+        """Return how the k nearest neighbours tie; None where they do not."""
+        return self.shared(
+            ("ties", k, distance), lambda: summary(self._nearest(k, distance)[2], k), "same"
+        )
+
     def neighbour_sets(self, k: int, distance: str = "cosine") -> tuple[Tensor, Tensor]:
         """Return neighbours sorted by index, and the rank of each from 1, both ``(n, k)``."""
 
@@ -184,15 +206,21 @@ class Representation(Matrix):
 
         return self.shared(("neighbour_sets", k, distance), make)
 
-    def ranks_of(self, others: Tensor) -> Tensor:
-        """Return, for each sample, the rank of one other sample by Euclidean distance, ``(n,)``.
+    def ranks_of(self, others: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Return the ranks of other samples by Euclidean distance, ``(pairs,)`` float64.
+
+        Equal distances have the mean of their ranks.
 
         Parameters
         ----------
-        others : Tensor (n,)
-            The index of the other sample; its rank among all others is from 1 to n - 1.
+        others : Tensor (pairs,)
+            The indices of the other samples; their ranks are from 1 to n - 1.
+        rows : Tensor (pairs,), optional
+            Among whose others each is ranked, in ascending order; by default, the i-th is
+            ranked among the others of sample i.
         """
-        return search.ranks_of(self, others)
+        rows = torch.arange(self.n, device=self.device) if rows is None else rows
+        return search.ranks_of(self, others, rows)
 
     def cross(self, other: Representation, dtype: torch.dtype | None = None) -> Tensor:
         """Return inner products of the columns of two ``normalized``, ``(width, other width)``.
@@ -262,7 +290,7 @@ class Representation(Matrix):
         rank = int((values > self.rank_tolerance * values[0]).sum())
         return vectors[:, :rank], values[:rank] * self.norm
 
-    def _nearest(self, k: int, distance: str) -> tuple[Tensor, Tensor]:
+    def _nearest(self, k: int, distance: str) -> tuple[Tensor, Tensor, Entries | None]:
         if not 1 <= k < self.n:
             raise UsageError(f"k={k} needs 1 <= k < n, and there are n={self.n} samples")
         if k > self.most_neighbours:
@@ -272,13 +300,23 @@ class Representation(Matrix):
             )
         if distance not in ("cosine", "euclidean"):
             raise UsageError(f"unknown distance '{distance}'; known: cosine, euclidean")
-
-        def follow(view: tuple[Tensor, Tensor], order: Tensor) -> tuple[Tensor, Tensor]:
-            return torch.argsort(order)[view[0][order]], view[1][order]
-
         return self.shared(
-            ("nearest", k, distance), lambda: search.nearest(self, k, distance), follow
+            ("nearest", k, distance), lambda: search.nearest(self, k, distance), _reordered_lists
         )
+
+
+def _reordered_lists(
+    view: tuple[Tensor, Tensor, Entries | None], order: Tensor
+) -> tuple[Tensor, Tensor, Entries | None]:
+    """Return lists of neighbours with the samples in another order; ties go by the new one."""
+    indices, squared, tied = view
+    moved = torch.argsort(order)
+    indices, squared = moved[indices[order]], squared[order]
+    if tied is not None:
+        tied = tied._replace(rows=moved[tied.rows], columns=moved[tied.columns])
+        rows, nearest, distances = lists_of(tied, indices.shape[1])
+        indices[rows], squared[rows] = nearest, distances.to(squared.dtype)
+    return indices, squared, tied
 
 
 def _reordered(view: Any, permute: Permute, order: Tensor) -> Any:

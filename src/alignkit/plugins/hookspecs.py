@@ -58,6 +58,11 @@ def register_metrics(register: Register) -> None:
       all permutations of rows;
     - ``null``: ``"module:function"`` of two lists of layers and a list of orders of the samples,
       which returns all values with the rows permuted at once;
+    - ``version``: a whole number, 1 by default; raise it when the definition changes, so that
+      stored values of an older version are measured again;
+    - ``ties``: ``"module:function"`` with the metric's arguments, which returns
+      ``[x.ties(k, distance), y.ties(k, distance)]``; with ties, the metric scores less than its
+      best value on identical input, and calibration takes that score for the best;
     - ``identity``: a note, if identical inputs do not give the best value;
     - ``inflated``: true if unrelated data score high when there are fewer samples than columns;
     - ``variants``: ``{option: {value: declarations}}``, where an option changes declarations;

@@ -249,7 +249,7 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
     Raises
     ------
     PluginError
-        For a declaration that metrics do not have, or an empty range.
+        For a declaration that metrics do not have, an empty range, or a version below 1.
     """
     known = {
         "range",
@@ -264,6 +264,8 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
         "inflated",
         "variants",
         "within",
+        "ties",
+        "version",
     }
     _check_known(f"metric '{name}'", declarations, known)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
@@ -272,6 +274,11 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
     if declarations.get("within", "means") not in ("means", "classes"):
         raise PluginError(
             f"metric '{name}' declares within={declarations['within']!r}; known: means, classes"
+        )
+    version = declarations.get("version", 1)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise PluginError(
+            f"metric '{name}' declares version {version!r}; it must be a whole number from 1"
         )
 
 

@@ -13,14 +13,34 @@ def cka(x, y):
     return np.trace(k @ m) / np.sqrt(np.trace(k @ k) * np.trace(m @ m))
 
 
-def neighbours(x, k):
-    """The k nearest by cosine, one sample at a time; ties to the lowest index."""
+def cosines(x):
+    """Cosines of all pairs; what differs by rounding is equal."""
+    return np.array([[round(a @ b / np.sqrt((a @ a) * (b @ b)), 12) for b in x] for a in x])
+
+
+def neighbours(x, k, rng=None):
+    """The k nearest by cosine, one sample at a time; ties to the lowest index, or at random."""
     lists = []
-    for i, row in enumerate(x):
+    for i, near in enumerate(cosines(x)):
         others = [j for j in range(len(x)) if j != i]
-        near = {j: round(row @ x[j] / np.sqrt((row @ row) * (x[j] @ x[j])), 12) for j in others}
-        lists.append(sorted(others, key=lambda j: (-near[j], j))[:k])
+        order = np.arange(len(x)) if rng is None else rng.permutation(len(x))
+        lists.append(sorted(others, key=lambda j: (-near[j], order[j]))[:k])
     return lists
+
+
+def neighbour_weights(x, k):
+    """1 for samples nearer than the k-th, what is left of k shared among those as near as it."""
+    weights = np.zeros((len(x), len(x)))
+    for i, near in enumerate(cosines(x)):
+        near[i] = -np.inf  # not its own neighbour
+        edge = np.sort(near)[-k]
+        nearer, tied = near > edge, near == edge
+        weights[i] = nearer + tied * (k - nearer.sum()) / tied.sum()
+    return weights
+
+
+def tied_mknn(x, y, k):
+    return float((neighbour_weights(x, k) * neighbour_weights(y, k)).sum() / (len(x) * k))
 
 
 def mknn(x, y, k):

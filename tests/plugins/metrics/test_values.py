@@ -158,14 +158,14 @@ def test_slow_svcca(pair):
         assert alignkit.measure(x, y, "svcca", **options) == pytest.approx(expected, abs=1e-6)
 
 
-def test_ties_go_to_the_lowest_index():
+def test_lists_give_ties_to_the_lowest_index_and_mknn_shares_the_places():
     rng = np.random.default_rng(0)
     x = rng.integers(-1, 2, (24, 2)).astype(float) + np.array([0.0, 3.0])  # many equal rows
     y = rng.integers(-1, 2, (24, 2)).astype(float) + np.array([3.0, 0.0])
     neighbours = Representation(x).neighbours(6).tolist()
     slow = definitions.neighbours(x, 6)
     assert [set(row) for row in neighbours] == [set(row) for row in slow]
-    assert alignkit.measure(x, y, "mknn:k=6") == pytest.approx(definitions.mknn(x, y, 6))
+    assert alignkit.measure(x, y, "mknn:k=6") == pytest.approx(definitions.tied_mknn(x, y, 6))
 
 
 def _measure_or_skip(x, y, spec):

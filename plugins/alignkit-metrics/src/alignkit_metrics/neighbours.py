@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbours: which samples are close, and in which order."""
+"""Metrics of nearest neighbours: which samples are close to each other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit.metrics.ties import Neighbours, places_of
+from alignkit_metrics.lookups import rank_in, ranks_in, share_places
+from alignkit_metrics.overlaps import Overlaps
 
 # Samples whose neighbours' neighbours are looked up at once.
 BLOCK = 4096
@@ -22,9 +25,13 @@ def mknn(x: Representation, y: Representation, *, k: int = 10, distance: str = "
     """Compute the overlap of mutual k nearest neighbours (mutual kNN).
 
     It is the mean over samples of the fraction of their k nearest neighbours that both
-    representations have in common (Huh et al. 2024). A sample is not its own neighbour; ties
-    go to the lowest index. The value lies in [0, 1], and higher means more aligned; its chance
-    level is k / (n - 1).
+    representations have in common (Huh et al. 2024). A sample is not its own neighbour. The
+    value lies in [0, 1], and higher means more aligned; its chance level is k / (n - 1).
+
+    Samples that tie for the last places share them: with weights w in x and v in y, which are 1
+    for nearer samples and sum to k, the value is the mean of sum(w v) / k. This is its
+    expectation when ties are broken at random, independently in x and y; identical input with
+    ties therefore scores below 1.
 
     Parameters
     ----------
@@ -40,6 +47,10 @@ def mknn(x: Representation, y: Representation, *, k: int = 10, distance: str = "
     alignkit.UndefinedError
         If a row is zero and the distance is ``cosine``.
     """
+    if share_places(k, distance, x, y):
+        a, b = x.tied_neighbours(k, distance), y.tied_neighbours(k, distance)
+        in_x, in_y = a.common(b)
+        return float(a.weights[in_x] @ b.weights[in_y]) / (x.n * k)
     return float(_n_common(x, y, k, distance).sum()) / (x.n * k)
 
 
@@ -60,6 +71,8 @@ def mknn_null(
     distance: str = "cosine",
 ) -> np.ndarray | None:
     """Return the values of ``mknn`` with the rows of y permuted; None if memory is short."""
+    if share_places(k, distance, *xs, *ys):
+        return _weighted_null(xs, ys, orders, k, distance)
     score = torch.arange(k + 1, dtype=torch.float64) / k
     return _overlap_null(xs, ys, orders, k, distance, score)
 
@@ -69,9 +82,14 @@ def jaccard(
 ) -> float:
     """Compute the mean Jaccard index of the two sets of k nearest neighbours.
 
-    It lies in [0, 1], and higher means more aligned (Wang et al. 2020). Parameters and errors
-    are those of ``mknn``.
+    It lies in [0, 1], and higher means more aligned (Wang et al. 2020). Where neighbours tie,
+    it is the expectation over ties broken at random, independently in x and y. Parameters and
+    errors are those of ``mknn``.
     """
+    if share_places(k, distance, x, y):
+        overlaps = Overlaps.of(x.tied_neighbours(k, distance), y.tied_neighbours(k, distance))
+        shared = torch.arange(k + 1, dtype=torch.float64)
+        return float(overlaps.expected(shared / (2 * k - shared)).mean())
     common = _n_common(x, y, k, distance).double()
     return float((common / (2 * k - common)).mean())
 
@@ -97,7 +115,12 @@ def jaccard_null(
     k: int = 10,
     distance: str = "cosine",
 ) -> np.ndarray | None:
-    """Return the values of ``jaccard`` with the rows of y permuted; None if memory is short."""
+    """Return the values of ``jaccard`` with the rows of y permuted.
+
+    None if neighbours tie or memory is short.
+    """
+    if share_places(k, distance, *xs, *ys):
+        return None
     common = torch.arange(k + 1, dtype=torch.float64)
     return _overlap_null(xs, ys, orders, k, distance, common / (2 * k - common))
 
@@ -115,6 +138,8 @@ def cycle_knn(
     A sample counts if it is among the neighbours in x of one of its neighbours in y (Huh et al.
     2024). The value lies in [0, 1], and higher means more aligned. It is not symmetric, and
     below 1 on identical input if some sample is nobody's neighbour: it is never recovered.
+    Where neighbours tie, it is the expectation over ties broken at random, independently for
+    every sample.
 
     Parameters
     ----------
@@ -133,178 +158,93 @@ def cycle_knn(
     if direction not in ("yx", "xy"):
         raise alignkit.UsageError(f"cycle_knn: unknown direction '{direction}'; known: yx, xy")
     first, second = (y, x) if direction == "yx" else (x, y)
+    if share_places(k, distance, x, y):
+        return _expected_cycles(
+            first.tied_neighbours(k, distance), second.tied_neighbours(k, distance)
+        )
     steps = first.neighbours(k, distance)
     recovered = []
     for rows in torch.split(torch.arange(x.n, device=steps.device), BLOCK):
-        ranks = _rank_in(second, rows[:, None, None].expand(-1, k, 1), steps[rows], k, distance)
+        ranks = rank_in(second, rows[:, None, None].expand(-1, k, 1), steps[rows], k, distance)
         recovered.append((ranks > 0).any(1))
     return float(torch.cat(recovered).double().mean())
 
 
-def lcs_knn(
-    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
-) -> float:
-    """Compute the longest common subsequence of the neighbour lists, divided by k.
-
-    The lists are ordered by distance; the value is the mean over samples (Huh et al. 2024). It
-    lies in [0, 1], and higher means more aligned. Parameters and errors are those of ``mknn``.
-    """
-    ranks = _ranks(x, y, k, distance)
-    # Neighbours are distinct, so this is the longest increasing subsequence of ranks.
-    longest = torch.zeros_like(ranks)
-    for t in range(k):
-        before = (ranks[:, :t] < ranks[:, t : t + 1]) & (ranks[:, :t] > 0)
-        best = torch.where(before, longest[:, :t], 0).amax(dim=1) if t else longest[:, 0]
-        longest[:, t] = torch.where(ranks[:, t] > 0, best + 1, 0)
-    return float(longest.amax(dim=1).double().mean()) / k
-
-
-def edit_distance_knn(
-    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
-) -> float:
-    """Compute 1 minus the edit distance of the neighbour lists divided by k.
-
-    The lists are ordered by distance; the value is the mean over samples (Huh et al. 2024).
-    Despite its name it is a similarity: it lies in [0, 1], and higher means more aligned.
-    Parameters and errors are those of ``mknn``.
-    """
-    in_x, in_y = x.neighbours(k, distance), y.neighbours(k, distance)
-    previous = torch.arange(k + 1, device=in_x.device).expand(x.n, k + 1).contiguous()
-    for i in range(k):
-        current = previous + 1
-        current[:, 0] = i + 1
-        replaced = previous[:, :-1] + (in_x[:, i : i + 1] != in_y)
-        current[:, 1:] = torch.minimum(current[:, 1:], replaced)
-        for j in range(1, k + 1):
-            current[:, j] = torch.minimum(current[:, j], current[:, j - 1] + 1)
-        previous = current
-    return 1 - float(previous[:, k].double().mean()) / k
-
-
-def rank_similarity(
-    x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine"
-) -> float:
-    """Compute how closely the ranks of common neighbours agree (Wang et al. 2020).
-
-    For each sample, 2 / ((1 + |r - s|)(r + s)) is summed over its m common neighbours, whose
-    ranks are r and s, and divided by the sum of 1 / t for t = 1..m; a sample without common
-    neighbours scores 0. The value is the mean over samples. It lies in [0, 1], and higher means
-    more aligned. Parameters and errors are those of ``mknn``.
-    """
-    r = _ranks(x, y, k, distance).double()
-    s = torch.arange(1, k + 1, device=r.device, dtype=r.dtype)
-    terms = torch.where(r > 0, 2 / ((1 + (r - s).abs()) * (r + s)), 0.0).sum(dim=1)
-    common = (r > 0).sum(dim=1)
-    harmonic = torch.cat([s.new_zeros(1), (1 / s).cumsum(0)])
-    return float((terms / harmonic[common].clamp(min=1)).mean())
-
-
-def cknna(x: Representation, y: Representation, *, k: int = 10, biased: bool = False) -> float:
-    """Compute CKA restricted to mutual nearest neighbours (CKNNA, Huh et al. 2024).
-
-    It is the alignment of cosine kernels over the pairs of samples that are neighbours in both
-    representations. It is 1 on identical input, and higher means more aligned; with few
-    samples it can slightly exceed 1. It is not exactly symmetric, because the neighbour
-    relation is not.
-
-    Parameters
-    ----------
-    k : int
-        Number of neighbours, from 1 to n - 1.
-    biased : bool
-        Use the biased estimator of HSIC, which counts every sample as its own neighbour.
-
-    Raises
-    ------
-    alignkit.UsageError
-        If ``k`` is not between 1 and n - 1.
-    alignkit.UndefinedError
-        If a row is zero, there are fewer than 4 samples, or a representation's alignment with
-        itself is not positive.
-    """
-    if x.n < 4:
-        raise alignkit.UndefinedError(f"cknna needs at least 4 samples; there are {x.n}")
-    if biased:
-        both = _neighbour_mask(x, k, itself=True) & _neighbour_mask(y, k, itself=True)
-        cross = _biased_hsic(_cosines(x) * both, _cosines(y) * both)
-    else:
-        cross = _unbiased_neighbour_hsic(x, y, k)
-    return cross / math.sqrt(_self_alignment(x, k, biased) * _self_alignment(y, k, biased))
-
-
-def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) -> float:
-    """Compute the second-order cosine similarity of the neighbourhoods (Hamilton et al. 2016).
-
-    For each sample, take its cosine similarities to the union of its k nearest neighbours in x
-    and in y, once in x and once in y; the value is the mean cosine between these two vectors.
-    It lies in [-1, 1], and higher means more aligned.
-
-    Parameters
-    ----------
-    k : int
-        Number of neighbours, from 1 to n - 1.
-
-    Raises
-    ------
-    alignkit.UsageError
-        If ``k`` is not between 1 and n - 1.
-    alignkit.UndefinedError
-        If a row is zero, or a sample is orthogonal to all of its neighbours.
-    """
-    union = (_neighbour_mask(x, k) | _neighbour_mask(y, k)).to(x.dtype)
-    a, b = _cosines(x) * union, _cosines(y) * union
-    lengths = torch.linalg.norm(a, dim=1) * torch.linalg.norm(b, dim=1)
-    if float(lengths.min()) == 0:
-        raise alignkit.UndefinedError("a sample is orthogonal to all of its neighbours")
-    return float(((a * b).sum(dim=1) / lengths).mean())
-
-
-def information_imbalance(x: Representation, y: Representation) -> float:
-    """Compute the information imbalance from x to y (Glielmo et al. 2022).
-
-    It is 2 / n times the mean rank in y of each sample's nearest neighbour in x, by Euclidean
-    distance. It lies in (0, 2), and lower means more aligned: 2 / n if nearest neighbours in x
-    are nearest neighbours in y, 1 at chance. It is not symmetric.
-
-    Raises
-    ------
-    alignkit.UndefinedError
-        If a representation is constant.
-    """
-    _ = x.norm, y.norm  # raises for constant data, whose neighbours are arbitrary
-    return 2 * float(y.ranks_of(x.neighbours(1, "euclidean")[:, 0]).double().mean()) / x.n
-
-
-def information_imbalance_chance(x: Representation, y: Representation) -> float:
-    """Return 1, the mean of ``information_imbalance`` over all permutations of rows."""
-    del x, y
-    return 1.0
-
-
 def _n_common(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
     """Return the number of common neighbours of each sample, ``(n,)``."""
-    return (_ranks(x, y, k, distance) > 0).sum(dim=1)
+    return (ranks_in(x, y, k, distance) > 0).sum(dim=1)
 
 
-def _ranks(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
-    """Return the rank in x, from 1, of each neighbour in y; 0 if it is none in x, ``(n, k)``."""
-    return _rank_in(x, y.neighbours(k, distance), None, k, distance)
+def _expected_cycles(first: Neighbours, second: Neighbours) -> float:
+    """Return the probability to be recovered, mean over samples, if ties are broken at random.
 
-
-def _rank_in(
-    x: Representation, targets: Tensor, rows: Tensor | None, k: int, distance: str
-) -> Tensor:
-    """Return the ranks in x of the targets among the neighbours of some rows; 0 if absent.
-
-    Without ``rows``, the targets in row i are looked up among the neighbours of sample i.
+    A sample is missed by its neighbour j with the probability that it is none of j's; the
+    neighbours of j are drawn independently of those of others, so these multiply. Over a
+    random part of tied neighbours, their product is averaged, one neighbour at a time.
     """
-    indices, ranks = x.neighbour_sets(k, distance)
-    if rows is not None:
-        indices, ranks = indices[rows], ranks[rows]
-    targets = targets.to(indices.dtype).contiguous()
-    positions = torch.searchsorted(indices, targets).clamp_(max=k - 1)
-    present = indices.gather(-1, positions) == targets
-    return torch.where(present, ranks.gather(-1, positions), 0)
+    rows, columns = first.entries.rows, first.entries.columns
+    places, which = places_of(columns * first.n + rows, second.keys)
+    missed = torch.ones(len(rows), dtype=torch.float64, device=rows.device)
+    missed[which] -= second.weights[places]
+    certain = first.is_certain
+    by_certain = torch.ones(first.n, dtype=torch.float64, device=rows.device)
+    by_certain.scatter_reduce_(0, rows[certain], missed[certain], "prod")
+    return 1 - float((by_certain * _mean_product(first, missed)).mean())
+
+
+def _mean_product(neighbours: Neighbours, factors: Tensor) -> Tensor:
+    """Return the mean product of factors over the random part of tied neighbours, ``(n,)``."""
+    rows, certain = neighbours.entries.rows, neighbours.is_certain
+    n, k = neighbours.n, neighbours.k
+    tied = torch.bincount(rows[~certain], minlength=n)
+    places = k - torch.bincount(rows[certain], minlength=n)
+    counts = ~certain & (factors < 1)  # a factor of 1 changes no product
+    rows, factors = rows[counts], factors[counts]
+    per_row = torch.bincount(rows, minlength=n)
+    most = int(per_row.max())
+    padded = factors.new_ones(n, most)
+    padded[torch.arange(most, device=rows.device) < per_row[:, None]] = factors
+    # means[:, s] is the mean over parts of s of the neighbours seen so far.
+    means = factors.new_ones(n, k + 1)
+    sizes = torch.arange(k + 1, device=rows.device)
+    for step in range(most):
+        seen = tied - per_row + step + 1
+        share = (sizes / seen[:, None].clamp(min=1)).clamp(max=1)  # that the new one is drawn
+        with_it = padded[:, step, None] * means.roll(1, dims=1)
+        means = torch.where((step < per_row)[:, None], (1 - share) * means + share * with_it, means)
+    return means.gather(1, places[:, None])[:, 0]
+
+
+def _weighted_null(
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    k: int,
+    distance: str,
+) -> np.ndarray | None:
+    """Return the mean product of weights with the rows of y permuted, over k.
+
+    As ``_overlap_null``, for neighbours that share their places.
+    """
+    n = xs[0].n
+    if 8 * n * n * len(xs) > TABLE_LIMIT:
+        return None
+    table = torch.stack([x.tied_neighbours(k, distance).dense().flatten().cpu() for x in xs], dim=1)
+    neighbours = [y.tied_neighbours(k, distance) for y in ys]
+    sides = [
+        (side.entries.rows.cpu(), side.entries.columns.cpu(), side.weights.cpu())
+        for side in neighbours
+    ]
+
+    def values_of(order: Tensor) -> np.ndarray:
+        inverse = torch.argsort(order)
+        values = np.empty((len(xs), len(ys)))
+        for at, (rows, columns, weights) in enumerate(sides):
+            pairs = inverse[rows] * n + inverse[columns]
+            values[:, at] = (weights @ table.index_select(0, pairs)).numpy() / (n * k)
+        return values
+
+    return np.stack(list(alignkit.parallel_map(values_of, orders)))
 
 
 def _overlap_null(
@@ -344,60 +284,3 @@ def _overlap_null(
         return values
 
     return np.stack(list(alignkit.parallel_map(values_of, orders)))
-
-
-def _self_alignment(x: Representation, k: int, biased: bool) -> float:
-    """Return the HSIC of x's kernel over its neighbours with itself."""
-
-    def make() -> float:
-        if biased:
-            kernel = _cosines(x) * _neighbour_mask(x, k, itself=True)
-            return _biased_hsic(kernel, kernel)
-        return _unbiased_neighbour_hsic(x, x, k)
-
-    value = x.view(("cknna_self", k, biased), make, "same")
-    if value <= 0:
-        name = x.name or "the representation"
-        raise alignkit.UndefinedError(f"cknna: the alignment of {name} with itself is not positive")
-    return value
-
-
-def _neighbour_mask(x: Representation, k: int, itself: bool = False) -> Tensor:
-    """Return where sample j is a neighbour of sample i, ``(n, n)`` boolean."""
-    near = torch.zeros(x.n, x.n, dtype=torch.bool, device=x.device)
-    near.scatter_(1, x.neighbours(k), True)
-    return near.fill_diagonal_(True) if itself else near
-
-
-def _cosines(x: Representation) -> Tensor:
-    return x.view("cosines", lambda: alignkit.gram(x.unit_rows), "pairs")
-
-
-def _unbiased_neighbour_hsic(x: Representation, y: Representation, k: int) -> float:
-    """Return the unbiased HSIC (Song et al. 2012) of cosine kernels over mutual neighbours.
-
-    The masked kernels have at most k entries a row and need not be symmetric; only those
-    entries are visited.
-    """
-    n, columns = x.n, y.neighbours(k)
-    ranks = _rank_in(x, columns, None, k, "cosine").long()
-    near = ranks > 0
-    b = (1 - 0.5 * y.neighbour_distances(k).double()) * near
-    a = 1 - 0.5 * x.neighbour_distances(k).double().gather(1, (ranks - 1).clamp(min=0))
-    a = a * near
-    # The trace needs entries whose transpose is kept as well.
-    i, position = near.nonzero(as_tuple=True)
-    j = columns[i, position]
-    transposed = (_rank_in(x, i[:, None], j, k, "cosine") > 0) & (
-        _rank_in(y, i[:, None], j, k, "cosine") > 0
-    )
-    trace = (a[i, position] * b[i, position] * transposed[:, 0]).sum()
-    sums = a.sum() * b.sum() / ((n - 1) * (n - 2))
-    column_sums = a.new_zeros(n).scatter_add_(0, columns.flatten(), a.flatten())
-    mixed = 2 / (n - 2) * (column_sums @ b.sum(dim=1))
-    return float(trace + sums - mixed) / (n * (n - 3))
-
-
-def _biased_hsic(kernel_x: Tensor, kernel_y: Tensor) -> float:
-    centred = (kernel_x - kernel_x.mean(dim=0)) * (kernel_y - kernel_y.mean(dim=1, keepdim=True)).T
-    return float(centred.sum(dtype=torch.float64)) / (len(kernel_x) - 1) ** 2

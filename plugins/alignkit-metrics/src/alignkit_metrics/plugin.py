@@ -15,6 +15,8 @@ SIGNED: dict[str, object] = SIMILARITY | {"range": (-1.0, 1.0)}
 NORMED = {"normed": {True: {"invariances": (ROTATION, SCALE)}}}
 GRAM_COST = "n^2 d per layer and n^2 per pair"
 KNN_COST = "n^2 d per layer and n k per pair"
+SET_TIES = {"ties": f"{HERE}.lookups:set_ties", "version": 2}
+LIST_TIES = {"ties": f"{HERE}.lookups:list_ties", "version": 2}
 CCA_COST = "one SVD per layer and one of rank x rank per pair"
 
 # Name: module, summary, declarations.
@@ -90,6 +92,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "neighbours",
         "Mutual kNN: fraction of the k nearest neighbours found in both",
         SIMILARITY
+        | SET_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "chance": f"{HERE}.neighbours:mknn_chance",
@@ -103,6 +106,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "neighbours",
         "Jaccard index of the two sets of k nearest neighbours",
         SIMILARITY
+        | SET_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "chance": f"{HERE}.neighbours:jaccard_chance",
@@ -116,6 +120,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "neighbours",
         "Fraction of samples recovered by a neighbour step in y and one back in x",
         SIMILARITY
+        | SET_TIES
         | {
             "symmetric": False,
             "invariances": (ROTATION, SCALE),
@@ -126,9 +131,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "lcs_knn": (
-        "neighbours",
+        "neighbour_lists",
         "Longest common subsequence of the neighbour lists, divided by k",
         SIMILARITY
+        | LIST_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "within": "classes",
@@ -137,9 +143,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "edit_distance_knn": (
-        "neighbours",
+        "neighbour_lists",
         "1 minus the edit distance of the neighbour lists divided by k",
         SIMILARITY
+        | LIST_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "within": "classes",
@@ -148,9 +155,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "rank_similarity": (
-        "neighbours",
+        "neighbour_lists",
         "Agreement of the ranks of common neighbours",
         SIMILARITY
+        | LIST_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "within": "classes",
@@ -159,9 +167,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "cknna": (
-        "neighbours",
+        "neighbour_kernels",
         "CKA restricted to mutual nearest neighbours",
-        {
+        SET_TIES
+        | {
             "range": (-math.inf, math.inf),
             "best": 1.0,
             "symmetric": False,
@@ -172,9 +181,10 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "second_order_cosine": (
-        "neighbours",
+        "neighbour_kernels",
         "Cosine of each sample's similarities to its neighbours in x and in y",
         SIGNED
+        | SET_TIES
         | {
             "invariances": (ROTATION, SCALE),
             "within": "classes",
@@ -183,17 +193,19 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         },
     ),
     "information_imbalance": (
-        "neighbours",
+        "neighbour_lists",
         "Mean rank in y of the nearest neighbour in x, times 2 / n",
         {
             "range": (0.0, 2.0),
             "best": 0.0,
             "symmetric": False,
             "invariances": SHAPE,
-            "chance": f"{HERE}.neighbours:information_imbalance_chance",
+            "ties": f"{HERE}.lookups:nearest_ties",
+            "version": 2,
+            "chance": f"{HERE}.neighbour_lists:information_imbalance_chance",
             "within": "classes",
             "cost": "n^2 (d + log n) per layer and n per pair",
-            "identity": "2 / n, as the nearest neighbour has rank 1",
+            "identity": "2 / n, as the nearest neighbour has rank 1; more where neighbours tie",
             "paper": "Glielmo et al. 2022, PNAS Nexus 1(2)",
         },
     ),
