@@ -305,3 +305,18 @@ def test_a_minus_in_the_column_of_signs_is_no_missing_value(place):
     ).stdout
     assert "exp" in out
     assert re.search(r"unbiased_cka\s+-\s+supported", out)
+
+
+def test_a_controlled_variable_is_named_and_is_no_metric(place):
+    table = pd.read_csv(place / "t.csv", keep_default_na=False)
+    size = {placement: i % 5 for i, placement in enumerate(dict.fromkeys(table["placement"]))}
+    table.assign(size=table["placement"].map(size)).to_csv(place / "t.csv", index=False)
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "--control", "size")
+    printed = " ".join(alignkit(*words, cwd=place).stdout.split())
+    assert "controlled for size" in printed
+    assert "of residuals (Freedman and Lane)" in printed
+    rows = _rows(*words[2:], cwd=place)
+    assert "size" not in {row["metric"] for row in rows}
+    assert {row["control"] for row in rows} == {"size"}
+    refused = alignkit(*words[:-1], "sise", cwd=place, code=1).stderr
+    assert "no column 'sise'; did you mean 'size'?" in refused

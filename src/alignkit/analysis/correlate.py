@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from alignkit.analysis.controls import add_controls
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
@@ -27,6 +28,7 @@ def correlate_runs(
     *,
     unit: str = "placement",
     lower: Sequence[str] = (),
+    control: Sequence[str] = (),
     reporter: Reporter = SILENT,
     **statistics: Any,
 ) -> tuple[Correlations, pd.DataFrame]:
@@ -42,6 +44,8 @@ def correlate_runs(
     lower : sequence of str
         Metrics and outcomes for which lower is better, besides registered distances and
         outcomes whose direction is known, see ``outcome_sign``.
+    control : sequence of str
+        Variables to control for, see ``add_controls``.
     **statistics
         As for ``alignkit.statistics.correlate``: ``family``, ``permutations``, ``seed``.
 
@@ -65,7 +69,7 @@ def correlate_runs(
     measured = MeasuredRuns(runs, options, reporter)
     joined, outcome = with_one_outcome(measured.table(), reporter)
     columns = metric_columns(joined, outcome)
-    joined = label_units(joined, units, unit)
+    joined = add_controls(label_units(joined, units, unit), runs, control)
     joint = {c: _metric_and_pair(c) for c in columns} if options.layer == "all" else {}
     kind = "raw" if options.calibrated else "calibrated"
     beside = {} if joint else {kind: _add_other_values(measured, kind, columns, joined)}
@@ -86,6 +90,7 @@ def correlate_runs(
         outcome_names=names,
         layer_pairs=joint,
         other_values=beside,
+        control=control,
         **statistics,
     )
     correlations.settings |= {

@@ -98,6 +98,16 @@ Unit = Annotated[
         rich_help_panel=STATISTICS,
     ),
 ]
+Control = Annotated[
+    list[str] | None,
+    Option(
+        "--control",
+        metavar="COLUMN|OPTION",
+        help="Variable that may explain both alignment and performance: a column of the table, an "
+        "option of the runs such as epochs, or depth or fusions of the placement; repeatable.",
+        rich_help_panel=STATISTICS,
+    ),
+]
 
 
 def _metrics(default: str) -> Any:

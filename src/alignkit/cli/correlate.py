@@ -10,6 +10,7 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     REPRESENTATIONS,
     STATISTICS,
+    Control,
     FamilyMetrics,
     Figures,
     Groups,
@@ -93,6 +94,7 @@ def correlate(
         ),
     ] = None,
     unit: Unit = "placement",
+    control: Control = None,
     lower_is_better: Annotated[
         list[str] | None,
         typer.Option(
@@ -144,7 +146,12 @@ def correlate(
     from alignkit.cli.printing.correlations import show
 
     reporter = console.TerminalReporter()
-    options: dict[str, Any] = {"unit": unit, "permutations": permutations, "seed": seed}
+    options: dict[str, Any] = {
+        "unit": unit,
+        "control": control or (),
+        "permutations": permutations,
+        "seed": seed,
+    }
     if table is not None:
         if calibrated:
             raise typer.BadParameter(
@@ -266,7 +273,8 @@ def _of_table(
         raise UsageError(
             f"--outcome is missing: name the column of {path} that holds the performance"
         )
-    numeric = [c for c in table.select_dtypes("number") if c not in ("seed", outcome)]
+    others = ("seed", outcome, *options["control"])
+    numeric = [c for c in table.select_dtypes("number") if c not in others]
     chosen = list(metrics) if metrics else numeric
     for column in lower:
         if column not in (*chosen, outcome):

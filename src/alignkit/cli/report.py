@@ -7,6 +7,7 @@ import typer
 
 from alignkit.cli.arguments import (
     OUTPUT,
+    Control,
     FamilyMetrics,
     Groups,
     Outcome,
@@ -40,6 +41,7 @@ def report(
     metric: FamilyMetrics = None,
     layer: Layer = "last",
     unit: Unit = "placement",
+    control: Control = None,
     outcome: Outcome = None,
     split: SplitName = "test",
     pool: Pool = "cls",
@@ -94,6 +96,7 @@ def report(
         output,
         options,
         unit=unit,
+        control=control or (),
         permutations=permutations,
         measure=True,
         reporter=console.TerminalReporter(),

@@ -36,6 +36,7 @@ def report_runs(
     options: TableOptions,
     *,
     unit: str = "placement",
+    control: Sequence[str] = (),
     permutations: int = 9999,
     measure: bool = False,
     reporter: Reporter = SILENT,
@@ -50,6 +51,8 @@ def report_runs(
         Its seed is also that of the permutations.
     unit : str
         The unit of analysis, see ``alignkit.runs.units``.
+    control : sequence of str
+        Variables to control for, see ``alignkit.analysis.controls``.
     permutations : int
         Number of permutations to draw where there are too many to enumerate.
     measure : bool
@@ -67,7 +70,13 @@ def report_runs(
     if measure:
         layer_values(runs, options, lambda _: ["all"], reporter=reporter)
     correlations, joined = correlate_runs(
-        runs, options, unit=unit, permutations=permutations, seed=options.seed, reporter=reporter
+        runs,
+        options,
+        unit=unit,
+        control=control,
+        permutations=permutations,
+        seed=options.seed,
+        reporter=reporter,
     )
     rises = _rises(runs, options, unit, permutations, reporter) if measure else None
     return write_report(

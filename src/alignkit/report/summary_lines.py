@@ -34,6 +34,8 @@ def summary_lines(task: Row, rows: Sequence[Row], settings: Mapping[str, Any]) -
     ]
     if settings.get("values") == "calibrated":
         subject.append("calibrated values")
+    if settings.get("control"):
+        subject.append(f"controlled for {', '.join(settings['control'])}")
     yield " | ".join(subject)
     yield _units_line(task, outcome, unit)
     yield _tests_line(rows, settings)
@@ -83,10 +85,13 @@ def _tests_line(rows: Sequence[Row], settings: Mapping[str, Any]) -> str:
         return "p: none, no test is possible"
     n, exact = tested[0]["n"], tested[0]["exact"]
     counted = (
-        f"exact over {n}! = {math.factorial(n):,} permutations"
+        f"{'all' if settings.get('control') else 'exact over'} {n}! = {math.factorial(n):,} "
+        "permutations"
         if exact
         else f"(1 + b) / (1 + m) over m = {tested[0]['permutations']:,} random permutations"
     )
+    if settings.get("control"):
+        counted += " of residuals (Freedman and Lane)"
     primary = settings["tested_family"]
     if not primary:
         return f"p: {counted} | every row is exploratory"

@@ -70,6 +70,22 @@ def check_unit(unit: str, config: RunConfig) -> None:
         )
 
 
+def check_control(
+    control: str, config: RunConfig, others: Sequence[str] = ("depth", "fusions")
+) -> None:
+    """Refuse an unknown variable to control for before any run is trained.
+
+    Raises
+    ------
+    UsageError
+        When it is neither an option of such runs nor one of ``others``.
+    """
+    if control not in (*others, *_options_of(config)):
+        raise UsageError(
+            f"`control` is '{control}'; known: {', '.join(others)}, or an option such as epochs"
+        )
+
+
 def check_where(where: Sequence[str], config: RunConfig) -> None:
     """Refuse a condition that no run can meet before any run is trained.
 
@@ -135,6 +151,17 @@ def select_runs(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
             raise UsageError(f"no run has {condition}; {name} is {known}")
         kept = chosen
     return kept
+
+
+def option_values(runs: Sequence[Run], option: str) -> dict[Path, str]:
+    """Return the value of an option as text, by the path of the run.
+
+    Raises
+    ------
+    UsageError
+        For an unknown option, with the closest one.
+    """
+    return {run.path: _value(run, option) for run in runs}
 
 
 def _parsed(condition: str) -> tuple[str, str]:

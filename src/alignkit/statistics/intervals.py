@@ -41,7 +41,7 @@ def fisher_interval(r: float, n: int, level: float = 0.95) -> tuple[float, float
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def correlation_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+def correlation_interval(x: np.ndarray, y: np.ndarray, controls: int = 0) -> tuple[float, float]:
     """Return the 95 % interval of a Pearson correlation, also where tails are heavy.
 
     It is symmetric in Fisher's z, with the larger of two standard errors: 1 / sqrt(n - 3), which
@@ -52,7 +52,9 @@ def correlation_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     Parameters
     ----------
     x, y : ndarray (n,)
-        At least four units; neither constant.
+        At least four units more than controls; neither constant.
+    controls : int
+        Number of variables that were controlled for in x and y.
 
     Returns
     -------
@@ -62,18 +64,33 @@ def correlation_interval(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """
     from scipy.stats import norm
 
-    n = len(x)
     r = float(np.clip(np.corrcoef(x, y)[0, 1], -1, 1))
-    low, high = fisher_interval(r, n)
+    low, high = fisher_interval(r, len(x) - controls)
     if low == high:
         return low, high
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left_out = np.arctanh(_without_each(x, y))
-    # Where a unit alone makes the data vary, or the others lie on a line, nothing is known.
-    spread = float(np.sqrt((n - 1) * left_out.var())) if np.isfinite(left_out).all() else math.inf
-    half = float(norm.ppf(0.975)) * spread
+    half = float(norm.ppf(0.975)) * jackknife_error(x, y)
     z = math.atanh(r)
     return min(low, math.tanh(z - half)), max(high, math.tanh(z + half))
+
+
+def jackknife_error(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the standard error of Fisher's z by the jackknife over units (Miller 1974).
+
+    Parameters
+    ----------
+    x, y : ndarray (n,)
+        At least four units; neither constant.
+
+    Returns
+    -------
+    float
+        Infinite where one unit alone makes the data vary, or the others lie on a line.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left_out = np.arctanh(_without_each(x, y))
+    if not np.isfinite(left_out).all():
+        return math.inf
+    return float(np.sqrt((len(x) - 1) * left_out.var()))
 
 
 def _without_each(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -85,6 +102,23 @@ def _without_each(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     squares = (a**2).sum(axis=1) * (b**2).sum(axis=1)
     r: np.ndarray = (a * b).sum(axis=1) / np.sqrt(squares)
     return r.clip(-1, 1)
+
+
+def parametric_p(r: float, n: int) -> float:
+    """Return the two-sided p of a Pearson correlation by Student's t.
+
+    Parameters
+    ----------
+    r : float
+        From -1 to 1.
+    n : int
+        Number of units, less that of controlled variables; at least 3.
+    """
+    from scipy.stats import t as student
+
+    if abs(r) >= 1:
+        return 0.0
+    return float(2 * student.sf(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2))
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, float | None, float | None]:

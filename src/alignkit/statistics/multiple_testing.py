@@ -68,21 +68,24 @@ class CorrelationTest:
         Their Pearson correlation.
     permutations : UnitPermutations
         Of these units; tests on the same units share one object.
+    controls : ndarray (n, k), optional
+        Centred orthonormal columns, of which x and y are independent.
     """
 
     x: np.ndarray
     y: np.ndarray
     r: float
     permutations: UnitPermutations
+    controls: np.ndarray | None = None
 
     @property
     def n(self) -> int:
-        """Number of units."""
-        return len(self.x)
+        """Number of units, less that of controls."""
+        return len(self.x) - (0 if self.controls is None else self.controls.shape[1])
 
     def null(self) -> np.ndarray:
         """Return Pearson's r under every permutation, ``(m,)``."""
-        return self.permutations.null(self.x, self.y)
+        return self.permutations.null(self.x, self.y, self.controls)
 
 
 def max_t(family: Sequence[CorrelationTest]) -> list[float]:

@@ -89,27 +89,41 @@ class UnitPermutations:
         """Return the number of permutations."""
         return len(self.indices)
 
-    def null(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def null(self, x: np.ndarray, y: np.ndarray, controls: np.ndarray | None = None) -> np.ndarray:
         """Return Pearson's r of x with permuted y, ``(m,)``.
+
+        With controls, the residuals of y are permuted and the controls fitted again to each
+        permutation (Freedman and Lane 1983; Winkler et al. 2014).
 
         Parameters
         ----------
         x, y : ndarray (n,)
-            Values of the units, in the order of their names.
+            Values of the units, in the order of their names; with controls, their residuals.
+        controls : ndarray (n, k), optional
+            Centred orthonormal columns.
         """
-        null: np.ndarray = self._of(y) @ standardised(x[:, None])[:, 0]
-        return null
+        permuted = self._of(y)
+        null: np.ndarray = permuted @ standardised(x[:, None])[:, 0]
+        if controls is None or not controls.shape[1]:
+            return null
+        explained = ((permuted @ controls) ** 2).sum(axis=1)
+        return null / np.sqrt(np.maximum(1 - explained, NOTHING))
 
-    def studentised_null(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def studentised_null(
+        self, x: np.ndarray, y: np.ndarray, controls: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the studentised r of x with permuted y, ``(m,)``; see ``studentised``.
 
         Parameters
         ----------
-        x, y : ndarray (n,)
-            Values of the units, in the order of their names.
+        x, y, controls
+            As for ``null``.
         """
         permuted, fixed = self._of(y), standardised(x[:, None])[:, 0]
-        null: np.ndarray = permuted @ fixed / np.sqrt(permuted**2 @ fixed**2)
+        products = permuted @ fixed
+        if controls is not None and controls.shape[1]:
+            permuted = permuted - (permuted @ controls) @ controls.T
+        null: np.ndarray = products / np.sqrt(permuted**2 @ fixed**2)
         return null
 
     def _of(self, y: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ def correlate(
     permutations: int,
     seed: int,
     where: Sequence[str] = (),
+    control: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs and that of ``alignkit correlate``."""
@@ -42,6 +43,7 @@ def correlate(
         options,
         reporter=reporter,
         unit=unit,
+        control=control,
         permutations=permutations,
         seed=seed,
     )
@@ -68,6 +70,7 @@ def report(
     permutations: int,
     seed: int,
     where: Sequence[str] = (),
+    control: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
@@ -81,6 +84,7 @@ def report(
         folder,
         options,
         unit=unit,
+        control=control,
         permutations=permutations,
         reporter=reporter,
     )

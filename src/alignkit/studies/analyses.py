@@ -14,7 +14,14 @@ from alignkit.engines import Job, Outcome
 from alignkit.errors import UsageError
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
-from alignkit.runs.units import check_unit, check_where, refuse_variants, select_runs, unit_labels
+from alignkit.runs.units import (
+    check_control,
+    check_unit,
+    check_where,
+    refuse_variants,
+    select_runs,
+    unit_labels,
+)
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.tables import Measure
@@ -173,6 +180,9 @@ def _check_on_run(study: Study, config: RunConfig) -> None:
     for grouped in (study.correlate, study.report, study.hypotheses):
         if grouped:
             check_unit(grouped.unit, config)
+    for controlled in (study.correlate, study.report):
+        for control in controlled.control if controlled else ():
+            check_control(control, config)
     tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
     for table in tables:
         if table:
@@ -238,8 +248,9 @@ def _asked(
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
     """The keys of a table; what it leaves open is as measured."""
     options = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table).items()}
-    if not options["where"]:
-        del options["where"]
+    for added in ("where", "control"):  # so that records from before there was a choice still count
+        if not options.get(added, True):
+            del options[added]
     options["metrics"] = options["metrics"] or list(measure.metrics)
     options["split"] = options["split"] or measure.splits[0]
     options["pool"] = options["pool"] or measure.pools[0]

@@ -65,6 +65,7 @@ class Correlate:
     split: str | None = None
     pool: str | None = None
     unit: str = "placement"
+    control: tuple[str, ...] = ()
     permutations: int = 9999
     seed: int = 0
 
@@ -80,6 +81,7 @@ class Report:
     split: str | None = None
     pool: str | None = None
     unit: str = "placement"
+    control: tuple[str, ...] = ()
     permutations: int = 9999
     seed: int = 0
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from alignkit.errors import UsageError
+from alignkit.statistics.controls import encode_controls
 from alignkit.statistics.correlation.cautions import (
     Caution,
     cautions_of,
@@ -86,6 +87,7 @@ def correlate(
     other_values: Mapping[str, Mapping[str, str]] | None = None,
     direction_assumed: Collection[str] = (),
     outcome_names: Mapping[str, str] | None = None,
+    control: Sequence[str] = (),
 ) -> Correlations:
     """Correlate each metric with the outcome over units, task by task.
 
@@ -120,6 +122,9 @@ def correlate(
         assumed.
     outcome_names : mapping, optional
         Task to the name of its outcome, where tasks with different scores share a column.
+    control : sequence of str
+        Columns that may explain both sides, such as size or depth. All correlations are then
+        partial ones, and residuals are permuted (Freedman and Lane 1983).
 
     Returns
     -------
@@ -133,7 +138,8 @@ def correlate(
     Raises
     ------
     UsageError
-        If a column is missing or not numeric, or splits are mixed.
+        If a column is missing or not numeric, splits are mixed, or a control is constant,
+        has missing values or is determined by the others.
     """
     if not metrics:
         raise UsageError("there is no metric to correlate; the table has no other numeric column")
@@ -151,7 +157,8 @@ def correlate(
         frozenset(direction_assumed),
         outcome_names or {},
     )
-    runs, cautions = _clean(table, metrics, question)
+    runs, cautions = _clean(table, metrics, question, control)
+    question = replace(question, controls=encode_controls(runs, list(dict.fromkeys(control))))
     hypotheses = _hypotheses(runs, metrics, question)
     _test(hypotheses, permutations, seed)
     tasks = describe_tasks(runs, hypotheses, question)
@@ -166,12 +173,12 @@ def correlate(
 
 
 def _clean(
-    table: pd.DataFrame, metrics: Sequence[str], question: Question
+    table: pd.DataFrame, metrics: Sequence[str], question: Question, control: Sequence[str]
 ) -> tuple[pd.DataFrame, list[Caution]]:
     """Check the table, leave out repeated rows and rows without a unit, and name units."""
     columns = [question.outcome, *metrics]
     others = [c for of_metric in question.other_values.values() for c in of_metric.values()]
-    check_table(table, question.outcome, [*metrics, *others])
+    check_table(table, question.outcome, [*metrics, *others], control)
     cautions = rows_without_unit(table)
     table = rows_with_unit(table, columns)
     repeated = repeated_rows(table, columns)
@@ -257,10 +264,12 @@ def _correct_layer_pairs(tested: Sequence[Hypothesis]) -> None:
 def _max_t(group: Sequence[Hypothesis]) -> list[dict[str, float]]:
     """Return the corrected p of each hypothesis, the least it could be, and that of its ranks."""
     tests = [
-        CorrelationTest(h.x, h.y, h.row["pearson"], h.permutations) for h in group if h.permutations
+        CorrelationTest(h.x, h.y, h.row["pearson"], h.permutations, h.basis)
+        for h in group
+        if h.permutations
     ]
     by_ranks = [
-        CorrelationTest(*h.ranks, h.row["spearman"], h.permutations)
+        CorrelationTest(*h.ranks, h.row["spearman"], h.permutations, h.rank_basis)
         for h in group
         if h.permutations
     ]
@@ -292,6 +301,7 @@ def _settings(
         "metrics": list(metrics),
         "family": list(question.family),
         "layer": question.layer,
+        "control": list(question.controls),
         "tested_family": [f"{h.row['task']}: {h.metric}" for h in primary if h.testable],
         "lower_is_better": sorted(question.lower_is_better),
         "permutations": n_permutations,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alignkit.statistics.controls import adjusted, orthonormal, unit_controls
 from alignkit.statistics.correlation.robust import turning_p
 from alignkit.statistics.correlation.units import placements_of
-from alignkit.statistics.intervals import correlation_interval
+from alignkit.statistics.intervals import correlation_interval, parametric_p
 from alignkit.statistics.permutation import (
     UnitPermutations,
     critical_r,
@@ -20,7 +21,7 @@ from alignkit.statistics.permutation import (
     p_value,
     studentised,
 )
-from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
+from alignkit.statistics.requirements import LEVEL, MIN_UNITS, MIN_UNITS_INTERVAL, is_constant
 from alignkit.statistics.variance.decomposition import intraclass_correlation
 from alignkit.statistics.variance.repeated_measures import repeated_measures
 
@@ -78,6 +79,8 @@ class Question:
         Kind (``raw`` or ``calibrated``) to metric to the column with its other values.
     direction_assumed : collection of str
         Metrics that do not declare whether higher is more aligned.
+    controls : mapping
+        Controlled variables by name, as by ``encode_controls``.
     outcome_names : mapping
         Task to the name of its outcome, where tasks with different scores share a column.
     """
@@ -90,6 +93,7 @@ class Question:
     layer_pairs: Mapping[str, tuple[str, str]]
     other_values: Mapping[str, Mapping[str, str]]
     direction_assumed: Collection[str] = ()
+    controls: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     outcome_names: Mapping[str, str] = field(default_factory=dict)
 
     def is_primary(self, metric: str) -> bool:
@@ -124,7 +128,11 @@ class Hypothesis:
         and standard deviation over its runs of alignment (``x``, ``x_sd``) and outcome
         (``y``, ``y_sd``). Runs that lack either are left out of both means.
     x, y : ndarray (n,)
-        Alignment and outcome of the units.
+        Alignment and outcome of the units, without what controls explain of them.
+    controls : ndarray (n, k)
+        Controlled variables of the units.
+    basis : ndarray (n, k)
+        Orthonormal columns that span them.
     primary : bool
         Whether the metric belongs to the declared family.
     sign : int
@@ -145,7 +153,12 @@ class Hypothesis:
         outcome, task_runs = question.outcome, runs[runs["task"] == task]
         self.runs = task_runs.dropna(subset=[column, outcome])
         self.points = _points(self.runs, task, self.metric, column, outcome)
-        self.x, self.y = (self.points[axis].to_numpy(float) for axis in "xy")
+        self.controls = unit_controls(question.controls, self.runs, task)
+        self.basis = orthonormal(self.controls)
+        self._raw = tuple(self.points[axis].to_numpy(float) for axis in "xy")
+        self.x, self.y = (adjusted(values, self.basis) for values in self._raw)
+        if question.controls:
+            self.points = self.points.assign(x=self.x, y=self.y)
         self.primary = question.is_primary(self.metric)
         is_distance = self.metric in question.lower_is_better
         assumed = ", assumed" if self.metric in question.direction_assumed else ""
@@ -165,7 +178,13 @@ class Hypothesis:
             "n": len(self.x),
             "runs": len(self.runs),
         } | dict.fromkeys((*ESTIMATES, *TESTS))
-        if len(self.x) >= 3 and not is_constant(self.x) and not is_constant(self.y):
+        if question.controls:
+            uncontrolled = correlation(*self._raw)
+            self.row |= {
+                "control": ", ".join(question.controls),
+                "pearson_uncontrolled": uncontrolled,
+            }
+        if self.n_free >= 3 and not is_constant(self.x) and not is_constant(self.y):
             self.row |= self._estimates()
         self.row |= self._over_seeds()
         self.doubts = [
@@ -178,6 +197,18 @@ class Hypothesis:
         return tuple(self.points["unit"])
 
     @property
+    def n_free(self) -> int:
+        """Number of units less that of controlled variables."""
+        return len(self.x) - self.basis.shape[1]
+
+    @property
+    def rank_basis(self) -> np.ndarray:
+        """Orthonormal columns that span the ranks of the controls, ``(n, k)``."""
+        from scipy.stats import rankdata
+
+        return orthonormal(rankdata(self.controls, axis=0)) if self.controls.size else self.basis
+
+    @property
     def testable(self) -> bool:
         """Whether there are enough units and both variables vary."""
         return not self.reason
@@ -185,7 +216,7 @@ class Hypothesis:
     def null(self) -> np.ndarray:
         """Return Pearson's r under every permutation of the units, ``(m,)``."""
         assert self.permutations is not None
-        return self.permutations.null(self.x, self.y)
+        return self.permutations.null(self.x, self.y, self.basis)
 
     def critical_r(self) -> float:
         """Return the |r| from which p is at most 0.05."""
@@ -211,24 +242,25 @@ class Hypothesis:
             "resampling_seed": None if permutations.seeds is None else list(permutations.seeds),
         }
         self.row |= self._robust_tests(permutations)
-        if not self.question.layer_pairs:
+        if not self.question.layer_pairs and self.row["kendall"] is not None:
             kendall = null_kendall(self.x, self.y, permutations.indices)
             self.row["p_kendall"] = p_value(self.row["kendall"], kendall, permutations.exact)[0]
 
     @property
     def ranks(self) -> tuple[np.ndarray, np.ndarray]:
-        """The ranks of alignment and outcome, ``(n,)`` each."""
+        """The ranks of alignment and outcome, without what those of controls explain."""
         from scipy.stats import rankdata
 
-        return rankdata(self.x), rankdata(self.y)
+        x, y = (adjusted(rankdata(values), self.rank_basis) for values in self._raw)
+        return x, y
 
     def _robust_tests(self, permutations: UnitPermutations) -> dict[str, float | None]:
-        spearman = permutations.null(*self.ranks)
-        by_error = permutations.studentised_null(self.x, self.y)
+        spearman = permutations.null(*self.ranks, self.rank_basis)
+        by_error = permutations.studentised_null(self.x, self.y, self.basis)
         return {
             "p_spearman": p_value(self.row["spearman"], spearman, permutations.exact)[0],
             "p_studentised": p_value(studentised(self.x, self.y), by_error, permutations.exact)[0],
-            "p_turn": turning_p(self.x, self.y),
+            "p_turn": turning_p(self.x, self.y, self.basis.shape[1]),
         }
 
     def _reason_for_no_test(self, task: str, task_runs: pd.DataFrame) -> str:
@@ -236,22 +268,24 @@ class Hypothesis:
         for column, name in ((self.question.outcome, outcome), (self.column, self.metric)):
             if task_runs[column].isna().all():
                 return f"{task} has no {name}"
-        if len(self.x) < MIN_UNITS:
-            return f"{len(self.x)} unit(s), at least {MIN_UNITS} are needed"
-        for name, values in ((self.metric, self.x), (outcome, self.y)):
-            if is_constant(values):
+        if self.n_free < MIN_UNITS:
+            needed = MIN_UNITS + self.basis.shape[1]
+            controls = f" with {self.basis.shape[1]} controlled" * bool(self.basis.shape[1])
+            return f"{len(self.x)} unit(s), at least {needed} are needed{controls}"
+        named = zip((self.metric, outcome), self._raw, (self.x, self.y), self.ranks, strict=True)
+        for name, raw, values, ranks in named:
+            if is_constant(raw):
                 return f"{name} is constant"
+            if is_constant(values) or is_constant(ranks):
+                return f"{name} is explained entirely by {', '.join(self.question.controls)}"
         return ""
 
     def _estimates(self) -> dict[str, Any]:
         from scipy.stats import kendalltau, pearsonr, spearmanr
 
-        pearson = pearsonr(self.x, self.y)
-        r = float(pearson.statistic)
-        low, high = correlation_interval(self.x, self.y) if len(self.x) > 3 else (None, None)
-        left_out = [
-            correlation(np.delete(self.x, i), np.delete(self.y, i)) for i in range(len(self.x))
-        ]
+        r = float(np.clip(pearsonr(self.x, self.y).statistic, -1, 1))
+        low, high = self._interval()
+        left_out = self._each_left_out()
         known = [r_without for r_without in left_out if r_without is not None]
         moves = [0.0 if r_without is None else abs(r_without - r) for r_without in left_out]
         kept = (self.points["placement"] != "none").to_numpy()
@@ -259,10 +293,13 @@ class Hypothesis:
             "pearson": r,
             "low": low,
             "high": high,
-            "spearman": float(spearmanr(self.x, self.y).statistic),
-            "kendall": float(kendalltau(self.x, self.y).statistic),
-            "p_parametric": float(pearson.pvalue),
-            "without_none": None if kept.all() else correlation(self.x[kept], self.y[kept]),
+            "spearman": correlation(*self.ranks)
+            if self.controls.size
+            else float(spearmanr(self.x, self.y).statistic),
+            # Ranks of residuals are no partial tau, so there is none with controls.
+            "kendall": None if self.controls.size else float(kendalltau(self.x, self.y).statistic),
+            "p_parametric": parametric_p(r, self.n_free),
+            "without_none": None if kept.all() else self._over(kept),
             "leave_one_out_low": min(known, default=None),
             "leave_one_out_high": max(known, default=None),
             "leave_one_out_unit": self.points["unit"].iloc[int(np.argmax(moves))],
@@ -271,10 +308,27 @@ class Hypothesis:
     def left_out(self) -> pd.DataFrame:
         """Return r without each unit in turn: ``unit``, ``pearson``, ``task``, ``metric``."""
         rows = [
-            {"unit": unit, "pearson": correlation(np.delete(self.x, i), np.delete(self.y, i))}
-            for i, unit in enumerate(self.points["unit"])
+            {"unit": unit, "pearson": r}
+            for unit, r in zip(self.points["unit"], self._each_left_out(), strict=True)
         ]
         return pd.DataFrame(rows).assign(task=self.row["task"], metric=self.metric)
+
+    def _interval(self) -> tuple[float | None, float | None]:
+        if self.n_free < MIN_UNITS_INTERVAL:
+            return None, None
+        return correlation_interval(self.x, self.y, self.basis.shape[1])
+
+    def _each_left_out(self) -> list[float | None]:
+        """Return r without each unit in turn."""
+        n = len(self.x)
+        return [self._over(np.arange(n) != i) for i in range(n)]
+
+    def _over(self, kept: np.ndarray) -> float | None:
+        """Return r over some of the units, controls fitted anew."""
+        basis = orthonormal(self.controls[kept])
+        if kept.sum() - basis.shape[1] < 3:
+            return None
+        return correlation(*(adjusted(values[kept], basis) for values in self._raw))
 
     def _over_seeds(self) -> dict[str, Any]:
         """Return the repeated-measures correlation, and the ICC of alignment."""
@@ -296,7 +350,8 @@ class Hypothesis:
         if column is None or self.runs.empty:
             return []
         means = self.runs.groupby("_unit", sort=True)[column].mean()
-        other = self.row[f"pearson_{kind}"] = correlation(means.to_numpy(float), self.y)
+        without_controls = adjusted(means.to_numpy(float), self.basis)
+        other = self.row[f"pearson_{kind}"] = correlation(without_controls, self.y)
         doubts = []
         r = self.row["pearson"]
         if None not in (r, other) and r * self.sign * other * self._sign(column) <= 0:

@@ -43,7 +43,7 @@ def weaknesses(row: Mapping[str, Any]) -> list[Weakness]:
     return weak
 
 
-def turning_p(x: np.ndarray, y: np.ndarray) -> float | None:
+def turning_p(x: np.ndarray, y: np.ndarray, controls: int = 0) -> float | None:
     """Return the p of a quadratic term, where the parabola turns within the range of x.
 
     A straight line through a parabola can have any slope, depending on which x were observed.
@@ -54,6 +54,8 @@ def turning_p(x: np.ndarray, y: np.ndarray) -> float | None:
     ----------
     x, y : ndarray (n,)
         Neither constant.
+    controls : int
+        Number of variables that were controlled for in x and y.
 
     Returns
     -------
@@ -63,7 +65,8 @@ def turning_p(x: np.ndarray, y: np.ndarray) -> float | None:
     from scipy.stats import t as student
 
     n = len(x)
-    if n < 5 or len(np.unique(x)) < 4:
+    free = n - 3 - controls
+    if free < 2 or len(np.unique(x)) < 4:
         return None
     z = (x - x.mean()) / x.std()
     design = np.column_stack([np.ones(n), z, z**2])
@@ -71,6 +74,6 @@ def turning_p(x: np.ndarray, y: np.ndarray) -> float | None:
     slopes = beta[1] + 2 * beta[2] * np.array([z.min(), z.max()])
     if slopes[0] * slopes[1] >= 0:
         return 1.0
-    variance = float(((y - design @ beta) ** 2).sum()) / (n - 3)
+    variance = float(((y - design @ beta) ** 2).sum()) / free
     error = float(np.sqrt(variance * np.linalg.inv(design.T @ design)[2, 2]))
-    return 0.0 if error == 0 else float(2 * student.sf(abs(beta[2]) / error, n - 3))
+    return 0.0 if error == 0 else float(2 * student.sf(abs(beta[2]) / error, free))

@@ -44,6 +44,8 @@ def describe_tasks(
         groups = known["placement" if question.unit == "run" else "_unit"]
         n = known["_unit"].nunique()
         seeds = groups.value_counts()
+        controls = max((h.basis.shape[1] for h in hypotheses if h.row["task"] == task), default=0)
+        enough = n - controls >= MIN_UNITS
         icc = intraclass_correlation(known[question.outcome].to_numpy(float), groups.to_numpy())
         rows.append(
             {
@@ -58,8 +60,8 @@ def describe_tasks(
                 "icc_low": icc[1] if icc else None,
                 "icc_high": icc[2] if icc else None,
                 "effective_n": effective_n(seeds.to_numpy(), icc[0]) if icc else None,
-                "power": power(n, LIKELY_R, LEVEL) if n >= MIN_UNITS else None,
-                "power_corrected": power(n, LIKELY_R, LEVEL / tests) if n >= MIN_UNITS else None,
+                "power": power(n - controls, LIKELY_R, LEVEL) if enough else None,
+                "power_corrected": power(n - controls, LIKELY_R, LEVEL / tests) if enough else None,
             }
         )
     return pd.DataFrame(rows)

@@ -14,7 +14,9 @@ UNITS = ("placement", "run")
 KEYS = ("task", "placement", "seed")
 
 
-def check_table(table: pd.DataFrame, outcome: str, metrics: Sequence[str]) -> None:
+def check_table(
+    table: pd.DataFrame, outcome: str, metrics: Sequence[str], control: Sequence[str] = ()
+) -> None:
     """Refuse a table that lacks a column, has text in place of numbers, or mixes splits.
 
     Parameters
@@ -25,14 +27,16 @@ def check_table(table: pd.DataFrame, outcome: str, metrics: Sequence[str]) -> No
         The column of scores.
     metrics : sequence of str
         The columns of alignment.
+    control : sequence of str
+        The columns to control for, which may be text.
 
     Raises
     ------
     UsageError
         If a column is missing (the error names the nearest one), not numeric, or both
-        outcome and metric; if there are no rows; or if splits are mixed.
+        outcome and metric, or also a control; if there are no rows; or if splits are mixed.
     """
-    for column in (*KEYS, outcome, *metrics):
+    for column in (*KEYS, outcome, *metrics, *control):
         if column not in table:
             close = get_close_matches(column, [str(name) for name in table], n=1)
             known = f"did you mean '{close[0]}'? It has" if close else "it has"
@@ -44,6 +48,9 @@ def check_table(table: pd.DataFrame, outcome: str, metrics: Sequence[str]) -> No
             raise UsageError(f"column '{column}' of the table is not numeric")
     if outcome in metrics:
         raise UsageError(f"'{outcome}' is the outcome and cannot be a metric too")
+    for column in control:
+        if column in (outcome, *metrics, "task", "placement", "seed", "unit"):
+            raise UsageError(f"`control` is {column}, which is correlated or names a run")
     if table.empty:
         raise UsageError("the table has no rows; expected one row per run")
     splits = sorted(map(str, table["split"].dropna().unique())) if "split" in table else []
