@@ -105,6 +105,15 @@ def correlate(
             rich_help_panel=STATISTICS,
         ),
     ] = None,
+    margin: Annotated[
+        float,
+        typer.Option(
+            "--margin",
+            metavar="R",
+            help="Absolute value of r below which an association counts as absent.",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = 0.3,
     permutations: Permutations = 9999,
     split: Annotated[
         str | None,
@@ -149,6 +158,7 @@ def correlate(
     options: dict[str, Any] = {
         "unit": unit,
         "control": control or (),
+        "margin": margin,
         "permutations": permutations,
         "seed": seed,
     }

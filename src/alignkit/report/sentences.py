@@ -74,19 +74,24 @@ def _answer(task: str, rows: pd.DataFrame, outcome: str) -> str:
     present = list(dict.fromkeys(rows["verdict"]))
     order = [v for v in VERDICTS if v in present] + [v for v in present if v not in VERDICTS]
     verdicts = "; ".join(
-        f"{verdict}: {_list(list(rows.loc[rows['verdict'] == verdict, 'metric']))}"
+        f"{_named(verdict, rows)}: {_list(list(rows.loc[rows['verdict'] == verdict, 'metric']))}"
         for verdict in order
     )
     said = f"{task}, over {_units(testable)}: {verdicts}."
     known = testable.dropna(subset=["pearson"])
     if not known.empty:
         said += f" {_strongest(known.loc[known['pearson'].abs().idxmax()], outcome)}"
-    if not set(present) & {"supported", "contradicted"}:
+    if not set(present) & {"supported", "contradicted"} and set(testable["verdict"]) != {"absent"}:
         said += (
             " No association remains significant after correction; with so few units, this does "
             "not show that there is none."
         )
     return said
+
+
+def _named(verdict: str, rows: pd.DataFrame) -> str:
+    """Return a verdict; absence with its margin."""
+    return f"absent within ±{rows['margin'].max():g}" if verdict == "absent" else verdict
 
 
 def _strongest(row: Any, outcome: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from alignkit.report.cautions import SEEDS_AS_UNITS
 from alignkit.statistics.correlation.tasks import LIKELY_R
+from alignkit.statistics.equivalence import least_units_for
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS
 
 Row = Mapping[str, Any]
@@ -40,6 +41,25 @@ def summary_lines(task: Row, rows: Sequence[Row], settings: Mapping[str, Any]) -
     yield _units_line(task, outcome, unit)
     yield _tests_line(rows, settings)
     yield SEEDS_AS_UNITS if unit == "run" else power_line(task)
+    if unit != "run" and rows[0].get("margin") is not None:
+        yield absence_line(rows[0])
+
+
+def absence_line(row: Row) -> str:
+    """Return whether as many units could show that an association is absent.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of ``Correlations.table`` with ``margin`` and ``smallest_margin``.
+    """
+    margin, smallest = row["margin"], row["smallest_margin"]
+    needed = f"r within ±{margin:g} needs {least_units_for(margin)} units"
+    if smallest is None or math.isnan(smallest):
+        return f"absence: not testable, {needed}"
+    if row["absence"] == "not testable":
+        return f"absence: not testable, {needed}; these could show ±{smallest:.2f} at best"
+    return f"absence: testable, {needed}; these could show ±{smallest:.2f} at best"
 
 
 def power_line(task: Row) -> str:

@@ -13,7 +13,9 @@ _LEGEND = (
     "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
     "for values as measured (Fisher's z, wider where tails are heavy). p: permutation "
     "test. p adj: {how}. p stud.: studentised permutation test, which one outlying unit or unequal "
-    "variances do not deceive. exp: sign of r if higher alignment goes with better performance. "
+    "variances do not deceive. p absent: equivalence to "
+    "0 within the margin. BF01: Bayes factor for no association over any, r uniform from -1 to 1. "
+    "exp: sign of r if higher alignment goes with better performance. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
     "within: repeated-measures correlation over the seeds of each placement."
 )
@@ -108,6 +110,11 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         "p": [p(row, "p") for row in rows],
         "p adj": [p(row, "p_adjusted") for row in rows],
         "p\nstud.": [p(row, "p_studentised") for row in rows],
+        "p\nabsent": [
+            "-" if row["absence"] in (None, "not testable") else p(row, "p_equivalence")
+            for row in rows
+        ],
+        "BF01": [_factor(row["bayes_factor"]) for row in rows],
         "rho": [r_text(row["spearman"]) for row in rows],
         "w/o\nnone": [r_text(row["without_none"]) for row in rows],
         "leave\none out": [
@@ -119,6 +126,12 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         if rows and f"pearson_{kind}" in rows[0]:
             columns[f"r\n{title}"] = [r_text(row[f"pearson_{kind}"]) for row in rows]
     return columns
+
+
+def _factor(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if value >= 0.1 else ("<0.01" if value < 0.01 else f"{value:.2f}")
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -29,6 +29,7 @@ from alignkit.statistics.correlation.units import (
     with_units,
 )
 from alignkit.statistics.correlation.verdict import judge
+from alignkit.statistics.equivalence import MARGIN, check_margin
 from alignkit.statistics.multiple_testing import (
     CorrelationTest,
     benjamini_hochberg,
@@ -88,6 +89,7 @@ def correlate(
     direction_assumed: Collection[str] = (),
     outcome_names: Mapping[str, str] | None = None,
     control: Sequence[str] = (),
+    margin: float = MARGIN,
 ) -> Correlations:
     """Correlate each metric with the outcome over units, task by task.
 
@@ -125,6 +127,8 @@ def correlate(
     control : sequence of str
         Columns that may explain both sides, such as size or depth. All correlations are then
         partial ones, and residuals are permuted (Freedman and Lane 1983).
+    margin : float
+        The |r| below which an association counts as absent, between 0 and 1.
 
     Returns
     -------
@@ -138,13 +142,14 @@ def correlate(
     Raises
     ------
     UsageError
-        If a column is missing or not numeric, splits are mixed, or a control is constant,
-        has missing values or is determined by the others.
+        If the margin is out of range, a column is missing or not numeric, splits are mixed, or
+        a control is constant, has missing values or is determined by the others.
     """
     if not metrics:
         raise UsageError("there is no metric to correlate; the table has no other numeric column")
     if permutations < 1:
         raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
+    check_margin(margin)
     metrics = list(dict.fromkeys(metrics))
     question = Question(
         outcome,
@@ -156,6 +161,7 @@ def correlate(
         other_values or {},
         frozenset(direction_assumed),
         outcome_names or {},
+        margin=margin,
     )
     runs, cautions = _clean(table, metrics, question, control)
     question = replace(question, controls=encode_controls(runs, list(dict.fromkeys(control))))
@@ -302,6 +308,7 @@ def _settings(
         "family": list(question.family),
         "layer": question.layer,
         "control": list(question.controls),
+        "margin": question.margin,
         "tested_family": [f"{h.row['task']}: {h.metric}" for h in primary if h.testable],
         "lower_is_better": sorted(question.lower_is_better),
         "permutations": n_permutations,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,8 @@ import pandas as pd
 from alignkit.statistics.controls import adjusted, orthonormal, unit_controls
 from alignkit.statistics.correlation.robust import turning_p
 from alignkit.statistics.correlation.units import placements_of
-from alignkit.statistics.intervals import correlation_interval, parametric_p
+from alignkit.statistics.equivalence import MARGIN, bayes_factor, equivalence_p, smallest_margin
+from alignkit.statistics.intervals import correlation_interval, jackknife_error, parametric_p
 from alignkit.statistics.permutation import (
     UnitPermutations,
     critical_r,
@@ -37,6 +39,11 @@ ESTIMATES = (
     "leave_one_out_low",
     "leave_one_out_high",
     "leave_one_out_unit",
+    "margin",
+    "smallest_margin",
+    "p_equivalence",
+    "absence",
+    "bayes_factor",
 )
 TESTS = (
     "p",
@@ -83,6 +90,8 @@ class Question:
         Controlled variables by name, as by ``encode_controls``.
     outcome_names : mapping
         Task to the name of its outcome, where tasks with different scores share a column.
+    margin : float
+        The |r| below which an association counts as absent.
     """
 
     outcome: str
@@ -95,6 +104,7 @@ class Question:
     direction_assumed: Collection[str] = ()
     controls: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     outcome_names: Mapping[str, str] = field(default_factory=dict)
+    margin: float = MARGIN
 
     def is_primary(self, metric: str) -> bool:
         """Return whether a metric is in the declared family; layer pairs and runs never are."""
@@ -186,6 +196,7 @@ class Hypothesis:
             }
         if self.n_free >= 3 and not is_constant(self.x) and not is_constant(self.y):
             self.row |= self._estimates()
+            self.row |= self._equivalence()
         self.row |= self._over_seeds()
         self.doubts = [
             doubt for kind in question.other_values for doubt in self._compare_values(kind)
@@ -317,6 +328,25 @@ class Hypothesis:
         if self.n_free < MIN_UNITS_INTERVAL:
             return None, None
         return correlation_interval(self.x, self.y, self.basis.shape[1])
+
+    def _equivalence(self) -> dict[str, Any]:
+        """Return whether r lies within the margin, and the Bayes factor for no association."""
+        margin, n, r = self.question.margin, self.n_free, self.row["pearson"]
+        if n < MIN_UNITS_INTERVAL:
+            return {"margin": margin, "absence": "not testable"}
+        least = smallest_margin(n)
+        # As for the interval of r: the jackknife follows the data where tails are heavy.
+        error = max(1 / math.sqrt(n - 3), jackknife_error(self.x, self.y))
+        p = equivalence_p(r, error, margin)
+        testable = n >= MIN_UNITS and least < margin and self.question.unit != "run"
+        shown = "absent" if p < LEVEL else "not shown"
+        return {
+            "margin": margin,
+            "smallest_margin": least,
+            "p_equivalence": p,
+            "absence": shown if testable else "not testable",
+            "bayes_factor": bayes_factor(r, n),
+        }
 
     def _each_left_out(self) -> list[float | None]:
         """Return r without each unit in turn."""

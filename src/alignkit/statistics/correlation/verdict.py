@@ -8,7 +8,9 @@ from typing import Any, Literal, get_args
 from alignkit.statistics.correlation.robust import Weakness, weaknesses
 from alignkit.statistics.requirements import LEVEL
 
-Verdict = Literal["supported", "contradicted", "suggestive", "inconclusive", "not testable"]
+Verdict = Literal[
+    "supported", "contradicted", "suggestive", "absent", "inconclusive", "not testable"
+]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
@@ -37,12 +39,15 @@ def judge(
         left out, which robust tests confirm (see ``weaknesses``), and which is above chance
         (where chance is known); ``contradicted``: the same with the opposite sign.
         ``suggestive``: the expected sign with a corrected p below 0.05 that the studentised
-        and the rank test confirm, but another condition fails. Everything else is
+        and the rank test confirm, but another condition fails. ``absent``: p is not below
+        0.05, and r lies within the margin (``p_equivalence`` below 0.05). Everything else is
         ``inconclusive``, which does not show that there is no association.
     """
     if why_not:
         return "not testable", why_not
     if row["p_adjusted"] >= LEVEL:
+        if row.get("absence") == "absent" and row["p"] >= LEVEL:
+            return "absent", f"r lies within ±{row['margin']:g}"
         only_raw = row["p"] < LEVEL
         return "inconclusive", f"p is not below {LEVEL}{' after correction' * only_raw}"
     expected = row["pearson"] * sign > 0
