@@ -81,7 +81,7 @@ class CorrelationTest:
     @property
     def n(self) -> int:
         """Number of units, less that of controls."""
-        return len(self.x) - (0 if self.controls is None else self.controls.shape[1])
+        return len(self.x) - (0 if self.controls is None else int(self.controls.shape[1]))
 
     def null(self) -> np.ndarray:
         """Return Pearson's r under every permutation, ``(m,)``."""

@@ -210,7 +210,7 @@ class Hypothesis:
     @property
     def n_free(self) -> int:
         """Number of units less that of controlled variables."""
-        return len(self.x) - self.basis.shape[1]
+        return len(self.x) - int(self.basis.shape[1])
 
     @property
     def rank_basis(self) -> np.ndarray:
