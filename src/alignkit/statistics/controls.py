@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -58,12 +58,12 @@ def encode_controls(runs: pd.DataFrame, controls: Sequence[str]) -> dict[str, pd
     return encoded
 
 
-def unit_controls(encoded: dict[str, pd.DataFrame], runs: pd.DataFrame, task: str) -> np.ndarray:
+def unit_controls(encoded: Mapping[str, pd.DataFrame], runs: pd.DataFrame, task: str) -> np.ndarray:
     """Return the controlled variables over the units of a task, ``(units, columns)``.
 
     Parameters
     ----------
-    encoded : dict of str to DataFrame
+    encoded : mapping of str to DataFrame
         As by ``encode_controls``.
     runs : DataFrame
         The runs of the task that count, with their unit (``_unit``).

@@ -107,7 +107,8 @@ class UnitPermutations:
         if controls is None or not controls.shape[1]:
             return null
         explained = ((permuted @ controls) ** 2).sum(axis=1)
-        return null / np.sqrt(np.maximum(1 - explained, NOTHING))
+        null /= np.sqrt(np.maximum(1 - explained, NOTHING))
+        return null
 
     def studentised_null(
         self, x: np.ndarray, y: np.ndarray, controls: np.ndarray | None = None
