@@ -162,7 +162,7 @@ def test_tables_that_lack_later_columns_are_read(tiny_run):
     expected = measure_run(tiny_run, ["cka"], layers="same")
     file = next(tiny_run.alignment_folder("test").glob("cka*.csv"))
     old = pd.read_csv(file, dtype=str, keep_default_na=False)
-    later = ["null_std", "resamples", "low", "high", "dtype", "draw_seed", "warning"]
+    later = ["null_std", "resamples", "low", "high", "dtype", "draw_seed", "warning", "version"]
     old.drop(columns=later).to_csv(file, index=False)
     table = measure_run(tiny_run, ["cka"], layers="same")
     assert table["value"].equals(expected["value"])
@@ -170,6 +170,20 @@ def test_tables_that_lack_later_columns_are_read(tiny_run):
     old.drop(columns="value").to_csv(file, index=False)
     with pytest.raises(DataError, match="lacks the column 'value'"):
         measure_run(tiny_run, ["cka"], layers="same")
+
+
+def test_values_of_another_version_are_measured_again(tiny_run, asked, monkeypatch):
+    measure_run(tiny_run, ["procrustes"], layers="same")
+    count = len(asked)
+    measure_run(tiny_run, ["procrustes"], layers="same")
+    assert len(asked) == count
+    monkeypatch.setattr(Metric, "version", 5)
+    reporter = Listening()
+    table = measure_run(tiny_run, ["procrustes"], layers="last", reporter=reporter)
+    assert len(asked) == count + 1
+    assert table["version"].tolist() == [5]
+    assert "1 stored value(s) of procrustes" in reporter.said[0]
+    assert sorted(tiny_run.alignment()["version"].unique()) == [1, 5]
 
 
 @pytest.mark.parametrize("null", [0, 3])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alignkit.metrics import resolve
 from alignkit.models.schedule import fusion_site, layer_site
 from alignkit.runs import Run
 from alignkit.statistics import correlate
@@ -144,6 +145,7 @@ def _alignment(text, vision, metrics, depth, rng):
                         "null_mean": chance,
                         "p": None,
                         "calibrated": (value - chance) / (1 - chance),
+                        "version": resolve(metric).version,
                     }
                 )
     return pd.DataFrame(rows)

@@ -200,3 +200,12 @@ def test_names_that_differ_in_odd_letters_keep_their_own_files(write_study, tmp_
     write_report(runs, tmp_path)
     names = [file.stem.lower() for file in (tmp_path / "figures").glob("*-training*.svg")]
     assert len(set(names)) == 3
+
+
+def test_values_of_another_version_are_reported(study, tmp_path):
+    runs = [_copy(run, tmp_path) for run in study[0] if run.task == "toy_match" and run.seed == 0]
+    _edit(runs[0], lambda table: table.drop(columns="version"))
+    text = write_report(runs, tmp_path / "report").read_text()
+    total = len(runs) * len(runs[0].alignment()) // 2
+    assert f"mknn: {total // len(runs)} of " in text
+    assert "values are of version 1 of the metric, and the installed one is version 2" in text

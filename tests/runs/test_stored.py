@@ -14,6 +14,7 @@ from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
+from alignkit.progress import Reporter
 from alignkit.runs import Training, load_run, load_runs, resolve_config
 from tiny import alignkit
 
@@ -25,6 +26,16 @@ MODEL = (
     "vilbert:depth=2,width=8,heads=2,feedforward=8,"
     "fusion_width=8,fusion_heads=2,fusion_feedforward=8"
 )
+
+
+class Listening(Reporter):
+    """Keeps what it is told."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
 
 
 @pytest.fixture
@@ -99,11 +110,26 @@ def test_every_step_finds_its_work_done(run, root, monkeypatch):
     assert train(run.config, root).path == run.path
     assert evaluate(run)["n"] == 16
     extract(run)
-    values = measure_run(run, ["unbiased_cka", "mknn:k=3"])
+    values = measure_run(run, ["unbiased_cka", "cka"])
     assert len(values) == 18
     best = measure_run(run, ["cka"], layers="max-pair", null=20)
     assert best["value"].tolist() == [0.6148931373545528]
     assert bytes_of(root) == before
+
+
+def test_values_of_an_older_version_of_a_metric_are_measured_again(run):
+    reporter = Listening()
+    table = measure_run(run, ["mknn:k=3", "unbiased_cka"], reporter=reporter)
+    again = [text for text in reporter.said if "measured again" in text]
+    assert len(again) == 1
+    assert "9 stored value(s) of mknn:k=3" in again[0]
+    assert "of version 1 of the metric, and the installed one is version 2" in again[0]
+    assert table.groupby("metric")["version"].first().to_dict() == {"mknn": 2, "unbiased_cka": 1}
+    measure_run(run, ["mknn:k=3"], reporter=reporter)
+    assert len([text for text in reporter.said if "measured again" in text]) == 1
+    versions = run.alignment().groupby(["metric", "parameters"])["version"].agg(["min", "max"])
+    assert versions.loc[("mknn", "distance=cosine,k=3")].tolist() == [2, 2]
+    assert versions.loc[("mknn", "distance=cosine,k=10")].tolist() == [1, 1]
 
 
 def test_it_is_listed_and_shown(root):
@@ -118,7 +144,7 @@ def test_it_is_listed_and_shown(root):
 def test_it_is_joined_and_correlated(root):
     runs = load_runs(root)
     before = bytes_of(root)
-    table = runs_table(runs, TableOptions(("cka", "unbiased_cka", "mknn:k=3")))
+    table = runs_table(runs, TableOptions(("cka", "unbiased_cka")))
     assert table["accuracy"].tolist() == [0.0]
     assert table["cka"].tolist() == [0.5121809750769861]
     found, _ = correlate_runs(runs, TableOptions(("cka",)))

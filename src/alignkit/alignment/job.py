@@ -70,7 +70,7 @@ def measure_pairs(
         for metric in metrics:
             bar.describe(" ".join(["measure", *label.split(), metric.spec]))
             try:
-                measured.append(_measure(metric, source, selection, tables, force, bar))
+                measured.append(_measure(metric, source, selection, tables, force, bar, reporter))
             except UsageError as error:
                 if not lenient:
                     raise
@@ -89,10 +89,19 @@ def _measure(
     tables: AlignmentTables,
     force: bool,
     bar: Progress,
+    reporter: Reporter,
 ) -> pd.DataFrame:
     table = tables.table(metric, selection.is_maximum)
     if force:
         table.forget(selection.keys)
+    outdated = table.outdated(selection.keys)
+    if outdated:
+        versions = " and ".join(map(str, sorted(set(outdated))))
+        reporter.note(
+            f"note: {len(outdated)} stored value(s) of {metric.spec} in {table.file} are measured "
+            f"again: they are of version {versions} of the metric, and the installed one is "
+            f"version {metric.version}"
+        )
     if selection.is_maximum:
         complete_maxima(table, source, selection, bar)
     else:

@@ -44,10 +44,11 @@ COLUMNS = (
     "warning",
     "within",
     "groups",
+    "version",
 )
 # For the best value over pairs: over which pairs, and how many.
 MAXIMA_COLUMNS = ("layers", "streams", "pairs", *COLUMNS)
-COUNTS = ("n", "permutations", "resamples", "pairs")
+COUNTS = ("n", "permutations", "resamples", "pairs", "version")
 NUMBERS = (
     *COUNTS,
     "value",
@@ -72,6 +73,7 @@ ADDED = {
     "warning": "",
     "within": "",
     "groups": "",
+    "version": "1",
 }
 
 Key = tuple[str, str]
@@ -120,6 +122,11 @@ class AlignmentTable:
         """Return the keys that lack a value with the null, interval and precision wanted."""
         return [key for key in keys if key not in self._rows or not self._holds(self._rows[key])]
 
+    def outdated(self, keys: Iterable[Key]) -> list[int]:
+        """Return the versions of the values that another version of the metric gave."""
+        versions = (int(self._rows[key]["version"]) for key in keys if key in self._rows)
+        return [version for version in versions if version != self.metric.version]
+
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop rows, so that they are measured again."""
         for key in keys:
@@ -143,6 +150,7 @@ class AlignmentTable:
             | {
                 "permutations": null,
                 "resamples": interval,
+                "version": self.metric.version,
                 "draw_seed": str(self.options.seed) if uses_seed else "",
             }
         )
@@ -176,7 +184,8 @@ class AlignmentTable:
         options = self.options
         uses_seed = options.null or options.interval
         return bool(
-            row["permutations"] >= options.null
+            row["version"] == self.metric.version
+            and row["permutations"] >= options.null
             and row["resamples"] >= options.interval
             and options.dtype in ("auto", "float32", row["dtype"])
             and (not uses_seed or row["draw_seed"] == str(options.seed))

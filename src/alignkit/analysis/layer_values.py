@@ -135,6 +135,8 @@ def stored_values(
             cross &= names == (name_of(wanted) if wanted else "")
     table = table[(table["split"] == split) & (table["pool"] == pool) & cross].copy()
     table["parameters"] = table["parameters"].fillna("")
+    if "version" not in table:  # the table is older than the column
+        table["version"] = 1
     largest = table.groupby(["metric", "parameters"])["n"].transform("max")
     drawn = table["n"] < largest
     table = table[table["n"] == (largest if samples is None else largest.clip(upper=samples))]

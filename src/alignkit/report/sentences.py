@@ -9,6 +9,8 @@ import pandas as pd
 
 from alignkit.alignment.designs import name_of
 from alignkit.analysis.score_noise import score_noise
+from alignkit.errors import AlignkitError
+from alignkit.metrics import resolve
 from alignkit.report.content import Content, score_means
 from alignkit.report.formatting import p_text
 from alignkit.report.score_noise import noise_sentences
@@ -146,6 +148,7 @@ def warnings(content: Content, given: Sequence[str]) -> list[str]:
     outcomes = dict(zip(content.scores["task"], content.scores["score"], strict=True))
     lines += noise_sentences(score_noise(content.runs, outcomes, content.split))
     lines += _missing_scores(content) + _about_samples(content) + _missing_metrics(content)
+    lines += _other_versions(content)
     undefined = content.alignment[content.alignment["value"].isna()]
     for (task, metric), part in undefined.groupby(["task", "label"], sort=False):
         total = len(content.values(task, metric))
@@ -162,6 +165,26 @@ def _missing_scores(content: Content) -> list[str]:
         f"{task}: {_count(len(part), 'run')} not scored on {content.split}"
         for task, part in missing.groupby("task", sort=False)
     ]
+
+
+def _other_versions(content: Content) -> list[str]:
+    """Values of different versions of a metric follow different definitions."""
+    lines = []
+    for metric in content.metrics:
+        table = content.alignment[content.alignment["label"] == metric]
+        try:
+            installed = resolve(metric).version
+        except AlignkitError:  # the metric is not installed any more
+            continue
+        others = table[table["version"].astype(int) != installed]
+        if len(others):
+            versions = " and ".join(map(str, sorted(set(others["version"].astype(int)))))
+            lines.append(
+                f"{metric}: {len(others)} of {len(table)} values are of version {versions} of the "
+                f"metric, and the installed one is version {installed}; `alignkit measure "
+                f"--metric {metric}` measures them again"
+            )
+    return lines
 
 
 def _about_samples(content: Content) -> list[str]:

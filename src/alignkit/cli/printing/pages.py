@@ -86,6 +86,8 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     target = entry.load()
     bound = bind(target, given, f"{singular(kind)} '{plain}'")
     facts = {"name": plain, **_owner(entry), **entry.declarations}
+    if kind == "metrics":
+        facts.setdefault("version", 1)
     if kind == "tasks":
         facts |= _target_facts(target, bound)
     facts["options"] = [
