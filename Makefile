@@ -1,5 +1,5 @@
 # Two commands do everything on a machine with Python 3.11+ and make:
-#   make demo   install, then the whole chain on the toy tasks, ending with a report
+#   make demo   install, then the whole chain on emoji and a control, ending with a report
 #   make test   install, then every test
 PYTHON ?= python3
 VENV ?= .venv
