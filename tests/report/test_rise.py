@@ -18,11 +18,13 @@ TESTED = {
     "low": 0.18,
     "high": 0.41,
     "p": 0.0156,
+    "p_adjusted": 0.0156,
     "verdict": "supported",
     "reason": "",
 }
 UNTESTED = TESTED | {"change": None, "low": None, "high": None, "p": None, "reason": "too few"}
-AGAINST = TESTED | {"change": 0.21, "low": None, "high": None, "p": 0.0004}
+UNTESTED |= {"p_adjusted": None, "verdict": "not testable"}
+AGAINST = TESTED | {"change": 0.21, "low": None, "high": None, "p": 0.0004, "p_adjusted": 0.0004}
 
 
 def _said(across, against):
@@ -43,13 +45,18 @@ def test_a_rise_is_said_with_its_numbers():
     [
         ({"verdict": "contradicted", "change": -0.3}, "alignment is lower after a fusion than"),
         ({"verdict": "inconclusive", "p": 0.3}, "it is not shown that alignment differs"),
-        ({"verdict": "not testable"}, "it is not shown that alignment differs"),
+        ({"verdict": "not testable"}, "whether alignment rises across fusions cannot be tested"),
     ],
 )
 def test_nothing_else_is_called_a_rise(change, opening):
     (said,) = _said(TESTED | change, UNTESTED)
     assert said.startswith(f"t: {opening}")
-    assert said.endswith("over 7 placements.")
+    assert "higher" not in said
+
+
+def test_a_corrected_p_is_said_where_it_differs():
+    (said,) = _said(TESTED | {"p_adjusted": 0.031}, UNTESTED)
+    assert "p = 0.016, corrected p = 0.031), over 7 placements." in said
 
 
 def test_what_cannot_be_tested_has_its_reason():

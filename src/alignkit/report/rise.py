@@ -29,7 +29,7 @@ def rise_sentences(answer: Answer) -> list[str]:
 
 
 def _sentence(across: Row, against: Row) -> str:
-    if across["change"] is None or across["p"] is None:
+    if across["verdict"] == "not testable":
         return (
             f"{across['task']}: whether alignment rises across fusions cannot be tested "
             f"({across['reason']})."
@@ -39,7 +39,7 @@ def _sentence(across: Row, against: Row) -> str:
         f"{across['task']}: {opening}. Across fusions, {across['metric']} changes by "
         f"{_numbers(across)}, over {across['placements']} placements"
     )
-    if against["change"] is None or against["p"] is None:
+    if against["verdict"] == "not testable":
         return f"{said}."
     return (
         f"{said}; across a layer that follows a fusion, it changes by {_numbers(against)} more "
@@ -51,4 +51,7 @@ def _numbers(row: Row) -> str:
     interval = (
         "" if row["low"] is None else f"95 % interval {row['low']:+.2f} to {row['high']:+.2f}, "
     )
-    return f"{row['change']:+.2f} ({interval}p {p_text(row['p'], sign=True)})"
+    p = f"p {p_text(row['p'], sign=True)}"
+    if row["p_adjusted"] > row["p"]:
+        p += f", corrected p {p_text(row['p_adjusted'], sign=True)}"
+    return f"{row['change']:+.2f} ({interval}{p})"
