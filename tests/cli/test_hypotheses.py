@@ -140,10 +140,10 @@ def test_h1_finds_the_task_in_which_alignment_goes_with_score(study):
     assert row["n"] == 7
     (placements,) = answer["tables"]["placement_x_task"]
     assert (placements["placements"], placements["seeds"]) == (7, 14)
-    assert placements["chance"] == pytest.approx(6 / 13)
+    assert placements["chance"] == pytest.approx(6 / 12)
     assert f"{row['r_other']:+.2f} on toy_redundant" in answer["answer"]
     assert answer["settings"]["seed"] == 0
-    assert "exchanged" in answer["settings"]["scheme"]
+    assert "within seeds" in answer["settings"]["scheme"]
 
 
 def test_h1_finds_a_preference_that_was_planted(study, tmp_path):

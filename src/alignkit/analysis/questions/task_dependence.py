@@ -33,8 +33,9 @@ def does_the_task_matter(evidence: Evidence) -> Answer:
     settings = evidence.settings | {
         "standardise": evidence.standardise,
         "scale": result.scale,
-        "scheme": "vectors of a placement and seed over tasks, less their mean, are exchanged "
-        "between placements; for correlations, tasks are swapped within placements",
+        "scheme": "vectors of a placement and seed over tasks, less their mean, are compared "
+        "within seeds by a Welch statistic, and residuals flipped in sign; a reversal must be "
+        "significant in both directions; for correlations, tasks are swapped within placements",
         "runs_left_out": result.left_out,
     }
     return Answer(
@@ -64,7 +65,10 @@ def _interaction_rows(evidence: Evidence, result: Interaction) -> list[dict[str,
         "p": result.share.p,
         "reversed_pairs": result.reversed_pairs,
         "pairs": result.pairs,
+        "p_reversal": result.p_reversal,
+        "significant_reversals": result.significant_reversals,
         "reason": result.share.reason,
+        "least_p": None if result.share.p is None else 1 / (1 + evidence.permutations),
     }
     return with_verdicts([row])
 
@@ -73,6 +77,7 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
     """Compare every pair of tasks under every metric, over the placements that both have."""
     import pandas as pd
 
+    from alignkit.statistics.attainable import least_flip_p, least_units_to_flip
     from alignkit.statistics.comparison.nonoverlapping import compare_nonoverlapping
 
     rows: list[dict[str, Any]] = []
@@ -104,9 +109,12 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
                     "p": compared.p,
                     "exact": compared.exact,
                     "reason": compared.reason,
+                    "least_p": None
+                    if compared.p is None
+                    else least_flip_p(compared.n, evidence.permutations),
                 }
             )
-    return with_verdicts(rows)
+    return with_verdicts(rows, needed=least_units_to_flip)
 
 
 def _by_placement(evidence: Evidence) -> pd.DataFrame:

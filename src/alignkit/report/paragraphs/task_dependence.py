@@ -6,7 +6,14 @@ from typing import Any
 
 from alignkit.analysis.questions import Answer
 from alignkit.report.formatting import p_text
-from alignkit.report.paragraphs.phrases import counted, interval_words, listed, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import (
+    counted,
+    interval_words,
+    listed,
+    p_phrase,
+    testable,
+    why_not,
+)
 from alignkit.statistics.requirements import LEVEL
 
 
@@ -22,7 +29,7 @@ def paragraph(answer: Answer) -> str:
 
 def _interaction(answer: Answer) -> str:
     row = answer.rows["placement_x_task"][0]
-    if row["p"] is None:
+    if row["verdict"] == "not testable":
         return f"Whether tasks prefer different placements is not testable: {row['reason']}."
     unit = (
         "in standard deviations of each task's runs"
@@ -37,15 +44,24 @@ def _interaction(answer: Answer) -> str:
         f"the variance that their main effects leave ({row['chance']:.0%} at chance), "
         f"p {p_text(row['p'], True)}: "
     )
-    if row["p"] >= LEVEL:
+    if row["p_adjusted"] >= LEVEL:
         text += "no difference in preference is shown, which does not mean that there is none."
-    elif row["reversed_pairs"]:
+    elif row["significant_reversals"]:
         text += "tasks prefer different placements."
     else:
-        text += "placement matters more for one task than for another, in the same order."
+        text += (
+            "placement matters more for one task than for another; that they prefer different "
+            "placements is not shown."
+        )
+    reversal = (
+        ""
+        if row["p_reversal"] is None
+        else f", {row['significant_reversals']} of them significantly in both tasks (clearest p "
+        f"{p_text(row['p_reversal'], True)}, corrected)"
+    )
     return (
-        f"{text} {row['reversed_pairs']} of {row['pairs']} pairs of placements change order. "
-        f"{_best(answer)}"
+        f"{text} {row['reversed_pairs']} of {row['pairs']} pairs of placements change order"
+        f"{reversal}. {_best(answer)}"
     )
 
 
@@ -58,7 +74,7 @@ def _best(answer: Answer) -> str:
 def _correlations(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "With one task there are no correlations to compare."
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return f"Correlations of alignment with score cannot be compared: {why_not(rows)}."
     clearest = min(tested, key=lambda row: (row["p"], -abs(row["difference"])))

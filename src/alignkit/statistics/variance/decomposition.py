@@ -65,7 +65,7 @@ def permutation_anova(
     values = values[:, None] if values.ndim == 1 else values
     index, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     n, k = len(values), len(counts)
-    reason = _reason_for_no_test(n, k)
+    reason = reason_for_no_test(n, k)
     centred = values - values.mean(axis=0) if n else values
     total = float((centred**2).sum())
     if not reason and total <= TIE**2 * max(1e-300, float((values**2).sum())):
@@ -140,7 +140,8 @@ def _between_sum_of_squares(
     return squares
 
 
-def _reason_for_no_test(n: int, k: int) -> str:
+def reason_for_no_test(n: int, k: int) -> str:
+    """Return why n observations of k groups cannot be tested; empty where they can."""
     if k < 2:
         return f"{k} placement(s), at least 2 are needed"
     if n <= k:

@@ -1,0 +1,99 @@
+"""The interaction of placement and task, and whether tasks prefer different placements.
+
+Two tasks, scores with normal errors. No interaction: equal noise, one placement with four times
+the noise, two with six times, and effects of seeds that placements share but tasks do not. One
+task without any preference: an interaction, but no reversal. Power: both tasks have effects of
+placements of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from alignkit.statistics.variance.interaction import interaction_share, reversal_p
+from simulations.rows import SEED, Row
+
+FLIPS = 199
+
+
+@dataclass(frozen=True)
+class Design:
+    """Placements, seeds and what is true of them.
+
+    Attributes
+    ----------
+    placements, seeds : int
+    noisy : tuple of float
+        Standard deviations of the errors of the first placements; 1 for the others.
+    shared : float
+        Standard deviation of effects of seeds, one for each task, shared by placements.
+    first, second : float
+        Standard deviation of the effects of placements in each task.
+    """
+
+    placements: int = 8
+    seeds: int = 3
+    noisy: tuple[float, ...] = field(default=())
+    shared: float = 0.0
+    first: float = 0.0
+    second: float = 0.0
+
+    def studies(self, studies: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
+        """Yield tables of scores, one row per placement and seed, one column per task."""
+        p, s = self.placements, self.seeds
+        index = pd.MultiIndex.from_product([range(p), range(s)], names=["placement", "seed"])
+        deviation = np.ones((p, 1, 1))
+        deviation[: len(self.noisy), 0, 0] = self.noisy
+        for _ in range(studies):
+            scores = deviation * rng.standard_normal((p, s, 2))
+            scores += self.shared * rng.standard_normal((1, s, 2))
+            scores += rng.standard_normal((p, 1, 2)) * np.array([self.first, self.second])
+            yield pd.DataFrame(scores.reshape(p * s, 2), index=index)
+
+
+INTERACTIONS = (
+    ("equal noise", Design(), "at most 0.06", 0.0),
+    ("equal noise, 8 x 2", Design(seeds=2), "at most 0.06", 0.0),
+    ("one placement, 4 times the noise", Design(noisy=(4,)), "at most 0.06", 0.0),
+    ("two placements, 6 times the noise", Design(noisy=(6, 6)), "at most 0.06", 0.0),
+    ("effects of seeds, SD 4", Design(shared=4), "at most 0.06", 0.0),
+    ("interaction of SD 1", Design(first=1, second=1), "power", 0.0),
+    ("interaction of SD 1, seeds SD 4", Design(first=1, second=1, shared=4), "power", 0.0),
+)
+PREFERENCES = (
+    ("only one task has a preference", Design(first=2), "at most 0.06", 0.0),
+    ("the same, noise of one 4 times", Design(first=2, noisy=(4,)), "at most 0.06", 0.0),
+    ("both, of their own, SD 2", Design(first=2, second=2), "power", 0.0),
+)
+
+
+def significant(design: Design, studies: int, seed: int = SEED) -> int:
+    """Return in how many studies the interaction is significant."""
+    tables = design.studies(studies, np.random.default_rng([seed, design.seeds]))
+    shares = (interaction_share(table, FLIPS, i) for i, table in enumerate(tables))
+    return sum(share.p is not None and share.p <= 0.05 for share in shares)
+
+
+def preferences(design: Design, studies: int, seed: int = SEED) -> int:
+    """Return in how many studies tasks are said to prefer different placements."""
+    claims = 0
+    for i, table in enumerate(design.studies(studies, np.random.default_rng([seed, 1]))):
+        p = interaction_share(table, FLIPS, i).p
+        claims += p is not None and p <= 0.05 and reversal_p(table, FLIPS, i).min() <= 0.05
+    return claims
+
+
+def rows(studies: int) -> Iterator[Row]:
+    """Yield the rows of the table."""
+    for name, design, limit, before in INTERACTIONS:
+        times = significant(design, studies)
+        yield Row(f"8 placements; {name}", "interaction: p < 0.05", times, studies, limit, before)
+    for name, design, limit, before in PREFERENCES:
+        times = preferences(design, studies)
+        yield Row(
+            f"preferences: {name}", "claim that tasks prefer others", times, studies, limit, before
+        )
