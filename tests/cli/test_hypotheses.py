@@ -10,7 +10,7 @@ from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.runs import Training, resolve_config
 from alignkit.runs.files import read_json, write_json
-from alignkit.statistics.comparison.overlapping import williams_test, zou_interval
+from alignkit.statistics.comparison.overlapping import strength_test, zou_interval
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
 pytestmark = pytest.mark.slow
@@ -180,7 +180,9 @@ def test_h2_compares_dependent_correlations(study):
         r = np.corrcoef([same[column], last["x"], last["y"]])
         row = rows[rule]
         assert (row["r_rule"], row["r_last"]) == pytest.approx((r[0, 2], r[1, 2]))
-        assert row["p"] == pytest.approx(williams_test(r[0, 2], r[1, 2], r[0, 1], 7)[1])
+        assert row["p"] == pytest.approx(strength_test(r[0, 2], r[1, 2], r[0, 1], 7)[1])
+        assert row["stronger_by"] == pytest.approx(abs(r[0, 2]) - abs(r[1, 2]))
+        assert row["p_adjusted"] >= row["p"]
         assert (row["low"], row["high"]) == pytest.approx(
             zou_interval(r[0, 2], r[1, 2], r[0, 1], 7)
         )

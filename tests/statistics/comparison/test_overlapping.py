@@ -6,9 +6,12 @@ import pytest
 from alignkit.errors import UsageError
 from alignkit.statistics.comparison.overlapping import (
     compare_overlapping,
+    strength_test,
+    williams_null,
     williams_test,
     zou_interval,
 )
+from alignkit.statistics.permutation import UnitPermutations
 
 
 def test_williams_on_published_numbers():
@@ -102,3 +105,31 @@ def test_what_cannot_be_compared_has_a_reason():
     assert "6 are needed" in compare_overlapping(first[:5], second[:5], outcome[:5]).reason
     assert "alignment is constant" in compare_overlapping(first, np.ones(7), outcome).reason
     assert "the score is constant" in compare_overlapping(first, second, np.ones(7)).reason
+
+
+def test_strength_ignores_signs_and_is_the_weaker_of_two_williams_tests():
+    t, p = strength_test(0.7, 0.2, 0.4, 20)
+    assert (t, p) == williams_test(0.7, 0.2, 0.4, 20)
+    assert strength_test(0.7, -0.2, -0.4, 20) == pytest.approx((t, p))
+    assert strength_test(-0.2, 0.7, -0.4, 20) == pytest.approx((-t, p))
+    opposite, p_opposite = strength_test(0.6, -0.6, 0.0, 20)
+    assert (opposite, p_opposite) == (0, 1)
+    assert williams_test(0.6, -0.6, 0.0, 20)[1] < 0.01
+
+
+def test_the_null_of_williams_is_the_test_of_every_permuted_outcome():
+    first, second, outcome = np.random.default_rng(3).normal(size=(3, 5))
+    permutations = UnitPermutations(list("abcde"), 9, 0)
+    between = np.corrcoef(first, second)[0, 1]
+    slow = [
+        abs(
+            williams_test(
+                np.corrcoef(first, outcome[order])[0, 1],
+                np.corrcoef(second, outcome[order])[0, 1],
+                between,
+                5,
+            )[0]
+        )
+        for order in permutations.indices
+    ]
+    assert williams_null(first, second, outcome, permutations) == pytest.approx(slow)

@@ -9,9 +9,12 @@ import numpy as np
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence, layer_count
 from alignkit.analysis.questions.verdicts import with_verdicts
+from alignkit.statistics.attainable import least_permutation_p, least_units_to_permute
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from alignkit.statistics.joint import JointTest
 
 TITLE = "H2: do intermediate layers predict performance better than the last layer?"
 RULES = ("max", "mean", "half")
@@ -20,37 +23,39 @@ RULES = ("max", "mean", "half")
 def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     """Compare dependent correlations with the same score: another rule against the last layer.
 
-    The hypothesis is supported where the correlations differ and the intermediate one is
-    stronger, whatever its sign.
+    The hypothesis is supported where the intermediate correlation is the stronger, whatever the
+    signs; test and verdict are both about ``stronger_by``.
     """
     tables = {rule: evidence.joined(rule) for rule in ("last", *RULES)}
-    rows = [
+    made = [
         _row(evidence, task, metric, rule, tables)
         for task in evidence.tasks
         for metric in evidence.metrics
         for rule in RULES
     ]
-    rows = with_verdicts(rows, directed="stronger_by")
-    best = with_verdicts(_best_layers(evidence))
+    rows = with_verdicts(
+        [row for row, _ in made], directed="stronger_by", tests=[test for _, test in made]
+    )
+    best = with_verdicts(_best_layers(evidence), needed=least_units_to_permute)
     settings = evidence.settings | {
         "rules": list(RULES),
-        "scheme": "Williams for p, Zou for the interval; the best layer against the best of "
-        "every permutation of units",
+        "scheme": "p of equal strength whatever the signs: Williams's test against the last layer "
+        "and against its opposite, both of which must be rejected, corrected jointly over "
+        "permuted scores (max-T); Zou for the interval of the difference; the best layer against "
+        "the best of every permutation of units",
     }
     return Answer("h2", TITLE, {"against_last": rows, "best_layer": best}, settings)
 
 
 def _row(
     evidence: Evidence, task: str, metric: str, rule: str, tables: dict[str, pd.DataFrame]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], JointTest | None]:
+    from alignkit.analysis.questions.jointly import joint_comparison
     from alignkit.statistics.comparison.overlapping import compare_overlapping
 
-    last, other, score = _units(evidence, task, metric, tables["last"], tables[rule])
+    names, last, other, score = _units(evidence, task, metric, tables["last"], tables[rule])
     comparison = compare_overlapping(other, last, score)
-    stronger = None
-    if comparison.r_first is not None and comparison.r_second is not None:
-        stronger = abs(comparison.r_first) - abs(comparison.r_second)
-    return {
+    row = {
         "task": task,
         "metric": metric,
         "rule": rule,
@@ -58,24 +63,28 @@ def _row(
         "r_last": comparison.r_second,
         "r_rule": comparison.r_first,
         "r_between": comparison.r_between,
-        "stronger_by": stronger,
+        "stronger_by": comparison.stronger_by,
         "difference": comparison.difference,
         "low": comparison.low,
         "high": comparison.high,
-        "t": comparison.t,
-        "p": comparison.p,
+        "t": comparison.t_stronger,
+        "p": comparison.p_stronger,
         "reason": comparison.reason,
     }
+    permutations = evidence.arrangements(names)
+    t = comparison.t_stronger
+    return row, None if t is None else joint_comparison(t, other, last, score, permutations)
 
 
 def _units(
     evidence: Evidence, task: str, metric: str, last: pd.DataFrame, other: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return means over seeds of both alignments and the score, turned so that higher is better."""
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Return units and means over seeds of both alignments and the score; higher is better."""
     both = last.assign(other=other[metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
     return (
+        list(units["unit"]),
         sign * units[metric].to_numpy(float),
         sign * units["other"].to_numpy(float),
         evidence.outcome_sign(task) * units["score"].to_numpy(float),
@@ -110,6 +119,8 @@ def _best_layers(evidence: Evidence) -> list[dict[str, Any]]:
                 "r": None,
                 "p": None,
             }
+            if len(units):
+                row["least_p"] = least_permutation_p(len(units), evidence.permutations)
             x = evidence.sign(metric) * units[columns].to_numpy(float)
             y = evidence.outcome_sign(task) * units["score"].to_numpy(float)
             row["reason"] = next(

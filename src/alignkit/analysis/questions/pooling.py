@@ -13,6 +13,8 @@ from alignkit.analysis.questions.verdicts import with_verdicts
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.statistics.joint import JointTest
+
 TITLE = "Do cls and mean pooling agree?"
 
 
@@ -21,13 +23,12 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
     values = _paired(evidence)
     same = [_values_row(values, metric) for metric in evidence.metrics]
     joined = {pool: evidence.joined(pool=pool) for pool in ("cls", "mean")}
-    scores = with_verdicts(
-        [
-            _score_row(evidence, joined, task, metric)
-            for task in evidence.tasks
-            for metric in evidence.metrics
-        ]
-    )
+    made = [
+        _score_row(evidence, joined, task, metric)
+        for task in evidence.tasks
+        for metric in evidence.metrics
+    ]
+    scores = with_verdicts([row for row, _ in made], tests=[test for _, test in made])
     settings = evidence.settings | {
         "scheme": "Williams for p, Zou for the interval, over units",
         "pool": "cls, mean",
@@ -73,16 +74,19 @@ def _values_row(values: pd.DataFrame, metric: str) -> dict[str, Any]:
 
 def _score_row(
     evidence: Evidence, joined: dict[str, pd.DataFrame], task: str, metric: str
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], JointTest | None]:
     """Test whether one pooling's alignment correlates with the score more than the other's."""
+    from alignkit.analysis.questions.jointly import joint_comparison
     from alignkit.statistics.comparison.overlapping import compare_overlapping
 
     both = joined["cls"].assign(other=joined["mean"][metric])
     units = evidence.units(both[both["task"] == task], [metric, "other", "score"]).dropna()
     sign = evidence.sign(metric)
     columns = units[[metric, "other", "score"]].to_numpy(float)
-    comparison = compare_overlapping(*(columns * [sign, sign, evidence.outcome_sign(task)]).T)
-    return {
+    columns = columns * [sign, sign, evidence.outcome_sign(task)]
+    first, second, score = columns.T
+    comparison = compare_overlapping(first, second, score)
+    row = {
         "task": task,
         "metric": metric,
         "n": comparison.n,
@@ -95,3 +99,6 @@ def _score_row(
         "p": comparison.p,
         "reason": comparison.reason,
     }
+    permutations = evidence.arrangements(list(units["unit"]))
+    t = comparison.t
+    return row, None if t is None else joint_comparison(t, first, second, score, permutations)

@@ -70,7 +70,8 @@ def add_corrections(rows: list[Row], tests: Sequence[JointTest | None] | None = 
     for i, row in enumerate(rows):
         row["p_holm"] = None if np.isnan(p[i]) else float(corrected[i])
         joint = tests is not None and tests[i] is not None
-        row["p_adjusted"] = next(jointly) if joint else row["p_holm"]
+        # A parametric p can be larger than that of the arrangements; the larger counts.
+        row["p_adjusted"] = max(next(jointly), row["p"]) if joint else row["p_holm"]
         row["adjustment"] = "" if row["p"] is None else "max-T" if joint else "Holm"
         least = row.setdefault("least_p", None)
         row["least_p_adjusted"] = (

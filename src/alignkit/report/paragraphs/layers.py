@@ -11,6 +11,7 @@ from alignkit.report.paragraphs.phrases import (
     counted_units,
     interval_words,
     p_phrase,
+    testable,
     why_not,
 )
 
@@ -27,7 +28,7 @@ def paragraph(answer: Answer) -> str:
 
 
 def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         reasons = why_not(rows)
         return f"Whether intermediate layers predict performance better is not testable: {reasons}."
@@ -42,7 +43,7 @@ def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
         f"{counted_units(clearest['n'], settings)}: r = {clearest['r_rule']:+.2f} against "
         f"{clearest['r_last']:+.2f}, difference {clearest['difference']:+.2f}"
         f"{interval_words(clearest['low'], clearest['high'])}, "
-        f"Williams {p_phrase(clearest)}. "
+        f"test of equal strength: {p_phrase(clearest)}. "
     )
     if supported or contradicted:
         wins = []
@@ -56,7 +57,7 @@ def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
 
 def _best_layer(rows: list[dict[str, Any]]) -> str:
     """Say which single layer correlates most, against the null of choosing the maximum."""
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return ""
     text = "; ".join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alignkit.analysis.questions import Answer
-from alignkit.report.paragraphs.phrases import counted, p_phrase, why_not
+from alignkit.report.paragraphs.phrases import counted, p_phrase, testable, why_not
 
 
 def paragraph(answer: Answer) -> str:
@@ -38,7 +38,7 @@ def _values(rows: list[dict[str, Any]]) -> str:
 
 
 def _scores(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return f"Which of them correlates more with the score is not testable: {why_not(rows)}."
     clearest = min(tested, key=lambda row: row["p"])

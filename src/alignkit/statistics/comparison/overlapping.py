@@ -13,6 +13,7 @@ import numpy as np
 
 from alignkit.errors import UsageError
 from alignkit.statistics.intervals import fisher_interval
+from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.requirements import MIN_UNITS, MIN_UNITS_INTERVAL, is_constant
 
 
@@ -29,7 +30,13 @@ class OverlappingComparison:
     difference, low, high : float or None
         First minus second, and its 95 % interval (Zou 2007).
     t, p : float or None
-        Williams's test.
+        Williams's test of equal correlations, with their signs.
+    stronger_by : float or None
+        |first| minus |second|.
+    t_stronger, p_stronger : float or None
+        Test of equal strength whatever the signs: the first is stronger only if it differs from
+        the second and from its opposite, so the weaker of the two Williams tests counts. t is
+        positive where the first is stronger.
     reason : str
         Why there is no test; empty where there is one.
     """
@@ -43,6 +50,9 @@ class OverlappingComparison:
     high: float | None = None
     t: float | None = None
     p: float | None = None
+    stronger_by: float | None = None
+    t_stronger: float | None = None
+    p_stronger: float | None = None
     reason: str = ""
 
 
@@ -75,7 +85,64 @@ def compare_overlapping(
         low, high = zou_interval(r_first, r_second, r_between, n)
     except UsageError as error:
         return OverlappingComparison(*estimates, reason=str(error))
-    return OverlappingComparison(*estimates, low, high, t, p)
+    t_stronger, p_stronger = strength_test(r_first, r_second, r_between, n)
+    stronger_by = abs(r_first) - abs(r_second)
+    return OverlappingComparison(*estimates, low, high, t, p, stronger_by, t_stronger, p_stronger)
+
+
+def strength_test(r_xz: float, r_yz: float, r_xy: float, n: int) -> tuple[float, float]:
+    """Test whether x and y correlate equally strongly with z, whatever the signs.
+
+    ``|r_xz| = |r_yz|`` where the correlations are equal or opposite. Each is tested by Williams's
+    test, the latter with y turned round, and both must be rejected, so the larger p counts.
+
+    Parameters
+    ----------
+    r_xz, r_yz, r_xy : float
+        See ``williams_test``.
+    n : int
+        Number of units; at least 4.
+
+    Returns
+    -------
+    (t, p)
+        t is positive where r_xz is the stronger; p is two-sided.
+
+    Raises
+    ------
+    UsageError
+        As ``williams_test``.
+    """
+    same, p_same = williams_test(r_xz, r_yz, r_xy, n)
+    turned, p_turned = williams_test(r_xz, -r_yz, -r_xy, n)
+    sign = math.copysign(1.0, abs(r_xz) - abs(r_yz))
+    return sign * min(abs(same), abs(turned)), max(p_same, p_turned)
+
+
+def williams_null(
+    first: np.ndarray, second: np.ndarray, outcome: np.ndarray, permutations: UnitPermutations
+) -> np.ndarray:
+    """Return the size of Williams's t with the outcome permuted over units, ``(m,)``.
+
+    It serves to correct tests on the same units jointly, as it keeps their dependence.
+
+    Parameters
+    ----------
+    first, second, outcome : ndarray (n,)
+        None of them constant.
+    permutations : UnitPermutations
+        Of these units.
+    """
+    n, r_between = len(outcome), float(np.corrcoef(first, second)[0, 1])
+    r_first, r_second = (permutations.null(x, outcome) for x in (first, second))
+    if r_between >= 1:
+        return np.zeros(len(permutations))
+    area = 1 - r_between**2 - r_first**2 - r_second**2 + 2 * r_between * r_first * r_second
+    mean = (r_first + r_second) / 2
+    variance = 2 * (n - 1) / (n - 3) * np.maximum(area, 0) + mean**2 * (1 - r_between) ** 3
+    t = np.abs(r_first - r_second) * np.sqrt((n - 1) * (1 + r_between))
+    size: np.ndarray = t / np.sqrt(np.maximum(variance, 1e-300))
+    return size
 
 
 def williams_test(r_xz: float, r_yz: float, r_xy: float, n: int) -> tuple[float, float]:

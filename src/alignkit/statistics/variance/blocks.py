@@ -87,11 +87,6 @@ class Blocks:
         variances: np.ndarray = (1 - share) * own + share * pooled
         return variances
 
-    @property
-    def enough_for_residuals(self) -> bool:
-        """Whether there are enough placements and seeds to flip residuals of the full model."""
-        return len(self.members) >= 6 and float(self.counts.mean()) >= 3
-
     def flipped(
         self, values: np.ndarray, n_flips: int, seed: int, *, full: bool = True
     ) -> Iterator[np.ndarray]:

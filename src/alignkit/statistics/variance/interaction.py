@@ -207,8 +207,7 @@ def interaction_share(scaled: pd.DataFrame, n_flips: int = 9999, seed: int = 0) 
     f = (between / (k - 1)) / (rest / blocks.df) if rest > TIE * between else None
     observed = float(welch_statistic(blocks, vectors))
     extreme = 1
-    full = blocks.enough_for_residuals
-    for chunk in blocks.flipped(vectors, n_flips, seed, full=full):
+    for chunk in blocks.flipped(vectors, n_flips, seed, full=False):
         extreme += int((welch_statistic(blocks, chunk) >= observed * (1 - TIE)).sum())
     eta, chance = between / (between + rest), (k - 1) / (k - 1 + blocks.df)
     return VarianceShare(k, n, eta, chance, f, extreme / (1 + n_flips))
