@@ -208,3 +208,22 @@ def test_what_only_tells_the_class_is_constant_within_it():
     x = np.random.default_rng(2).standard_normal((4, 5)).astype(np.float32)[label]
     with pytest.raises(UndefinedError, match="x is constant within classes of `within`"):
         alignkit.measure(x, y, "cka", within=label)
+
+
+def test_an_interval_of_groups_is_as_wide_as_values_vary_over_draws():
+    values, widths = [], {True: [], False: []}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        groups = np.repeat(np.arange(24), 5)
+        common = rng.standard_normal((24, 4))
+        sides = [
+            [Representation((common + rng.standard_normal((24, 4)))[groups])] for _ in ("x", "y")
+        ]
+        for grouped, kept in widths.items():
+            design = Design.of(groups=groups if grouped else None)
+            (value,) = grid(resolve("cka"), *sides, interval=40, design=design)
+            kept.append(value.high - value.low)
+        values.append(value.value)
+    wanted = 2 * 1.96 * np.std(values)
+    assert np.median(widths[True]) == pytest.approx(wanted, rel=0.35)
+    assert np.median(widths[False]) < 0.65 * wanted

@@ -72,7 +72,7 @@ def _correlation(row: Any, content: Content) -> Row:
         "metric": str(row["metric"]),
         "n": str(row["n"]),
         "runs": str(row.get("runs", "")),
-        "r": _number(row, "pearson") + _beside(_number(row, "pearson_plain")),
+        "r": _number(row, "pearson") + _beside(row),
         "interval": _range(row, "low", "high"),
         "rho": _number(row, "spearman"),
         "p": _p(row, "p"),
@@ -88,8 +88,13 @@ def _correlation(row: Any, content: Content) -> Row:
     }
 
 
-def _beside(plain: str) -> str:
-    return f" (plain {plain})" if plain else ""
+def _beside(row: Any) -> str:
+    """Return r of plain values, and r without the noise of seeds, where they are known."""
+    plain, latent = _number(row, "pearson_plain"), _number(row, "disattenuated")
+    above = ", above the ceiling" if latent and abs(row["disattenuated"]) > 1 else ""
+    said = [f"plain {plain}"] if plain else []
+    said += [f"without noise of seeds {latent}{above}"] if latent else []
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _number(row: Any, name: str) -> str:

@@ -17,7 +17,9 @@ _LEGEND = (
     "0 within the margin. BF01: Bayes factor for no association over any, r uniform from -1 to 1. "
     "exp: sign of r if higher alignment goes with better performance. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
-    "within: repeated-measures correlation over the seeds of each placement."
+    "within: repeated-measures correlation over the seeds of each placement. r w/o noise: r "
+    "corrected for the noise of seeds (disattenuated); never clipped, beyond 1 it is above the "
+    "ceiling."
 )
 _ADJUSTED = {
     "max-T": "max-T over the primary family",
@@ -121,6 +123,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
             range_text(row["leave_one_out_low"], row["leave_one_out_high"]) for row in rows
         ],
         "within": [r_text(row["within"]) for row in rows],
+        "r w/o\nnoise": [r_text(row["disattenuated"]) for row in rows],
     }
     for kind, title in (("raw", "raw"), ("calibrated", "cal."), ("plain", "plain")):
         if rows and f"pearson_{kind}" in rows[0]:

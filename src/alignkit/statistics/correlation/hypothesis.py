@@ -23,6 +23,7 @@ from alignkit.statistics.permutation import (
     p_value,
     studentised,
 )
+from alignkit.statistics.reliability import disattenuated
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS, MIN_UNITS_INTERVAL, is_constant
 from alignkit.statistics.variance.decomposition import intraclass_correlation
 from alignkit.statistics.variance.repeated_measures import repeated_measures
@@ -361,7 +362,7 @@ class Hypothesis:
         return correlation(*(adjusted(values[kept], basis) for values in self._raw))
 
     def _over_seeds(self) -> dict[str, Any]:
-        """Return the repeated-measures correlation, and the ICC of alignment."""
+        """Return the correlation within placements, that without noise of seeds, and the ICC."""
         # By placement even where runs are the units: seeds are repetitions of a placement.
         groups = "placement" if self.question.unit == "run" else "_unit"
         x, y = (self.runs[c].to_numpy(float) for c in (self.column, self.question.outcome))
@@ -371,7 +372,12 @@ class Hypothesis:
         keys = ("within", "within_low", "within_high", "p_within", "within_n")
         row = {key: getattr(within, name, None) for key, name in zip(keys, names, strict=True)}
         icc = intraclass_correlation(x, labels)
-        return row | {"icc": icc[0] if icc else None}
+        row["icc"] = icc[0] if icc else None
+        # Where runs are the units, they have no means to correct; with controls, r is another.
+        has_means = groups == "_unit" and len(self.runs) > 0 and not self.controls.size
+        latent = disattenuated(x, y, labels) if has_means else None
+        ends = (("", "r"), ("_low", "low"), ("_high", "high"))
+        return row | {f"disattenuated{end}": getattr(latent, name, None) for end, name in ends}
 
     def _compare_values(self, kind: str) -> list[str]:
         """Add r of the raw or calibrated values; return what speaks against the correlation."""
