@@ -226,6 +226,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "Mean canonical correlation of the principal components (99 % of variance)",
         SIMILARITY
         | {
+            "version": 2,
             "invariances": SHAPE,
             "inflated": True,
             "cost": CCA_COST,
@@ -239,6 +240,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIMILARITY
         | {
             "symmetric": False,
+            "version": 2,
             "invariances": (SCALE, SHIFT),
             "inflated": True,
             "cost": CCA_COST,
@@ -250,6 +252,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "Overlap of the column spaces",
         SIMILARITY
         | {
+            "version": 2,
             "invariances": SHAPE,
             "chance": f"{HERE}.subspaces:eigenspace_overlap_chance",
             "cost": CCA_COST,

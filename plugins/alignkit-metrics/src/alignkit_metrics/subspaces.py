@@ -9,6 +9,9 @@ import alignkit
 from alignkit import Representation
 from alignkit_metrics.factor import columns_are_cheaper, eigenvectors, qr_factor, singular_values
 
+# Canonical correlations that differ by less are equal.
+EQUAL = 1e-9
+
 
 def cca(x: Representation, y: Representation, *, squared: bool = False) -> float:
     """Compute the mean canonical correlation (Hotelling 1936).
@@ -56,8 +59,10 @@ def svcca(
     ----------
     threshold : float
         Fraction of each representation's variance that its components must explain, in (0, 1].
+        Components of equal variance are kept together, here as with ``dims``.
     dims : int, optional
-        Keep this many components instead, or all if there are fewer; at least 1.
+        Keep this many components instead, or all if there are fewer; at least 1. More are kept
+        where those after the last have the same variance.
     standardised : bool
         First scale every column to unit variance; the value then depends on rotation.
 
@@ -86,8 +91,9 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     It is the mean canonical correlation, weighted by how much of one representation each
     canonical variate accounts for: the weight of h_i is the sum of |<h_i, x_j>| over the columns
     x_j. It lies in [0, 1], and higher means more aligned. It is not symmetric if the ranks are
-    equal. Where canonical correlations coincide (with few samples all are 1), their variates
-    and therefore the weights are not unique.
+    equal. Where canonical correlations coincide (as at 1 if n - 1 is less than the sum of the
+    ranks), their variates are not unique, but the subspace of these is: its weight is the sum of
+    the lengths of the x_j projected onto it.
 
     Parameters
     ----------
@@ -108,8 +114,23 @@ def pwcca(x: Representation, y: Representation, *, side: str = "smaller") -> flo
     swap = side == "y" or (side == "smaller" and v.shape[1] < u.shape[1])
     weighing, u, v = (y, v, u) if swap else (x, u, v)
     a, correlations, _ = torch.linalg.svd(u.T @ v, full_matrices=False)
-    weights = ((u @ a).T @ weighing.exact_normalized(slice(None))).abs().sum(dim=1)
-    return float((weights * correlations.clamp(max=1)).sum() / weights.sum())
+    along = ((u @ a).T @ weighing.exact_normalized(slice(None))).square()
+    correlations = correlations.clamp(max=1)
+    block = _blocks(correlations)
+    squares = along.new_zeros(int(block[-1]) + 1, along.shape[1]).index_add_(0, block, along)
+    weights = squares.sqrt().sum(dim=1)
+    means = torch.zeros_like(weights).index_add_(0, block, correlations) / torch.bincount(block)
+    return float(weights @ means / weights.sum())
+
+
+def _blocks(descending: Tensor) -> Tensor:
+    """Return the number of the block of equal values that each belongs to, from 0."""
+    blocks, number, start = [], -1, float("inf")
+    for value in descending.tolist():
+        if start - value > EQUAL:
+            number, start = number + 1, value
+        blocks.append(number)
+    return torch.tensor(blocks, device=descending.device)
 
 
 def eigenspace_overlap(
@@ -164,8 +185,12 @@ def _principal(x: Representation, threshold: float, dims: int | None) -> Tensor:
 def _components(x: Representation, threshold: float, dims: int | None) -> Tensor:
     exact = x.exact_normalized(slice(None))
     wide = x.n <= x.width
-    squares, axes = eigenvectors(alignkit.gram(exact if wide else exact.T), dims)
+    gram = alignkit.gram(exact if wide else exact.T)
+    squares, axes = eigenvectors(gram, None if dims is None else dims + 1)
     kept = _n_components(squares, threshold, dims, x.rank_tolerance)
+    if kept == len(squares) < len(gram):  # those that follow may have the same variance
+        squares, axes = eigenvectors(gram)
+        kept = _n_components(squares, threshold, dims, x.rank_tolerance)
     if kept == min(x.n, x.width) or float(squares[kept - 1]) < 1e-8 * float(squares[0]):
         # Squaring would lose components this small: decompose the matrix itself.
         vectors, values = x.singular
@@ -190,15 +215,22 @@ def _whitening(x: Representation, threshold: float, dims: int | None) -> Tensor:
 
 
 def _n_components(squares: Tensor, threshold: float, dims: int | None, tolerance: float) -> int:
-    """Return how many components to keep, given their squared singular values, descending."""
+    """Return how many components to keep, given their squared singular values, descending.
+
+    Components of equal variance have no axes of their own, so that all are kept or none.
+    """
     squares = squares.clamp(min=0)
+    rank = int((squares > tolerance**2 * squares[0]).sum())
     if dims is not None:
-        return min(dims, int((squares > tolerance**2 * squares[0]).sum()))
-    if threshold == 1:
+        kept = min(dims, rank)
+    elif threshold == 1:
         return len(squares)
-    explained = squares.cumsum(0) / squares.sum()
-    # The first count that reaches the threshold; rounding must not add components.
-    return int((explained < threshold - 1e-12).sum()) + 1
+    else:
+        explained = squares.cumsum(0) / squares.sum()
+        # The first count that reaches the threshold; rounding must not add components.
+        kept = int((explained < threshold - 1e-12).sum()) + 1
+    last = float(squares[kept - 1]) * (1 - tolerance)
+    return max(kept, min(rank, int((squares >= last).sum())))
 
 
 def _standardised(x: Representation) -> Representation:
