@@ -83,12 +83,23 @@ def _answer(task: str, rows: pd.DataFrame, outcome: str) -> str:
     known = testable.dropna(subset=["pearson"])
     if not known.empty:
         said += f" {_strongest(known.loc[known['pearson'].abs().idxmax()], outcome)}"
+    said += _predictions(testable, outcome)
     if not set(present) & {"supported", "contradicted"} and set(testable["verdict"]) != {"absent"}:
         said += (
             " No association remains significant after correction; with so few units, this does "
             "not show that there is none."
         )
     return said
+
+
+def _predictions(rows: pd.DataFrame, outcome: str) -> str:
+    """Return which metrics predict units left out; the word is used nowhere else."""
+    if "predicts" not in rows:
+        return ""
+    predicting = rows[rows["predicts"].eq(True)]
+    told = [f"{row['metric']} (R² = {row['r2_left_out']:.2f})" for _, row in predicting.iterrows()]
+    verb = "predicts" if len(told) == 1 else "predict"
+    return f" {_list(told)} {verb} the {outcome} of a unit from the other units." if told else ""
 
 
 def _named(verdict: str, rows: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from alignkit.statistics.permutation import UnitPermutations, p_value
+from alignkit.statistics.permutation import NOTHING, TIE, UnitPermutations, p_value
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -198,3 +198,47 @@ def at_equal_p(r: float, n: int, other_n: int) -> float:
         return abs(r)
     t = float(student.isf(student.sf(_t_statistic(abs(r), n), n - 2), other_n - 2))
     return 1.0 if math.isinf(t) else t / math.sqrt(other_n - 2 + t * t)
+
+
+def min_p(family: Sequence[tuple[np.ndarray, UnitPermutations]]) -> list[tuple[float, float]]:
+    """Return the one-sided p of each test, and that corrected by min-p (Westfall and Young 1993).
+
+    For statistics whose size does not tell their evidence: each is compared with its own null,
+    and the smallest p of any test with that under the same permutation. Groups of tests on
+    other units are combined as in ``max_t``.
+
+    Parameters
+    ----------
+    family : sequence of (values, permutations)
+        The observed statistic and, after it, that under every permutation, ``(1 + m,)``; larger
+        is more extreme. Tests on the same units share their permutations.
+
+    Returns
+    -------
+    list of (p, corrected p)
+    """
+    smallest: dict[int, np.ndarray] = {}
+    counted = []
+    for values, permutations in family:
+        null = np.sort(values[1:])
+        slack = np.maximum(np.abs(values) * TIE, NOTHING)
+        beyond = len(null) - np.searchsorted(null, values - slack, side="left")
+        counted.append(beyond[0])
+        key = id(permutations)
+        smallest[key] = np.minimum(smallest.get(key, beyond[1:]), beyond[1:])
+    exact = {id(permutations): permutations.exact for _, permutations in family}
+    result = []
+    for (values, permutations), observed in zip(family, counted, strict=True):
+        m = len(values) - 1
+        p_none = 1.0
+        for key, counts in smallest.items():
+            # At equal shares, as groups may have other numbers of permutations.
+            as_extreme = int((counts / len(counts) <= observed / m + NOTHING).sum())
+            p_none *= 1 - _share(as_extreme, len(counts), exact[key])
+        p = _share(int(observed), m, permutations.exact)
+        result.append((p, max(p, 1 - p_none)))
+    return result
+
+
+def _share(count: int, permutations: int, exact: bool) -> float:
+    return count / permutations if exact else (1 + count) / (1 + permutations)

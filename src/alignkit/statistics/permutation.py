@@ -102,7 +102,7 @@ class UnitPermutations:
         controls : ndarray (n, k), optional
             Centred orthonormal columns.
         """
-        permuted = self._of(y)
+        permuted = self.permuted(y)
         null: np.ndarray = permuted @ standardised(x[:, None])[:, 0]
         if controls is None or not controls.shape[1]:
             return null
@@ -120,15 +120,21 @@ class UnitPermutations:
         x, y, controls
             As for ``null``.
         """
-        permuted, fixed = self._of(y), standardised(x[:, None])[:, 0]
+        permuted, fixed = self.permuted(y), standardised(x[:, None])[:, 0]
         products = permuted @ fixed
         if controls is not None and controls.shape[1]:
             permuted = permuted - (permuted @ controls) @ controls.T
         null: np.ndarray = products / np.sqrt(permuted**2 @ fixed**2)
         return null
 
-    def _of(self, y: np.ndarray) -> np.ndarray:
-        """Return standardised y under every permutation, ``(m, n)``; the last few are kept."""
+    def permuted(self, y: np.ndarray) -> np.ndarray:
+        """Return standardised y under every permutation, ``(m, n)``; the last few are kept.
+
+        Parameters
+        ----------
+        y : ndarray (n,)
+            Values of the units, in the order of their names; not constant.
+        """
         key = y.tobytes()
         if key not in self._permuted:
             while len(self._permuted) >= _KEPT:

@@ -16,6 +16,7 @@ _LEGEND = (
     "variances do not deceive. p absent: equivalence to "
     "0 within the margin. BF01: Bayes factor for no association over any, r uniform from -1 to 1. "
     "exp: sign of r if higher alignment goes with better performance. "
+    "R2 left out: R^2 of predicting each unit from the others, against their mean. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
     "within: repeated-measures correlation over the seeds of each placement. r w/o noise: r "
     "corrected for the noise of seeds (disattenuated); never clipped, beyond 1 it is above the "
@@ -125,6 +126,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         "within": [r_text(row["within"]) for row in rows],
         "r w/o\nnoise": [r_text(row["disattenuated"]) for row in rows],
     }
+    columns["R2\nleft out"] = [r_text(row["r2_left_out"]) for row in rows]
     for kind, title in (("raw", "raw"), ("calibrated", "cal."), ("plain", "plain")):
         if rows and f"pearson_{kind}" in rows[0]:
             columns[f"r\n{title}"] = [r_text(row[f"pearson_{kind}"]) for row in rows]
@@ -150,6 +152,9 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             grouped.setdefault(said, []).append(_visible(row["metric"]) + layer)
     for said, metrics in grouped.items():
         yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
+    predicting = [_visible(row["metric"]) for row in rows if row["predicts"]]
+    if predicting:
+        yield f"{', '.join(predicting)}: predicts the score of a unit from the other units"
     if len(_chosen(rows)) < len(rows):
         yield f"the {_STRONGEST} strongest of {len(rows)} pairs; --json or --output give all"
 

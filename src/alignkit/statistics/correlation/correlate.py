@@ -19,6 +19,8 @@ from alignkit.statistics.correlation.cautions import (
     rows_without_unit,
 )
 from alignkit.statistics.correlation.hypothesis import Hypothesis, Question
+from alignkit.statistics.correlation.prediction import left_out_r2
+from alignkit.statistics.correlation.robust import weaknesses
 from alignkit.statistics.correlation.tasks import describe_tasks
 from alignkit.statistics.correlation.units import (
     check_table,
@@ -36,6 +38,7 @@ from alignkit.statistics.multiple_testing import (
     holm,
     least_max_t,
     max_t,
+    min_p,
 )
 from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.requirements import LEVEL
@@ -218,10 +221,37 @@ def _test(hypotheses: Sequence[Hypothesis], n_permutations: int, seed: int) -> N
     else:
         _correct_primary([h for h in tested if h.primary])
         _correct_exploratory([h for h in tested if not h.primary])
+        _predict(tested)
     for h in hypotheses:
         h.row["verdict"], h.row["reason"] = judge(
             h.row, h.sign, h.reason or _cannot_succeed(h.row), h.doubts
         )
+
+
+def _predict(tested: Sequence[Hypothesis]) -> None:
+    """Add the prediction of units left out; a family is corrected by min-p."""
+    for primary in (True, False):
+        chosen, values = [], []
+        for h in tested:
+            # What controls explain would have to be predicted too; runs are no units to leave out.
+            if h.primary != primary or h.basis.shape[1] or h.question.unit == "run":
+                continue
+            assert h.permutations is not None
+            r2 = left_out_r2(h.x, h.y, h.permutations)
+            if not np.isnan(r2[0]):
+                chosen.append(h)
+                values.append((r2, h.permutations))
+        corrected = min_p(values)
+        if not primary and corrected:
+            by_rate = benjamini_hochberg(np.array([p for p, _ in corrected]))
+            corrected = [(p, float(q)) for (p, _), q in zip(corrected, by_rate, strict=True)]
+        for h, (r2, _), (p, p_adjusted) in zip(chosen, values, corrected, strict=True):
+            h.row |= {
+                "r2_left_out": float(r2[0]),
+                "p_prediction": p,
+                "p_prediction_adjusted": p_adjusted,
+                "predicts": bool(r2[0] > 0 and p_adjusted < LEVEL and not weaknesses(h.row)),
+            }
 
 
 def _cannot_succeed(row: Mapping[str, Any]) -> str:

@@ -62,6 +62,10 @@ TESTS = (
     "least_p_adjusted",
     "p_spearman_adjusted",
     "p_holm",
+    "r2_left_out",
+    "p_prediction",
+    "p_prediction_adjusted",
+    "predicts",
 )
 
 
