@@ -218,7 +218,13 @@ def correlate(
 
         settings = output and output.with_name(f"{output.stem}.settings.json")
         write_correlations(
-            correlations, rows, table=output, settings=settings, figures=figures, reporter=reporter
+            correlations,
+            rows,
+            table=output,
+            settings=settings,
+            figures=figures,
+            pooled=output and output.with_name(f"{output.stem}.pooled.csv"),
+            reporter=reporter,
         )
     if json:
         from alignkit.report.cautions import caution_lines

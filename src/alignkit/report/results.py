@@ -106,6 +106,7 @@ def write_correlations(
     settings: Path | None = None,
     runs: Path | None = None,
     figures: Path | None = None,
+    pooled: Path | None = None,
     reporter: Reporter = SILENT,
 ) -> list[Path]:
     """Write correlations as a CSV table, with their settings, the joined runs and figures.
@@ -119,8 +120,13 @@ def write_correlations(
         Of the correlations, of everything needed to repeat them, and of the joined runs.
     figures : Path, optional
         A folder.
+    pooled : Path, optional
+        Of what was pooled over tasks; not written where nothing was.
     """
     written = []
+    if pooled is not None and len(correlations.pooled):
+        write_csv(pooled, correlations.pooled)
+        written.append(pooled)
     if runs is not None:
         write_csv(runs, joined)
         written.append(runs)

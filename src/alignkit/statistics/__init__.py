@@ -1,4 +1,4 @@
-"""Tests of whether alignment is associated with performance, over placements: values without prose."""
+"""Association of alignment with performance over placements: values without prose."""
 
 from alignkit.statistics.correlation.correlate import FAMILY, Correlations, correlate
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -200,7 +201,15 @@ def at_equal_p(r: float, n: int, other_n: int) -> float:
     return 1.0 if math.isinf(t) else t / math.sqrt(other_n - 2 + t * t)
 
 
-def min_p(family: Sequence[tuple[np.ndarray, UnitPermutations]]) -> list[tuple[float, float]]:
+class _Permutations(Protocol):
+    """Permutations that several tests share."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether these are all permutations."""
+
+
+def min_p(family: Sequence[tuple[np.ndarray, _Permutations]]) -> list[tuple[float, float]]:
     """Return the one-sided p of each test, and that corrected by min-p (Westfall and Young 1993).
 
     For statistics whose size does not tell their evidence: each is compared with its own null,
@@ -230,13 +239,16 @@ def min_p(family: Sequence[tuple[np.ndarray, UnitPermutations]]) -> list[tuple[f
     result = []
     for (values, permutations), observed in zip(family, counted, strict=True):
         m = len(values) - 1
-        p_none = 1.0
+        p_groups = []
         for key, counts in smallest.items():
             # At equal shares, as groups may have other numbers of permutations.
             as_extreme = int((counts / len(counts) <= observed / m + NOTHING).sum())
-            p_none *= 1 - _share(as_extreme, len(counts), exact[key])
+            p_groups.append(_share(as_extreme, len(counts), exact[key]))
         p = _share(int(observed), m, permutations.exact)
-        result.append((p, max(p, 1 - p_none)))
+        corrected = p_groups[0]
+        if len(p_groups) > 1:
+            corrected = 1 - math.prod(1 - p_group for p_group in p_groups)
+        result.append((p, max(p, corrected)))
     return result
 
 

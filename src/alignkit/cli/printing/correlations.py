@@ -33,6 +33,7 @@ def show(correlations: "Correlations") -> None:
     """Print one table per task on stdout, and warnings on stderr."""
     from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
+    from alignkit.report.pooled import pooled_lines
     from alignkit.report.summary_lines import summary_lines
     from alignkit.report.within import within_sentence
 
@@ -48,6 +49,8 @@ def show(correlations: "Correlations") -> None:
         for line in _reasons(mine):
             out.print(line)
         out.print()
+    for line in pooled_lines(correlations.pooled):
+        out.print(line)
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
     how = "; ".join(_ADJUSTED[method] for method in used) or "none"
     out.print(_LEGEND.format(how=how), style="dim")

@@ -19,6 +19,7 @@ from alignkit.statistics.correlation.cautions import (
     rows_without_unit,
 )
 from alignkit.statistics.correlation.hypothesis import Hypothesis, Question
+from alignkit.statistics.correlation.pooling import pool_tasks
 from alignkit.statistics.correlation.prediction import left_out_r2
 from alignkit.statistics.correlation.robust import weaknesses
 from alignkit.statistics.correlation.tasks import describe_tasks
@@ -66,6 +67,8 @@ class Correlations:
         Everything needed to repeat the analysis, including every seed of every resampling.
     hypotheses : list of Hypothesis
         In the order of ``table``, with their points and null distributions.
+    pooled : DataFrame
+        One row per metric that can be tested in two tasks or more, see ``pool_tasks``.
     """
 
     table: pd.DataFrame
@@ -74,6 +77,7 @@ class Correlations:
     cautions: list[Caution] = field(default_factory=list)
     settings: dict[str, Any] = field(default_factory=dict)
     hypotheses: list[Hypothesis] = field(default_factory=list, repr=False)
+    pooled: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def correlate(
@@ -178,6 +182,7 @@ def correlate(
         cautions + cautions_of(tasks, hypotheses, question),
         _settings(question, metrics, permutations, seed, hypotheses),
         hypotheses,
+        pool_tasks(hypotheses, permutations, seed),
     )
 
 
