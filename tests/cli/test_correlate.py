@@ -318,5 +318,5 @@ def test_a_controlled_variable_is_named_and_is_no_metric(place):
     rows = _rows(*words[2:], cwd=place)
     assert "size" not in {row["metric"] for row in rows}
     assert {row["control"] for row in rows} == {"size"}
-    refused = alignkit(*words[:-1], "sise", cwd=place, code=1).stderr
+    refused = alignkit(*words[:-1], "sise", cwd=place, code=2).stderr
     assert "no column 'sise'; did you mean 'size'?" in refused
