@@ -131,7 +131,7 @@ def stored_values(
     cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
     for column, wanted in (("within", within), ("groups", groups)):
         if column in table:  # tables that are older than the column hold plain values only
-            names = table[column].fillna("").astype(str).map(shown_name)
+            names = table[column].astype(object).fillna("").astype(str).map(shown_name)
             cross &= names == (name_of(wanted) if wanted else "")
     table = table[(table["split"] == split) & (table["pool"] == pool) & cross].copy()
     table["parameters"] = table["parameters"].fillna("")

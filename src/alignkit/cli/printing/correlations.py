@@ -22,6 +22,8 @@ _LEGEND = (
     "corrected for the noise of seeds (disattenuated); never clipped, beyond 1 it is above the "
     "ceiling."
 )
+# The columns that stand together where a table has to be split.
+_TESTS = ("exp", "verdict", "r", "95 %", "p", "p adj", "p\nstud.", "p\nabsent", "BF01")
 _ADJUSTED = {
     "max-T": "max-T over the primary family",
     "BH": "false discovery rate over the exploratory metrics",
@@ -45,7 +47,8 @@ def show(correlations: "Correlations") -> None:
             continue
         for line in summary_lines(task, mine, correlations.settings):
             out.print(line, style="bold" if line.startswith("task ") else None)
-        out.print(_table(_chosen(mine), task["n"], out.width))
+        for table in _tables(_chosen(mine), task["n"], out.width):
+            out.print(table)
         for line in _reasons(mine):
             out.print(line)
         out.print()
@@ -67,19 +70,36 @@ def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
 
 
-def _table(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
+def _tables(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Iterator[Any]:
+    """Yield one table, or where it would be too wide the tests and then the other correlations."""
     # A dash is what is missing, but in the column of signs it is a sign.
     columns = {
         name: cells
         for name, cells in _columns(rows, units).items()
         if name == "exp" or any(cell != "-" for cell in cells)
     }
+    names = list(columns)
+    further = [name for name in names[names.index("exp") :] if name not in _TESTS]
+    if _width(columns) <= width or not further:
+        yield _table(columns, width)
+        return
+    yield _table({name: columns[name] for name in names if name not in further}, width)
+    kept = [*names[: names.index("exp")], *further]
+    yield _table({name: columns[name] for name in kept}, width)
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """Return how many characters a table takes that has no space around its columns."""
     widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
-    gap = 1 if sum(widths) + 2 * len(widths) + 2 <= width else 0
+    return sum(widths) + len(widths) + 1
+
+
+def _table(columns: Mapping[str, Sequence[str]], width: int) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    gap = 1 if _width(columns) + len(columns) + 1 <= width else 0
     table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), header_style="bold")
     for name in columns:
         left = name in ("metric", "verdict", "layers")
