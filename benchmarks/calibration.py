@@ -5,7 +5,7 @@ what is simulated. A row gives a rate with its 95 % Monte Carlo interval, what i
 the rate of the former definition where there was one. Seeds are fixed.
 
     python benchmarks/calibration.py                        every topic, 400 studies per row
-    python benchmarks/calibration.py --studies 4000         the table of benchmarks/README.md
+    python benchmarks/calibration.py --studies 4000         the table of benchmarks/calibration.md
     python benchmarks/calibration.py correlation            only this topic
 """
 

@@ -27,7 +27,11 @@ PAIRS = (
     ("r = +0.8 and +0.2", (0.8, 0.2), 20, "power", 0.795),
     ("r = +0.8 and -0.2", (0.8, -0.2), 20, "power", 0.971),
 )
-FAMILIES = ((8, "at most 0.06", 0.026), (20, "at most 0.06", 0.03))
+# Placements, what is allowed, and the rate of Holm's correction where it was simulated.
+FAMILIES: tuple[tuple[int, str, float | None], ...] = (
+    (8, "at most 0.06", 0.026),
+    (20, "at most 0.06", None),
+)
 
 
 def claims(r: tuple[float, float], n: int, studies: int, seed: int = SEED) -> int:
