@@ -89,7 +89,7 @@ def test_all_questions_are_answered_with_words_tables_and_figures(study, tmp_pat
     )
     for title in (
         "H1: does the effect of placement depend on the task?",
-        "H2: do intermediate layers predict performance better",
+        "H2: do intermediate layers correlate more strongly",
         "H3: does alignment rise",
         "Does alignment depend on placement?",
         "Is there an optimal alignment?",

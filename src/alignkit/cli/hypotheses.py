@@ -100,7 +100,7 @@ def hypotheses(
     """Test hypotheses on runs, and answer further questions.
 
     h1: do tasks differ in their best placement, and in how alignment relates to performance?
-    h2: do intermediate layers predict performance better than the last layer? h3: does
+    h2: do intermediate layers correlate more strongly with performance than the last? h3: does
     alignment increase across co-attention? placement: does alignment depend on the placement?
     optimum: is there an optimal degree of alignment? pooling: do cls and mean pooling agree?
 

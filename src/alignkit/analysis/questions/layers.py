@@ -1,4 +1,4 @@
-"""H2: whether intermediate layers predict performance better than the last layer."""
+"""H2: whether intermediate layers correlate more strongly with performance than the last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from alignkit.statistics.joint import JointTest
 
-TITLE = "H2: do intermediate layers predict performance better than the last layer?"
+TITLE = "H2: do intermediate layers correlate more strongly with performance than the last?"
 RULES = ("max", "mean", "half")
 
 

@@ -1,4 +1,4 @@
-"""The paragraph on whether intermediate layers predict performance better than the last layer."""
+"""The paragraph on whether intermediate layers correlate more strongly than the last layer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     tested = testable(rows)
     if not tested:
         reasons = why_not(rows)
-        return f"Whether intermediate layers predict performance better is not testable: {reasons}."
+        return f"Whether intermediate layers correlate more strongly than the last is not testable: {reasons}."
     supported = [row for row in tested if row["verdict"] == "supported"]
     contradicted = [row for row in tested if row["verdict"] == "contradicted"]
     stronger = sum(row["stronger_by"] > 0 for row in tested)
