@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 import alignkit
+from alignkit.metrics import Representation, grid, resolve
 
 
 def _turned(x, seed):
@@ -53,3 +55,59 @@ def test_svcca_keeps_components_of_equal_variance_together(spec, dtype):
         order, turned = _turned(white, seed)
         values.append(alignkit.measure(turned.astype(dtype), y[order].astype(dtype), spec))
     assert values == pytest.approx([values[0]] * 4, abs=1e-5 if dtype is np.float32 else 1e-9)
+
+
+@pytest.mark.parametrize("width", [8, 90])  # products of columns, and Gram matrices
+@pytest.mark.parametrize("spec", ["r2", "r2:direction=yx", "r2:alpha=0"])
+def test_folds_follow_the_ids_of_samples_whatever_the_order_of_the_rows(spec, width):
+    x, y = _pair(50, width, 7)
+    ids = [f"sample {at}" for at in range(50)]
+    metric = resolve(spec)
+    values = []
+    for seed in range(4):
+        order = np.random.default_rng(seed).permutation(50)
+        sides = [Representation(z[order], [ids[at] for at in order]) for z in (x, y)]
+        values.append(grid(metric, [sides[0]], [sides[1]])[0].value)
+    assert values == pytest.approx([values[0]] * 4, abs=1e-9)
+    other = grid(metric, [Representation(x)], [Representation(y)])[0].value
+    assert other != pytest.approx(values[0], abs=1e-6)  # without ids, rows decide
+
+
+@pytest.mark.parametrize("spec", ["r2", "r2:direction=yx"])
+def test_permuted_rows_keep_the_folds_of_the_other_side(spec):
+    x, y = _pair(50, 60, 70)
+    ids = [f"sample {at}" for at in np.random.default_rng(1).permutation(50)]
+    metric = resolve(spec)
+    side = Representation(x, ids)
+    order = torch.from_numpy(np.random.default_rng(0).permutation(50))
+    slow = metric.compare(
+        metric.prepare(side), metric.prepare(Representation(y[order.numpy()], ids))
+    )
+    other = Representation(y, ids)
+    permuted = metric.compare(metric.prepare(side), metric.prepare(other.permuted(order)))
+    assert permuted == pytest.approx(slow, abs=1e-9)
+    fast = metric.null([side], [other], [order])
+    if fast is not None:
+        assert fast[0, 0, 0] == pytest.approx(slow, abs=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-5])
+def test_the_bandwidth_of_near_duplicates_is_not_that_of_rounding(scale):
+    rng = np.random.default_rng(0)
+    x, y = (
+        np.repeat(rng.standard_normal((4, 20)), 15, axis=0) + scale * rng.standard_normal((60, 20))
+        for _ in "xy"
+    )
+    x[:45], y[:45] = x[0] + scale * rng.standard_normal((2, 45, 20))  # more than half of all pairs
+    exact = alignkit.measure(x, y, "cka_rbf")
+    single = Representation(x, dtype=torch.float32), Representation(y, dtype=torch.float32)
+    value = grid(resolve("cka_rbf"), [single[0]], [single[1]])[0].value
+    assert value == pytest.approx(exact, abs=1e-4)
+
+
+def test_a_median_distance_of_rounding_is_no_bandwidth():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((40, 10)).astype(np.float32)
+    x[:35] = x[0] * (1 + 1e-7 * rng.standard_normal((35, 1)))
+    with pytest.raises(alignkit.UndefinedError, match="are 0 to rounding"):
+        alignkit.measure(x, rng.standard_normal((40, 10)), "cka_rbf")

@@ -13,6 +13,9 @@ import alignkit
 from alignkit import Representation
 from alignkit_metrics.factor import columns_are_cheaper
 
+# Squared distances below this multiple of their rounding are computed from differences.
+FINE = 1000
+
 
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
     """Compute linear centred kernel alignment (CKA), biased.
@@ -116,7 +119,7 @@ def cka_rbf(
     alignkit.UsageError
         If ``factor`` or ``bandwidth`` is not positive.
     alignkit.UndefinedError
-        If a representation is constant, or more than half of its distances are 0.
+        If a representation is constant, or more than half of its distances are 0 to rounding.
     """
     return _cosine(*(_gaussian(side, factor, bandwidth) for side in (x, y)))
 
@@ -319,7 +322,16 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
 
     def make() -> tuple[Tensor, float]:
         squares = distances_from_products(x.normalized_gram.clone(), x.squares.to(x.dtype))
-        scale = (bandwidth / x.norm) ** 2 if bandwidth else factor**2 * _squared_median(x, squares)
+        if bandwidth:
+            scale = (bandwidth / x.norm) ** 2
+        else:
+            median = _squared_median(squares)
+            if median < FINE * torch.finfo(x.dtype).eps * float(x.squares.max()):
+                squares = _exact_distances(x)  # near-duplicates, which rounding would decide
+                median = _squared_median(squares)
+            _check_median(x, median)
+            scale = factor**2 * median
+            squares = squares.to(x.dtype)
         kernel = _double_centred(squares.mul_(-0.5 / scale).exp_())
         return kernel, math.sqrt(alignkit.inner(kernel, kernel))
 
@@ -330,15 +342,28 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
     )
 
 
-def _squared_median(x: Representation, squares: Tensor) -> float:
+def _squared_median(squares: Tensor) -> float:
     """Return the square of the median distance (of an even number, the mean of the middle two)."""
-    upper = squares.cpu().numpy()[np.triu(np.ones((x.n, x.n), dtype=bool), 1)]
+    upper = squares.cpu().numpy()[np.triu(np.ones(squares.shape, dtype=bool), 1)]
     middle = [(len(upper) - 1) // 2, len(upper) // 2]
-    median = float(np.sqrt(np.partition(upper, middle)[middle].astype(float)).mean())
-    if median == 0:
+    return float(np.sqrt(np.partition(upper, middle)[middle].astype(float)).mean()) ** 2
+
+
+def _exact_distances(x: Representation) -> Tensor:
+    """Return squared distances between rows of ``normalized``, ``(n, n)`` in float64."""
+    exact = x.exact_normalized(slice(None))
+    return torch.cdist(exact, exact, compute_mode="donot_use_mm_for_euclid_dist").square_()
+
+
+def _check_median(x: Representation, squared: float) -> None:
+    """Refuse a median distance that is rounding of the values as they are stored."""
+    length = float(x.squares.median()) + float(x.mean.square().sum()) / x.norm**2
+    if squared <= 64 * x.eps**2 * length:
         name = x.name or "the representation"
-        raise alignkit.UndefinedError(f"more than half of the distances of {name} are 0")
-    return median**2
+        raise alignkit.UndefinedError(
+            f"more than half of the distances of {name} are 0 to rounding, so that their median "
+            "is no bandwidth; set `bandwidth`"
+        )
 
 
 def _double_centred(k: Tensor) -> Tensor:

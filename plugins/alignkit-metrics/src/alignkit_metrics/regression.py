@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +17,51 @@ from alignkit_metrics.factor import columns_are_cheaper
 DIRECTIONS = ("xy", "yx")
 # Rows that are read at once.
 BLOCK = 4096
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Which samples are held out together.
+
+    Attributes
+    ----------
+    n, count, seed : int
+        Numbers of samples and of folds, and the seed.
+    ids : tuple of str, optional
+        The ids of the samples in the order of the rows, where they are known.
+    """
+
+    n: int
+    count: int
+    seed: int
+    ids: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, x: Representation, y: Representation, count: int, seed: int) -> Folds:
+        """Return the folds of two representations of the same samples.
+
+        Permuted rows have no ids: those of the other side say which samples the rows are.
+        """
+        ids = x.ids if x.ids is not None else y.ids
+        return cls(x.n, count, seed, None if ids is None else tuple(ids))
+
+    @cached_property
+    def splits(self) -> list[tuple[Tensor, Tensor]]:
+        """The training and the held-out rows of every fold."""
+        n = self.n
+        if self.count == 1:
+            return [(torch.arange(n), torch.arange(n))]
+        order = np.random.default_rng([self.seed, n]).permutation(n)
+        if self.ids is not None:
+            order = np.argsort(np.asarray(self.ids), kind="stable")[order]
+        parts = torch.from_numpy(order).tensor_split(self.count)
+        return [
+            (
+                torch.cat([p for j, p in enumerate(parts) if j != i]).sort().values,
+                part.sort().values,
+            )
+            for i, part in enumerate(parts)
+        ]
 
 
 def r2(
@@ -42,7 +89,9 @@ def r2(
     folds : int
         Number of cross-validation folds, from 1 to n; with 1, fit and score use the same rows.
     seed : int
-        Seed of the assignment of samples to folds.
+        Seed of the assignment of samples to folds. Samples with ids are assigned in the order
+        of their ids, so that the order of the rows does not matter; arrays without ids are
+        assigned by row.
     direction : str
         ``xy``: predict y from x; ``yx``: predict x from y.
 
@@ -62,10 +111,11 @@ def r2(
     leave-one-out).
     """
     source, target = _source_and_target(x, y, folds, alpha, direction)
+    held_out = Folds.of(x, y, folds, seed)
     if columns_are_cheaper(x, y) and alpha > 0:
-        return _r2_from_columns(source, target, alpha, folds, seed)
-    residual = alignkit.inner(_residual_form(source, alpha, folds, seed), target.normalized_gram)
-    return 1 - residual / _held_out_total(target, folds, seed)
+        return _r2_from_columns(source, target, alpha, held_out)
+    residual = alignkit.inner(_residual_form(source, alpha, held_out), target.normalized_gram)
+    return 1 - residual / _held_out_total(target, held_out)
 
 
 def r2_null(
@@ -82,8 +132,9 @@ def r2_null(
     _source_and_target(xs[0], ys[0], folds, alpha, direction)
     if direction != "xy":
         return None
-    forms = [_residual_form(x, alpha, folds, seed) for x in xs]
-    forms.append(_total_form(xs[0].n, folds, seed, ys[0]))
+    held_out = Folds.of(xs[0], ys[0], folds, seed)
+    forms = [_residual_form(x, alpha, held_out) for x in xs]
+    forms.append(_total_form(held_out, ys[0]))
     grams = [y.normalized_gram for y in ys]
     sums = alignkit.permuted_products(forms, grams, orders)
     r2s: np.ndarray = 1 - sums[:, :-1] / sums[:, -1:]
@@ -103,23 +154,22 @@ def _source_and_target(
     return (x, y) if direction == "xy" else (y, x)
 
 
-def _residual_form(x: Representation, alpha: float, folds: int, seed: int) -> Tensor:
+def _residual_form(x: Representation, alpha: float, folds: Folds) -> Tensor:
     """Return B, ``(n, n)``: the sum over folds of A'A, where A y are the held-out residuals."""
 
     def make() -> Tensor:
-        splits = _splits(x.n, folds, seed)
         if alpha == 0:
             exact = x.exact_normalized(slice(None))
-            maps = [_held_out_residual_maker(exact, train, test) for train, test in splits]
+            maps = [_held_out_residual_maker(exact, *split) for split in folds.splits]
         else:
-            maker = _residual_maker(x, alpha, folds)
+            maker = _residual_maker(x, alpha, folds.count)
             maps = [
-                maker if folds == 1 else _inverse(maker[test][:, test]) @ maker[test]
-                for _, test in splits
+                maker if folds.count == 1 else _inverse(maker[test][:, test]) @ maker[test]
+                for _, test in folds.splits
             ]
         return alignkit.gram(torch.cat([to_residuals.to(x.dtype) for to_residuals in maps]).T)
 
-    return x.view(("r2_residual_form", alpha, folds, seed), make)
+    return x.view(("r2_residual_form", alpha, folds), make)
 
 
 def _residual_maker(x: Representation, alpha: float, folds: int) -> Tensor:
@@ -164,26 +214,26 @@ def _penalty(x: Representation, alpha: float, folds: int) -> float:
     return alpha * fitted / min(x.n, x.width)
 
 
-def _held_out_total(y: Representation, folds: int, seed: int) -> float:
+def _held_out_total(y: Representation, folds: Folds) -> float:
     """Return the sum of squares of held-out rows around the training mean, over |Y centred|^2."""
 
     def make() -> float:
         total = 0.0
-        for train, test in _splits(y.n, folds, seed):
+        for train, test in folds.splits:
             test_sum, train_sum = (_column_sums(y, rows) for rows in (test, train))
             mean = train_sum / len(train)
             squares = float(y.squares[test].sum())
             total += squares - 2 * float(test_sum @ mean) + len(test) * float(mean @ mean)
         return total
 
-    return y.view(("r2_total", folds, seed), make)
+    return y.view(("r2_total", folds), make)
 
 
-def _total_form(n: int, folds: int, seed: int, like: Representation) -> Tensor:
+def _total_form(folds: Folds, like: Representation) -> Tensor:
     """Return B for predictions by the training mean alone; it is the same for every layer."""
-    total = torch.zeros(n, n, dtype=torch.float64)
-    for train, test in _splits(n, folds, seed):
-        maker = torch.zeros(len(test), n, dtype=torch.float64)
+    total = torch.zeros(folds.n, folds.n, dtype=torch.float64)
+    for train, test in folds.splits:
+        maker = torch.zeros(len(test), folds.n, dtype=torch.float64)
         maker[:, train] = -1 / len(train)
         maker[torch.arange(len(test)), test] += 1
         total += maker.T @ maker
@@ -198,31 +248,17 @@ def _column_sums(y: Representation, rows: Tensor) -> Tensor:
     return total
 
 
-def _splits(n: int, folds: int, seed: int) -> list[tuple[Tensor, Tensor]]:
-    """Return the training and the held-out rows of every fold."""
-    if folds == 1:
-        return [(torch.arange(n), torch.arange(n))]
-    order = torch.from_numpy(np.random.default_rng([seed, n]).permutation(n))
-    parts = order.tensor_split(folds)
-    return [
-        (torch.cat([p for j, p in enumerate(parts) if j != i]).sort().values, part.sort().values)
-        for i, part in enumerate(parts)
-    ]
-
-
-def _r2_from_columns(
-    x: Representation, y: Representation, alpha: float, folds: int, seed: int
-) -> float:
+def _r2_from_columns(x: Representation, y: Representation, alpha: float, folds: Folds) -> float:
     """Return ``r2`` computed from products of columns within each fold."""
     residual = total = 0.0
-    products_by_fold = [_fold_products(x, side, folds, seed) for side in (x, y)]
-    for fold, (train, test) in enumerate(_splits(x.n, folds, seed)):
+    products_by_fold = [_fold_products(x, side, folds) for side in (x, y)]
+    for fold, (train, test) in enumerate(folds.splits):
         sums = [_column_sums(side, test) for side in (x, y)]
         held_out = [products[fold] for products in products_by_fold]
         # Columns of ``normalized`` sum to zero, so the training rows sum to minus the rest.
-        means = [-each / len(train) if folds > 1 else 0 * each for each in sums]
+        means = [-each / len(train) if folds.count > 1 else 0 * each for each in sums]
         train_products = [
-            (sum(products) - held_out[at] if folds > 1 else held_out[at])
+            (sum(products) - held_out[at] if folds.count > 1 else held_out[at])
             - len(train) * torch.outer(means[0], means[at])
             for at, products in enumerate(products_by_fold)
         ]
@@ -234,7 +270,7 @@ def _r2_from_columns(
             for at in (0, 1)
         ]
         penalised = train_products[0].clone()
-        penalised.diagonal().add_(_penalty(x, alpha, folds))
+        penalised.diagonal().add_(_penalty(x, alpha, folds.count))
         weights = torch.cholesky_solve(train_products[1], torch.linalg.cholesky(penalised))
         test_total = (
             float(y.squares[test].sum())
@@ -247,7 +283,7 @@ def _r2_from_columns(
     return 1 - residual / total
 
 
-def _fold_products(x: Representation, y: Representation, folds: int, seed: int) -> list[Tensor]:
+def _fold_products(x: Representation, y: Representation, folds: Folds) -> list[Tensor]:
     """Return X'Y over the held-out rows of each fold, ``(x.width, y.width)`` in float64."""
 
     def make() -> list[Tensor]:
@@ -259,6 +295,6 @@ def _fold_products(x: Representation, y: Representation, folds: int, seed: int) 
                 )
             return total
 
-        return list(alignkit.parallel_map(product, [test for _, test in _splits(x.n, folds, seed)]))
+        return list(alignkit.parallel_map(product, [test for _, test in folds.splits]))
 
-    return x.view(("r2_products", folds, seed), make) if x is y else make()
+    return x.view(("r2_products", folds), make) if x is y else make()

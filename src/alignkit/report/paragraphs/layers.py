@@ -30,8 +30,8 @@ def paragraph(answer: Answer) -> str:
 def _rules(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     tested = testable(rows)
     if not tested:
-        reasons = why_not(rows)
-        return f"Whether intermediate layers correlate more strongly than the last is not testable: {reasons}."
+        question = "Whether intermediate layers correlate more strongly than the last"
+        return f"{question} is not testable: {why_not(rows)}."
     supported = [row for row in tested if row["verdict"] == "supported"]
     contradicted = [row for row in tested if row["verdict"] == "contradicted"]
     stronger = sum(row["stronger_by"] > 0 for row in tested)
