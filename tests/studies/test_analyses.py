@@ -233,6 +233,13 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ),
         ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
         ("[agreement]", '[report]\nunit = "seed"', "'unit' is 'seed'; known: placement"),
+        ('layer = ["last"]', "margin = 1.5", "'margin' is 1.5; a margin of r must be between 0"),
+        ("[agreement]", "[report]\nmargin = 0", "'margin' is 0; a margin of r must be between"),
+        (
+            'layer = ["last"]',
+            'control = "dpth"',
+            "'control' is 'dpth'; known: depth, fusions, or an",
+        ),
         ("[agreement]", '[agreement]\nwhere = "seed"', "write it as OPTION=VALUE"),
         (
             "[agreement]",
@@ -314,6 +321,19 @@ def test_the_record_of_hypotheses_does_not_depend_on_the_default_unit(done):
         for name, _, options, _ in analyses._asked(replace(study, hypotheses=table), [])
     }
     assert asked["hypotheses"]["unit"] == "variant"
+
+
+def test_a_chosen_margin_and_control_are_recorded_and_the_default_ones_are_not(tmp_path):
+    file = write_study(tmp_path, more="[report]\n")
+    asked = {name: options for name, _, options, _ in analyses._asked(read_study(file), [])}
+    for name in ("correlate last", "report"):
+        assert not {"margin", "control"} & set(asked[name])
+    chosen = 'margin = 0.2\ncontrol = ["epochs"]\n'
+    file = write_study(tmp_path, more=f"[report]\n{chosen}")
+    file.write_text(file.read_text().replace("[correlate]\n", f"[correlate]\n{chosen}"))
+    asked = {name: options for name, _, options, _ in analyses._asked(read_study(file), [])}
+    for name in ("correlate last", "report"):
+        assert (asked[name]["margin"], asked[name]["control"]) == (0.2, ["epochs"])
 
 
 @pytest.mark.slow

@@ -108,6 +108,15 @@ Control = Annotated[
         rich_help_panel=STATISTICS,
     ),
 ]
+Margin = Annotated[
+    float,
+    Option(
+        "--margin",
+        metavar="R",
+        help="Absolute value of r below which an association counts as absent.",
+        rich_help_panel=STATISTICS,
+    ),
+]
 
 
 def _metrics(default: str) -> Any:

@@ -15,6 +15,7 @@ from alignkit.cli.arguments import (
     Figures,
     Groups,
     Json,
+    Margin,
     Outcome,
     Permutations,
     Placements,
@@ -105,15 +106,7 @@ def correlate(
             rich_help_panel=STATISTICS,
         ),
     ] = None,
-    margin: Annotated[
-        float,
-        typer.Option(
-            "--margin",
-            metavar="R",
-            help="Absolute value of r below which an association counts as absent.",
-            rich_help_panel=STATISTICS,
-        ),
-    ] = 0.3,
+    margin: Margin = 0.3,
     permutations: Permutations = 9999,
     split: Annotated[
         str | None,

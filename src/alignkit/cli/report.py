@@ -10,6 +10,7 @@ from alignkit.cli.arguments import (
     Control,
     FamilyMetrics,
     Groups,
+    Margin,
     Outcome,
     Permutations,
     Placements,
@@ -42,6 +43,7 @@ def report(
     layer: Layer = "last",
     unit: Unit = "placement",
     control: Control = None,
+    margin: Margin = 0.3,
     outcome: Outcome = None,
     split: SplitName = "test",
     pool: Pool = "cls",
@@ -65,7 +67,7 @@ def report(
     """Write a report with figures and tables.
 
     It begins with what the runs show: whether alignment rises across fusions (under the first
-    metric), and whether it goes with performance, with the power to find that. Heat maps,
+    metric), and whether it is associated with performance, with the power to find that. Heat maps,
     alignment by depth, and alignment against scores follow. Missing alignment values and scores
     are computed first. Prints the path of report.html; the same folder
     contains report.md and, in figures/, every figure with its data.
@@ -97,6 +99,7 @@ def report(
         options,
         unit=unit,
         control=control or (),
+        margin=margin,
         permutations=permutations,
         measure=True,
         reporter=console.TerminalReporter(),

@@ -37,6 +37,7 @@ def report_runs(
     *,
     unit: str = "placement",
     control: Sequence[str] = (),
+    margin: float = 0.3,
     permutations: int = 9999,
     measure: bool = False,
     reporter: Reporter = SILENT,
@@ -53,6 +54,8 @@ def report_runs(
         The unit of analysis, see ``alignkit.runs.units``.
     control : sequence of str
         Variables to control for, see ``alignkit.analysis.controls``.
+    margin : float
+        Absolute value of r below which an association counts as absent.
     permutations : int
         Number of permutations to draw where there are too many to enumerate.
     measure : bool
@@ -74,6 +77,7 @@ def report_runs(
         options,
         unit=unit,
         control=control,
+        margin=margin,
         permutations=permutations,
         seed=options.seed,
         reporter=reporter,

@@ -30,6 +30,7 @@ def correlate(
     seed: int,
     where: Sequence[str] = (),
     control: Sequence[str] = (),
+    margin: float = 0.3,
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs and that of ``alignkit correlate``."""
@@ -44,6 +45,7 @@ def correlate(
         reporter=reporter,
         unit=unit,
         control=control,
+        margin=margin,
         permutations=permutations,
         seed=seed,
     )
@@ -71,6 +73,7 @@ def report(
     seed: int,
     where: Sequence[str] = (),
     control: Sequence[str] = (),
+    margin: float = 0.3,
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
@@ -85,6 +88,7 @@ def report(
         options,
         unit=unit,
         control=control,
+        margin=margin,
         permutations=permutations,
         reporter=reporter,
     )

@@ -22,6 +22,7 @@ from alignkit.runs.units import (
     select_runs,
     unit_labels,
 )
+from alignkit.statistics.equivalence import MARGIN, check_margin
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.tables import Measure
@@ -174,15 +175,17 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
 
 
 def _check_on_run(study: Study, config: RunConfig) -> None:
-    """Check the units and the selections of layers on the configuration of a run."""
+    """Check units, controls, margins and selections on the configuration of a run."""
     from alignkit.models.pairs import select_pairs
 
     for grouped in (study.correlate, study.report, study.hypotheses):
         if grouped:
             check_unit(grouped.unit, config)
-    for controlled in (study.correlate, study.report):
-        for control in controlled.control if controlled else ():
-            check_control(control, config)
+    for tested in (study.correlate, study.report):
+        if tested:
+            check_margin(tested.margin)
+            for control in tested.control:
+                check_control(control, config)
     tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
     for table in tables:
         if table:
@@ -248,9 +251,12 @@ def _asked(
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
     """The keys of a table; what it leaves open is as measured."""
     options = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table).items()}
-    for added in ("where", "control"):  # so that records from before there was a choice still count
+    # Options that were added later are left out where they say nothing: earlier records count.
+    for added in ("where", "control"):
         if not options.get(added, True):
             del options[added]
+    if options.get("margin") == MARGIN:
+        del options["margin"]
     options["metrics"] = options["metrics"] or list(measure.metrics)
     options["split"] = options["split"] or measure.splits[0]
     options["pool"] = options["pool"] or measure.pools[0]

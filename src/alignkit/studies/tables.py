@@ -66,6 +66,7 @@ class Correlate:
     pool: str | None = None
     unit: str = "placement"
     control: tuple[str, ...] = ()
+    margin: float = 0.3
     permutations: int = 9999
     seed: int = 0
 
@@ -82,6 +83,7 @@ class Report:
     pool: str | None = None
     unit: str = "placement"
     control: tuple[str, ...] = ()
+    margin: float = 0.3
     permutations: int = 9999
     seed: int = 0
 
