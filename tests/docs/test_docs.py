@@ -77,12 +77,13 @@ def test_commands_on_arrays_of_the_page_on_measuring_run(place):
         for layer in range(2):
             values = np.random.default_rng(layer).standard_normal((40, 4))
             np.save(place / side / f"l{layer}.npy", values)
+    (place / "facts.csv").write_text("kind\n" + "a\nb\n" * 20)
     seen = 0
     for words in _commands(ROOT / "docs" / "measure.md"):
         if "x.npy" in words or "text/" in words:
             assert alignkit(*words, cwd=place).stdout.strip(), words
             seen += 1
-    assert seen == 3
+    assert seen == 4
 
 
 @pytest.mark.slow

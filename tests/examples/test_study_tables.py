@@ -37,7 +37,7 @@ def test_the_sign_problem_is_found_and_said(checked, capsys):
     assert (checked[0]["turned"].triples["verdict"] == "possible").all()
     assert "81 of 88 triples are impossible, 1 more is possible only within rounding" in said
     assert "if the sign of r(accuracy, loss) is flipped" in said
-    assert "these are correlations with minus loss" in said
+    assert "they are correlations with the negative loss" in said
 
 
 def test_nothing_stands_over_five_placements(checked):

@@ -11,6 +11,7 @@ import pytest
 
 from alignkit.metrics import resolve
 from alignkit.models.schedule import fusion_site, layer_site
+from alignkit.plugins import registry
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 
@@ -113,6 +114,11 @@ def _history(score, epochs, rng):
     return pd.DataFrame(rows)
 
 
+def _version(metric):
+    known = metric in registry().names("metrics")
+    return resolve(metric).version if known else 1
+
+
 def _alignment(text, vision, metrics, depth, rng):
     noise = dict(zip(metrics, 0.02 * rng.normal(size=len(metrics)), strict=True))
     rows = []
@@ -145,7 +151,7 @@ def _alignment(text, vision, metrics, depth, rng):
                         "null_mean": chance,
                         "p": None,
                         "calibrated": (value - chance) / (1 - chance),
-                        "version": resolve(metric).version,
+                        "version": _version(metric),
                     }
                 )
     return pd.DataFrame(rows)

@@ -166,6 +166,7 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
             settings=found.settings,
             hypotheses=found.hypotheses,
             tasks=found.tasks,
+            pooled=found.pooled,
         )
         return write_report(runs, tmp_path / folder, correlations=found, table=table, title=note)
 

@@ -75,6 +75,8 @@ ADDED = {
     "groups": "",
     "version": "1",
 }
+# Columns that are not written where they say nothing, so that earlier tables keep their bytes.
+OPTIONAL = {"within": "", "groups": "", "version": 1}
 
 Key = tuple[str, str]
 
@@ -159,7 +161,7 @@ class AlignmentTable:
     def write(self) -> None:
         """Store all rows in the file."""
         if self.file is not None:
-            write_csv(self.file, ordered(self._table(self._rows.values())))
+            write_csv(self.file, _as_written(self._table(self._rows.values())))
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
         """Return the rows of keys, in their order."""
@@ -247,12 +249,18 @@ def rebuild_alignment(run: Run) -> None:
 
     files = sorted((run.path / "alignment").glob("*/*.csv"))
     if files:
-        table = ordered(pd.concat([read_alignment(file) for file in files]))
+        table = _as_written(pd.concat([read_alignment(file) for file in files]))
         text = table.to_csv(index=False, lineterminator="\n")
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
             write_csv(run.alignment_file, table)
         else:
             os.utime(run.alignment_file)  # it is up to date
+
+
+def _as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table as its file holds it: in order, without optional columns that say nothing."""
+    silent = [column for column, default in OPTIONAL.items() if (table[column] == default).all()]
+    return ordered(table).drop(columns=silent)
 
 
 def ordered(table: pd.DataFrame) -> pd.DataFrame:

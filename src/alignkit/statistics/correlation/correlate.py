@@ -167,7 +167,7 @@ def correlate(
         layer_pairs or {},
         other_values or {},
         frozenset(direction_assumed),
-        outcome_names or {},
+        outcome_names=outcome_names or {},
         margin=margin,
     )
     runs, cautions = _clean(table, metrics, question, control)
