@@ -161,7 +161,7 @@ class AlignmentTable:
     def write(self) -> None:
         """Store all rows in the file."""
         if self.file is not None:
-            write_csv(self.file, _as_written(self._table(self._rows.values())))
+            write_csv(self.file, as_written(self._table(self._rows.values())))
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
         """Return the rows of keys, in their order."""
@@ -195,9 +195,9 @@ class AlignmentTable:
 
 
 def read_alignment(file: Path) -> pd.DataFrame:
-    """Read an alignment table so that writing it again gives the same bytes.
+    """Read an alignment table; columns that a later version added are filled in.
 
-    Columns that a later version added are filled in.
+    Written again by way of ``as_written``, it has the same bytes.
 
     Raises
     ------
@@ -249,7 +249,7 @@ def rebuild_alignment(run: Run) -> None:
 
     files = sorted((run.path / "alignment").glob("*/*.csv"))
     if files:
-        table = _as_written(pd.concat([read_alignment(file) for file in files]))
+        table = as_written(pd.concat([read_alignment(file) for file in files]))
         text = table.to_csv(index=False, lineterminator="\n")
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
             write_csv(run.alignment_file, table)
@@ -257,7 +257,7 @@ def rebuild_alignment(run: Run) -> None:
             os.utime(run.alignment_file)  # it is up to date
 
 
-def _as_written(table: pd.DataFrame) -> pd.DataFrame:
+def as_written(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table as its file holds it: in order, without optional columns that say nothing."""
     silent = [column for column, default in OPTIONAL.items() if (table[column] == default).all()]
     return ordered(table).drop(columns=silent)
