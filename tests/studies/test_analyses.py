@@ -328,6 +328,8 @@ def test_a_chosen_margin_and_control_are_recorded_and_the_default_ones_are_not(t
     asked = {name: options for name, _, options, _ in analyses._asked(read_study(file), [])}
     for name in ("correlate last", "report"):
         assert not {"margin", "control"} & set(asked[name])
+    assert "unit" in asked["correlate last"]  # recorded ever since there are records
+    assert "unit" not in asked["report"]
     chosen = 'margin = 0.2\ncontrol = ["epochs"]\n'
     file = write_study(tmp_path, more=f"[report]\n{chosen}")
     file.write_text(file.read_text().replace("[correlate]\n", f"[correlate]\n{chosen}"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.units import select_runs
+from alignkit.statistics.equivalence import MARGIN
 
 Written = dict[str, list[str]]
 
@@ -30,7 +31,7 @@ def correlate(
     seed: int,
     where: Sequence[str] = (),
     control: Sequence[str] = (),
-    margin: float = 0.3,
+    margin: float = MARGIN,
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs and that of ``alignkit correlate``."""
@@ -68,12 +69,12 @@ def report(
     split: str,
     pool: str,
     samples: int | None,
-    unit: str,
     permutations: int,
     seed: int,
     where: Sequence[str] = (),
+    unit: str = "placement",
     control: Sequence[str] = (),
-    margin: float = 0.3,
+    margin: float = MARGIN,
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""

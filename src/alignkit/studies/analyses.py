@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ from alignkit.runs.units import (
     select_runs,
     unit_labels,
 )
-from alignkit.statistics.equivalence import MARGIN, check_margin
+from alignkit.statistics.equivalence import check_margin
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
-from alignkit.studies.tables import Measure
+from alignkit.studies.tables import Measure, recorded
 
 FOLDER = "analyses"
 WORK = "alignkit.studies.analyse"
@@ -238,8 +238,6 @@ def _asked(
     for name in ("report", "hypotheses", "agreement"):
         if table := getattr(study, name):
             options = _options(table, measure) | {"output": str(study.output / name)}
-            if name == "hypotheses" and options["unit"] == "placement":
-                del options["unit"]  # so that records from before there was a choice still count
             yield name, name, options, runs
     if study.stability:
         options = _options(study.stability, measure) | {"output": str(study.output / "stability")}
@@ -250,13 +248,7 @@ def _asked(
 
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
     """The keys of a table; what it leaves open is as measured."""
-    options = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(table).items()}
-    # Options that were added later are left out where they say nothing: earlier records count.
-    for added in ("where", "control"):
-        if not options.get(added, True):
-            del options[added]
-    if options.get("margin") == MARGIN:
-        del options["margin"]
+    options = recorded(table)
     options["metrics"] = options["metrics"] or list(measure.metrics)
     options["split"] = options["split"] or measure.splits[0]
     options["pool"] = options["pool"] or measure.pools[0]

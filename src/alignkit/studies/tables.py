@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from alignkit.errors import UsageError
 from alignkit.runs.run import POOLS
+from alignkit.statistics.equivalence import MARGIN
 from alignkit.tasks import SPLITS
 
 T = TypeVar("T")
@@ -23,6 +24,25 @@ ALLOWED: dict[str, Sequence[str]] = {
     "pools": POOLS,
 }
 MINIMUM = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
+
+
+def later(default: T) -> T:
+    """Return a key that was added to a table later: its default is not part of a record.
+
+    Analyses that were recorded before the key existed then still count as done.
+    """
+    value: T = field(default=default, metadata={"later": True})
+    return value
+
+
+def recorded(table: Any) -> dict[str, Any]:
+    """Return the keys of a table and their values, as a record holds them."""
+    values = {key: getattr(table, key.name) for key in fields(table)}
+    return {
+        key.name: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if not (key.metadata.get("later") and value == key.default)
+    }
 
 
 @dataclass(frozen=True)
@@ -61,12 +81,12 @@ class Correlate:
     metrics: tuple[str, ...] = ()
     layer: tuple[str, ...] = ("last",)
     outcome: str | None = None
-    where: tuple[str, ...] = ()
+    where: tuple[str, ...] = later(())
     split: str | None = None
     pool: str | None = None
     unit: str = "placement"
-    control: tuple[str, ...] = ()
-    margin: float = 0.3
+    control: tuple[str, ...] = later(())
+    margin: float = later(MARGIN)
     permutations: int = 9999
     seed: int = 0
 
@@ -78,12 +98,12 @@ class Report:
     metrics: tuple[str, ...] = ()
     layer: str = "last"
     outcome: str | None = None
-    where: tuple[str, ...] = ()
+    where: tuple[str, ...] = later(())
     split: str | None = None
     pool: str | None = None
-    unit: str = "placement"
-    control: tuple[str, ...] = ()
-    margin: float = 0.3
+    unit: str = later("placement")
+    control: tuple[str, ...] = later(())
+    margin: float = later(MARGIN)
     permutations: int = 9999
     seed: int = 0
 
@@ -97,10 +117,10 @@ class Hypotheses:
     layer: str = "last"
     outcome: str | None = None
     raw_scores: bool = False
-    where: tuple[str, ...] = ()
+    where: tuple[str, ...] = later(())
     split: str | None = None
     pool: str | None = None
-    unit: str = "placement"
+    unit: str = later("placement")
     permutations: int = 9999
     seed: int = 0
 
@@ -112,7 +132,7 @@ class Agreement:
     metrics: tuple[str, ...] = ()
     layers: str = "same"
     alike: float = 0.95
-    where: tuple[str, ...] = ()
+    where: tuple[str, ...] = later(())
     split: str | None = None
     pool: str | None = None
     seed: int = 0
@@ -132,7 +152,7 @@ class Stability:
     k: tuple[int, ...] = ()
     splits: int = 5
     null: int = 10
-    where: tuple[str, ...] = ()
+    where: tuple[str, ...] = later(())
     split: str | None = None
     pool: str | None = None
     seed: int = 0
