@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.stats import norm
 
+from alignkit.statistics.correlation.disattenuation import disattenuated
 from alignkit.statistics.intervals import correlation_interval, fisher_interval
-from alignkit.statistics.reliability import disattenuated
 from alignkit.statistics.scores import accuracy_error, auroc_error, bootstrap_errors
 from simulations.rows import SEED, Row
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alignkit.chain.facts import label_texts
 from alignkit.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Facts:
         except (OSError, ValueError) as error:
             raise DataError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
         if values.ndim == 2 and values.dtype.kind in "biuf":
-            values = np.array(["|".join(map(str, row.nonzero()[0])) or "(none)" for row in values])
+            values = np.array(label_texts(values))
         if values.ndim != 1 or len(values) != self.n:
             raise UsageError(
                 f"{file} has shape {values.shape}; expected a value for each of {self.n} samples, "

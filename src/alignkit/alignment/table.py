@@ -76,7 +76,7 @@ ADDED = {
     "version": "1",
 }
 # Columns that are not written where they say nothing, so that earlier tables keep their bytes.
-OPTIONAL = {"within": "", "groups": "", "version": 1}
+OPTIONAL = ("within", "groups", "version")
 
 Key = tuple[str, str]
 
@@ -259,7 +259,7 @@ def rebuild_alignment(run: Run) -> None:
 
 def as_written(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table as its file holds it: in order, without optional columns that say nothing."""
-    silent = [column for column, default in OPTIONAL.items() if (table[column] == default).all()]
+    silent = [name for name in OPTIONAL if (table[name].astype(str) == ADDED[name]).all()]
     return ordered(table).drop(columns=silent)
 
 

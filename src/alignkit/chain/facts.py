@@ -32,7 +32,7 @@ def facts_of(task: Task, split: Split) -> dict[str, list[str]]:
     """
     facts = {"text": [_digest(text.encode()) for text in split.texts]}
     if split.targets is not None:
-        facts = {"label": _labels(split.targets, task.target.labels)} | facts
+        facts = {"label": label_texts(split.targets, task.target.labels)} | facts
     return facts | {name: [str(value) for value in column] for name, column in split.facts.items()}
 
 
@@ -105,7 +105,16 @@ def _from_task(
     return facts_of(task, data), picture
 
 
-def _labels(targets: np.ndarray, names: Sequence[str]) -> list[str]:
+def label_texts(targets: np.ndarray, names: Sequence[str] = ()) -> list[str]:
+    """Return the label of every sample as a text; of several labels the whole set.
+
+    Parameters
+    ----------
+    targets : ndarray (n,) of int, or (n, labels) of zeros and ones
+    names : sequence of str
+        The names of the labels; a label without one is a number.
+    """
+
     def name(label: int) -> str:
         return str(names[label]) if 0 <= label < len(names) else str(label)
 

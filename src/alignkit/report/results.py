@@ -23,6 +23,7 @@ from alignkit.report.questions import draw_agreement, draw_answers, draw_stabili
 from alignkit.runs import Run
 from alignkit.runs.files import write_csv, write_json, write_text
 from alignkit.runs.units import unit_labels
+from alignkit.statistics.equivalence import MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def report_runs(
     *,
     unit: str = "placement",
     control: Sequence[str] = (),
-    margin: float = 0.3,
+    margin: float = MARGIN,
     permutations: int = 9999,
     measure: bool = False,
     reporter: Reporter = SILENT,

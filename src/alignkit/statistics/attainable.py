@@ -8,6 +8,7 @@ succeed, and its outcome is no result.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from alignkit.statistics.permutation import EXACT_UNITS
 from alignkit.statistics.requirements import LEVEL
@@ -84,10 +85,7 @@ def least_units_to_flip(tests: int = 1, *, joint: bool = False, level: float = L
     level : float
         Significance level, above 0.
     """
-    n = 1
-    while least_corrected_p(2 / 2**n, tests, joint=joint) >= level:
-        n += 1
-    return n
+    return _least_units(lambda n: 2**n, tests, joint, level)
 
 
 def least_units_to_permute(tests: int = 1, *, joint: bool = False, level: float = LEVEL) -> int:
@@ -102,7 +100,12 @@ def least_units_to_permute(tests: int = 1, *, joint: bool = False, level: float 
     level : float
         Significance level, above 0.
     """
+    return _least_units(math.factorial, tests, joint, level)
+
+
+def _least_units(arrangements: Callable[[int], int], tests: int, joint: bool, level: float) -> int:
+    """Return the least n of whose arrangements two in all give a corrected p below the level."""
     n = 1
-    while least_corrected_p(2 / math.factorial(n), tests, joint=joint) >= level:
+    while least_corrected_p(2 / arrangements(n), tests, joint=joint) >= level:
         n += 1
     return n

@@ -96,8 +96,8 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
     if reason:
         return Optimum(n, reason=reason)
     z, v = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
-    design = _design(z)
-    beta, covariance = _least_squares(design, v)
+    design = quadratic_design(z)
+    beta, covariance = least_squares(design, v)
     t, null = curvature_test(x, y, permutations.indices)
     point, low, high = _turning_point(beta, covariance, n)
     sign = 1 if beta[2] < 0 else -1
@@ -143,7 +143,7 @@ def curvature_test(
         Null is an ndarray (m,). Negative where y has a maximum.
     """
     n, (z, v) = len(x), ((values - values.mean()) / values.std() for values in (x, y))
-    design = _design(z)
+    design = quadratic_design(z)
     basis, _ = np.linalg.qr(design)
     leverage = (basis**2).sum(axis=1)
     weights = np.linalg.pinv(design)[2]
@@ -164,20 +164,32 @@ def _reason_for_no_fit(x: np.ndarray, y: np.ndarray) -> str:
             return f"{name} is constant"
     if len(np.unique(x)) < 4:
         return "alignment takes fewer than 4 values"
-    basis, _ = np.linalg.qr(_design((x - x.mean()) / x.std()))
+    basis, _ = np.linalg.qr(quadratic_design((x - x.mean()) / x.std()))
     if (basis**2).sum(axis=1).max() > 1 - TIE:
         return "a single unit determines the curve"
     return ""
 
 
-def _design(z: np.ndarray) -> np.ndarray:
+def quadratic_design(z: np.ndarray) -> np.ndarray:
+    """Return the columns 1, z and z squared, ``(n, 3)``."""
     return np.column_stack([np.ones(len(z)), z, z**2])
 
 
-def _least_squares(design: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def least_squares(
+    design: np.ndarray, y: np.ndarray, controls: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the coefficients of a fit, ``(k,)``, and their covariance, ``(k, k)``.
+
+    Parameters
+    ----------
+    design : ndarray (n, k)
+    y : ndarray (n,)
+    controls : int
+        Number of variables that were controlled for before, which take degrees of freedom.
+    """
     beta = np.linalg.lstsq(design, y, rcond=None)[0]
     residual = y - design @ beta
-    variance = float(residual @ residual) / (len(y) - design.shape[1])
+    variance = float(residual @ residual) / (len(y) - design.shape[1] - controls)
     return beta, variance * np.linalg.inv(design.T @ design)
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from alignkit.statistics.correlation.disattenuation import disattenuated, reliability_of_means
 from alignkit.statistics.intervals import correlation_interval
-from alignkit.statistics.reliability import disattenuated, reliability_of_means
 
 
 def _study(rng, units=12, seeds=3, rho=0.7, noise=1.0):

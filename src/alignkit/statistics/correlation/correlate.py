@@ -159,14 +159,14 @@ def correlate(
     check_margin(margin)
     metrics = list(dict.fromkeys(metrics))
     question = Question(
-        outcome,
-        unit,
-        layer,
-        tuple(family),
-        frozenset(lower_is_better),
-        layer_pairs or {},
-        other_values or {},
-        frozenset(direction_assumed),
+        outcome=outcome,
+        unit=unit,
+        layer=layer,
+        family=tuple(family),
+        lower_is_better=frozenset(lower_is_better),
+        layer_pairs=layer_pairs or {},
+        other_values=other_values or {},
+        direction_assumed=frozenset(direction_assumed),
         outcome_names=outcome_names or {},
         margin=margin,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from alignkit.statistics.intervals import correlation_interval
 from alignkit.statistics.requirements import MIN_UNITS_INTERVAL, is_constant
+from alignkit.statistics.variance.decomposition import mean_squares
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,11 @@ def reliability_of_means(values: np.ndarray, units: np.ndarray) -> float | None:
         At most 1; 0 or less where units differ no more than seeds do. None where no unit has
         two runs, or nothing varies.
     """
-    index, counts = np.unique(units, return_inverse=True, return_counts=True)[1:]
-    n, k = len(values), len(counts)
-    if k < 2 or n <= k:
+    squares = mean_squares(values, units)
+    if squares is None or squares[0] <= 0:
         return None
-    means = np.bincount(index, values) / counts
-    within = float(((values - means[index]) ** 2).sum()) / (n - k)
-    between = float((counts * (means - values.mean()) ** 2).sum()) / (k - 1)
-    return 1 - within / between if between > 0 else None
+    between, within = squares
+    return 1 - within / between
 
 
 def disattenuated(x: np.ndarray, y: np.ndarray, units: np.ndarray) -> Disattenuated | None:

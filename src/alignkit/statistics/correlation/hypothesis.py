@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from alignkit.statistics.controls import adjusted, orthonormal, unit_controls
+from alignkit.statistics.correlation.disattenuation import disattenuated
 from alignkit.statistics.correlation.robust import turning_p
 from alignkit.statistics.correlation.units import placements_of
 from alignkit.statistics.equivalence import MARGIN, bayes_factor, equivalence_p, smallest_margin
@@ -23,7 +24,6 @@ from alignkit.statistics.permutation import (
     p_value,
     studentised,
 )
-from alignkit.statistics.reliability import disattenuated
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS, MIN_UNITS_INTERVAL, is_constant
 from alignkit.statistics.variance.decomposition import intraclass_correlation
 from alignkit.statistics.variance.repeated_measures import repeated_measures

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from alignkit.statistics.quadratic import least_squares, quadratic_design
+
 # Chosen by simulation (benchmarks/simulations/robust.py) among pairs of thresholds that keep
 # verdicts without an association at 6 % (y = x^2: 8 %), for the most power. They may lie above
 # 0.05, because the plain corrected p must be below it as well.
@@ -64,16 +66,13 @@ def turning_p(x: np.ndarray, y: np.ndarray, controls: int = 0) -> float | None:
     """
     from scipy.stats import t as student
 
-    n = len(x)
-    free = n - 3 - controls
+    free = len(x) - 3 - controls
     if free < 2 or len(np.unique(x)) < 4:
         return None
     z = (x - x.mean()) / x.std()
-    design = np.column_stack([np.ones(n), z, z**2])
-    beta = np.linalg.lstsq(design, y, rcond=None)[0]
+    beta, covariance = least_squares(quadratic_design(z), y, controls)
     slopes = beta[1] + 2 * beta[2] * np.array([z.min(), z.max()])
     if slopes[0] * slopes[1] >= 0:
         return 1.0
-    variance = float(((y - design @ beta) ** 2).sum()) / free
-    error = float(np.sqrt(variance * np.linalg.inv(design.T @ design)[2, 2]))
+    error = float(np.sqrt(covariance[2, 2]))
     return 0.0 if error == 0 else float(2 * student.sf(abs(beta[2]) / error, free))

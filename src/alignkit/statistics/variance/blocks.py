@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TIE = 1e-9
+_LEAST_SHARE = 1e-9  # of a run that placements and seeds leave over, to divide by
 # Share of a placement's variance that is taken from all placements together: few seeds estimate
-# their own variance badly. Chosen by simulation, as is the number of placements.
+# their own variance badly. Chosen by simulation.
 POOLED = 0.25
-FEW_PLACEMENTS = 6
 _CHUNK = 1000  # flips at a time, to bound memory
 
 
@@ -106,7 +105,7 @@ class Blocks:
         ndarray (flips, n, dimensions)
         """
         project = self.residuals if full else self.within_seeds
-        left = np.maximum(np.diag(project), TIE)
+        left = np.maximum(np.diag(project), _LEAST_SHARE)
         errors = (project @ values) / np.sqrt(left)[:, None]
         rng = np.random.default_rng(seed)
         for start in range(0, n_flips, _CHUNK):

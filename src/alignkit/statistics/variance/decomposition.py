@@ -111,13 +111,12 @@ def intraclass_correlation(
     from scipy.stats import f as f_distribution
 
     values = np.asarray(values, dtype=float)
-    index, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    n, k = len(values), len(counts)
-    if k < 2 or n <= k:
+    squares = mean_squares(values, groups)
+    if squares is None:
         return None
-    means = np.bincount(index, values) / counts
-    within = float(((values - means[index]) ** 2).sum()) / (n - k)
-    between = float((counts * (means - values.mean()) ** 2).sum()) / (k - 1)
+    between, within = squares
+    counts = np.unique(groups, return_counts=True)[1]
+    n, k = len(values), len(counts)
     if within <= TIE * between or between + within == 0:
         return None
     size = (n - (counts**2).sum() / n) / (k - 1)
@@ -125,6 +124,31 @@ def intraclass_correlation(
     low = ratio / f_distribution.ppf(0.975, k - 1, n - k)
     high = ratio * f_distribution.ppf(0.975, n - k, k - 1)
     return _icc(ratio, size), _icc(low, size), _icc(high, size)
+
+
+def mean_squares(values: np.ndarray, groups: np.ndarray) -> tuple[float, float] | None:
+    """Return the mean squares between and within groups of a one-way analysis of variance.
+
+    Parameters
+    ----------
+    values : ndarray (n,)
+        One value per run.
+    groups : ndarray (n,)
+        The group of each run.
+
+    Returns
+    -------
+    (between, within) or None
+        None where there is one group, or no group has two values.
+    """
+    index, counts = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    n, k = len(values), len(counts)
+    if k < 2 or n <= k:
+        return None
+    means = np.bincount(index, values) / counts
+    within = float(((values - means[index]) ** 2).sum()) / (n - k)
+    between = float((counts * (means - values.mean()) ** 2).sum()) / (k - 1)
+    return between, within
 
 
 def _icc(ratio: float, size: float) -> float:
