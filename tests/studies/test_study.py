@@ -321,3 +321,81 @@ def test_pretraining_comes_first_and_its_failure_holds_back_what_starts_from_it(
     again = _plan(file, tmp_path)
     assert {run["state"] for run in again["runs"]} == {"done"}
     assert [r["identity"] for r in again["runs"]] == [r["identity"] for r in plan["runs"]]
+
+
+@pytest.mark.parametrize("samples", [48, 1024])
+@pytest.mark.slow
+def test_more_samples_than_there_are_means_all_of_them(tmp_path, samples):
+    """Such a study waited for values of a subset that no command would ever write."""
+    file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",))
+    file.write_text(file.read_text().replace('layers = "same"', f"samples = {samples}"))
+    planned = alignkit("study", "plan", file, cwd=tmp_path)
+    done = alignkit("study", "run", file, cwd=tmp_path)
+    note = "toy_match has 48 test samples, fewer than samples = 1024 in [measure]; all are used"
+    for said in (planned.stderr, done.stderr):
+        assert said.count(note) == (samples > 48)
+    assert "results/correlate.last.csv" in done.stdout
+    assert {run["state"] for run in _plan(file, tmp_path)["runs"]} == {"done"}
+    # Still known without the representations, and without the scores.
+    (run,) = (tmp_path / "runs").glob("toy_match/*/*")
+    shutil.rmtree(run / "representations")
+    assert {run["state"] for run in _plan(file, tmp_path)["runs"]} == {"done"}
+    performance = json.loads((run / "performance.json").read_text())
+    del performance["splits"]["test"]
+    (run / "performance.json").write_text(json.dumps(performance))
+    (only,) = _plan(file, tmp_path)["runs"]
+    assert only["steps"]["measure test cls"] == "done"
+
+
+@pytest.mark.slow
+def test_measuring_at_fusions_passes_over_runs_that_have_none(tmp_path):
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",))
+    file.write_text(file.read_text().replace('layers = "same"', 'layers = "fusions"'))
+    steps = {run["placement"]: set(run["steps"]) for run in _plan(file, tmp_path)["runs"]}
+    assert steps["at_1"] - steps["none"] == {"measure test cls"}
+    alignkit("study", "run", file, cwd=tmp_path)
+    assert {run["state"] for run in _plan(file, tmp_path)["runs"]} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('layers = "same"', 'layers = "0,2,5"', "there is no layer 5; layers are 0 to 2"),
+        ("k=5", "k=48", "toy_match, test: mknn:k=48: k=48 needs 1 <= k < n, and there are n=48"),
+        (
+            '[correlate]\nlayer = ["last"]',
+            '[stability]\ntasks = ["toy_unique"]\nplacements = ["2"]\n'
+            '[[run]]\ntask = "toy_match"\nplacement = "2"',
+            "[stability] covers no run",
+        ),
+    ],
+)
+def test_what_can_never_be_met_is_refused_before_training(tmp_path, old, new, message):
+    file = write_study(tmp_path)
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    for command in ("plan", "run"):
+        assert message in alignkit("study", command, file, cwd=tmp_path, code=2).stderr
+    assert not list(tmp_path.rglob("model.safetensors"))
+
+
+@pytest.mark.slow
+def test_a_run_without_progress_says_which_step_has_no_result(tmp_path, monkeypatch):
+    file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",))
+    monkeypatch.setattr("alignkit.studies.plan.is_measured", lambda *_: False)
+    done = alignkit("study", "run", file, cwd=tmp_path, code=1)
+    assert (
+        "measure test cls: was carried out, but what it should have written is not" in done.stderr
+    )
+    assert "the study is not complete: 1 of its steps" in done.stderr
+
+
+def test_a_split_that_the_data_lack_is_a_problem_before_training(tmp_path):
+    more = '[[run]]\nplacement = "1"\ntask = "toy_redundant:n_test=0"\n'
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",), more=more)
+    (absent,) = [run for run in _plan(file, tmp_path)["runs"] if run["state"] == "unresolved"]
+    assert (
+        absent["problem"]
+        == "split 'test' of toy_redundant is empty; set toy_redundant:n_test above 0"
+    )
+    assert absent["run"].startswith("toy_redundant/at_1/seed0")

@@ -243,12 +243,13 @@ def _run(
     file: Path, runs: Path | None, output: Path | None, json: bool, retry: bool, **engine: Any
 ) -> None:
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.study import analysis_rows, run_row, summary
+    from alignkit.cli.printing.study import analysis_rows, note_few_samples, run_row, summary
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.execute import analyse, execute
 
     chosen = _plan(file, runs, output, **engine)
     check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
+    note_few_samples(chosen)
     console.note(f"{chosen.study.name}: {summary(chosen)}")
     with chosen.records.held(), _opened_when_needed(chosen) as opened:
         # Another process may have worked on the study in the meantime.
@@ -280,10 +281,10 @@ def _run(
 
 
 def _fail_if_any(chosen: "Plan", file: Path) -> None:
-    """List what failed, and raise an error if anything did."""
+    """List what failed or made no progress, and raise an error if anything did."""
     from alignkit.cli.printing import console
     from alignkit.errors import AlignkitError
-    from alignkit.studies.execute import failed
+    from alignkit.studies.execute import failed, without_result
 
     runs = failed(chosen.runs)
     analyses = [analysis for analysis in chosen.analyses if analysis.state == "failed"]
@@ -297,6 +298,15 @@ def _fail_if_any(chosen: "Plan", file: Path) -> None:
         raise AlignkitError(
             f"{' and '.join(lost)} failed (listed above); once you have fixed the cause, run: "
             f"alignkit study retry {file}"
+        )
+    stuck = without_result(chosen)
+    for name in stuck:
+        console.note(f"  {name}: was carried out, but what it should have written is not there")
+    if stuck:
+        raise AlignkitError(
+            f"the study is not complete: {len(stuck)} of its steps (listed above) have no result "
+            f"after they were carried out; see whether something removes or replaces files below "
+            f"{chosen.study.runs} and {chosen.study.output}, then run: alignkit study run {file}"
         )
 
 

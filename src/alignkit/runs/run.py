@@ -143,6 +143,20 @@ class Run:
         errors: dict[str, dict[str, Any]] = self.performance().get("errors", {}).get(split, {})
         return errors
 
+    def number_of_samples(self, split: str) -> int | None:
+        """Return how many samples of a split its representations, scores or training saw.
+
+        None where the split was not used yet.
+        """
+        index = self.representation_index(split)
+        if index is not None:
+            return int(index["n"])
+        scores: dict[str, float] = {}
+        if self.performance_file.is_file():
+            scores = self.performance()["splits"].get(split, {})
+        n = scores.get("n", self.stored["data"].get("n", {}).get(split))
+        return None if n is None else int(n)
+
     @property
     def unscored(self) -> str:
         """Why the run cannot have scores; empty for a run that was trained."""

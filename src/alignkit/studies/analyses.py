@@ -25,6 +25,8 @@ from alignkit.runs.units import (
 from alignkit.statistics.equivalence import check_margin
 from alignkit.studies.file import Study
 from alignkit.studies.records import State
+from alignkit.studies.splits import size_of_split
+from alignkit.studies.status import selects_nothing
 from alignkit.studies.tables import Measure, recorded
 
 FOLDER = "analyses"
@@ -171,13 +173,13 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     resolved = [config for config in configs if config is not None]
     if resolved:
         _check_on_run(study, resolved[0])
+        _check_layers(study, resolved)
+        _check_neighbours(study, resolved)
         _check_variants(study, resolved, whole=len(resolved) == len(configs))
 
 
 def _check_on_run(study: Study, config: RunConfig) -> None:
-    """Check units, controls, margins and selections on the configuration of a run."""
-    from alignkit.models.pairs import select_pairs
-
+    """Check units, controls, margins and conditions on the configuration of a run."""
     for grouped in (study.correlate, study.report, study.hypotheses):
         if grouped:
             check_unit(grouped.unit, config)
@@ -190,11 +192,48 @@ def _check_on_run(study: Study, config: RunConfig) -> None:
     for table in tables:
         if table:
             check_where(table.where, config)
-    schedule = config.architecture.make().schedule(config.placement)
-    if study.measure:
-        select_pairs(schedule, study.measure.layers, study.measure.streams)
-    if study.agreement:
-        select_pairs(schedule, study.agreement.layers)
+
+
+def _check_layers(study: Study, configs: Sequence[RunConfig]) -> None:
+    """Check the selections of layers on every model, which may differ in depth and fusions."""
+    from alignkit.models.pairs import select_pairs
+
+    models = {
+        json.dumps([c.architecture.name, c.to_json()["architecture"], c.placement.name]): c
+        for c in configs
+    }
+    for config in models.values():
+        schedule = config.architecture.make().schedule(config.placement)
+        try:
+            if study.measure and not selects_nothing(config, study.measure):
+                select_pairs(schedule, study.measure.layers, study.measure.streams)
+            if study.agreement:
+                select_pairs(schedule, study.agreement.layers)
+        except UsageError as error:
+            raise UsageError(f"{config.folder}: {error}") from None
+
+
+def _check_neighbours(study: Study, configs: Sequence[RunConfig]) -> None:
+    """Refuse a metric with more neighbours than there are samples to measure."""
+    from alignkit.alignment.job import check_k
+    from alignkit.metrics import resolve
+
+    measure = study.measure
+    if measure is None:
+        return
+    sizes: dict[int, str] = {}
+    for config in configs:
+        for split in measure.splits:
+            n = size_of_split(config, split)
+            if n is not None:
+                n = min(n, measure.samples or n)
+                sizes.setdefault(n, f"{config.task_name}, {split}")
+    for n, where in sizes.items():
+        for spec in measure.metrics:
+            try:
+                check_k(resolve(spec), n)
+            except UsageError as error:
+                raise UsageError(f"{where}: {error}") from None
 
 
 def _check_variants(study: Study, configs: Sequence[RunConfig], whole: bool) -> None:
@@ -270,3 +309,8 @@ def _check_stability(study: Study) -> None:
                 raise UsageError(
                     f"[stability] {kind} names '{name}'; the runs have: {', '.join(sorted(names))}"
                 )
+    if not any(table.covers(entry.task, entry.placement) for entry in study.entries):
+        raise UsageError(
+            "[stability] covers no run: none has one of its tasks together with one of its "
+            "placements"
+        )

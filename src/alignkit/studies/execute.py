@@ -60,6 +60,16 @@ def failed(runs: Sequence[Planned]) -> list[Planned]:
     return [planned for planned in runs if planned.state in ("failed", "unresolved")]
 
 
+def without_result(plan: Plan) -> list[str]:
+    """Return the steps and analyses that a study which has ended should have completed.
+
+    Those of runs that failed, or that start from one, are left out.
+    """
+    steps = [f"{planned.name}, {step.name}" for planned, step, _ in plan.units()]
+    # Analyses wait for steps, so theirs would only repeat it.
+    return list(dict.fromkeys(steps)) or [each.name for each in plan.analyses_to_do()]
+
+
 def _record(plan: Plan, planned: Planned, step: Step, outcome: Outcome) -> None:
     if planned.config is not None and outcome.state != "skipped":
         plan.records.add(planned.config, step.name, outcome)

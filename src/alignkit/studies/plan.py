@@ -18,7 +18,15 @@ from alignkit.studies.analyses import Analysis, plan_analyses
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
 from alignkit.studies.records import Records, State
-from alignkit.studies.status import evidence_of, is_evaluated, is_extracted, is_measured, is_trained
+from alignkit.studies.splits import FewSamples, missing_split, size_of_split
+from alignkit.studies.status import (
+    evidence_of,
+    is_evaluated,
+    is_extracted,
+    is_measured,
+    is_trained,
+    selects_nothing,
+)
 from alignkit.studies.tables import Measure
 
 T = TypeVar("T")
@@ -43,7 +51,9 @@ class Planned:
     ----------
     entry : Entry
     config : RunConfig or None
-        None where it cannot be resolved; then ``problem`` says why.
+        None where it cannot be resolved.
+    problem : str
+        Why the run cannot start: it cannot be resolved, or its data lack a split.
     first : Planned or None
         The pretraining run that it starts from.
     pretrains : bool
@@ -66,10 +76,15 @@ class Planned:
     @property
     def state(self) -> Literal["done", "missing", "failed", "unresolved"]:
         """The state of the run: that of its steps together."""
-        if self.config is None:
+        if self.config is None or self.problem:
             return "unresolved"
         states = {step.state for step in self.steps}
         return "failed" if "failed" in states else "missing" if "missing" in states else "done"
+
+    @property
+    def waits_for_a_failure(self) -> bool:
+        """Whether the pretraining run that it starts from has failed."""
+        return self.first is not None and self.first.state == "failed"
 
     @property
     def error(self) -> str:
@@ -109,14 +124,29 @@ class Plan:
     def units(self, retry: bool = False) -> Iterator[tuple[Planned, Step, Job]]:
         """Yield the remaining jobs in order, those of failed runs only with ``retry``."""
         for planned in self.runs:
-            if planned.state == "failed" and not retry:
+            if planned.state == "unresolved":
                 continue
-            if planned.first is not None and planned.first.state == "failed" and not retry:
+            if (planned.state == "failed" or planned.waits_for_a_failure) and not retry:
                 continue
             for step in planned.steps:
                 if step.state != "done":
                     for job in step.jobs:
                         yield planned, step, job
+
+    @property
+    def few_samples(self) -> list[FewSamples]:
+        """The splits that have fewer samples than ``[measure]`` asks for: all are used."""
+        measure = self.study.measure
+        if measure is None or measure.samples is None:
+            return []
+        few: dict[FewSamples, None] = {}
+        for planned in self.to_analyse:
+            for split in measure.splits if planned.config else ():
+                assert planned.config is not None
+                n = size_of_split(planned.config, split)
+                if n is not None and n < measure.samples:
+                    few[FewSamples(planned.config.task_name, split, n, measure.samples)] = None
+        return list(few)
 
     def analyses_to_do(self, retry: bool = False) -> list[Analysis]:
         """Return the analyses that lack a result on the complete runs."""
@@ -140,6 +170,7 @@ def make_plan(study: Study, gpus: int = 0) -> Plan:
         for planned in runs:
             if planned.config is not None:
                 planned.steps = list(_steps(planned, planned.config, study, records, gpus))
+                planned.problem = _without_data(planned, planned.config)
     plan = Plan(study, records, runs)
     plan.analyses = _analyses(plan)
     return plan
@@ -188,7 +219,7 @@ def _analyses(plan: Plan) -> list[Analysis]:
         evidence_of(Run(study.runs / planned.name), study.evaluate.splits, study.measure)
         for planned in plan.complete
     ]
-    waits = any(planned.state == "missing" for planned in plan.to_analyse)
+    waits = any(p.state == "missing" and not p.waits_for_a_failure for p in plan.to_analyse)
     return plan_analyses(study, plan.complete, evidence, plan.records.folder, waits)
 
 
@@ -231,6 +262,20 @@ def _pretraining(study: Study, entry: Entry) -> Planned:
     )
     planned.pretrains = True
     return planned
+
+
+def _without_data(planned: Planned, config: RunConfig) -> str:
+    """Return which split a run that is not trained yet would lack; empty if none.
+
+    Found before training rather than after it.
+    """
+    missing = [step.name.split() for step in planned.steps if step.state == "missing"]
+    if ["train"] not in missing:
+        return ""
+    if planned.first is not None and planned.first.problem:
+        return f"its pretraining run: {planned.first.problem}"
+    later = (words[1] for words in missing if len(words) > 1)
+    return missing_split(config, ("train", "validation", *later))
 
 
 def _start_from(planned: Planned, first: Planned, root: Path) -> None:
@@ -288,9 +333,10 @@ def _representation_steps(
 ) -> Iterator[Step]:
     """Yield the steps that extract representations, to keep or to measure, and measure them."""
     extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
+    measures = bool(study.measure) and not selects_nothing(config, measure)
     for split in dict.fromkeys((*extract.splits, *measure.splits)):
         pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
-        to_measure = measure.pools if split in measure.splits else ()
+        to_measure = measure.pools if measures and split in measure.splits else ()
         missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
         jobs = extract_jobs(
             run,
@@ -298,7 +344,7 @@ def _representation_steps(
             split,
             pools,
             shard_size=extract.shard_size,
-            n=_samples(config, split, extract.shard_size),
+            n=size_of_split(config, split) if extract.shard_size is not None else None,
             after=[trained],
             gpus=gpus,
         )
@@ -320,7 +366,7 @@ def _representation_steps(
                 "pool": pool,
                 "layers": measure.layers,
                 "streams": measure.streams,
-                "samples": measure.samples,
+                "samples": _samples(config, split, measure.samples),
                 "null": measure.null,
             }
             job = measure_job(
@@ -329,17 +375,7 @@ def _representation_steps(
             yield step(f"measure {split} {pool}", pool not in missing, [job])
 
 
-_sizes: dict[tuple[str, str, str], int] = {}
-
-
-def _samples(config: RunConfig, split: str, shard_size: int | None) -> int | None:
-    """Return the number of samples of a split; looked up only to count shards."""
-    if shard_size is None:
-        return None
-    key = (config.task.name, config.fingerprint, split)
-    if key not in _sizes:
-        try:
-            _sizes[key] = len(config.task.make().split(split))
-        except DataError:
-            return None  # extraction will raise the error
-    return _sizes[key]
+def _samples(config: RunConfig, split: str, samples: int | None) -> int | None:
+    """Return the number of samples to draw; None for all, also where there are no more."""
+    n = None if samples is None else size_of_split(config, split)
+    return None if n is not None and samples is not None and n <= samples else samples

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.models.pairs import AT_FUSIONS
+from alignkit.models.schedule import Fuse
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
 
@@ -66,17 +68,36 @@ def measured_values(run: Run, measure: Measure, split: str, pool: str) -> pd.Dat
 
     if not run.is_trained:
         return None
-    n = run.stored["data"]["n"].get(split)
-    subset = measure.samples
-    if subset is not None and n is not None and subset >= n:
-        subset = None
+    if selects_nothing(run.config, measure):
+        return pd.DataFrame()
     options = MeasureOptions(null=measure.null)
     selection = PairSelection.of_run(run, measure.layers, measure.streams)
-    tables = AlignmentTables(options, run.alignment_folder(split), subset, split, pool)
-    values = []
-    for metric in map(resolve, measure.metrics):
-        table = tables.table(metric, selection.is_maximum)
-        if table.missing(selection.keys):
-            return None
-        values.append(table.rows(selection.keys)[["metric", "parameters", "x", "y", "n", "value"]])
-    return pd.concat(values)
+    columns = ["metric", "parameters", "x", "y", "n", "value"]
+    for subset in _subsets(run, measure.samples, split):
+        tables = AlignmentTables(options, run.alignment_folder(split), subset, split, pool)
+        every = [
+            tables.table(metric, selection.is_maximum) for metric in map(resolve, measure.metrics)
+        ]
+        if not any(table.missing(selection.keys) for table in every):
+            return pd.concat([table.rows(selection.keys)[columns] for table in every])
+    return None
+
+
+def selects_nothing(config: RunConfig, measure: Measure) -> bool:
+    """Whether a study measures at fusions only, and the run has none."""
+    if measure.layers not in AT_FUSIONS:
+        return False
+    steps = config.architecture.make().schedule(config.placement)
+    return not any(isinstance(step, Fuse) for step in steps)
+
+
+def _subsets(run: Run, samples: int | None, split: str) -> list[int | None]:
+    """Return the subsets of samples that the values may be of; None is all samples of the split.
+
+    As for measuring, all samples are used where there are no more than are asked for. Where
+    their number is not known any more, either may have been measured.
+    """
+    n = run.number_of_samples(split)
+    if samples is None or (n is not None and samples >= n):
+        return [None]
+    return [samples] if n is not None else [samples, None]

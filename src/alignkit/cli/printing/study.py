@@ -23,6 +23,7 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
     console.print_table(shown, [name for name in COLUMNS if any(row.get(name) for row in shown)])
     for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
         console.note(f"problem: {problem}")
+    note_few_samples(chosen)
     print(summary(chosen))
     if chosen.analyses:
         states = (f"{analysis.name} {analysis.state}" for analysis in chosen.analyses)
@@ -35,6 +36,15 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
         )
     if left.bytes > left.free_bytes:
         console.note(f"note: only {_size(left.free_bytes)} of disk space are free")
+
+
+def note_few_samples(chosen: "Plan") -> None:
+    """Say of which splits all samples are measured, as there are fewer than asked for."""
+    for few in chosen.few_samples:
+        console.note(
+            f"note: {few.task} has {few.n} {few.split} samples, fewer than samples = {few.samples} "
+            "in [measure]; all are used"
+        )
 
 
 def run_row(planned: "Planned") -> dict[str, Any]:
