@@ -19,6 +19,8 @@ _PUBLIC = {
     "AlignkitError": "alignkit.errors",
     "Binary": "alignkit.tasks",
     "DataError": "alignkit.errors",
+    "Encoder": "alignkit.models.encoders",
+    "EncoderSite": "alignkit.models.encoders",
     "Fuse": "alignkit.models.schedule",
     "MissingError": "alignkit.errors",
     "MultiLabel": "alignkit.tasks",
@@ -31,6 +33,7 @@ _PUBLIC = {
     "RunLayer": "alignkit.models.schedule",
     "Score": "alignkit.tasks",
     "SingleLabel": "alignkit.tasks",
+    "SiteState": "alignkit.models.encoders",
     "Split": "alignkit.tasks",
     "StreamState": "alignkit.models.walk",
     "Target": "alignkit.tasks",
@@ -95,6 +98,9 @@ if TYPE_CHECKING:
     from alignkit.metrics import parallel_map as parallel_map
     from alignkit.metrics import permuted_products as permuted_products
     from alignkit.metrics import read_arrays as read_arrays
+    from alignkit.models.encoders import Encoder as Encoder
+    from alignkit.models.encoders import EncoderSite as EncoderSite
+    from alignkit.models.encoders import SiteState as SiteState
     from alignkit.models.placement import Placement as Placement
     from alignkit.models.schedule import Fuse as Fuse
     from alignkit.models.schedule import Record as Record

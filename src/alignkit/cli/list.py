@@ -17,13 +17,13 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metrics, architectures, placements, tasks or losses.",
+            help="metrics, architectures, placements, tasks, losses or encoders.",
             autocompletion=complete_kind,
         ),
     ],
     json: Json = False,
 ) -> None:
-    """List metrics, architectures, placements, tasks or losses.
+    """List metrics, architectures, placements, tasks, losses or encoders.
 
     Example: alignkit list metrics
     """

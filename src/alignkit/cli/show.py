@@ -24,7 +24,7 @@ def show(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metric, architecture, placement, task or loss.",
+            help="metric, architecture, placement, task, loss or encoder.",
             autocompletion=complete_kind,
         ),
     ],

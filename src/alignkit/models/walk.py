@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from alignkit.models.pooling import mean_over
 from alignkit.models.schedule import Fuse, Record, RunLayer, Schedule, stream_of
 
 
@@ -48,9 +49,7 @@ class StreamState:
         """
         if pool == "cls" and self.cls:
             return self.tokens[:, 0]
-        weights = self.content.to(self.tokens.dtype).unsqueeze(-1)
-        # A text without any known word has no content tokens; its mean is zero, not NaN.
-        return (self.tokens * weights).sum(1) / weights.sum(1).clamp(min=1)
+        return mean_over(self.tokens, self.content)
 
 
 class Stream(Protocol):

@@ -100,3 +100,13 @@ def register_losses(register: Register) -> None:
     best value is 1 declares ``maximise=True``, and ``1 - value`` is minimised instead.
     Declarations: ``maximise``, ``paper``.
     """
+
+
+@hookspec(historic=True)
+def register_encoders(register: Register) -> None:
+    """Register encoders: classes, or functions that return an ``alignkit.Encoder``.
+
+    An encoder is a frozen model of one stream, text or vision, with representations at named
+    sites. Its keyword parameters are its options; the class or function attribute
+    ``positional`` names the option that may be given without its name, as in ``hf:FOLDER``.
+    """

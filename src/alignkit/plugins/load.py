@@ -69,7 +69,7 @@ def names(kind: str) -> list[str]:
     Parameters
     ----------
     kind : str
-        ``metrics``, ``architectures``, ``placements``, ``tasks`` or ``losses``.
+        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``losses`` or ``encoders``.
 
     Raises
     ------

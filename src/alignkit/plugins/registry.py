@@ -15,7 +15,7 @@ from alignkit.errors import PluginError, UsageError
 if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import Register
 
-KINDS = ("metrics", "architectures", "placements", "tasks", "losses")
+KINDS = ("metrics", "architectures", "placements", "tasks", "losses", "encoders")
 
 # Names become parts of paths and specs, so they hold nothing special to a shell or file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
