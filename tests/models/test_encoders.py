@@ -31,7 +31,8 @@ def test_poolings_leave_padding_and_special_tokens_out(pool, expected):
 
 def test_a_sample_without_content_is_zero():
     state = SiteState(TOKENS, MASK, torch.zeros_like(CONTENT))
-    assert not state.pooled("mean").any() and not state.pooled("max").any()
+    assert not state.pooled("mean").any()
+    assert not state.pooled("max").any()
 
 
 @pytest.mark.parametrize("pool", ["cls", "own", "sum"])
@@ -44,7 +45,8 @@ def test_half_precision_is_pooled_in_single_precision():
     half = SiteState(
         torch.full((1, 4096, 1), 10.0, dtype=torch.float16), *[torch.ones(1, 4096) > 0] * 2
     )
-    assert half.pooled("mean").item() == 10 and half.pooled("mean").dtype == torch.float32
+    assert half.pooled("mean").item() == 10
+    assert half.pooled("mean").dtype == torch.float32
 
 
 SITES = [
@@ -67,7 +69,8 @@ def test_sites_are_selected_by_default_name_or_glob():
 
 
 def test_a_site_refuses_poolings_with_the_reason():
-    assert SITES[0].pool(None) == "mean" and SITES[0].pool("last") == "last"
+    assert SITES[0].pool(None) == "mean"
+    assert SITES[0].pool("last") == "last"
     with pytest.raises(UsageError, match="'embeddings' has no pooling 'cls': there is no class"):
         SITES[0].pool("cls")
     with pytest.raises(UsageError, match="unknown pooling 'sum'; known: cls"):
