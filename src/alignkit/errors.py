@@ -42,6 +42,10 @@ class MissingError(DataError):
     """A file that the data refer to does not exist."""
 
 
+class OutOfMemoryError(AlignkitError, MemoryError):
+    """The memory of the device does not suffice; the message says what to lower."""
+
+
 class PluginError(AlignkitError):
     """A plugin cannot be loaded, breaks its own declarations, or claims a name that is taken."""
 

@@ -11,6 +11,7 @@ from alignkit.chain.extract import extract
 from alignkit.models.pairs import Pair
 from alignkit.progress import Reporter
 from alignkit.runs import Run
+from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.run import POOLS
 
 if TYPE_CHECKING:
@@ -54,30 +55,39 @@ class LayerSource:
         return min(str(layer.dtype).removeprefix("torch.") for layer in layers)
 
 
-class RunLayers:
-    """The representations of a run on a split, each opened once, for all metrics.
+class StoredLayers:
+    """The representations of a run or an encoder on a split, each opened once for all metrics.
 
     Parameters
     ----------
-    run : Run
-    split, pool : str
+    store : RepresentationStore
+    split : str
+    pool : str
+        Empty for the default pooling of each site.
     options : MeasureOptions
     rows : ndarray, optional
         Samples to keep, in this order; all of them when None.
     """
 
     def __init__(
-        self, run: Run, split: str, pool: str, options: MeasureOptions, rows: np.ndarray | None
+        self,
+        store: RepresentationStore,
+        split: str,
+        pool: str,
+        options: MeasureOptions,
+        rows: np.ndarray | None,
     ) -> None:
-        self.run, self.split, self.pool, self.options, self.rows = run, split, pool, options, rows
+        self.store, self.split, self.pool, self.options = store, split, pool, options
+        self.rows = rows
         self._opened: dict[str, Representation] = {}
 
     def __call__(self, site: str) -> Representation:
         """Return the representation at a site, ``(samples, width)``."""
         if site not in self._opened:
             options = self.options
-            layer = self.run.representation(
-                site, self.split, self.pool, dtype=options.precision, device=options.device
+            pool = self.pool or next(iter(self.store.pools(site, self.split)), "")
+            layer = self.store.representation(
+                site, self.split, pool, dtype=options.precision, device=options.device
             )
             self._opened[site] = layer if self.rows is None else layer[self.rows]
         return self._opened[site]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from alignkit.alignment.designs import Facts
 from alignkit.alignment.job import measure_pairs
-from alignkit.alignment.layers import LayerSource, RunLayers, extracted
+from alignkit.alignment.layers import LayerSource, StoredLayers, extracted
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import (
@@ -94,7 +94,7 @@ def measure_run(
     rows = chosen.draw_rows(index["n"], reporter)
     subset = None if rows is None else len(rows)
     design, columns = _facts(run, split).design(chosen, rows)
-    opened = RunLayers(run, split, pool, chosen, rows)
+    opened = StoredLayers(run, split, pool, chosen, rows)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
     return measure_pairs(
@@ -197,8 +197,8 @@ def measure_between(
     rows = chosen.draw_rows(len(ids), reporter)
     subset = None if rows is None else len(rows)
     design, columns = _facts(run, splits[0]).design(chosen, rows)
-    left = RunLayers(run, splits[0], pool, chosen, rows)
-    right = RunLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
+    left = StoredLayers(run, splits[0], pool, chosen, rows)
+    right = StoredLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
     return measure_pairs(
         resolved,
         LayerSource(left, right, subset or len(ids), design=design),

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from alignkit.chain import model as models
 from alignkit.chain.facts import facts_of
-from alignkit.chain.shards import BATCH, Shard, Shards
+from alignkit.chain.shards import BATCH, Shard, Shards, ShardWriter
 from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
-from alignkit.runs.files import discard, locked, whole_folder
+from alignkit.runs.files import discard, locked, sha256_of, whole_folder
 from alignkit.runs.run import POOLS
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
@@ -144,7 +142,8 @@ class _Extraction:
         self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         self.data: Split = task.split(split)
         self.encoded = EncodedSplit(self.data, inputs, split, task.fingerprint, used_device)
-        self.shards = Shards(run, split, pools, len(self.data), shard_size, restart)
+        content = {"pools": pools, "model": sha256_of(run.train_manifest)}
+        self.shards = Shards(run, split, content, len(self.data), shard_size, restart)
 
     def extract_all(self) -> dict[str, Any]:
         """Extract the missing shards, then join all shards into one array per site."""
@@ -179,42 +178,19 @@ class _Extraction:
                 return
             with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
                 start, stop = shard
-                writer = _Writer(folder, stop - start, self.pools)
+                writer = ShardWriter(folder, stop - start)
                 for rows in self.encoded.in_order(BATCH, start, stop):
-                    writer.rows = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
-                    walk(self.model, self.schedule, self.encoded.batch(rows), writer.record)
+                    place = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
+
+                    def record(site: str, state: StreamState, place: slice = place) -> None:
+                        for pool in self.pools:
+                            values = state.pooled(pool).float().cpu().numpy()
+                            writer.put(place, site, pool, values)
+
+                    walk(self.model, self.schedule, self.encoded.batch(rows), record)
                     if bar is not None:
                         bar.advance(len(rows))
                 writer.close()
-
-
-class _Writer:
-    """Writer of one .npy file per site and pooling, filled batch by batch with a memmap."""
-
-    def __init__(self, folder: Path, n: int, pools: Sequence[str]) -> None:
-        self.folder, self.n, self.pools = folder, n, pools
-        self.rows = slice(0, 0)
-        self._files: dict[tuple[str, str], np.memmap] = {}
-
-    def record(self, site: str, state: StreamState) -> None:
-        """Write the representations of the current batch at one site."""
-        for pool in self.pools:
-            values = state.pooled(pool).float().cpu().numpy()
-            self._file(site, pool, values.shape[1])[self.rows] = values
-
-    def close(self) -> None:
-        """Flush all files to disk."""
-        for file in self._files.values():
-            file.flush()
-        self._files.clear()
-
-    def _file(self, site: str, pool: str, width: int) -> np.memmap:
-        key = (site, pool)
-        if key not in self._files:
-            self._files[key] = np.lib.format.open_memmap(
-                self.folder / f"{site}.{pool}.npy", "w+", np.float32, (self.n, width)
-            )
-        return self._files[key]
 
 
 def _check_pools(pools: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import Run
-from alignkit.runs.files import read_json
+from alignkit.runs.representations import RepresentationStore
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,26 +57,43 @@ def sample_fact(run: Run, split: str, column: str) -> list[str]:
     DataError
         When the data cannot be read, or are not those of the representations.
     """
-    import pandas as pd
-
-    folder = run.representations_folder(split)
-    ids = read_json(folder / "ids.json")
-    known: list[str] = []
-    if (folder / FILE).is_file():
-        table = pd.read_csv(folder / FILE, dtype=str, keep_default_na=False)
-        if len(table) != len(ids):
-            raise DataError(f"{folder / FILE} has {len(table)} rows for {len(ids)} sample ids")
-        if column in table:
-            return [str(value) for value in table[column]]
-        known = [name for name in table if name != "id"]
-        if column != PICTURE:
-            raise UsageError(_unknown(run, column, known))
-    facts, picture = _from_task(run, split, ids)
+    known = _stored_facts(run, split)
+    if column in known:
+        return known[column]
+    if known and column != PICTURE:
+        raise UsageError(_unknown(run, column, [*known, PICTURE]))
+    facts, picture = _from_task(run, split, run.ids(split))
     if column == PICTURE:
         return picture()
     if column not in facts:
-        raise UsageError(_unknown(run, column, [*facts]))
+        raise UsageError(_unknown(run, column, [*facts, PICTURE]))
     return facts[column]
+
+
+def stored_fact(store: RepresentationStore, split: str, column: str) -> list[str]:
+    """Return a fact that is stored with representations, for every sample in their order.
+
+    Raises
+    ------
+    UsageError
+        When it is not stored.
+    """
+    known = _stored_facts(store, split)
+    if column not in known:
+        raise UsageError(_unknown(store, column, [*known]))
+    return known[column]
+
+
+def _stored_facts(store: RepresentationStore, split: str) -> dict[str, list[str]]:
+    import pandas as pd
+
+    file, ids = store.representations_folder(split) / FILE, store.ids(split)
+    if not file.is_file():
+        return {}
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if len(table) != len(ids):
+        raise DataError(f"{file} has {len(table)} rows for {len(ids)} sample ids")
+    return {str(name): [str(value) for value in table[name]] for name in table if name != "id"}
 
 
 def _from_task(
@@ -127,9 +144,9 @@ def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=8).hexdigest()
 
 
-def _unknown(run: Run, column: str, known: Sequence[str]) -> str:
-    names = ", ".join(dict.fromkeys([*known, PICTURE]))
+def _unknown(store: RepresentationStore, column: str, known: Sequence[str]) -> str:
     return (
-        f"{run.path} stores no fact '{column}' of its samples; known: {names}; or name a file with "
-        "a column of ids, as in facts.csv/COLUMN"
+        f"{store.path} stores no fact '{column}' of its samples; known: "
+        f"{', '.join(dict.fromkeys(known)) or 'none'}; or name a file with a column of ids, as in "
+        "facts.csv/COLUMN"
     )

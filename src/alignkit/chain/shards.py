@@ -11,17 +11,16 @@ import numpy as np
 
 from alignkit.chain.facts import FILE as FACTS
 from alignkit.errors import DataError, UsageError
-from alignkit.runs import Run
 from alignkit.runs.files import (
     discard,
     locked,
     put_folder,
     read_json,
-    sha256_of,
     whole_file,
     write_csv,
     write_json,
 )
+from alignkit.runs.representations import RepresentationStore
 
 BATCH = 128
 SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
@@ -37,15 +36,20 @@ class Shards:
 
     Parameters
     ----------
-    run : Run
+    store : RepresentationStore
+        A run or an encoder.
     split : str
-    pools : sequence of str
+    content : mapping of str to object
+        Plain values that identify what is extracted: model, sites, poolings. An unfinished
+        extraction of anything else is discarded.
     n : int
         Samples of the split.
     size : int, optional
         Samples per shard. An unfinished extraction keeps the size it was started with.
     restart : bool
         Discard the shards of an unfinished extraction.
+    batch : int
+        Samples per batch, to whole ones of which the size is rounded up.
 
     Attributes
     ----------
@@ -60,20 +64,21 @@ class Shards:
 
     def __init__(
         self,
-        run: Run,
+        store: RepresentationStore,
         split: str,
-        pools: Sequence[str],
+        content: Mapping[str, Any],
         n: int,
         size: int | None = None,
         restart: bool = False,
+        batch: int = BATCH,
     ) -> None:
         if not n:
             raise DataError(f"the {split} split is empty; it needs at least one sample")
-        self.run, self.split = run, split
-        self.shards_folder = shards_folder(run, split)
-        plan = {"pools": list(pools), "n": n, "model": sha256_of(run.train_manifest)}
+        self.store, self.split = store, split
+        self.shards_folder = shards_folder(store, split)
+        plan = {**content, "n": n}
         size = self._planned_size(
-            plan, whole_batches(SHARD_SIZE if size is None else size), restart
+            plan, whole_batches(SHARD_SIZE if size is None else size, batch), restart
         )
         self.ranges: list[Shard] = [(i, min(i + size, n)) for i in range(0, n, size)]
 
@@ -112,13 +117,13 @@ class Shards:
         for litter in whole.glob(".*.tmp"):  # left by a process that was killed
             litter.unlink()
         for site in index["sites"]:
-            for pool in index["pools"]:
+            for pool in index.get("arrays", {}).get(site, index["pools"]):
                 self._join(whole / f"{site}.{pool}.npy")
         write_json(whole / "ids.json", list(ids))
         write_csv(whole / FACTS, pd.DataFrame({"id": list(ids), **facts}))
         write_json(whole / "index.json", index)
         (self.shards_folder / "plan.json").unlink()  # the shards are empty now: nothing to resume
-        put_folder(whole, self.run.representations_folder(self.split))
+        put_folder(whole, self.store.representations_folder(self.split))
         discard(self.shards_folder)
 
     def _join(self, target: Path) -> None:
@@ -148,12 +153,42 @@ class Shards:
         return size
 
 
-def shards_folder(run: Run, split: str) -> Path:
+class ShardWriter:
+    """Writer of one .npy file per site and pooling, filled batch by batch with a memory map.
+
+    Parameters
+    ----------
+    folder : Path
+    n : int
+        Samples of the shard.
+    """
+
+    def __init__(self, folder: Path, n: int) -> None:
+        self.folder, self.n = folder, n
+        self._files: dict[tuple[str, str], np.memmap] = {}
+
+    def put(self, rows: slice, site: str, pool: str, values: np.ndarray) -> None:
+        """Write the representations ``(rows, width)`` of some rows of the shard."""
+        key = (site, pool)
+        if key not in self._files:
+            self._files[key] = np.lib.format.open_memmap(
+                self.folder / f"{site}.{pool}.npy", "w+", np.float32, (self.n, values.shape[1])
+            )
+        self._files[key][rows] = values
+
+    def close(self) -> None:
+        """Flush all files to disk."""
+        for file in self._files.values():
+            file.flush()
+        self._files.clear()
+
+
+def shards_folder(store: RepresentationStore, split: str) -> Path:
     """Return the folder of an unfinished extraction's shards."""
-    return run.path / "representations" / f".{split}.shards"
+    return store.path / "representations" / f".{split}.shards"
 
 
-def whole_batches(size: int) -> int:
+def whole_batches(size: int, batch: int = BATCH) -> int:
     """Round a shard size up to whole batches, because rounding errors depend on the batch.
 
     Raises
@@ -163,7 +198,7 @@ def whole_batches(size: int) -> int:
     """
     if size < 1:
         raise UsageError(f"`shard_size` is {size}; it must be at least 1")
-    return -(-size // BATCH) * BATCH
+    return -(-size // batch) * batch
 
 
 def count_shards(n: int, size: int) -> int:

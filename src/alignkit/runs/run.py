@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.files import read_json
+from alignkit.runs.representations import RepresentationStore
 from alignkit.tasks import named_like_a_loss
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from alignkit.metrics import Representation
     from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
 POOLS = ("cls", "mean")
 
 
-class Run:
+class Run(RepresentationStore):
     """A run directory; this class only locates and reads its files.
 
     Parameters
@@ -32,18 +31,12 @@ class Run:
         The directory: ``runs/<task>/<placement>/seed<k>``.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
     @classmethod
     def planned(cls, root: Path, config: RunConfig) -> Run:
         """Return the run that a configuration will make below a folder; it need not exist."""
         run = cls(root / config.folder)
         run.stored = config.to_json()
         return run
-
-    def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
 
     @property
     def model_file(self) -> Path:
@@ -64,14 +57,6 @@ class Run:
     def alignment_file(self) -> Path:
         """The table of all alignment values."""
         return self.path / "alignment.csv"
-
-    def representations_folder(self, split: str) -> Path:
-        """Return the folder of the representations of a split."""
-        return self.path / "representations" / split
-
-    def alignment_folder(self, split: str) -> Path:
-        """Return the folder of the alignment of a split, one file per metric."""
-        return self.path / "alignment" / split
 
     @cached_property
     def stored(self) -> dict[str, Any]:
@@ -174,48 +159,6 @@ class Run:
         """Return the schedule of the run's model, as data."""
         schedule: Schedule = self.config.architecture.make().schedule(self.config.placement)
         return schedule
-
-    def representation_index(self, split: str) -> dict[str, Any] | None:
-        """Return the manifest of the representations of a split, or None if there are none."""
-        file = self.representations_folder(split) / "index.json"
-        return read_json(file) if file.is_file() else None
-
-    def representation(
-        self, site: str, split: str = "test", pool: str = "cls", **options: Any
-    ) -> Representation:
-        """Return the representation of a site, opened as a memory map.
-
-        Parameters
-        ----------
-        site : str
-            Such as ``t03`` or ``v.f0``.
-        split, pool : str
-        **options
-            ``dtype`` and ``device`` of ``Representation``.
-
-        Raises
-        ------
-        DataError
-            When it was not extracted, or does not fit its sample ids.
-        """
-        import numpy as np
-
-        from alignkit.metrics import Representation
-
-        folder = self.representations_folder(split)
-        index = self.representation_index(split)
-        if index is None or site not in index["sites"] or pool not in index["pools"]:
-            raise DataError(
-                f"{self.path} holds no {pool} representation of {site} on {split}; "
-                f"extract it with: alignkit extract {self.path} --split {split} --pool {pool}"
-            )
-        ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
-        values = np.load(folder / f"{site}.{pool}.npy", mmap_mode="r", allow_pickle=False)
-        if values.shape[0] != len(ids):
-            raise DataError(
-                f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids"
-            )
-        return Representation(values, ids=ids, name=site, **options)
 
 
 def load_run(path: str | Path) -> Run:

@@ -1,0 +1,303 @@
+"""Store the representations of an encoder: once per encoder and data, shard by shard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from alignkit.chain.facts import facts_of
+from alignkit.chain.shards import Shard, Shards, ShardWriter
+from alignkit.errors import DataError, OutOfMemoryError, UsageError
+from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
+from alignkit.plugins.options import format_spec
+from alignkit.plugins.versions import versions
+from alignkit.progress import SILENT, Progress, Reporter
+from alignkit.runs.config import Choice
+from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
+from alignkit.runs.files import discard, locked, whole_folder, write_json
+from alignkit.tasks import Split, Task
+from alignkit.training.device import choose_device
+
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What is extracted from an encoder, and how.
+
+    Attributes
+    ----------
+    sites : sequence of str
+        Names or globs; the default sites of the encoder when empty.
+    pools : sequence of str
+        Poolings; the default of each site when empty.
+    batch_size : int
+        Samples per forward pass, halved where memory runs out.
+    shard_size : int, optional
+        Samples per shard, rounded up to whole batches.
+    device : str
+    force : bool
+        Extract again what is stored.
+    """
+
+    sites: Sequence[str] = ()
+    pools: Sequence[str] = ()
+    batch_size: int = BATCH
+    shard_size: int | None = None
+    device: str = "auto"
+    force: bool = False
+
+
+def encode(
+    encoder: Choice,
+    task: Choice,
+    root: Path,
+    split: str = "test",
+    options: EncodeOptions | None = None,
+    reporter: Reporter = SILENT,
+) -> EncoderStore:
+    """Store the representations of an encoder on a split, unless they are stored already.
+
+    Sites and poolings that are stored stay; what is missing is added. An extraction that was
+    interrupted resumes at the shard it had reached.
+
+    Parameters
+    ----------
+    encoder, task : Choice
+        From ``choose``.
+    root : Path
+        The folder of encoders.
+    split : str
+    options : EncodeOptions, optional
+    reporter : Reporter
+
+    Returns
+    -------
+    EncoderStore
+
+    Raises
+    ------
+    UsageError
+        For a site or pooling that the encoder does not have.
+    DataError
+        If the split is empty, or the model cannot be read.
+    OutOfMemoryError
+        If not even one sample fits.
+    """
+    options = options or EncodeOptions()
+    if options.batch_size < 1:
+        raise UsageError(f"`batch_size` is {options.batch_size}; it must be at least 1")
+    made: Encoder = encoder.make()
+    record = record_of(encoder, made, task)
+    store = EncoderStore(root / record.folder)
+    wanted = wanted_arrays(made.sites(), options)
+    for line in made.notes():
+        reporter.note(f"note: {record.label}: {line}")
+    with locked(store.path):
+        stored = _stored(store, split) if not options.force else {}
+        arrays = _merged(made.sites(), stored, wanted)
+        if arrays != stored:
+            _store(store, record)
+            _Encoding(made, task, store, split, arrays, options, reporter).encode_all()
+    return store
+
+
+def record_of(encoder: Choice, made: Encoder, task: Choice) -> EncoderRecord:
+    """Return what identifies the representations of an encoder on the data of a task."""
+    data: Task = task.make()
+    return EncoderRecord(
+        label=made.label,
+        stream=made.stream,
+        identity=dict(made.identity()),
+        task=str(getattr(data, "alias", "") or task.name),
+        fingerprint=str(data.fingerprint()),
+        spec=format_spec(encoder.name, encoder.changed),
+        versions=versions(),
+    )
+
+
+def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[str, list[str]]:
+    """Return the poolings to extract by site.
+
+    With poolings given, a site that lacks one is refused if it was named, and goes without it
+    if another default site has it.
+
+    Raises
+    ------
+    UsageError
+        For a site or pooling that the encoder does not have.
+    """
+    selected = select_sites(sites, options.sites)
+    if not options.pools:
+        return {site.name: [site.pool(None)] for site in selected}
+    arrays: dict[str, list[str]] = {}
+    for pool in options.pools:
+        having = [site for site in selected if pool in site.pools]
+        if not having:
+            selected[-1].pool(pool)  # raises, with the reason
+        for site in having:
+            arrays.setdefault(site.name, []).append(pool)
+    return {site.name: arrays[site.name] for site in selected if site.name in arrays}
+
+
+def _stored(store: EncoderStore, split: str) -> dict[str, list[str]]:
+    return {site: store.pools(site, split) for site in store.sites(split)}
+
+
+def _merged(
+    sites: Sequence[EncoderSite], stored: dict[str, list[str]], wanted: dict[str, list[str]]
+) -> dict[str, list[str]]:
+    """Return the poolings of both by site, in the order of the forward pass."""
+    merged: dict[str, list[str]] = {}
+    for site in sites:
+        pools = dict.fromkeys([*stored.get(site.name, ()), *wanted.get(site.name, ())])
+        if pools:
+            merged[site.name] = sorted(pools, key=site.pools.index)
+    return merged
+
+
+def _store(store: EncoderStore, record: EncoderRecord) -> None:
+    file = store.path / FILE
+    if not file.is_file():
+        write_json(file, {**vars(record), "key": record.key})
+
+
+class _Encoding:
+    """The encoder, data and shards of one extraction."""
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        task: Choice,
+        store: EncoderStore,
+        split: str,
+        arrays: dict[str, list[str]],
+        options: EncodeOptions,
+        reporter: Reporter,
+    ) -> None:
+        self.encoder, self.store, self.split, self.arrays = encoder, store, split, arrays
+        self.options, self.reporter = options, reporter
+        self.task: Task = task.make()
+        self.data: Split = self.task.split(split)
+        self.device = choose_device(options.device)
+        self.batch_size = options.batch_size
+        self.shards = Shards(
+            store,
+            split,
+            {"arrays": arrays},
+            len(self.data),
+            options.shard_size,
+            options.force,
+            options.batch_size,
+        )
+
+    def encode_all(self) -> None:
+        """Extract the missing shards, then join all shards into one array per site."""
+        n, missing = len(self.data), self.shards.missing()
+        if self.options.force and self.store.alignment_folder(self.split).exists():
+            discard(self.store.alignment_folder(self.split))
+        if len(missing) < len(self.shards.ranges):
+            done = len(self.shards.ranges) - len(missing)
+            self.reporter.note(
+                f"{self.store.path}: resuming after {done} of {len(self.shards.ranges)} shards"
+            )
+        if missing:
+            self.encoder.load(self.device)
+        with self.reporter.progress(f"extract {self.store.label}", n) as bar:
+            bar.advance(n - sum(stop - start for start, stop in missing))
+            for shard in missing:
+                self._encode_shard(shard, bar)
+        index: dict[str, Any] = {
+            "sites": list(self.arrays),
+            "pools": sorted({pool for pools in self.arrays.values() for pool in pools}),
+            "arrays": self.arrays,
+            "n": n,
+            "dtype": "float32",
+            "split": self.split,
+        }
+        self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
+        self.reporter.note(f"{self.store.path}: {len(self.arrays)} sites x {n} samples")
+
+    def _encode_shard(self, shard: Shard, bar: Progress) -> None:
+        start, stop = shard
+        with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
+            writer = ShardWriter(folder, stop - start)
+            for first in range(start, stop, self.options.batch_size):
+                rows = range(first, min(first + self.options.batch_size, stop))
+                self._encode_batch(rows, start, writer)
+                bar.advance(len(rows))
+            writer.close()
+
+    def _encode_batch(self, rows: range, start: int, writer: ShardWriter) -> None:
+        """Encode some rows; where memory runs out, halve the batch and go on."""
+        done = rows.start
+        while done < rows.stop:
+            part = range(done, min(done + self.batch_size, rows.stop))
+            try:
+                self._encode_rows(part, start, writer)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._halve(len(part))
+            else:
+                done = part.stop
+
+    def _halve(self, n: int) -> None:
+        if n == 1:
+            raise OutOfMemoryError(
+                f"{self.store.label}: not even one sample fits into the memory of {self.device}; "
+                "use another `device`, half precision or fewer tokens"
+            )
+        self.batch_size = max(1, n // 2)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.reporter.note(
+            f"note: {self.store.label}: memory ran out at {n} samples a batch; goes on with "
+            f"{self.batch_size}"
+        )
+
+    def _encode_rows(self, rows: range, start: int, writer: ShardWriter) -> None:
+        place = slice(rows.start - start, rows.stop - start)
+        pooled: dict[tuple[str, str], torch.Tensor] = {}
+
+        def record(site: str, state: SiteState) -> None:
+            for pool in self.arrays[site]:
+                pooled[site, pool] = state.pooled(pool)
+
+        inputs = self.encoder.prepare(self._samples(rows))
+        on_device = {name: value.to(self.device) for name, value in inputs.items()}
+        self.encoder.encode(on_device, list(self.arrays), record)
+        missing = [site for site in self.arrays if (site, self.arrays[site][0]) not in pooled]
+        if missing:
+            raise DataError(
+                f"{self.store.label} gave no state at {', '.join(missing)}; such a site can be "
+                "left out with `sites`"
+            )
+        for (site, pool), values in pooled.items():
+            writer.put(place, site, pool, values.cpu().numpy())
+
+    def _samples(self, rows: range) -> list[Any]:
+        if self.encoder.stream == "text":
+            return [self.data.texts[row] for row in rows]
+        return [_picture(self.data.image(row)) for row in rows]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on a GPU or on the CPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
+
+
+def _picture(image: Any) -> Any:
+    """Return an image of a task as a picture, which encoders take."""
+    if isinstance(image, np.ndarray):
+        from PIL import Image
+
+        return Image.fromarray(image)
+    return image

@@ -1,0 +1,92 @@
+"""A folder that holds representations by split, site and pooling: of a run, or of an encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignkit.errors import DataError
+from alignkit.runs.files import read_json
+
+if TYPE_CHECKING:
+    from alignkit.metrics import Representation
+
+
+class RepresentationStore:
+    """A folder of representations; this class only locates and reads its files.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def representations_folder(self, split: str) -> Path:
+        """Return the folder of the representations of a split."""
+        return self.path / "representations" / split
+
+    def alignment_folder(self, split: str) -> Path:
+        """Return the folder of the alignment of a split, one file per metric."""
+        return self.path / "alignment" / split
+
+    def representation_index(self, split: str) -> dict[str, Any] | None:
+        """Return the manifest of the representations of a split, or None if there are none."""
+        file = self.representations_folder(split) / "index.json"
+        return read_json(file) if file.is_file() else None
+
+    def pools(self, site: str, split: str) -> list[str]:
+        """Return the poolings that are stored of a site, the default first; none if unknown."""
+        index = self.representation_index(split) or {"sites": [], "pools": []}
+        arrays: dict[str, list[str]] = index.get(
+            "arrays", dict.fromkeys(index["sites"], index["pools"])
+        )
+        return list(arrays.get(site, ()))
+
+    def ids(self, split: str) -> list[str]:
+        """Return the sample ids of a split, in the order of the rows of its representations."""
+        ids: list[str] = read_json(self.representations_folder(split) / "ids.json")
+        return ids
+
+    def representation(
+        self, site: str, split: str = "test", pool: str = "cls", **options: Any
+    ) -> Representation:
+        """Return the representation of a site, opened as a memory map.
+
+        Parameters
+        ----------
+        site : str
+            Such as ``t03``, ``v.f0`` or ``encoder.layer.3``.
+        split, pool : str
+        **options
+            ``dtype`` and ``device`` of ``Representation``.
+
+        Raises
+        ------
+        DataError
+            When it was not extracted, or does not fit its sample ids.
+        """
+        import numpy as np
+
+        from alignkit.metrics import Representation
+
+        if pool not in self.pools(site, split):
+            raise DataError(
+                f"{self.path} holds no {pool} representation of {site} on {split}; "
+                f"extract it with: {self.extract_command(split, pool)}"
+            )
+        folder, ids = self.representations_folder(split), self.ids(split)
+        values = np.load(folder / f"{site}.{pool}.npy", mmap_mode="r", allow_pickle=False)
+        if values.shape[0] != len(ids):
+            raise DataError(
+                f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids"
+            )
+        return Representation(values, ids=ids, name=site, **options)
+
+    def extract_command(self, split: str, pool: str) -> str:
+        """Return the command that extracts what is missing, for messages."""
+        return f"alignkit extract {self.path} --split {split} --pool {pool}"
