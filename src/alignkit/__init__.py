@@ -53,6 +53,7 @@ _PUBLIC = {
     "load_runs": "alignkit.runs",
     "measure": "alignkit.metrics",
     "names": "alignkit.plugins",
+    "open_picture": "alignkit.data.pictures",
     "parallel_map": "alignkit.metrics",
     "permuted_products": "alignkit.metrics",
     "read_arrays": "alignkit.metrics",
@@ -85,6 +86,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from alignkit.data.pictures import open_picture as open_picture
     from alignkit.errors import AlignkitError as AlignkitError
     from alignkit.errors import DataError as DataError
     from alignkit.errors import MissingError as MissingError

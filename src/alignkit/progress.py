@@ -52,3 +52,15 @@ class _NoProgress:
 
 
 SILENT = Reporter()
+
+_reporter: list[Reporter] = [SILENT]
+
+
+def report_to(reporter: Reporter) -> None:
+    """Set the reporter of code that is not given one, such as a task that reads its data."""
+    _reporter[0] = reporter
+
+
+def current_reporter() -> Reporter:
+    """Return the reporter of code that is not given one; silent unless ``report_to`` set it."""
+    return _reporter[0]

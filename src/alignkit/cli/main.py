@@ -32,6 +32,7 @@ from alignkit.cli import list as list_command
 from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
 from alignkit.errors import AlignkitError
+from alignkit.progress import report_to
 
 app = App(
     name="alignkit",
@@ -105,6 +106,7 @@ def root(
 
     console.settings.quiet = quiet
     console.settings.debug = debug
+    report_to(console.reporter())
     if plugin:
         from alignkit.plugins import use_plugin_files
 

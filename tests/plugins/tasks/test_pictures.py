@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import tarfile
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import alignkit
-from alignkit_tasks.pictures import File, Pictures, open_rgb, usable
+from alignkit.progress import SILENT, Reporter, report_to
+from alignkit_tasks.conceptual_captions import ConceptualCaptions
+from alignkit_tasks.decoding import FEW, faults_in_decoding
+from alignkit_tasks.pictures import Pictures, open_rgb, usable
+from alignkit_tasks.sources import File
+from odd_pictures import encoded, noise
 
 
 @pytest.mark.parametrize(
@@ -144,3 +150,110 @@ def test_blank_also_stands_for_what_breaks_in_decoding(tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"no picture")
     assert Pictures(["1"], [File(path)], blank=True)(0).getpixel((0, 0)) == (255, 255, 255)
+
+
+def shard(path, contents):
+    """A tar archive of pictures with their captions."""
+    with tarfile.open(path, "w") as archive:
+        for i, content in enumerate(contents):
+            for ending, body in (("jpg", content), ("txt", f"caption {i}".encode())):
+                info = tarfile.TarInfo(f"{i:05d}.{ending}")
+                info.size = len(body)
+                archive.addfile(info, io.BytesIO(body))
+
+
+def middle_lost(jpeg):
+    """A JPEG with header and end marker, and little between: enough for a decoder to go on."""
+    return jpeg[: len(jpeg) // 2] + b"\xff\xd9"
+
+
+@pytest.fixture
+def shown():
+    """What is noted while no reporter is given."""
+
+    class Notes(Reporter):
+        def __init__(self):
+            self.lines = []
+
+        def note(self, text):
+            self.lines.append(text)
+
+    notes = Notes()
+    report_to(notes)
+    yield notes.lines
+    report_to(SILENT)
+
+
+@given(st.lists(st.sampled_from(["good", "cut", "lost", "empty", "page"]), min_size=1, max_size=9))
+def test_what_is_left_out_is_what_cannot_be_decoded(tmp_path_factory, kinds):
+    root = tmp_path_factory.mktemp("shards")
+    good = encoded(noise(64, 64), "JPEG")
+    made = {"good": good, "cut": good[:900], "lost": middle_lost(good), "empty": b"", "page": b"<"}
+    shard(root / "train.tar", [made[kind] for kind in kinds])
+    decodable = [i for i, kind in enumerate(kinds) if kind in ("good", "lost")]
+    task = ConceptualCaptions(root)
+    if not decodable:
+        with pytest.raises(alignkit.DataError, match="no sample of the train split has a picture"):
+            task.split("train")
+        return
+    split = task.split("train")
+    assert split.texts == [f"caption {i}" for i in decodable]
+    assert sum(split.notes.values()) == len(kinds) - len(decodable)
+    for i in range(len(split)):
+        assert split.image(i).size == (64, 64)
+
+
+def test_what_cannot_be_decoded_is_named_and_counted(tmp_path, shown):
+    good = encoded(noise(64, 64), "JPEG")
+    shard(tmp_path / "train.tar", [good, good[:900], good, good[:1200]])
+    split = ConceptualCaptions(tmp_path).split("train")
+    assert split.notes == {"picture broken, left out": 2}
+    (line,) = shown
+    assert "2 broken of 4 pictures left out; the first is that of sample train/00001:" in line
+    assert f"{tmp_path}/train.tar, 00001.jpg is not a complete picture: image file is tr" in line
+    assert f"alignkit data verify conceptual_captions:{tmp_path}" in line
+    with pytest.raises(alignkit.DataError, match=r"2 broken of 4 .*train.tar, 00001.jpg; use `tas"):
+        ConceptualCaptions(tmp_path, images="error").split("train")
+
+
+def test_what_passes_the_first_look_and_cannot_be_decoded(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(noise(64, 64), "JPEG"))
+    source = File(path)
+    monkeypatch.setattr(File, "open", lambda self: alignkit.open_picture(b"<", str(self)))
+    assert source.fault() is None
+    notes = Counter()
+    rows, _ = usable("memes", ["a"], [source], "skip", notes)
+    assert (rows, notes) == ([], {"picture broken, left out": 1})
+    _, pictures = usable("memes:/x", ["a"], [source], "error", notes)
+    advice = r"picture of sample a: .*a.jpg is not .*; use `task=memes:/x,images=skip` or images="
+    with pytest.raises(alignkit.DataError, match=advice):
+        pictures(0)
+
+
+def test_pictures_are_decoded_once_until_they_change(tmp_path, monkeypatch):
+    good, opened = encoded(noise(), "JPEG"), []
+    sources = [File(tmp_path / f"{i}.jpg") for i in range(FEW + 1)]
+    for source in sources:
+        source.path.write_bytes(good)
+    sources[3].path.write_bytes(good[:300])
+    open_file = File.open
+    monkeypatch.setattr(File, "open", lambda self: opened.append(self) or open_file(self))
+    for _ in range(2):
+        faults = faults_in_decoding(sources)
+        assert [(i, fault.kind) for i, fault in faults.items()] == [(3, "broken")]
+        assert len(opened) == len(sources)
+    sources[3].path.write_bytes(good)
+    assert not faults_in_decoding(sources)
+
+
+def test_a_damaged_memory_of_results_is_made_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALIGNKIT_CACHE", str(tmp_path / "cache"))
+    sources = [File(tmp_path / f"{i}.jpg") for i in range(FEW + 1)]
+    before = faults_in_decoding(sources)
+    (stored,) = (tmp_path / "cache/pictures").iterdir()
+    for content in ("", "[]", '{"a": 1}', '{"1": ["x"]}', "{"):
+        stored.write_text(content)
+        assert faults_in_decoding(sources) == before
+    monkeypatch.setenv("ALIGNKIT_CACHE", "/dev/null/nowhere")
+    assert faults_in_decoding(sources) == before

@@ -63,12 +63,5 @@ class Twemoji:
         for name in dict.fromkeys((characters, characters.replace(_PRESENTATION, ""))):
             file = self._folder / f"{'-'.join(f'{ord(c):x}' for c in name)}.png"
             if file.is_file():
-                return _on_white(file)
+                return alignkit.open_picture(file)
         return None
-
-
-def _on_white(file: Path) -> Image.Image:
-    with Image.open(file) as stored:
-        picture = stored.convert("RGBA")
-    square = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(square, picture).convert("RGB")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from PIL import Image
 
 import alignkit
-from alignkit_tasks.pictures import open_encoded
+from alignkit.data.pictures import fault_of
+from alignkit_tasks.folders import stamp
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 
@@ -35,7 +34,7 @@ class Member:
 
 @dataclass(frozen=True)
 class TarPicture:
-    """A picture inside a tar archive; before it is used, only its length is checked."""
+    """A picture inside a tar archive."""
 
     member: Member
 
@@ -43,19 +42,20 @@ class TarPicture:
         return f"{self.member.path}, {self.member.name}"
 
     def open(self) -> Image.Image:
-        """Open the picture."""
-        return open_encoded(self._file())
+        """Open the picture upright and in RGB."""
+        return alignkit.open_picture(self.member.read(), str(self))
 
     def fault(self) -> str | None:
-        """Return ``broken`` for an empty member, otherwise None."""
-        return None if self.member.length else "broken"
+        """Return ``broken``, ``oversized`` or None."""
+        return fault_of(self.member.read())
 
     def size(self) -> int:
         """Return the length in bytes."""
         return self.member.length
 
-    def _file(self) -> BinaryIO:
-        return io.BytesIO(self.member.read())
+    def stamp(self) -> object:
+        """Return the size and the modification time of the archive, and the place in it."""
+        return stamp(self.member.path), self.member.offset, self.member.length
 
 
 def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from PIL import Image
 
 import alignkit
+from alignkit.data.pictures import fault_of
 from alignkit_tasks.extras import need
 from alignkit_tasks.folders import picture_path, stamp
-from alignkit_tasks.pictures import File, Source, fault_of, open_encoded
+from alignkit_tasks.sources import File, Source
 
 # Decoded row groups to keep in memory; reading rows in order needs only one.
 KEPT_GROUPS = 4
@@ -69,26 +69,32 @@ class ColumnPicture:
         return f"{self.path}, row {self.row + 1}"
 
     def open(self) -> Image.Image:
-        """Open the picture; raise ``FileNotFoundError`` if the cell is empty."""
-        return open_encoded(self._file())
+        """Open the picture upright and in RGB."""
+        content = self._content()
+        if content is None:
+            raise alignkit.MissingError(f"there is no picture in {self}, {self.column}")
+        return alignkit.open_picture(content, str(self))
 
     def fault(self) -> str | None:
         """Return ``missing``, ``broken``, ``oversized`` or None."""
-        try:
-            return fault_of(self._file())
-        except FileNotFoundError:
-            return "missing"
+        content = self._content()
+        return "missing" if content is None else fault_of(content)
 
     def size(self) -> int:
         """Return the size in bytes of the cell, for Parquet of its row group."""
         return _table(self.path).size(self.column, self.row)
 
-    def _file(self) -> BinaryIO:
+    def stamp(self) -> object:
+        """Return the size and the modification time of the file."""
+        return stamp(self.path)
+
+    def _content(self) -> bytes | None:
+        """Return the bytes in the cell; None if it is empty, b"" if it holds something else."""
         cell = _table(self.path).cell(self.column, self.row)
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         if not content:
-            raise FileNotFoundError
-        return io.BytesIO(content)
+            return None
+        return content if isinstance(content, bytes) else b""
 
 
 class _Table:

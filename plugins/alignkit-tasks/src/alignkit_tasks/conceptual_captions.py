@@ -16,8 +16,8 @@ from typing import ClassVar
 import alignkit
 from alignkit_tasks.conceptual_captions_layouts import LAYOUTS, Captions
 from alignkit_tasks.folders import contents, data_folder
-from alignkit_tasks.pictures import File
 from alignkit_tasks.records import Record, RecordedTask
+from alignkit_tasks.sources import File
 from alignkit_tasks.splits import held_out
 
 NAME = "conceptual_captions"

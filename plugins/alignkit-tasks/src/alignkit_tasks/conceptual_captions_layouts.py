@@ -13,8 +13,8 @@ import alignkit
 from alignkit_tasks.archives import PICTURES, Member, TarPicture, samples_of
 from alignkit_tasks.columns import column_names, picture_in, read_columns
 from alignkit_tasks.folders import first_that_exists, moved_path
-from alignkit_tasks.pictures import File, Source
 from alignkit_tasks.records import Record
+from alignkit_tasks.sources import File, Source
 from alignkit_tasks.tables import read_rows, read_table
 
 TSV = {

@@ -25,8 +25,8 @@ from alignkit_tasks.folder_tables import (
     table_files,
 )
 from alignkit_tasks.folders import data_folder, picture_path, stamp
-from alignkit_tasks.pictures import File
 from alignkit_tasks.records import SPLITS, Record, RecordedTask, classes, one_hot
+from alignkit_tasks.sources import File
 from alignkit_tasks.splits import held_out
 
 NAME = "folder"

@@ -21,8 +21,8 @@ import alignkit
 from alignkit_tasks.columns import column_names, picture_in, read_columns
 from alignkit_tasks.folders import contents, data_folder, inside
 from alignkit_tasks.jsonl import read_jsonl
-from alignkit_tasks.pictures import File
 from alignkit_tasks.records import Record, RecordedTask
+from alignkit_tasks.sources import File
 
 NAME = "hateful_memes"
 TREE = (

@@ -48,13 +48,26 @@ class ArrayPicture:
         return f"{self.path}, {self.dataset}[{self.row}]"
 
     def open(self) -> Image.Image:
-        """Return the picture; raise ``ValueError`` for values outside 0 to 255."""
-        pixels = np.asarray(self._array()[self.row])
+        """Return the picture.
+
+        Raises
+        ------
+        alignkit.DataError
+            For values outside 0 to 255, or where the file is damaged.
+        """
+        if self.fault():
+            raise alignkit.MissingError(f"there is no picture {self}")
+        try:
+            pixels = np.asarray(self._array()[self.row])
+        except (OSError, RuntimeError) as error:
+            raise alignkit.DataError(f"{self} cannot be read: {error!s:.80}") from None
         if pixels.shape[0] == 3:
             pixels = pixels.transpose(1, 2, 0)
-        if pixels.min() < 0 or pixels.max() > 255:
-            raise ValueError("values outside 0 to 255")
-        return Image.fromarray(np.ascontiguousarray(pixels.astype(np.uint8)), "RGB")
+        if not pixels.size:
+            raise alignkit.DataError(f"{self} has no pixels: {pixels.shape}")
+        if not (pixels.min() >= 0 and pixels.max() <= 255):
+            raise alignkit.DataError(f"{self} is not a complete picture: values outside 0 to 255")
+        return Image.fromarray(np.ascontiguousarray(pixels.astype(np.uint8)))
 
     def fault(self) -> str | None:
         """Return ``missing`` if the array has no such row, otherwise None."""
@@ -65,8 +78,17 @@ class ArrayPicture:
         array = self._array()
         return int(np.prod(array.shape[1:])) if 0 <= self.row < array.shape[0] else 0
 
+    def stamp(self) -> object:
+        """Return the size and the modification time of the file."""
+        return stamp(self.path)
+
     def _array(self) -> Any:
-        array = open_hdf5(self.path)[self.dataset]
+        file = open_hdf5(self.path)
+        if self.dataset not in file:
+            raise alignkit.DataError(
+                f"{self.path} has no '{self.dataset}'; it has: {', '.join(file)}"
+            )
+        array = file[self.dataset]
         if array.ndim != 4 or 3 not in (array.shape[1], array.shape[3]):
             raise alignkit.DataError(
                 f"{self.path}: {self.dataset} has shape {array.shape}; expected (n, 3, h, w)"

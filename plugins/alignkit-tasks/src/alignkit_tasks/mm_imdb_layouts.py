@@ -14,7 +14,7 @@ from alignkit_tasks.columns import column_names, picture_in, read_columns
 from alignkit_tasks.folders import Layout, first_that_exists, layout_of_parts, picture_path
 from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
 from alignkit_tasks.jsonl import read_json, read_jsonl
-from alignkit_tasks.pictures import File, Source
+from alignkit_tasks.sources import File, Source
 from alignkit_tasks.tables import read_table
 
 # By frequency, as in the HDF5 file and in most code; some code uses another order.

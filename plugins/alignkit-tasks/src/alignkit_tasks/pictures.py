@@ -1,78 +1,20 @@
-"""Pictures as data sets contain them: of any mode, and sometimes missing or broken."""
+"""The pictures of a split, and what is done about those that are missing or broken."""
 
 from __future__ import annotations
 
-import struct
-import warnings
-import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, Protocol
 
-import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 import alignkit
+from alignkit.progress import current_reporter
+from alignkit_tasks.decoding import faults_in_decoding
+from alignkit_tasks.sources import Source
 
 POLICIES = ("error", "skip", "blank")
 BLANK = (224, 224)
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-TAIL = 64
-
-# What Pillow and its codecs raise on bytes that are not a picture, or only part of one.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
-_OVERSIZED = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-
-
-class Source(Protocol):
-    """The location of one picture: a file, a row of a table, a member of an archive."""
-
-    def open(self) -> Image.Image:
-        """Open the picture; raise ``FileNotFoundError`` if it is missing."""
-
-    def fault(self) -> str | None:
-        """Return ``missing``, ``broken``, ``oversized`` or None, by a cheap check."""
-
-    def size(self) -> int:
-        """Return the size in bytes, 0 if it is missing; part of the fingerprint."""
-
-
-@dataclass(frozen=True)
-class File:
-    """A picture in a file of its own."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def open(self) -> Image.Image:
-        """Open the picture; raise ``FileNotFoundError`` if it is missing."""
-        return open_encoded(self.path)
-
-    def fault(self) -> str | None:
-        """Return ``missing``, ``broken``, ``oversized`` or None."""
-        try:
-            with self.path.open("rb") as file:
-                return fault_of(file)
-        except OSError:
-            return "broken" if self.path.is_file() else "missing"
-
-    def size(self) -> int:
-        """Return the size of the file in bytes, 0 if it is missing."""
-        try:
-            return self.path.stat().st_size
-        except OSError:
-            return 0
-
-
-def open_encoded(file: Path | BinaryIO) -> Image.Image:
-    """Open an encoded picture of an allowed format; raise an error if it is absurdly large."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(file, formats=FORMATS)
 
 
 def open_rgb(source: Source) -> Image.Image:
@@ -85,51 +27,7 @@ def open_rgb(source: Source) -> Image.Image:
     alignkit.DataError
         If it is not a picture, is truncated, or has so many pixels that it may be an attack.
     """
-    try:
-        with source.open() as picture:
-            picture.load()
-            return _on_white(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise alignkit.MissingError(f"there is no picture {source}") from None
-    except _OVERSIZED:
-        raise alignkit.DataError(
-            f"{source} has more than {Image.MAX_IMAGE_PIXELS or 0:,} pixels"
-        ) from None
-    except _BROKEN as error:
-        raise alignkit.DataError(f"{source} is not a complete picture: {_short(error)}") from None
-
-
-def fault_of(file: BinaryIO) -> str | None:
-    """Return what is wrong with a picture, without decoding it if that can be avoided.
-
-    A JPEG is complete if its header can be read and it ends with the end marker, a PNG if the
-    checksums of its chunks are correct; any other picture is decoded.
-
-    Returns
-    -------
-    str or None
-        ``"broken"``, ``"oversized"`` or None.
-    """
-    try:
-        with open_encoded(file) as picture:
-            if picture.format == "PNG":
-                picture.verify()
-            elif picture.format != "JPEG" or not _ends_as_jpeg(file):
-                picture.load()
-    except _OVERSIZED:
-        return "oversized"
-    except _BROKEN:
-        return "broken"
-    return None
-
-
-def _ends_as_jpeg(file: BinaryIO) -> bool:
-    position = file.tell()
-    file.seek(0, 2)
-    file.seek(max(0, file.tell() - TAIL))
-    ends = file.read().rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
-    file.seek(position)
-    return ends
+    return source.open()
 
 
 @dataclass(frozen=True)
@@ -143,11 +41,14 @@ class Pictures:
         None for a blank picture.
     blank : bool
         Whether to show white for a picture that turns out to be broken when it is decoded.
+    advice : str
+        What to do about such a picture otherwise, to end the message.
     """
 
     ids: Sequence[str]
     sources: Sequence[Source | None]
     blank: bool = False
+    advice: str = ""
 
     def __call__(self, i: int) -> Image.Image:
         """Open the i-th picture, upright and in RGB."""
@@ -159,13 +60,16 @@ class Pictures:
         except alignkit.DataError as error:
             if self.blank:
                 return Image.new("RGB", BLANK, "white")
-            raise type(error)(f"picture of sample {self.ids[i]}: {error}") from None
+            raise type(error)(f"picture of sample {self.ids[i]}: {error}{self.advice}") from None
 
 
 def usable(
     task: str, ids: Sequence[str], sources: Sequence[Source], policy: str, notes: Counter[str]
 ) -> tuple[list[int], Pictures]:
     """Apply the policy for pictures that are missing, broken or oversized.
+
+    With ``error``, pictures get a cheap check; one that passes and cannot be decoded stops what
+    needs it. With the other policies every picture is decoded once, and the result is remembered.
 
     Parameters
     ----------
@@ -190,32 +94,41 @@ def usable(
     alignkit.DataError
         With the policy ``error``, if there are any.
     """
-    faults = {i: fault for i, source in enumerate(sources) if (fault := source.fault())}
-    if faults and policy == "error":
-        first, counts = next(iter(faults)), Counter(faults.values())
-        counted = " and ".join(f"{counts[fault]} {fault}" for fault in sorted(counts))
-        raise alignkit.DataError(
-            f"{task}: {counted} of {len(sources)} pictures; the first is {faults[first]}: id "
-            f"{ids[first]}, {sources[first]}; use `task={task}{',' if ':' in task else ':'}"
-            f"images=skip` or images=blank, and see: alignkit data verify {task}"
-        )
+    advice = (
+        f"use `task={task}{',' if ':' in task else ':'}images=skip` or images=blank, and see: "
+        f"alignkit data verify {task}"
+    )
+    if policy == "error":
+        _refuse(task, ids, sources, advice)
+        return list(range(len(sources))), Pictures(ids, sources, advice=f"; {advice}")
+    faults = faults_in_decoding(sources)
     done = "left out" if policy == "skip" else "shown blank"
-    notes.update(f"picture {fault}, {done}" for fault in faults.values())
+    notes.update(f"picture {fault.kind}, {done}" for fault in faults.values())
+    if faults:
+        first = next(iter(faults))
+        current_reporter().note(
+            f"{task}: {_counted(fault.kind for fault in faults.values())} of {len(sources)} "
+            f"pictures {done}; the first is that of sample {ids[first]}: {faults[first].message}; "
+            f"all of them: alignkit data verify {task}"
+        )
     rows = [i for i in range(len(sources)) if policy == "blank" or i not in faults]
     shown = [None if i in faults else sources[i] for i in rows]
     return rows, Pictures([ids[i] for i in rows], shown, blank=policy == "blank")
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I;16"):
-        # Pillow would clip 16 bits to 8 instead of scaling them.
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return picture.convert("RGB")
+def _refuse(task: str, ids: Sequence[str], sources: Sequence[Source], advice: str) -> None:
+    """Raise an error if any picture is missing or does not pass a cheap check."""
+    faults: Mapping[int, str] = {
+        i: fault for i, source in enumerate(sources) if (fault := source.fault())
+    }
+    if faults:
+        first = next(iter(faults))
+        raise alignkit.DataError(
+            f"{task}: {_counted(faults.values())} of {len(sources)} pictures; the first is "
+            f"{faults[first]}: id {ids[first]}, {sources[first]}; {advice}"
+        )
 
 
-def _short(error: BaseException) -> str:
-    return str(error).partition(" <")[0].partition(" '")[0] or type(error).__name__
+def _counted(kinds: Iterable[str]) -> str:
+    counts = Counter(kinds)
+    return " and ".join(f"{counts[kind]} {kind}" for kind in sorted(counts))

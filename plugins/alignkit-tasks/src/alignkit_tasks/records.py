@@ -13,7 +13,8 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
-from alignkit_tasks.pictures import POLICIES, Pictures, Source, usable
+from alignkit_tasks.pictures import POLICIES, Pictures, usable
+from alignkit_tasks.sources import Source
 
 SPLITS = ("train", "validation", "test")
 Label = int | str | tuple[str, ...] | None

@@ -18,7 +18,7 @@ from alignkit_tasks.folders import (
     picture_path,
 )
 from alignkit_tasks.jsonl import read_json, read_jsonl
-from alignkit_tasks.pictures import File, Source
+from alignkit_tasks.sources import File, Source
 from alignkit_tasks.tables import read_rows, read_table
 
 PARTS = ("train", "dev", "test")

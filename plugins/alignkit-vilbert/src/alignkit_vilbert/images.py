@@ -10,6 +10,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+# The longer side of an image is used up to this many times the shorter one.
+LONGEST = 1000
+
 
 class ImageTransform:
     """Resizes images to squares and normalises them.
@@ -65,7 +68,7 @@ class ImageTransform:
             image = Image.fromarray(image)
         image = image.convert("RGB")
         square = (
-            self._cropped(image)
+            self._cropped(_not_too_long(image))
             if self.fit == "crop"
             else self._resized(image, self.size, self.size)
         )
@@ -87,3 +90,12 @@ class ImageTransform:
 
     def _resized(self, image: Image.Image, width: int, height: int) -> Image.Image:
         return image.resize((width, height), self._resample)
+
+
+def _not_too_long(image: Image.Image) -> Image.Image:
+    """Cut the middle out of an image like a thread: resized, it would fill the memory."""
+    most = LONGEST * min(image.size)
+    if max(image.size) <= most:
+        return image
+    left, top = (max(0, side - most) // 2 for side in image.size)
+    return image.crop((left, top, left + min(image.width, most), top + min(image.height, most)))

@@ -1,0 +1,61 @@
+"""Where a picture can be: in a file of its own, or elsewhere by the same protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+import alignkit
+from alignkit.data.pictures import fault_of
+
+
+class Source(Protocol):
+    """The location of one picture: a file, a row of a table, a member of an archive."""
+
+    def open(self) -> Image.Image:
+        """Open the picture upright and in RGB; raise ``DataError`` where that is impossible."""
+
+    def fault(self) -> str | None:
+        """Return ``missing``, ``broken``, ``oversized`` or None, by a cheap check."""
+
+    def size(self) -> int:
+        """Return the size in bytes, 0 if it is missing; part of the fingerprint."""
+
+    def stamp(self) -> object:
+        """Return plain values that change when the picture is written again."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A picture in a file of its own."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def open(self) -> Image.Image:
+        """Open the picture upright and in RGB."""
+        return alignkit.open_picture(self.path)
+
+    def fault(self) -> str | None:
+        """Return ``missing``, ``broken``, ``oversized`` or None."""
+        return fault_of(self.path)
+
+    def size(self) -> int:
+        """Return the size of the file in bytes, 0 if it is missing."""
+        try:
+            return self.path.stat().st_size
+        except OSError:
+            return 0
+
+    def stamp(self) -> object:
+        """Return the size and the modification time of the file, None if it is missing."""
+        try:
+            state = self.path.stat()
+        except OSError:
+            return None
+        return state.st_size, state.st_mtime_ns
