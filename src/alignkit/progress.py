@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -27,6 +27,26 @@ class Reporter:
         """Report that a metric is left out, and why; errors that begin with its name drop it."""
         reason = str(error).removeprefix(f"{spec}: ")
         self.note(f"note: {spec} is left out: {reason}")
+
+    def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
+        """Report that stored values are measured again, since another version gave them.
+
+        Parameters
+        ----------
+        spec : str
+            The metric.
+        file : str
+            Where the values are stored.
+        outdated : sequence of int
+            The version of the metric that gave each of them.
+        version : int
+            The installed version of the metric.
+        """
+        versions = " and ".join(map(str, sorted(set(outdated))))
+        self.note(
+            f"note: {len(outdated)} stored value(s) of {spec} in {file} are measured again: they "
+            f"are of version {versions} of the metric, and the installed one is version {version}"
+        )
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Progress]:

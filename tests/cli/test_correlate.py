@@ -41,7 +41,8 @@ def place(tmp_path):
 
 
 def _rows(*words, cwd):
-    return json.loads(alignkit("correlate", "t.csv", *words, "--json", cwd=cwd).stdout)
+    done = alignkit("correlate", "t.csv", *words, "--json", cwd=cwd)
+    return json.loads(done.stdout)["correlations"]
 
 
 def test_json_has_the_fixed_keys_and_every_seed(place):
@@ -229,6 +230,15 @@ def test_what_cannot_be_tested_is_said_and_no_nan_is_printed(tmp_path, change, r
     assert reason in done.stdout
     assert "nan" not in done.stdout.lower()
     assert "NaN" not in alignkit(*words, "--json", cwd=tmp_path).stdout
+
+
+def test_json_holds_what_was_pooled_over_tasks(place):
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "-m", "mknn", "--output", "c.csv")
+    (row,) = json.loads(alignkit(*words, "--json", cwd=place).stdout)["pooled"]
+    assert (row["metric"], row["tasks"]) == ("mknn", "a, b")
+    assert row["p"] == pytest.approx(pd.read_csv(place / "c.pooled.csv")["p"].item())
+    alone = json.loads(alignkit(*words, "--task", "a", "--json", cwd=place).stdout)
+    assert alone["pooled"] == []
 
 
 def test_figures_come_with_their_data(place):

@@ -10,6 +10,7 @@ import pytest
 
 from alignkit.analysis.options import TableOptions
 from alignkit.report.figures.folder import without_formulas
+from alignkit.report.formatting import p_text
 from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
@@ -54,6 +55,17 @@ def test_scores_are_means_over_seeds(study, written):
         shown = f"{part['accuracy'].mean():.3f} ± {part['accuracy'].std():.3f}"
         assert shown in text
         assert f"{shown} (3)" in markdown
+
+
+def test_robust_p_and_the_least_p_stand_in_a_table_of_their_own(study, written):
+    markdown = (written[1] / "report.md").read_text()
+    (head,) = [line for line in markdown.splitlines() if "p studentised" in line]
+    rows = markdown.split(head)[1].strip().splitlines()[1:]
+    for line, (_, row) in zip(rows, study[2].table.iterrows(), strict=False):
+        cells = [cell.strip().replace("\\", "") for cell in line.strip("|").split("|")]
+        told = (row["p_studentised"], row["p_spearman_adjusted"], row["p_turn"], row["least_p"])
+        assert cells[:6] == [row["task"], row["metric"], *map(p_text, told)]
+    assert "p studentised" in " ".join(parse(written[0]).text)
 
 
 def test_the_answer_is_in_the_words_of_the_verdicts(study, written):
@@ -179,7 +191,7 @@ def test_hostile_names_stay_text(write_study, joined, tmp_path):
     assert not re.search(r"(?<!\\)<", markdown)
     rows = [line for line in markdown.splitlines() if line.startswith("|") and "onerror" in line]
     columns = {len(re.findall(r"(?<!\\)\|", line)) for line in rows}
-    assert columns == {5, 17, 8}  # scores, correlations, metrics
+    assert columns == {5, 14, 13, 8}  # scores, correlations, what they rest on, metrics
 
 
 def _svg_tags(folder):

@@ -132,6 +132,21 @@ def test_values_of_an_older_version_of_a_metric_are_measured_again(run):
     assert versions.loc[("mknn", "distance=cosine,k=10")].tolist() == [1, 1]
 
 
+def test_a_command_says_once_what_is_measured_again(root, tmp_path):
+    shutil.copytree(root / FOLDER, root / "toy_unique/at_1/seed1-copy")
+    words = ("measure", *sorted(root.glob("*/*/seed*")), "-m", "mknn:k=3", "--layers", "same")
+    said = [
+        line
+        for line in alignkit(*words, cwd=tmp_path).stderr.splitlines()
+        if "measured again" in line
+    ]
+    assert said == [
+        "note: 4 stored value(s) in 2 file(s) were of another version of their metric, and were "
+        "measured again: mknn:k=3 (version 1, now 2)"
+    ]
+    assert "again" not in alignkit(*words, cwd=tmp_path).stderr
+
+
 def test_it_is_listed_and_shown(root):
     (row,) = json.loads(alignkit("runs", "--runs", root, "--json", cwd=root).stdout)
     assert row["placement"] == "at_1"

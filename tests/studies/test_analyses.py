@@ -338,6 +338,45 @@ def test_a_chosen_margin_and_control_are_recorded_and_the_default_ones_are_not(t
         assert (asked[name]["margin"], asked[name]["control"]) == (0.2, ["epochs"])
 
 
+def test_classes_and_groups_are_those_of_measuring_unless_a_table_has_its_own(tmp_path):
+    file = write_study(tmp_path, more="[report]\n")
+    whole = file.read_text()
+    asked = {name: options for name, _, options, _ in analyses._asked(read_study(file), [])}
+    for name in ("correlate last", "report"):
+        assert not {"within", "groups"} & set(asked[name])
+    text = whole.replace('layers = "same"', 'layers = "same"\nwithin = "label"\ngroups = "text"')
+    file.write_text(text + 'within = ""\n')
+    asked = {name: options for name, _, options, _ in analyses._asked(read_study(file), [])}
+    assert (asked["correlate last"]["within"], asked["correlate last"]["groups"]) == (
+        "label",
+        "text",
+    )
+    assert "within" not in asked["report"]
+    assert asked["report"]["groups"] == "text"
+
+
+@pytest.mark.slow
+def test_a_study_measures_within_classes_and_says_whether_alignment_rises(tmp_path):
+    more = '[report]\nmetrics = ["cka"]\npermutations = 99\n'
+    file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",), more=more)
+    text = file.read_text().replace('layers = "same"', 'within = "label"')
+    file.write_text(text.replace('layer = ["last"]', 'layer = ["last"]\npermutations = 99'))
+    first = _json("plan", tmp_path)["runs"][0]["steps"]
+    assert first["measure test cls"] == "missing"
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    assert set(_json("plan", tmp_path)["runs"][0]["steps"].values()) == {"done"}
+    results = tmp_path / "results"
+    assert "pearson_plain" in (results / "correlate.last.csv").read_text().splitlines()[0]
+    run = next((tmp_path / "runs").glob("*/at_1/*"))
+    assert set(load_run(run).alignment()["within"].fillna("")) == {"", "label"}
+    assert "whether alignment rises across fusions cannot be tested" in (
+        results / "report" / "report.md"
+    ).read_text().replace("\n", " ")
+    (run / "alignment" / "test" / "cka.cls.within-label.csv").unlink()
+    rows = {row["run"]: row["steps"] for row in _json("plan", tmp_path)["runs"]}
+    assert rows[str(run.relative_to(tmp_path / "runs"))]["measure test cls"] == "missing"
+
+
 @pytest.mark.slow
 def test_maxima_are_measured_once_and_count_as_done(tmp_path, monkeypatch):
     file = write_study(tmp_path, seeds=(0,), tasks=("toy_match",))

@@ -152,6 +152,11 @@ class Facts:
         return [str(known[sample]) for sample in self.ids]
 
 
+def is_file(spec: str) -> bool:
+    """Return whether a column of classes or groups is that of a file, not a stored fact."""
+    return _split(spec)[0] is not None
+
+
 def shown_name(column: str) -> str:
     """Return the name of a column of classes or groups without what tells its content apart."""
     return column.partition("#")[0]

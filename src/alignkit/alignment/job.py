@@ -96,12 +96,7 @@ def _measure(
         table.forget(selection.keys)
     outdated = table.outdated(selection.keys)
     if outdated:
-        versions = " and ".join(map(str, sorted(set(outdated))))
-        reporter.note(
-            f"note: {len(outdated)} stored value(s) of {metric.spec} in {table.file} are measured "
-            f"again: they are of version {versions} of the metric, and the installed one is "
-            f"version {metric.version}"
-        )
+        reporter.measured_again(metric.spec, str(table.file), outdated, metric.version)
     if selection.is_maximum:
         complete_maxima(table, source, selection, bar)
     else:

@@ -93,7 +93,7 @@ def measure_run(
     index = extracted(run, split, pool, reporter)
     rows = chosen.draw_rows(index["n"], reporter)
     subset = None if rows is None else len(rows)
-    design, columns = _facts(run, split).design(chosen, rows)
+    design, columns = facts_of_run(run, split).design(chosen, rows)
     opened = StoredLayers(run, split, pool, chosen, rows)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
@@ -196,7 +196,7 @@ def measure_between(
     joined = rows_of(ids, other_ids, *(f"{side.path} on {split}" for side, split in sides))
     rows = chosen.draw_rows(len(ids), reporter)
     subset = None if rows is None else len(rows)
-    design, columns = _facts(run, splits[0]).design(chosen, rows)
+    design, columns = facts_of_run(run, splits[0]).design(chosen, rows)
     left = StoredLayers(run, splits[0], pool, chosen, rows)
     right = StoredLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
     return measure_pairs(
@@ -210,7 +210,8 @@ def measure_between(
     )
 
 
-def _facts(run: Run, split: str) -> Facts:
+def facts_of_run(run: Run, split: str) -> Facts:
+    """Return the facts of the samples of a split whose representations are stored."""
     ids = _ids(run, split)
     return Facts(ids, len(ids), lambda column: sample_fact(run, split, column))
 

@@ -224,7 +224,12 @@ def correlate(
 
         for line in caution_lines(correlations.cautions):
             console.note(f"note: {line}")
-        console.print_json(console.records(correlations.table))
+        console.print_json(
+            {
+                "correlations": console.records(correlations.table),
+                "pooled": console.records(correlations.pooled),
+            }
+        )
     else:
         show(correlations)
 

@@ -119,8 +119,11 @@ def main() -> NoReturn:
         if not stream.isatty() and hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")
     signal.signal(signal.SIGTERM, _terminated)
+    from alignkit.cli.printing import console
+
     try:
-        code = app(standalone_mode=True)
+        with console.told_once():
+            code = app(standalone_mode=True)
     except AlignkitError as error:
         code = _fail(str(error), error.exit_code)
     except BrokenPipeError:

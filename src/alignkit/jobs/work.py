@@ -57,8 +57,14 @@ def extract_run_shard(
     extract_shard(load_run(run), split, pools, shard_size, shard, reporter, device)
 
 
-def measure(run: str, metrics: Sequence[str], reporter: Reporter = SILENT, **options: Any) -> int:
-    """Measure a run, and return the number of values."""
+def measure(
+    run: str, metrics: Sequence[str], within: str = "", reporter: Reporter = SILENT, **options: Any
+) -> int:
+    """Measure a run, also within classes where they are named; return the number of values."""
     from alignkit.alignment.runs import measure_run
 
-    return len(measure_run(load_run(run), metrics, reporter=reporter, **options))
+    opened = load_run(run)
+    return sum(
+        len(measure_run(opened, metrics, within=classes, reporter=reporter, **options))
+        for classes in dict.fromkeys(("", within))
+    )

@@ -30,3 +30,15 @@ def r_text(r: float | None) -> str:
 def range_text(low: float | None, high: float | None) -> str:
     """Return an interval of correlations as text; a dash where there is none."""
     return "-" if low is None or low != low else f"{r_text(low)}..{r_text(high)}"
+
+
+def factor_text(value: float | None) -> str:
+    """Return a Bayes factor as text; a dash where there is none."""
+    if value is None or value != value:
+        return "-"
+    return f"{value:.1f}" if value >= 0.1 else ("<0.01" if value < 0.01 else f"{value:.2f}")
+
+
+def beyond_controls(control: str | None) -> str:
+    """Return what a prediction says beyond which variables; nothing without controls."""
+    return f", beyond what {control} predicts" if control else ""

@@ -18,7 +18,7 @@ from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
-from alignkit.report.pooled import pooled_lines
+from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.report.rise import rise_sentences
 from alignkit.report.style import visible
 from alignkit.runs import Run
@@ -89,7 +89,8 @@ def _facts(content: Content, correlations: Any, rises: Answer | None) -> dict[st
         said.append(sentences.why_no_correlation(content))
     else:
         said += sentences.answers(rows, correlations.settings)
-        said += [f"{line}." for line in pooled_lines(correlations.pooled)]
+        pooled = pooled_lines(correlations.pooled) or why_not_pooled(correlations)
+        said += [f"{line}." for line in pooled]
         said += sentences.power_sentences(correlations.tasks)
     return {
         "content": content,

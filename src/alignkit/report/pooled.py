@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from alignkit.report.formatting import p_text
+from alignkit.statistics import Correlations
 
 
 def pooled_lines(pooled: pd.DataFrame) -> list[str]:
@@ -23,3 +24,23 @@ def pooled_lines(pooled: pd.DataFrame) -> list[str]:
         f"{row['verdict']}"
         for _, row in pooled.iterrows()
     ]
+
+
+def why_not_pooled(correlations: Correlations) -> list[str]:
+    """Return a line that says why several tasks have no common answer; none for one task.
+
+    Parameters
+    ----------
+    correlations : Correlations
+        Without pooled rows.
+    """
+    if len(correlations.tasks) < 2:
+        return []
+    settings = correlations.settings
+    if settings["unit"] == "run":
+        why = "runs of a placement are not independent"
+    elif settings["layer"] == "all":
+        why = "every pair of layers is a row of its own"
+    else:
+        why = "no metric can be tested in two tasks"
+    return [f"all tasks: nothing is pooled, as {why}"]

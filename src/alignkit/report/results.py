@@ -14,6 +14,7 @@ from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.questions import Answer, Evidence, ask, write_tables
+from alignkit.analysis.questions.fusions import layers_around_fusions
 from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
@@ -60,8 +61,8 @@ def report_runs(
     permutations : int
         Number of permutations to draw where there are too many to enumerate.
     measure : bool
-        Measure all pairs of layers first, and say at the head whether alignment rises across
-        fusions; without it, maps and curves show what is stored.
+        Measure all pairs of layers first; without it, maps and curves show what is stored, and
+        the head says whether alignment rises across fusions only where it is stored.
 
     Returns
     -------
@@ -83,23 +84,36 @@ def report_runs(
         seed=options.seed,
         reporter=reporter,
     )
-    rises = _rises(runs, options, unit, permutations, reporter) if measure else None
+    rises = _rises(runs, options, unit, permutations, measure, reporter)
     return write_report(
         runs, folder, correlations=correlations, table=joined, options=options, rises=rises
     )
 
 
 def _rises(
-    runs: Sequence[Run], options: TableOptions, unit: str, permutations: int, reporter: Reporter
+    runs: Sequence[Run],
+    options: TableOptions,
+    unit: str,
+    permutations: int,
+    measure: bool,
+    reporter: Reporter,
 ) -> Answer | None:
     """Return the answer to h3 under the first metric; None where it is not asked.
 
-    It compares placements, so it needs two of them and no other unit.
+    It compares placements, so it needs two of them and no other unit. Unless it may measure,
+    it also needs values that are stored.
     """
-    if unit != "placement" or len({run.placement for run in runs}) < 2:
+    if unit != "placement" or len({run.placement for run in runs}) < 2 or not options.metrics:
         return None
     first = replace(options, metrics=options.metrics[:1], layer="last")
-    (answer,) = ask(["h3"], Evidence(runs, first, permutations, reporter=reporter))
+    evidence = Evidence(runs, first, permutations, reporter=reporter)
+    if not measure and not evidence.is_stored(layers_around_fusions(evidence)):
+        reporter.note(
+            f"note: the report does not say whether alignment rises across fusions, as values of "
+            f"{first.metrics[0]} around them are not measured; measure all layers to have it said"
+        )
+        return None
+    (answer,) = ask(["h3"], evidence)
     return answer
 
 
@@ -129,9 +143,6 @@ def write_correlations(
         Of what was pooled over tasks; not written where nothing was.
     """
     written = []
-    if pooled is not None and len(correlations.pooled):
-        write_csv(pooled, correlations.pooled)
-        written.append(pooled)
     if runs is not None:
         write_csv(runs, joined)
         written.append(runs)
@@ -141,6 +152,9 @@ def write_correlations(
     if settings is not None:
         write_json(settings, correlations.settings)
         written.append(settings)
+    if pooled is not None and len(correlations.pooled):
+        write_csv(pooled, correlations.pooled)
+        written.append(pooled)
     if figures is not None:
         count = write_figures(correlations, joined, figures)
         reporter.note(f"figures: {count} in {figures}")

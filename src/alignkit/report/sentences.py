@@ -12,7 +12,7 @@ from alignkit.analysis.score_noise import score_noise
 from alignkit.errors import AlignkitError
 from alignkit.metrics import resolve
 from alignkit.report.content import Content, score_means
-from alignkit.report.formatting import p_text
+from alignkit.report.formatting import beyond_controls, p_text
 from alignkit.report.score_noise import noise_sentences
 from alignkit.report.within import groups_sentence, within_sentence
 from alignkit.statistics.correlation.tasks import LIKELY_R
@@ -99,7 +99,9 @@ def _predictions(rows: pd.DataFrame, outcome: str) -> str:
     predicting = rows[rows["predicts"].eq(True)]
     told = [f"{row['metric']} (R² = {row['r2_left_out']:.2f})" for _, row in predicting.iterrows()]
     verb = "predicts" if len(told) == 1 else "predict"
-    return f" {_list(told)} {verb} the {outcome} of a unit from the other units." if told else ""
+    beyond = beyond_controls(rows["control"].iloc[0]) if "control" in rows else ""
+    said = f" {_list(told)} {verb} the {outcome} of a unit from the other units{beyond}."
+    return said if told else ""
 
 
 def _named(verdict: str, rows: pd.DataFrame) -> str:

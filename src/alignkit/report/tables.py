@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.content import Content, known_metric, score_means, spec_of
-from alignkit.report.formatting import p_text
+from alignkit.report.formatting import factor_text, p_text
 from alignkit.report.summary_lines import summary_lines
 
 Row = dict[str, str]
@@ -76,8 +76,14 @@ def _correlation(row: Any, content: Content) -> Row:
         "interval": _range(row, "low", "high"),
         "rho": _number(row, "spearman"),
         "p": _p(row, "p"),
-        "parametric": _p(row, "p_parametric"),
         "adjusted": _p(row, "p_adjusted"),
+        "least": _least(row),
+        "studentised": _p(row, "p_studentised"),
+        "by_ranks": _p(row, "p_spearman_adjusted"),
+        "turn": _p(row, "p_turn"),
+        "absent": "" if row.get("absence") == "not testable" else _p(row, "p_equivalence"),
+        "factor": factor_text(row["bayes_factor"]) if pd.notna(row.get("bayes_factor")) else "",
+        "left_out_r2": _number(row, "r2_left_out"),
         "without": _number(row, "without_none"),
         "left_out": _range(row, "leave_one_out_low", "leave_one_out_high"),
         "within": _number(row, "within"),
@@ -111,6 +117,15 @@ def _p(row: Any, name: str) -> str:
         return ""
     fraction = row.get("p_fraction") if name == "p" else None
     return p_text(row[name], fraction=fraction if isinstance(fraction, str) else None)
+
+
+def _least(row: Any) -> str:
+    """Return the least p that could be attained, and after correction where that is larger."""
+    if pd.isna(row.get("least_p")):
+        return ""
+    least, corrected = row["least_p"], row.get("least_p_adjusted")
+    beside = f" ({p_text(corrected)})" if pd.notna(corrected) and corrected > least else ""
+    return p_text(least) + beside
 
 
 def heads(correlations: Any) -> list[str]:

@@ -32,6 +32,8 @@ def correlate(
     where: Sequence[str] = (),
     control: Sequence[str] = (),
     margin: float = MARGIN,
+    within: str = "",
+    groups: str = "",
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the table of runs and that of ``alignkit correlate``."""
@@ -39,7 +41,9 @@ def correlate(
     from alignkit.analysis.options import TableOptions
     from alignkit.report.results import write_correlations
 
-    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    options = TableOptions(
+        tuple(metrics), layer, outcome, split, pool, samples, seed, within=within, groups=groups
+    )
     correlations, joined = correlate_runs(
         _opened(runs, where),
         options,
@@ -55,6 +59,7 @@ def correlate(
         joined,
         runs=Path(output) / f"runs.{layer}.csv",
         table=Path(output) / f"correlate.{layer}.csv",
+        pooled=Path(output) / f"correlate.{layer}.pooled.csv",
     )
     written = [str(file) for file in files]
     return {"shown": written, "files": written}
@@ -75,13 +80,17 @@ def report(
     unit: str = "placement",
     control: Sequence[str] = (),
     margin: float = MARGIN,
+    within: str = "",
+    groups: str = "",
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
     from alignkit.analysis.options import TableOptions
     from alignkit.report.results import report_runs
 
-    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    options = TableOptions(
+        tuple(metrics), layer, outcome, split, pool, samples, seed, within=within, groups=groups
+    )
     folder = Path(output)
     page = report_runs(
         _opened(runs, where),

@@ -291,6 +291,12 @@ def _options(table: Any, measure: Measure) -> dict[str, Any]:
     options["metrics"] = options["metrics"] or list(measure.metrics)
     options["split"] = options["split"] or measure.splits[0]
     options["pool"] = options["pool"] or measure.pools[0]
+    for name in ("within", "groups"):
+        if hasattr(table, name):
+            given = getattr(table, name)
+            column = getattr(measure, name) if given is None else given
+            options.pop(name, None)
+            options |= {name: column} if column else {}
     return {"samples": measure.samples} | options
 
 

@@ -369,6 +369,8 @@ def _representation_steps(
                 "samples": _samples(config, split, measure.samples),
                 "null": measure.null,
             }
+            if measure.within or measure.groups:
+                options |= {"within": measure.within, "groups": measure.groups}
             job = measure_job(
                 run, config.training.threads, measure.metrics, options, [jobs[-1].name]
             )

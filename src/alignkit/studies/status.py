@@ -61,26 +61,30 @@ def measured_values(run: Run, measure: Measure, split: str, pool: str) -> pd.Dat
     """Return the alignment that a study measures on a run; None if any value is missing."""
     import pandas as pd
 
-    from alignkit.alignment.options import MeasureOptions
-    from alignkit.alignment.selection import PairSelection
-    from alignkit.alignment.tables import AlignmentTables
-    from alignkit.metrics import resolve
+    from alignkit.alignment.stored import stored_rows
 
     if not run.is_trained:
         return None
     if selects_nothing(run.config, measure):
         return pd.DataFrame()
-    options = MeasureOptions(null=measure.null)
-    selection = PairSelection.of_run(run, measure.layers, measure.streams)
-    columns = ["metric", "parameters", "x", "y", "n", "value"]
-    for subset in _subsets(run, measure.samples, split):
-        tables = AlignmentTables(options, run.alignment_folder(split), subset, split, pool)
-        every = [
-            tables.table(metric, selection.is_maximum) for metric in map(resolve, measure.metrics)
-        ]
-        if not any(table.missing(selection.keys) for table in every):
-            return pd.concat([table.rows(selection.keys)[columns] for table in every])
-    return None
+    values = []
+    for within in measure.designs:
+        rows = stored_rows(
+            run,
+            measure.metrics,
+            split=split,
+            pool=pool,
+            layers=measure.layers,
+            streams=measure.streams,
+            samples=measure.samples,
+            null=measure.null,
+            within=within,
+            groups=measure.groups,
+        )
+        if rows is None:
+            return None
+        values.append(rows[["metric", "parameters", "x", "y", "n", "value"]])
+    return pd.concat(values)
 
 
 def selects_nothing(config: RunConfig, measure: Measure) -> bool:
@@ -89,15 +93,3 @@ def selects_nothing(config: RunConfig, measure: Measure) -> bool:
         return False
     steps = config.architecture.make().schedule(config.placement)
     return not any(isinstance(step, Fuse) for step in steps)
-
-
-def _subsets(run: Run, samples: int | None, split: str) -> list[int | None]:
-    """Return the subsets of samples that the values may be of; None is all samples of the split.
-
-    As for measuring, all samples are used where there are no more than are asked for. Where
-    their number is not known any more, either may have been measured.
-    """
-    n = run.number_of_samples(split)
-    if samples is None or (n is not None and samples >= n):
-        return [None]
-    return [samples] if n is not None else [samples, None]

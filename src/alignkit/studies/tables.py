@@ -72,6 +72,13 @@ class Measure:
     pools: tuple[str, ...] = ("cls",)
     samples: int | None = None
     null: int = 0
+    within: str = later("")
+    groups: str = later("")
+
+    @property
+    def designs(self) -> tuple[str, ...]:
+        """The classes to measure within: none, and those asked for."""
+        return ("", self.within) if self.within else ("",)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Correlate:
     unit: str = "placement"
     control: tuple[str, ...] = later(())
     margin: float = later(MARGIN)
+    within: str | None = later(None)
+    groups: str | None = later(None)
     permutations: int = 9999
     seed: int = 0
 
@@ -104,6 +113,8 @@ class Report:
     unit: str = later("placement")
     control: tuple[str, ...] = later(())
     margin: float = later(MARGIN)
+    within: str | None = later(None)
+    groups: str | None = later(None)
     permutations: int = 9999
     seed: int = 0
 

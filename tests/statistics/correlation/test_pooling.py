@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from alignkit.report.pooled import pooled_lines
+from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.pooling import (
     JointPermutations,
@@ -86,11 +86,32 @@ def test_heterogeneity_is_that_of_cochran():
     assert i_squared == pytest.approx(max(0, (q - 2) / q))
 
 
-@pytest.mark.parametrize("options", [{"unit": "run"}, {"control": ["size"]}])
-def test_nothing_is_pooled_for_runs_or_with_a_control(options):
-    table = _table(10)
-    table["size"] = np.tile(np.arange(10.0) % 3, 2)
-    assert correlate(table, "accuracy", ["mknn"], **options).pooled.empty
+def test_nothing_is_pooled_for_runs_and_a_line_says_so():
+    correlations = correlate(_table(10), "accuracy", ["mknn"], unit="run")
+    assert correlations.pooled.empty
+    assert why_not_pooled(correlations) == [
+        "all tasks: nothing is pooled, as runs of a placement are not independent"
+    ]
+
+
+def test_with_a_control_residuals_are_permuted_in_all_tasks_at_once():
+    table = _table(7, effect=0.8)
+    table["size"] = np.random.default_rng(3).standard_normal(14)
+    row = correlate(table, "accuracy", ["mknn"], control=["size"]).pooled.iloc[0]
+    tasks = []
+    for _, part in table.groupby("task"):
+        design = np.column_stack([np.ones(7), part["size"]])
+        left = np.eye(7) - design @ np.linalg.pinv(design)
+        tasks.append((left, left @ part["mknn"], left @ part["accuracy"]))
+
+    def pooled(order):
+        z = [np.arctanh(np.corrcoef(x, left @ y[order])[0, 1]) for left, x, y in tasks]
+        return np.mean(z)
+
+    observed = pooled(np.arange(7))
+    null = [pooled(list(order)) for order in itertools.permutations(range(7))]
+    assert row["r"] == pytest.approx(np.tanh(observed))
+    assert row["p"] == pytest.approx(np.mean(np.abs(null) >= abs(observed) - 1e-9))
 
 
 def test_a_line_says_what_was_pooled():

@@ -78,13 +78,49 @@ def test_only_a_confirmed_prediction_is_claimed():
     assert not row["predicts"]
 
 
-@pytest.mark.parametrize("options", [{"unit": "run"}, {"control": ["size"]}])
-def test_nothing_is_predicted_for_runs_or_with_a_control(options):
-    x, size = np.random.default_rng(5).standard_normal((2, 12))
-    table = _table(x, x + size, size=size)
-    row = correlate(table, "accuracy", ["mknn"], **options).table.iloc[0]
+def test_nothing_is_predicted_for_runs():
+    x, noise = np.random.default_rng(5).standard_normal((2, 12))
+    row = correlate(_table(x, x + noise), "accuracy", ["mknn"], unit="run").table.iloc[0]
     assert row["r2_left_out"] is None
     assert not row["predicts"]
+
+
+def test_with_a_control_it_is_what_alignment_adds_to_refitted_controls():
+    x, y, size = np.random.default_rng(5).standard_normal((3, 6))
+
+    def refitted(y):
+        squares = []
+        for columns in ([size, x], [size]):
+            design = np.column_stack([np.ones(6), *columns])
+            errors = []
+            for i in range(6):
+                others = np.arange(6) != i
+                beta = np.linalg.lstsq(design[others], y[others], rcond=None)[0]
+                errors.append(y[i] - design[i] @ beta)
+            squares.append(np.square(errors).sum())
+        return 1 - squares[0] / squares[1]
+
+    design = np.column_stack([np.ones(6), size])
+    hat = design @ np.linalg.pinv(design)
+    fitted = {"x": hat @ x, "y": hat @ y}
+    residuals = x - fitted["x"], y - fitted["y"]
+    basis = (size - size.mean())[:, None] / np.linalg.norm(size - size.mean())
+    values = left_out_r2(*residuals, UnitPermutations("abcdef", 1, 0), basis)
+    assert values[0] == pytest.approx(refitted(y))
+    orders = itertools.permutations(range(6))
+    null = [refitted(fitted["y"] + residuals[1][list(order)]) for order in orders]
+    assert np.sort(values[1:]) == pytest.approx(np.sort(null))
+
+
+def test_with_a_control_only_what_is_beyond_it_is_predicted():
+    rng = np.random.default_rng(6)
+    size = rng.standard_normal(14)
+    x = size + 0.5 * rng.standard_normal(14)
+    small = 0.1 * rng.standard_normal(14)
+    for y, predicts in ((size + small, False), (size + x + small, True)):
+        table = _table(x, y, size=size)
+        row = correlate(table, "accuracy", ["mknn"], control=["size"]).table.iloc[0]
+        assert row["predicts"] == predicts
 
 
 def test_a_unit_that_alone_makes_alignment_vary_predicts_nothing():

@@ -112,6 +112,28 @@ class Evidence:
         """Return the alignment of all runs over selections of layers of their own."""
         return self.measured.at_layers(layers)
 
+    def is_stored(self, layers: Callable[[Run], Sequence[str]]) -> bool:
+        """Return whether nothing has to be measured for selections of layers of each run."""
+        from alignkit.alignment.stored import stored_rows
+
+        options = self.options
+        return all(
+            stored_rows(
+                run,
+                options.metrics,
+                split=options.split,
+                pool=options.pool,
+                layers=selected,
+                samples=options.samples,
+                seed=options.seed,
+                within=options.within,
+                groups=options.groups,
+            )
+            is not None
+            for run in self.runs
+            for selected in layers(run)
+        )
+
     def joined(self, rule: str | None = None, pool: str | None = None) -> pd.DataFrame:
         """Return the scores with one column per metric, its layers reduced by a rule."""
         return self.scores.join(self.measured.values(rule, pool), on="run")

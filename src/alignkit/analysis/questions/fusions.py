@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -121,8 +121,13 @@ def standing(run: Run, step: Step) -> str:
     return "fused" if all(inside) else "partly" if any(inside) else "free"
 
 
-def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple[str, ...], float]:
-    """Return the values by run, metric and pair of sites, for everything that is compared."""
+def layers_around_fusions(evidence: Evidence) -> Callable[[Run], list[str]]:
+    """Return the selections of layers of each run whose values are compared."""
+    crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
+    return _layers(evidence, crossed)
+
+
+def _layers(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> Callable[[Run], list[str]]:
     steps = {task: _steps(evidence, task, crossed) for task in evidence.tasks}
 
     def layers(run: Run) -> list[str]:
@@ -132,9 +137,14 @@ def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple
         single = [f"{x},{y}" for x, y in sorted(wanted) if {x, y} <= known]
         return ["same", *(["fusions"] if crossed[str(run.path)] else []), *single]
 
+    return layers
+
+
+def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple[str, ...], float]:
+    """Return the values by run, metric and pair of sites, for everything that is compared."""
     return {
         (row.run, row.metric, row.x, row.y): evidence.sign(row.metric) * row.value
-        for row in evidence.at_layers(layers).itertuples()
+        for row in evidence.at_layers(_layers(evidence, crossed)).itertuples()
     }
 
 

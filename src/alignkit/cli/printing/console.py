@@ -2,10 +2,11 @@
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.options import as_options
@@ -26,6 +27,46 @@ class Settings:
 settings = Settings()
 
 
+@dataclass
+class Again:
+    """Stored values that a command measured again, to be told in one line at its end.
+
+    Attributes
+    ----------
+    process : int
+        The process that will tell it; others, which work for it, tell theirs at once.
+    values : int
+    files : set of str
+    metrics : dict of str to str
+        Spec to what is said of its versions.
+    """
+
+    process: int = 0
+    values: int = 0
+    files: set[str] = field(default_factory=set)
+    metrics: dict[str, str] = field(default_factory=dict)
+
+
+_gathering: list[Again] = []
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Gather while the block runs what is measured again, and print it as one line at the end."""
+    again = Again(os.getpid())
+    _gathering.append(again)
+    try:
+        yield
+    finally:
+        _gathering.remove(again)
+        if again.values:
+            metrics = ", ".join(f"{spec} ({said})" for spec, said in again.metrics.items())
+            note(
+                f"note: {again.values:,} stored value(s) in {len(again.files)} file(s) were of "
+                f"another version of their metric, and were measured again: {metrics}"
+            )
+
+
 class TerminalReporter(Reporter):
     """Reports notes as lines, and progress as bars if stderr is a terminal."""
 
@@ -33,6 +74,17 @@ class TerminalReporter(Reporter):
         """Print one line on stderr, unless quiet."""
         if not settings.quiet:
             print(as_options(text), file=sys.stderr)
+
+    def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
+        """Count values that are measured again, of many runs, for one line at the end."""
+        if not _gathering or _gathering[-1].process != os.getpid():
+            super().measured_again(spec, file, outdated, version)
+            return
+        again = _gathering[-1]
+        again.values += len(outdated)
+        again.files.add(file)
+        versions = " and ".join(map(str, sorted(set(outdated))))
+        again.metrics[spec] = f"version {versions}, now {version}"
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Any]:

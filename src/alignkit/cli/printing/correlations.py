@@ -35,7 +35,7 @@ def show(correlations: "Correlations") -> None:
     """Print one table per task on stdout, and warnings on stderr."""
     from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
-    from alignkit.report.pooled import pooled_lines
+    from alignkit.report.pooled import pooled_lines, why_not_pooled
     from alignkit.report.summary_lines import summary_lines
     from alignkit.report.within import within_sentence
 
@@ -52,7 +52,7 @@ def show(correlations: "Correlations") -> None:
         for line in _reasons(mine):
             out.print(line)
         out.print()
-    for line in pooled_lines(correlations.pooled):
+    for line in pooled_lines(correlations.pooled) or why_not_pooled(correlations):
         out.print(line)
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
     how = "; ".join(_ADJUSTED[method] for method in used) or "none"
@@ -116,7 +116,7 @@ def _table(columns: Mapping[str, Sequence[str]], width: int) -> Any:
 
 def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
     """Return the cells by column, from left to right."""
-    from alignkit.report.formatting import p_text, r_text, range_text
+    from alignkit.report.formatting import factor_text, p_text, r_text, range_text
 
     def p(row: Mapping[str, Any], name: str) -> str:
         if row[name] is None:
@@ -140,7 +140,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
             "-" if row["absence"] in (None, "not testable") else p(row, "p_equivalence")
             for row in rows
         ],
-        "BF01": [_factor(row["bayes_factor"]) for row in rows],
+        "BF01": [factor_text(row["bayes_factor"]) for row in rows],
         "rho": [r_text(row["spearman"]) for row in rows],
         "w/o\nnone": [r_text(row["without_none"]) for row in rows],
         "leave\none out": [
@@ -156,14 +156,9 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
     return columns
 
 
-def _factor(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if value >= 0.1 else ("<0.01" if value < 0.01 else f"{value:.2f}")
-
-
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the reasons that limit the verdicts; metrics with the same reason share a line."""
+    from alignkit.report.formatting import beyond_controls
     from alignkit.statistics.requirements import LEVEL
 
     grouped: dict[str, list[str]] = {}
@@ -177,7 +172,8 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
     predicting = [_visible(row["metric"]) for row in rows if row["predicts"]]
     if predicting:
-        yield f"{', '.join(predicting)}: predicts the score of a unit from the other units"
+        beyond = beyond_controls(rows[0].get("control"))
+        yield f"{', '.join(predicting)}: predicts the score of a unit from the other units{beyond}"
     if len(_chosen(rows)) < len(rows):
         yield f"the {_STRONGEST} strongest of {len(rows)} pairs; --json or --output give all"
 

@@ -238,11 +238,10 @@ def _predict(tested: Sequence[Hypothesis]) -> None:
     for primary in (True, False):
         chosen, values = [], []
         for h in tested:
-            # What controls explain would have to be predicted too; runs are no units to leave out.
-            if h.primary != primary or h.basis.shape[1] or h.question.unit == "run":
+            if h.primary != primary or h.question.unit == "run":  # runs are no units to leave out
                 continue
             assert h.permutations is not None
-            r2 = left_out_r2(h.x, h.y, h.permutations)
+            r2 = left_out_r2(h.x, h.y, h.permutations, h.basis)
             if not np.isnan(r2[0]):
                 chosen.append(h)
                 values.append((r2, h.permutations))

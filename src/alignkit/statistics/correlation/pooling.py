@@ -13,7 +13,7 @@ import pandas as pd
 from alignkit.statistics.correlation.hypothesis import Hypothesis
 from alignkit.statistics.correlation.robust import RANK_LEVEL, STUDENTISED_LEVEL
 from alignkit.statistics.multiple_testing import benjamini_hochberg, min_p
-from alignkit.statistics.permutation import EXACT_UNITS, standardised, unit_permutations
+from alignkit.statistics.permutation import EXACT_UNITS, NOTHING, standardised, unit_permutations
 from alignkit.statistics.requirements import LEVEL
 
 _PERFECT = 1 - 1e-9  # Fisher's z of a perfect correlation would be infinite
@@ -80,10 +80,12 @@ def pooled_statistics(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     signs: Sequence[int],
     permutations: JointPermutations,
+    controls: Sequence[np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pooled Fisher's z and its studentised form, ``(1 + m,)`` each.
 
-    Fisher's z of each task counts n - 3. The studentised form sums the products of
+    Fisher's z of each task counts n - 3, less the number of its controls, whose residuals are
+    permuted and fitted again (Freedman and Lane 1983). The studentised form sums the products of
     standardised values over the tasks of a placement, so that tasks that share placements do
     not count as independent, and divides the sum over placements by the root of its squares.
 
@@ -94,6 +96,8 @@ def pooled_statistics(
     signs : sequence of int
         The sign that r has in each task if more alignment goes with better performance.
     permutations : JointPermutations
+    controls : sequence of ndarray (n, k), optional
+        Centred orthonormal columns of each task, of which x and y are independent.
 
     Returns
     -------
@@ -107,8 +111,14 @@ def pooled_statistics(
         line = sign * standardised(x[:, None])[:, 0]
         score = standardised(y[:, None])[:, 0][permutations.of_task(task)]
         weight = len(x) - 3
+        r = score @ line
+        if controls is not None and controls[task].shape[1]:
+            basis = controls[task]
+            weight -= basis.shape[1]
+            score = score - (score @ basis) @ basis.T
+            r /= np.maximum(np.linalg.norm(score, axis=1), NOTHING)
         total += weight
-        z += weight * np.arctanh(np.clip(score @ line, -_PERFECT, _PERFECT))
+        z += weight * np.arctanh(np.clip(r, -_PERFECT, _PERFECT))
         products[:, permutations.places(task)] += weight * score * line
     studentised = products.sum(axis=1) / np.sqrt((products**2).sum(axis=1))
     return z / total, studentised
@@ -150,13 +160,13 @@ def pool_tasks(
         better performance), ``r_low`` and ``r_high`` (of single tasks, oriented alike), ``p``,
         ``p_adjusted`` (min-p over primary metrics, otherwise false discovery rate),
         ``p_studentised``, ``p_spearman``, ``q`` and ``i_squared`` (descriptive), ``exact``,
-        ``permutations`` and the ``verdict``. Empty with controls, with runs as units and with
-        pairs of layers.
+        ``permutations`` and the ``verdict``. With controls, r is that of residuals. Empty with
+        runs as units and with pairs of layers.
     """
     by_metric: dict[str, list[Hypothesis]] = {}
     for h in hypotheses:
         question = h.question
-        if h.testable and not (question.controls or question.layer_pairs or question.unit == "run"):
+        if h.testable and not (question.layer_pairs or question.unit == "run"):
             by_metric.setdefault(h.metric, []).append(h)
     shared: dict[tuple[tuple[str, ...], ...], JointPermutations] = {}
     rows, values = [], []
@@ -183,12 +193,15 @@ def pool_tasks(
 
 def _pooled(group: Sequence[Hypothesis], joint: JointPermutations) -> tuple[dict[str, Any], Any]:
     signs = [h.sign for h in group]
-    z, studentised = pooled_statistics([(h.x, h.y) for h in group], signs, joint)
-    by_rank, _ = pooled_statistics([h.ranks for h in group], signs, joint)
+    pairs, bases = [(h.x, h.y) for h in group], [h.basis for h in group]
+    z, studentised = pooled_statistics(pairs, signs, joint, bases)
+    by_rank, _ = pooled_statistics(
+        [h.ranks for h in group], signs, joint, [h.rank_basis for h in group]
+    )
     ((p_studentised, _),) = min_p([(np.abs(studentised), joint)])
     ((p_spearman, _),) = min_p([(np.abs(by_rank), joint)])
     oriented = [h.sign * h.row["pearson"] for h in group]
-    q, i_squared = heterogeneity(oriented, [len(h.x) for h in group])
+    q, i_squared = heterogeneity(oriented, [h.n_free for h in group])
     return {
         "metric": group[0].metric,
         "family": "primary" if group[0].primary else "exploratory",
