@@ -82,6 +82,15 @@ def test_a_column_that_does_not_fit_is_one_clear_line(arrays, option, column, re
     assert "Traceback" not in done.stderr
 
 
+def test_a_chance_level_that_is_not_measured_is_asked_for(arrays):
+    words = ("measure", "x.npy", "y.npy", "-m", "unbiased_cka", "--within", "facts.csv/kind")
+    assert "chance level of unbiased_cka within facts/kind has no closed form" in (
+        asked := alignkit(*words, cwd=arrays).stderr
+    )
+    assert "--null 200 measures it" in asked
+    assert "chance level" not in alignkit(*words, "--null", "9", cwd=arrays).stderr
+
+
 def test_a_run_keeps_plain_and_within_values_apart(tmp_path):
     run = train_tiny(tmp_path / "runs")
     words = ("measure", "-m", "unbiased_cka", "-m", "mknn:k=3", "--layers", "last", "--null", "9")

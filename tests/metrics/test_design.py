@@ -7,6 +7,7 @@ import alignkit
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics import Design, Representation, grid, maximum, resolve
 from alignkit.metrics.metric import Metric
+from alignkit_metrics.regression import Folds, r2
 
 
 def _sharing_classes(n=120, classes=4, seed=0, d=6):
@@ -208,6 +209,46 @@ def test_what_only_tells_the_class_is_constant_within_it():
     x = np.random.default_rng(2).standard_normal((4, 5)).astype(np.float32)[label]
     with pytest.raises(UndefinedError, match="x is constant within classes of `within`"):
         alignkit.measure(x, y, "cka", within=label)
+
+
+def test_halves_without_a_value_are_counted():
+    x, y = np.random.default_rng(0).standard_normal((2, 60, 4))
+    label = np.repeat(np.arange(12), 5)
+    label[:20] = 0  # only one class has samples enough in every half
+    sides = [Representation(x)], [Representation(y)]
+    for design in (Design.of(within=label), Design.of(within=label[::-1].copy() % 12)):
+        (value,) = grid(resolve("mknn:k=3"), *sides, interval=20, design=design)
+        assert "halves" not in value.warning
+    design = Design.of(within=np.repeat(np.arange(12), 5))
+    (value,) = grid(resolve("mknn:k=3"), *sides, interval=20, design=design)
+    assert value.low is None
+    assert "20 of 20 halves of the samples for the interval have no value" in value.warning
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_group_is_in_one_fold_of_r2(ids):
+    x, y, groups = _repeated(n_groups=12, size=5)
+    names = [f"s{i:02}" for i in range(60)] if ids else None
+    sides = [Representation(side, ids=names).grouped(groups) for side in (x, y)]
+    folds = Folds.of(*sides, 5, 0)
+    held_out = [set(groups[test.numpy()]) for _, test in folds.splits]
+    assert sum(map(len, held_out)) == len(set().union(*held_out)) == 12
+    assert sorted(len(test) for _, test in folds.splits) == [10, 10, 10, 15, 15]
+    order = np.random.default_rng(1).permutation(60)
+    moved = [
+        Representation(side[order], ids=names and [names[i] for i in order]).grouped(groups[order])
+        for side in (x, y)
+    ]
+    if ids:
+        assert r2(*moved) == pytest.approx(r2(*sides), abs=1e-9)
+
+
+def test_r2_of_repeated_samples_is_not_raised_by_their_copies():
+    x, y, groups = _repeated(n_groups=20, size=6, d=15, noise=0.05)
+    assert alignkit.measure(x, y, "r2") > 0.3
+    assert alignkit.measure(x, y, "r2", groups=groups) < 0.1
+    with pytest.raises(UsageError, match="folds is 50, and there are 20 groups"):
+        alignkit.measure(x, y, "r2:folds=50", groups=groups)
 
 
 def test_an_interval_of_groups_is_as_wide_as_values_vary_over_draws():

@@ -60,13 +60,16 @@ def sample_fact(run: Run, split: str, column: str) -> list[str]:
     known = _stored_facts(run, split)
     if column in known:
         return known[column]
-    if known and column != PICTURE:
-        raise UsageError(_unknown(run, column, [*known, PICTURE]))
-    facts, picture = _from_task(run, split, run.ids(split))
+    try:
+        facts, picture = _from_task(run, split, run.ids(split))
+    except DataError as error:
+        if column == PICTURE or not known:
+            raise
+        raise UsageError(f"{_unknown(run, column, [*known, PICTURE])} ({error})") from None
     if column == PICTURE:
         return picture()
     if column not in facts:
-        raise UsageError(_unknown(run, column, [*facts, PICTURE]))
+        raise UsageError(_unknown(run, column, [*known, *facts, PICTURE]))
     return facts[column]
 
 

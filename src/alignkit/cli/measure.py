@@ -360,13 +360,14 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.values import show
-    from alignkit.report.within import groups_sentence, within_sentence
+    from alignkit.report.within import groups_sentence, unknown_chance, within_sentence
 
     for warning in dict.fromkeys(row["warning"] for row in rows):
         if warning:
             console.note(f"note: {warning}")
     said = [within_sentence(row["within"]) for row in rows if row["within"]]
     said += [groups_sentence(row["groups"]) for row in rows if row["groups"]]
+    said += unknown_chance(rows)
     for line in dict.fromkeys(said):
         console.note(f"note: {line}")
     if json:

@@ -325,6 +325,7 @@ def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
     assert result.value is not None
     assert result.best is not None
     known = permuted[np.isfinite(permuted)]
+    result = _with_warning(result, "permutations", len(known), len(permuted))
     if not len(known):
         return result
     mean = float(known.mean()) if result.chance is None else result.chance
@@ -340,7 +341,17 @@ def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
 def _with_interval(metric: Metric, result: Value, halves: np.ndarray) -> Value:
     assert result.value is not None
     low, high = interval_around(result.value, halves, metric.range)
+    known = int(np.isfinite(halves).sum())
+    result = _with_warning(result, "halves of the samples for the interval", known, len(halves))
     return replace(result, low=low, high=high)
+
+
+def _with_warning(result: Value, what: str, known: int, drawn: int) -> Value:
+    """Say how many of those that were drawn have no value, and are left out."""
+    if known == drawn:
+        return result
+    said = f"{drawn - known:,} of {drawn:,} {what} have no value and are left out"
+    return replace(result, warning="; ".join(filter(None, (result.warning, said))))
 
 
 def _self_score(prepared: _Prepared, x: Representation, y: Representation) -> float:

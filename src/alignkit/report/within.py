@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from alignkit.alignment.designs import shown_name
 
 
@@ -32,3 +35,34 @@ def groups_sentence(column: str) -> str:
     return (
         f"samples of the same '{name}' are not neighbours, and are permuted and resampled together"
     )
+
+
+def unknown_chance(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line on values within classes or by groups that lack a chance level.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Rows of an alignment table.
+    """
+    lacking = [
+        row
+        for row in rows
+        if (row["within"] or row["groups"])
+        and row["value"] is not None
+        and row["chance"] is None
+        and row["null_mean"] is None
+    ]
+    if not lacking:
+        return []
+    metrics = ", ".join(dict.fromkeys(str(row["metric"]) for row in lacking))
+    designs = {
+        f"within {shown_name(row['within'])}"
+        if row["within"]
+        else f"by groups of {shown_name(row['groups'])}"
+        for row in lacking
+    }
+    return [
+        f"the chance level of {metrics} {' and '.join(sorted(designs))} has no closed form, and is "
+        "above 0 where classes or groups are few; `null=200` measures it with 200 permutations"
+    ]

@@ -78,7 +78,11 @@ def test_variants_join_their_concept(small_font):
     for name in SPLITS:
         assert set(without.split(name).ids) <= set(task.split(name).ids)
     woman = next(name for name in SPLITS if "1f469" in task.split(name).ids)
-    assert "1f9d1" in task.split(woman).ids
+    people = task.split(woman)
+    assert "1f9d1" in people.ids
+    concept = dict(zip(people.ids, people.facts["concept"], strict=True))
+    assert concept["1f469"] == concept["1f9d1"]
+    assert people.facts["category"] == [task.target.labels[i] for i in people.targets]
 
 
 def test_dropping_what_gives_the_group_away_is_counted(small_font):

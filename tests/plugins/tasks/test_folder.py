@@ -43,6 +43,13 @@ def write(root: Path, table, name="data.csv") -> Path:
     return root
 
 
+def test_further_columns_are_facts_of_the_samples(tmp_path):
+    table = [row | {"scene": f"s{i % 7}", "id": f"n{i}"} for i, row in enumerate(rows())]
+    split = Folder(write(tmp_path / "data", table)).split("train")
+    assert set(split.facts) == {"scene"}
+    assert split.facts["scene"] == [f"s{int(name[1:]) % 7}" for name in split.ids]
+
+
 @pytest.mark.parametrize("name", ["data.csv", "data.jsonl", "data.tsv"])
 def test_one_table_is_divided_by_itself(tmp_path, name):
     task = Folder(write(tmp_path / "My Data", rows(), name))

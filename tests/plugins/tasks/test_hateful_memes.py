@@ -62,6 +62,7 @@ def test_the_study_keeps_what_is_listed_twice(memes):
         assert split.notes == {"listed twice, kept twice": 2}
         assert split.ids[8:10] == ["02006-1", "02007-2"]
         assert split.texts[6] == split.texts[8]
+        assert split.facts["meme"][6:10] == ["02006", "02007", "02006", "02007"]
     assert len(HatefulMemes(memes, splits="study").split("test")) == 16
 
 

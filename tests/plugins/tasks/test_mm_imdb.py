@@ -81,6 +81,8 @@ def test_all_plots_are_samples_in_training_only(root):
     assert len(train) == 6 * 3 + 1
     assert train.ids[:4] == ["0000001-0", "0000001-1", "0000001-2", "0000002"]
     assert (train.targets[0] == train.targets[2]).all()
+    first = train.ids[0].partition("-")[0]
+    assert train.facts["movie"].count(first) == sum(i.startswith(first) for i in train.ids) > 1
     validation = MmImdb(root, text="all").split("validation")
     assert validation.ids == ["0000008", "0000009"]
     assert validation.texts[0] == f"{movies.LONGEST} 8"

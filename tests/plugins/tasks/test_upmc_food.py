@@ -54,6 +54,7 @@ def test_titles_survive_quotes_entities_and_na(tmp_path, layout):
     for name in ("train", "validation", "test"):
         split = task.split(name)
         texts |= dict(zip(split.ids, split.texts, strict=True))
+        assert split.facts["title"] == [" ".join(t.lower().split()) for t in split.texts]
     assert texts["apple_pie_0"] == "Casa de Luna Creations: Apple Pie, from Scratch"
     assert texts["apple_pie_1"] == 'The "best" pie'
     assert texts["apple_pie_3"] == "Pie & Cream"

@@ -101,6 +101,10 @@ class Emoji:
             image=pixels.__getitem__,
             targets=np.array([groups[samples.entries[row].group] for row in rows]),
             notes=dict(samples.notes[name]),
+            facts={
+                "concept": [samples.entries[row].concept for row in rows],
+                "category": [samples.entries[row].group for row in rows],
+            },
         )
 
     def fingerprint(self) -> str:

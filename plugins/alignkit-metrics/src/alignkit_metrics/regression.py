@@ -29,21 +29,35 @@ class Folds:
         Numbers of samples and of folds, and the seed.
     ids : tuple of str, optional
         The ids of the samples in the order of the rows, where they are known.
+    groups : tuple of int, optional
+        The groups of the samples, each of which is held out as a whole.
     """
 
     n: int
     count: int
     seed: int
     ids: tuple[str, ...] | None = None
+    groups: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, x: Representation, y: Representation, count: int, seed: int) -> Folds:
         """Return the folds of two representations of the same samples.
 
         Permuted rows have no ids: those of the other side say which samples the rows are.
+
+        Raises
+        ------
+        alignkit.UsageError
+            If there are fewer groups than folds.
         """
-        ids = x.ids if x.ids is not None else y.ids
-        return cls(x.n, count, seed, None if ids is None else tuple(ids))
+        side = x if x.ids is not None or y.ids is None else y
+        groups = None if side.groups is None else tuple(side.groups.tolist())
+        if groups is not None and len(set(groups)) < count:
+            raise alignkit.UsageError(
+                f"r2: folds is {count}, and there are {len(set(groups))} groups of samples, each "
+                "of which is held out as a whole; choose fewer folds"
+            )
+        return cls(x.n, count, seed, None if side.ids is None else tuple(side.ids), groups)
 
     @cached_property
     def splits(self) -> list[tuple[Tensor, Tensor]]:
@@ -51,10 +65,14 @@ class Folds:
         n = self.n
         if self.count == 1:
             return [(torch.arange(n), torch.arange(n))]
-        order = np.random.default_rng([self.seed, n]).permutation(n)
+        rows = np.arange(n)
         if self.ids is not None:
-            order = np.argsort(np.asarray(self.ids), kind="stable")[order]
-        parts = torch.from_numpy(order).tensor_split(self.count)
+            rows = np.argsort(np.asarray(self.ids), kind="stable")
+        rng = np.random.default_rng([self.seed, n])
+        if self.groups is None:
+            parts = list(torch.from_numpy(rows[rng.permutation(n)]).tensor_split(self.count))
+        else:
+            parts = self._of_groups(rows, rng)
         return [
             (
                 torch.cat([p for j, p in enumerate(parts) if j != i]).sort().values,
@@ -62,6 +80,17 @@ class Folds:
             )
             for i, part in enumerate(parts)
         ]
+
+    def _of_groups(self, rows: np.ndarray, rng: np.random.Generator) -> list[Tensor]:
+        """Return folds of whole groups: each goes where there are fewest samples so far."""
+        groups: dict[int, list[int]] = {}
+        for row in rows.tolist():
+            groups.setdefault((self.groups or ())[row], []).append(row)
+        members = list(groups.values())
+        parts: list[list[int]] = [[] for _ in range(self.count)]
+        for at in rng.permutation(len(members)):
+            min(parts, key=len).extend(members[at])
+        return [torch.tensor(part) for part in parts]
 
 
 def r2(
@@ -91,7 +120,7 @@ def r2(
     seed : int
         Seed of the assignment of samples to folds. Samples with ids are assigned in the order
         of their ids, so that the order of the rows does not matter; arrays without ids are
-        assigned by row.
+        assigned by row. Where samples come in groups, a whole group is in one fold.
     direction : str
         ``xy``: predict y from x; ``yx``: predict x from y.
 

@@ -31,6 +31,8 @@ from alignkit_tasks.splits import held_out
 
 NAME = "folder"
 KINDS = ("auto", "single", "binary", "multi")
+# Facts that are known of the samples of every task.
+RESERVED = ("id", "label", "text", "image")
 # A label column with more labels than this, all distinct, is probably not one.
 FEW = 20
 
@@ -129,6 +131,7 @@ class Folder(RecordedTask):
                 File(_picture(self.pictures or table.base, table, row)),
                 self._labels[row.number],
                 row.where,
+                _further(table, row),
             )
             for row in splits[split]
         ]
@@ -269,6 +272,13 @@ def _key(table: Table, row: Row) -> str:
         return _id(table, row)
     content = [row.cells.get(table.columns[part]) for part in ("image", "text")]
     return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _further(table: Table, row: Row) -> dict[str, str]:
+    """Return the cells of columns that have no other role, as facts of the sample."""
+    roles = {*table.columns.values(), *RESERVED}
+    cells = {str(name): value for name, value in row.cells.items() if str(name) not in roles}
+    return {name: "" if value is None else str(value) for name, value in cells.items()}
 
 
 def _picture(base: Path, table: Table, row: Row) -> Path:

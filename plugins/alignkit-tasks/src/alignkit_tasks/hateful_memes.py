@@ -114,14 +114,15 @@ class HatefulMemes(RecordedTask):
         for record in self.all_records(split):
             known = memes.setdefault(record.id, record)
             if known is record:
+                memes[record.id] = replace(record, facts={"meme": record.id})
                 continue
             _check_same(known, record)
             notes[note] += 1
             if keep:
                 new_id = f"{record.id}-{notes[note]}"  # ids must be unique
-                memes[new_id] = replace(record, id=new_id)
+                memes[new_id] = replace(record, id=new_id, facts={"meme": record.id})
             elif known.label is None:
-                memes[record.id] = record
+                memes[record.id] = replace(record, facts={"meme": record.id})
         return list(memes.values())
 
     def all_records(self, split: str) -> list[Record]:

@@ -170,7 +170,7 @@ def _as_the_study(parts: Movies, split: str, folder: Path) -> Sequence[Movie]:
 
 
 def _record(movie: Movie, text: str, identity: str, genres: tuple[str, ...] | None) -> Record:
-    return Record(identity, text, movie.poster, genres, movie.where)
+    return Record(identity, text, movie.poster, genres, movie.where, {"movie": movie.id})
 
 
 def _longest(movie: Movie) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from abc import ABCMeta, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import ClassVar
 
@@ -30,6 +30,8 @@ class Record:
         None if the annotation has none.
     where : str
         File and line, for messages.
+    facts : mapping of str to str
+        What else is known of it by name, such as the movie that several samples are about.
     """
 
     id: str
@@ -37,6 +39,7 @@ class Record:
     picture: Source
     label: Label = None
     where: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class RecordedTask(metaclass=ABCMeta):
@@ -110,6 +113,7 @@ class RecordedTask(metaclass=ABCMeta):
             image=pictures,
             targets=None if targets is None else targets[rows],
             notes=dict(notes),
+            facts=_facts([records[row] for row in rows]),
         )
 
     def listed(self, name: str) -> alignkit.Split:
@@ -195,6 +199,12 @@ def classes(records: Iterable[Record], labels: Sequence[str]) -> np.ndarray:
     """Return the index of each sample's label, ``(n,)``."""
     index: dict[Label, int] = {label: i for i, label in enumerate(labels)}
     return np.array([index[record.label] for record in records], dtype=np.int64)
+
+
+def _facts(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Return the facts of every sample by name; a sample without one has an empty text."""
+    names = dict.fromkeys(name for record in records for name in record.facts)
+    return {name: [record.facts.get(name, "") for record in records] for name in names}
 
 
 def _check_ids(task: str, records: Sequence[Record]) -> None:

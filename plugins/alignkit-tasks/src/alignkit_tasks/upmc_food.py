@@ -83,7 +83,10 @@ class UpmcFood(RecordedTask):
             elif dish.id in records:
                 notes["listed twice, taken once"] += 1
             else:
-                records[dish.id] = Record(dish.id, text, dish.picture, dish.label, dish.where)
+                facts = {"title": " ".join((dish.title or "").lower().split())}
+                records[dish.id] = Record(
+                    dish.id, text, dish.picture, dish.label, dish.where, facts
+                )
         return list(records.values())
 
     def all_records(self, split: str) -> list[Record]:
