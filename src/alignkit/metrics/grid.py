@@ -322,10 +322,10 @@ def _measure_pair(
 
 
 def _with_null(metric: Metric, result: Value, permuted: np.ndarray) -> Value:
-    assert result.value is not None
-    assert result.best is not None
     known = permuted[np.isfinite(permuted)]
     result = _with_warning(result, "permutations", len(known), len(permuted))
+    assert result.value is not None
+    assert result.best is not None
     if not len(known):
         return result
     mean = float(known.mean()) if result.chance is None else result.chance
