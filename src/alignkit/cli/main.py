@@ -1,6 +1,5 @@
 """The root of the command line: global options, and how errors are reported."""
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -25,6 +24,7 @@ from alignkit.cli import (
     search,
     show,
     stability,
+    streams,
     study,
     train,
 )
@@ -115,28 +115,30 @@ def root(
 
 def main() -> NoReturn:
     """Run the command line; report every error as one line and an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if not stream.isatty() and hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")
+    streams.prepare()
     signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(streams.finish(_run()))
+
+
+def _run() -> int:
     from alignkit.cli.printing import console
 
     try:
         with console.told_once():
-            code = app(standalone_mode=True)
+            app(standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except AlignkitError as error:
-        code = _fail(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader closed the pipe (alignkit ... | head); keep Python quiet at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        code = _fail("interrupted; rerun the same command to resume", 130)
+        return _fail("interrupted; rerun the same command to resume", 130)
     except MemoryError:
-        code = _fail("out of memory; try fewer `samples` or a smaller `batch_size`", 1)
+        return _fail("out of memory; try fewer `samples` or a smaller `batch_size`", 1)
+    except UnicodeError as error:
+        return _fail(f"a name or text is not UTF-8: {error}; rename the file, or convert it", 1)
     except OSError as error:
-        code = _fail(f"{error.filename or 'a file'}: {error.strerror or error}", 1)
-    sys.exit(code)
+        return _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}", 1)
+    return 0
 
 
 def _terminated(_number: int, _frame: object) -> NoReturn:

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,8 @@ class TerminalReporter(Reporter):
     def note(self, text: str) -> None:
         """Print one line on stderr, unless quiet."""
         if not settings.quiet:
-            print(as_options(text), file=sys.stderr)
+            with suppress(OSError):  # in another process, where nobody may read any more
+                print(as_options(text), file=sys.stderr)
 
     def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
         """Count values that are measured again, of many runs, for one line at the end."""
