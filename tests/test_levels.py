@@ -16,6 +16,7 @@ DISTRIBUTIONS = [CORE, *sorted(ROOT.glob("plugins/*/src/*"))]
 LEVELS = [
     "errors",
     "progress",
+    "tables",
     "tasks",
     "models",
     "statistics",

@@ -98,6 +98,13 @@ def test_precision_and_device_are_passed_on(tmp_path):
     assert one.tensor.dtype == torch.float32
 
 
+def test_numbers_of_rows_without_a_name_are_ids(tmp_path):
+    (tmp_path / "x.csv").write_text(",a\n7,1\n3,2\n")
+    (layer,) = read_arrays(tmp_path / "x.csv")
+    assert layer.ids == ["7", "3"]
+    np.testing.assert_array_equal(layer.values, [[1], [2]])
+
+
 def test_ids_stay_what_they_are(tmp_path):
     (tmp_path / "x.csv").write_text("id,a\n007,1\nNA,2\n1e3,3\n")
     assert read_arrays(tmp_path / "x.csv")[0].ids == ["007", "NA", "1e3"]
@@ -136,7 +143,7 @@ def test_parquet_without_what_reads_it(tmp_path, monkeypatch):
         ("x.npz", b"not a zip", "cannot be read"),
         ("x.safetensors", b"\xff" * 64, "cannot be read"),
         ("x.csv", b"a,b\n1,x\n", "column 'b' is not numeric"),
-        ("x.csv", b",a\n0,1\n1,2\n", "column 1 has no name"),
+        ("x.csv", b",a,\n0,1,2\n1,2,3\n", "column 3 has no name"),
         ("x.csv", b"0.5,1.5\n2.5,3.5\n", "its first line holds numbers"),
         ("x.csv", b"", "cannot be read"),
         ("x.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -12,14 +13,13 @@ import numpy as np
 
 from alignkit.chain.facts import label_texts
 from alignkit.errors import DataError, UsageError
+from alignkit.tables import as_ids, find_id, read_table
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from alignkit.alignment.options import MeasureOptions
     from alignkit.metrics import Design
 
-SUFFIXES = (".csv", ".npy")
+SUFFIXES = (".csv", ".tsv", ".npy")
 
 
 @dataclass(frozen=True)
@@ -114,42 +114,39 @@ class Facts:
         return ["" if value != value else str(value) for value in values.tolist()]
 
     def _of_table(self, file: Path, column: str) -> list[str]:
-        import pandas as pd
-
-        try:
-            table = pd.read_csv(file, dtype=str, keep_default_na=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
-        others = [str(name) for name in table if name != "id"]
+        table = read_table(file, index=True)
+        ids = find_id([name for name in table.names if name != column]).name
+        others = [name for name in table.names if name != ids]
         if not column and len(others) == 1:
             column = others[0]
-        if column not in table:
+        if column not in table.names or not column:
             raise UsageError(
                 f"{file} has no column '{column}'; known: {', '.join(others)}"
                 if column
                 else f"name a column of {file}, as in {file}/{others[0] if others else 'COLUMN'}; "
                 f"it has: {', '.join(others) or 'none but id'}"
             )
-        if self.ids is not None and "id" in table:
-            return self._joined(file, table, column)
+        values = table.texts(column)
+        if self.ids is not None and ids is not None:
+            return self._joined(file, as_ids(table.texts(ids)), values)
         if len(table) != self.n:
             raise UsageError(f"{file} has {len(table)} rows, and there are {self.n} samples")
-        return [str(value) for value in table[column]]
+        return values
 
-    def _joined(self, file: Path, table: pd.DataFrame, column: str) -> list[str]:
-        """Return the column in the order of the ids; further rows of the file do not matter."""
+    def _joined(self, file: Path, ids: Sequence[str], values: Sequence[str]) -> list[str]:
+        """Return the values in the order of the ids; further rows of the file do not matter."""
         assert self.ids is not None
-        if table["id"].duplicated().any():
-            twice = table.loc[table["id"].duplicated(), "id"].iloc[0]
+        if len(set(ids)) < len(ids):
+            twice = next(sample for sample, count in Counter(ids).items() if count > 1)
             raise UsageError(f"{file}: sample id '{twice}' occurs more than once")
-        known = dict(zip(table["id"], table[column], strict=True))
+        known = dict(zip(ids, values, strict=True))
         missing = [sample for sample in self.ids if sample not in known]
         if missing:
             raise UsageError(
                 f"{file} has no row for {len(missing):,} of {self.n:,} samples (first: id "
                 f"'{missing[0]}')"
             )
-        return [str(known[sample]) for sample in self.ids]
+        return [known[sample] for sample in self.ids]
 
 
 def is_file(spec: str) -> bool:
@@ -173,6 +170,6 @@ def _split(name: str) -> tuple[Path | None, str]:
     path = Path(name)
     if path.suffix in SUFFIXES:
         return path, ""
-    if path.parent.suffix == ".csv":
+    if path.parent.suffix in (".csv", ".tsv"):
         return path.parent, path.name
     return None, name

@@ -61,5 +61,5 @@ def digests(path: Path, suffixes: Sequence[str]) -> list[str]:
     return [
         f"{file.name} {sha256_of(file)}"
         for file in files
-        if file.is_file() and file.suffix in suffixes
+        if file.is_file() and file.suffix.lower() in suffixes
     ]

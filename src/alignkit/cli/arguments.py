@@ -231,6 +231,17 @@ Groups = Annotated[
         rich_help_panel=ALIGNMENT,
     ),
 ]
+Ids = Annotated[
+    list[str] | None,
+    Option(
+        "--id",
+        metavar="COLUMN",
+        help="Column of tables that holds the ids by which rows are matched; give it twice where "
+        "the two sides have different names for it.",
+        show_default="found by name: id, *_id, index, ...",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
 Outcome = Annotated[
     str | None,
     Option(

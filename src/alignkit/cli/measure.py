@@ -12,6 +12,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     Force,
     Groups,
+    Ids,
     Json,
     Metrics,
     Placements,
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from alignkit.runs import Run
 
 Option = typer.Option
-ARRAYS = ".npy, .npz, .safetensors, .csv or .parquet files, or folders with one such file per layer"
+ARRAYS = (
+    ".npy, .npz, .safetensors, .csv, .tsv or .parquet files, or folders with one such file per "
+    "layer"
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -120,6 +124,7 @@ def measure(
     ] = None,
     pool: Pool = "cls",
     samples: Samples = None,
+    id: Ids = None,
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
@@ -187,8 +192,10 @@ def measure(
     if arrays:
         _refuse_options_of_runs(between, split, streams, task, placement)
         options |= {"dtype": dtype, "device": check_device(device)}
-        table = _arrays(paths or (), specs, within, output, options)
+        table = _arrays(paths or (), id or (), specs, within, output, options)
     else:
+        if id:
+            raise UsageError("`id` names a column of tables, and runs have none")
         splits = [check_split(name) for name in split or ["test"]]
         chosen = chosen_runs(paths, runs, task, placement, splits=splits)
         options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
@@ -319,6 +326,7 @@ def _between(
 
 def _arrays(
     paths: Sequence[Path],
+    ids: Sequence[str],
     specs: Sequence[str],
     within: str | None,
     output: Path | None,
@@ -333,8 +341,9 @@ def _arrays(
 
     x, y = two_paths(paths)
     precision, device = MeasureOptions(dtype=options.pop("dtype")).precision, options.pop("device")
-    xs, ys = read_sides(x, y, precision, device)
-    inputs = (digest for path in paths for digest in digests(path, (*SUFFIXES, ".json")))
+    xs, ys = read_sides(x, y, precision, device, ids, options["reporter"])
+    files = [digest for path in paths for digest in digests(path, (*SUFFIXES, ".json"))]
+    inputs = (*files, *(f"id {column}" for column in ids))
     with parts_of(output, inputs, options["reporter"]) as parts:
         tables = [
             measure_arrays(xs, ys, specs, parts=parts, within=classes, **options)

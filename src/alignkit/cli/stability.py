@@ -12,6 +12,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     AllMetrics,
     Figures,
+    Ids,
     Json,
     Placements,
     Pool,
@@ -86,6 +87,7 @@ def stability(
     ] = 10,
     split: SplitName = "test",
     pool: Pool = "cls",
+    id: Ids = None,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
@@ -121,8 +123,9 @@ def stability(
     metrics, lenient = metrics_or_all(metric)
     if paths and not any((path / "config.json").is_file() for path in paths):
         _refuse_selection({"--task": task, "--placement": placement, "--where": where})
-        models = _of_arrays(paths)
+        models = _of_arrays(paths, id or ())
     else:
+        _refuse_ids(id)
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
         chosen = select_runs(chosen, where or ())
         models = _of_runs(chosen, split, pool)
@@ -168,13 +171,20 @@ def _refuse_selection(given: Mapping[str, list[str] | None]) -> None:
             raise typer.BadParameter("arrays have no runs to select from", param_hint=name)
 
 
-def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
+def _refuse_ids(ids: list[str] | None) -> None:
+    if ids:
+        raise typer.BadParameter("runs have no tables with a column of ids", param_hint="--id")
+
+
+def _of_arrays(paths: Sequence[Path], ids: Sequence[str]) -> "list[Layers]":
     from alignkit.analysis.stability import Layers
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
-    from alignkit.metrics import read_arrays
+    from alignkit.metrics.arrays import read_sides
+    from alignkit.metrics.joining import matched
 
     x, y = two_paths(paths)
-    xs, ys = read_arrays(x), read_arrays(y)
+    xs, ys = read_sides(x, y, ids=ids, reporter=console.TerminalReporter())
     sizes = sorted({layer.n for layer in (*xs, *ys)})
     if len(sizes) > 1:
         raise UsageError(
@@ -182,4 +192,5 @@ def _of_arrays(paths: Sequence[Path]) -> "list[Layers]":
             "their rows must be the same samples in the same order"
         )
     depth = min(len(xs), len(ys))
-    return [Layers(f"{x}, {y}", xs[:depth], ys[:depth])]
+    xs, ys = ([matched(xs[0], layer)[1] for layer in side[:depth]] for side in (xs, ys))
+    return [Layers(f"{x}, {y}", xs, ys)]

@@ -15,28 +15,38 @@ import numpy as np
 import torch
 
 from alignkit.errors import DataError, UsageError
+from alignkit.metrics import tables
 from alignkit.metrics.representation import Representation
-from alignkit.metrics.tables import read_table
+from alignkit.progress import SILENT, Reporter
+from alignkit.tables import as_ids
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".csv", ".parquet")
+SUFFIXES = (".npy", ".npz", ".safetensors", *tables.SUFFIXES)
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
 
 Arrays = dict[str, Any]
 
 
 def read_arrays(
-    path: str | Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+    path: str | Path,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device = "cpu",
+    id: str | None = None,
+    reporter: Reporter = SILENT,
 ) -> list[Representation]:
     """Read one array, an archive of arrays, or a folder with one file per layer.
 
     Parameters
     ----------
     path : path
-        ``.npy``; ``.npz`` or ``.safetensors`` with one layer per name; ``.csv`` or
-        ``.parquet`` with an optional column ``id``; or a folder of such files. Sample ids are
+        ``.npy``; ``.npz`` or ``.safetensors`` with one layer per name; ``.csv``, ``.tsv`` or
+        ``.parquet`` with an optional column of ids; or a folder of such files. Sample ids are
         the array ``ids`` of an archive, or a folder's ``ids.json``.
     dtype, device
         As for ``Representation``.
+    id : str, optional
+        The column of ids of tables; by default it is found by its name.
+    reporter : Reporter
+        Hears how tables were read, where that is not as usual.
 
     Returns
     -------
@@ -49,12 +59,15 @@ def read_arrays(
         When the path is missing, or is not such a file. Pickled arrays are refused, and so are
         headers that do not fit their data.
     UsageError
-        For what no representation can be: other shapes, no numbers, ids that do not fit.
+        For what no representation can be: other shapes, no numbers, ids that do not fit; and
+        where there is no such column of ids, or several could be meant.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
-    arrays = _folder(path) if path.is_dir() else _file(path)
+    if id is not None and not _holds_table(path):
+        raise UsageError(f"{path} holds no table, and `id` names a column of one")
+    arrays = _folder(path, id, reporter) if path.is_dir() else _file(path, id, reporter)
     names = sorted(arrays, key=_natural)
     try:
         return [Representation(*arrays[name], name, dtype, device) for name in names]
@@ -63,24 +76,67 @@ def read_arrays(
 
 
 def read_sides(
-    x: Path, y: Path, dtype: torch.dtype | None = None, device: str | torch.device = "cpu"
+    x: Path,
+    y: Path,
+    dtype: torch.dtype | None = None,
+    device: str | torch.device = "cpu",
+    ids: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> tuple[list[Representation], list[Representation]]:
     """Read both sides of a comparison; a path given twice is read once.
 
     All are brought to one precision: ``dtype``, or their own, or float64 where they differ.
+
+    Parameters
+    ----------
+    x, y : Path
+    dtype, device
+        As for ``Representation``.
+    ids : sequence of str
+        The column of ids of tables: none where it is found by its name, one for both sides, or
+        one for each.
+    reporter : Reporter
+        Hears how tables were read, where that is not as usual, and if only one side has ids.
+
+    Raises
+    ------
+    UsageError
+        When there are more than two columns of ids, or no tables that they could be in.
     """
-    xs = read_arrays(x, dtype, device)
-    ys = xs if x.resolve() == y.resolve() else read_arrays(y, dtype, device)
+    if len(ids) > 2:
+        raise UsageError(f"`id` is given {len(ids)} times; give it once, or once for each side")
+    columns = dict(zip((x, y), (ids[0], ids[-1]) if ids else (None, None), strict=False))
+    if len(ids) == 1 and (_holds_table(x) or _holds_table(y)):
+        columns = {side: ids[0] if _holds_table(side) else None for side in (x, y)}
+    xs = read_arrays(x, dtype, device, columns[x], reporter)
+    same = x.resolve() == y.resolve()
+    ys = xs if same else read_arrays(y, dtype, device, columns[y], reporter)
     if len({layer.dtype for layer in (*xs, *ys)}) > 1:
-        return read_sides(x, y, torch.float64, device)
+        return read_sides(x, y, torch.float64, device, ids)
+    if (xs[0].ids is None) != (ys[0].ids is None):
+        has, lacks = (y, x) if xs[0].ids is None else (x, y)
+        reporter.note(
+            f"note: {has} has ids and {lacks} has none: their rows are taken to be in one order"
+        )
     return xs, ys
 
 
-def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
+def _holds_table(path: Path) -> bool:
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(_kind(file) in tables.SUFFIXES for file in files)
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _folder(
+    path: Path, id: str | None, reporter: Reporter
+) -> dict[str, tuple[Any, list[str] | None]]:
     files = [
         file
         for file in sorted(path.iterdir())
-        if file.suffix in SUFFIXES and not file.name.startswith(".")
+        if _kind(file) in SUFFIXES and not file.name.startswith(".")
     ]
     if not files:
         raise DataError(f"{path} holds none of {', '.join(SUFFIXES)}; expected one file per layer")
@@ -88,7 +144,7 @@ def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
     ids = _listed_ids(listed) if listed.is_file() else None
     layers: dict[str, tuple[Any, list[str] | None]] = {}
     for file in files:
-        inside = _file(file)
+        inside = _file(file, id, reporter)
         for name, (values, own) in inside.items():
             layer = file.stem if len(inside) == 1 else f"{file.stem}/{name}"
             if layer in layers:
@@ -97,16 +153,26 @@ def _folder(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
     return layers
 
 
-def _file(path: Path) -> dict[str, tuple[Any, list[str] | None]]:
+def _file(
+    path: Path, id: str | None, reporter: Reporter
+) -> dict[str, tuple[Any, list[str] | None]]:
     """Arrays of one file with their sample ids, by name."""
-    if path.suffix in PICKLES:
+    kind = _kind(path)
+    if kind in PICKLES:
         raise DataError(
             f"{path} may hold a pickle, which is never read; save it as .safetensors or .npy"
         )
-    if path.suffix not in SUFFIXES:
+    if kind not in SUFFIXES:
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}")
     try:
-        arrays, ids = _READERS[path.suffix](path)
+        if kind in tables.SUFFIXES:
+            samples = tables.read_samples(path, id)
+            for note in samples.notes:
+                reporter.note(f"note: {note}")
+            return {path.stem: (samples.values, samples.ids)}
+        arrays, ids = _READERS[kind](path)
+    except UsageError as error:
+        raise UsageError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except (
         OSError,
         ValueError,
@@ -209,12 +275,7 @@ def _start(path: Path, member: zipfile.ZipInfo) -> int:
 
 def _without_ids(arrays: Arrays) -> tuple[Arrays, list[str] | None]:
     ids = arrays.pop("ids", None)
-    return arrays, None if ids is None else [str(sample) for sample in ids.tolist()]
-
-
-def _table(path: Path) -> tuple[Arrays, Sequence[str] | None]:
-    values, ids = read_table(path)
-    return {path.stem: values}, ids
+    return arrays, None if ids is None else as_ids(ids.tolist())
 
 
 def _listed_ids(path: Path) -> list[str]:
@@ -224,17 +285,11 @@ def _listed_ids(path: Path) -> list[str]:
         raise DataError(f"{path} is not JSON: {error}") from None
     if not isinstance(listed, list):
         raise DataError(f"{path} is not a list of sample ids")
-    return [str(sample) for sample in listed]
+    return as_ids(listed)
 
 
 def _natural(name: str) -> list[Any]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
-_READERS: dict[str, Any] = {
-    ".npy": _npy,
-    ".npz": _npz,
-    ".safetensors": _safetensors,
-    ".csv": _table,
-    ".parquet": _table,
-}
+_READERS: dict[str, Any] = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}

@@ -13,7 +13,8 @@ from alignkit.metrics.representation import Representation
 def matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
     """Bring both to the same samples in the order of x, or refuse.
 
-    Rows are joined by id where both have ids; without ids, only equal lengths will do.
+    Rows are joined by id where both have ids. Without ids on a side, rows are taken to be in one
+    order, for which only equal lengths will do, and ids that number rows in another order will not.
 
     Raises
     ------
@@ -27,7 +28,24 @@ def matched(x: Representation, y: Representation) -> tuple[Representation, Repre
             f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
             "rows must be the same samples in the same order"
         )
+    if (x.ids is None) != (y.ids is None):
+        _refuse_shuffled(y if x.ids is None else x, x if x.ids is None else y)
     return x, y
+
+
+def _refuse_shuffled(has: Representation, lacks: Representation) -> None:
+    """Refuse ids that are numbers of rows, but not in their order, where the other side has none.
+
+    Rows were then shuffled or sorted, and the other side is probably in the order of the numbers.
+    """
+    numbers = [int(identity) for identity in has.ids or () if identity.isdecimal()]
+    start = min(numbers, default=0)
+    counting = sorted(numbers) == list(range(start, start + has.n)) and start in (0, 1)
+    if counting and numbers != sorted(numbers):
+        raise UsageError(
+            f"the ids of {has.name or 'x'} number its rows in another order, and "
+            f"{lacks.name or 'y'} has no ids; bring both into one order, or give both ids"
+        )
 
 
 def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.metrics.views import VIEWS, Permute, forget_pages
+from alignkit.tables import as_ids
 
 View = TypeVar("View")
 # A choice of samples: a slice, or their indices.
@@ -64,7 +65,7 @@ class Matrix:
         self._source: Tensor | np.ndarray | Reordered = (
             values.detach() if isinstance(values, Tensor) else np.asarray(values)
         )
-        self.ids = None if ids is None else [str(sample) for sample in ids]
+        self.ids = None if ids is None else as_ids(ids)
         self.groups: Tensor | None = None
         self._check()
         self.dtype = dtype or (torch.float32 if self.eps > 1e-12 else torch.float64)

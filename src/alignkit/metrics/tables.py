@@ -2,81 +2,217 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from alignkit.errors import DataError
+from alignkit.tables import IdColumn, as_ids, counts_rows, find_id, read_table, shown
+from alignkit.tables.ids import is_leftover
+from alignkit.tables.numbers import is_missing, is_number
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ID = "id"
+SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
-def read_table(path: Path) -> tuple[np.ndarray, list[str] | None]:
-    """Read a ``.csv`` or ``.parquet``: its numbers ``(rows, columns)``, and its ids if it has any.
+@dataclass(frozen=True)
+class Samples:
+    """The content of a table of samples.
+
+    Attributes
+    ----------
+    values : ndarray (rows, columns)
+    ids : list of str or None
+        The id of every row; None where the table has none.
+    notes : tuple of str
+        How the table was read, and what is not measured.
+    """
+
+    values: np.ndarray
+    ids: list[str] | None
+    notes: tuple[str, ...] = ()
+
+
+def read_samples(path: Path, id: str | None = None) -> Samples:
+    """Read a ``.csv``, ``.tsv`` or ``.parquet``: its numbers, and the ids of its rows.
+
+    Ids are in a column, or in the index of a data frame that was written to Parquet. They and
+    numbers of rows that a library left behind are never measured.
+
+    Parameters
+    ----------
+    path : Path
+    id : str, optional
+        The column of ids; by default it is found by its name.
 
     Raises
     ------
-    ValueError
-        When a column is not numeric, has no name, or the file has no header line.
+    DataError
+        When the table cannot be read, a cell is no number, or a column counts the rows.
+    UsageError
+        When there is no such column of ids, or several could be meant.
     ImportError
-        When nothing is installed that reads parquet.
+        When nothing is installed that reads Parquet.
     """
-    table = _csv(path) if path.suffix == ".csv" else _parquet(path)
-    ids = [str(sample) for sample in table.pop(ID)] if ID in table else None
-    names = [str(name) for name in table]
-    text = [name for name in names if not _is_numeric(table[name])]
-    if text:
-        raise ValueError(
-            f"column '{text[0]}' is not numeric; the column of ids must be named '{ID}'"
+    return _parquet(path, id) if path.suffix.lower() == ".parquet" else _text(path, id)
+
+
+def _text(path: Path, id: str | None) -> Samples:
+    table = read_table(path, index=True)
+    column = find_id(table.names, id)
+    ids, notes = _ids(path, column, table.texts(column.name) if column.name is not None else None)
+    left_out = {column.name, *column.others}
+    names = [name for name in table.names if name not in left_out]
+    _check_header(path, names, table.names)
+    cells = next(table.rows(), [])
+    for name, cell in zip(table.names, cells, strict=False):
+        if name in names and not is_number(cell) and not is_missing(cell):
+            _check_some_numbers(path, name, *table.kind(name))
+    values = table.numbers(names)
+    _check_counting(path, names, values)
+    return Samples(values, ids, (*table.notes, *notes))
+
+
+def _check_some_numbers(path: Path, name: str, numbers: int, texts: int, first: str) -> None:
+    truth = first.lower().endswith(("'true'", "'false'"))
+    if texts and not numbers and not truth:
+        raise DataError(
+            f"{path}: column {shown(name)} is not numeric ({first}); leave it out, or name it with "
+            "`id` if it holds the ids"
         )
-    kinds = {table[name].dtype for name in names}
-    kind = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
-    return table.to_numpy(dtype=kind, na_value=np.nan), ids
 
 
-def _csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
+def _check_header(path: Path, names: Sequence[str], all_names: Sequence[str]) -> None:
+    """Refuse a file whose first line is a row of data."""
+    if not names:
+        raise DataError(f"{path} has no columns of numbers; it has: {', '.join(all_names)}")
+    counted = [[str(i + start) for i in range(len(names))] for start in (0, 1)]
+    if all(is_number(name) for name in names) and list(names) not in counted:
+        raise DataError(f"{path}: its first line holds numbers; expected the names of the columns")
 
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-    names = [str(name).strip() for name in first.iloc[0]]
-    if "" in names:
-        raise ValueError(
-            f"column {names.index('') + 1} has no name; name it '{ID}' if it holds ids"
+
+def _check_counting(path: Path, names: Sequence[str], values: np.ndarray) -> None:
+    """Refuse numbers of rows under any name: as a feature they would outweigh all others."""
+    for at in {0, len(names) - 1}:
+        if counts_rows(values[:, at].tolist()):
+            raise DataError(
+                f"{path}: column {shown(names[at])} counts the rows; if these are ids, name it "
+                f"with `id={names[at]}`, otherwise leave it out, or save the values as .npy"
+            )
+
+
+def _ids(
+    path: Path, column: IdColumn, values: Sequence[Any] | None
+) -> tuple[list[str] | None, list[str]]:
+    """Return the ids of a table, and what is to be said about its columns of ids."""
+    notes = [
+        f"{path}: column {shown(name)} looks like ids or numbers of rows and is not measured"
+        for name in column.others
+    ]
+    if values is None or column.name is None:
+        return None, notes
+    ids = as_ids(values)
+    if is_leftover(column.name) and len(set(ids)) < len(ids):
+        notes.append(
+            f"{path}: column {shown(column.name)} numbers rows more than once; it is not measured, "
+            "and rows have no ids"
         )
-    if all(_is_number(name) for name in names) and names != [str(i) for i in range(len(names))]:
-        raise ValueError("its first line holds numbers; expected the names of the columns")
-    table = pd.read_csv(path)
-    if ID in table:  # as text and nothing else: an id such as NA or 007 must stay what it is
-        ids = pd.read_csv(path, usecols=[ID], dtype=str, keep_default_na=False)
-        table[ID] = ids[ID].astype(object)
-    return table
+        return None, notes
+    empty = next((row for row, identity in enumerate(ids) if not identity.strip()), None)
+    if empty is not None:
+        raise DataError(
+            f"{path}: row {empty + 1} has no id in column {shown(column.name)}; give it one, or "
+            "leave the row out"
+        )
+    if column.name.lower() != "id":
+        notes.append(f"{path}: ids are in column {shown(column.name)}")
+    return ids, notes
 
 
-def _parquet(path: Path) -> pd.DataFrame:
+def _parquet(path: Path, id: str | None) -> Samples:
+    frame = _frame(path)
+    names = [str(name) for name in frame.columns]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise DataError(f"{path}: two columns are named '{repeated}'; give them different names")
+    frame.columns = names
+    index = _index_name(frame, path)
+    if index is not None:
+        frame = frame.reset_index(names=index)
+        names = [index, *names]
+    # The index of a frame names its rows, whatever it is called; a column called id says so.
+    own = [name for name in names if name.lower() == "id"]
+    column = find_id(names, id if id is not None or index is None or own else index)
+    ids, notes = _ids(path, column, None if column.name is None else frame[column.name].tolist())
+    left_out = {column.name, *column.others, index}
+    if index is not None and index not in (column.name, *column.others):
+        notes.append(f"{path}: the index {shown(index)} is not measured")
+    measured = frame[[name for name in names if name not in left_out]]
+    values = _numbers(path, measured)
+    _check_counting(path, list(measured), values)
+    return Samples(values, ids, tuple(notes))
+
+
+def _frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path)
+        return pd.read_parquet(path)
     except ImportError:
         raise ImportError(
             "reading parquet needs pyarrow: pip install 'alignkit[parquet]'"
         ) from None
     except Exception as error:  # pyarrow has errors of its own, and it may not be installed
         raise ValueError(str(error)) from None
-    return table.reset_index() if table.index.name == ID else table
+
+
+def _index_name(frame: pd.DataFrame, path: Path) -> str | None:
+    """Return a name for the index that no column has; None where it only counts the rows."""
+    import pandas as pd
+
+    index = frame.index
+    if index.nlevels > 1:
+        raise DataError(
+            f"{path}: its index has {index.nlevels} levels; write one column of ids instead "
+            "(reset_index)"
+        )
+    counting = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    if counting and index.name is None:
+        return None
+    name = "index" if index.name is None else str(index.name)
+    while name in frame:
+        name += " (index)"
+    return name
+
+
+def _numbers(path: Path, frame: pd.DataFrame) -> np.ndarray:
+    if not len(frame.columns):
+        raise DataError(f"{path} has no columns of numbers")
+    for name in frame:
+        if not _is_numeric(frame[name]):
+            bad = next((v for v in frame[name] if not isinstance(v, (int, float))), None)
+            raise DataError(
+                f"{path}: column '{name}' is not numeric ({bad!r:.40}); leave it out, or name it "
+                "with `id` if it holds the ids"
+            )
+    kinds = set(frame.dtypes)
+    kind = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+    values: np.ndarray = frame.to_numpy(dtype=kind, na_value=np.nan)
+    rows, columns = np.nonzero(np.isnan(values))
+    if len(rows):
+        raise DataError(
+            f"{path}: row {rows[0] + 1} holds no value in column '{frame.columns[columns[0]]}'; "
+            "expected a number"
+        )
+    return values
 
 
 def _is_numeric(column: pd.Series) -> bool:
     import pandas as pd
 
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.tables import read_rows, read_table
 from alignkit_tasks.archives import PICTURES, Member, TarPicture, samples_of
 from alignkit_tasks.columns import column_names, picture_in, read_columns
 from alignkit_tasks.folders import first_that_exists, moved_path
 from alignkit_tasks.records import Record
 from alignkit_tasks.sources import File, Source
-from alignkit_tasks.tables import read_rows, read_table
 
 TSV = {
     "train": ("Train_GCC-training.tsv", "Train-GCC-training.tsv", "train.tsv"),
@@ -126,13 +126,13 @@ def _from_columns(path: Path, root: Path) -> Iterator[Record]:
 
 
 def _from_tsv(path: Path, root: Path) -> Iterator[Record]:
-    for where, (caption, address) in read_rows(path, 2, tabs=True, quotes=False):
+    for where, (caption, address) in read_rows(path, 2, "\t", quotes=False):
         identity = hashlib.sha256(address.encode()).hexdigest()[:NAME_LENGTH]
         yield Record(identity, caption, picture_of_address(root, address), None, where)
 
 
 def _from_csv(path: Path, root: Path) -> Iterator[Record]:
-    for where, row in read_table(path):
+    for where, row in read_table(path).records():
         if not {"text", "filepath"} <= set(row):
             raise alignkit.DataError(
                 f"{where}: expected the columns text and filepath, not {', '.join(row)}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.tables import read_table
 from alignkit_tasks.folders import contents
 from alignkit_tasks.jsonl import read_jsonl
-from alignkit_tasks.tables import read_table
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 # Common names of the three splits, as file names or in a column.
@@ -100,7 +100,7 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
     """Return the tables of a folder, each with the split that its name tells, and the folder."""
     if root.is_file():
         return [(None, root)], root.parent
-    tables = sorted(p for p in root.iterdir() if p.suffix in SUFFIXES and p.is_file())
+    tables = sorted(p for p in root.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
     files: list[tuple[str | None, Path]] = []
     for split, names in SPLIT_NAMES.items():
         matches = [path for path in tables if path.stem.lower() in names]
@@ -122,10 +122,10 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
 
 
 def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    if path.suffix == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         return ((f"{path.name}:{number}", line) for number, line in read_jsonl(path))
-    if path.suffix in (".csv", ".tsv"):
-        return read_table(path, tabs=path.suffix == ".tsv")
+    if path.suffix.lower() in SUFFIXES:
+        return read_table(path).records()
     raise alignkit.DataError(f"{path} is not a table; expected one of: {', '.join(SUFFIXES)}")
 
 

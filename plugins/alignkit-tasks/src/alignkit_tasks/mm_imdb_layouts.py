@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import alignkit
+from alignkit.tables import read_table
 from alignkit_tasks.columns import column_names, picture_in, read_columns
 from alignkit_tasks.folders import Layout, first_that_exists, layout_of_parts, picture_path
 from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
 from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.sources import File, Source
-from alignkit_tasks.tables import read_table
 
 # By frequency, as in the HDF5 file and in most code; some code uses another order.
 GENRES = (
@@ -262,7 +262,7 @@ def _study_file(folder: Path, part: str) -> Path | None:
 
 def _read_study(path: Path, _folder: Path) -> Iterator[Movie]:
     """Read the study's copy: CSV with row numbers of images.h5, genre flags and a plot."""
-    for where, row in read_table(path):
+    for where, row in read_table(path).records():
         yield _from_study(row, path.parent, where)
 
 

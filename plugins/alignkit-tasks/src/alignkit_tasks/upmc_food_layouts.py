@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.tables import read_rows, read_table
 from alignkit_tasks.columns import picture_in, read_columns
 from alignkit_tasks.folders import (
     Layout,
@@ -19,7 +20,6 @@ from alignkit_tasks.folders import (
 )
 from alignkit_tasks.jsonl import read_json, read_jsonl
 from alignkit_tasks.sources import File, Source
-from alignkit_tasks.tables import read_rows, read_table
 
 PARTS = ("train", "dev", "test")
 STUDY_PARTS = ("trainval", "test")
@@ -201,7 +201,7 @@ def _study_file(folder: Path, part: str) -> Path | None:
 
 def _read_study(path: Path, _folder: Path) -> Iterator[Dish]:
     """Read the study's copy: CSV with picture, flags, class and text, in this order."""
-    for where, row in read_table(path):
+    for where, row in read_table(path).records():
         yield _from_study(row, path.parent, where)
 
 
