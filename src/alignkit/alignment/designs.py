@@ -114,6 +114,8 @@ class Facts:
         return ["" if value != value else str(value) for value in values.tolist()]
 
     def _of_table(self, file: Path, column: str) -> list[str]:
+        if not file.is_file():
+            raise DataError(f"{file} cannot be read: there is no such file")
         table = read_table(file, index=True)
         ids = find_id([name for name in table.names if name != column]).name
         others = [name for name in table.names if name != ids]
