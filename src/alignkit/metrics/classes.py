@@ -171,7 +171,7 @@ class PerClass(Metric):
         """Return the order of the samples of every class among themselves."""
         local = []
         for rows in self.classes:
-            moved = order.numpy()[rows]
+            moved = order.cpu().numpy()[rows]
             local.append(torch.from_numpy(np.searchsorted(rows, moved)))
         return local
 

@@ -22,6 +22,8 @@ Rows = slice | Tensor | np.ndarray
 # Fixed, since sums must not depend on the memory of a machine.
 BLOCK = 2048
 CONVERTED = 512
+# A GPU has no such cache, but for every block it has a cost of starting.
+ON_GPU = 8192
 # Mapped files of more bytes than this do not stay in memory once a block of them was read.
 MAPPED = 64 << 20
 
@@ -68,6 +70,8 @@ class Matrix:
         self.ids = None if ids is None else as_ids(ids)
         self.groups: Tensor | None = None
         self._check()
+        if self.device.type != "cpu":
+            torch.empty(0, device=self.device)  # how much it can hold is known from now on
         self.dtype = dtype or (torch.float32 if self.eps > 1e-12 else torch.float64)
         self._start_views()
 
@@ -135,8 +139,10 @@ class Matrix:
 
     def rows(self, rows: Rows) -> Tensor:
         """Return some rows of the source as a copy in float64."""
-        source = self._source
+        source = self._source if self.device.type == "cpu" else self._on_device()
         if isinstance(source, Tensor):
+            if isinstance(rows, Tensor):
+                rows = rows.to(source.device)
             return source[rows].to(device=self.device, dtype=torch.float64, copy=True)
         if isinstance(rows, Tensor):
             rows = rows.cpu().numpy()
@@ -148,12 +154,14 @@ class Matrix:
 
     def slices(self) -> list[slice]:
         """Return the blocks of rows that are worked on at once."""
-        return [slice(at, min(at + BLOCK, self.n)) for at in range(0, self.n, BLOCK)]
+        step = BLOCK if self.device.type == "cpu" else ON_GPU
+        return [slice(at, min(at + step, self.n)) for at in range(0, self.n, step)]
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """Yield every row of the source in float64, block by block."""
-        for at in range(0, self.n, CONVERTED):
-            rows = slice(at, min(at + CONVERTED, self.n))
+        step = CONVERTED if self.device.type == "cpu" else ON_GPU
+        for at in range(0, self.n, step):
+            rows = slice(at, min(at + step, self.n))
             yield rows, self.rows(rows)
 
     def filled(self, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -210,6 +218,23 @@ class Matrix:
     def release(self) -> None:
         """Drop the views that only one metric reads."""
         VIEWS.release(self)
+
+    def _on_device(self) -> Tensor | np.ndarray | Reordered:
+        """Return the source, moved to the device at once where it is small enough to be kept."""
+        source = self._source
+        if isinstance(source, Reordered):
+            kept = VIEWS.get(self, "source")
+            return source if kept is None else kept.value  # type: ignore[no-any-return]
+        if 4 * source.nbytes > VIEWS.limit:
+            return source
+        if isinstance(source, Tensor):
+            return self.shared("source", lambda: source.to(self.device), "rows")
+        kind = source.dtype
+        if kind.kind not in "fib" or kind.itemsize > 8 or not kind.isnative:
+            return source  # torch has no such numbers
+        return self.shared(
+            "source", lambda: torch.from_numpy(np.array(source)).to(self.device), "rows"
+        )
 
     def _start_views(self) -> None:
         self._lock = threading.Lock()
@@ -307,7 +332,7 @@ class Reordered:
     """
 
     def __init__(self, source: Tensor | np.ndarray | Reordered, order: Tensor) -> None:
-        self.source, self.order = source, order
+        self.source, self.order = source, order.cpu()
         self.shape: tuple[int, ...] = tuple(source.shape)
         self.dtype: torch.dtype | np.dtype = source.dtype
 

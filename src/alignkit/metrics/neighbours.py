@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +25,10 @@ _TIE_STEPS = 2.0**40
 _ROUNDING_ERRORS = 4.0
 # Candidates beyond k among which float64 decides; where more tie, all samples are searched.
 _SPARE = 8
-_BLOCK_BYTES = 32 << 20
+# A GPU takes far larger blocks, one after the other.
+_BLOCK_BYTES, _GPU_BLOCK_BYTES = 32 << 20, 1 << 30
+# Columns of which a GPU looks at the largest first.
+_RUN = 32
 
 
 def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor, Entries | None]:
@@ -42,7 +47,7 @@ def nearest(x: Matrix, k: int, distance: str) -> tuple[Tensor, Tensor, Entries |
     indices = torch.empty(x.n, k, dtype=torch.int64, device=x.device)
     distances = torch.empty(x.n, k, dtype=x.dtype, device=x.device)
     blocks = row_blocks(x)
-    parts = parallel_map(lambda rows: _decide(points, rows, best[rows], which[rows], k), blocks)
+    parts = _apply(x)(lambda rows: _decide(points, rows, best[rows], which[rows], k), blocks)
     tied: list[Entries] = []
     for rows, (nearest_rows, squared, entries) in zip(blocks, parts, strict=True):
         indices[rows], distances[rows] = nearest_rows, squared
@@ -80,24 +85,31 @@ def ranks_of(x: Matrix, others: Tensor, rows: Tensor) -> Tensor:
         as_near = (seen <= mine + slack).sum(dim=1)
         return 0.5 * (nearer + as_near + 1).double()
 
-    return torch.cat(list(parallel_map(ranks, row_blocks(x))))
+    return torch.cat(list(_apply(x)(ranks, row_blocks(x))))
 
 
 def row_blocks(x: Matrix) -> list[Tensor]:
     """Return the blocks of rows whose nearness to all others is held at once."""
-    step = max(1, _room() // (x.n * x.dtype.itemsize))
+    step = max(1, _room(x) // (x.n * x.dtype.itemsize))
     everything = torch.arange(x.n, device=x.device)
     return list(torch.split(everything, step))
 
 
 def _groups(x: Matrix) -> list[slice]:
     """Return the groups of samples; two groups at a time are multiplied."""
-    step = max(1, int((_room() / x.dtype.itemsize) ** 0.5))
+    step = max(1, int((_room(x) / x.dtype.itemsize) ** 0.5))
     return [slice(at, min(at + step, x.n)) for at in range(0, x.n, step)]
 
 
-def _room() -> int:
-    return min(_BLOCK_BYTES, max(VIEWS.limit // 16, 1 << 20))
+def _room(x: Matrix) -> int:
+    if x.device.type == "cpu":
+        return min(_BLOCK_BYTES, max(VIEWS.limit // 16, 1 << 20))
+    return min(_GPU_BLOCK_BYTES, max(VIEWS.limit // 32, 1 << 20))
+
+
+def _apply(x: Matrix) -> Callable[..., Iterable[Any]]:
+    """Return how work on blocks is done: side by side, but on a GPU one after the other."""
+    return parallel_map if x.device.type == "cpu" else map
 
 
 class Points:
@@ -206,12 +218,13 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
     best = torch.full((x.n, count), -torch.inf, dtype=half.dtype, device=x.device)
     which = torch.zeros(x.n, count, dtype=torch.int64, device=x.device)
     lock = threading.Lock()
+    top = _top if x.device.type == "cpu" else _top_of_runs
 
     def merge(rows: slice, columns: slice, near: Tensor, more: Tensor | float = 0.0) -> None:
-        top = torch.topk(near, min(count, near.shape[1]), dim=1)
+        values, indices = top(near, min(count, near.shape[1]))
         with lock:
-            values = torch.cat([best[rows], top.values + more], dim=1)
-            places = torch.cat([which[rows], top.indices + columns.start], dim=1)
+            values = torch.cat([best[rows], values + more], dim=1)
+            places = torch.cat([which[rows], indices + columns.start], dim=1)
             best[rows], kept = torch.topk(values, count, dim=1)
             which[rows] = places.gather(1, kept)
 
@@ -228,8 +241,29 @@ def _best(points: Points, count: int) -> tuple[Tensor, Tensor]:
         merge(b, a, near.T.contiguous().sub_(half[a]), half[b, None])
 
     groups = _groups(x)
-    list(parallel_map(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
+    list(_apply(x)(pair, [(a, b) for at, a in enumerate(groups) for b in groups[at:]]))
     return best, which
+
+
+def _top(near: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    values, indices = torch.topk(near, count, dim=1)
+    return values, indices
+
+
+def _top_of_runs(near: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the greatest of every row and their columns, in descending order.
+
+    They lie in the runs of columns with the greatest maxima. A GPU finds these in one pass, and
+    takes many passes to find the greatest of a wide row.
+    """
+    rows, columns = near.shape
+    if columns % _RUN or columns < 4 * _RUN * count:
+        return _top(near, count)
+    runs = near.view(rows, -1, _RUN)
+    chosen = torch.topk(runs.amax(dim=2), count, dim=1).indices
+    candidates = runs.gather(1, chosen[:, :, None].expand(-1, -1, _RUN)).flatten(1)
+    values, places = torch.topk(candidates, count, dim=1)
+    return values, chosen.gather(1, places // _RUN) * _RUN + places % _RUN
 
 
 def _decide(
@@ -275,7 +309,7 @@ def _among(
     """Return the k nearest among candidates, by distances in float64, entry by entry."""
     parts = []
     width = points.x.width
-    step = max(1, _BLOCK_BYTES // (8 * width * candidates.shape[1]))
+    step = max(1, _room(points.x) // (8 * width * candidates.shape[1]))
     # In the order of their indices, so that a stable sort gives ties to the lowest.
     candidates = candidates.sort(dim=1).values
     for some, others in zip(torch.split(rows, step), torch.split(candidates, step), strict=True):

@@ -14,8 +14,9 @@ from alignkit.metrics.workers import parallel_map
 
 # Products that are added up in their own precision.
 _RUN = 1024
-# Rows of a matrix over samples that are gathered and multiplied at once, to stay in cache.
-_ROWS = 64
+# Rows of a matrix over samples that are gathered and multiplied at once, to stay in cache; a GPU
+# has no need to, but for every block it has a cost of starting.
+_ROWS, _ROWS_ON_GPU = 64, 2048
 
 
 # Newer releases of numpy have it, and it calls the fast dot product of BLAS for every row.
@@ -70,6 +71,7 @@ def permuted_products(
     n = len(xs[0])
     exact = torch.float64 if any(z.dtype == torch.float64 for z in (*xs, *ys)) else xs[0].dtype
     xs, ys = ([z.to(exact) for z in side] for side in (xs, ys))
+    orders = [order.to(xs[0].device) for order in orders]
     result = np.empty((len(orders), len(xs), len(ys)))
     # Layers at once, such that both stacks fit: the triangle of x and the square of y.
     room = max(1, VIEWS.limit // 2 // (n * n * xs[0].element_size() * 2))
@@ -81,7 +83,7 @@ def permuted_products(
             squares = torch.stack(list(ys[j : j + room]), dim=2)
             products = partial(_one_order, triangles, diagonals, squares, upper)
             for at, values in enumerate(parallel_map(products, orders)):
-                result[at, i : i + room, j : j + room] = values
+                result[at, i : i + room, j : j + room] = values.cpu().numpy()
     return result
 
 
@@ -91,7 +93,7 @@ def _one_order(
     squares: Tensor,
     upper: list[tuple[Tensor, Tensor]],
     order: Tensor,
-) -> np.ndarray:
+) -> Tensor:
     n, layers = len(squares), squares.shape[2]
     flat = squares.view(n * n, layers)
     total = diagonals.double().T @ flat.index_select(0, order * n + order).double()
@@ -99,18 +101,28 @@ def _one_order(
     for rows, columns in upper:
         places = order[rows] * n + order[columns]
         block = flat.index_select(0, places)
-        total += 2 * (triangles[at : at + len(rows)].T @ block).double()
+        total += 2 * _column_products(triangles[at : at + len(rows)], block)
         at += len(rows)
-    return total.cpu().numpy()
+    return total
+
+
+def _column_products(a: Tensor, b: Tensor) -> Tensor:
+    """Return the inner products of the columns of two matrices of many rows, in float64."""
+    if a.device.type == "cpu":
+        return (a.T @ b).double()
+    # A GPU does many short products at once sooner than one that is as long as all.
+    whole = len(a) // _RUN * _RUN
+    runs = a[:whole].view(-1, _RUN, a.shape[1]).mT @ b[:whole].view(-1, _RUN, b.shape[1])
+    return runs.sum(dim=0, dtype=torch.float64) + (a[whole:].T @ b[whole:]).double()
 
 
 def _upper(n: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
     """Return the indices above the diagonal, by blocks of rows."""
     rows, columns = torch.triu_indices(n, n, 1, device=device)
     blocks = []
-    start = 0
-    for first in range(0, n, _ROWS):
-        count = sum(n - 1 - row for row in range(first, min(first + _ROWS, n)))
+    start, step = 0, _ROWS if device.type == "cpu" else _ROWS_ON_GPU
+    for first in range(0, n, step):
+        count = sum(n - 1 - row for row in range(first, min(first + step, n)))
         blocks.append((rows[start : start + count], columns[start : start + count]))
         start += count
     return blocks

@@ -254,6 +254,7 @@ class Representation(Matrix):
         order : Tensor (n,)
             Row ``i`` of the result is row ``order[i]``; sample ids are dropped.
         """
+        order = order.to(self.device)
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
         other.ids, other._source = None, Reordered(self._source, order)

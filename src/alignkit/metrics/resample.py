@@ -40,7 +40,7 @@ def null_values(
     ndarray (permutations, len(pairs))
         NaN where a permutation has no value.
     """
-    orders = design.orders(ys[0].n, permutations, seed)
+    orders = [order.to(ys[0].device) for order in design.orders(ys[0].n, permutations, seed)]
     left, right = (sorted({pair[side] for pair in pairs}) for side in (0, 1))
     some_xs, some_ys = [xs[i] for i in left], [ys[j] for j in right]
     values = metric.null(some_xs, some_ys, orders)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import threading
 import weakref
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from alignkit.errors import UsageError
@@ -37,7 +39,8 @@ class Views:
     Parameters
     ----------
     limit : int, optional
-        Bytes that kept views may take; half of the memory that is free at first use if None.
+        Bytes that kept views may take; half of the memory that is free at first use if None,
+        that of a GPU included, if one is in use by then.
     """
 
     def __init__(self, limit: int | None = None) -> None:
@@ -50,7 +53,7 @@ class Views:
     def limit(self) -> int:
         """Bytes that kept views may take together."""
         if self._limit is None:
-            self._limit = free_memory() // 2
+            self._limit = int(min(free_memory(), free_gpu_memory())) // 2
         return self._limit
 
     @limit.setter
@@ -155,6 +158,11 @@ def bytes_of(value: Any) -> int:
     if hasattr(value, "element_size"):
         return int(value.element_size() * value.nelement())
     return int(getattr(value, "nbytes", 64))
+
+
+def free_gpu_memory() -> float:
+    """Bytes that the GPU in use could still take; infinite while none is in use."""
+    return torch.cuda.mem_get_info()[0] if torch.cuda.is_initialized() else math.inf
 
 
 def free_memory() -> int:

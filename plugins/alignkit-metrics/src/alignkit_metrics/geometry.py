@@ -82,7 +82,7 @@ def rsa(
     if compare == "kendall":
         from scipy.stats import kendalltau
 
-        rdms = [_dissimilarities(side, rdm) for side in (x, y)]
+        rdms = [_dissimilarities(side, rdm).cpu().numpy() for side in (x, y)]
         return float(kendalltau(*rdms).statistic)
     return alignkit.inner(*(_unit_rdm(side, rdm, compare) for side in (x, y)))
 
@@ -224,7 +224,7 @@ def _uncentred(x: Representation) -> Tensor:
     return x.view("uncentred", make, "rows")
 
 
-def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
+def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     """Return the lower triangle of the RDM in float64, ``(n (n - 1) / 2,)``.
 
     Distances are taken between centred points, so that a large common offset costs no digits.
@@ -238,8 +238,13 @@ def _dissimilarities(x: Representation, rdm: str) -> np.ndarray:
     )
     squares = squared_distances(exact - exact.mean(dim=0))
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
-    values = squares[lower].cpu().numpy()
-    return np.sqrt(values) if rdm == "euclidean" else values / 2
+    values = squares[lower]
+    if rdm != "euclidean":
+        return values / 2
+    # The roots of numpy are correctly rounded; those of torch on a CPU are not all.
+    return (
+        torch.from_numpy(np.sqrt(values.numpy())) if values.device.type == "cpu" else values.sqrt()
+    )
 
 
 def _centred_rows(x: Representation) -> Tensor:
@@ -260,13 +265,17 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
         values = _dissimilarities(x, rdm)
         if compare == "spearman":
             values = average_ranks(values)
-        values = values - values.mean()
-        length = np.linalg.norm(values)
+        if values.device.type == "cpu":  # numpy adds in pairs, which keeps more digits
+            array = values.numpy() - values.numpy().mean()
+            values, length = torch.from_numpy(array), float(np.linalg.norm(array))
+        else:
+            values = values - values.mean()
+            length = float(torch.linalg.norm(values))
         if length <= 1e-12 * len(values) ** 0.5:
             raise alignkit.UndefinedError(
                 f"all samples of {x.name or 'the representation'} are equally dissimilar"
             )
-        return torch.from_numpy(values / length).to(device=x.device, dtype=x.dtype)
+        return (values / length).to(x.dtype)
 
     return x.view(("unit_rdm", rdm, compare), make)
 
@@ -278,17 +287,17 @@ def _symmetric(triangle: Tensor, n: int) -> Tensor:
     return (matrix + matrix.T) / 2**0.5
 
 
-def average_ranks(values: np.ndarray) -> np.ndarray:
+def average_ranks(values: Tensor) -> Tensor:
     """Return ranks from 1, averaged over ties; values equal up to nine digits are tied."""
-    levels = torch.from_numpy(values) * (LEVELS / max(float(values.max()), 1e-300))
+    levels = values * (LEVELS / max(float(values.max()), 1e-300))
     in_order, order = torch.sort(levels.round_().to(torch.int32))  # integers: a radix sort
     _, counts = torch.unique_consecutive(in_order, return_counts=True)
     mean_ranks = counts.cumsum(0).double() - 0.5 * (counts.double() - 1)
-    ranks = torch.empty(len(values), dtype=torch.float64)
+    ranks = torch.empty_like(values)
     if len(mean_ranks) < len(values):  # there are ties
         mean_ranks = mean_ranks.repeat_interleave(counts)
     ranks[order] = mean_ranks
-    return ranks.numpy()
+    return ranks
 
 
 def _check_known(metric: str, option: str, value: str, known: tuple[str, ...]) -> None:

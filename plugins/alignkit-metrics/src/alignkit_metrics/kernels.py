@@ -344,9 +344,17 @@ def _gaussian(x: Representation, factor: float, bandwidth: float | None) -> tupl
 
 def _squared_median(squares: Tensor) -> float:
     """Return the square of the median distance (of an even number, the mean of the middle two)."""
-    upper = squares.cpu().numpy()[np.triu(np.ones(squares.shape, dtype=bool), 1)]
+    if squares.device.type != "cpu":
+        return _squared_median_on_gpu(squares)
+    upper = squares.numpy()[np.triu(np.ones(squares.shape, dtype=bool), 1)]
     middle = [(len(upper) - 1) // 2, len(upper) // 2]
     return float(np.sqrt(np.partition(upper, middle)[middle].astype(float)).mean()) ** 2
+
+
+def _squared_median_on_gpu(squares: Tensor) -> float:
+    upper = squares[torch.ones_like(squares, dtype=torch.bool).triu_(1)].sort().values
+    low, high = (upper[at].double().sqrt() for at in ((len(upper) - 1) // 2, len(upper) // 2))
+    return float(0.5 * (low + high)) ** 2
 
 
 def _exact_distances(x: Representation) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -229,22 +229,19 @@ def _weighted_null(
     n = xs[0].n
     if 8 * n * n * len(xs) > TABLE_LIMIT:
         return None
-    table = torch.stack([x.tied_neighbours(k, distance).dense().flatten().cpu() for x in xs], dim=1)
+    table = torch.stack([x.tied_neighbours(k, distance).dense().flatten() for x in xs], dim=1)
     neighbours = [y.tied_neighbours(k, distance) for y in ys]
-    sides = [
-        (side.entries.rows.cpu(), side.entries.columns.cpu(), side.weights.cpu())
-        for side in neighbours
-    ]
+    sides = [(side.entries.rows, side.entries.columns, side.weights) for side in neighbours]
 
-    def values_of(order: Tensor) -> np.ndarray:
+    def values_of(order: Tensor) -> Tensor:
         inverse = torch.argsort(order)
-        values = np.empty((len(xs), len(ys)))
-        for at, (rows, columns, weights) in enumerate(sides):
+        values = []
+        for rows, columns, weights in sides:
             pairs = inverse[rows] * n + inverse[columns]
-            values[:, at] = (weights @ table.index_select(0, pairs)).numpy() / (n * k)
-        return values
+            values.append(weights @ table.index_select(0, pairs) / (n * k))
+        return torch.stack(values, dim=1)
 
-    return np.stack(list(alignkit.parallel_map(values_of, orders)))
+    return _values_of_orders(values_of, orders, table.device)
 
 
 def _overlap_null(
@@ -268,19 +265,29 @@ def _overlap_null(
     n = xs[0].n
     if n * n * len(xs) > TABLE_LIMIT:
         return None
-    near = torch.zeros(n * n, len(xs), dtype=torch.uint8)
-    start = torch.arange(n)[:, None] * n
+    device = xs[0].device
+    near = torch.zeros(n * n, len(xs), dtype=torch.uint8, device=device)
+    start = torch.arange(n, device=device)[:, None] * n
     for column, x in enumerate(xs):
-        near[(start + x.neighbours(k, distance).cpu()).flatten(), column] = 1
-    neighbours_in_y = [y.neighbours(k, distance).cpu() for y in ys]
+        near[(start + x.neighbours(k, distance)).flatten(), column] = 1
+    neighbours_in_y = [y.neighbours(k, distance) for y in ys]
+    score = score.to(device)
 
-    def values_of(order: Tensor) -> np.ndarray:
+    def values_of(order: Tensor) -> Tensor:
         inverse = torch.argsort(order)
-        values = np.empty((len(xs), len(ys)))
-        for column, neighbours in enumerate(neighbours_in_y):
+        values = []
+        for neighbours in neighbours_in_y:
             pairs = (start + inverse[neighbours[order]]).flatten()
             common = near.index_select(0, pairs).view(n, k, len(xs)).sum(1, dtype=torch.int32)
-            values[:, column] = score[common].mean(dim=0).numpy()
-        return values
+            values.append(score[common].mean(dim=0))
+        return torch.stack(values, dim=1)
 
-    return np.stack(list(alignkit.parallel_map(values_of, orders)))
+    return _values_of_orders(values_of, orders, device)
+
+
+def _values_of_orders(
+    values_of: Callable[[Tensor], Tensor], orders: Sequence[Tensor], device: torch.device
+) -> np.ndarray:
+    """Return the values of every order of samples, fetched from the device at once."""
+    values = alignkit.parallel_map(values_of, [order.to(device) for order in orders])
+    return torch.stack(list(values)).cpu().numpy()
