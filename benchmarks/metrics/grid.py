@@ -47,7 +47,7 @@ def main() -> None:
 def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
     xs, ys = layers(n, 0), layers(n, 1)
     alone = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ours, values = _ours(xs, ys)
+    ours, values = timed(xs, ys)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - alone
     rng = np.random.default_rng(0)
     pairs = rng.permutation(LAYERS**2)[: options.pairs]
@@ -68,12 +68,12 @@ def _one_size(n: int, options: argparse.Namespace, speed: float) -> None:
         )
 
 
-def _ours(
-    xs: list[np.ndarray], ys: list[np.ndarray]
+def timed(
+    xs: list[np.ndarray], ys: list[np.ndarray], device: str = "cpu"
 ) -> tuple[dict[str, float], dict[str, list[Value]]]:
     """Return times and values of all metrics, one after the other on the same layers."""
     seconds, values = {}, {}
-    left, right = ([Representation(z) for z in side] for side in (xs, ys))
+    left, right = ([Representation(z, device=device) for z in side] for side in (xs, ys))
     for spec in straightforward.METRICS:
         started = time.perf_counter()
         values[spec] = grid(resolve(spec), left, right)
@@ -88,7 +88,7 @@ def _curve(n: int) -> None:
     )
     xs, ys = layers(n, 0), layers(n, 1)
     for count in COUNTS:
-        seconds, _ = _ours(xs[:count], ys[:count])
+        seconds, _ = timed(xs[:count], ys[:count])
         total = sum(seconds.values())
         rest = total - sum(s for spec, s in seconds.items() if spec.startswith("cosine:"))
         print(
@@ -139,17 +139,17 @@ def floor(n: int) -> tuple[float, str]:
     return grams + inner + ranks + ridge + crossed + squared + components, factors
 
 
-def layers(n: int, stream: int) -> list[np.ndarray]:
+def layers(n: int, stream: int, count: int = LAYERS, width: int = WIDTH) -> list[np.ndarray]:
     """Return layers of one stream: a shared latent with a decaying spectrum, noise, and a mean."""
     rng = np.random.default_rng([n, stream])
     latent = np.random.default_rng(n).standard_normal((n, 32)) * np.geomspace(4, 0.5, 32)
     return [
         (
-            latent @ rng.standard_normal((32, WIDTH)) / 4
-            + 0.5 * rng.standard_normal((n, WIDTH))
-            + rng.standard_normal(WIDTH)
+            latent @ rng.standard_normal((32, width)) / 4
+            + 0.5 * rng.standard_normal((n, width))
+            + rng.standard_normal(width)
         ).astype(np.float32)
-        for _ in range(LAYERS)
+        for _ in range(count)
     ]
 
 

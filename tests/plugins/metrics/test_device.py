@@ -1,15 +1,15 @@
-"""Every metric keeps its tensors on the device of the representations, and gives the same values."""
+"""Every metric keeps its tensors on the device of the representations."""
 
 from dataclasses import astuple
 
 import numpy as np
 import pytest
 import torch
-from pretend_gpu import OnGpu, pretend_gpu
 
 from alignkit.metrics import Representation, grid, resolve
 from alignkit.metrics.neighbours import _top_of_runs
 from alignkit.plugins import names
+from pretend_gpu import OnGpu, pretend_gpu
 
 VARIANTS = (
     "cka:normed=true",
