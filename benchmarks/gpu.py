@@ -176,7 +176,7 @@ def compare_neighbours(sizes: Sizes, table: Table) -> None:
         seconds, lists = [0.0, 0.0], []
         for side, device in enumerate(("cpu", table.device)):
             seconds[side] = _guess(before[side], n)
-            if seconds[side] > table.left:
+            if before[side] is not None and seconds[side] > table.left:
                 continue
             seconds[side], (value, ends) = _timed(partial(_neighbours, points, device))
             before[side] = n, seconds[side]
