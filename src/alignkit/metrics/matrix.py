@@ -224,7 +224,7 @@ class Matrix:
         source = self._source
         if isinstance(source, Reordered):
             kept = VIEWS.get(self, "source")
-            return source if kept is None else kept.value  # type: ignore[no-any-return]
+            return source if kept is None else kept.value
         if 4 * source.nbytes > VIEWS.limit:
             return source
         if isinstance(source, Tensor):
