@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import alignkit
-from alignkit_vilbert.options import StreamOptions
-from alignkit_vilbert.weights import (
+from alignkit_encoders import (
     check_label,
     fetched_folder,
     first_of,
@@ -18,6 +17,7 @@ from alignkit_vilbert.weights import (
     read_config,
     require_safetensors,
 )
+from alignkit_vilbert.options import StreamOptions
 
 if TYPE_CHECKING:
     from alignkit_vilbert.vision_models import ViTSpec

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
+from alignkit_encoders import quiet
 from alignkit_vilbert.options import StreamOptions
-from alignkit_vilbert.quiet import quiet
 from alignkit_vilbert.streams import Stream, attention_mask
 
 # The parts of a BERT-like model. With any other part, its layers alone are not the model.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import alignkit
-from alignkit_vilbert.quiet import quiet
+from alignkit_encoders import quiet
 
 VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 

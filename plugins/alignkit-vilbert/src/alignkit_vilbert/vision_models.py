@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
+from alignkit_encoders import read_config
 from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.streams import Stream
-from alignkit_vilbert.weights import read_config
 
 
 class PretrainedVision(Stream):

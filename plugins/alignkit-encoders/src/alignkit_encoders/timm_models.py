@@ -1,0 +1,242 @@
+"""Encoders from timm: transformers, convolutional and hierarchical vision models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+import alignkit
+from alignkit_encoders.checkpoints import fill, read_checkpoint
+from alignkit_encoders.folders import (
+    fetched_folder,
+    label_of,
+    local_folder,
+    read_config,
+    require_safetensors,
+)
+from alignkit_encoders.modules import ModuleEncoder, Output, Positions, blocks_of
+
+
+def timm_model(
+    *,
+    model: str = "",
+    dtype: str = "float32",
+    checkpoint: Path | None = None,
+    from_scratch: bool = False,
+    init_seed: int = 0,
+) -> ModuleEncoder:
+    """Return a vision model of timm as an encoder.
+
+    Parameters
+    ----------
+    model : str
+        A name in timm, whose weights are cached or can be downloaded, or a folder with
+        ``config.json`` and ``model.safetensors``.
+    dtype : str
+        ``float32``, ``float16`` or ``bfloat16``.
+    checkpoint : Path, optional
+        A file of weights for a name in timm, ``.safetensors`` or a PyTorch state dict; tensors
+        whose names differ are taken in order where all shapes agree.
+    from_scratch : bool
+        Random weights, as a control.
+    init_seed : int
+        The seed of random weights.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name.
+    DataError
+        When files are missing, or weights do not fit the model.
+    """
+    if not model:
+        raise alignkit.UsageError("name a model: timm:NAME, or timm:FOLDER")
+    return TimmModel(model, dtype, checkpoint, from_scratch, init_seed)
+
+
+timm_model.positional = "model"  # type: ignore[attr-defined]
+
+
+class TimmModel(ModuleEncoder):
+    """A vision model of timm with its preprocessing.
+
+    Parameters
+    ----------
+    model, dtype : str
+    checkpoint : Path or None
+    from_scratch : bool
+    init_seed : int
+    label : str
+        By default the name of the model or folder.
+    """
+
+    no_cls = "the model has no class token; use mean"
+
+    def __init__(
+        self,
+        model: str,
+        dtype: str,
+        checkpoint: Path | None,
+        from_scratch: bool,
+        init_seed: int,
+        label: str = "",
+    ) -> None:
+        self.folder = local_folder(model)
+        name = label or (self.folder.name if self.folder else model.partition(".")[0])
+        super().__init__("vision", f"{name}-random" if from_scratch else name, dtype)
+        self.declared = read_timm_config(self.folder) if self.folder else {}
+        self.architecture = str(self.declared.get("architecture", model))
+        self.checkpoint, self.from_scratch, self.init_seed = checkpoint, from_scratch, init_seed
+        _require_known(self.architecture)
+        if not from_scratch and checkpoint is None:
+            self.folder = self.folder or self._fetched(model)
+            require_safetensors(self.folder)
+        self._transform: Any = None
+
+    def identity(self) -> Mapping[str, Any]:
+        """Return what identifies the model and its preprocessing."""
+        import timm
+
+        content: dict[str, Any] = {
+            "library": "timm",
+            "architecture": self.architecture,
+            "dtype": str(self.dtype),
+        }
+        if self.folder is not None:
+            content["files"] = label_of(self.folder, not self.from_scratch).rpartition("@")[2]
+        if self.checkpoint is not None:
+            content["checkpoint"] = read_checkpoint(self.checkpoint).sha256
+        if self.from_scratch:
+            content |= {"init_seed": self.init_seed, "version": timm.__version__}
+        return content
+
+    def make(self) -> nn.Module:
+        """Return the model with its weights, without a classifier."""
+        import timm
+
+        arguments = {
+            key: value
+            for key, value in (self.declared.get("model_args") or {}).items()
+            if key != "num_classes"
+        }
+        options: dict[str, Any] = {"num_classes": 0, **arguments}
+        if not self.from_scratch and self.checkpoint is None and self.folder is not None:
+            file = self.folder / "model.safetensors"
+            overlay: dict[str, Any] = {"file": str(file), "source": "file"}
+            # With the classifier's size timm knows that the file has one, and drops it.
+            classes = (self.declared.get("model_args") or {}).get("num_classes")
+            classes = self.declared.get("num_classes", classes)
+            overlay |= {} if classes is None else {"num_classes": classes}
+            options["pretrained_cfg_overlay"] = overlay
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.init_seed)
+                made: nn.Module = timm.create_model(
+                    self.architecture, pretrained="pretrained_cfg_overlay" in options, **options
+                )
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            raise alignkit.DataError(f"timm cannot build {self.architecture}: {reason}") from None
+        if self.checkpoint is not None:
+            for line in fill(made, read_checkpoint(self.checkpoint), allow_extra=_is_classifier):
+                self.note(line)
+        return made
+
+    def prepare(self, samples: Sequence[str] | Sequence[Image.Image]) -> Mapping[str, Tensor]:
+        """Return pixels, resized and normalised as the model's configuration says."""
+        if self._transform is None:
+            from timm.data.config import resolve_data_config
+            from timm.data.transforms_factory import create_transform
+
+            configuration = self.declared.get("pretrained_cfg") or self.module.pretrained_cfg
+            settings = resolve_data_config({}, pretrained_cfg=configuration)  # type: ignore[no-untyped-call]
+            self._transform = create_transform(**settings, is_training=False)
+        pictures: list[Any] = list(samples)
+        pixels = [self._transform(picture.convert("RGB")) for picture in pictures]
+        return {"pixels": torch.stack(pixels).to(self.dtype)}
+
+    def run(self, inputs: Mapping[str, Tensor]) -> tuple[Any, Tensor | None]:
+        """Run a batch; the embedding is the model's own pooling before its classifier."""
+        model: Any = self.module
+        features = model.forward_features(inputs["pixels"])
+        return features, model.forward_head(features, pre_logits=True)
+
+    def positions(self, inputs: Mapping[str, Tensor]) -> Positions:
+        """Return the number of prefix tokens, and whether the first is a class token."""
+        pixels, prefix = inputs["pixels"], int(getattr(self.module, "num_prefix_tokens", 0) or 0)
+        has_cls = prefix > 0 and getattr(self.module, "cls_token", None) is not None
+        cls = torch.zeros(len(pixels), dtype=torch.long, device=pixels.device) if has_cls else None
+        return Positions(prefix=prefix, cls=cls)
+
+    def channels_last(self, module: nn.Module, shape: Sequence[int]) -> bool:
+        """Return whether a map has its channels last, as in Swin."""
+        form = str(getattr(self.module, "output_fmt", ""))
+        return form == "NHWC" or super().channels_last(module, shape)
+
+    def default_sites(self, outputs: Mapping[str, Output]) -> list[str]:
+        """Return the modules that timm lists as features; blocks where it lists none."""
+        listed = getattr(self.module, "feature_info", None)
+        names = [info.get("module", "") for info in listed or () if isinstance(info, dict)]
+        if not names and hasattr(listed, "module_name"):
+            names = list(listed.module_name())  # type: ignore[union-attr]
+        blocks = blocks_of(self.trunk, outputs)
+        known = [name for name in names if name in outputs]
+        return blocks if len(blocks) >= len(known) else known
+
+    def _fetched(self, model: str) -> Path:
+        import timm
+
+        repository = timm.get_pretrained_cfg_value(model, "hf_hub_id")
+        if not repository:
+            raise alignkit.DataError(
+                f"timm publishes no weights of '{model}' on the hub; give checkpoint=FILE, or "
+                "from_scratch=true for random weights"
+            )
+        name = repository if "/" in str(repository) else f"timm/{model}"
+        return fetched_folder(
+            str(name),
+            f"model '{model}'",
+            "name a folder with config.json and model.safetensors, give checkpoint=FILE, or "
+            "from_scratch=true",
+        )
+
+
+def read_timm_config(folder: Path) -> dict[str, Any]:
+    """Read the ``config.json`` of timm; preprocessing stands in ``pretrained_cfg`` or beside it.
+
+    Raises
+    ------
+    DataError
+        When it does not name an architecture.
+    """
+    declared = read_config(folder)
+    if not isinstance(declared, dict) or not isinstance(declared.get("architecture"), str):
+        raise alignkit.DataError(
+            f"{folder / 'config.json'} does not name an architecture; expected a folder saved by "
+            "timm"
+        )
+    flat = ("mean", "std", "input_size", "interpolation", "crop_pct", "crop_mode")
+    if not declared.get("pretrained_cfg") and any(key in declared for key in flat):
+        declared["pretrained_cfg"] = {key: declared[key] for key in flat if key in declared}
+    return declared
+
+
+def _require_known(name: str) -> None:
+    import timm
+
+    plain = name.partition(".")[0]
+    if timm.is_model(plain):
+        return
+    close = get_close_matches(plain, timm.list_models(), n=1)
+    hint = f"; did you mean '{close[0]}'?" if close else "; expected a name of timm or a folder"
+    raise alignkit.UsageError(f"timm has no model '{name}'{hint}")
+
+
+def _is_classifier(name: str) -> bool:
+    return name.split(".")[0] in ("head", "fc", "classifier", "head_dist")
