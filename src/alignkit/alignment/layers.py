@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.options import MeasureOptions
-from alignkit.chain.extract import extract
 from alignkit.models.pairs import Pair
 from alignkit.progress import Reporter
 from alignkit.runs import Run
@@ -97,6 +96,8 @@ def extracted(run: Run, split: str, pool: str, reporter: Reporter) -> Mapping[st
     """Return the index of a run's representations; extract them first where they are missing."""
     index = run.representation_index(split)
     if index is None or pool not in index["pools"]:
+        from alignkit.chain.extract import extract  # with torch, which takes seconds to import
+
         reporter.note(f"{run.path}: extracting representations on {split} first")
         index = extract(run, split, sorted({pool, *POOLS}), reporter=reporter)
     return index

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +118,8 @@ class AlignmentTable:
         if file is not None and file.is_file():
             # Where a default has changed since, the file also holds rows of other parameters.
             self._rows = {
-                self._key(row): row
-                for row in read_alignment(file).to_dict("records")
+                self._key(row): dict(row)
+                for row in _read(file)[1]
                 if row["parameters"] == parameters
             }
 
@@ -168,16 +171,7 @@ class AlignmentTable:
         return self._table([self._rows[key] for key in keys])
 
     def _table(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        import pandas as pd
-
-        columns = COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS
-        table = pd.DataFrame(list(rows)).reindex(columns=list(columns))
-        for column in columns:
-            if column in NUMBERS:
-                table[column] = table[column].astype(float)
-            else:
-                table[column] = table[column].fillna("").astype(str)
-        return table.astype({column: int for column in COUNTS if column in columns})
+        return _frame(COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS, list(rows))
 
     def _key(self, row: Mapping[str, Any]) -> Key:
         return row[self.key[0]], row[self.key[1]]
@@ -204,23 +198,65 @@ def read_alignment(file: Path) -> pd.DataFrame:
     DataError
         When the file is not such a table.
     """
-    import pandas as pd
+    columns, rows = _read(file)
+    return _frame(columns, rows)
 
+
+def _read(file: Path) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
+    """Return the columns and rows of a table, not to be changed; each state is parsed once."""
+    status = file.stat()
+    return _parsed(file, status.st_ino, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=256)
+def _parsed(file: Path, *_state: int) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-        columns = MAXIMA_COLUMNS if "layers" in table else COLUMNS
-        for column in columns:
-            if column not in table:
-                table[column] = ADDED[column]
-        for column in set(NUMBERS) & set(columns):
-            # Python reads a float back exactly; pandas does so in some versions only.
-            table[column] = [float(text) if text else float("nan") for text in table[column]]
-        table = table.astype({column: int for column in COUNTS if column in columns})
+        with file.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines, strict=True)
+            named = reader.fieldnames or ()
+            columns = MAXIMA_COLUMNS if "layers" in named else COLUMNS
+            for column in columns:
+                if column not in named and column not in ADDED:
+                    raise KeyError(column)
+            return columns, [_row(columns, texts) for texts in reader]
     except KeyError as error:
         raise DataError(f"{file} lacks the column {error}; remove it and measure again") from None
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise DataError(f"{file} cannot be read: {error}; remove it and measure again") from None
-    return table[list(columns)]
+
+
+def _row(columns: Sequence[str], texts: Mapping[str, str | None]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column in columns:
+        text = texts[column] if column in texts else ADDED[column]
+        if text is None:
+            raise ValueError("a row has fewer values than there are columns")
+        if column in COUNTS:
+            row[column] = int(float(text))
+        elif column in NUMBERS:
+            row[column] = float(text) if text else math.nan
+        else:
+            row[column] = text
+    return row
+
+
+def _frame(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {column: _typed(column, [row.get(column) for row in rows]) for column in columns}
+    )
+
+
+def _typed(column: str, values: Sequence[Any]) -> pd.Series:
+    """Return a column of a table; missing texts are empty, missing numbers NaN."""
+    import pandas as pd
+
+    if column in COUNTS:
+        return pd.Series(values, dtype="int64")
+    if column in NUMBERS:
+        return pd.Series(values, dtype="float64")
+    return pd.Series(["" if value is None else str(value) for value in values], dtype=str)
 
 
 def is_stale(run: Run) -> bool:
