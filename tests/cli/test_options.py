@@ -44,3 +44,10 @@ def test_an_option_of_another_name_than_its_parameter(monkeypatch):
 def test_an_error_carries_the_names_of_its_parameters():
     error = UsageError("`k=7` needs more samples than `samples=5`; `k` is at most 4")
     assert error.parameters == ["k", "samples"]
+
+
+def test_the_margin_of_commands_is_that_of_the_statistics():
+    from alignkit.cli.arguments import MARGIN
+    from alignkit.statistics import equivalence
+
+    assert MARGIN == equivalence.MARGIN

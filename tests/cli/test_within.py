@@ -8,7 +8,7 @@ import pytest
 
 import alignkit as package
 from alignkit.alignment.runs import read_alignment
-from alignkit.chain.facts import sample_fact
+from alignkit.data.facts import sample_fact
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.files import write_json
 from tiny import alignkit, train_tiny

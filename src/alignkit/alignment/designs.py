@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alignkit.chain.facts import label_texts
+from alignkit.data.facts import label_texts
 from alignkit.errors import DataError, UsageError
 from alignkit.tables import as_ids, find_id, read_table
 

@@ -13,7 +13,7 @@ from alignkit.alignment.layers import LayerSource, StoredLayers
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.tables import AlignmentTables
-from alignkit.chain.facts import stored_fact
+from alignkit.data.facts import stored_fact
 from alignkit.errors import UsageError
 from alignkit.models.pairs import select_array_pairs, stream_pairs
 from alignkit.progress import SILENT, Reporter

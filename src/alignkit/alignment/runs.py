@@ -21,7 +21,7 @@ from alignkit.alignment.table import (
     rebuild_alignment,
 )
 from alignkit.alignment.tables import AlignmentTables
-from alignkit.chain.facts import sample_fact
+from alignkit.data.facts import sample_fact
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.chain.facts import facts_of
 from alignkit.chain.shards import Shard, Shards, ShardWriter
+from alignkit.data.facts import facts_of
 from alignkit.errors import DataError, OutOfMemoryError, UsageError
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
 from alignkit.plugins.options import format_spec

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from alignkit.chain import model as models
-from alignkit.chain.score_errors import score_errors
 from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError, PluginError
 from alignkit.models.schedule import Schedule
@@ -17,6 +16,7 @@ from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.files import locked, write_json
+from alignkit.statistics.score_errors import score_errors
 from alignkit.tasks import Target, Task
 from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes

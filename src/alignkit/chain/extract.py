@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.facts import facts_of
 from alignkit.chain.shards import BATCH, Shard, Shards, ShardWriter
 from alignkit.data.encoded import EncodedSplit
+from alignkit.data.facts import facts_of
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.chain.facts import FILE as FACTS
+from alignkit.data.facts import FILE as FACTS
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.files import (
     discard,

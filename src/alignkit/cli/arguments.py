@@ -108,6 +108,7 @@ Control = Annotated[
         rich_help_panel=STATISTICS,
     ),
 ]
+MARGIN = 0.3  # that of alignkit.statistics.equivalence, whose import would slow down --help
 Margin = Annotated[
     float,
     Option(

@@ -8,6 +8,7 @@ import typer
 
 from alignkit.cli.arguments import (
     ALIGNMENT,
+    MARGIN,
     REPRESENTATIONS,
     STATISTICS,
     Control,
@@ -106,7 +107,7 @@ def correlate(
             rich_help_panel=STATISTICS,
         ),
     ] = None,
-    margin: Margin = 0.3,
+    margin: Margin = MARGIN,
     permutations: Permutations = 9999,
     split: Annotated[
         str | None,

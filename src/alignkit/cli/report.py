@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
+    MARGIN,
     OUTPUT,
     Control,
     FamilyMetrics,
@@ -43,7 +44,7 @@ def report(
     layer: Layer = "last",
     unit: Unit = "placement",
     control: Control = None,
-    margin: Margin = 0.3,
+    margin: Margin = MARGIN,
     outcome: Outcome = None,
     split: SplitName = "test",
     pool: Pool = "cls",

@@ -7,8 +7,8 @@ import pytest
 
 from alignkit.analysis.score_noise import score_noise
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.score_errors import score_errors
 from alignkit.report.score_noise import noise_sentences
+from alignkit.statistics.score_errors import score_errors
 from alignkit.tasks import MultiLabel, SingleLabel
 from tiny import train_tiny
 
