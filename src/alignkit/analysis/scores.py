@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignkit.chain.evaluate import evaluate
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -69,7 +68,7 @@ def scores_table(
     for run in runs:
         scores: dict[str, float] = {}
         try:
-            scores = evaluate(run, split, reporter=reporter)
+            scores = run.scores(split) or _evaluated(run, split, reporter)
         except DataError as error:
             failures.setdefault((run.task, str(error)), []).append(run)
         known |= dict.fromkeys(scores)
@@ -96,3 +95,9 @@ def scores_table(
             f"{runs[0].path}{others} has no outcome '{outcome}'; it has: {', '.join(names)}"
         )
     return pd.DataFrame(rows)
+
+
+def _evaluated(run: Run, split: str, reporter: Reporter) -> dict[str, float]:
+    from alignkit.chain.evaluate import evaluate  # with torch, which takes seconds to import
+
+    return evaluate(run, split, reporter=reporter)

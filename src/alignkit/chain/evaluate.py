@@ -63,10 +63,8 @@ def evaluate(
             f"{run.path} has no scores: {run.unscored}; measure works on it, but evaluate, "
             "correlate and report need trained runs"
         )
-    if not force and run.performance_file.is_file():
-        stored: dict[str, dict[str, float]] = run.performance()["splits"]
-        if split in stored:
-            return stored[split]
+    if not force and (stored := run.scores(split)):
+        return stored
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
         used_device = choose_device(device)

@@ -90,6 +90,7 @@ def extract_runs(
 def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
     distinct = list({job.name: job for job in todo}.values())
     failed = []
+    said: set[str] = set()  # what every run has to say, such as of its data, is said once
     engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, reporter=reporter)
     is_parallel = engine.slots > 1  # one at a time, jobs show progress bars of their own
     try:
@@ -97,7 +98,9 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
             for outcome in run_jobs(distinct, engine):
                 bar.advance()
                 for text in outcome.notes:
-                    reporter.note(text)
+                    if text not in said:
+                        reporter.note(text)
+                    said.add(text)
                 if outcome.error:
                     failed.append(outcome)
                 elif is_parallel:

@@ -110,6 +110,13 @@ class Run(RepresentationStore):
         content: dict[str, Any] = read_json(self.performance_file)
         return content
 
+    def scores(self, split: str) -> dict[str, float]:
+        """Return the scores on a split that are stored; empty where it was not scored."""
+        if not self.performance_file.is_file():
+            return {}
+        scores: dict[str, float] = self.performance()["splits"].get(split, {})
+        return scores
+
     def higher_is_better(self, score: str) -> bool:
         """Return whether higher values of a score are better, as the run's task declared it.
 
@@ -136,10 +143,7 @@ class Run(RepresentationStore):
         index = self.representation_index(split)
         if index is not None:
             return int(index["n"])
-        scores: dict[str, float] = {}
-        if self.performance_file.is_file():
-            scores = self.performance()["splits"].get(split, {})
-        n = scores.get("n", self.stored["data"].get("n", {}).get(split))
+        n = self.scores(split).get("n", self.stored["data"].get("n", {}).get(split))
         return None if n is None else int(n)
 
     @property
