@@ -8,11 +8,12 @@ epochs=${EPOCHS:-8}
 runs=$folder/runs
 control=$folder/control
 
-# 1. Train, two single-threaded runs side by side.
+# 1. Train, two single-threaded runs side by side; texts of similar length share a batch.
 alignkit train --task emoji \
     --placement none --placement early_early --placement early --placement middle \
     --placement late --placement asymmetric --placement optuna1 --placement full \
-    --seed 0 --seed 1 --epochs "$epochs" --jobs 2 --runs "$runs"
+    --seed 0 --seed 1 --epochs "$epochs" --batch-size 64 --bucket --learning-rate 0.001 \
+    --jobs 2 --runs "$runs"
 # The control: picture and caption carry halves of the label, and share nothing.
 alignkit train --task toy_unique:values=8,n_train=512,n_validation=128,n_test=512 \
     --placement none --placement late --seed 0 --seed 1 --epochs "$epochs" --jobs 2 \
