@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from alignkit.file_names import is_leftover
 from alignkit.progress import Reporter
 from alignkit.runs.files import discard, locked, read_json, sha256_of, write_json
 
@@ -61,5 +62,5 @@ def digests(path: Path, suffixes: Sequence[str]) -> list[str]:
     return [
         f"{file.name} {sha256_of(file)}"
         for file in files
-        if file.is_file() and file.suffix.lower() in suffixes
+        if file.is_file() and file.suffix.lower() in suffixes and not is_leftover(file.name)
     ]

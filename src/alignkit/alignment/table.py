@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import DataError
+from alignkit.file_names import listed
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Run
 from alignkit.runs.files import write_csv
@@ -266,7 +267,7 @@ def is_stale(run: Run) -> bool:
     be written to is left as it is.
     """
     folder = run.path / "alignment"
-    files = list(folder.glob("*/*.csv"))
+    files = list(listed(folder, "*/*.csv"))
     if not files or not os.access(run.path, os.W_OK):
         return False
     if not run.alignment_file.is_file():
@@ -283,7 +284,7 @@ def rebuild_alignment(run: Run) -> None:
     """
     import pandas as pd
 
-    files = sorted((run.path / "alignment").glob("*/*.csv"))
+    files = sorted(listed(run.path / "alignment", "*/*.csv"))
     if files:
         table = as_written(pd.concat([read_alignment(file) for file in files]))
         text = table.to_csv(index=False, lineterminator="\n")

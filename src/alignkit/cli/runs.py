@@ -8,6 +8,7 @@ import typer
 from alignkit.cli.app import App
 from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks
 from alignkit.cli.selection import chosen_runs
+from alignkit.file_names import listed
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -231,7 +232,7 @@ def _row(run: "Run", variant: str) -> dict[str, Any]:
         "variant": variant,
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
         "representations": extracted,
-        "alignment": sorted({p.name.split(".")[0] for p in run.path.glob("alignment/*/*.csv")}),
+        "alignment": sorted({p.name.split(".")[0] for p in listed(run.path, "alignment/*/*.csv")}),
     }
 
 

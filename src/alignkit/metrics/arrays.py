@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from alignkit.errors import DataError, UsageError
+from alignkit.file_names import is_leftover
 from alignkit.metrics import tables
 from alignkit.metrics.representation import Representation
 from alignkit.progress import SILENT, Reporter
@@ -199,6 +200,8 @@ def _npz(path: Path) -> tuple[Arrays, list[str] | None]:
     arrays: Arrays = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            if is_leftover(member.filename):
+                continue
             if not member.filename.endswith(".npy"):
                 raise ValueError(f"its member {member.filename} is not an array")
             name = member.filename.removesuffix(".npy")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from alignkit.engines import Outcome
+from alignkit.file_names import listed
 from alignkit.runs import RunConfig
 from alignkit.runs.files import held_by_another, locked, read_json, write_json
 
@@ -74,7 +75,7 @@ class Records:
 
     def everywhere(self) -> list[dict[str, Any]]:
         """Return the records of all studies in this folder of runs."""
-        return [read_json(file) for file in sorted(self.root.glob(f"{FOLDER}/*/*.json"))]
+        return [read_json(file) for file in sorted(listed(self.root, f"{FOLDER}/*/*.json"))]
 
     def _file(self, identity: str) -> Path:
         return self.folder / f"{identity[:16]}.json"

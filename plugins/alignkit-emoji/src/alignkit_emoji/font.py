@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, features
 
 import alignkit
+from alignkit.file_names import listed
 
 _FOLDERS = (
     "~/.local/share/fonts",
@@ -61,7 +62,7 @@ def _installed(folders: tuple[str, ...]) -> list[Path]:
         path
         for folder in folders
         if Path(folder).expanduser().is_dir()
-        for path in sorted(Path(folder).expanduser().rglob("*"))
+        for path in sorted(listed(Path(folder).expanduser(), "**/*"))
         if path.suffix.lower() in (".ttf", ".ttc", ".otf") and _rank(path) < len(_PREFERRED)
     ]
     return sorted(files, key=_rank)

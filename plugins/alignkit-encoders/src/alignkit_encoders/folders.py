@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import alignkit
+from alignkit.file_names import listed
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # No weights in other formats, of which a repository may hold several copies.
@@ -113,9 +114,7 @@ def label_of(folder: Path, weights: bool) -> str:
 
     With ``weights``, the content includes the weights.
     """
-    files = sorted(
-        file for pattern in ("*.json", "*.txt", "*.model") for file in folder.glob(pattern)
-    )
+    files = sorted(listed(folder, "*.json", "*.txt", "*.model"))
     if weights:
         files += sorted(folder.glob("model*.safetensors"))
     stamps = tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)

@@ -12,6 +12,7 @@ from PIL import Image
 
 import alignkit
 from alignkit.data.pictures import fault_of
+from alignkit.file_names import is_leftover, readable
 from alignkit_tasks.folders import stamp
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
@@ -73,18 +74,19 @@ def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
     try:
         with tarfile.open(path, "r:") as archive:
             for info in archive:
-                if not info.isfile():
+                if not info.isfile() or is_leftover(info.name):
                     continue
                 if info.offset_data + info.size > end:
                     raise EOFError(f"it ends within {info.name}")
-                folder, _, base = info.name.rpartition("/")
+                name = readable(info.name.replace("\\", "/"))  # Windows' separators
+                folder, _, base = name.rpartition("/")
                 stem, _, extension = base.partition(".")
                 next_key = f"{folder}/{stem}" if folder else stem
                 if next_key != key and parts:
                     yield key, parts
                     parts = {}
                 key = next_key
-                parts[extension.lower()] = Member(path, info.name, info.offset_data, info.size)
+                parts[extension.strip().lower()] = Member(path, name, info.offset_data, info.size)
             # Python takes a truncated header for the end; a complete archive ends in a blank block.
             if end < archive.offset + tarfile.BLOCKSIZE:
                 raise EOFError("its end marker is missing")

@@ -14,8 +14,8 @@ from PIL import Image
 import alignkit
 from alignkit.data.pictures import fault_of
 from alignkit_tasks.extras import need
-from alignkit_tasks.folders import picture_path, stamp
-from alignkit_tasks.sources import File, Source
+from alignkit_tasks.folders import picture_file, stamp
+from alignkit_tasks.sources import Source
 
 # Decoded row groups to keep in memory; reading rows in order needs only one.
 KEPT_GROUPS = 4
@@ -53,7 +53,7 @@ def picture_in(path: Path, column: str, row: int, root: Path) -> Source:
     """
     if _table(path).holds_paths(column):
         name = _table(path).cell(column, row)
-        return File(picture_path(root, name, f"{path.name}, row {row + 1}"))
+        return picture_file(root, name, f"{path.name}, row {row + 1}")
     return ColumnPicture(path, column, row)
 
 
@@ -110,7 +110,7 @@ class _Table:
 
     def _open(self, pa: Any, path: Path) -> None:
         self._parquet = None
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             import pyarrow.parquet
 
             self._parquet = pyarrow.parquet.ParquetFile(path)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ import alignkit
 from alignkit_tasks.conceptual_captions_layouts import LAYOUTS, Captions
 from alignkit_tasks.folders import contents, data_folder
 from alignkit_tasks.records import Record, RecordedTask
-from alignkit_tasks.sources import File
+from alignkit_tasks.sources import Absent, File
 from alignkit_tasks.splits import held_out
 
 NAME = "conceptual_captions"
@@ -90,7 +90,7 @@ class ConceptualCaptions(RecordedTask):
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Return the pairs of a split, each once; pairs that share a picture as the options say."""
         pairs: dict[str, Record] = {}
-        for record in self.all_records(split):
+        for record in self._records(split, notes):
             if pairs.setdefault(record.id, record) is not record:
                 notes["listed twice, taken once"] += 1
         records = list(pairs.values())
@@ -104,16 +104,19 @@ class ConceptualCaptions(RecordedTask):
 
     def all_records(self, split: str) -> list[Record]:
         """Return every pair of a split, as listed."""
+        return self._records(split, Counter())
+
+    def _records(self, split: str, notes: Counter[str]) -> list[Record]:
         if split == "test":
             raise alignkit.UsageError(
                 f"{NAME} has no test split, as it is for pretraining; use `split=validation`"
             )
         if self.splits == "hash":
-            pairs = list(self._listed("train"))
+            pairs = list(self._listed("train", notes))
             ids = [record.id for record in pairs]
             held = held_out(ids, [""] * len(ids), self.validation_share, self.data_seed)
             return [record for record in pairs if (record.id in held) == (split == "validation")]
-        pairs = list(self._listed(split))
+        pairs = list(self._listed(split, notes))
         if not pairs and split == "validation":
             raise alignkit.DataError(
                 f"{NAME}: there are no validation pairs in {self._layout()[0]}; use "
@@ -132,10 +135,11 @@ class ConceptualCaptions(RecordedTask):
         content["shards"] = {str(path.relative_to(root)): _outline(path) for path in files}
         return alignkit.fingerprint_of(content)
 
-    def _listed(self, part: str) -> Iterator[Record]:
+    def _listed(self, part: str, notes: Counter[str]) -> Iterator[Record]:
+        """Yield the pairs of a part, up to the limit; entries without a picture are counted."""
         root, layout = self._layout()
-        pairs = (pair for path in layout.files(root, part) for pair in layout.pairs(path, root))
-        return islice(pairs, self.limit if part == "train" else None)
+        limit = self.limit if part == "train" else None
+        return islice(_pairs(layout, layout.files(root, part), root, notes), limit)
 
     def _layout(self) -> tuple[Path, Captions]:
         root = data_folder(NAME, self.root, TREE)
@@ -145,6 +149,17 @@ class ConceptualCaptions(RecordedTask):
         raise alignkit.DataError(
             f"{NAME}: {root} has no known layout; expected: {TREE}; found: {contents(root)}"
         )
+
+
+def _pairs(
+    layout: Captions, files: Iterable[Path], root: Path, notes: Counter[str]
+) -> Iterator[Record]:
+    for path in files:
+        for pair in layout.pairs(path, root):
+            if isinstance(pair.picture, Absent):
+                notes["in a shard without a picture, left out"] += 1
+            else:
+                yield pair
 
 
 def _outline(path: Path) -> str:

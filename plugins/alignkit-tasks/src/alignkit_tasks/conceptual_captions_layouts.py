@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.file_names import listed, readable
 from alignkit.tables import read_rows, read_table
 from alignkit_tasks.archives import PICTURES, Member, TarPicture, samples_of
 from alignkit_tasks.columns import column_names, picture_in, read_columns
-from alignkit_tasks.folders import first_that_exists, moved_path
+from alignkit_tasks.folders import first_that_exists, picture_file
 from alignkit_tasks.records import Record
-from alignkit_tasks.sources import File, Source
+from alignkit_tasks.sources import Absent, File, Source
 
 TSV = {
     "train": ("Train_GCC-training.tsv", "Train-GCC-training.tsv", "train.tsv"),
@@ -61,7 +62,8 @@ def _shards(suffix: str) -> Callable[[Path, str], list[Path]]:
     """Return a function that finds the shards of a part; names with ``val`` mean validation."""
 
     def find(root: Path, part: str) -> list[Path]:
-        shards = sorted({*root.glob(f"*.{suffix}"), *root.glob(f"*/*.{suffix}")})
+        ending = "".join(f"[{letter}{letter.upper()}]" for letter in suffix)
+        shards = sorted(set(listed(root, f"*.{ending}", f"*/*.{ending}")))
         return [p for p in shards if _is_validation(p, root) == (part == "validation")]
 
     return find
@@ -86,10 +88,11 @@ def _from_tar(path: Path, _root: Path) -> Iterator[Record]:
     for key, parts in samples_of(path):
         picture = next((parts[ending] for ending in PICTURES if ending in parts), None)
         where = f"{path.name}, {key}"
-        if picture is not None:
-            yield Record(
-                f"{path.stem}/{key}", _caption(parts, where), TarPicture(picture), None, where
-            )
+        identity = f"{readable(path.stem)}/{key}"
+        if picture is None:  # such as a text about the shard
+            yield Record(identity, "", Absent(where), None, where)
+        else:
+            yield Record(identity, _caption(parts, where), TarPicture(picture), None, where)
 
 
 def _caption(parts: dict[str, Member], where: str) -> str:
@@ -137,9 +140,9 @@ def _from_csv(path: Path, root: Path) -> Iterator[Record]:
             raise alignkit.DataError(
                 f"{where}: expected the columns text and filepath, not {', '.join(row)}"
             )
-        picture = moved_path(root, row["filepath"], where)
+        picture = picture_file(root, row["filepath"], where, "images")
         identity = hashlib.sha256(f"{row['filepath']}\t{row['text']}".encode()).hexdigest()
-        yield Record(identity[:NAME_LENGTH], row["text"], File(picture), None, where)
+        yield Record(identity[:NAME_LENGTH], row["text"], picture, None, where)
 
 
 LAYOUTS = (

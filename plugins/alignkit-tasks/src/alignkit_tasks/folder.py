@@ -24,7 +24,7 @@ from alignkit_tasks.folder_tables import (
     read,
     table_files,
 )
-from alignkit_tasks.folders import data_folder, picture_path, stamp
+from alignkit_tasks.folders import data_folder, picture_file, stamp
 from alignkit_tasks.records import SPLITS, Record, RecordedTask, classes, one_hot
 from alignkit_tasks.sources import File
 from alignkit_tasks.splits import held_out
@@ -128,7 +128,7 @@ class Folder(RecordedTask):
             Record(
                 _id(table, row),
                 str(row.cells.get(table.columns["text"]) or ""),
-                File(_picture(self.pictures or table.base, table, row)),
+                _picture(self.pictures or table.base, table, row),
                 self._labels[row.number],
                 row.where,
                 _further(table, row),
@@ -281,8 +281,8 @@ def _further(table: Table, row: Row) -> dict[str, str]:
     return {name: "" if value is None else str(value) for name, value in cells.items()}
 
 
-def _picture(base: Path, table: Table, row: Row) -> Path:
+def _picture(base: Path, table: Table, row: Row) -> File:
     name = row.cells.get(table.columns["image"])
     if isinstance(name, str) and Path(name).is_absolute():
         name = os.path.relpath(name, base.absolute())
-    return picture_path(base, name, row.where)
+    return picture_file(base, name, row.where)

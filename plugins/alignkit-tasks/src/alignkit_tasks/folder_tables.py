@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.file_names import listed
 from alignkit.tables import read_table
 from alignkit_tasks.folders import contents
 from alignkit_tasks.jsonl import read_jsonl
@@ -100,7 +101,7 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
     """Return the tables of a folder, each with the split that its name tells, and the folder."""
     if root.is_file():
         return [(None, root)], root.parent
-    tables = sorted(p for p in root.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    tables = sorted(p for p in listed(root, "*") if p.suffix.lower() in SUFFIXES and p.is_file())
     files: list[tuple[str | None, Path]] = []
     for split, names in SPLIT_NAMES.items():
         matches = [path for path in tables if path.stem.lower() in names]

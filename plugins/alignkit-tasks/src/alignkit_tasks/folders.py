@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import alignkit
+from alignkit.file_names import listed, respelled
+from alignkit_tasks.sources import File
 
 SHOWN = 6
+_OF_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 Read = TypeVar("Read")
 Sample = TypeVar("Sample")
 
@@ -141,7 +145,8 @@ def _stamps(paths: Iterable[Path | None]) -> tuple[object, ...]:
     for path in paths:
         if path is not None and path.is_dir():
             with os.scandir(path) as entries:
-                stats = ((entry.name, entry.stat()) for entry in entries)
+                # What a link leads to may be gone; the entry itself is there.
+                stats = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
                 stamps.append(frozenset((name, s.st_size, s.st_mtime_ns) for name, s in stats))
         elif path is not None and path.is_file():
             stamps.append((path, *stamp(path)))
@@ -157,7 +162,7 @@ def contents(folder: Path) -> str:
     """Return the names of the first few entries of a folder."""
     if not folder.is_dir():
         return f"the file {folder.name}"
-    names = sorted(p.name + ("/" if p.is_dir() else "") for p in folder.iterdir())
+    names = sorted(p.name + ("/" if p.is_dir() else "") for p in listed(folder, "*"))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return (", ".join(names[:SHOWN]) or "nothing") + more
 
@@ -174,42 +179,67 @@ def first_that_exists(root: Path, places: Sequence[str], names: Sequence[str]) -
 def inside(name: str) -> str | None:
     """Normalise a relative path from an annotation; None if it leaves its folder.
 
-    Only the text is checked, so that a symbolic link to a folder on another disk works.
+    Backslashes separate folders, as on Windows. Only the text is checked, so that a symbolic
+    link to a folder on another disk works.
     """
-    path = os.path.normpath(name)
+    path = os.path.normpath(name.replace("\\", "/"))
     leaves = Path(path).is_absolute() or path == ".." or path.startswith(".." + os.sep)
     return None if leaves or path == "." or "\0" in name else path
 
 
-def picture_path(root: Path, name: object, where: str) -> Path:
-    """Return the path of a picture that an annotation names.
+def inner_path(root: Path, name: object, where: str, what: str = "the picture") -> Path:
+    """Return the path of a file, such as a picture, that an annotation names.
 
     Raises
     ------
     alignkit.DataError
         If it is not a path, or leads out of the folder.
     """
-    relative = inside(name) if isinstance(name, str) and name else None
-    if relative is None:
+    if isinstance(name, str) and _OF_WINDOWS.match(name):
         raise alignkit.DataError(
-            f"{where}: the picture is {name!r}; expected a path inside the folder"
+            f"{where}: {what} is {name!r}, a path on another computer; write paths relative to "
+            "the folder of the data"
         )
+    relative = inside(name) if isinstance(name, str) and name.strip() else None
+    if relative is None:
+        raise alignkit.DataError(f"{where}: {what} is {name!r}; expected a path inside the folder")
     return root / relative
+
+
+def picture_file(root: Path, name: object, where: str, marker: str = "") -> File:
+    """Return the picture that an annotation names, however its name is spelled.
+
+    Parameters
+    ----------
+    root : Path
+    name : object
+        As annotated: a path relative to ``root``.
+    where : str
+        Where it is annotated, for messages.
+    marker : str
+        If the name was written relative to another folder, so that ``res/data/x/images/a.jpg``
+        does not exist, ``images/a.jpg`` is used, with the marker ``images``.
+
+    Raises
+    ------
+    alignkit.DataError
+        If it is not a path, or leads out of the folder.
+    """
+    path = inner_path(root, name, where)
+    parts = path.relative_to(root).parts
+    places = [path]
+    if marker in parts[1:]:
+        places.append(root.joinpath(*parts[parts.index(marker) :]))
+    exact = next((place for place in places if place.is_file()), None)
+    if exact:
+        return File(exact)
+    for place in places:
+        other = respelled(root, place.relative_to(root).as_posix())
+        if other:
+            return File(other, respelled=True)
+    return File(places[-1])
 
 
 def stamp(*paths: Path) -> tuple[tuple[int, int], ...]:
     """Return the sizes and modification times of files, by which changes are noticed."""
     return tuple((s.st_size, s.st_mtime_ns) for s in (path.stat() for path in paths))
-
-
-def moved_path(root: Path, name: object, where: str, marker: str = "images") -> Path:
-    """Return the path of a picture whose name was written relative to another folder.
-
-    If ``res/data/x/images/a.jpg`` does not exist, ``images/a.jpg`` is used. Errors are those of
-    ``picture_path``.
-    """
-    path = picture_path(root, name, where)
-    parts = path.relative_to(root).parts
-    if marker in parts[1:] and not path.is_file():
-        return root.joinpath(*parts[parts.index(marker) :])
-    return path

@@ -18,8 +18,9 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
+from alignkit.file_names import listed
 from alignkit_tasks.columns import column_names, picture_in, read_columns
-from alignkit_tasks.folders import contents, data_folder, inside
+from alignkit_tasks.folders import contents, data_folder, inner_path, picture_file
 from alignkit_tasks.jsonl import read_jsonl
 from alignkit_tasks.records import Record, RecordedTask
 from alignkit_tasks.sources import File
@@ -173,7 +174,7 @@ class HatefulMemes(RecordedTask):
         for stem in stems:
             for form in _FORMS:
                 for place in _ANNOTATION_PLACES:
-                    files = sorted((folder / place).glob(form.format(stem)))
+                    files = sorted(listed(folder / place, form.format(stem)))
                     if files:
                         return files
         return []
@@ -217,7 +218,8 @@ def _read_lines(path: Path, folder: Path) -> Iterator[Record]:
     places = [folder / place for place in _PICTURE_PLACES]
     place = next((p for p in places if images and (p / images[0]).parent.is_dir()), folder)
     for (identity, line, where), image in zip(memes, images, strict=True):
-        yield Record(identity, _text(line, where), File(place / image), _label(line, where), where)
+        picture = picture_file(place, image, where)
+        yield Record(identity, _text(line, where), picture, _label(line, where), where)
 
 
 def _read_table(path: Path, folder: Path) -> Iterator[Record]:
@@ -263,7 +265,4 @@ def _label(line: dict[str, object], where: str) -> int | None:
 
 def _image(line: dict[str, object], identity: str, where: str) -> str:
     name = line.get("img") or line.get("image") or f"img/{identity}.png"
-    image = inside(name) if isinstance(name, str) else None
-    if image is None:
-        raise alignkit.DataError(f"{where}: img is {name!r}; expected a path inside the folder")
-    return image
+    return str(inner_path(Path(), name, where, "img"))

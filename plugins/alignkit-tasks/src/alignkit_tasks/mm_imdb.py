@@ -15,7 +15,8 @@ import numpy as np
 
 import alignkit
 from alignkit_tasks.folders import read_layout
-from alignkit_tasks.mm_imdb_layouts import GENRES, LAYOUTS, Movie, Movies
+from alignkit_tasks.genres import GENRES, spelled_as_published
+from alignkit_tasks.mm_imdb_layouts import LAYOUTS, Movie, Movies
 from alignkit_tasks.records import Record, RecordedTask, one_hot
 from alignkit_tasks.splits import held_out, study_split
 
@@ -139,7 +140,8 @@ class MmImdb(RecordedTask):
 def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]) -> list[Movie]:
     kept = []
     for movie in movies:
-        other = [genre for genre in movie.genres or () if genre not in GENRES]
+        genres = spelled_as_published(movie.genres or ())
+        other = [genre for genre in genres if genre not in GENRES]
         if other and policy == "error":
             raise alignkit.DataError(
                 f"{movie.where}: genre {other[0]!r} of movie {movie.id} is not one of the "
@@ -148,14 +150,30 @@ def _with_known_genres(movies: Sequence[Movie], policy: str, notes: Counter[str]
         if other and policy == "skip":
             notes["with a genre outside the 23, left out"] += 1
             continue
+        notes["with a genre in another spelling, which is matched"] += set(genres) != set(
+            movie.genres or ()
+        )
         notes["with a genre outside the 23, which is ignored"] += bool(other)
         notes["without any genre of the 23"] += movie.genres is not None and not _known(
             movie.genres
         )
         kept.append(movie)
+    _require_genres(movies, kept)
     for note in [note for note, count in notes.items() if not count]:
         del notes[note]
     return kept
+
+
+def _require_genres(movies: Sequence[Movie], kept: Sequence[Movie]) -> None:
+    """Refuse annotations in which no movie has any of the genres: every target would be 0."""
+    labelled = [movie for movie in movies if movie.genres is not None]
+    if labelled and not any(_known(movie.genres) for movie in kept):
+        first = next((movie for movie in labelled if movie.genres), labelled[0])
+        raise alignkit.DataError(
+            f"{first.where}: none of {len(movies)} movies that can be used has any of the "
+            f"{len(GENRES)} genres; movie {first.id} has {', '.join(first.genres or ()) or 'none'}"
+            "; expected names such as Drama, Sci-Fi and Film-Noir"
+        )
 
 
 def _as_the_study(parts: Movies, split: str, folder: Path) -> Sequence[Movie]:
@@ -178,7 +196,9 @@ def _longest(movie: Movie) -> str:
 
 
 def _known(genres: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if genres is None else tuple(genre for genre in genres if genre in GENRES)
+    if genres is None:
+        return None
+    return tuple(genre for genre in spelled_as_published(genres) if genre in GENRES)
 
 
 def _rarity(genre: str) -> int:

@@ -10,39 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import alignkit
+from alignkit.file_names import listed
 from alignkit.tables import read_table
 from alignkit_tasks.columns import column_names, picture_in, read_columns
-from alignkit_tasks.folders import Layout, first_that_exists, layout_of_parts, picture_path
+from alignkit_tasks.folders import (
+    Layout,
+    first_that_exists,
+    inner_path,
+    layout_of_parts,
+    picture_file,
+)
+from alignkit_tasks.genres import GENRES
 from alignkit_tasks.hdf5 import ArrayPicture, open_hdf5
 from alignkit_tasks.jsonl import read_json, read_jsonl
-from alignkit_tasks.sources import File, Source
+from alignkit_tasks.sources import Source
 
-# By frequency, as in the HDF5 file and in most code; some code uses another order.
-GENRES = (
-    "Drama",
-    "Comedy",
-    "Romance",
-    "Thriller",
-    "Crime",
-    "Action",
-    "Adventure",
-    "Horror",
-    "Documentary",
-    "Mystery",
-    "Sci-Fi",
-    "Fantasy",
-    "Family",
-    "Biography",
-    "War",
-    "History",
-    "Music",
-    "Animation",
-    "Musical",
-    "Western",
-    "Sport",
-    "Short",
-    "Film-Noir",
-)
 PARTS = ("train", "dev", "test")
 STUDY_PARTS = ("trainval", "test")
 HDF5 = ("multimodal_imdb.hdf5",)
@@ -95,26 +77,26 @@ def _read_original(folder: Path) -> Movies:
     """Read split.json, and one JSON file and one poster per movie."""
     base, details = _original_base(folder) or (folder, folder)
     posters = details if details.name == "dataset" else base / "images"
-    listed = read_json(base / "split.json")
-    if not isinstance(listed, dict) or not all(isinstance(listed.get(p), list) for p in PARTS):
+    parts = read_json(base / "split.json")
+    if not isinstance(parts, dict) or not all(isinstance(parts.get(p), list) for p in PARTS):
         raise alignkit.DataError(
             f"{base / 'split.json'}: expected a list of ids for each of {', '.join(PARTS)}"
         )
     return {
         part: [
-            _movie(details, str(number), _poster(posters, str(number))) for number in listed[part]
+            _movie(details, str(number), _poster(posters, str(number))) for number in parts[part]
         ]
         for part in PARTS
     }
 
 
 def _poster(folder: Path, number: str) -> Source:
-    jpeg, jpg = folder / f"{number}.jpeg", folder / f"{number}.jpg"
-    return File(jpg if jpg.is_file() and not jpeg.is_file() else jpeg)
+    files = [picture_file(folder, f"{number}.{e}", "split.json") for e in ("jpeg", "jpg")]
+    return next((file for file in files if file.path.is_file()), files[0])
 
 
 def _movie(details: Path, number: str, poster: Source) -> Movie:
-    path = picture_path(details, f"{number}.json", "split.json")
+    path = inner_path(details, f"{number}.json", "split.json")
     try:
         fields = read_json(path)
     except alignkit.MissingError:
@@ -145,7 +127,7 @@ def _is_hdf5(folder: Path) -> bool:
     if _hdf5_file(folder) is None:
         return False
     base, details = _original_base(folder) or (None, None)
-    return base is None or details is None or next(details.glob("*.jp*g"), None) is None
+    return base is None or details is None or next(listed(details, "*.[jJ][pP]*[gG]"), None) is None
 
 
 def _hdf5_file(folder: Path) -> Path | None:
@@ -223,7 +205,7 @@ def _from_line(line: dict[str, object], base: Path, where: str) -> Movie:
         str(line["id"]),
         (str(line["text"]),),
         None if label is None else _texts(label, f"{where}: label"),
-        File(picture_path(base, line.get("img") or line.get("image"), where)),
+        picture_file(base, line.get("img") or line.get("image"), where),
         where,
     )
 

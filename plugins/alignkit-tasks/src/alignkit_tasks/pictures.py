@@ -11,7 +11,7 @@ from PIL import Image
 import alignkit
 from alignkit.progress import current_reporter
 from alignkit_tasks.decoding import faults_in_decoding
-from alignkit_tasks.sources import Source
+from alignkit_tasks.sources import File, Source
 
 POLICIES = ("error", "skip", "blank")
 BLANK = (224, 224)
@@ -98,6 +98,9 @@ def usable(
         f"use `task={task}{',' if ':' in task else ':'}images=skip` or images=blank, and see: "
         f"alignkit data verify {task}"
     )
+    spelled = sum(isinstance(source, File) and source.respelled for source in sources)
+    if spelled:
+        notes["whose picture has another spelling of its name"] = spelled
     if policy == "error":
         _refuse(task, ids, sources, advice)
         return list(range(len(sources))), Pictures(ids, sources, advice=f"; {advice}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -29,10 +29,44 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A picture that was to be at some place, where there is none."""
+
+    place: str
+
+    def __str__(self) -> str:
+        return self.place
+
+    def open(self) -> Image.Image:
+        """Raise an error."""
+        raise alignkit.MissingError(f"there is no picture {self}")
+
+    def fault(self) -> str:
+        """Return ``missing``."""
+        return "missing"
+
+    def size(self) -> int:
+        """Return 0."""
+        return 0
+
+    def stamp(self) -> object:
+        """Return None."""
+        return None
+
+
+@dataclass(frozen=True)
 class File:
-    """A picture in a file of its own."""
+    """A picture in a file of its own.
+
+    Attributes
+    ----------
+    path : Path
+    respelled : bool
+        Whether the annotation spells the name in another way than the file system.
+    """
 
     path: Path
+    respelled: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return str(self.path)

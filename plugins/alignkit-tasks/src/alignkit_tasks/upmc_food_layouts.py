@@ -11,15 +11,9 @@ from pathlib import Path
 import alignkit
 from alignkit.tables import read_rows, read_table
 from alignkit_tasks.columns import picture_in, read_columns
-from alignkit_tasks.folders import (
-    Layout,
-    first_that_exists,
-    layout_of_parts,
-    moved_path,
-    picture_path,
-)
+from alignkit_tasks.folders import Layout, first_that_exists, layout_of_parts, picture_file
 from alignkit_tasks.jsonl import read_json, read_jsonl
-from alignkit_tasks.sources import File, Source
+from alignkit_tasks.sources import Source
 
 PARTS = ("train", "dev", "test")
 STUDY_PARTS = ("trainval", "test")
@@ -129,7 +123,7 @@ def _dish(base: Path, part: str, name: str, titles: Mapping[str, tuple[str, str]
         stem,
         None if title is None else cleaned(title),
         label,
-        File(picture_path(base / "images" / part / label, name, where)),
+        picture_file(base / "images" / part / label, name, where),
         where,
         base / "texts_txt" / label / f"{stem}.txt" if (base / "texts_txt").is_dir() else None,
     )
@@ -166,8 +160,8 @@ def _from_line(line: Mapping[str, object], base: Path, where: str) -> Dish:
         raise alignkit.DataError(
             f"{where}: text and label must be strings, not {text!r} and {label!r}"
         )
-    path = picture_path(base, line.get("img") or line.get("image"), where)
-    return Dish(str(line.get("id", path.stem)), cleaned(text), label, File(path), where)
+    file = picture_file(base, line.get("img") or line.get("image"), where)
+    return Dish(str(line.get("id", file.path.stem)), cleaned(text), label, file, where)
 
 
 def _table_file(folder: Path, part: str) -> Path | None:
@@ -211,8 +205,8 @@ def _from_study(row: Mapping[str, str], base: Path, where: str) -> Dish:
             f"{where}: {len(row)} columns; expected picture, label, class, text"
         )
     picture, _, label, text = row.values()
-    path = moved_path(base, picture, where)
-    return Dish(path.stem, cleaned(text), label, File(path), where)
+    file = picture_file(base, picture, where, "images")
+    return Dish(file.path.stem, cleaned(text), label, file, where)
 
 
 LAYOUTS: tuple[Layout[Dishes], ...] = (
