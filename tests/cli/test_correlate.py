@@ -330,3 +330,116 @@ def test_a_controlled_variable_is_named_and_is_no_metric(place):
     assert {row["control"] for row in rows} == {"size"}
     refused = alignkit(*words[:-1], "sise", cwd=place, code=2).stderr
     assert "no column 'sise'; did you mean 'size'?" in refused
+
+
+@pytest.mark.parametrize("cell", ["running", "0.51*", "-", "12 %", "1,2,3"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_cell_that_is_no_number_is_named(place, cell, named):
+    table = pd.read_csv(place / "t.csv", dtype=str, keep_default_na=False)
+    table.loc[3, "mknn"] = cell
+    table.to_csv(place / "t.csv", index=False)
+    words = ("-m", "unbiased_cka", "-m", "mknn") if named else ()
+    done = alignkit("correlate", "t.csv", "--outcome", "accuracy", *words, cwd=place, code=1)
+    error = " ".join(done.stderr.split())
+    assert "t.csv:5" in error
+    assert "column 'mknn'" in error
+    assert f"'{cell}'" in error
+    only = ("-m", "unbiased_cka")
+    alignkit("correlate", "t.csv", "--outcome", "accuracy", *only, cwd=place)
+
+
+@pytest.mark.parametrize("cell", ["", "n/a", "None", "NaN", "null", "#N/A"])
+def test_missing_cells_are_counted_and_the_family_stays(place, cell):
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "-o")
+    whole = alignkit(*words, "whole.csv", cwd=place)
+    table = pd.read_csv(place / "t.csv", dtype=str, keep_default_na=False)
+    table.loc[3, "mknn"] = cell
+    table.to_csv(place / "t.csv", index=False)
+    done = alignkit(*words, "c.csv", cwd=place)
+    printed = " ".join((done.stdout + done.stderr).split())
+    assert "mknn is missing in 1 of 48 runs" in printed
+    assert "mknn is missing" not in whole.stdout + whole.stderr
+    families = [
+        json.loads((place / f"{name}.settings.json").read_text())["tested_family"]
+        for name in ("whole", "c")
+    ]
+    assert families[0] == families[1]
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal", "encoding"),
+    [(";", ",", "utf-8"), ("\t", ".", "utf-16"), (";", ".", "utf-8-sig"), (",", ",", "utf-8")],
+)
+def test_tables_of_any_spelling_give_the_same(place, separator, decimal, encoding):
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "--json")
+    expected = alignkit(*words, cwd=place).stdout
+    table = pd.read_csv(place / "t.csv", keep_default_na=False)
+    table.insert(0, "index", range(len(table)))
+    table["notes"] = ["fine"] * len(table)
+    table.to_csv(place / "t.csv", sep=separator, decimal=decimal, encoding=encoding, index=False)
+    done = alignkit(*words, cwd=place)
+    assert json.loads(done.stdout) == json.loads(expected)
+    said = " ".join(done.stderr.split())
+    assert "column 'index' holds ids or numbers of rows and is no metric" in said
+    assert "column 'notes' holds text and is no metric" in said
+
+
+def test_a_control_of_numbers_and_text_is_refused(place):
+    table = pd.read_csv(place / "t.csv", keep_default_na=False)
+    table["size"] = [str(i % 5) for i in range(len(table))]
+    table.loc[2, "size"] = "2 (wide)"
+    table.to_csv(place / "t.csv", index=False)
+    words = ("correlate", "t.csv", "--outcome", "accuracy", "--control", "size")
+    error = " ".join(alignkit(*words, cwd=place, code=1).stderr.split())
+    assert "column 'size' holds numbers and text (t.csv:4: '2 (wide)')" in error
+
+
+PLAIN = """group,x,y,r,p,n
+g,acc,loss,-0.9,0.001,15
+g,m,acc,0.739,0.002,15
+g,m,loss,-0.7,0.9,15
+"""
+PRINTED = """group;x;y;r;p;n
+g;acc;loss;\u22120,9***;<0,001;15
+g;m;acc;,739**;= ,002;15
+g;m;loss;\u2013,7;p > ,01;15
+"""
+
+
+def test_correlations_as_publications_print_them(tmp_path):
+    (tmp_path / "plain.csv").write_text(PLAIN)
+    (tmp_path / "printed.csv").write_text(PRINTED)
+    plain = alignkit("consistency", "plain.csv", "--json", cwd=tmp_path)
+    printed = alignkit("consistency", "printed.csv", "--json", cwd=tmp_path)
+    assert json.loads(plain.stdout) == json.loads(printed.stdout)
+    assert "marks after 2 number(s) of 'r' are left out" in printed.stderr
+    # r = -0.9 has p below 0.001; r = -0.7 has p = 0.004, which is not above 0.01.
+    assert "2 of 3 printed p fit" in printed.stderr
+    (tmp_path / "star.csv").write_text("x,y,r\na,b,.77***\na,c,\u22120.5\n")
+    assert "nothing to compare" in alignkit("consistency", "star.csv", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "message"),
+    [
+        ("a,b,high,15,0.1", 1, "t.csv:2: column 'r' holds 'high'"),
+        ("a,b,<0.5,15,0.1", 1, "t.csv:2: column 'r' holds a bound"),
+        ("a,b,77,15,0.1", 2, "values outside -1 to 1 (first: 77)"),
+        ("a,b,0.5,15.5,0.1", 2, "'n' of the table has values that are not whole numbers"),
+        ("a,b,0.5,15,n.s.", 1, "t.csv:2: column 'p' holds 'n.s.'"),
+        ("a,b,0.5,15,5", 2, "column 'p' of the table has values outside 0 to 1"),
+        ("a,b,***,15,0.1", 1, "t.csv:2: column 'r' holds '***'"),
+        ("a,b,0.5", 1, "t.csv:2: 3 columns, expected 5"),
+    ],
+)
+def test_what_is_no_printed_correlation_is_named(tmp_path, row, code, message):
+    (tmp_path / "t.csv").write_text(f"x,y,r,n,p\n{row}\n")
+    done = alignkit("consistency", "t.csv", cwd=tmp_path, code=code)
+    assert message in " ".join(done.stderr.split())
+
+
+def test_fewer_decimal_places_than_assumed_are_said(tmp_path):
+    (tmp_path / "t.csv").write_text("x,y,r\na,b,.77\na,c,.73\nb,c,-.97\n")
+    said = " ".join(alignkit("consistency", "t.csv", cwd=tmp_path).stderr.split())
+    assert "r is printed with 2 decimal places at most; --digits 2 allows" in said
+    assert "--digits" not in alignkit("consistency", "t.csv", "--digits", "2", cwd=tmp_path).stderr

@@ -23,7 +23,8 @@ def consistency(
         typer.Argument(
             metavar="TABLE",
             help="CSV file of published correlations, with columns x, y and r, and optionally "
-            "group, n and p.",
+            "group, n and p. Stars after numbers, a typographic minus and bounds such as <0.001 "
+            "for p are read as printed.",
         ),
     ] = None,
     r: Annotated[
@@ -62,7 +63,7 @@ def consistency(
     if digits < 0:
         raise UsageError(f"--digits is {digits}; it must be at least 0")
     if table is not None and r is None:
-        correlations = read_table(table, "one row per published correlation")
+        correlations = _published(table, digits)
     elif r is not None and table is None:
         correlations = _triple(r)
     else:
@@ -83,6 +84,38 @@ def consistency(
         console.print_table(bad, columns, title="low and high bound r_xy, given r_xz and r_yz")
     for line in consistency_lines(checked):
         print(line)
+
+
+def _published(path: Path, digits: int) -> "pd.DataFrame":
+    """Read published correlations; of p, the relation may be printed instead of the value."""
+    from alignkit.cli.printing import console
+    from alignkit.errors import DataError
+    from alignkit.tables.frame import text_frame
+    from alignkit.tables.printed import printed_numbers
+
+    table = read_table(path, "one row per published correlation")
+    numbers = [name for name in ("r", "n", "p") if name in table.names]
+    frame = text_frame(table, [name for name in table.names if name not in numbers])
+    for name, column in printed_numbers(table, numbers).items():
+        frame[name] = [printed.value for printed in column]
+        if name == "p":
+            frame["p_relation"] = [printed.relation for printed in column]
+            continue
+        bound = next((row for row, printed in enumerate(column) if printed.relation != "="), None)
+        if bound is not None:
+            raise DataError(
+                f"{table.place(bound)}: column '{name}' holds a bound; expected the number itself"
+            )
+        places = max((printed.places for printed in column), default=0)
+        if name == "r" and places < digits:
+            console.note(
+                f"note: {path}: r is printed with {places} decimal places at most; "
+                f"--digits {places} allows for their rounding"
+            )
+        marked = sum(printed.marked for printed in column)
+        if marked:
+            console.note(f"note: {path}: marks after {marked} number(s) of '{name}' are left out")
+    return frame
 
 
 def _triple(r: list[float]) -> "pd.DataFrame":

@@ -174,7 +174,8 @@ def correlate(
                     "groups of samples need runs",
                     param_hint=name,
                 )
-        rows = _rows(table, task, placement, split)
+        rows = _typed(table, outcome, metric, options)
+        rows = _rows(rows, table, task, placement, split)
         options["family"] = _family(family, metric)
         correlations = _of_table(rows, table, outcome, metric, lower_is_better or [], options)
     else:
@@ -249,13 +250,33 @@ def _family(family: Sequence[str] | None, metrics: Sequence[str] | None) -> Sequ
     return list(dict.fromkeys(family))
 
 
+def _typed(
+    path: Path, outcome: str | None, metrics: Sequence[str] | None, options: dict[str, Any]
+) -> "pd.DataFrame":
+    """Read a table; only the names of runs and units, and what is controlled for, may be text."""
+    from alignkit.cli.printing import console
+    from alignkit.tables.frame import typed_frame
+
+    names = {"task", "placement", "split", "unit", "run", options["unit"]}
+    table = read_table(path, "one row per run")
+    numbers = {*(metrics or ()), outcome}
+    either = ("seed", *options["control"])
+    frame, notes = typed_frame(table, names, numbers, either, others=not metrics)
+    for note in notes:
+        console.note(f"note: {note}")
+    return frame
+
+
 def _rows(
-    path: Path, tasks: Sequence[str] | None, placements: Sequence[str] | None, split: str | None
+    table: "pd.DataFrame",
+    path: Path,
+    tasks: Sequence[str] | None,
+    placements: Sequence[str] | None,
+    split: str | None,
 ) -> "pd.DataFrame":
     """Return the rows of a table that match the options."""
     from alignkit.errors import UsageError
 
-    table = read_table(path, "one row per run")
     split_given = [split] if split is not None else None
     for column, wanted in (("task", tasks), ("placement", placements), ("split", split_given)):
         if not wanted:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from alignkit.runs import Run
+    from alignkit.tables import Table
 
 
 def given_options(**given: object) -> dict[str, object]:
@@ -100,8 +99,8 @@ def check_split(name: str) -> str:
     return name
 
 
-def read_table(path: Path, expected: str) -> "pd.DataFrame":
-    """Read a CSV table in which the placement ``none`` is a name.
+def read_table(path: Path, expected: str) -> "Table":
+    """Read a table, and say how where it is not as usual.
 
     Parameters
     ----------
@@ -114,17 +113,16 @@ def read_table(path: Path, expected: str) -> "pd.DataFrame":
     DataError
         When the file is missing or is not a table.
     """
-    import pandas as pd
-
+    from alignkit.cli.printing import console
     from alignkit.errors import DataError
+    from alignkit.tables import read_table as read
 
     if not path.is_file():
         raise DataError(f"{path} does not exist; expected a CSV file with {expected}")
-    missing = ["", "nan", "NaN", "NA", "N/A", "null"]
-    try:
-        return pd.read_csv(path, keep_default_na=False, na_values=missing)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV table: {str(error).splitlines()[0]}") from None
+    table = read(path, index=True)
+    for note in table.notes:
+        console.note(f"note: {note}")
+    return table
 
 
 def two_paths(paths: Sequence[Path]) -> tuple[Path, Path]:

@@ -75,7 +75,8 @@ def check_printed(printed: pd.DataFrame, digits: int | None = 3) -> PrintedCheck
     ----------
     printed : DataFrame
         ``x``, ``y``, ``r``; optionally ``group`` (only correlations of one group are about the
-        same data), ``n`` and ``p``.
+        same data), ``n``, ``p``, and ``p_relation``: ``<``, ``>``, ``≤`` or ``≥`` where only a
+        bound of p is printed, otherwise ``=``.
     digits : int or None
         Decimal places to which r and p are printed; exact when None.
 
@@ -86,21 +87,36 @@ def check_printed(printed: pd.DataFrame, digits: int | None = 3) -> PrintedCheck
     Raises
     ------
     UsageError
-        If a column is missing, an r is not a correlation, or a pair occurs twice in a group.
+        If a column is missing, an r is not a correlation, a p no probability, an n no count, or
+        a pair occurs twice in a group.
     """
     for column in ("x", "y", "r"):
         if column not in printed:
             raise UsageError(f"the table has no column '{column}'; it needs x, y and r")
-    if not pd.api.types.is_numeric_dtype(printed["r"]):
-        raise UsageError("column 'r' of the table is not numeric")
-    if not printed["r"].dropna().between(-1, 1).all():
-        raise UsageError("column 'r' of the table has values outside -1 to 1")
+    _check_numbers(printed)
     groups = printed["group"].astype(str) if "group" in printed else pd.Series("", printed.index)
     judged: list[Triple] = []
     for group, rows in printed.dropna(subset=["r"]).groupby(groups, sort=False):
         judged += triples(_pairs(rows, str(group)), str(group), digits)
     table = pd.DataFrame([_row(triple) for triple in judged], columns=list(_COLUMNS))
     return PrintedCheck(table, _fits(printed, digits), sign_flips(judged, digits))
+
+
+def _check_numbers(printed: pd.DataFrame) -> None:
+    for column, low, high in (("r", -1, 1), ("p", 0, 1), ("n", 1, math.inf)):
+        if column not in printed:
+            continue
+        if not pd.api.types.is_numeric_dtype(printed[column]):
+            raise UsageError(f"column '{column}' of the table is not numeric")
+        known = printed[column].dropna()
+        outside = known[~known.between(low, high)]
+        if len(outside):
+            bounds = f"outside {low} to {high}" if column != "n" else "below 1"
+            raise UsageError(
+                f"column '{column}' of the table has values {bounds} (first: {outside.iloc[0]:g})"
+            )
+    if "n" in printed and (printed["n"].dropna() % 1 != 0).any():
+        raise UsageError("column 'n' of the table has values that are not whole numbers")
 
 
 def triples(
@@ -222,7 +238,9 @@ def parametric_p(r: float, n: int) -> float:
     return float(2 * student.sf(abs(r) * math.sqrt((n - 2) / (1 - r * r)), n - 2))
 
 
-def p_fits(r: float, p: float, n: int, r_digits: int = 3, p_digits: int = 3) -> bool:
+def p_fits(
+    r: float, p: float, n: int, r_digits: int = 3, p_digits: int = 3, relation: str = "="
+) -> bool:
     """Return whether some r that rounds to the printed one has the printed p over n units.
 
     Parameters
@@ -233,9 +251,15 @@ def p_fits(r: float, p: float, n: int, r_digits: int = 3, p_digits: int = 3) -> 
         Number of units.
     r_digits, p_digits : int
         Decimal places to which they are printed.
+    relation : str
+        ``=``; or ``<``, ``≤``, ``>`` or ``≥`` where p is a bound.
     """
     low, high = rounding_range(abs(r), r_digits)
     largest, smallest = parametric_p(max(0.0, low), n), parametric_p(min(1.0, high), n)
+    if relation in ("<", "≤"):
+        return smallest < p or (relation == "≤" and smallest <= p)
+    if relation in (">", "≥"):
+        return largest > p or (relation == "≥" and largest >= p)
     p_low, p_high = rounding_range(p, p_digits)
     slack = 1e-12
     return smallest <= p_high + slack and largest >= p_low - slack
@@ -300,8 +324,9 @@ def _fits(printed: pd.DataFrame, digits: int | None) -> pd.DataFrame:
         return printed.head(0).assign(fits=pd.Series(dtype=bool))
     known = printed.dropna(subset=["r", "n", "p"])
     places = 12 if digits is None else digits
+    relations = known["p_relation"] if "p_relation" in known else ["="] * len(known)
     fits = [
-        p_fits(float(r), float(p), int(n), places, places)
-        for r, p, n in zip(known["r"], known["p"], known["n"], strict=True)
+        p_fits(float(r), float(p), int(n), places, places, relation)
+        for r, p, n, relation in zip(known["r"], known["p"], known["n"], relations, strict=True)
     ]
     return known.assign(fits=pd.Series(fits, index=known.index, dtype=bool))

@@ -62,7 +62,7 @@ def find_id(names: Sequence[str], given: str | None = None) -> IdColumn:
         raise UsageError(f"there is no column '{given}'; known: {', '.join(map(shown, names))}")
     ranks = [
         [name for name in names if name.strip().lower() == ID],
-        [name for name in names if name.strip().lower() != ID and _ends_in_id(name)],
+        [name for name in names if name.strip().lower() != ID and names_ids(name)],
         [name for name in names if is_leftover(name)],
     ]
     alike = [name for rank in ranks for name in rank]
@@ -116,7 +116,8 @@ def shown(name: str) -> str:
     return f"'{name}'" if name else "without a name"
 
 
-def _ends_in_id(name: str) -> bool:
+def names_ids(name: str) -> bool:
+    """Whether the name of a column ends in the word id."""
     words = _WORDS.findall(name)
     return bool(words) and words[-1].lower() in _ID_WORDS
 

@@ -47,6 +47,10 @@ class Table:
         """Return the file and line of a row: ``train.csv:12``."""
         return f"{self.path.name}:{self._rows.lines[row]}"
 
+    def place(self, row: int) -> str:
+        """Return the path and line of a row, for messages."""
+        return f"{self.path}:{self._rows.lines[row]}"
+
     def rows(self) -> Iterator[list[str]]:
         """Yield the cells of every row."""
         width = len(self.names)
@@ -113,7 +117,7 @@ class Table:
             return Marks()  # no cell holds a comma
         return find_marks(
             ([cells[at] for at in places] for cells in self.rows()),
-            lambda row, place: f"{self.path}:{self._rows.lines[row]}, column {shown(names[place])}",
+            lambda row, place: f"{self.place(row)}, column {shown(names[place])}",
         )
 
     def kind(self, name: str) -> tuple[int, int, str]:
@@ -146,9 +150,7 @@ class Table:
         if value is not None and (missing or not is_missing(cell)):
             return value
         what = "holds no value" if is_missing(cell) else f"holds '{cell.strip()}'"
-        raise DataError(
-            f"{self.path}:{self._rows.lines[row]}: column {shown(name)} {what}; expected a number"
-        )
+        raise DataError(f"{self.place(row)}: column {shown(name)} {what}; expected a number")
 
     def _place(self, name: str) -> int:
         if name not in self._places:
