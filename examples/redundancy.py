@@ -27,7 +27,7 @@ TASK = "toy_redundant:redundancy={share},n_train=512,n_validation=128,n_test=256
 MODEL = "vilbert:depth=4,width=32,feedforward=64,fusion_width=32"
 PLACEMENTS = {"none": "without co-attention", "2,3": "fusions before layers 2 and 3"}
 SHARES, SEEDS = (0.0, 0.25, 0.5, 0.75, 1.0), (0, 1, 2)
-METRICS = ("cka", "mknn", "procrustes")
+METRICS = ("unbiased_cka", "mknn", "procrustes")
 TRAINING = Training(epochs=6, learning_rate=0.002)
 
 

@@ -32,7 +32,7 @@ from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.share_curve import share_curve
 from alignkit.runs import Run, Training, resolve_config
 
-METRICS = ("cka", "mknn", "svcca", "procrustes")
+METRICS = ("unbiased_cka", "mknn", "svcca", "procrustes")
 MODEL = "vilbert:depth=4,width=32,heads=4,feedforward=64,fusion_width=32"
 PLACEMENTS = ("none", "0", "1", "2", "3", "0,2", "1,3", "0,1,2,3")
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -20,7 +20,7 @@ def test_it_runs_and_concludes_something(tmp_path, capsys):
         placements=("none", "1", "0,1,2,3"),
     )
     assert curve["share"].tolist() == [0.0, 1.0]
-    assert curve[["cka", "mknn", "svcca"]].notna().all(axis=None)
+    assert curve[["unbiased_cka", "mknn", "svcca"]].notna().all(axis=None)
     assert set(found.table["task"]) == {"toy_redundant", "toy_unique"}
     assert set(found.table["verdict"]) == {"not testable"}
     assert "by the share of redundant samples" in capsys.readouterr().out

@@ -8,6 +8,7 @@ import pytest
 from alignkit.statistics.attainable import (
     least_corrected_p,
     least_flip_p,
+    least_partition_p,
     least_permutation_p,
     least_units_to_flip,
     least_units_to_permute,
@@ -15,6 +16,7 @@ from alignkit.statistics.attainable import (
 from alignkit.statistics.fusions import mean_change, sign_flips
 from alignkit.statistics.multiple_testing import holm
 from alignkit.statistics.permutation import UnitPermutations, p_value
+from alignkit.statistics.variance.decomposition import permutation_anova
 
 
 @pytest.mark.parametrize("n", [3, 5, 6, 9])
@@ -30,6 +32,13 @@ def test_the_least_p_of_flips_is_that_of_changes_of_one_sign(n, sampled):
     assert mean_change(np.ones(n), *sign_flips(n, sampled)).p == pytest.approx(
         least_flip_p(n, sampled)
     )
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 2, 2), (3, 1, 2)])
+def test_the_least_p_of_groups_is_that_of_the_clearest_division(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    p = permutation_anova(groups**3 + 1e-3 * np.arange(len(groups)), groups, 19999).p
+    assert p == pytest.approx(least_partition_p(sizes, 19999), rel=0.1)
 
 
 def test_correction_multiplies_by_the_family_unless_it_is_joint():

@@ -6,6 +6,7 @@ import pandas as pd
 
 from alignkit.report.formatting import p_text
 from alignkit.statistics import Correlations
+from alignkit.statistics.correlation.tasks import LIKELY_R
 
 
 def pooled_lines(pooled: pd.DataFrame) -> list[str]:
@@ -21,9 +22,16 @@ def pooled_lines(pooled: pd.DataFrame) -> list[str]:
         f"alignment, better performance; single tasks {row['r_low']:+.2f} to {row['r_high']:+.2f}, "
         f"I² {row['i_squared']:.0%}), p {p_text(row['p'], sign=True)}, corrected p "
         f"{p_text(row['p_adjusted'], sign=True)} over {row['units']} units permuted jointly: "
-        f"{row['verdict']}"
+        f"{row['verdict']}{_power(row)}"
         for _, row in pooled.iterrows()
     ]
+
+
+def _power(row: pd.Series) -> str:
+    if row["verdict"] not in ("inconclusive", "not testable"):
+        return ""
+    least = f"least p {p_text(row['least_p_adjusted'])}; " * (row["verdict"] == "not testable")
+    return f" ({least}power to detect r = {LIKELY_R} in a single test {row['power']:.2f})"
 
 
 def why_not_pooled(correlations: Correlations) -> list[str]:

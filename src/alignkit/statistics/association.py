@@ -25,6 +25,8 @@ class Association:
         Spearman's rank correlation.
     p : float or None
         Two-sided permutation p-value of Pearson's r.
+    least_p : float or None
+        The least p that these values could attain in any arrangement.
     reason : str
         Why a missing value could not be computed; empty where nothing is missing.
     """
@@ -36,6 +38,7 @@ class Association:
     spearman: float | None = None
     p: float | None = None
     reason: str = ""
+    least_p: float | None = None
 
 
 def associate(
@@ -74,8 +77,10 @@ def associate(
             n, r, low, high, rho, reason=f"{n} units, at least {MIN_UNITS} are needed"
         )
     permutations, exact = unit_permutations(n, n_permutations, np.random.default_rng(seed))
-    p, _ = p_value(r, null_correlations(x[:, None], y, permutations)[:, 0], exact)
-    return Association(n, r, low, high, rho, p)
+    null = null_correlations(x[:, None], y, permutations)[:, 0]
+    p, _ = p_value(r, null, exact)
+    least, _ = p_value(float(np.abs(null).max()), null, exact)
+    return Association(n, r, low, high, rho, p, least_p=min(p, least))
 
 
 def strongest_column(

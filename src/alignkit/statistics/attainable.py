@@ -8,7 +8,8 @@ succeed, and its outcome is no result.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from alignkit.statistics.permutation import EXACT_UNITS
 from alignkit.statistics.requirements import LEVEL
@@ -54,6 +55,30 @@ def least_flip_p(n: int, n_permutations: int = 9999) -> float:
         2 / 2^n, for all signs alike; 1 / (1 + m) for a sample of m combinations of signs.
     """
     return min(1.0, 2 / 2**n) if n <= EXACT_FLIPS else 1 / (1 + n_permutations)
+
+
+def least_partition_p(sizes: Sequence[int], n_permutations: int = 9999) -> float:
+    """Return the least p of exchanging observations between groups at random.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Number of observations of each group.
+    n_permutations : int
+        Number of permutations that are drawn.
+
+    Returns
+    -------
+    float
+        (1 + m / a) / (1 + m): of m permutations, a share of 1 / a divides the observations as
+        the most extreme of a divisions does.
+    """
+    divisions = math.factorial(sum(sizes))
+    for size in sizes:
+        divisions //= math.factorial(size)
+    for alike in Counter(sizes).values():  # groups of one size can be exchanged as a whole
+        divisions //= math.factorial(alike)
+    return (1 + n_permutations / divisions) / (1 + n_permutations)
 
 
 def least_corrected_p(least: float, tests: int = 1, *, joint: bool = False) -> float:

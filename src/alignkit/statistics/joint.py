@@ -107,3 +107,13 @@ def _deviates(t: np.ndarray, df: int) -> np.ndarray:
     tail = np.maximum(stdtr(df, -size), 1e-300)
     deviates: np.ndarray = -np.sign(t) * ndtri(tail)
     return deviates
+
+
+def least_joint_p(test: JointTest) -> float:
+    """Return the least p that the arrangements of a test could give it, alone.
+
+    Parameters
+    ----------
+    test : JointTest
+    """
+    return _share(float(np.nanmax(test.null)), test.null, test.exact)

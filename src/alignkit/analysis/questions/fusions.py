@@ -15,6 +15,7 @@ from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
 from alignkit.statistics.attainable import least_flip_p, least_units_to_flip, least_units_to_permute
+from alignkit.statistics.detection import power_of_contrast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,6 +245,7 @@ def _across(
         "exact": change.exact,
         "reason": change.reason,
         "power": power_of_change(change.n),
+        "detects": "a change of one standard deviation",
     }
     if change.p is None:
         return row, None
@@ -284,6 +286,8 @@ def _against(
         "high": None,
         "p": None,
         "exact": False,
+        "power": None,
+        "detects": "a difference of one standard deviation",
     }
     if not steps:
         return row | {"reason": "no run has a fusion with a layer after it"}, None
@@ -325,6 +329,10 @@ def _against(
     }
     if difference.p is None:
         return row, None
+    row["power"] = power_of_contrast(
+        int((fused & usable.any(axis=0)).any(axis=1).sum()),
+        int((free & usable.any(axis=0)).any(axis=1).sum()),
+    )
     row["least_p"] = least_exchange_p(fused, free, permutations)
     observed, null = contrast_null(change, fused, free, permutations)
     scale = max(float(null.std()), 1e-300)  # makes metrics comparable

@@ -8,8 +8,9 @@ import numpy as np
 
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence, layer_count
-from alignkit.analysis.questions.verdicts import with_verdicts
+from alignkit.analysis.questions.verdicts import with_power, with_verdicts
 from alignkit.statistics.attainable import least_permutation_p, least_units_to_permute
+from alignkit.statistics.detection import power_of_correlation, power_of_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,11 @@ def do_intermediate_layers_tell_more(evidence: Evidence) -> Answer:
     rows = with_verdicts(
         [row for row, _ in made], directed="stronger_by", tests=[test for _, test in made]
     )
+    rows = with_power(
+        rows, "r = 0.7 of one against r = 0 of the other", lambda row: power_of_difference(row["n"])
+    )
     best = with_verdicts(_best_layers(evidence), needed=least_units_to_permute)
+    best = with_power(best, "r = 0.7", lambda row: power_of_correlation(row["n"]))
     settings = evidence.settings | {
         "rules": list(RULES),
         "scheme": "p of equal strength whatever the signs: Williams's test against the last layer "

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.analysis.questions.verdicts import add_corrections, with_verdicts
+from alignkit.analysis.questions.verdicts import add_corrections, with_power, with_verdicts
+from alignkit.statistics.detection import power_of_curve
 from alignkit.statistics.requirements import LEVEL
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
     lowest = [test and replace(test, evidence=-test.evidence, null=-test.null) for test in highest]
     opposite = [row | {"p": row["p_lowest"]} for row in rows]
     add_corrections(opposite, lowest)
-    for row, other in zip(with_verdicts(rows, tests=highest), opposite, strict=True):
+    rows = with_power(
+        with_verdicts(rows, tests=highest),
+        "a curve that explains half of what a line leaves",
+        lambda row: power_of_curve(row["n"]),
+    )
+    for row, other in zip(rows, opposite, strict=True):
         row["p_lowest_adjusted"] = other["p_adjusted"]
         row["verdict"] = _verdict(row)
     settings = evidence.settings | {

@@ -8,8 +8,10 @@ import numpy as np
 
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.analysis.questions.verdicts import with_verdicts
+from alignkit.analysis.questions.verdicts import with_power, with_verdicts
 from alignkit.models.placement import Placement
+from alignkit.statistics.attainable import least_partition_p
+from alignkit.statistics.detection import power_of_correlation, power_of_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,11 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
             for name in (*evidence.metrics, "score")
         ]
     )
+    variance = with_power(
+        variance,
+        "placements that account for half of the variance",
+        lambda row: power_of_groups(row["placements"], row["runs"]),
+    )
     described = _described(evidence, joined)
     against = with_verdicts(
         [
@@ -43,6 +50,7 @@ def does_alignment_depend_on_placement(evidence: Evidence) -> Answer:
             for descriptor in DESCRIPTORS
         ]
     )
+    against = with_power(against, "r = 0.7", lambda row: power_of_correlation(row["n"]))
     settings = evidence.settings | {
         "scheme": "runs are exchanged between placements; descriptors: placements are permuted",
         "descriptors": DESCRIPTORS,
@@ -97,6 +105,9 @@ def _variance(evidence: Evidence, joined: pd.DataFrame, task: str, name: str) ->
         "icc_high": icc and icc[2],
         "p": share.p,
         "reason": reason,
+        "least_p": None
+        if share.p is None
+        else least_partition_p(list(part["unit"].value_counts()), evidence.permutations),
     }
 
 

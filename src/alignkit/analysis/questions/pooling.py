@@ -8,7 +8,8 @@ import numpy as np
 
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.analysis.questions.verdicts import with_verdicts
+from alignkit.analysis.questions.verdicts import with_power, with_verdicts
+from alignkit.statistics.detection import power_of_difference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,11 @@ def does_pooling_matter(evidence: Evidence) -> Answer:
         for task in evidence.tasks
         for metric in evidence.metrics
     ]
-    scores = with_verdicts([row for row, _ in made], tests=[test for _, test in made])
+    scores = with_power(
+        with_verdicts([row for row, _ in made], tests=[test for _, test in made]),
+        "r = 0.7 of one against r = 0 of the other",
+        lambda row: power_of_difference(row["n"]),
+    )
     settings = evidence.settings | {
         "scheme": "Williams for p, Zou for the interval, over units",
         "pool": "cls, mean",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
-from alignkit.analysis.questions.verdicts import with_verdicts
+from alignkit.analysis.questions.verdicts import with_power, with_verdicts
+from alignkit.statistics.detection import power_of_difference, power_of_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,13 @@ def _interaction_rows(evidence: Evidence, result: Interaction) -> list[dict[str,
         "reason": result.share.reason,
         "least_p": None if result.share.p is None else 1 / (1 + evidence.permutations),
     }
-    return with_verdicts([row])
+    return with_power(
+        with_verdicts([row]),
+        "an interaction that accounts for half of what the main effects leave",
+        lambda row: power_of_groups(
+            row["placements"], row["seeds"], max(1, len(evidence.tasks) - 1)
+        ),
+    )
 
 
 def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
@@ -114,7 +121,11 @@ def _difference_rows(evidence: Evidence) -> list[dict[str, Any]]:
                     else least_flip_p(compared.n, evidence.permutations),
                 }
             )
-    return with_verdicts(rows, needed=least_units_to_flip)
+    return with_power(
+        with_verdicts(rows, needed=least_units_to_flip),
+        "r = 0.7 in one task against r = 0 in the other",
+        lambda row: power_of_difference(row["n"]),
+    )
 
 
 def _by_placement(evidence: Evidence) -> pd.DataFrame:

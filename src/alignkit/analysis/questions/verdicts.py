@@ -59,7 +59,7 @@ def with_verdicts(
 
 def add_corrections(rows: list[Row], tests: Sequence[JointTest | None] | None = None) -> None:
     """Add ``p_adjusted``, ``adjustment``, ``p_holm`` and the least p, raw and corrected."""
-    from alignkit.statistics.joint import joint_max_t
+    from alignkit.statistics.joint import joint_max_t, least_joint_p
     from alignkit.statistics.multiple_testing import holm
 
     p = np.array([np.nan if row["p"] is None else row["p"] for row in rows], dtype=float)
@@ -74,9 +74,19 @@ def add_corrections(rows: list[Row], tests: Sequence[JointTest | None] | None = 
         row["p_adjusted"] = max(next(jointly), row["p"]) if joint else row["p_holm"]
         row["adjustment"] = "" if row["p"] is None else "max-T" if joint else "Holm"
         least = row.setdefault("least_p", None)
-        row["least_p_adjusted"] = (
-            None if least is None else least_corrected_p(least, made, joint=joint)
-        )
+        test = tests[i] if tests is not None else None
+        if least is not None:
+            row["least_p_adjusted"] = least_corrected_p(least, made, joint=joint)
+        else:  # a parametric p has no least, but arrangements correct it
+            row["least_p_adjusted"] = None if test is None else least_joint_p(test)
+
+
+def with_power(rows: list[Row], detects: str, power: Callable[[Row], float | None]) -> list[Row]:
+    """Add the ``power`` of a single test to detect an effect, and in words what it ``detects``."""
+    for row in rows:
+        row["power"] = power(row)
+        row["detects"] = detects
+    return rows
 
 
 def _verdict(row: Row, directed: str) -> str:
@@ -87,6 +97,7 @@ def _verdict(row: Row, directed: str) -> str:
 
 def _cannot_succeed(row: Row, rows: list[Row], needed: Callable[[int], int] | None) -> str:
     made = sum(other["p"] is not None for other in rows)
-    corrected = f", corrected for {made} tests" if row["least_p_adjusted"] > row["least_p"] else ""
+    larger = row["least_p"] is None or row["least_p_adjusted"] > row["least_p"]
+    corrected = f", corrected for {made} tests" if larger and made > 1 else ""
     reason = f"p cannot be below {row['least_p_adjusted']:.2g} here{corrected}"
     return reason if needed is None else f"{reason}; {needed(made)} placements are needed"

@@ -16,6 +16,7 @@ _LEGEND = (
     "variances do not deceive. p absent: equivalence to "
     "0 within the margin. BF01: Bayes factor for no association over any, r uniform from -1 to 1. "
     "exp: sign of r if higher alignment goes with better performance. "
+    "least p: what p could be at best in any arrangement of the units (corrected). "
     "R2 left out: R^2 of predicting each unit from the others, against their mean. "
     "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
     "within: repeated-measures correlation over the seeds of each placement. r w/o noise: r "
@@ -149,11 +150,22 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
         "within": [r_text(row["within"]) for row in rows],
         "r w/o\nnoise": [r_text(row["disattenuated"]) for row in rows],
     }
+    columns["least\np"] = [_least(row) for row in rows]
     columns["R2\nleft out"] = [r_text(row["r2_left_out"]) for row in rows]
     for kind, title in (("raw", "raw"), ("calibrated", "cal."), ("plain", "plain")):
         if rows and f"pearson_{kind}" in rows[0]:
             columns[f"r\n{title}"] = [r_text(row[f"pearson_{kind}"]) for row in rows]
     return columns
+
+
+def _least(row: Mapping[str, Any]) -> str:
+    """Return the least p that could be attained, with the corrected one where it is larger."""
+    from alignkit.report.formatting import p_text
+
+    if row["least_p"] is None:
+        return "-"
+    least, corrected = p_text(row["least_p"]), p_text(row["least_p_adjusted"])
+    return least if corrected == least else f"{least} ({corrected})"
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -23,6 +23,7 @@ _HIDDEN = {
     "runs_left_out",
     "gain",
     "fusions",
+    "detects",
 }
 
 

@@ -44,8 +44,15 @@ def counted_units(n: int, settings: Mapping[str, Any]) -> str:
 
 
 def why_not(rows: Sequence[dict[str, Any]]) -> str:
-    """Return why rows are not testable, each reason once."""
-    return "; ".join(dict.fromkeys(row["reason"] for row in rows if row.get("reason")))
+    """Return why rows are not testable, each reason once, and the power where there is one."""
+    said = [row["reason"] for row in rows if row.get("reason")]
+    said += [power_words(row) for row in rows if row.get("power") and row.get("p") is not None]
+    return "; ".join(dict.fromkeys(said))
+
+
+def power_words(row: Mapping[str, Any]) -> str:
+    """Return the power of a row's test: ``power to detect r = 0.7: 0.54 in a single test``."""
+    return f"power to detect {row['detects']}: {row['power']:.2f} in a single test"
 
 
 def p_phrase(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from alignkit.analysis.questions import Answer
 from alignkit.analysis.questions.placement import DESCRIPTORS
 from alignkit.report.formatting import p_text
-from alignkit.report.paragraphs.phrases import counted, listed, why_not
+from alignkit.report.paragraphs.phrases import counted, listed, testable, why_not
 
 
 def paragraph(answer: Answer) -> str:
@@ -21,7 +21,7 @@ def paragraph(answer: Answer) -> str:
 
 
 def _variance(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None and row["metric"] != "score"]
+    tested = [row for row in testable(rows) if row["metric"] != "score"]
     if not tested:
         alignment = [row for row in rows if row["metric"] != "score"]
         return f"Whether alignment depends on placement is not testable: {why_not(alignment)}."
@@ -41,7 +41,7 @@ def _variance(rows: list[dict[str, Any]]) -> str:
 
 
 def _descriptors(rows: list[dict[str, Any]]) -> str:
-    tested = [row for row in rows if row["p"] is not None]
+    tested = testable(rows)
     if not tested:
         return f"Alignment cannot be tested against descriptors of placements: {why_not(rows)}."
     clearest = min(tested, key=lambda row: (row["p"], -abs(row["pearson"])))

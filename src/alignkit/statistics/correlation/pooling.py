@@ -12,8 +12,16 @@ import pandas as pd
 
 from alignkit.statistics.correlation.hypothesis import Hypothesis
 from alignkit.statistics.correlation.robust import RANK_LEVEL, STUDENTISED_LEVEL
+from alignkit.statistics.correlation.tasks import LIKELY_R
 from alignkit.statistics.multiple_testing import benjamini_hochberg, min_p
-from alignkit.statistics.permutation import EXACT_UNITS, NOTHING, standardised, unit_permutations
+from alignkit.statistics.permutation import (
+    EXACT_UNITS,
+    NOTHING,
+    p_value,
+    standardised,
+    unit_permutations,
+)
+from alignkit.statistics.power import power
 from alignkit.statistics.requirements import LEVEL
 
 _PERFECT = 1 - 1e-9  # Fisher's z of a perfect correlation would be infinite
@@ -160,7 +168,9 @@ def pool_tasks(
         better performance), ``r_low`` and ``r_high`` (of single tasks, oriented alike), ``p``,
         ``p_adjusted`` (min-p over primary metrics, otherwise false discovery rate),
         ``p_studentised``, ``p_spearman``, ``q`` and ``i_squared`` (descriptive), ``exact``,
-        ``permutations`` and the ``verdict``. With controls, r is that of residuals. Empty with
+        ``permutations``, the ``power`` to detect r = 0.7 over as many units in a single test,
+        ``least_p`` and ``least_p_adjusted`` (what the units could attain in any arrangement),
+        and the ``verdict``. With controls, r is that of residuals. Empty with
         runs as units and with pairs of layers.
     """
     by_metric: dict[str, list[Hypothesis]] = {}
@@ -187,7 +197,15 @@ def pool_tasks(
             [q for _, q in corrected] if family == "primary" else list(benjamini_hochberg(raw))
         )
         for i, p, q in zip(chosen, raw, adjusted, strict=True):
-            rows[i] |= {"p": float(p), "p_adjusted": float(q)}
+            z, joint = values[i]
+            # One arrangement can be the most extreme in every test, so that min-p costs nothing.
+            least, _ = p_value(float(z[1:].max()), z[1:], joint.exact)
+            rows[i] |= {
+                "p": float(p),
+                "p_adjusted": float(q),
+                "least_p": least,
+                "least_p_adjusted": least,
+            }
     return pd.DataFrame([row | {"verdict": pooled_verdict(row)} for row in rows])
 
 
@@ -219,6 +237,7 @@ def _pooled(group: Sequence[Hypothesis], joint: JointPermutations) -> tuple[dict
         "i_squared": i_squared,
         "exact": joint.exact,
         "permutations": len(joint),
+        "power": power(len(joint.names) - max(b.shape[1] for b in bases), LIKELY_R, LEVEL),
     }, z
 
 
@@ -230,6 +249,8 @@ def pooled_verdict(row: Mapping[str, Any]) -> str:
     row : mapping
         A row of ``pool_tasks``.
     """
+    if row["least_p_adjusted"] >= LEVEL:
+        return "not testable"
     confirmed = (
         row["p_studentised"] < STUDENTISED_LEVEL
         and row["p_spearman"] < RANK_LEVEL
