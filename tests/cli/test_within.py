@@ -91,6 +91,21 @@ def test_a_chance_level_that_is_not_measured_is_asked_for(arrays):
     assert "chance level" not in alignkit(*words, "--null", "9", cwd=arrays).stderr
 
 
+def test_residuals_of_a_label_matrix_keep_every_sample(arrays):
+    matrix = (np.random.default_rng(2).random((90, 6)) < 0.5).astype(int)
+    np.save(arrays / "labels.npy", matrix)
+    words = ("measure", "x.npy", "y.npy", "-m", "unbiased_cka", "--within", "labels.npy:residuals")
+    done = alignkit(*words, "--null", "9", "--json", cwd=arrays)
+    plain, rest = json.loads(done.stdout)
+    assert (plain["within"], rest["n"]) == ("", 90)
+    assert rest["within"].startswith("labels:residuals#")
+    assert "a linear regression has removed the labels of labels" in done.stderr
+    hat = np.column_stack([np.ones(90), matrix])
+    left = np.eye(90) - hat @ np.linalg.pinv(hat)
+    x, y = (left @ np.load(arrays / f"{side}.npy") for side in "xy")
+    assert rest["value"] == pytest.approx(package.measure(x, y, "unbiased_cka"), abs=1e-6)
+
+
 def test_a_run_keeps_plain_and_within_values_apart(tmp_path):
     run = train_tiny(tmp_path / "runs")
     words = ("measure", "-m", "unbiased_cka", "-m", "mknn:k=3", "--layers", "last", "--null", "9")

@@ -211,6 +211,69 @@ def test_what_only_tells_the_class_is_constant_within_it():
         alignkit.measure(x, y, "cka", within=label)
 
 
+def _with_label_sets(n=120, labels=6, seed=0, d=5):
+    """Two streams that know each other's labels and nothing else; most sets occur once."""
+    rng = np.random.default_rng(seed)
+    matrix = (rng.random((n, labels)) < 0.5).astype(float)
+    sides = [
+        2 * matrix @ rng.standard_normal((labels, d)) + rng.standard_normal((n, d)) for _ in "xy"
+    ]
+    return *sides, matrix, [[str(j) for j in row.nonzero()[0]] for row in matrix]
+
+
+@pytest.mark.parametrize("spec", ["unbiased_cka", "procrustes", "mknn:k=5", "r2"])
+def test_residuals_are_those_of_a_regression_on_the_labels(spec):
+    x, y, matrix, sets = _with_label_sets()
+    design = np.column_stack([np.ones(len(x)), matrix])
+    hat = design @ np.linalg.pinv(design)
+    rest = [side - hat @ side + side.mean(axis=0) for side in (x, y)]
+    sides = [Representation(x)], [Representation(y)]
+    (value,) = grid(resolve(spec), *sides, null=19, design=Design.of_residuals(sets))
+    (expected,) = grid(resolve(spec), *([Representation(side)] for side in rest), null=19)
+    assert value.n == 120
+    assert value.value == pytest.approx(expected.value, abs=1e-9)
+    assert value.chance == pytest.approx(expected.chance, abs=1e-9)
+    assert value.null_std == pytest.approx(expected.null_std, abs=1e-9)
+    assert value.warning == expected.warning
+
+
+def test_shared_labels_alone_are_no_alignment_of_residuals():
+    x, y, _, sets = _with_label_sets(seed=1)
+    for spec in ("unbiased_cka", "mknn:k=5"):
+        sides = [Representation(x)], [Representation(y)]
+        (plain,) = grid(resolve(spec), *sides, null=99)
+        (rest,) = grid(resolve(spec), *sides, null=99, design=Design.of_residuals(sets))
+        assert plain.p == 0.01
+        assert rest.p > 0.05
+
+
+def test_residuals_of_single_labels_are_classes_moved_to_one_mean():
+    x, y, label = _sharing_classes()
+    sides = [Representation(x)], [Representation(y)]
+    design = Design.of_residuals([[str(c)] for c in label])
+    (value,) = grid(resolve("unbiased_cka"), *sides, interval=20, design=design)
+    assert value.value == pytest.approx(
+        alignkit.measure(x, y, "unbiased_cka", within=label), abs=1e-9
+    )
+    assert value.low < value.value < value.high
+
+
+def test_labels_that_leave_nothing_are_refused():
+    with pytest.raises(UsageError, match="all 4 samples have the same labels"):
+        Design.of_residuals([["a"]] * 4)
+    with pytest.raises(UsageError, match="has 20 labels for 20 samples"):
+        Design.of_residuals([[str(i)] for i in range(20)])
+
+
+def test_where_most_sets_occur_once_residuals_are_proposed():
+    x, y, _, sets = _with_label_sets(labels=12)
+    within = ["|".join(row) for row in sets]
+    sides = [Representation(x)], [Representation(y)]
+    (value,) = grid(resolve("cka"), *sides, design=Design.of(within=within))
+    assert "`within=label:residuals` keeps all samples" in value.warning
+    assert value.n < 60
+
+
 def test_halves_without_a_value_are_counted():
     x, y = np.random.default_rng(0).standard_normal((2, 60, 4))
     label = np.repeat(np.arange(12), 5)

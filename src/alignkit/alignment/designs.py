@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from alignkit.data.facts import label_texts
+from alignkit.data.facts import label_set, label_texts
 from alignkit.errors import DataError, UsageError
 from alignkit.tables import as_ids, find_id, read_table
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from alignkit.metrics import Design
 
 SUFFIXES = (".csv", ".tsv", ".npy")
+# Follows the name of a column of labels that are to be removed by regression.
+RESIDUALS = ":residuals"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,20 @@ class Facts:
         digest = blake2b("\n".join(values).encode(), digest_size=4).hexdigest()
         return values, f"{name_of(name)}#{digest}"
 
+    def named(self, spec: str) -> tuple[list[str], str]:
+        """Return a column as ``column`` does, also one whose residuals are asked for.
+
+        Parameters
+        ----------
+        spec : str
+            A column, or ``COLUMN:residuals``.
+        """
+        values, name = self.column(spec.removesuffix(RESIDUALS))
+        if spec.endswith(RESIDUALS):
+            shown, mark, content = name.partition("#")
+            name = f"{shown}{RESIDUALS}{mark}{content}"
+        return values, name
+
     def design(
         self, options: MeasureOptions, rows: np.ndarray | None
     ) -> tuple[Design, dict[str, str]]:
@@ -90,13 +106,18 @@ class Facts:
         labels: list[np.ndarray | None] = []
         names = []
         for name in (options.within, options.groups):
-            values, kept = self.column(name) if name else (None, "")
+            values, kept = self.named(name) if name else (None, "")
             labels.append(
                 None if values is None else np.array(values)[slice(None) if rows is None else rows]
             )
             names.append(kept)
         shown = (shown_name(names[0]), shown_name(names[1]))
-        design = Design.of(labels[0], labels[1], shown)
+        if options.within.endswith(RESIDUALS):
+            assert labels[0] is not None
+            sets = [label_set(text) for text in labels[0]]
+            design = Design.of_residuals(sets, labels[1], shown)
+        else:
+            design = Design.of(labels[0], labels[1], shown)
         return design, {"within": names[0], "groups": names[1]}
 
     def _of_array(self, file: Path) -> list[str]:
@@ -153,7 +174,7 @@ class Facts:
 
 def is_file(spec: str) -> bool:
     """Return whether a column of classes or groups is that of a file, not a stored fact."""
-    return _split(spec)[0] is not None
+    return _split(spec.removesuffix(RESIDUALS))[0] is not None
 
 
 def shown_name(column: str) -> str:
@@ -163,8 +184,9 @@ def shown_name(column: str) -> str:
 
 def name_of(spec: str) -> str:
     """Return the name that a fact or ``FILE.csv/COLUMN`` is shown by."""
-    file, column = _split(spec)
-    return spec if file is None else "/".join(filter(None, (file.stem, column)))
+    residuals = RESIDUALS if spec.endswith(RESIDUALS) else ""
+    file, column = _split(spec.removesuffix(RESIDUALS))
+    return spec if file is None else "/".join(filter(None, (file.stem, column))) + residuals
 
 
 def _split(name: str) -> tuple[Path | None, str]:

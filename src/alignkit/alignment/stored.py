@@ -81,5 +81,5 @@ def _columns(run: Run, split: str, options: MeasureOptions) -> dict[str, str] | 
         if name and is_file(name):
             if not (run.representations_folder(split) / "ids.json").is_file():
                 return None
-            columns[kind] = facts_of_run(run, split).column(name)[1]
+            columns[kind] = facts_of_run(run, split).named(name)[1]
     return columns

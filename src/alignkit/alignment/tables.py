@@ -82,7 +82,11 @@ class AlignmentTables:
         parts = [metric.spec.replace(":", "-").replace("/", "_")]
         parts += [self.pool] if self.pool else []
         designs = {"within": self.within, "groups": self.groups}
-        parts += [f"{kind}-{name.replace('/', '_')}" for kind, name in designs.items() if name]
+        parts += [
+            f"{kind}-{name.replace('/', '_').replace(':', '-')}"
+            for kind, name in designs.items()
+            if name
+        ]
         parts += [] if self.subset is None else [f"n{self.subset}s{self.options.seed}"]
         folder = self.folder / "maxima" if maxima else self.folder
         return folder / ".".join([*parts, "csv"])

@@ -218,7 +218,8 @@ Within = Annotated[
         "--within",
         metavar="COLUMN",
         help="Measure within classes, so that alignment cannot come from a shared class alone: a "
-        "fact of the samples such as label, or FILE.csv/COLUMN, or a .npy file.",
+        "fact of the samples such as label, or FILE.csv/COLUMN, or a .npy file. COLUMN:residuals "
+        "removes labels by regression instead, where most sets of labels occur once.",
         rich_help_panel=ALIGNMENT,
     ),
 ]

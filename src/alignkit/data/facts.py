@@ -143,6 +143,11 @@ def label_texts(targets: np.ndarray, names: Sequence[str] = ()) -> list[str]:
     return ["|".join(name(int(at)) for at in row.nonzero()[0]) or NO_LABELS for row in targets]
 
 
+def label_set(text: str) -> list[str]:
+    """Return the labels of a text as by ``label_texts``."""
+    return [] if text in ("", NO_LABELS) else text.split("|")
+
+
 def _digest(content: bytes) -> str:
     return blake2b(content, digest_size=8).hexdigest()
 

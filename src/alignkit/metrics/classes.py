@@ -57,6 +57,52 @@ def without_class_means(x: Representation, classes: np.ndarray) -> Representatio
     return Representation(values, x.ids, x.name, x.dtype, x.device)
 
 
+def label_basis(labels: np.ndarray) -> np.ndarray:
+    """Return orthonormal columns that span centred labels, ``(n, rank)``.
+
+    Parameters
+    ----------
+    labels : ndarray (n, labels)
+    """
+    centred = labels - labels.mean(axis=0)
+    basis, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    kept: np.ndarray = basis[:, singular > 1e-9 * max(1.0, *singular)]
+    return kept
+
+
+def without_labels(x: Representation, labels: np.ndarray) -> Representation:
+    """Remove what a linear regression on labels explains, around the same mean.
+
+    Of single labels this moves every class to the mean of all samples.
+
+    Parameters
+    ----------
+    x : Representation
+    labels : ndarray (n, labels)
+
+    Returns
+    -------
+    Representation
+        Constant where only rounding is left.
+    """
+    basis = torch.as_tensor(label_basis(labels), device=x.device)
+    effects = torch.zeros(basis.shape[1], x.width, dtype=torch.float64, device=x.device)
+    largest = 0.0
+    for rows, block in x.blocks():
+        effects += basis[rows].T @ block
+        largest = max(largest, float(block.abs().max()))
+    kind = torch.float32 if x.eps > 1e-12 else torch.float64
+    values = torch.empty(x.n, x.width, dtype=kind, device=x.device)
+    deviation = 0.0
+    for rows, block in x.blocks():
+        rest = block - basis[rows] @ effects
+        deviation = max(deviation, float((rest - x.mean).abs().max()))
+        values[rows] = rest.to(kind)
+    if deviation <= 8 * x.eps * largest:
+        values[:] = x.mean.to(kind)
+    return Representation(values, x.ids, x.name, x.dtype, x.device)
+
+
 @dataclass(frozen=True)
 class PerClass(Metric):
     """A metric that is measured in each class, and averaged over samples.

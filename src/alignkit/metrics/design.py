@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,9 +12,20 @@ import torch
 from torch import Tensor
 
 from alignkit.errors import UsageError
-from alignkit.metrics.classes import PerClass, digest, without_class_means
+from alignkit.metrics.classes import (
+    PerClass,
+    digest,
+    label_basis,
+    without_class_means,
+    without_labels,
+)
 from alignkit.metrics.metric import Metric
 from alignkit.metrics.representation import Representation
+
+MANY_LEFT_OUT = (
+    "; where most sets of labels occur once, `within=label:residuals` keeps all samples, as it "
+    "removes the labels by regression"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +44,15 @@ class Design:
         group are not neighbours; whole groups are permuted and resampled.
     names : (str, str)
         What the classes and the groups are called, for messages.
+    labels : ndarray (n, labels), optional
+        Zeros and ones, instead of classes: values are those of what a linear regression on the
+        labels leaves, and any sample may be exchanged for any other.
     """
 
     within: np.ndarray | None = None
     groups: np.ndarray | None = None
     names: tuple[str, str] = ("within", "groups")
+    labels: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -64,9 +79,48 @@ class Design:
         design._check()
         return design
 
+    @classmethod
+    def of_residuals(
+        cls,
+        labels: Sequence[Collection[str]],
+        groups: Sequence[Any] | np.ndarray | None = None,
+        names: tuple[str, str] = ("within", "groups"),
+    ) -> Design:
+        """Make a design of the residuals of a regression on sets of labels, one per sample.
+
+        Raises
+        ------
+        UsageError
+            When all samples have the same labels, there are too many labels for the samples,
+            or groups change nothing.
+        """
+        known = sorted({label for those in labels for label in those})
+        matrix = np.array([[label in those for label in known] for those in labels], dtype=float)
+        matrix = matrix.reshape(len(labels), len(known))
+        rank = label_basis(matrix).shape[1]
+        if not rank:
+            raise UsageError(
+                f"all {len(labels)} samples have the same labels of `{names[0]}`: the residuals "
+                "are the plain values; leave it out"
+            )
+        if rank >= len(labels) - 2:
+            raise UsageError(
+                f"`{names[0]}` has {len(known)} labels for {len(labels)} samples: a regression on "
+                "them leaves nothing; name a column with fewer labels"
+            )
+        codes = None if groups is None else _codes(groups, names[1])
+        design = cls(None, codes, names, matrix)
+        design._check()
+        return design
+
     @property
     def is_plain(self) -> bool:
-        """Whether there are neither classes nor groups."""
+        """Whether there are neither classes nor groups nor labels."""
+        return self.permutes_freely and self.labels is None
+
+    @property
+    def permutes_freely(self) -> bool:
+        """Whether any sample may be exchanged for any other."""
         return self.within is None and self.groups is None
 
     def check_length(self, n: int) -> None:
@@ -76,7 +130,8 @@ class Design:
         ------
         UsageError
         """
-        for codes, name in zip((self.within, self.groups), self.names, strict=True):
+        of_classes = self.within if self.labels is None else self.labels
+        for codes, name in zip((of_classes, self.groups), self.names, strict=True):
             if codes is not None and len(codes) != n:
                 raise UsageError(f"`{name}` has {len(codes)} values, and there are {n} samples")
 
@@ -86,7 +141,8 @@ class Design:
             None if codes is None else np.unique(codes[rows], return_inverse=True)[1]
             for codes in (self.within, self.groups)
         )
-        return replace(self, within=within, groups=groups)
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, within=within, groups=groups, labels=labels)
 
     @cached_property
     def exchangeable(self) -> list[np.ndarray]:
@@ -95,7 +151,7 @@ class Design:
         A unit is a group, or a sample where there are no groups; those of one set are in the
         same class and of the same size.
         """
-        assert not self.is_plain
+        assert not self.permutes_freely
         units: dict[tuple[int, int], list[np.ndarray]] = {}
         for rows in self._units():
             code = 0 if self.within is None else int(self.within[rows[0]])
@@ -105,7 +161,7 @@ class Design:
     def orders(self, n: int, permutations: int, seed: int) -> list[Tensor]:
         """Return random orders of the n samples that exchange only what may be exchanged."""
         rng = np.random.default_rng([seed, n])
-        if self.is_plain:
+        if self.permutes_freely:
             return [torch.from_numpy(rng.permutation(n)) for _ in range(permutations)]
         orders = []
         for _ in range(permutations):
@@ -118,7 +174,7 @@ class Design:
     def halves(self, n: int, resamples: int, seed: int) -> list[np.ndarray]:
         """Return random halves of the samples, as sorted rows: of each class, of whole groups."""
         rng = np.random.default_rng([seed, n, 2])
-        if self.is_plain:
+        if self.permutes_freely:
             return [np.sort(rng.choice(n, max(2, n // 2), replace=False)) for _ in range(resamples)]
         units = self._units()
         codes = np.array([0 if self.within is None else self.within[rows[0]] for rows in units])
@@ -147,7 +203,7 @@ class Design:
         """
         if self.within is None:
             kept = None
-            adapted = metric if self.is_plain else _without_chance(metric)
+            adapted = metric if self.permutes_freely else _without_chance(metric)
             return Arrangement(adapted, self, kept, self._unexchanged())
         needed = _needed(metric)
         kept = self._kept(needed)
@@ -167,6 +223,8 @@ class Design:
         note = (
             f"{metric.spec} within {self.names[0]}: {left:,} of {len(self.within):,} samples are "
             f"left out, whose classes have fewer than {needed} samples"
+            + MANY_LEFT_OUT
+            * (2 * left > len(self.within))
         )
         notes = [note] * (left > 0) + [design._unexchanged()]
         rows = None if left == 0 else kept
@@ -209,7 +267,7 @@ class Design:
     def _check(self) -> None:
         for problem in (*self._problems_of_classes(), *self._problems_of_groups()):
             raise UsageError(problem)
-        if not self.is_plain and all(len(units) == 1 for units in self.exchangeable):
+        if not self.permutes_freely and all(len(units) == 1 for units in self.exchangeable):
             raise UsageError(
                 f"no two groups of `{self.names[1]}` have the same size"
                 + (f" and class of `{self.names[0]}`" if self.within is not None else "")
@@ -228,7 +286,8 @@ class Design:
         if largest == 1:
             yield (
                 f"every one of the {n} samples has a value of `{self.names[0]}` of its own: "
-                "nothing can be exchanged within classes; name a column whose values repeat"
+                "nothing can be exchanged within classes; name a column whose values repeat, or "
+                "for sets of labels take the residuals, as in `within=label:residuals`"
             )
 
     def _problems_of_groups(self) -> Iterator[str]:
@@ -293,16 +352,22 @@ class Arrangement:
             layer = x if self.rows is None else x[self.rows]
             if design.within is not None and not isinstance(self.metric, PerClass):
                 layer = without_class_means(layer, design.within)
+            if design.labels is not None:
+                layer = without_labels(layer, design.labels)
             return layer if design.groups is None else layer.grouped(design.groups)
 
         return x.shared((*self._key, isinstance(self.metric, PerClass)), make)
 
     @cached_property
     def _key(self) -> tuple[str, bytes]:
-        return "design", digest(self.rows, self.design.within, self.design.groups)
+        return "design", digest(
+            self.rows, self.design.within, self.design.groups, self.design.labels
+        )
 
     def reason(self, reason: str) -> str:
         """Return why a value is undefined: within classes, for instance a layer is constant."""
+        if self.design.labels is not None:
+            return f"{reason} once `{self.design.names[0]}` is removed"
         inside = self.design.within is not None
         return f"{reason} within classes of `{self.design.names[0]}`" if inside else reason
 

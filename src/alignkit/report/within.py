@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from alignkit.alignment.designs import shown_name
+from alignkit.alignment.designs import RESIDUALS, shown_name
 
 
 def within_sentence(column: str) -> str:
@@ -17,6 +17,13 @@ def within_sentence(column: str) -> str:
         The name of the classes, as in the column ``within`` of an alignment table.
     """
     name = shown_name(column)
+    if name.endswith(RESIDUALS):
+        name = name.removesuffix(RESIDUALS)
+        return (
+            f"plain values also count what both streams know of '{name}'; values of residuals "
+            f"count only what is left in both once a linear regression has removed the labels of "
+            f"{name}, against permutations of all samples"
+        )
     return (
         f"plain values also count what both streams know of '{name}'; values within {name} count "
         f"only what they share beyond it, against permutations of samples of the same {name}"
