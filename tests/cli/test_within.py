@@ -70,6 +70,8 @@ def test_groups_of_arrays_leave_neighbours_out(arrays):
         ("--within", "none.csv/kind", "none.csv cannot be read"),
         ("--within", "cube.npy", "expected a value for each of 90 samples"),
         ("--groups", "facts.csv/all", "one group cannot be exchanged"),
+        ("--groups", "facts.csv/item:residuals", "only --within takes residuals"),
+        ("--within", "facts.csv/all:residuals", "have the same labels of `facts/all:residuals`"),
         ("--groups", "short.npy", "expected a value for each of 90 samples"),
     ],
 )

@@ -112,8 +112,18 @@ class Facts:
             )
             names.append(kept)
         shown = (shown_name(names[0]), shown_name(names[1]))
+        if options.groups.endswith(RESIDUALS):
+            raise UsageError(
+                f"`groups` is {options.groups}, but only `within` takes residuals; name the column"
+            )
         if options.within.endswith(RESIDUALS):
             assert labels[0] is not None
+            missing = int((labels[0] == "").sum())
+            if missing:
+                raise UsageError(
+                    f"{missing:,} of {len(labels[0]):,} samples have no value of `{shown[0]}`; "
+                    "leave these samples out, or give each a value"
+                )
             sets = [label_set(text) for text in labels[0]]
             design = Design.of_residuals(sets, labels[1], shown)
         else:

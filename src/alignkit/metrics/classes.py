@@ -100,7 +100,9 @@ def without_labels(x: Representation, labels: np.ndarray) -> Representation:
         values[rows] = rest.to(kind)
     if deviation <= 8 * x.eps * largest:
         values[:] = x.mean.to(kind)
-    return Representation(values, x.ids, x.name, x.dtype, x.device)
+    left = Representation(values, x.ids, x.name, x.dtype, x.device)
+    left.groups = x.groups
+    return left
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ class Design:
         """
         if self.within is None:
             kept = None
-            adapted = metric if self.permutes_freely else _without_chance(metric)
+            adapted = metric if self.is_plain else _without_chance(metric)
             return Arrangement(adapted, self, kept, self._unexchanged())
         needed = _needed(metric)
         kept = self._kept(needed)

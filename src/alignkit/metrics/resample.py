@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics.classes import without_labels
 from alignkit.metrics.design import Arrangement, Design
 from alignkit.metrics.metric import Metric
 from alignkit.metrics.representation import Representation
@@ -43,6 +44,8 @@ def null_values(
     orders = [order.to(ys[0].device) for order in design.orders(ys[0].n, permutations, seed)]
     left, right = (sorted({pair[side] for pair in pairs}) for side in (0, 1))
     some_xs, some_ys = [xs[i] for i in left], [ys[j] for j in right]
+    if design.labels is not None:
+        return _one_by_one(metric, xs, ys, pairs, orders, done, design.labels)
     values = metric.null(some_xs, some_ys, orders)
     if values is None:
         return _one_by_one(metric, xs, ys, pairs, orders, done)
@@ -57,8 +60,13 @@ def _one_by_one(
     pairs: Pairs,
     orders: Sequence[Tensor],
     done: Callable[[int], None],
+    labels: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Where a metric has no way of its own: every pair under every permutation."""
+    """Where a metric has no way of its own: every pair under every permutation.
+
+    Labels are removed again from permuted residuals (Freedman and Lane 1983): residuals of both
+    sides lie in what labels leave, and permuted ones would not.
+    """
     prepared_xs = {i: metric.prepare(xs[i]) for i in {i for i, _ in pairs}}
     columns = sorted({j for _, j in pairs})
     prepared_ys = {j: metric.prepare(ys[j]) for j in columns}
@@ -66,7 +74,9 @@ def _one_by_one(
 
     def fill(work: tuple[int, int]) -> int:
         at, j = work
-        if metric.permutes:
+        if labels is not None:
+            reordered = metric.prepare(without_labels(ys[j].permuted(orders[at]), labels))
+        elif metric.permutes:
             reordered = metric.permute(prepared_ys[j], orders[at])
         else:
             reordered = metric.prepare(ys[j].permuted(orders[at]))
