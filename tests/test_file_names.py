@@ -4,7 +4,7 @@ import os
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alignkit.file_names import is_leftover, listed, readable, respelled
@@ -28,6 +28,7 @@ def make(folder, name):
     return path
 
 
+@settings(deadline=None, max_examples=40)
 @given(LETTERS, LETTERS, st.lists(st.sampled_from(list(SPELLINGS)), max_size=3), st.booleans())
 def test_a_name_is_found_in_every_spelling(tmp_path_factory, inner, stem, spellings, decomposed):
     folder = tmp_path_factory.mktemp("names")
@@ -40,6 +41,7 @@ def test_a_name_is_found_in_every_spelling(tmp_path_factory, inner, stem, spelli
     assert respelled(folder, spelled.replace("\\", "/")) == path
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(LETTERS, min_size=2, max_size=4, unique_by=str.strip))
 def test_no_name_leads_to_another_file(tmp_path_factory, stems):
     folder = tmp_path_factory.mktemp("names")
@@ -83,6 +85,7 @@ def test_what_systems_leave(name, before):
     assert is_leftover(before + name)
 
 
+@settings(deadline=None, max_examples=40)
 @given(LETTERS)
 def test_own_files_are_no_leftovers(stem):
     assert not is_leftover(f"{stem.strip()}.jpg")
@@ -97,6 +100,7 @@ def test_listing_leaves_them_out_wherever_the_folder_is(tmp_path):
     assert {p.name for p in listed(folder, "*.csv", "*/*.csv")} == {"a.csv", "c.csv"}
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & set(b"/\0")))
 def test_every_name_becomes_readable(name):
     assert readable(os.fsdecode(name)).encode()

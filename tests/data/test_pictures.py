@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -50,6 +50,7 @@ def pixels(content: bytes) -> np.ndarray:
     return np.asarray(picture)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(FORMS), st.integers(1, 8), TAGS, TAGS, ORDERS)
 def test_only_the_orientation_matters(form, turn, before, behind, order):
     exif = tiff([*before, orientation(turn, order), *behind], order)
@@ -59,6 +60,7 @@ def test_only_the_orientation_matters(form, turn, before, behind, order):
     assert np.array_equal(pixels(content), TURNS[turn](plain))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(FORMS), st.binary(min_size=1, max_size=200))
 def test_metadata_of_any_bytes_change_nothing(form, junk):
     content = with_exif(noise(), form, b"II*\0" + junk)
@@ -134,6 +136,7 @@ def test_a_damaged_text_does_not_break_a_png():
     assert np.array_equal(pixels(content), noise())
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(0xE1, 0xED), st.binary(max_size=60)), max_size=5))
 def test_segments_of_applications_change_nothing_in_a_jpeg(segments):
     plain = encoded(noise(), "JPEG")
@@ -230,6 +233,7 @@ def test_a_palette_with_partial_transparency():
 SPARE = {"JPEG": 2, "PNG": 16, "WEBP": 1, "GIF": 2, "BMP": 0}
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(list(SPARE)), st.data())
 def test_a_cut_picture_is_whole_or_named(form, data):
     whole = encoded(noise(), form)

@@ -11,7 +11,7 @@ import dishes
 import movies
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -128,6 +128,7 @@ def table(root, names, base="img"):
     return Folder(root)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(NAMES, min_size=2, max_size=6, unique_by=str.casefold), st.data())
 def test_a_table_in_any_spelling_shows_the_right_pictures(tmp_path_factory, stems, data):
     root = tmp_path_factory.mktemp("own")
@@ -199,6 +200,7 @@ def test_genres_in_another_spelling_are_matched_and_counted(tmp_path, written):
     assert MmImdb(root).fingerprint() == MmImdb(movies.jsonl(tmp_path / "b")).fingerprint()
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(GENRES), unique=True), st.sampled_from(list(WRITTEN)), st.data())
 def test_genres_are_read_as_published(genres, written, data):
     names = [WRITTEN[written](genre) for genre in genres]
@@ -207,6 +209,7 @@ def test_genres_are_read_as_published(genres, written, data):
     assert spelled_as_published([between.join(names)] if names else []) == tuple(genres)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.text(max_size=12))
 def test_other_genres_stay_as_they_are(name):
     (read,) = spelled_as_published([name]) or ("",)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -116,6 +116,7 @@ def test_a_policy_counts_each_kind_of_fault(tmp_path, monkeypatch, policy, kept)
         usable("memes", ["a", "b", "c"], sources, "error", notes)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(["PNG", "JPEG", "WEBP", "GIF", "BMP"]), st.data())
 def test_damaged_bytes_never_raise_anything_else(tmp_path_factory, form, data):
     buffer = io.BytesIO()
@@ -184,6 +185,7 @@ def shown():
     report_to(SILENT)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.sampled_from(["good", "cut", "lost", "empty", "page"]), min_size=1, max_size=9))
 def test_what_is_left_out_is_what_cannot_be_decoded(tmp_path_factory, kinds):
     root = tmp_path_factory.mktemp("shards")

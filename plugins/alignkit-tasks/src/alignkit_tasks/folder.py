@@ -51,7 +51,8 @@ class Folder(RecordedTask):
         The folder, or the ``.csv``, ``.tsv`` or ``.jsonl`` file itself.
     image, text, label, id, split_column : str, optional
         Names of the columns; common names are recognised. Picture paths are relative to the
-        table. Without ids, rows are numbered.
+        table. Without ids, rows are numbered. ``label=folder`` takes the name of the folder that
+        a picture lies in.
     kind : str
         ``single``, ``binary`` or ``multi``; ``auto`` infers it from the labels.
     separator : str
@@ -115,7 +116,6 @@ class Folder(RecordedTask):
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Return the rows of a split, as defined by the table or held out at random."""
-        del notes
         table = self._table
         splits = _split_rows(
             table, self._labels, self.validation_share, self.test_share, self.data_seed
@@ -124,6 +124,8 @@ class Folder(RecordedTask):
             raise alignkit.UsageError(
                 f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(splits)}"
             )
+        if table.labelled_by_folder:
+            notes["whose label is the folder of its picture"] = len(splits[split])
         return [
             Record(
                 _id(table, row),

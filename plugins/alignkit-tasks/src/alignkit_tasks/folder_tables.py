@@ -5,12 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import alignkit
 from alignkit.file_names import listed
 from alignkit.tables import read_table
 from alignkit_tasks.folders import contents
+from alignkit_tasks.image_folders import (
+    FOLDER,
+    METADATA,
+    classes_of,
+    folders_of,
+    names_from_root,
+    split_folders,
+    tables_in,
+)
 from alignkit_tasks.jsonl import read_jsonl
 
 SUFFIXES = (".csv", ".tsv", ".jsonl")
@@ -44,7 +53,7 @@ NEEDED = ("image", "text")
 UserLabel = tuple[str, ...] | str | None
 EXPECTED = (
     "one table (.csv, .tsv or .jsonl) with columns for image, text and label and perhaps split; "
-    "or train, validation and test tables"
+    "or train, validation and test tables, or folders of these names with a table in each"
 )
 
 
@@ -65,6 +74,7 @@ class Table:
     base: Path
     rows: Sequence[Row]
     columns: Mapping[str, str]
+    labelled_by_folder: bool = False
 
 
 def read(root: Path, named: Mapping[str, str | None]) -> Table:
@@ -86,15 +96,36 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
         If a column is missing.
     """
     files, base = table_files(root)
-    read_rows = [(split, where, cells) for split, path in files for where, cells in _cells(path)]
-    if not read_rows:
+    # The table, the split that its place tells, file and line, and the cells of every row.
+    lines = [(path, split, *line) for split, path in files for line in _cells(path)]
+    if not lines:
         raise alignkit.DataError(f"{files[0][1]} has no rows")
-    columns = _columns([cells for _, _, cells in read_rows], named, files[0][1])
+    cells = [line[-1] for line in lines]
+    by_folder = named.get("label") == FOLDER and not any(FOLDER in row for row in cells)
+    columns = _columns(cells, {**named, "label": None} if by_folder else named, files[0][1])
+    folders = [PurePosixPath(path.parent.relative_to(base)) for path, *_ in lines]
+    cells = names_from_root(cells, columns["image"], folders)
+    classes = None
+    if by_folder:
+        classes = folders_of(cells, columns["image"])
+    elif "label" not in columns:
+        classes = classes_of(cells, columns["image"], [_split_folder(each) for each in folders])
+    if classes:
+        cells = [{**row, FOLDER: name} for row, name in zip(cells, classes, strict=True)]
+        columns["label"] = FOLDER
     rows = [
-        Row(cells, split or _split_of(cells, columns, where), where, number)
-        for number, (split, where, cells) in enumerate(read_rows)
+        Row(row, split or _split_of(row, columns, where), str(folder / where), number)
+        for number, (row, folder, (_, split, where, _)) in enumerate(
+            zip(cells, folders, lines, strict=True)
+        )
     ]
-    return Table(base, rows, columns)
+    return Table(base, rows, columns, labelled_by_folder=bool(classes))
+
+
+def _split_folder(folder: PurePosixPath) -> PurePosixPath:
+    """Return the folder of a split, given that of a table, which may be the folder of a class."""
+    known = {name for names in SPLIT_NAMES.values() for name in names}
+    return folder if folder.name.lower() in known else folder.parent
 
 
 def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
@@ -118,6 +149,17 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
         raise alignkit.DataError(
             f"{root} has {', '.join(p.name for p in tables)}: name the table to use, as in "
             f"folder:{tables[0]}, or name them train, validation and test"
+        )
+    splits = split_folders(root, SPLIT_NAMES)
+    inner = [(split, path) for split in splits for path in tables_in(splits[split], SUFFIXES)]
+    absent = set(splits) - {split for split, _ in inner}
+    if inner and not absent:
+        return list(inner), root
+    if splits:
+        places = ", ".join(splits[split].name for split in splits if split in absent)
+        raise alignkit.DataError(
+            f"{root} has no texts for the pictures in {places}; put a table into each of these "
+            f"folders: {METADATA}.csv with the columns file_name and text"
         )
     raise alignkit.DataError(f"{root} has no table; expected: {EXPECTED}; found: {contents(root)}")
 
