@@ -1,6 +1,8 @@
 """Messages of the library name parameters; the command line shows them as its options."""
 
+import ast
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,3 +53,24 @@ def test_the_margin_of_commands_is_that_of_the_statistics():
     from alignkit.statistics import equivalence
 
     assert MARGIN == equivalence.MARGIN
+
+
+def test_an_option_whose_metavar_is_its_name_is_named():
+    # Typer 0.27 takes such a metavar for the name and calls the option --DEVICE.
+    from alignkit.cli import app as commands
+
+    folder = Path(commands.__file__).parent
+    unnamed = [
+        f"{file.name}: {argument.arg}"
+        for file in folder.glob("*.py")
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for argument in function.args.args
+        for call in ast.walk(argument.annotation or ast.Constant(0))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Option"
+        for keyword in call.keywords
+        if keyword.arg == "metavar"
+        and ast.literal_eval(keyword.value) == argument.arg.upper()
+        and not call.args
+    ]
+    assert unnamed == []

@@ -38,6 +38,7 @@ def agreement(
     layers: Annotated[
         str,
         typer.Option(
+            "--layers",
             metavar="LAYERS",
             help="Pairs of layers over which metrics are compared, as in alignkit measure.",
             rich_help_panel=ALIGNMENT,

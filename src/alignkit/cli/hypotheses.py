@@ -62,6 +62,7 @@ def hypotheses(
     layer: Annotated[
         str,
         typer.Option(
+            "--layer",
             metavar="LAYER",
             help="How the layers of a run become one value: last, mean, max, half or a layer "
             "index.",

@@ -66,6 +66,7 @@ def measure(
     layers: Annotated[
         str,
         Option(
+            "--layers",
             metavar="LAYERS",
             help="Pairs of layers to measure: all, same, last, max, max-pair, fusions, before, "
             "after, indices and ranges (0,3,7-11), or patterns of site or layer names "
@@ -76,6 +77,7 @@ def measure(
     streams: Annotated[
         str | None,
         Option(
+            "--streams",
             metavar="STREAMS",
             help="Pairs of streams to measure: cross, text, vision or all, or several of these, "
             "separated by commas.",
@@ -141,7 +143,10 @@ def measure(
     device: Annotated[
         str,
         Option(
-            metavar="DEVICE", help="Device to compute on: cpu, cuda, ...", rich_help_panel=EXECUTION
+            "--device",
+            metavar="DEVICE",
+            help="Device to compute on: cpu, cuda, ...",
+            rich_help_panel=EXECUTION,
         ),
     ] = "cpu",
     memory: Annotated[

@@ -57,6 +57,7 @@ def run(
     space: Annotated[
         str,
         Option(
+            "--space",
             metavar="SPACE",
             help="Search space: placement, placement:distinct=true, named, mask or hparams.",
             rich_help_panel=SPACE,
@@ -65,6 +66,7 @@ def run(
     objective: Annotated[
         list[str] | None,
         Option(
+            "--objective",
             metavar="OBJECTIVE",
             help="Objective: score, loss, the name of a score, parameters, or METRIC@LAYER; "
             "with several tasks, TASK/OBJECTIVE names one of them; repeatable.",
@@ -75,6 +77,7 @@ def run(
     bound: Annotated[
         list[str] | None,
         Option(
+            "--bound",
             metavar="BOUND",
             help="Range or choices of a parameter, or of a further training or architecture "
             "option: NAME=LOW:HIGH, NAME=LOW:HIGH:log or NAME=VALUE,VALUE; repeatable.",
@@ -128,6 +131,7 @@ def run(
     sampler: Annotated[
         str | None,
         Option(
+            "--sampler",
             metavar="SAMPLER",
             help="Sampler: tpe, random or brute.",
             show_default="brute for --space named, else tpe",
@@ -137,6 +141,7 @@ def run(
     pruner: Annotated[
         str | None,
         Option(
+            "--pruner",
             metavar="PRUNER",
             help="Pruner: median, halving or none.",
             show_default="median for a single score of a single task, else none",
