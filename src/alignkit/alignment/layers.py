@@ -101,3 +101,19 @@ def extracted(run: Run, split: str, pool: str, reporter: Reporter) -> Mapping[st
         reporter.note(f"{run.path}: extracting representations on {split} first")
         index = extract(run, split, sorted({pool, *POOLS}), reporter=reporter)
     return index
+
+
+def check_extracted(run: Run, split: str, pool: str, reporter: Reporter) -> None:
+    """Extract the representations of a run where they are needed, and open them.
+
+    A run whose alignment is measured, of which they may be gone, is not looked at.
+
+    Raises
+    ------
+    DataError
+        When they cannot be extracted, or cannot be read.
+    """
+    if any(run.alignment_folder(split).glob(f"*.{pool}.*csv")):
+        return
+    for site in extracted(run, split, pool, reporter)["sites"]:
+        run.representation(site, split, pool)

@@ -15,9 +15,10 @@ from alignkit.models.schedule import Schedule
 from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.data import open_split
 from alignkit.runs.files import locked, write_json
 from alignkit.statistics.score_errors import score_errors
-from alignkit.tasks import Target, Task
+from alignkit.tasks import Target
 from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes
 
@@ -68,9 +69,9 @@ def evaluate(
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
         used_device = choose_device(device)
-        task: Task = run.config.task.make()
+        task, samples = open_split(run, split)
         model, schedule, inputs = models.load(run, models.outputs_of(task), used_device)
-        data = EncodedSplit(task.split(split), inputs, split, task.fingerprint, used_device)
+        data = EncodedSplit(samples, inputs, split, task.fingerprint, used_device)
         if run.config.training.uses_labels:
             targets, outputs = predict(model, schedule, data, task.target, reporter)
             scores = _scores(task.target, targets, outputs)

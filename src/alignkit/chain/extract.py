@@ -16,9 +16,9 @@ from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
+from alignkit.runs.data import open_split
 from alignkit.runs.files import discard, locked, sha256_of, whole_folder
 from alignkit.runs.run import POOLS
-from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
 
 
@@ -136,11 +136,10 @@ class _Extraction:
     ) -> None:
         self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
-        task: Task = run.config.task.make()
+        task, self.data = open_split(run, split)
         self.task = task
         used_device = choose_device(device)
         self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
-        self.data: Split = task.split(split)
         self.encoded = EncodedSplit(self.data, inputs, split, task.fingerprint, used_device)
         content = {"pools": pools, "model": sha256_of(run.train_manifest)}
         self.shards = Shards(run, split, content, len(self.data), shard_size, restart)

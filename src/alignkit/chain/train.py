@@ -17,6 +17,7 @@ from alignkit.errors import DataError
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.data import fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
@@ -112,7 +113,7 @@ def _train(
     context.on_epoch = on_epoch
     best = Loop(context).run()
     if processes.is_first:
-        stored = _stored_config(config, target, splits) | {
+        stored = _stored_config(config, task, target, splits) | {
             "carried_out": {
                 "device": device.type,
                 "precision": learner.precision,
@@ -257,7 +258,7 @@ def _store(
 
 
 def _stored_config(
-    config: RunConfig, target: Target | None, splits: dict[str, Split]
+    config: RunConfig, task: Task, target: Target | None, splits: dict[str, Split]
 ) -> dict[str, Any]:
     """Return the configuration with labels, counts, notes and versions, for ``config.json``."""
     stored = config.to_json()
@@ -266,6 +267,9 @@ def _stored_config(
         "n": {name: len(split) for name, split in splits.items()},
         "notes": {name: dict(split.notes) for name, split in splits.items() if split.notes},
     }
+    fingerprints = fingerprints_of_training(task)
+    if fingerprints:
+        stored["data"]["splits"] = fingerprints
     return stored | {"versions": versions()}
 
 

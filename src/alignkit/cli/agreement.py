@@ -21,7 +21,7 @@ from alignkit.cli.arguments import (
     Tasks,
     Where,
 )
-from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all
+from alignkit.cli.selection import check_split, chosen_runs, measurable, metrics_or_all
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,7 +81,7 @@ def agreement(
         tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=lenient
     )
     chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-    chosen = select_runs(chosen, where or ())
+    chosen = measurable(select_runs(chosen, where or ()), split, pool)
     result = agree(chosen, options, layers, alike, console.TerminalReporter())
     if output is not None or figures is not None:
         from alignkit.report.results import write_agreement

@@ -51,7 +51,10 @@ OUTPUT = "Output"
 Option = typer.Option
 RunPaths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="RUN", help="Run directories. Without any, all runs under --runs."),
+    typer.Argument(
+        metavar="RUN",
+        help="Run directories, or folders of them. Without any, all runs under --runs.",
+    ),
 ]
 RunsFolder = Annotated[
     Path,
@@ -63,7 +66,8 @@ Tasks = Annotated[
         "--task",
         "-t",
         metavar="TASK",
-        help="Use only runs of this task; repeatable.",
+        help="Use only runs of this task; with options (NAME:FOLDER, NAME:KEY=VALUE), use its data "
+        "with them from now on; repeatable.",
         autocompletion=complete("tasks"),
         rich_help_panel=RUNS,
     ),
@@ -155,6 +159,16 @@ Data = Annotated[
         metavar="FOLDER",
         help="Folder with the task's data.",
         show_default="$ALIGNKIT_DATA/TASK",
+        rich_help_panel=DATA,
+    ),
+]
+MovedData = Annotated[
+    str | None,
+    Option(
+        "--data",
+        metavar="FOLDER",
+        help="Folder in which the task's data are now, if they have moved since training.",
+        show_default="as in training",
         rich_help_panel=DATA,
     ),
 ]

@@ -31,7 +31,13 @@ from alignkit.cli.arguments import (
     Within,
     complete,
 )
-from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family, read_table
+from alignkit.cli.selection import (
+    check_split,
+    chosen_runs,
+    measurable,
+    metric_specs_or_family,
+    read_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,7 +207,7 @@ def correlate(
             groups=groups or "",
         )
         chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[table_options.split])
-        chosen = select_runs(chosen, where or ())
+        chosen = measurable(select_runs(chosen, where or ()), table_options.split, pool)
         correlations, rows = correlate_runs(
             chosen, table_options, reporter=reporter, lower=lower_is_better or (), **options
         )

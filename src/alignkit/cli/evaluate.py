@@ -8,12 +8,14 @@ from alignkit.cli.arguments import (
     Device,
     Force,
     Json,
+    MovedData,
     Placements,
     RunPaths,
     RunsFolder,
     SplitName,
     Tasks,
 )
+from alignkit.cli.attempts import attempted
 from alignkit.cli.selection import check_split, chosen_runs
 
 
@@ -27,6 +29,7 @@ def evaluate(
     split: SplitName = "test",
     task: Tasks = None,
     placement: Placements = None,
+    data: MovedData = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     device: Device = "auto",
@@ -34,30 +37,39 @@ def evaluate(
 ) -> None:
     """Score trained runs on a data split.
 
-    The scores are also stored in each run's performance.json.
+    The scores are also stored in each run's performance.json. A run that cannot be scored does
+    not stop the others; it is named, and the exit code is 1. Where the data have moved, --data or
+    --task NAME:FOLDER says where they are now, for this and all later commands.
 
-    Example: alignkit evaluate --task toy_redundant --split test
+    Examples: alignkit evaluate --task toy_redundant --split test
+
+    alignkit evaluate --task hateful_memes:test=test_seen
     """
     from alignkit.chain.evaluate import evaluate as evaluate_run
     from alignkit.cli.printing import console
+    from alignkit.runs.config import fingerprint_once
 
     check_split(split)
     reporter = console.TerminalReporter()
-    rows = []
-    for run in chosen_runs(paths, runs, task, placement, scored=True, splits=[split]):
-        scores = evaluate_run(run, split, force, reporter, device)
-        rows.append(
-            {
-                "task": run.task,
-                "placement": run.placement,
-                "seed": run.seed,
-                "split": split,
-                **scores,
-                "run": str(run.path),
-            }
-        )
+    chosen = chosen_runs(
+        paths, runs, task, placement, scored=True, splits=[split], data=data, force=force
+    )
+    with fingerprint_once():
+        done = attempted(chosen, lambda run: evaluate_run(run, split, force, reporter, device))
+    rows = [
+        {
+            "task": run.task,
+            "placement": run.placement,
+            "seed": run.seed,
+            "split": split,
+            **scores,
+            "run": str(run.path),
+        }
+        for run, scores in zip(done.runs, done.results, strict=True)
+    ]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if json:
         console.print_json(rows)
     else:
         console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
+    done.fail_if_any()

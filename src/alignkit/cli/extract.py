@@ -101,6 +101,7 @@ def extract(
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
     from alignkit.cli.printing import console
+    from alignkit.errors import AlignkitError
     from alignkit.jobs.parallel import extract_runs
     from alignkit.runs.run import POOLS
 
@@ -108,22 +109,28 @@ def extract(
     options = given_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch
     )
-    if options or architecture or data or seed is not None:
+    if options or architecture or seed is not None:
         chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
     else:
-        chosen = chosen_runs(paths, runs, task, placement, splits=[split])
-    extract_runs(
-        chosen, split, pool or POOLS, shard_size, force, jobs, console.TerminalReporter(), device
-    )
+        chosen = chosen_runs(paths, runs, task, placement, splits=[split], data=data, force=force)
+    reporter = console.TerminalReporter()
+    failure = None
+    try:
+        extract_runs(chosen, split, pool or POOLS, shard_size, force, jobs, reporter, device)
+    except AlignkitError as error:
+        failure = error
     rows = [
-        {"folder": str(run.representations_folder(split))} | (run.representation_index(split) or {})
+        {"folder": str(run.representations_folder(split))} | index
         for run in chosen
+        if (index := run.representation_index(split)) is not None
     ]
     if json:
         console.print_json(rows)
     else:
         for row in rows:
             print(row["folder"])
+    if failure is not None:
+        raise failure
 
 
 def _encoders(
@@ -145,7 +152,7 @@ def _encoders(
     if not {"text_model", "vision_model"} <= set(options) or not tasks:
         raise UsageError(
             "separate encoders need --text-model, --vision-model and --task; to extract from "
-            "trained runs, leave out all model options, --data and --seed"
+            "trained runs, leave out all model options and --seed"
         )
     if paths or placements:
         raise UsageError(

@@ -25,7 +25,7 @@ from alignkit.cli.arguments import (
     Unit,
     Where,
 )
-from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
+from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
 
 if TYPE_CHECKING:
     from alignkit.analysis.questions import Answer
@@ -125,6 +125,7 @@ def hypotheses(
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
     options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
+    chosen = measurable(chosen, split, pool)
     reporter = console.TerminalReporter()
     evidence = Evidence(chosen, options, permutations, not raw_scores, reporter, unit)
     answers = ask(question or [], evidence)

@@ -15,6 +15,7 @@ from alignkit.cli.arguments import (
     Ids,
     Json,
     Metrics,
+    MovedData,
     Placements,
     Pool,
     RunsFolder,
@@ -24,7 +25,8 @@ from alignkit.cli.arguments import (
     Tasks,
     Within,
 )
-from alignkit.cli.selection import check_split, chosen_runs, metric_specs, two_paths
+from alignkit.cli.attempts import Attempts, attempted
+from alignkit.cli.selection import are_runs, check_split, chosen_runs, metric_specs, two_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +50,8 @@ def measure(
         list[Path] | None,
         typer.Argument(
             metavar="RUN... | X Y",
-            help="Run directories, or two arrays X and Y with the same samples in their rows: "
-            f"{ARRAYS}. Without any, all runs under --runs.",
+            help="Run directories or folders of them, or two arrays X and Y with the same "
+            f"samples in their rows: {ARRAYS}. Without any, all runs under --runs.",
         ),
     ] = None,
     metric: Metrics = None,
@@ -129,6 +131,7 @@ def measure(
     id: Ids = None,
     task: Tasks = None,
     placement: Placements = None,
+    data: MovedData = None,
     runs: RunsFolder = Path("runs"),
     seed: Seed = 0,
     dtype: Annotated[
@@ -193,8 +196,8 @@ def measure(
         "lenient": "all" in (metric or ()),
         "reporter": console.TerminalReporter(),
     }
-    arrays = bool(paths) and not any((path / "config.json").is_file() for path in paths or ())
-    if arrays:
+    done: Attempts[pd.DataFrame] | None = None
+    if not are_runs(paths):
         _refuse_options_of_runs(between, split, streams, task, placement)
         options |= {"dtype": dtype, "device": check_device(device)}
         table = _arrays(paths or (), id or (), specs, within, output, options)
@@ -202,7 +205,7 @@ def measure(
         if id:
             raise UsageError("`id` names a column of tables, and runs have none")
         splits = [check_split(name) for name in split or ["test"]]
-        chosen = chosen_runs(paths, runs, task, placement, splits=splits)
+        chosen = chosen_runs(paths, runs, task, placement, splits=splits, data=data)
         options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
         if between:
             table = _between(
@@ -210,8 +213,10 @@ def measure(
             )
         else:
             options["force"] = force
-            table = _runs(chosen, specs, splits, streams or "cross", within, output, options)
+            table, done = _runs(chosen, specs, splits, streams or "cross", within, output, options)
     _finish(console.records(table), json)
+    if done is not None:
+        done.fail_if_any()
 
 
 def _check_pool(name: str) -> str:
@@ -242,21 +247,23 @@ def _runs(
     within: str | None,
     output: Path | None,
     options: dict[str, Any],
-) -> "pd.DataFrame":
+) -> "tuple[pd.DataFrame, Attempts[pd.DataFrame]]":
     import pandas as pd
 
     from alignkit.alignment.runs import measure_run
 
-    tables = []
-    for run in _selectable(runs, options["layers"], streams):
-        for split in splits:
-            for classes in _designs(within):
-                table = measure_run(
-                    run, specs, split=split, streams=streams, within=classes, **options
-                )
-                table.insert(0, "run", str(run.path))
-                tables.append(table)
-    return _written(pd.concat(tables, ignore_index=True), output)
+    def measured(run: "Run") -> "pd.DataFrame":
+        tables = [
+            measure_run(run, specs, split=split, streams=streams, within=classes, **options)
+            for split in splits
+            for classes in _designs(within)
+        ]
+        table = pd.concat(tables, ignore_index=True)
+        table.insert(0, "run", str(run.path))
+        return table
+
+    done = attempted(_selectable(runs, options["layers"], streams), measured)
+    return _written(pd.concat(done.results, ignore_index=True), output), done
 
 
 def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignkit.cli.arguments import Figures, Json, RunsFolder, Seed, TableFile
+from alignkit.cli.attempts import note_damaged
 
 if TYPE_CHECKING:
     from alignkit.cli.printing.power import Mark
@@ -165,7 +166,7 @@ def _placements_here(root: Path) -> "Mark | None":
     from alignkit.runs import load_runs
 
     try:
-        runs = load_runs(root)
+        runs = load_runs(root, on_damaged=note_damaged)
     except UsageError:
         return None
     of_task: dict[str, list[str]] = {}

@@ -27,7 +27,7 @@ from alignkit.cli.arguments import (
     Within,
 )
 from alignkit.cli.correlate import Layer
-from alignkit.cli.selection import check_split, chosen_runs, metric_specs_or_family
+from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,6 +94,7 @@ def report(
         within=within or "",
         groups=groups or "",
     )
+    chosen = measurable(chosen, split, pool)
     page = report_runs(
         chosen,
         output,

@@ -7,6 +7,7 @@ import typer
 
 from alignkit.cli.app import App
 from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks
+from alignkit.cli.attempts import note_damaged
 from alignkit.cli.selection import chosen_runs
 from alignkit.file_names import listed
 
@@ -49,7 +50,7 @@ def list_runs(
     from alignkit.runs import load_runs
     from alignkit.runs.variants import variant_names
 
-    chosen = load_runs(runs, task or (), placement or ())
+    chosen = load_runs(runs, task or (), placement or (), note_damaged)
     variants = variant_names(chosen, across_placements=True)
     rows = [_row(run, variants[run.path]) for run in chosen]
     if json:
@@ -182,7 +183,7 @@ def export(
     from alignkit.cli.printing import console
     from alignkit.runs.packs import export_runs
 
-    chosen = chosen_runs(paths, runs, task, placement)
+    chosen = chosen_runs(paths, runs, task, placement, opened=False)
     size = export_runs(chosen, runs, output, weights, representations)
     console.note(f"{len(chosen)} runs, {size:,} bytes")
     print(output)

@@ -1,9 +1,13 @@
 """Which runs, metrics, splits and tables a command works on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from alignkit.cli.attempts import Failure, attempted, count_runs, note_failures
+from alignkit.errors import AlignkitError, DataError, UsageError
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -22,26 +26,46 @@ def chosen_runs(
     placements: Sequence[str] | None = None,
     scored: bool = False,
     splits: Sequence[str] = (),
+    data: str | None = None,
+    force: bool = False,
+    opened: bool = True,
 ) -> "list[Run]":
-    """Load the runs that were named, or else every run that matches.
+    """Load the runs that were named or are in a named folder, or else every run that matches.
 
-    Runs that were not named are left out, with a note, if they were trained without labels on
-    data that lack one of the ``splits`` or, with ``scored``, if they cannot have scores.
+    Left out with a note are runs that cannot be read; that have other data or options than the
+    ones given; and, of those that were not named, runs that were trained without labels on data
+    that lack one of the ``splits`` or, with ``scored``, that cannot have scores.
+
+    Parameters
+    ----------
+    paths : sequence of Path, optional
+    root : Path
+        The folder of runs.
+    tasks, placements : sequence of str, optional
+        A task may have options, as in ``folder:PATH`` or ``NAME:KEY=VALUE``: the runs use these
+        from now on, where they do not change what the runs were trained on.
+    scored : bool
+    splits : sequence of str
+    data : str, optional
+        The folder in which the data of the runs are now.
+    force : bool
+        Replace results on splits that other options change.
+    opened : bool
+        Whether the runs are to be opened, which needs their plugins, and not only listed.
 
     Raises
     ------
     AlignkitError
-        When a path is not a run directory, or no run matches.
+        When a path is not a run directory, or no run is left.
     """
-    from alignkit.plugins import registry
-    from alignkit.runs import load_run, load_runs
-
-    if paths:
-        return [load_run(path) for path in paths]
-    for name in tasks or ():
-        if not (root / name).is_dir():  # suggests the right name for a misspelt one
-            registry().get("tasks", name)
-    runs = load_runs(root, tasks or (), placements or ())
+    specs = {spec: spec.partition(":")[0].strip() for spec in tasks or ()}
+    named = bool(paths) and all((path / "config.json").is_file() for path in paths or ())
+    runs = _loaded(paths, root, list(specs.values()), placements)
+    if opened:
+        runs = attempted(runs, lambda run: run.config, complain=False).runs
+    runs = _on_their_data(runs, specs, data, force)
+    if named:
+        return runs
     if scored:
         runs = _kept(
             runs,
@@ -53,10 +77,106 @@ def chosen_runs(
     return runs
 
 
+def are_runs(paths: Sequence[Path] | None) -> bool:
+    """Whether paths are runs or folders with runs; without paths, all runs are meant."""
+    from alignkit.runs.run import folders_of_runs
+
+    return not paths or any(
+        (path / "config.json").is_file() or folders_of_runs(path) for path in paths
+    )
+
+
+def _loaded(
+    paths: Sequence[Path] | None, root: Path, tasks: Sequence[str], placements: Sequence[str] | None
+) -> "list[Run]":
+    from alignkit.plugins import registry
+    from alignkit.runs import load_run, load_runs
+    from alignkit.runs.run import folders_of_runs
+
+    damaged: list[Failure] = []
+
+    def below(folder: Path) -> "list[Run]":
+        folders = folders_of_runs(folder) if paths else None
+        return load_runs(folder, tasks, placements or (), keep, folders)
+
+    def keep(run: "Run", error: AlignkitError) -> None:
+        damaged.append((run, error))
+
+    if paths:
+        runs = [
+            run
+            for path in paths
+            for run in (below(path) if folders_of_runs(path) else [load_run(path)])
+        ]
+    else:
+        for name in tasks:
+            if not (root / name).is_dir():  # suggests the right name for a misspelt one
+                registry().get("tasks", name)
+        try:
+            runs = below(root)
+        except AlignkitError:
+            if damaged:
+                raise damaged[0][1] from None
+            raise
+    note_failures(damaged, len(runs) + len(damaged))
+    return list({run.path: run for run in runs}.values())
+
+
+def _on_their_data(
+    runs: "list[Run]", specs: Mapping[str, str], data: str | None, force: bool
+) -> "list[Run]":
+    """Let runs use the data and the options that were given; leave out those that cannot."""
+    from alignkit.cli.printing import console
+    from alignkit.plugins import registry
+    from alignkit.plugins.options import parse_spec
+    from alignkit.runs.config import fingerprint_once
+    from alignkit.runs.data import use_data
+
+    further: dict[str, list[str]] = {}
+    for spec, name in specs.items():
+        if ":" in spec:
+            further.setdefault(name, []).append(spec)
+    if data is None and not further:
+        return runs
+
+    def use(run: "Run") -> bool:
+        name = str(run.stored["task"]["name"])
+        positional = getattr(registry().get("tasks", name).load(), "positional", None)
+        folder = {} if data is None else {"root": data}
+        if folder and "root" not in run.config.task.options:
+            raise UsageError(f"task '{name}' does not read a folder; leave out `data`")
+        *others, last = further.get(name) or further.get(run.task) or [""]
+        for spec in others:
+            with suppress(DataError):  # it may fit another run
+                return use_data(run, parse_spec(spec, positional)[1] | folder, force)
+        given = (parse_spec(last, positional)[1] if last else {}) | folder
+        return bool(given) and use_data(run, given, force)
+
+    with fingerprint_once():
+        done = attempted(runs, use, complain=False)
+    changed = sum(done.results)
+    if changed:
+        console.note(f"{count_runs(changed)}: the data are read as given here from now on")
+    return done.runs
+
+
+def measurable(runs: "Sequence[Run]", split: str, pool: str) -> "list[Run]":
+    """Leave out, with a note, runs that cannot be measured on a split; extract where needed.
+
+    An analysis of several runs then goes on with the others.
+    """
+    from alignkit.alignment.layers import check_extracted
+    from alignkit.cli.printing import console
+
+    reporter = console.TerminalReporter()
+    return attempted(
+        runs, lambda run: check_extracted(run, split, pool, reporter), complain=False
+    ).runs
+
+
 def _kept(runs: "Sequence[Run]", reason: "Callable[[Run], str]", none_left: str) -> "list[Run]":
     """Leave out the runs for which there is a reason against, and say so."""
     from alignkit.cli.printing import console
-    from alignkit.errors import DataError
 
     against = [(run, reason(run)) for run in runs]
     kept = [run for run, why in against if not why]
@@ -70,15 +190,19 @@ def _kept(runs: "Sequence[Run]", reason: "Callable[[Run], str]", none_left: str)
 
 def _lacks(run: "Run", split: str) -> str:
     """Return why the data of a pretraining run lack a split; empty if they do not."""
-    from alignkit.errors import AlignkitError, UsageError
+    from alignkit.runs.data import open_task
 
     if run.stored["data"].get("labels") or run.representation_index(split):
         return ""
     try:
-        run.config.task.make().split(split)
+        task = open_task(run)
+    except AlignkitError:  # the data cannot be read; the step that needs them reports it
+        return ""
+    try:
+        task.split(split)
     except UsageError as error:
         return str(error)
-    except AlignkitError:  # the data cannot be read; the step that needs them reports it
+    except AlignkitError:
         return ""
     return ""
 
@@ -91,7 +215,6 @@ def check_split(name: str) -> str:
     UsageError
         When there is no such split.
     """
-    from alignkit.errors import UsageError
     from alignkit.tasks import SPLITS
 
     if name not in SPLITS:
@@ -114,7 +237,6 @@ def read_table(path: Path, expected: str) -> "Table":
         When the file is missing or is not a table.
     """
     from alignkit.cli.printing import console
-    from alignkit.errors import DataError
     from alignkit.tables import read_table as read
 
     if not path.is_file():
@@ -133,8 +255,6 @@ def two_paths(paths: Sequence[Path]) -> tuple[Path, Path]:
     UsageError
         When there are not two.
     """
-    from alignkit.errors import UsageError
-
     if len(paths) != 2:
         names = ", ".join(map(str, paths))
         verb = "is not a run directory" if len(paths) == 1 else "are not run directories"
@@ -166,7 +286,6 @@ def metric_specs(given: Sequence[str] | None, k: int | None = None) -> list[str]
 
 
 def _with_k(specs: Sequence[str], k: int) -> list[str]:
-    from alignkit.errors import UsageError
     from alignkit.plugins import registry
     from alignkit.plugins.options import format_spec, options_of, parse_spec
 

@@ -22,7 +22,14 @@ from alignkit.cli.arguments import (
     Tasks,
     Where,
 )
-from alignkit.cli.selection import check_split, chosen_runs, metrics_or_all, two_paths
+from alignkit.cli.selection import (
+    are_runs,
+    check_split,
+    chosen_runs,
+    measurable,
+    metrics_or_all,
+    two_paths,
+)
 
 if TYPE_CHECKING:
     from alignkit.analysis.stability import Layers
@@ -121,14 +128,14 @@ def stability(
     from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
-    if paths and not any((path / "config.json").is_file() for path in paths):
+    if not are_runs(paths):
         _refuse_selection({"--task": task, "--placement": placement, "--where": where})
-        models = _of_arrays(paths, id or ())
+        models = _of_arrays(paths or (), id or ())
     else:
         _refuse_ids(id)
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
         chosen = select_runs(chosen, where or ())
-        models = _of_runs(chosen, split, pool)
+        models = _of_runs(measurable(chosen, split, pool), split, pool)
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(
         models, metrics, plan, lenient=lenient, reporter=console.TerminalReporter()

@@ -330,8 +330,9 @@ def train(
     alignkit train --task toy_match --objective pretrain --epochs 1
     """
     from alignkit.cli.printing import console
+    from alignkit.errors import AlignkitError
     from alignkit.jobs.parallel import train_runs
-    from alignkit.runs import RuntimeOptions, Training, resolve_config
+    from alignkit.runs import Run, RuntimeOptions, Training, resolve_config
 
     training = Training(
         epochs=epochs,
@@ -373,10 +374,18 @@ def train(
     if _is_secondary_process():
         console.settings.quiet = True
     _note_what_was_chosen(configs)
+    _note_missing_test_splits(configs)
     if dry_run:
         _show_planned(configs, runs, json)
         return
-    trained = train_runs(configs, runs, force, jobs, console.TerminalReporter())
+    failure = None
+    try:
+        trained = train_runs(configs, runs, force, jobs, console.TerminalReporter())
+    except AlignkitError as error:
+        if len(configs) == 1:
+            raise
+        failure = error
+        trained = [run for config in configs if (run := Run(runs / config.folder)).is_trained]
     if _is_secondary_process():
         return
     if json:
@@ -384,6 +393,8 @@ def train(
     else:
         for run in trained:
             print(run.path)
+    if failure is not None:
+        raise failure
 
 
 def _is_secondary_process() -> bool:
@@ -401,6 +412,19 @@ def _note_what_was_chosen(configs: "list[RunConfig]") -> None:
         "seed": [str(config.seed) for config in configs],
     }
     console.note("; ".join(f"{k} {', '.join(dict.fromkeys(v))}" for k, v in chosen.items()))
+
+
+def _note_missing_test_splits(configs: "list[RunConfig]") -> None:
+    """Say before training which data will have no test split to score or measure."""
+    from alignkit.cli.printing import console
+    from alignkit.errors import AlignkitError
+
+    tasks = {config.fingerprint: config for config in configs if config.training.uses_labels}
+    for config in tasks.values():
+        try:
+            config.task.make().split("test")
+        except AlignkitError as error:
+            console.note(f"note: there is no test split, which training does not need: {error}")
 
 
 def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:

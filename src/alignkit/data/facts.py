@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import Run
+from alignkit.runs.data import open_split
 from alignkit.runs.representations import RepresentationStore
 
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ def _from_task(
     run: Run, split: str, ids: Sequence[str]
 ) -> tuple[Mapping[str, list[str]], Callable[[], list[str]]]:
     try:
-        task = run.config.task.make()
-        data = task.split(split)
+        task, data = open_split(run, split)
     except AlignkitError as error:
         raise DataError(
             f"{run.path} stores no such fact of its samples, and the data of its task cannot be "

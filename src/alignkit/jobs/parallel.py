@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alignkit.engines import Job, run_jobs
 from alignkit.engines.local import local_engine
-from alignkit.errors import UsageError
+from alignkit.errors import AlignkitError, UsageError
 from alignkit.jobs.steps import extract_jobs, train_job
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
@@ -41,7 +41,7 @@ def train_runs(
     Raises
     ------
     AlignkitError
-        The first failure, once all runs have ended.
+        Once all runs have ended: how many failed, after a note on each; or, of a single run, why.
     """
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
@@ -69,7 +69,7 @@ def extract_runs(
     Raises
     ------
     AlignkitError
-        The first failure, once all runs have ended.
+        Once all runs have ended: how many failed, after a note on each; or, of a single run, why.
     """
     todo = [
         job
@@ -103,9 +103,13 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
                     said.add(text)
                 if outcome.error:
                     failed.append(outcome)
+                    if len(distinct) > 1:
+                        reporter.note(f"{outcome.job.name} failed: {outcome.error}")
                 elif is_parallel:
                     reporter.note(f"{outcome.job.name}: done")
     finally:
         engine.close()
-    if failed:
+    if len(failed) == 1 == len(distinct):
         raise failed[0].exception()
+    if failed:
+        raise AlignkitError(f"{len(failed)} of {len(distinct)} failed (named above)")

@@ -260,7 +260,7 @@ def resolve_config(
         where,
         training,
         seed,
-        _fingerprint(chosen),
+        fingerprint_of_task(chosen),
         getattr(made, "alias", ""),
         choose_init(init, built.name) if init is not None else None,
         runtime,
@@ -305,7 +305,8 @@ def fingerprint_once() -> Iterator[None]:
         _fingerprints = None
 
 
-def _fingerprint(task: Choice) -> str:
+def fingerprint_of_task(task: Choice) -> str:
+    """Return the fingerprint of a task's data; within ``fingerprint_once``, taken only once."""
     if _fingerprints is None:
         return str(task.make().fingerprint())
     key = json.dumps([task.name, _plain(task.options)], sort_keys=True)

@@ -80,7 +80,14 @@ class RepresentationStore:
                 f"extract it with: {self.extract_command(split, pool)}"
             )
         folder, ids = self.representations_folder(split), self.ids(split)
-        values = np.load(folder / f"{site}.{pool}.npy", mmap_mode="r", allow_pickle=False)
+        file = folder / f"{site}.{pool}.npy"
+        try:
+            values = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{file} cannot be read ({str(error).splitlines()[0]}); extract again "
+                f"with `force`: {self.extract_command(split, pool)}"
+            ) from None
         if values.shape[0] != len(ids):
             raise DataError(
                 f"{folder}: {site} has {values.shape[0]} rows for {len(ids)} sample ids"

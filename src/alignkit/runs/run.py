@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.files import read_json
 from alignkit.runs.representations import RepresentationStore
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
+# What config.json must have for a run to be listed: entries, and what these must hold.
+STORED: dict[str, tuple[str, ...]] = {
+    "identity": (),
+    "unit": (),
+    "seed": (),
+    "task": ("name",),
+    "placement": ("name",),
+}
 POOLS = ("cls", "mean")
 
 
@@ -61,7 +69,13 @@ class Run(RepresentationStore):
     @cached_property
     def stored(self) -> dict[str, Any]:
         """The content of ``config.json``."""
-        content: dict[str, Any] = read_json(self.path / "config.json")
+        file = self.path / "config.json"
+        content: dict[str, Any] = read_json(file)
+        for key, parts in STORED.items():
+            inner = content.get(key) if isinstance(content, dict) else None
+            if inner is None or any(part not in inner for part in parts):
+                missing = key if inner is None else f"{key}.{parts[0]}"
+                raise DataError(f"{file} lacks '{missing}': it is damaged, or not that of a run")
         return content
 
     @cached_property
@@ -108,6 +122,8 @@ class Run(RepresentationStore):
     def performance(self) -> dict[str, Any]:
         """Return the scores: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
         content: dict[str, Any] = read_json(self.performance_file)
+        if not isinstance(content, dict) or not {"primary", "splits"} <= set(content):
+            raise DataError(f"{self.performance_file} is damaged: it lacks 'primary' or 'splits'")
         return content
 
     def scores(self, split: str) -> dict[str, float]:
@@ -186,23 +202,52 @@ def load_run(path: str | Path) -> Run:
     return run
 
 
+def folders_of_runs(path: Path) -> list[Path]:
+    """Return the trained runs in a folder: that of all runs, of a task, or of a placement."""
+    if (path / "config.json").is_file():
+        return []
+    depths = ("*/train.json", "*/*/train.json", "*/*/*/train.json")
+    return sorted({file.parent for depth in depths for file in path.glob(depth)})
+
+
 def load_runs(
-    root: str | Path = DEFAULT_RUNS, task: Sequence[str] = (), placement: Sequence[str] = ()
+    root: str | Path = DEFAULT_RUNS,
+    task: Sequence[str] = (),
+    placement: Sequence[str] = (),
+    on_damaged: Callable[[Run, AlignkitError], None] | None = None,
+    folders: Sequence[Path] | None = None,
 ) -> list[Run]:
     """Open all trained runs below a folder, or those of some tasks or placements, by path.
+
+    Parameters
+    ----------
+    root : Path
+    task, placement : sequence of str
+    on_damaged : callable, optional
+        Called with every run whose files cannot be read, which is left out.
+    folders : sequence of Path, optional
+        The runs to open, of which ``root`` is the folder; all of those below it when None.
 
     Raises
     ------
     UsageError
         When there is no such run.
+    DataError
+        For a run whose files cannot be read, without ``on_damaged``.
     """
-    runs = [Run(file.parent) for file in sorted(Path(root).glob("*/*/*/train.json"))]
-    chosen = [
-        run
-        for run in runs
-        if (not task or {run.task, run.stored["task"]["name"]} & set(task))
-        and (not placement or run.placement in placement)
-    ]
+    chosen = []
+    if folders is None:
+        folders = [file.parent for file in sorted(Path(root).glob("*/*/*/train.json"))]
+    for run in map(Run, folders):
+        try:
+            run.performance()
+            names = {run.task, run.stored["task"]["name"]}
+            if (not task or names & set(task)) and (not placement or run.placement in placement):
+                chosen.append(run)
+        except AlignkitError as error:
+            if on_damaged is None:
+                raise
+            on_damaged(run, error)
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""
         command = f"alignkit train --task {task[0]}" if task else "alignkit train"

@@ -54,9 +54,11 @@ class Split:
 class Task(Protocol):
     """What a task plugin provides. The keywords of its constructor are its options.
 
-    Two further attributes are optional. ``positional``, on the class, names the option that
+    Three further attributes are optional. ``positional``, on the class, names the option that
     may be given without its name, as in ``name:VALUE``. ``alias`` is the name of the task in
     runs and tables if its registered name does not tell data sets apart.
+    ``split_fingerprint(name)`` returns a hash of what a model sees of one split, or None: with
+    it, options that change only the test split may be given after training.
     """
 
     @property

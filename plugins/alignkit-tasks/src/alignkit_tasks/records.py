@@ -69,6 +69,11 @@ class RecordedTask(metaclass=ABCMeta):
         root = getattr(self, "root", None)
         return self.name if root is None else f"{self.name}:{root}"
 
+    @property
+    @abstractmethod
+    def target(self) -> alignkit.Target:
+        """What the task predicts."""
+
     @abstractmethod
     def records(self, split: str, notes: Counter[str]) -> Sequence[Record]:
         """Return the samples of a split after applying every option except ``images``."""
@@ -152,6 +157,17 @@ class RecordedTask(metaclass=ABCMeta):
                 missing.append(error)
         if len(missing) == len(SPLITS):
             raise missing[0]
+        return alignkit.fingerprint_of(content)
+
+    def split_fingerprint(self, name: str) -> str | None:
+        """Identify what a model sees of a split: texts, pictures, labels and their kind."""
+        target = self.target
+        content = {
+            "records": _digest(self.records(name, Counter())),
+            "images": self.images,
+            "target": type(target).__name__,
+            "labels": list(target.labels),
+        }
         return alignkit.fingerprint_of(content)
 
     def _options(self) -> dict[str, object]:

@@ -112,6 +112,17 @@ class SyntheticTask:
         options = {**asdict(self), "noise": float(self.noise)}
         return alignkit.fingerprint_of({"task": self.name, "generation": GENERATION, **options})
 
+    def split_fingerprint(self, name: str) -> str:
+        """Identify one split: the sizes of the others do not affect it."""
+        sizes = ("n_train", "n_validation", "n_test")
+        kept = {
+            key: value
+            for key, value in asdict(self).items()
+            if key not in sizes or key == f"n_{name}"
+        }
+        kept["noise"] = float(self.noise)
+        return alignkit.fingerprint_of({"task": self.name, "generation": GENERATION, **kept})
+
     def _with_noise(self, values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         replaced = (rng.random(len(values)) < self.noise) & (values != HIDDEN)
         return np.where(replaced, rng.integers(self.values, size=len(values)), values)
