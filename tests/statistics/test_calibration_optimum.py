@@ -13,10 +13,15 @@ def test_a_straight_line_is_seldom_bent(curve, limit):
     assert rejected < limit + 3 * (limit * (1 - limit) / STUDIES) ** 0.5
 
 
-@pytest.mark.parametrize("curve", [optimum.LOGARITHM, optimum.SATURATING])
+@pytest.mark.parametrize("curve", [optimum.LOGARITHM, optimum.FLAT, optimum.PLATEAU])
 def test_a_monotone_curve_is_seldom_an_optimum(curve):
     claimed = sum(map(optimum.supported, optimum.fits(curve, 20, STUDIES))) / STUDIES
     assert claimed < 0.08 + 3 * (0.08 * 0.92 / STUDIES) ** 0.5
+
+
+def test_noise_that_differs_is_seldom_an_optimum():
+    claimed = sum(map(optimum.supported, optimum.fits(optimum.FAN, 12, STUDIES))) / STUDIES
+    assert claimed < 0.06 + 3 * (0.06 * 0.94 / STUDIES) ** 0.5
 
 
 def test_a_parabola_is_mostly_an_optimum():

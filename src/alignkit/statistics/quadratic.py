@@ -7,13 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from alignkit.statistics.permutation import UnitPermutations
-from alignkit.statistics.requirements import MIN_UNITS, is_constant
+from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
+from alignkit.statistics.two_lines import rises_and_falls
 
 TIE = 1e-9
-# A side of the turning point with this many units must itself show the score falling away, at
-# least by this one-sided p. Without it, a curve that flattens within the range often passes for
-# an optimum; with a smaller p, real optima are missed. Both were chosen by simulation.
-SIDE_UNITS, SIDE_P = 5, 0.25
 
 
 @dataclass(frozen=True)
@@ -45,9 +42,12 @@ class Optimum:
         Whether the turning point lies within the observed range of alignment.
     inside : bool or None
         Whether its whole interval does.
+    bent : bool or None
+        Whether the quadratic term is significant by its ordinary standard error, in the
+        direction of ``kind``.
     both_sides : bool or None
-        Whether the score changes towards the turning point on each side of it that has at
-        least ``SIDE_UNITS`` units.
+        Whether the score changes towards the turning point before it and away from it after
+        (``alignkit.statistics.two_lines``).
     coefficients : tuple of float
         Of 1, x and x squared, in raw units.
     reason : str
@@ -67,6 +67,7 @@ class Optimum:
     kind: str = ""
     within: bool | None = None
     inside: bool | None = None
+    bent: bool | None = None
     both_sides: bool | None = None
     coefficients: tuple[float, ...] = ()
     reason: str = ""
@@ -75,9 +76,10 @@ class Optimum:
 def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) -> Optimum:
     """Fit y on x and x squared, test the quadratic term, and locate the turning point.
 
-    A small p alone is no optimum: every bent curve has one, a logarithm too. The turning point
-    must lie within the range of x with its whole interval (``inside``; Lind and Mehlum 2010),
-    and the score must fall away from it on both sides (``both_sides``; after Simonsohn 2018).
+    A small p alone is no optimum: every bent curve has one, a logarithm too. An optimum is a
+    highest score that is ``bent``, ``within`` and ``both_sides``. ``bent`` takes the noise to be
+    equal, which misses fewer optima than ``p`` does at few units; that unequal noise bends a
+    straight line is then left to ``both_sides`` to notice.
 
     Parameters
     ----------
@@ -99,6 +101,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
     design = quadratic_design(z)
     beta, covariance = least_squares(design, v)
     t, null = curvature_test(x, y, permutations.indices)
+    ordinary, ordinary_null = curvature_test(x, y, permutations.indices, equal_noise=True)
     point, low, high = _turning_point(beta, covariance, n)
     sign = 1 if beta[2] < 0 else -1
     ends = None if low is None or high is None else (z.min() <= low and high <= z.max())
@@ -116,13 +119,14 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
         kind="highest" if sign > 0 else "lowest",
         within=None if point is None else bool(z.min() <= point <= z.max()),
         inside=bool(ends),
-        both_sides=None if point is None else _falls_away(z, sign * v, point),
+        bent=_one_sided(-sign * ordinary, -sign * ordinary_null, permutations.exact) < LEVEL,
+        both_sides=None if point is None else rises_and_falls(z, sign * v, point),
         coefficients=_in_raw_units(beta, x, y),
     )
 
 
 def curvature_test(
-    x: np.ndarray, y: np.ndarray, permutations: np.ndarray
+    x: np.ndarray, y: np.ndarray, permutations: np.ndarray, *, equal_noise: bool = False
 ) -> tuple[float, np.ndarray]:
     r"""Return the studentised quadratic term, and the same under permutation.
 
@@ -136,6 +140,8 @@ def curvature_test(
     x, y : ndarray (n,)
         For which ``quadratic_fit`` has no reason against a fit.
     permutations : ndarray of int (m, n)
+    equal_noise : bool
+        Whether to divide by the usual standard error instead.
 
     Returns
     -------
@@ -151,7 +157,8 @@ def curvature_test(
     residual = v - basis[:, :2] @ (basis[:, :2].T @ v)
     values = np.vstack([v[None], residual[permutations]])
     rest = values - (values @ basis) @ basis.T
-    variance = rest**2 @ (weights**2 * inflation)
+    usual = np.full(n, weights @ weights / (n - 3))
+    variance = rest**2 @ (usual if equal_noise else weights**2 * inflation)
     t = values @ weights / np.sqrt(np.maximum(variance, 1e-300))
     return float(t[0]), t[1:]
 
@@ -196,18 +203,6 @@ def least_squares(
 def _one_sided(observed: float, null: np.ndarray, exact: bool) -> float:
     extreme = int((null >= observed - abs(observed) * TIE).sum())
     return extreme / len(null) if exact else (1 + extreme) / (1 + len(null))
-
-
-def _falls_away(z: np.ndarray, v: np.ndarray, point: float) -> bool:
-    """Whether v rises before a point and falls after it, on each side with enough units."""
-    from scipy.stats import linregress
-
-    for side, alternative in ((z <= point, "greater"), (z >= point, "less")):
-        if side.sum() < SIDE_UNITS or np.ptp(z[side]) == 0:
-            continue
-        if linregress(z[side], v[side], alternative=alternative).pvalue >= SIDE_P:
-            return False
-    return True
 
 
 def _gain(design: np.ndarray, y: np.ndarray) -> float:

@@ -22,17 +22,18 @@ TITLE = "Is there an optimal alignment?"
 def is_there_an_optimum(evidence: Evidence) -> Answer:
     """Fit score on alignment with a quadratic term, task by task."""
     units = evidence.units(evidence.joined(), [*evidence.metrics, "score"])
-    pairs = [
-        _row(evidence, units, task, metric)
-        for task in evidence.tasks
-        for metric in evidence.metrics
-    ]
-    rows, highest = [row for row, _ in pairs], [test for _, test in pairs]
-    lowest = [test and replace(test, evidence=-test.evidence, null=-test.null) for test in highest]
+    rows, robust, ordinary = [], [], []
+    for task in evidence.tasks:
+        for metric in evidence.metrics:
+            row, tests = _row(evidence, units, task, metric)
+            rows.append(row)
+            robust.append(tests and tests[0])
+            ordinary.append(tests and tests[1])
     opposite = [row | {"p": row["p_lowest"]} for row in rows]
-    add_corrections(opposite, lowest)
+    add_corrections(opposite, [test and _of_a_minimum(test) for test in robust])
+    _correct_bent(rows, ordinary)
     rows = with_power(
-        with_verdicts(rows, tests=highest),
+        with_verdicts(rows, tests=robust),
         "a curve that explains half of what a line leaves",
         lambda row: power_of_curve(row["n"]),
     )
@@ -41,15 +42,16 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
         row["verdict"] = _verdict(row)
     settings = evidence.settings | {
         "scheme": "residuals of the linear fit are permuted over units, jointly in all tests on "
-        "the same units; the quadratic term is studentised (HC4) and tested one-sided for a "
-        "maximum; Fieller's interval"
+        "the same units; the quadratic term is studentised (p: HC4; bent: its ordinary standard "
+        "error) and tested one-sided; a line on each side of the turning point; Fieller's interval"
     }
     return Answer("optimum", TITLE, {"quadratic": rows}, settings, {"units": units})
 
 
 def _row(
     evidence: Evidence, units: pd.DataFrame, task: str, metric: str
-) -> tuple[dict[str, Any], JointTest | None]:
+) -> tuple[dict[str, Any], tuple[JointTest, JointTest] | None]:
+    """Return a row, and its tests for a maximum: for unequal noise, and for equal noise."""
     from alignkit.statistics.attainable import least_permutation_p
     from alignkit.statistics.joint import JointTest
     from alignkit.statistics.quadratic import curvature_test, quadratic_fit
@@ -69,16 +71,34 @@ def _row(
     if fitted.p is None:
         return row, None
     row["least_p"] = least_permutation_p(fitted.n, evidence.permutations, sides=1)
-    t, null = curvature_test(x, y, permutations.indices)
-    return row, JointTest(-t, -null, fitted.n - 3, id(permutations), permutations.exact)
+    robust, ordinary = (
+        JointTest(-t, -null, fitted.n - 3, id(permutations), permutations.exact)
+        for t, null in (
+            curvature_test(x, y, permutations.indices, equal_noise=equal) for equal in (False, True)
+        )
+    )
+    return row, (robust, ordinary)
+
+
+def _of_a_minimum(test: JointTest) -> JointTest:
+    return replace(test, evidence=-test.evidence, null=-test.null)
+
+
+def _correct_bent(rows: list[dict[str, Any]], tests: list[JointTest | None]) -> None:
+    """Let ``bent`` hold after correction for all rows."""
+    from alignkit.statistics.joint import joint_max_t
+
+    tested = [(row, test) for row, test in zip(rows, tests, strict=True) if test is not None]
+    for kind, turned in (("best", lambda test: test), ("worst", _of_a_minimum)):
+        for (row, _), p in zip(tested, joint_max_t([turned(t) for _, t in tested]), strict=True):
+            if row["kind"] == kind:
+                row["bent"] = p < LEVEL
 
 
 def _verdict(row: dict[str, Any]) -> str:
-    """Support an optimum only where the curve turns within the observed range."""
+    """Support an optimum only where the score rises and falls within the observed range."""
     if row["verdict"] == "not testable":
         return "not testable"
-    if not (row["inside"] and row["both_sides"]):
+    if not (row["bent"] and row["within"] and row["both_sides"]):
         return "inconclusive"
-    if row["kind"] == "best":
-        return "supported" if row["p_adjusted"] < LEVEL else "inconclusive"
-    return "contradicted" if row["p_lowest_adjusted"] < LEVEL else "inconclusive"
+    return "supported" if row["kind"] == "best" else "contradicted"

@@ -36,8 +36,8 @@ def _quadratic(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
     text = (
         f"The curve is clearest for {clearest['metric']} on {clearest['task']}, over "
         f"{counted_units(clearest['n'], settings)}: beyond a straight line, it explains "
-        f"{clearest['gain']:.0%} of the variance of the score; one-sided test of a maximum: "
-        f"{p_phrase(clearest)} over {counted(len(tested), 'test')}. "
+        f"{clearest['gain']:.0%} of the variance of the score; one-sided test of a maximum, "
+        f"allowing for unequal noise: {p_phrase(clearest)} over {counted(len(tested), 'test')}. "
         f"{_turning_point(clearest)} "
     )
     if supported:
@@ -45,6 +45,11 @@ def _quadratic(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
             f"{row['metric']} on {row['task']} at {row['at']:.3f}" for row in supported
         )
         text += f"There is an optimum within the observed range: {where}."
+        if any(row["p_adjusted"] >= LEVEL for row in supported):
+            text += (
+                " This rests on noise that is about equal in all placements, together with a rise "
+                "before the optimum and a fall after it."
+            )
     elif any(row["verdict"] == "contradicted" for row in tested):
         where = listed(
             f"{row['metric']} on {row['task']}"
@@ -58,19 +63,19 @@ def _quadratic(rows: list[dict[str, Any]], settings: dict[str, Any]) -> str:
 
 
 def _why_no_optimum(row: dict[str, Any]) -> str:
-    if row["kind"] == "best" and row["p_adjusted"] >= LEVEL:
+    if row["kind"] == "best" and not row["bent"]:
         return (
             "as much of a curve can arise by chance where the relation is a straight line, "
             "which does not show that it is one"
         )
     if row["kind"] == "worst":
         return "the curve has a lowest score, not a highest"
-    if not row["inside"]:
-        return (
-            "the score bends, but its turning point may lie outside the observed range; a curve "
-            "that only flattens looks the same"
-        )
-    return "the score bends, but does not fall on both sides of the turning point"
+    if not row["within"]:
+        return "the score bends, but its turning point lies outside the observed range"
+    return (
+        "the score bends, but does not clearly rise before the turning point and fall after it; a "
+        "curve that only flattens looks the same"
+    )
 
 
 def _turning_point(row: dict[str, Any]) -> str:
