@@ -16,7 +16,7 @@ from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.quadratic import Optimum, quadratic_fit
 from simulations.rows import SEED, Row
 
-PERMUTATIONS = 999
+PERMUTATIONS = 499
 Study = tuple[np.ndarray, np.ndarray]
 
 

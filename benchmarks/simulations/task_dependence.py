@@ -3,7 +3,8 @@
 Two tasks, scores with normal errors. No interaction: equal noise, one placement with four times
 the noise, two with six times, and effects of seeds that placements share but tasks do not. One
 task without any preference: an interaction, but no reversal. Power: both tasks have effects of
-placements of their own.
+placements of their own, or a single placement is better in one and worse in the other. Where the
+noise is known, no test has to estimate it: the power of the same statistic is then a bound.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from alignkit.statistics.variance.interaction import interaction_share, reversal_p
+from alignkit.statistics.variance.blocks import Blocks
+from alignkit.statistics.variance.interaction import interaction_share
+from alignkit.statistics.variance.reversal import disagreement, reversal_p
 from simulations.rows import SEED, Row
 
-FLIPS = 199
+SIMULATED = 199
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Design:
         Standard deviation of effects of seeds, one for each task, shared by placements.
     first, second : float
         Standard deviation of the effects of placements in each task.
+    apart : float
+        By how much the last placement is better in the first task and worse in the second.
     """
 
     placements: int = 8
@@ -41,6 +46,7 @@ class Design:
     shared: float = 0.0
     first: float = 0.0
     second: float = 0.0
+    apart: float = 0.0
 
     def studies(self, studies: int, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
         """Yield tables of scores, one row per placement and seed, one column per task."""
@@ -52,6 +58,7 @@ class Design:
             scores = deviation * rng.standard_normal((p, s, 2))
             scores += self.shared * rng.standard_normal((1, s, 2))
             scores += rng.standard_normal((p, 1, 2)) * np.array([self.first, self.second])
+            scores[-1] += self.apart * np.array([1, -1])
             yield pd.DataFrame(scores.reshape(p * s, 2), index=index)
 
 
@@ -63,18 +70,27 @@ INTERACTIONS = (
     ("effects of seeds, SD 4", Design(shared=4), "at most 0.06", 0.002),
     ("interaction of SD 1", Design(first=1, second=1), "power", 0.709),
     ("interaction of SD 1, seeds SD 4", Design(first=1, second=1, shared=4), "power", 0.049),
+    ("one placement differs by 2 and -2", Design(apart=2), "power", 0.773),
 )
+TWO = Design(first=2, second=2)
+APART = Design(apart=2)
 PREFERENCES = (
     ("only one task has a preference", Design(first=2), "at most 0.06", 0.88),
     ("the same, noise of one 4 times", Design(first=2, noisy=(4,)), "at most 0.06", 0.58),
-    ("both, of their own, SD 2", Design(first=2, second=2), "power", 0.979),
+    ("the same, noise of two 6 times", Design(first=2, noisy=(6, 6)), "at most 0.06", 0.28),
+    ("the same, effects of seeds, SD 4", Design(first=2, shared=4), "at most 0.06", 0.11),
+    ("only one, SD 5", Design(first=5), "at most 0.06", 0.74),
+    ("only one, SD 5, noise of one 4 times", Design(first=5, noisy=(4,)), "at most 0.06", 0.69),
+    ("only one, SD 5, 8 x 2", Design(seeds=2, first=5), "at most 0.06", 0.363),
+    ("both, of their own, SD 2", TWO, "power, 0.78 not kept", 0.979),
+    ("one placement differs by 2 and -2", APART, "power", 0.773),
 )
 
 
 def significant(design: Design, studies: int, seed: int = SEED) -> int:
     """Return in how many studies the interaction is significant."""
     tables = design.studies(studies, np.random.default_rng([seed, design.seeds]))
-    shares = (interaction_share(table, FLIPS, i) for i, table in enumerate(tables))
+    shares = (interaction_share(table, SIMULATED, i) for i, table in enumerate(tables))
     return sum(share.p is not None and share.p <= 0.05 for share in shares)
 
 
@@ -82,9 +98,33 @@ def preferences(design: Design, studies: int, seed: int = SEED) -> int:
     """Return in how many studies tasks are said to prefer different placements."""
     claims = 0
     for i, table in enumerate(design.studies(studies, np.random.default_rng([seed, 1]))):
-        p = interaction_share(table, FLIPS, i).p
-        claims += p is not None and p <= 0.05 and reversal_p(table, FLIPS, i).min() <= 0.05
+        p = interaction_share(table, SIMULATED, i).p
+        if p is not None and p <= 0.05:
+            claims += reversal_p(_blocks(table), table.to_numpy(), SIMULATED, i) <= 0.05
     return claims
+
+
+def preferences_by_known_noise(design: Design, studies: int, seed: int = SEED) -> int:
+    """Return the same, by the disagreement relative to a known standard deviation of 1."""
+    rng = np.random.default_rng([seed, 2])
+    weights = np.full((design.placements, 2), float(design.seeds))
+    claims = 0
+    for table in design.studies(studies, np.random.default_rng([seed, 1])):
+        blocks = _blocks(table)
+        seen = blocks.means @ table.to_numpy()
+        noise = blocks.means @ rng.standard_normal((SIMULATED, len(table), 2))
+        observed = disagreement(seen, weights)
+        extreme = max(
+            int((disagreement(noise + seen * which, weights) >= observed).sum())
+            for which in ([1, 0], [0, 1])
+        )
+        claims += (1 + extreme) / (1 + SIMULATED) <= 0.05
+    return claims
+
+
+def _blocks(table: pd.DataFrame) -> Blocks:
+    levels = (table.index.get_level_values(name).to_numpy() for name in ("placement", "seed"))
+    return Blocks.of(*levels)
 
 
 def rows(studies: int) -> Iterator[Row]:
@@ -92,8 +132,10 @@ def rows(studies: int) -> Iterator[Row]:
     for name, design, limit, before in INTERACTIONS:
         times = significant(design, studies)
         yield Row(f"8 placements; {name}", "interaction: p < 0.05", times, studies, limit, before)
+    claim = "claim that tasks prefer others"
     for name, design, limit, before in PREFERENCES:
         times = preferences(design, studies)
-        yield Row(
-            f"preferences: {name}", "claim that tasks prefer others", times, studies, limit, before
-        )
+        yield Row(f"preferences: {name}", claim, times, studies, limit, before)
+    for name, design in (("both, of their own, SD 2", TWO), ("one placement differs", APART)):
+        times = preferences_by_known_noise(design, studies)
+        yield Row(f"preferences: {name}", "the same, if the noise were known", times, studies)

@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 
 from alignkit.statistics.permutation import UnitPermutations
-from alignkit.statistics.quadratic import curvature_test, quadratic_fit
+from alignkit.statistics.quadratic import curvature_tests, quadratic_fit
 
 
 def _fit(x, y, n_permutations=999):
@@ -106,7 +106,7 @@ def test_a_lowest_score_is_the_mirror_image_of_a_highest():
 def test_the_ordinary_standard_error_is_that_of_least_squares():
     x, y = _curve(np.random.default_rng(9), n=8)
     y = (y - y.mean()) / y.std()
-    t, null = curvature_test(x, y, np.array([np.arange(8)]), equal_noise=True)
+    _, (t, null) = curvature_tests(x, y, np.array([np.arange(8)]))
     fit = sm.OLS(y, sm.add_constant(np.column_stack([x, x**2]))).fit()
     assert t == pytest.approx(fit.tvalues[2])
     assert null[0] == pytest.approx(t)
@@ -115,9 +115,10 @@ def test_the_ordinary_standard_error_is_that_of_least_squares():
 def test_scale_and_shift_change_nothing():
     x, y = _curve(np.random.default_rng(8), n=7)
     some = np.array(list(orders(range(7))))[::100]
-    t, null = curvature_test(x, y, some)
-    again = curvature_test(3 * x - 5, 100 * y + 7, some)
-    assert (again[0], again[1]) == (pytest.approx(t), pytest.approx(null))
+    before = curvature_tests(x, y, some)
+    after = curvature_tests(3 * x - 5, 100 * y + 7, some)
+    for (t, null), again in zip(before, after, strict=True):
+        assert again == (pytest.approx(t), pytest.approx(null))
 
 
 def test_what_cannot_be_tested_has_a_reason():

@@ -100,8 +100,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
     z, v = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
     design = quadratic_design(z)
     beta, covariance = least_squares(design, v)
-    t, null = curvature_test(x, y, permutations.indices)
-    ordinary, ordinary_null = curvature_test(x, y, permutations.indices, equal_noise=True)
+    (t, null), (usual_t, usual_null) = curvature_tests(x, y, permutations.indices)
     point, low, high = _turning_point(beta, covariance, n)
     sign = 1 if beta[2] < 0 else -1
     ends = None if low is None or high is None else (z.min() <= low and high <= z.max())
@@ -119,34 +118,33 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
         kind="highest" if sign > 0 else "lowest",
         within=None if point is None else bool(z.min() <= point <= z.max()),
         inside=bool(ends),
-        bent=_one_sided(-sign * ordinary, -sign * ordinary_null, permutations.exact) < LEVEL,
+        bent=_one_sided(-sign * usual_t, -sign * usual_null, permutations.exact) < LEVEL,
         both_sides=None if point is None else rises_and_falls(z, sign * v, point),
         coefficients=_in_raw_units(beta, x, y),
     )
 
 
-def curvature_test(
-    x: np.ndarray, y: np.ndarray, permutations: np.ndarray, *, equal_noise: bool = False
-) -> tuple[float, np.ndarray]:
-    r"""Return the studentised quadratic term, and the same under permutation.
+def curvature_tests(
+    x: np.ndarray, y: np.ndarray, permutations: np.ndarray
+) -> tuple[tuple[float, np.ndarray], tuple[float, np.ndarray]]:
+    r"""Return the studentised quadratic term by two standard errors, and under permutation.
 
     Residuals of the linear fit are permuted over units (Freedman and Lane 1983) and the
-    quadratic term is fitted again. It is divided by its standard error HC4 (Cribari-Neto 2004),
-    which allows for noise that differs between units: divided by the usual one, noise in
-    proportion to \|x\| rejects in 19 to 26 % of studies instead of 5 %.
+    quadratic term is fitted again. HC4 (Cribari-Neto 2004) allows for noise that differs between
+    units: by the ordinary standard error, noise in proportion to \|x\| rejects in 13 to 17 % of
+    studies instead of 5 %, but more curves are noticed at few units.
 
     Parameters
     ----------
     x, y : ndarray (n,)
         For which ``quadratic_fit`` has no reason against a fit.
     permutations : ndarray of int (m, n)
-    equal_noise : bool
-        Whether to divide by the usual standard error instead.
 
     Returns
     -------
-    (t, null)
-        Null is an ndarray (m,). Negative where y has a maximum.
+    (t, null), (t, null)
+        By HC4 and by the ordinary standard error. Null is an ndarray (m,). Negative where y has
+        a maximum.
     """
     n, (z, v) = len(x), ((values - values.mean()) / values.std() for values in (x, y))
     design = quadratic_design(z)
@@ -156,11 +154,10 @@ def curvature_test(
     inflation = (1 - leverage) ** -np.minimum(4, n * leverage / 3)
     residual = v - basis[:, :2] @ (basis[:, :2].T @ v)
     values = np.vstack([v[None], residual[permutations]])
-    rest = values - (values @ basis) @ basis.T
-    usual = np.full(n, weights @ weights / (n - 3))
-    variance = rest**2 @ (usual if equal_noise else weights**2 * inflation)
-    t = values @ weights / np.sqrt(np.maximum(variance, 1e-300))
-    return float(t[0]), t[1:]
+    squares = (values - (values @ basis) @ basis.T) ** 2
+    scales = np.column_stack([weights**2 * inflation, np.full(n, weights @ weights / (n - 3))])
+    robust, ordinary = values @ weights / np.sqrt(np.maximum(squares @ scales, 1e-300)).T
+    return (float(robust[0]), robust[1:]), (float(ordinary[0]), ordinary[1:])
 
 
 def _reason_for_no_fit(x: np.ndarray, y: np.ndarray) -> str:
@@ -215,14 +212,14 @@ def _turning_point(
     beta: np.ndarray, covariance: np.ndarray, n: int
 ) -> tuple[float | None, float | None, float | None]:
     """Return -b1 / (2 b2) with Fieller's interval; no interval where b2 may be zero."""
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     top, bottom = -beta[1], 2 * beta[2]
     if abs(bottom) < TIE:
         return None, None, None
     ratio = float(top / bottom)
     v_top, v_bottom, v_both = covariance[1, 1], 4 * covariance[2, 2], -2 * covariance[1, 2]
-    quantile = t.ppf(0.975, n - 3) ** 2
+    quantile = stdtrit(n - 3, 0.975) ** 2
     a = bottom**2 - quantile * v_bottom
     b = top * bottom - quantile * v_both
     c = top**2 - quantile * v_top

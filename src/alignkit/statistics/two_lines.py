@@ -33,7 +33,7 @@ def rises_and_falls(x: np.ndarray, y: np.ndarray, point: float) -> bool:
     bool
         Whether both slopes have one-sided p below ``SIDE_P``; False where one cannot be fitted.
     """
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     sides = [(x[side], y[side]) for side in _sides(x, point)]
     if any(np.ptp(values) == 0 for values, _ in sides):
@@ -43,7 +43,7 @@ def rises_and_falls(x: np.ndarray, y: np.ndarray, point: float) -> bool:
     variance = sum(rest for _, _, rest in lines) / free
     for (slope, spread, _), sign in zip(lines, (1, -1), strict=True):
         error = np.sqrt(max(variance / spread, 1e-300))
-        if t.sf(sign * slope / error, len(x) - 4) >= SIDE_P:
+        if stdtr(len(x) - 4, -sign * slope / error) >= SIDE_P:
             return False
     return True
 

@@ -106,18 +106,30 @@ def test_a_task_without_preference_does_not_prefer_another_placement():
         table["score"] = rng.normal(size=len(table)) + preference.where(only, 0)
         result = interaction(table, "score", standardise=False, n_permutations=199, seed=i)
         interactions += result.share.p < 0.05
-        claimed += result.significant_reversals > 0
+        claimed += result.p_reversal < 0.05
     assert interactions > 50
     assert claimed <= 9
 
 
-def test_a_true_reversal_is_significant_in_both_directions():
+def test_a_true_reversal_is_significant():
     table = _scores(np.random.default_rng(8), placements=6, noise=0.3)
     rank = table["placement"].str[1:].astype(int)
     table["score"] += np.where(table["task"] == "t0", 2.0, -2.0) * rank
     result = interaction(table, "score", n_permutations=199)
-    assert result.significant_reversals > 5
+    assert result.reversed_pairs > 5
     assert result.p_reversal == pytest.approx(1 / 200)
+
+
+def test_one_placement_of_three_seeds_that_differs_is_noticed():
+    rng = np.random.default_rng(10)
+    noticed = 0
+    for i in range(40):
+        table = _scores(rng, placements=8)
+        last = table["placement"] == "p7"
+        table.loc[last, "score"] += np.where(table.loc[last, "task"] == "t0", 3.0, -3.0)
+        result = interaction(table, "score", standardise=False, n_permutations=199, seed=i)
+        noticed += result.share.p < 0.05 and result.p_reversal < 0.05
+    assert noticed > 20
 
 
 def test_placements_without_common_seeds_are_compared_without_blocks():

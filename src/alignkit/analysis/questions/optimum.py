@@ -54,7 +54,7 @@ def _row(
     """Return a row, and its tests for a maximum: for unequal noise, and for equal noise."""
     from alignkit.statistics.attainable import least_permutation_p
     from alignkit.statistics.joint import JointTest
-    from alignkit.statistics.quadratic import curvature_test, quadratic_fit
+    from alignkit.statistics.quadratic import curvature_tests, quadratic_fit
 
     part = units[units["task"] == task].dropna(subset=[metric, "score"])
     x = part[metric].to_numpy(float)
@@ -73,9 +73,7 @@ def _row(
     row["least_p"] = least_permutation_p(fitted.n, evidence.permutations, sides=1)
     robust, ordinary = (
         JointTest(-t, -null, fitted.n - 3, id(permutations), permutations.exact)
-        for t, null in (
-            curvature_test(x, y, permutations.indices, equal_noise=equal) for equal in (False, True)
-        )
+        for t, null in curvature_tests(x, y, permutations.indices)
     )
     return row, (robust, ordinary)
 

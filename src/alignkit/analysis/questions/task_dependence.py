@@ -35,8 +35,9 @@ def does_the_task_matter(evidence: Evidence) -> Answer:
         "standardise": evidence.standardise,
         "scale": result.scale,
         "scheme": "vectors of a placement and seed over tasks, less their mean, are compared "
-        "within seeds by a Welch statistic, and residuals flipped in sign; a reversal must be "
-        "significant in both directions; for correlations, tasks are swapped within placements",
+        "within seeds by a Welch statistic, against simulated studies with the noise of each "
+        "placement; a reversal is what isotonic regression of two tasks along one order leaves "
+        "over; for correlations, tasks are swapped within placements",
         "runs_left_out": result.left_out,
     }
     return Answer(
@@ -67,7 +68,6 @@ def _interaction_rows(evidence: Evidence, result: Interaction) -> list[dict[str,
         "reversed_pairs": result.reversed_pairs,
         "pairs": result.pairs,
         "p_reversal": result.p_reversal,
-        "significant_reversals": result.significant_reversals,
         "reason": result.share.reason,
         "least_p": None if result.share.p is None else 1 / (1 + evidence.permutations),
     }

@@ -46,7 +46,7 @@ def _interaction(answer: Answer) -> str:
     )
     if row["p_adjusted"] >= LEVEL:
         text += "no difference in preference is shown, which does not mean that there is none."
-    elif row["significant_reversals"]:
+    elif row["p_reversal"] is not None and row["p_reversal"] < LEVEL:
         text += "tasks prefer different placements."
     else:
         text += (
@@ -56,8 +56,7 @@ def _interaction(answer: Answer) -> str:
     reversal = (
         ""
         if row["p_reversal"] is None
-        else f", {row['significant_reversals']} of them significantly in both tasks (clearest p "
-        f"{p_text(row['p_reversal'], True)}, corrected)"
+        else f" (p {p_text(row['p_reversal'], True)} that tasks rank them in opposite order)"
     )
     return (
         f"{text} {row['reversed_pairs']} of {row['pairs']} pairs of placements change order"

@@ -1,8 +1,9 @@
-"""Placements compared within seeds, where placements may differ in noise: a wild bootstrap.
+"""Placements compared within seeds, where placements may differ in noise: a parametric bootstrap.
 
-Seeds are blocks: an effect of a seed that all placements share is removed. What is left over is
-flipped in sign, run by run, which keeps the noise of each placement as it is; permuting runs
-would pass the noise of one placement on to all.
+Seeds are blocks: an effect of a seed that all placements share is removed. Studies without an
+effect are simulated with the noise that each placement shows (Krishnamoorthy, Lu and Mathew
+2007). Permuting runs would pass the noise of one placement on to all; flipping the signs of what
+is left over cannot notice a single placement of three seeds that differs from the others.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_LEAST_SHARE = 1e-9  # of a run that placements and seeds leave over, to divide by
 # Share of a placement's variance that is taken from all placements together: few seeds estimate
 # their own variance badly. Chosen by simulation.
 POOLED = 0.25
-_CHUNK = 1000  # flips at a time, to bound memory
+_LEAST = 1e-9  # degrees of freedom to divide by
+_CHUNK = 1000  # simulated studies at a time, to bound memory
 
 
 @dataclass(frozen=True)
@@ -67,50 +68,62 @@ class Blocks:
         counts: np.ndarray = self.members.sum(axis=1)
         return counts
 
-    def variances(self, residuals: np.ndarray) -> np.ndarray:
+    def variances(self, residuals: np.ndarray, pooled: float = POOLED) -> np.ndarray:
         """Return the variance of a run of each placement, drawn a little to their mean.
 
         Parameters
         ----------
         residuals : ndarray (..., n, dimensions)
+        pooled : float
+            Share that is taken from all placements, 0 to 1.
 
         Returns
         -------
         ndarray (..., placements, dimensions)
         """
         squares = np.einsum("pn,...nd->...pd", self.members, residuals**2)
-        own = squares / np.maximum(self.counts - 1, 1)[:, None]
-        pooled = squares.sum(axis=-2, keepdims=True) / self.df
-        # A placement with a single run tells nothing about its own variance.
-        share = np.where(self.counts > 1, POOLED, 1.0)[:, None]
-        variances: np.ndarray = (1 - share) * own + share * pooled
+        own = squares / np.maximum(self._free, _LEAST)[:, None]
+        mean = squares.sum(axis=-2, keepdims=True) / self.df
+        share = self._pooled(pooled)[:, None]
+        variances: np.ndarray = (1 - share) * own + share * mean
         return variances
 
-    def flipped(
-        self, values: np.ndarray, n_flips: int, seed: int, *, full: bool = True
+    def simulated(
+        self, values: np.ndarray, n_studies: int, seed: int, pooled: float = POOLED
     ) -> Iterator[np.ndarray]:
-        """Yield what is left of values under flipped signs, in chunks.
+        """Yield normal noise of runs with the covariance that each placement shows, in chunks.
 
         Parameters
         ----------
         values : ndarray (n, dimensions)
-            All dimensions of a run are flipped together.
-        n_flips, seed : int
-        full : bool
-            Whether to take out the effects of placements and seeds, or of seeds only. The
-            latter claims less, and misses a single placement that differs from all others.
+        n_studies, seed : int
+        pooled : float
+            Share of a placement's covariance that is taken from all placements.
 
         Yields
         ------
-        ndarray (flips, n, dimensions)
+        ndarray (studies, n, dimensions)
         """
-        project = self.residuals if full else self.within_seeds
-        left = np.maximum(np.diag(project), _LEAST_SHARE)
-        errors = (project @ values) / np.sqrt(left)[:, None]
+        residuals = self.residuals @ values
+        products = np.einsum("pn,nd,ne->pde", self.members, residuals, residuals)
+        own = products / np.maximum(self._free, _LEAST)[:, None, None]
+        share = self._pooled(pooled)[:, None, None]
+        size, directions = np.linalg.eigh((1 - share) * own + share * products.sum(0) / self.df)
+        roots = directions * np.sqrt(np.maximum(size, 0))[:, None]
+        of_runs = np.einsum("pn,pde->ned", self.members, roots)
         rng = np.random.default_rng(seed)
-        for start in range(0, n_flips, _CHUNK):
-            size = (min(_CHUNK, n_flips - start), len(values), 1)
-            yield errors * rng.choice([-1.0, 1.0], size)
+        for start in range(0, n_studies, _CHUNK):
+            shape = (len(values), min(_CHUNK, n_studies - start), values.shape[1])
+            yield np.swapaxes(rng.standard_normal(shape) @ of_runs, 0, 1)
+
+    @property
+    def _free(self) -> np.ndarray:
+        """Share of the degrees of freedom of the residuals that belongs to each placement."""
+        return self.members @ np.diag(self.residuals)
+
+    def _pooled(self, share: float) -> np.ndarray:
+        # A placement with a single run tells nothing about its own variance.
+        return np.where(self.counts > 1, share, 1.0)
 
 
 def _indicators(labels: np.ndarray) -> np.ndarray:
@@ -138,24 +151,3 @@ def welch_statistic(blocks: Blocks, values: np.ndarray) -> np.ndarray:
     distance = ((means - centre[..., None, :]) ** 2).sum(axis=-1)
     statistic: np.ndarray = (weights * distance).sum(axis=-1)
     return statistic
-
-
-def pair_t(blocks: Blocks, values: np.ndarray) -> np.ndarray:
-    """Return the studentised difference of every pair of placements in every dimension.
-
-    Parameters
-    ----------
-    blocks : Blocks
-    values : ndarray (..., n, dimensions)
-
-    Returns
-    -------
-    ndarray (..., pairs, dimensions)
-        First minus second placement, pairs in the order of ``numpy.triu_indices``.
-    """
-    means = blocks.means @ values
-    errors = blocks.variances(blocks.residuals @ values) / blocks.counts[:, None]
-    i, j = np.triu_indices(len(blocks.members), 1)
-    scale = np.sqrt(np.maximum(errors[..., i, :] + errors[..., j, :], 1e-300))
-    t: np.ndarray = (means[..., i, :] - means[..., j, :]) / scale
-    return t

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-from alignkit.statistics.requirements import LEVEL
-from alignkit.statistics.variance.blocks import Blocks, pair_t, welch_statistic
+from alignkit.statistics.variance.blocks import Blocks, welch_statistic
 from alignkit.statistics.variance.decomposition import VarianceShare, reason_for_no_test
+from alignkit.statistics.variance.reversal import reversal_p
 
 TIE = 1e-9
 
@@ -33,10 +32,7 @@ class Interaction:
     reversed_pairs, pairs : int
         Pairs of placements that some two tasks rank in opposite order, and all pairs.
     p_reversal : float or None
-        Of the clearest reversal: the larger p of its two directions, corrected for all pairs of
-        placements and of tasks.
-    significant_reversals : int
-        Reversed pairs whose p, corrected in the same way, is below 0.05.
+        Of any reversal between two tasks, corrected for the pairs of tasks.
     scale : dict of str to float
         Divisor of each task's scores.
     """
@@ -48,7 +44,6 @@ class Interaction:
     reversed_pairs: int
     pairs: int
     p_reversal: float | None
-    significant_reversals: int
     scale: dict[str, float]
 
 
@@ -64,13 +59,13 @@ def interaction(
 
     Runs of one placement and seed form a vector over tasks. Subtracting its mean over tasks
     removes everything that a placement does to all tasks alike. What is left is compared between
-    placements within seeds, each placement weighed by its own noise, against a wild bootstrap
+    placements within seeds, each placement weighed by its own noise, against a parametric bootstrap
     (``alignkit.statistics.variance.blocks``): placements may differ in noise, and effects of
     seeds may be shared by all placements.
 
     An interaction does not say that tasks prefer different placements: one may have no
-    preference at all. For that, one task must rank a pair significantly in one order and another
-    task in the other (after Gail and Simon 1985).
+    preference at all. For that, two tasks must rank placements significantly in opposite order
+    (after Gail and Simon 1985; ``alignkit.statistics.variance.reversal``).
 
     Parameters
     ----------
@@ -83,7 +78,7 @@ def interaction(
         Whether to divide by the standard deviation of each task's runs, because scores of
         different tasks have different units. Otherwise raw scores are compared.
     n_permutations, seed : int
-        Number of sign flips, and their seed.
+        Number of simulated studies, and their seed.
 
     Returns
     -------
@@ -98,55 +93,12 @@ def interaction(
     means = scaled.groupby(level="placement").mean()
     share = interaction_share(scaled, n_permutations, seed)
     crossed, pairs = reversals(means.to_numpy(float))
-    p = np.empty(0) if share.p is None else reversal_p(scaled, n_permutations, seed)
-    return Interaction(
-        share,
-        means,
-        len(complete),
-        left_out,
-        crossed,
-        pairs,
-        float(p.min()) if len(p) else None,
-        int((p < LEVEL).sum()),
-        scale,
+    p = (
+        None
+        if share.p is None
+        else reversal_p(_blocks(scaled), scaled.to_numpy(float), n_permutations, seed)
     )
-
-
-def reversal_p(scores: pd.DataFrame, n_flips: int = 9999, seed: int = 0) -> np.ndarray:
-    """Return the p of the reversal of every pair of placements.
-
-    For two tasks, a pair is reversed if its difference is significant in both and of opposite
-    sign. Each direction is corrected for all pairs of placements (max-T under flipped
-    residuals); the larger p of the two counts, as both must hold, times the pairs of tasks.
-
-    Parameters
-    ----------
-    scores : DataFrame (runs, tasks)
-        With the levels ``placement`` and ``seed`` of the index; none missing.
-    n_flips, seed : int
-
-    Returns
-    -------
-    ndarray (pairs of placements,)
-        Of the two tasks that reverse it most clearly; 1 where none does.
-    """
-    blocks, values = _blocks(scores), scores.to_numpy(float)
-    t, tasks = pair_t(blocks, values), list(combinations(range(values.shape[1]), 2))
-    directions = [pair for a, b in tasks for pair in ((a, b), (b, a))]
-    exceeded = {pair: np.ones(len(t)) for pair in directions}
-    for chunk in blocks.flipped(values, n_flips, seed):
-        null = pair_t(blocks, chunk)
-        for first, second in directions:
-            against = -np.sign(t[:, first])  # the sign that a reversal has in the second task
-            largest = (against * null[..., second]).max(axis=1)
-            observed = against * t[:, second]
-            bound = observed - np.abs(observed) * TIE
-            exceeded[first, second] += (largest[:, None] >= bound).sum(axis=0)
-    both = [np.maximum(exceeded[a, b], exceeded[b, a]) / (1 + n_flips) for a, b in tasks]
-    opposite = [t[:, a] * t[:, b] < 0 for a, b in tasks]
-    p = np.array([np.where(o, q * len(tasks), 1) for o, q in zip(opposite, both, strict=True)])
-    smallest: np.ndarray = np.minimum(1, p.min(axis=0))
-    return smallest
+    return Interaction(share, means, len(complete), left_out, crossed, pairs, p, scale)
 
 
 def _blocks(scores: pd.DataFrame) -> Blocks:
@@ -179,14 +131,14 @@ def _scales(complete: pd.DataFrame, standardise: bool) -> dict[str, float]:
     return {str(task): float(sd) if sd > 0 else 1.0 for task, sd in deviations.items()}
 
 
-def interaction_share(scaled: pd.DataFrame, n_flips: int = 9999, seed: int = 0) -> VarianceShare:
+def interaction_share(scaled: pd.DataFrame, n_studies: int = 9999, seed: int = 0) -> VarianceShare:
     """Return the share of variance of the interaction, and its p.
 
     Parameters
     ----------
     scaled : DataFrame (runs, tasks)
         With the levels ``placement`` and ``seed`` of the index; none missing.
-    n_flips, seed : int
+    n_studies, seed : int
     """
     n = len(scaled)
     if scaled.shape[1] < 2:
@@ -207,7 +159,7 @@ def interaction_share(scaled: pd.DataFrame, n_flips: int = 9999, seed: int = 0) 
     f = (between / (k - 1)) / (rest / blocks.df) if rest > TIE * between else None
     observed = float(welch_statistic(blocks, vectors))
     extreme = 1
-    for chunk in blocks.flipped(vectors, n_flips, seed, full=False):
+    for chunk in blocks.simulated(vectors, n_studies, seed):
         extreme += int((welch_statistic(blocks, chunk) >= observed * (1 - TIE)).sum())
     eta, chance = between / (between + rest), (k - 1) / (k - 1 + blocks.df)
-    return VarianceShare(k, n, eta, chance, f, extreme / (1 + n_flips))
+    return VarianceShare(k, n, eta, chance, f, extreme / (1 + n_studies))
