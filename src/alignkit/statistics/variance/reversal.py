@@ -93,6 +93,7 @@ def disagreement(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """
     both = (means * np.sqrt(weights)).sum(axis=-1)
     orders = np.argsort(np.stack([means[..., 0], means[..., 1], both]), axis=-1)[..., None]
+    weights = np.broadcast_to(weights, means.shape)
     left = isotonic_rest(
         np.take_along_axis(means[None], orders, axis=-2),
         np.take_along_axis(weights[None], orders, axis=-2),
