@@ -7,6 +7,7 @@ the rate of the former definition where there was one. Seeds are fixed.
     python benchmarks/calibration.py                        every topic, 400 studies per row
     python benchmarks/calibration.py --studies 4000         the table of benchmarks/calibration.md
     python benchmarks/calibration.py correlation            only this topic
+    python benchmarks/calibration.py --jobs 2               two topics at a time
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import argparse
 import importlib
 import pkgutil
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 SIMULATIONS = Path(__file__).with_name("simulations")
+HELPERS = ("crossed", "rows")
 SHORT = 400
 
 
 def topics() -> list[str]:
     """Return the names of the topics, in alphabetical order."""
     names = [module.name for module in pkgutil.iter_modules([str(SIMULATIONS)])]
-    return sorted(name for name in names if name != "rows")
+    return sorted(name for name in names if name not in HELPERS)
 
 
 def main(arguments: list[str]) -> None:
@@ -37,16 +42,39 @@ def main(arguments: list[str]) -> None:
         default=SHORT,
         help="simulated studies per row [default: %(default)s]",
     )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="topics side by side [default: %(default)s]"
+    )
     asked = parser.parse_args(arguments)
     unknown = sorted(set(asked.topics) - set(topics()))
     if unknown:
         parser.error(f"there is no topic {unknown[0]}; there are: {', '.join(topics())}")
-    for topic in asked.topics or topics():
-        module = importlib.import_module(f"simulations.{topic}")
-        print(f"\n### {topic}\n\n| study | counted | before | now (95 % interval) | allowed |")
-        print("|---|---|---|---|---|")
-        for row in module.rows(asked.studies):
-            print(row.line(), flush=True)
+    if asked.jobs < 1:
+        parser.error(f"--jobs is {asked.jobs}; expected 1 or more")
+    chosen = asked.topics or topics()
+    if asked.jobs == 1:
+        for topic in chosen:
+            for line in table(topic, asked.studies):
+                print(line, flush=True)
+        return
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        for lines in pool.map(partial(whole_table, asked.studies), chosen):
+            print("\n".join(lines), flush=True)
+
+
+def table(topic: str, studies: int) -> Iterator[str]:
+    """Yield the lines of a topic's table."""
+    module = importlib.import_module(f"simulations.{topic}")
+    yield f"\n### {topic}\n"
+    yield "| study | counted | before | now (95 % interval) | allowed |"
+    yield "|---|---|---|---|---|"
+    for row in module.rows(studies):
+        yield row.line()
+
+
+def whole_table(studies: int, topic: str) -> list[str]:
+    """Return the lines of a topic's table, for a process of its own."""
+    return list(table(topic, studies))
 
 
 if __name__ == "__main__":

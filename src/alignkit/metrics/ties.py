@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -110,6 +110,18 @@ class Neighbours:
         rows, columns = moved[self.entries.rows], moved[self.entries.columns]
         entries = self.entries._replace(rows=rows, columns=columns)
         return Neighbours(self.n, self.k, in_order(entries, self.n))
+
+    def stacked(self, orders: Sequence[Tensor]) -> Neighbours:
+        """Return the neighbours with the samples in each of several orders, one after another.
+
+        Those in order i of n samples are the samples i n to (i + 1) n - 1.
+        """
+        entries, times, total = self.entries, len(orders), len(orders) * self.n
+        moved = torch.argsort(torch.stack(list(orders)), dim=1).to(entries.rows.device)
+        moved += torch.arange(0, total, self.n, device=moved.device)[:, None]
+        rows, columns = moved[:, entries.rows].flatten(), moved[:, entries.columns].flatten()
+        rest = (column.repeat(times) for column in entries[2:])
+        return Neighbours(total, self.k, in_order(Entries(rows, columns, *rest), total))
 
 
 def places_of(wanted: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:

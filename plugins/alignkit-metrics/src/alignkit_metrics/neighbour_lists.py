@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +12,7 @@ import alignkit
 from alignkit import Representation
 from alignkit.metrics.ties import Neighbours
 from alignkit_metrics.lookups import lack_order, ranks_in
+from alignkit_metrics.nulls import stacked_null
 from alignkit_metrics.overlaps import Overlaps
 
 # Random ways to break ties that the metrics of whole lists average over, and their seed.
@@ -100,15 +104,28 @@ def rank_similarity(
     independently in x and y. Parameters and errors are those of ``mknn``.
     """
     if lack_order(k, distance, x, y):
-        return _expected_rank_similarity(
-            x.tied_neighbours(k, distance), y.tied_neighbours(k, distance)
-        )
+        tied = (side.tied_neighbours(k, distance) for side in (x, y))
+        return float(_expected_rank_similarity(*tied).mean())
     r = ranks_in(x, y, k, distance).double()
     s = torch.arange(1, k + 1, device=r.device, dtype=r.dtype)
     terms = torch.where(r > 0, 2 / ((1 + (r - s).abs()) * (r + s)), 0.0).sum(dim=1)
     common = (r > 0).sum(dim=1)
     harmonic = torch.cat([s.new_zeros(1), (1 / s).cumsum(0)])
     return float((terms / harmonic[common].clamp(min=1)).mean())
+
+
+def rank_similarity_null(
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    k: int = 10,
+    distance: str = "cosine",
+) -> np.ndarray | None:
+    """Return the values of ``rank_similarity`` with the rows of y permuted; None without ties."""
+    if not lack_order(k, distance, *xs, *ys):
+        return None
+    return stacked_null(xs, ys, orders, k, distance, _expected_rank_similarity)
 
 
 def information_imbalance(x: Representation, y: Representation) -> float:
@@ -139,8 +156,8 @@ def information_imbalance_chance(x: Representation, y: Representation) -> float:
     return 1.0
 
 
-def _expected_rank_similarity(x: Neighbours, y: Neighbours) -> float:
-    """Return ``rank_similarity``, expected over ties broken at random."""
+def _expected_rank_similarity(x: Neighbours, y: Neighbours) -> Tensor:
+    """Return the agreement of every sample, expected over ties broken at random, ``(n,)``."""
     k = x.k
     in_x, in_y = x.common(y)
     rows = x.entries.rows[in_x]
@@ -151,14 +168,14 @@ def _expected_rank_similarity(x: Neighbours, y: Neighbours) -> float:
     inverse = torch.cat([numbers.new_zeros(1), 1 / (1 / numbers).cumsum(0)])
     overlaps = Overlaps.of(x, y)
     certain_x, certain_y = x.is_certain[in_x], y.is_certain[in_y]
-    total = 0.0
+    total = terms.new_zeros(x.n)
     for kind_x in (True, False):
         for kind_y in (True, False):
             kind = (certain_x == kind_x) & (certain_y == kind_y)
             if bool(kind.any()):
                 divisors = overlaps.given(kind_x, kind_y).expected(inverse)
-                total += float(terms[kind] @ divisors[rows[kind]])
-    return total / x.n
+                total.index_add_(0, rows[kind], terms[kind] * divisors[rows[kind]])
+    return total
 
 
 def _mean_agreement(x: Neighbours, in_x: Tensor, y: Neighbours, in_y: Tensor) -> Tensor:
@@ -229,20 +246,23 @@ def _tied_ranks(x: Neighbours, y: Neighbours) -> tuple[Tensor, Tensor, Tensor]:
     low_x, low_y : Tensor (rows, neighbours)
         Infinite for what is no neighbour in that representation.
     """
-    keys = torch.unique(torch.cat([x.keys, y.keys]))
+    has_ties = torch.zeros(x.n, dtype=torch.bool, device=x.entries.rows.device)
+    for neighbours in (x, y):
+        tied = neighbours.entries.low < neighbours.entries.high
+        has_ties[neighbours.entries.rows[tied]] = True
+    # Few samples tie as a rule, so the others are left out before anything is sorted.
+    where = [has_ties[neighbours.entries.rows] for neighbours in (x, y)]
+    sides = [neighbours.keys[some] for neighbours, some in zip((x, y), where, strict=True)]
+    keys = torch.unique(torch.cat(sides))
     low = torch.full((2, len(keys)), torch.inf, dtype=torch.float64, device=keys.device)
     for side, neighbours in enumerate((x, y)):
-        low[side, torch.searchsorted(keys, neighbours.keys)] = neighbours.entries.low.double()
+        ranks = neighbours.entries.low[where[side]].double()
+        low[side, torch.searchsorted(keys, sides[side])] = ranks
     for side in (1, 0):  # stable sorts: by y, then by x, then by sample
         order = torch.sort(low[side], stable=True).indices
         keys, low = keys[order], low[:, order]
     order = torch.sort(keys // x.n, stable=True).indices
     rows, low = (keys // x.n)[order], low[:, order]
-    has_ties = torch.zeros(x.n, dtype=torch.bool, device=keys.device)
-    for neighbours in (x, y):
-        tied = neighbours.entries.low < neighbours.entries.high
-        has_ties[neighbours.entries.rows[tied]] = True
-    rows, low = rows[has_ties[rows]], low[:, has_ties[rows]]
     samples, counts = torch.unique_consecutive(rows, return_counts=True)
     there = torch.arange(int(counts.max()), device=keys.device) < counts[:, None]
     padded = torch.full((2, *there.shape), torch.inf, dtype=torch.float64, device=keys.device)

@@ -13,12 +13,11 @@ import alignkit
 from alignkit import Representation
 from alignkit.metrics.ties import Neighbours, places_of
 from alignkit_metrics.lookups import rank_in, ranks_in, share_places
+from alignkit_metrics.nulls import TABLE_LIMIT, stacked_null
 from alignkit_metrics.overlaps import Overlaps
 
 # Samples whose neighbours' neighbours are looked up at once.
 BLOCK = 4096
-# Bytes of the table over pairs of samples and layers; a larger null is computed pair by pair.
-TABLE_LIMIT = 1 << 30
 
 
 def mknn(x: Representation, y: Representation, *, k: int = 10, distance: str = "cosine") -> float:
@@ -87,9 +86,8 @@ def jaccard(
     errors are those of ``mknn``.
     """
     if share_places(k, distance, x, y):
-        overlaps = Overlaps.of(x.tied_neighbours(k, distance), y.tied_neighbours(k, distance))
-        shared = torch.arange(k + 1, dtype=torch.float64)
-        return float(overlaps.expected(shared / (2 * k - shared)).mean())
+        tied = (side.tied_neighbours(k, distance) for side in (x, y))
+        return float(_expected_jaccard(*tied).mean())
     common = _n_common(x, y, k, distance).double()
     return float((common / (2 * k - common)).mean())
 
@@ -115,12 +113,9 @@ def jaccard_null(
     k: int = 10,
     distance: str = "cosine",
 ) -> np.ndarray | None:
-    """Return the values of ``jaccard`` with the rows of y permuted.
-
-    None if neighbours tie or memory is short.
-    """
+    """Return the values of ``jaccard`` with the rows of y permuted; None if memory is short."""
     if share_places(k, distance, *xs, *ys):
-        return None
+        return stacked_null(xs, ys, orders, k, distance, _expected_jaccard)
     common = torch.arange(k + 1, dtype=torch.float64)
     return _overlap_null(xs, ys, orders, k, distance, common / (2 * k - common))
 
@@ -159,9 +154,8 @@ def cycle_knn(
         raise alignkit.UsageError(f"cycle_knn: unknown direction '{direction}'; known: yx, xy")
     first, second = (y, x) if direction == "yx" else (x, y)
     if share_places(k, distance, x, y):
-        return _expected_cycles(
-            first.tied_neighbours(k, distance), second.tied_neighbours(k, distance)
-        )
+        tied = (side.tied_neighbours(k, distance) for side in (first, second))
+        return float(_expected_cycles(*tied).mean())
     steps = first.neighbours(k, distance)
     recovered = []
     for rows in torch.split(torch.arange(x.n, device=steps.device), BLOCK):
@@ -170,13 +164,38 @@ def cycle_knn(
     return float(torch.cat(recovered).double().mean())
 
 
+def cycle_knn_null(
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    *,
+    k: int = 10,
+    distance: str = "cosine",
+    direction: str = "yx",
+) -> np.ndarray | None:
+    """Return the values of ``cycle_knn`` with the rows of y permuted; None without ties."""
+    if not share_places(k, distance, *xs, *ys):
+        return None
+
+    def recovered(x: Neighbours, y: Neighbours) -> Tensor:
+        return _expected_cycles(y, x) if direction == "yx" else _expected_cycles(x, y)
+
+    return stacked_null(xs, ys, orders, k, distance, recovered)
+
+
 def _n_common(x: Representation, y: Representation, k: int, distance: str) -> Tensor:
     """Return the number of common neighbours of each sample, ``(n,)``."""
     return (ranks_in(x, y, k, distance) > 0).sum(dim=1)
 
 
-def _expected_cycles(first: Neighbours, second: Neighbours) -> float:
-    """Return the probability to be recovered, mean over samples, if ties are broken at random.
+def _expected_jaccard(x: Neighbours, y: Neighbours) -> Tensor:
+    """Return the Jaccard index of every sample, expected over ties broken at random, ``(n,)``."""
+    shared = torch.arange(x.k + 1, dtype=torch.float64)
+    return Overlaps.of(x, y).expected(shared / (2 * x.k - shared))
+
+
+def _expected_cycles(first: Neighbours, second: Neighbours) -> Tensor:
+    """Return the probability of every sample to be recovered if ties are broken at random.
 
     A sample is missed by its neighbour j with the probability that it is none of j's; the
     neighbours of j are drawn independently of those of others, so these multiply. Over a
@@ -189,7 +208,7 @@ def _expected_cycles(first: Neighbours, second: Neighbours) -> float:
     certain = first.is_certain
     by_certain = torch.ones(first.n, dtype=torch.float64, device=rows.device)
     by_certain.scatter_reduce_(0, rows[certain], missed[certain], "prod")
-    return 1 - float((by_certain * _mean_product(first, missed)).mean())
+    return 1 - by_certain * _mean_product(first, missed)
 
 
 def _mean_product(neighbours: Neighbours, factors: Tensor) -> Tensor:

@@ -128,6 +128,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "within": "classes",
             "cost": KNN_COST,
             "identity": "below 1 if some sample is nobody's neighbour; see self_score",
+            "null": f"{HERE}.neighbours:cycle_knn_null",
             "paper": "Huh et al. 2024, arXiv:2405.07987",
         },
     ),
@@ -161,6 +162,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         SIMILARITY
         | LIST_TIES
         | {
+            "null": f"{HERE}.neighbour_lists:rank_similarity_null",
             "invariances": (ROTATION, SCALE),
             "within": "classes",
             "cost": KNN_COST,
@@ -204,6 +206,7 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
             "ties": f"{HERE}.lookups:nearest_ties",
             "version": 2,
             "chance": f"{HERE}.neighbour_lists:information_imbalance_chance",
+            "null": f"{HERE}.nulls:nearest_rank_null",
             "within": "classes",
             "cost": "n^2 (d + log n) per layer and n per pair",
             "identity": "2 / n, as the nearest neighbour has rank 1; more where neighbours tie",

@@ -1,0 +1,88 @@
+"""Metrics of neighbours on permuted rows of y, where neighbours tie: many orders at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import alignkit
+from alignkit import Representation
+from alignkit.metrics.ties import Neighbours
+
+# Entries of neighbours that are compared at once.
+ENTRIES = 1 << 18
+# Bytes of the table over pairs of samples and layers; a larger null is computed pair by pair.
+TABLE_LIMIT = 1 << 30
+
+
+def stacked_null(
+    xs: Sequence[Representation],
+    ys: Sequence[Representation],
+    orders: Sequence[Tensor],
+    k: int,
+    distance: str,
+    score: Callable[[Neighbours, Neighbours], Tensor],
+) -> np.ndarray:
+    """Return the mean score of samples with the rows of y permuted.
+
+    Parameters
+    ----------
+    score : callable
+        Given the neighbours in x and in y, returns the score of every sample, ``(n,)``.
+
+    Returns
+    -------
+    ndarray (len(orders), len(xs), len(ys))
+    """
+    n = xs[0].n
+    in_x, in_y = ([side.tied_neighbours(k, distance) for side in sides] for sides in (xs, ys))
+    most = max(len(side.entries.rows) for side in (*in_x, *in_y))
+    step = max(1, ENTRIES // most)
+    values = np.empty((len(orders), len(xs), len(ys)))
+    same = torch.arange(n)
+
+    def fill(work: tuple[int, int]) -> None:
+        start, column = work
+        some = orders[start : start + step]
+        permuted = in_y[column].stacked(some)
+        for at, side in enumerate(in_x):
+            scores = score(side.stacked([same] * len(some)), permuted)
+            means = scores.view(len(some), n).mean(dim=1)
+            values[start : start + step, at, column] = means.cpu().numpy()
+
+    starts = range(0, len(orders), step)
+    works = [(start, column) for start in starts for column in range(len(ys))]
+    list(alignkit.parallel_map(fill, works))
+    return values
+
+
+def nearest_rank_null(
+    xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
+) -> np.ndarray | None:
+    """Return the values of ``information_imbalance`` with the rows of y permuted.
+
+    All ranks in y are found once. None if their table would be too large.
+    """
+    n = xs[0].n
+    if 32 * n * n * len(ys) > TABLE_LIMIT:
+        return None
+    everyone = torch.arange(n, device=ys[0].device)
+    others, rows = everyone.repeat(n), everyone.repeat_interleave(n)
+    tables = [y.ranks_of(others, rows).cpu() for y in ys]
+    nearest = [x.tied_neighbours(1, "euclidean") for x in xs]
+    sides = [
+        (side.entries.rows.cpu(), side.entries.columns.cpu(), side.weights.cpu())
+        for side in nearest
+    ]
+
+    def values_of(order: Tensor) -> np.ndarray:
+        values = np.empty((len(xs), len(ys)))
+        for at, (of, other, weights) in enumerate(sides):
+            pairs = order[of] * n + order[other]
+            values[at] = [2 * float(weights @ table[pairs]) / n**2 for table in tables]
+        return values
+
+    return np.stack(list(alignkit.parallel_map(values_of, orders)))
