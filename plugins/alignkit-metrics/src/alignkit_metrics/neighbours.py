@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ import alignkit
 from alignkit import Representation
 from alignkit.metrics.ties import Neighbours, places_of
 from alignkit_metrics.lookups import rank_in, ranks_in, share_places
-from alignkit_metrics.nulls import TABLE_LIMIT, stacked_null
+from alignkit_metrics.nulls import TABLE_LIMIT, stacked_null, values_of_orders
 from alignkit_metrics.overlaps import Overlaps
 
 # Samples whose neighbours' neighbours are looked up at once.
@@ -260,7 +260,7 @@ def _weighted_null(
             values.append(weights @ table.index_select(0, pairs) / (n * k))
         return torch.stack(values, dim=1)
 
-    return _values_of_orders(values_of, orders, table.device)
+    return values_of_orders(values_of, orders, table.device)
 
 
 def _overlap_null(
@@ -301,12 +301,4 @@ def _overlap_null(
             values.append(score[common].mean(dim=0))
         return torch.stack(values, dim=1)
 
-    return _values_of_orders(values_of, orders, device)
-
-
-def _values_of_orders(
-    values_of: Callable[[Tensor], Tensor], orders: Sequence[Tensor], device: torch.device
-) -> np.ndarray:
-    """Return the values of every order of samples, fetched from the device at once."""
-    values = alignkit.parallel_map(values_of, [order.to(device) for order in orders])
-    return torch.stack(list(values)).cpu().numpy()
+    return values_of_orders(values_of, orders, device)

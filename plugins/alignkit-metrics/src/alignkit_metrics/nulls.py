@@ -69,20 +69,26 @@ def nearest_rank_null(
     n = xs[0].n
     if 32 * n * n * len(ys) > TABLE_LIMIT:
         return None
-    everyone = torch.arange(n, device=ys[0].device)
+    device = ys[0].device
+    everyone = torch.arange(n, device=device)
     others, rows = everyone.repeat(n), everyone.repeat_interleave(n)
-    tables = [y.ranks_of(others, rows).cpu() for y in ys]
+    tables = torch.stack([y.ranks_of(others, rows) for y in ys], dim=1)
     nearest = [x.tied_neighbours(1, "euclidean") for x in xs]
-    sides = [
-        (side.entries.rows.cpu(), side.entries.columns.cpu(), side.weights.cpu())
-        for side in nearest
-    ]
+    sides = [(side.entries.rows, side.entries.columns, side.weights) for side in nearest]
 
-    def values_of(order: Tensor) -> np.ndarray:
-        values = np.empty((len(xs), len(ys)))
-        for at, (of, other, weights) in enumerate(sides):
-            pairs = order[of] * n + order[other]
-            values[at] = [2 * float(weights @ table[pairs]) / n**2 for table in tables]
-        return values
+    def values_of(order: Tensor) -> Tensor:
+        values = [
+            2 * weights @ tables[order[of] * n + order[other]] / n**2
+            for of, other, weights in sides
+        ]
+        return torch.stack(values)
 
-    return np.stack(list(alignkit.parallel_map(values_of, orders)))
+    return values_of_orders(values_of, orders, device)
+
+
+def values_of_orders(
+    values_of: Callable[[Tensor], Tensor], orders: Sequence[Tensor], device: torch.device
+) -> np.ndarray:
+    """Return the values of every order of samples, fetched from the device at once."""
+    values = alignkit.parallel_map(values_of, [order.to(device) for order in orders])
+    return torch.stack(list(values)).cpu().numpy()
