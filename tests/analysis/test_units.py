@@ -98,10 +98,10 @@ def test_the_command_refuses_selects_and_groups(own):
     assert "--unit learning_rate or --unit variant" in refused
     words = ("correlate", "-m", "cka", "--json")
     done = alignkit(*words, "--where", "learning_rate=0.0003", cwd=own)
-    (row,) = json.loads(done.stdout)["correlations"]
+    (row,) = json.loads(done.stdout)
     assert (row["unit"], row["n"]) == ("placement", 2)
     done = alignkit(*words, "--unit", "variant", cwd=own)
-    (row,) = json.loads(done.stdout)["correlations"]
+    (row,) = json.loads(done.stdout)
     assert row["n"] == 9
     shown = alignkit(*words[:-1], "-p", "at_1", "--unit", "learning_rate", cwd=own).stdout
     assert "7 values of learning_rate, 7 runs" in shown

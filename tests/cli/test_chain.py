@@ -46,7 +46,7 @@ def test_the_whole_chain_makes_what_it_lacks(place):
     scores = json.loads(alignkit("evaluate", "--json", cwd=place).stdout)
     assert {"auroc", "accuracy", "loss", "n"} <= set(scores[0])
     done = alignkit("correlate", "--metric", "cka", "--json", cwd=place)
-    table = json.loads(done.stdout)["correlations"]
+    table = json.loads(done.stdout)
     assert [row["verdict"] for row in table] == ["not testable"]
     page = alignkit("report", "--metric", "cka", cwd=place).stdout.strip()
     assert (place / page).read_text().lstrip().lower().startswith("<!doctype html>")
@@ -194,7 +194,7 @@ def test_correlate_takes_anyones_table(tmp_path):
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "table.csv", index=False)
     done = alignkit("correlate", "table.csv", "--outcome", "accuracy", "--json", cwd=tmp_path)
-    found = {row["metric"]: row for row in json.loads(done.stdout)["correlations"]}
+    found = {row["metric"]: row for row in json.loads(done.stdout)}
     assert set(found) == {"cka", "mine"}
     keys = ("task", "n", "pearson", "spearman", "p", "p_parametric", "p_adjusted")
     assert all(key in found["cka"] for key in keys)

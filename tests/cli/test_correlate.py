@@ -42,7 +42,7 @@ def place(tmp_path):
 
 def _rows(*words, cwd):
     done = alignkit("correlate", "t.csv", *words, "--json", cwd=cwd)
-    return json.loads(done.stdout)["correlations"]
+    return json.loads(done.stdout)
 
 
 def test_json_has_the_fixed_keys_and_every_seed(place):
@@ -234,11 +234,14 @@ def test_what_cannot_be_tested_is_said_and_no_nan_is_printed(tmp_path, change, r
 
 def test_json_holds_what_was_pooled_over_tasks(place):
     words = ("correlate", "t.csv", "--outcome", "accuracy", "-m", "mknn", "--output", "c.csv")
-    (row,) = json.loads(alignkit(*words, "--json", cwd=place).stdout)["pooled"]
+    rows = json.loads(alignkit(*words, "--json", cwd=place).stdout)
+    assert [row["task"] for row in rows] == ["a", "b"]
+    row = rows[0]["pooled"]
+    assert rows[1]["pooled"] == row
     assert (row["metric"], row["tasks"]) == ("mknn", "a, b")
     assert row["p"] == pytest.approx(pd.read_csv(place / "c.pooled.csv")["p"].item())
     alone = json.loads(alignkit(*words, "--task", "a", "--json", cwd=place).stdout)
-    assert alone["pooled"] == []
+    assert [row["pooled"] for row in alone] == [None]
 
 
 def test_figures_come_with_their_data(place):

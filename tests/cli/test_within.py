@@ -150,7 +150,7 @@ def test_correlate_takes_values_within_classes_and_shows_plain_ones_beside(own_r
     root, runs = own_runs
     words = ("correlate", "--runs", root, "-m", "unbiased_cka", "--within", "label")
     done = alignkit(*words, "--json", cwd=root)
-    row = json.loads(done.stdout)["correlations"][0]
+    row = json.loads(done.stdout)[0]
     mine = [run for run in runs if run.task == row["task"]]
     values, scores = [], []
     for run in mine:
@@ -160,7 +160,7 @@ def test_correlate_takes_values_within_classes_and_shows_plain_ones_beside(own_r
         scores.append(run.performance()["splits"]["test"][row["outcome"]])
     assert row["pearson"] == pytest.approx(np.corrcoef(values, scores)[0, 1], abs=1e-9)
     done = alignkit(*words[:-2], "--json", cwd=root)
-    plain = json.loads(done.stdout)["correlations"][0]
+    plain = json.loads(done.stdout)[0]
     assert row["pearson_plain"] == pytest.approx(plain["pearson"], abs=1e-9)
     shown = alignkit(*words, cwd=root)
     assert "plain" in shown.stdout

@@ -232,12 +232,10 @@ def correlate(
 
         for line in caution_lines(correlations.cautions):
             console.note(f"note: {line}")
-        console.print_json(
-            {
-                "correlations": console.records(correlations.table),
-                "pooled": console.records(correlations.pooled),
-            }
-        )
+        # An array of rows, as scripts expect; each has the answer pooled over tasks of its metric.
+        pooled = {row["metric"]: row for row in console.records(correlations.pooled)}
+        rows_of_tasks = console.records(correlations.table)
+        console.print_json([row | {"pooled": pooled.get(row["metric"])} for row in rows_of_tasks])
     else:
         show(correlations)
 
