@@ -164,7 +164,7 @@ def test_a_damaged_row_is_named(tmp_path_factory, separator, line_end, row, dama
     ("content", "message"),
     [
         (b"a,a\n1,2\n", "columns 1 and 2 are both 'a'"),
-        (b"a,,\n1,2,3\n", "column 3 has no name"),
+        (b"a,,\n1,2,3\n", "column 2 has no name"),
         (b"a,b\n1,\x002\n", r"x\.csv:2 cannot be read: it holds a NUL byte"),
         (b"a,b\n1,2\n3,\xe9\n", r"x\.csv:3 cannot be read: the byte 0xe9 is not UTF-8"),
         (b"a,b\n", "is empty"),
@@ -183,6 +183,7 @@ def test_a_damaged_row_is_named(tmp_path_factory, separator, line_end, row, dama
         (b"image_id,caption_id,a\n1,2,3\n", "may each hold the ids; name one with `id=COLUMN`"),
         (b"name,a\nx,1\ny,2\n", "column 'name' is not numeric.*name it with `id`"),
         (b"n,a\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(12)), "'n' counts the rows"),
+        (b"a,,c\n1,2,3\n", "column 2 has no name"),
         (b'a,b\n"x \\"y\\" z",1\n', "a quote stands after a backslash"),
     ],
 )
@@ -202,6 +203,9 @@ def test_what_is_refused(tmp_path, content, message):
         (b"a;b\n1,234;1\n0,5;2\n", [[1.234, 1], [0.5, 2]]),
         (b"sep=;\r\na;b\r\n1;2\r\n", [[1, 2]]),
         (b"# a,b\n0.5,1.5\n", [[0.5, 1.5]]),
+        (b"# a b\n0.5 1.5\n", [[0.5, 1.5]]),
+        (b"# made\n\n# by hand\n\na,b\n0.5,1.5\n", [[0.5, 1.5]]),
+        (b"a,b\r\n0.5,1.5\r\n\x1a", [[0.5, 1.5]]),
         (b"a  b\n0.5   1.5\n", [[0.5, 1.5]]),
         (b"a,b\ntrue,1\nFALSE,2\n", [[1, 1], [0, 2]]),
         (b"a,b,\n1,2,\n3,4,\n", [[1, 2], [3, 4]]),

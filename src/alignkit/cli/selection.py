@@ -63,6 +63,7 @@ def chosen_runs(
     runs = _loaded(paths, root, list(specs.values()), placements)
     if opened:
         runs = attempted(runs, lambda run: run.config, complain=False).runs
+    _say_data_sets(runs)
     runs = _on_their_data(runs, specs, data, force)
     if named:
         return runs
@@ -110,8 +111,8 @@ def _loaded(
         ]
     else:
         for name in tasks:
-            if not (root / name).is_dir():  # suggests the right name for a misspelt one
-                registry().get("tasks", name)
+            if not (root / name).is_dir() and not _names_data_set(root, name):
+                registry().get("tasks", name)  # suggests the right name for a misspelt one
         try:
             runs = below(root)
         except AlignkitError:
@@ -172,6 +173,26 @@ def measurable(runs: "Sequence[Run]", split: str, pool: str) -> "list[Run]":
     return attempted(
         runs, lambda run: check_extracted(run, split, pool, reporter), complain=False
     ).runs
+
+
+def _names_data_set(root: Path, name: str) -> bool:
+    """Whether a name is one that tells data sets of one name apart."""
+    from alignkit.runs import load_runs
+
+    try:
+        return any(run.task_label == name for run in load_runs(root, on_damaged=lambda *_: None))
+    except UsageError:
+        return False
+
+
+def _say_data_sets(runs: "Sequence[Run]") -> None:
+    """Say which data sets share a name, and how they are told apart."""
+    from alignkit.cli.printing import console
+    from alignkit.runs.data_sets import tell_apart
+
+    for task, names in tell_apart(runs).items():
+        those = ", ".join(f"{name} ({place})" if place else name for name, place in names.items())
+        console.note(f"note: {task} is the name of {len(names)} data sets: {those}")
 
 
 def _kept(runs: "Sequence[Run]", reason: "Callable[[Run], str]", none_left: str) -> "list[Run]":

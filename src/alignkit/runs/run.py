@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs.config import RunConfig, config_from_json
+from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.files import read_json
 from alignkit.runs.representations import RepresentationStore
 from alignkit.tasks import named_like_a_loss
@@ -38,6 +39,8 @@ class Run(RepresentationStore):
     path : Path
         The directory: ``runs/<task>/<placement>/seed<k>``.
     """
+
+    task_label = ""
 
     @classmethod
     def planned(cls, root: Path, config: RunConfig) -> Run:
@@ -96,7 +99,15 @@ class Run(RepresentationStore):
 
     @property
     def task(self) -> str:
-        """The name of the task: its alias, or else its registered name."""
+        """The name of the task: its alias, or else its registered name.
+
+        Where runs of one name are on different data, ``tell_apart`` gives them another one.
+        """
+        return self.task_label or self.stored_task
+
+    @property
+    def stored_task(self) -> str:
+        """The name of the task as it is stored."""
         return str(self.stored["task"].get("alias") or self.stored["task"]["name"])
 
     @property
@@ -228,6 +239,8 @@ def load_runs(
     folders : sequence of Path, optional
         The runs to open, of which ``root`` is the folder; all of those below it when None.
 
+    Data sets that share the name of a task are told apart, as by ``tell_apart``.
+
     Raises
     ------
     UsageError
@@ -235,19 +248,25 @@ def load_runs(
     DataError
         For a run whose files cannot be read, without ``on_damaged``.
     """
-    chosen = []
+    opened = []
     if folders is None:
         folders = [file.parent for file in sorted(Path(root).glob("*/*/*/train.json"))]
     for run in map(Run, folders):
         try:
             run.performance()
-            names = {run.task, run.stored["task"]["name"]}
-            if (not task or names & set(task)) and (not placement or run.placement in placement):
-                chosen.append(run)
+            if run.stored["task"]["name"] and run.placement:
+                opened.append(run)
         except AlignkitError as error:
             if on_damaged is None:
                 raise
             on_damaged(run, error)
+    tell_apart(opened)
+    chosen = [
+        run
+        for run in opened
+        if (not task or {run.task, run.stored_task, run.stored["task"]["name"]} & set(task))
+        and (not placement or run.placement in placement)
+    ]
     if not chosen:
         of = f" of {', '.join([*task, *placement])}" if task or placement else ""
         command = f"alignkit train --task {task[0]}" if task else "alignkit train"

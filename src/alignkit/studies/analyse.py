@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
+from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.units import select_runs
 from alignkit.statistics.equivalence import MARGIN
 
@@ -202,7 +203,9 @@ def stability(
 
 def _opened(runs: Sequence[str], where: Sequence[str]) -> list[Run]:
     """Open the runs whose options have the given values."""
-    return select_runs([load_run(run) for run in runs], where)
+    opened = [load_run(run) for run in runs]
+    tell_apart(opened)
+    return select_runs(opened, where)
 
 
 def _below(output: str, shown: Path) -> Written:

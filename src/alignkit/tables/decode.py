@@ -55,6 +55,7 @@ def read_text(path: Path) -> str:
             f"{path}:{line} cannot be read: {_bytes(error)} is not {encoding.upper()}; save the "
             "file as UTF-8"
         ) from None
+    text = text.removesuffix("\x1a")  # how some systems mark the end of a file
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(

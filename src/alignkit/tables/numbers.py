@@ -24,7 +24,14 @@ _GROUPS = {
     )
     for mark, other in ((",", "."), (".", ","))
 }
-_SIMPLE = re.compile(r"[\d+\-.eE]*", re.ASCII)
+_SIMPLE = re.compile(r"[\d+\-.eE\n]*", re.ASCII)
+# A row of whole numbers and of decimals that are clear; such rows tell nothing new.
+_CLEAR = {
+    mark: re.compile(
+        rf"(?:[+-]?(?:0?{m}\d+|\d+(?:{m}(?:\d{{0,2}}|\d{{4,}}))?){_EXPONENT}\n)*", re.ASCII
+    )
+    for mark, m in ((",", ","), (".", re.escape(".")))
+}
 
 Where = Callable[[int, int], str]  # of a row and of a place among the columns
 Evidence = dict[str, tuple[int, int, str]]  # a fact to the row, place and text of a cell
@@ -78,12 +85,15 @@ def is_missing(cell: str) -> bool:
     return cell.strip().lower() in MISSING
 
 
-def simple_numbers(cells: Sequence[str]) -> list[float] | None:
+def simple_numbers(cells: Sequence[str], decimal: str = ".") -> list[float] | None:
     """Return the numbers of a row in which all are plain; None where any needs a closer look."""
-    if not _SIMPLE.fullmatch("".join(cells)):
+    text = "\n".join(cells)
+    if decimal == ",":
+        text = text.replace(".", "?").replace(",", ".")
+    if not _SIMPLE.fullmatch(text):
         return None
     try:
-        return list(map(float, cells))
+        return list(map(float, text.split("\n")))
     except ValueError:
         return None
 
@@ -132,6 +142,9 @@ def _collected(rows: Iterable[Sequence[str]]) -> Evidence:
     """Return the first cell that tells each fact."""
     evidence: Evidence = {}
     for row, cells in enumerate(rows):
+        text = "\n".join(cells) + "\n"
+        if any(f"decimal {m}" in evidence and _CLEAR[m].fullmatch(text) for m in _CLEAR):
+            continue
         for place, cell in enumerate(cells):
             if "," in cell or "." in cell:
                 for kind in _evidence(_MINUS.sub("-", cell.strip())):

@@ -95,7 +95,7 @@ class Table:
         values = np.empty((len(self), len(places)))
         for row, cells in enumerate(self.rows()):
             chosen = [cells[at] for at in places]
-            simple = simple_numbers(chosen)
+            simple = simple_numbers(chosen, marks.decimal)
             if simple is None:
                 simple = [
                     self._number(row, name, cell, marks, missing, name in truth)
@@ -174,7 +174,7 @@ def read_table(path: Path | str, index: bool = False) -> Table:
     path : path
         Text in UTF-8 or UTF-16.
     index : bool
-        Whether one column may be without a name, as numbers of rows often are.
+        Whether the first column may be without a name, as numbers of rows often are.
 
     Raises
     ------
@@ -253,6 +253,8 @@ def _check_widths(rows: Rows, width: int, path: Path, layout: Layout | None = No
     hint = ""
     if layout is not None and all(len(cells) == width + 1 for cells in rows):
         hint = "; all rows have one cell more: write a name for it too, as for the names of rows"
+        if width == 1:
+            hint = "; put quotes around cells with a decimal comma, or name all columns"
     elif rows.records[row].startswith("#"):
         hint = "; comments may stand above the names of the columns only"
     raise DataError(_ragged(path, rows.lines[row], cells, width) + hint)
@@ -284,9 +286,9 @@ def _names(
                 f"{path}:{layout.first}: the first line must name each column once, and columns "
                 f"{first + 1} and {second + 1} are both '{name}'"
             )
-    nameless = [at + 1 for at, name in enumerate(names) if not name]
-    if len(nameless) > index:
-        raise DataError(f"{path}:{layout.first}: column {nameless[index]} has no name")
+    nameless = [at + 1 for at, name in enumerate(names) if not name and not (index and at == 0)]
+    if nameless:
+        raise DataError(f"{path}:{layout.first}: column {nameless[0]} has no name")
     return tuple(names), notes
 
 

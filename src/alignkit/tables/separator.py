@@ -76,26 +76,20 @@ def find_layout(text: str, usual: str, path: Path) -> Layout:
 def _header(lines: Sequence[str], top: int, usual: str, path: Path) -> tuple[int, int]:
     """Return the line of the header, and the number of lines of comments above it."""
     line = top
-    while line < len(lines) and lines[line].startswith("#"):
+    while line < len(lines) and (lines[line].startswith("#") or not lines[line].strip()):
         line += 1
-    comments = line - top
-    if not comments:
+    written = [i for i in range(top, line) if lines[i].strip()]
+    if not written:
         return top, 0
-    if line == len(lines) or not lines[line].strip():
-        return _header_after_blanks(lines, line, comments, path)
-    # NumPy and others write the names of columns as the last comment.
-    last = lines[line - 1].lstrip("# ")
-    separator = next((s for s in (usual, *SEPARATORS) if s in last), usual)
-    cells = split_line(lines[line], separator)
-    if len(split_line(last, separator)) == len(cells) and any(map(_NUMBER.fullmatch, cells)):
-        return line - 1, comments - 1
-    return line, comments
-
-
-def _header_after_blanks(
-    lines: Sequence[str], line: int, comments: int, path: Path
-) -> tuple[int, int]:
-    return _next_line(lines, line, path), comments
+    # NumPy and others write the names of columns as the last comment, above the first row.
+    if line < len(lines) and written[-1] == line - 1:
+        last = lines[line - 1].lstrip("# ")
+        separators = [s for s in (usual, *SEPARATORS) if s in last]
+        separator = separators[0] if separators else BLANKS
+        cells = split_line(lines[line], separator)
+        if len(split_line(last, separator)) == len(cells) and any(map(_NUMBER.fullmatch, cells)):
+            return line - 1, len(written) - 1
+    return _next_line(lines, line, path), len(written)
 
 
 def _next_line(lines: Sequence[str], start: int, path: Path) -> int:

@@ -276,3 +276,71 @@ def test_what_is_held_out_is_a_function_of_ids_and_seed(ids, seed, share, random
         assert len(members & held) == round(share * len(members))
     shuffled = random.sample(ids, len(ids))
     assert held_out(shuffled, [len(i) for i in shuffled], share, seed) == held
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (("0", "1"), ("0.0", "1.0"), ("0", "1")),
+        (("0.0", "1.0"), ("1", "0"), ("0", "1")),
+        (("true", "false"), ("True", "FALSE"), ("false", "true")),
+        (("0.0", "1.0"), ("0.0", "1.0"), ("0.0", "1.0")),  # as stored runs know them
+        (("1|2", "2"), ("2.0", "1.0"), ("1", "2")),
+    ],
+)
+def test_labels_of_one_meaning_are_one_class(tmp_path, train, test, expected):
+    for name, labels in (("train.csv", train), ("test.csv", test)):
+        table = [row | {"label": labels[i % 2]} for i, row in enumerate(rows(12))]
+        write(tmp_path, table, name)
+    task = Folder(tmp_path)
+    assert task.target.labels == expected
+    targets = task.split("test").targets
+    if targets.ndim == 1:
+        assert targets.tolist() == [
+            expected.index(_plain(test[i % 2], expected)) for i in range(12)
+        ]
+
+
+def _plain(label, expected):
+    same = {"0.0": "0", "1.0": "1", "True": "true", "FALSE": "false"}
+    return label if label in expected else same[label]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "message"),
+    [
+        (("cat", "dog"), ("Cat", "dog"), r"'cat' \(train.csv:2\) and 'Cat' \(test.csv:2\)"),
+        (("01", "02"), ("1", "02"), r"'01' .* and '1' .* differ in spelling only"),
+        (("0", "1"), ("yes", "no"), r"test.csv:2: the label 'yes', as all of test, is none of"),
+    ],
+)
+def test_labels_that_are_spelled_otherwise_in_a_split_are_refused(tmp_path, train, test, message):
+    for name, labels in (("train.csv", train), ("test.csv", test)):
+        table = [row | {"label": labels[i % 2]} for i, row in enumerate(rows(12))]
+        write(tmp_path, table, name)
+    with pytest.raises(alignkit.DataError, match=message):
+        _ = Folder(tmp_path).target
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_tables_in_any_spelling(tmp_path, separator, encoding):
+    expected = Folder(write(tmp_path / "plain", rows(20))).split("train")
+    root = write(tmp_path / "other", rows(20))
+    table = list(csv.reader((root / "data.csv").read_text().splitlines()))
+    with (root / "data.csv").open("w", newline="", encoding=encoding) as file:
+        csv.writer(file, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(table)
+    read = Folder(root).split("train")
+    assert (read.ids, read.texts) == (expected.ids, expected.texts)
+    assert read.targets.tolist() == expected.targets.tolist()
+
+
+def test_a_stray_quote_swallows_no_rows(tmp_path):
+    root = write(tmp_path, rows(20))
+    lines = (root / "data.csv").read_text().splitlines()
+    lines[5] = 'img/4.png,"an open quote,red'
+    (root / "data.csv").write_text("\n".join(lines))
+    task = Folder(root)
+    texts = [text for name in ("train", "validation", "test") for text in task.split(name).texts]
+    assert len(texts) == 20
+    assert '"an open quote' in texts

@@ -176,3 +176,16 @@ def test_what_is_published(root):
         "test": 22716,
         "labels": 101,
     }
+
+
+def test_a_quote_that_is_not_closed_swallows_no_titles(root):
+    path = root / "texts/test_titles.csv"
+    known = UpmcFood(root).split("test")
+    with path.open(newline="") as file:
+        lines = file.read().splitlines(keepends=True)
+    lines.insert(0, 'tacos_9.jpg,"The best tacos,tacos\r\n')
+    with path.open("w", newline="") as file:
+        file.write("".join(lines))
+    dishes.picture(root / "images/test/tacos/tacos_9.jpg", "tacos_9")
+    read = UpmcFood(root).split("test")
+    assert read.texts == ['"The best tacos', *known.texts]

@@ -11,6 +11,7 @@ import alignkit
 from alignkit import Placement
 from alignkit.models.walk import walk
 from alignkit_vilbert.architecture import Vilbert
+from alignkit_vilbert.vision_models import find_vit
 from named_models import KINDS, text_folder, vision_folder
 
 TEXTS = ["the red disc", "a green square on the picture of a disc ."]
@@ -321,3 +322,24 @@ def test_an_unknown_type_is_said_without_the_list_of_all(tmp_path):
     with pytest.raises(alignkit.UsageError, match="expected a BERT-like one") as caught:
         _built(text_model=str(folder))
     assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("flat", [True, False])
+@pytest.mark.parametrize("arguments", [{}, {"img_size": 32}])
+def test_how_pictures_are_prepared_is_read_from_both_forms_of_the_configuration(
+    tmp_path, flat, arguments
+):
+    pictures = {
+        "input_size": [3, 32, 32],
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.3, 0.4, 0.5],
+        "crop_pct": 1.0,
+        "interpolation": "bilinear",
+    }
+    config = {"architecture": "test_vit", "num_classes": 7, "model_args": arguments}
+    config |= pictures if flat else {"pretrained_cfg": pictures}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    spec = find_vit("", tmp_path, None)
+    assert (spec.mean, spec.std) == ((0.1, 0.2, 0.3), (0.3, 0.4, 0.5))
+    assert (spec.crop, spec.interpolation, spec.size) == (1.0, "bilinear", 32)
+    assert find_vit("", tmp_path, 64).size == 64

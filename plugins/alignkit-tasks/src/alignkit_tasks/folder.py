@@ -20,6 +20,7 @@ from alignkit_tasks.folder_tables import (
     Row,
     Table,
     UserLabel,
+    in_one_spelling,
     labels_of,
     read,
     table_files,
@@ -205,6 +206,7 @@ def _labels(table: Table, kind: str, separator: str) -> Sequence[UserLabel]:
     column = table.columns["label"]
     separator = "" if kind in ("single", "binary") else separator
     labels = [labels_of(row.cells.get(column), separator, row.where) for row in table.rows]
+    labels = in_one_spelling(labels, table.rows)
     if kind == "multi" or any(isinstance(label, tuple) for label in labels):
         return [None if label is None else _as_tuple(label) for label in labels]
     return labels

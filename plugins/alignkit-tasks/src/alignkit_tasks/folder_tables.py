@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -245,3 +246,83 @@ def _name(value: object, where: str) -> str:
     if isinstance(value, (str, int)):
         return str(value).strip()
     raise alignkit.DataError(f"{where}: the label {value!r:.40} is neither a name nor a number")
+
+
+def in_one_spelling(labels: Sequence[UserLabel], rows: Sequence[Row]) -> list[UserLabel]:
+    """Return labels with one spelling for each number or truth value: 1 for 1.0, true for True.
+
+    Raises
+    ------
+    alignkit.DataError
+        If labels of different splits differ in no more than case, blanks or leading zeros, or
+        none of several labels of a split is one of the training split: these are probably the same
+        labels.
+    """
+    names = {name for label in labels for name in as_tuple(label)}
+    spelling = _spelling(names)
+    labels = [
+        tuple(dict.fromkeys(spelling[name] for name in label))
+        if isinstance(label, tuple)
+        else None
+        if label is None
+        else spelling[label]
+        for label in labels
+    ]
+    first: dict[str, dict[str, str]] = {}
+    for label, row in zip(labels, rows, strict=True):
+        for name in as_tuple(label):
+            first.setdefault(name, {}).setdefault(row.split or "train", row.where)
+    _refuse_other_spellings(first)
+    _refuse_other_labels(first)
+    return labels
+
+
+def as_tuple(label: UserLabel) -> tuple[str, ...]:
+    """Return the labels of a row, of which there may be none."""
+    if label is None:
+        return ()
+    return label if isinstance(label, tuple) else (label,)
+
+
+def _spelling(names: set[str]) -> dict[str, str]:
+    """Return the spelling of each label, changed only where all are numbers or truth values."""
+    for form, plain in ((r"-?\d+(?:\.0+)?", _whole), (r"(?i:true|false)", str.lower)):
+        if all(re.fullmatch(form, name) for name in names):
+            changed = {name: plain(name) for name in names}
+            if len(set(changed.values())) < len(changed):
+                return changed
+    return {name: name for name in names}
+
+
+def _whole(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _refuse_other_spellings(first: Mapping[str, Mapping[str, str]]) -> None:
+    """Refuse labels that differ in their spelling only and share no split."""
+    known: dict[str, str] = {}
+    for name, splits in first.items():
+        other = known.setdefault(_key(name), name)
+        if other != name and not set(first[other]) & set(splits):
+            places = [next(iter(first[each].values())) for each in (other, name)]
+            raise alignkit.DataError(
+                f"the labels {other!r} ({places[0]}) and {name!r} ({places[1]}) are in different "
+                "splits and differ in spelling only; spell them alike"
+            )
+
+
+def _refuse_other_labels(first: Mapping[str, Mapping[str, str]]) -> None:
+    train = [name for name, splits in first.items() if "train" in splits]
+    for split in ("validation", "test"):
+        mine = {name: splits[split] for name, splits in first.items() if split in splits}
+        if min(len(train), len(mine)) > 1 and not set(mine) & set(train):
+            name, where = next(iter(mine.items()))
+            raise alignkit.DataError(
+                f"{where}: the label {name!r}, as all of {split}, is none of those of train "
+                f"({', '.join(sorted(train)[:3])}); spell them alike"
+            )
+
+
+def _key(name: str) -> str:
+    number = re.fullmatch(r"(-?)0*(\d+?)(?:\.0+)?", name)
+    return "".join(number.groups()) if number else " ".join(name.casefold().split())

@@ -77,6 +77,10 @@ class PretrainedVision(Stream):
         return state.with_tokens(self.norm(tokens) if last else tokens)
 
 
+# How pictures are prepared, in the words of timm.
+_PICTURE_KEYS = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
+
+
 @dataclass(frozen=True)
 class ViTSpec:
     """A ViT before it is built: its shapes, and the images it expects.
@@ -151,13 +155,18 @@ def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
 
     declared = json.loads(declaration)
     arguments = {k: v for k, v in declared.get("model_args", {}).items() if k != "num_classes"}
+    pictures = _pictures_of(declared)
     if image_size is not None:
         arguments["img_size"] = image_size
     _require_known(name)
     with torch.device("meta"):  # shapes without memory
         vit = _created(name, arguments)
+        size = (pictures.get("input_size") or [None])[-1]
+        if "img_size" not in arguments and size not in (None, vit.patch_embed.img_size[1]):
+            arguments["img_size"] = size
+            vit = _created(name, arguments)
     data = resolve_data_config(  # type: ignore[no-untyped-call]
-        {}, pretrained_cfg=declared.get("pretrained_cfg") or vit.pretrained_cfg
+        {}, pretrained_cfg=pictures or vit.pretrained_cfg
     )
     height, width = vit.patch_embed.img_size
     if height != width:
@@ -176,6 +185,12 @@ def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
         data["interpolation"],
         vit.pretrained_cfg.get("hf_hub_id") or "",
     )
+
+
+def _pictures_of(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how pictures are prepared; older versions of timm wrote it beside the architecture."""
+    nested: dict[str, Any] = declared.get("pretrained_cfg") or {}
+    return nested or {key: declared[key] for key in _PICTURE_KEYS if key in declared}
 
 
 def _require_known(name: str) -> None:
