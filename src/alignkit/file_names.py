@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from alignkit.errors import DataError
+
 # What file managers, archivers and editors leave beside one's files.
 FOLDERS = frozenset(
     {
@@ -54,6 +56,23 @@ def listed(folder: Path, *patterns: str) -> Iterator[Path]:
 def readable(name: str) -> str:
     r"""Return a name that every file can hold: bytes that are not UTF-8 as in ``caf\xe9``."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def require_utf8(path: Path) -> None:
+    """Refuse a place for weights whose name their format cannot hold, before hours of work.
+
+    Raises
+    ------
+    DataError
+        If the path is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"weights cannot be stored in {path}, as its name is not UTF-8; rename the folder, or "
+            "choose another"
+        ) from None
 
 
 def respelled(folder: Path, name: str) -> Path | None:

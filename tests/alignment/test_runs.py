@@ -28,6 +28,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import Reporter
 from alignkit.runs import Run
+from odd_files import sprinkle
 from tiny import train_tiny
 
 
@@ -458,3 +459,12 @@ def test_a_table_that_is_stale_is_derived_anew(tiny_run, what):
     else:
         assert tiny_run.alignment_file.read_bytes() == whole
     assert not is_stale(tiny_run)
+
+
+def test_what_another_system_leaves_in_a_run_is_no_value(tiny_run):
+    before = measure_run(tiny_run, ["cka"], layers="same")
+    sprinkle(tiny_run.path)
+    measure_run(tiny_run, ["svcca"], layers="same")
+    table = read_alignment(tiny_run.alignment_file)
+    assert set(table["metric"]) == {"cka", "svcca"}
+    assert list(table[table["metric"] == "cka"]["value"]) == list(before["value"])

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from alignkit.cli.printing.console import visible
+
 LIST, WRONG, GONE = "list metrics", "nonsense", "data info folder:/nowhere"
 CLOSED = [
     " ".join(chosen)
@@ -103,3 +105,15 @@ def test_a_name_that_is_not_utf8_can_be_said(shell, tmp_path, name, variables):
         assert name.decode() in err
     except UnicodeDecodeError:
         assert place.replace("\\x63\\x61\\x66", "caf") in err
+
+
+def test_weights_are_not_trained_for_a_place_that_cannot_hold_them(shell):
+    code, _, err = shell("-q train --task toy_match --runs $'r\\xe9'")
+    assert code == 1
+    assert err.startswith("Error: weights cannot be stored in r\\xe9/toy_match/")
+    assert err.endswith("its name is not UTF-8; rename the folder, or choose another\n")
+
+
+def test_only_what_cannot_be_printed_is_escaped():
+    text = "é e\u0301 \udce9 \ud800 \x1b[1m a\nb"
+    assert visible(text) == "é e\u0301 \\xe9 \\ud800 \\x1b[1m a\\nb"

@@ -14,6 +14,7 @@ from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
 from alignkit.data.encoded import EncodedSplit, ModelInputs
 from alignkit.errors import DataError
+from alignkit.file_names import require_utf8
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
@@ -71,6 +72,7 @@ def train(
         If the folder of the run contains another run, or cannot be written to.
     """
     run = Run(root / config.folder)
+    require_utf8(run.path)
     _refuse_another(run, config)
     device = choose_device(local_device(config.runtime.device))
     processes = join_processes(device)

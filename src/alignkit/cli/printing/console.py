@@ -198,4 +198,18 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.2e}"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text.encode("unicode_escape").decode() if not text.isprintable() else text
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    r"""Return a text on one line, with what cannot be printed escaped, as in ``caf\xe9``."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    byte = ord(character) - 0xDC00  # one of a file's name that is not UTF-8
+    if 0x80 <= byte <= 0xFF:
+        return f"\\x{byte:02x}"
+    return character.encode("unicode_escape").decode()

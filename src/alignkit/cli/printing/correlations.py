@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cli.printing.console import visible
+
 if TYPE_CHECKING:
     from alignkit.statistics import Correlations
 
@@ -124,7 +126,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[st
             return "-"
         return p_text(row[name], fraction=row["p_fraction"] if name == "p" else None)
 
-    columns: dict[str, list[str]] = {"metric": [_visible(row["metric"]) for row in rows]}
+    columns: dict[str, list[str]] = {"metric": [visible(row["metric"]) for row in rows]}
     if rows and rows[0]["adjustment"] == "max-T over layers":
         columns["layers"] = [row["layer"] for row in rows]
     if any(row["n"] != units for row in rows):
@@ -179,19 +181,15 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if row["reason"] and striking:
             said = f"{row['verdict']} ({row['reason']})"
             layer = f" {row['layer']}" if row["adjustment"] == "max-T over layers" else ""
-            grouped.setdefault(said, []).append(_visible(row["metric"]) + layer)
+            grouped.setdefault(said, []).append(visible(row["metric"]) + layer)
     for said, metrics in grouped.items():
         yield f"{', '.join(dict.fromkeys(metrics))}: {said}"
-    predicting = [_visible(row["metric"]) for row in rows if row["predicts"]]
+    predicting = [visible(row["metric"]) for row in rows if row["predicts"]]
     if predicting:
         beyond = beyond_controls(rows[0].get("control"))
         yield f"{', '.join(predicting)}: predicts the score of a unit from the other units{beyond}"
     if len(_chosen(rows)) < len(rows):
         yield f"the {_STRONGEST} strongest of {len(rows)} pairs; --json or --output give all"
-
-
-def _visible(text: str) -> str:
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
 
 
 def _console() -> Any:
