@@ -292,3 +292,34 @@ def _options_of(page):
         name = words[0] if words and words[0].startswith("--") else name
         options[name] = options.get(name, "") + " " + line.strip("│ ")
     return options
+
+
+def test_training_ends_with_the_score_and_the_next_command(tmp_path):
+    words = ("--task", TINY_TASK, "--architecture", TINY_MODEL, "--epochs", "0")
+    done = alignkit("train", *words, "--placement", "1/2", "--placement", "1", cwd=tmp_path)
+    assert len(done.stdout.split()) == 2  # the runs alone
+    for run in done.stdout.split():
+        assert f"{run}: auroc 0." in done.stderr
+    assert "on validation, epoch 0" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("next: alignkit evaluate")
+    assert "placement 1/2 is named at_1_and_2: text before 1, vision before 2" in done.stderr
+    pairs = alignkit(
+        "train", *words, "-p", "1", "--objective", "mlm", "--runs", "pre", cwd=tmp_path
+    )
+    assert f"next: alignkit train --init {pairs.stdout.strip()} --task TASK --runs pre" in (
+        pairs.stderr
+    )
+
+
+def test_indices_of_a_named_placement_are_said_to_be_it(tmp_path):
+    done = alignkit("train", "--placement", "3,4,10", "--dry-run", cwd=tmp_path)
+    assert "placement 3,4,10 is named hybrid1" in done.stderr
+    assert "is named" not in alignkit("train", "-p", "hybrid1", "--dry-run", cwd=tmp_path).stderr
+
+
+def test_data_commands_take_the_folder_as_train_does(tmp_path):
+    for words in (["--data", "nowhere"], ["nowhere"]):
+        said = alignkit("data", "info", "hateful_memes", *words, cwd=tmp_path, code=1).stderr
+        assert "there is no folder nowhere" in said
+    both = ("data", "info", "hateful_memes", "a", "--data", "b")
+    assert "given twice: a and --data b" in alignkit(*both, cwd=tmp_path, code=2).stderr

@@ -60,6 +60,8 @@ def test_a_plan_shows_everything_before_anything_is_done(tmp_path):
 @pytest.mark.slow
 def test_a_run_prints_what_it_wrote_and_the_plan_is_done(place):
     finished = alignkit("study", "run", "tiny.toml", cwd=place)
+    assert "all results: results/index.html" in finished.stderr
+    assert 'href="correlate.last.csv"' in (place / "results" / "index.html").read_text()
     assert finished.stdout.split() == ["results/runs.last.csv", "results/correlate.last.csv"]
     plan = _plan("tiny.toml", place)
     assert {run["state"] for run in plan["runs"]} == {"done"}

@@ -20,6 +20,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.data import fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
+from alignkit.runs.interrupted import train_command
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
 from alignkit.training.auxiliary import AuxiliaryLoss
@@ -209,7 +210,12 @@ def _context(
         collators["train"],
         validate=partial(_validate, learner, target, data["validation"], collators["validation"]),
         primary=primary_score(options, target),
-        checkpoints=Checkpoints(run.path / "checkpoint", config.identity, runtime.checkpoint_every),
+        checkpoints=Checkpoints(
+            run.path / "checkpoint",
+            config.identity,
+            runtime.checkpoint_every,
+            train_command(config, run.path.parents[2]),
+        ),
         records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
         reporter=reporter,
         tracker=tracker,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.app import App
-from alignkit.cli.arguments import Architecture, FromScratch, Json, VisionModel, complete
+from alignkit.cli.arguments import Architecture, Data, FromScratch, Json, VisionModel, complete
 from alignkit.cli.selection import check_split, given_options
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(commands, name="data", rich_help_panel="Inspection")
 
 
-def info(task: Task, root: Root = None, json: Json = False) -> None:
+def info(task: Task, root: Root = None, data: Data = None, json: Json = False) -> None:
     """Count the samples, labels and duplicates in each split.
 
     The published sample counts are shown for comparison where the task declares them.
@@ -56,7 +56,7 @@ def info(task: Task, root: Root = None, json: Json = False) -> None:
     """
     from alignkit.cli.printing import console
 
-    findings = _findings(task, root, pictures=False)
+    findings = _findings(task, _folder(root, data), pictures=False)
     if json:
         console.print_json(vars(findings))
         return
@@ -64,14 +64,14 @@ def info(task: Task, root: Root = None, json: Json = False) -> None:
     _print_problems(findings)
 
 
-def verify(task: Task, root: Root = None, json: Json = False) -> None:
+def verify(task: Task, root: Root = None, data: Data = None, json: Json = False) -> None:
     """Check counts, labels, ids and every image; exit with code 1 if there is a problem.
 
     Example: alignkit data verify toy_redundant
     """
     from alignkit.cli.printing import console
 
-    findings = _findings(task, root, pictures=True)
+    findings = _findings(task, _folder(root, data), pictures=True)
     if json:
         console.print_json(vars(findings))
     else:
@@ -86,6 +86,7 @@ def verify(task: Task, root: Root = None, json: Json = False) -> None:
 def cache(
     task: Task,
     root: Root = None,
+    data: Data = None,
     architecture: Architecture = None,
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
@@ -111,16 +112,16 @@ def cache(
     from alignkit.data.pixels import store_pixels
     from alignkit.runs.config import choose, choose_task
 
-    chosen = choose_task(task, root)
-    data = chosen.make()
+    chosen = choose_task(task, _folder(root, data))
+    made = chosen.make()
     options = given_options(vision_model=vision_model, from_scratch=from_scratch)
     architect = choose("architectures", architecture, options).make()
-    inputs = architect.inputs(data.split("train").texts)
+    inputs = architect.inputs(made.split("train").texts)
     rows = []
-    for name in [check_split(name) for name in split or ()] or _splits_of(data):
-        samples = data.split(name)
+    for name in [check_split(name) for name in split or ()] or _splits_of(made):
+        samples = made.split(name)
         folder = store_pixels(
-            chosen.name, samples, inputs, name, data.fingerprint(), console.TerminalReporter()
+            chosen.name, samples, inputs, name, made.fingerprint(), console.TerminalReporter()
         )
         rows.append({"split": name, "n": len(samples), "folder": str(folder)})
     if json:
@@ -128,6 +129,15 @@ def cache(
         return
     for row in rows:
         print(row["folder"])
+
+
+def _folder(argument: str | None, option: str | None) -> str | None:
+    """Return the folder of the data, given as an argument or, as in ``train``, as an option."""
+    from alignkit.errors import UsageError
+
+    if argument is not None and option is not None and argument != option:
+        raise UsageError(f"the folder is given twice: {argument} and `data={option}`")
+    return argument if option is None else option
 
 
 def _splits_of(task: Any) -> list[str]:

@@ -42,15 +42,23 @@ def _first(
 def list_runs(
     task: Tasks = None, placement: Placements = None, runs: RunsFolder = DEFAULT, json: Json = False
 ) -> None:
-    """List trained runs and what has been computed for each.
+    """List trained runs and what has been computed for each; and runs that were interrupted.
 
     Example: alignkit runs list --task toy_redundant
     """
     from alignkit.cli.printing import console
+    from alignkit.errors import UsageError
     from alignkit.runs import load_runs
+    from alignkit.runs.interrupted import interrupted_runs
     from alignkit.runs.variants import variant_names
 
-    chosen = load_runs(runs, task or (), placement or (), note_damaged)
+    stopped = list(interrupted_runs(runs))
+    try:
+        chosen = load_runs(runs, task or (), placement or (), note_damaged)
+    except UsageError:
+        if not stopped:
+            raise
+        chosen = []
     variants = variant_names(chosen, across_placements=True)
     rows = [_row(run, variants[run.path]) for run in chosen]
     if json:
@@ -58,6 +66,11 @@ def list_runs(
     else:
         columns = ["run", "variant", "scores", "representations", "alignment"]
         console.print_table(rows, [c for c in columns if c != "variant" or any(variants.values())])
+    for each in stopped:
+        state = "is being trained" if each.runs_now else "was interrupted"
+        resume = each.command or "the alignkit train command that began it"
+        how = "" if each.runs_now else f"; resume with: {resume}"
+        console.note(f"{each.path} {state}, {each.step} steps are stored{how}")
 
 
 def show(

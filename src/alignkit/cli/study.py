@@ -244,6 +244,7 @@ def _run(
 ) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.study import analysis_rows, note_few_samples, run_row, summary
+    from alignkit.report.index import write_index
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.execute import analyse, execute
 
@@ -265,6 +266,9 @@ def _run(
                 )
             analyse(chosen, opened(), retry, console.TerminalReporter())
     written = [file for analysis in chosen.analyses for file in analysis.shown]
+    if written:
+        page = write_index(chosen.study.output, f"Results of the study {chosen.study.name}")
+        console.note(f"all results: {page}")
     if json:
         console.print_json(
             {

@@ -1,6 +1,7 @@
 """``alignkit train``: train models."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,7 @@ from alignkit.cli.arguments import (
 from alignkit.cli.selection import given_options
 
 if TYPE_CHECKING:
+    from alignkit.models.placement import Placement
     from alignkit.runs import Run, RunConfig
 
 OPTIMISATION = "Optimisation"
@@ -374,6 +376,7 @@ def train(
     if _is_secondary_process():
         console.settings.quiet = True
     _note_what_was_chosen(configs)
+    _note_names(placements, configs)
     _note_missing_test_splits(configs)
     if dry_run:
         _show_planned(configs, runs, json)
@@ -393,6 +396,7 @@ def train(
     else:
         for run in trained:
             print(run.path)
+        _note_scores(trained, runs)
     if failure is not None:
         raise failure
 
@@ -412,6 +416,46 @@ def _note_what_was_chosen(configs: "list[RunConfig]") -> None:
         "seed": [str(config.seed) for config in configs],
     }
     console.note("; ".join(f"{k} {', '.join(dict.fromkeys(v))}" for k, v in chosen.items()))
+
+
+def _note_names(given: "Sequence[str | None]", configs: "list[RunConfig]") -> None:
+    """Say under which name a placement is known whose indices were given, and what it means."""
+    from alignkit.cli.printing import console
+    from alignkit.models.placement import parse_placement
+
+    for text in dict.fromkeys(given):
+        written = parse_placement(text) if text else None
+        for config in configs if written else ():
+            placement = config.placement
+            if written and (placement.text, placement.vision) == (written.text, written.vision):
+                same = placement.text == placement.vision
+                where = "" if same or placement.name != written.name else f": {_where(placement)}"
+                console.note(f"placement {text} is named {placement.name}{where}")
+                break
+
+
+def _where(placement: "Placement") -> str:
+    sides = (("text", placement.text), ("vision", placement.vision))
+    return ", ".join(f"{stream} before {', '.join(map(str, at))}" for stream, at in sides)
+
+
+def _note_scores(trained: "Sequence[Run]", root: Path) -> None:
+    """Say how good each run is on the validation split, and what comes next."""
+    from alignkit.cli.printing import console
+
+    for run in trained:
+        performance = run.performance()
+        primary, scores = performance["primary"], performance["splits"].get("validation", {})
+        if primary in scores:
+            epoch = performance.get("epoch")
+            console.note(
+                f"{run.path}: {primary} {scores[primary]:.3f} on validation, epoch {epoch}"
+            )
+    where = "" if root == Path("runs") else f" --runs {root}"
+    if any(run.config.training.uses_labels for run in trained):
+        console.note(f"next: alignkit evaluate{where} (scores on test); alignkit measure{where}")
+    elif trained:
+        console.note(f"next: alignkit train --init {trained[0].path} --task TASK{where}")
 
 
 def _note_missing_test_splits(configs: "list[RunConfig]") -> None:

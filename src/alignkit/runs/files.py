@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import sys
@@ -147,7 +148,8 @@ def _lock(folder: Path, kind: int) -> int:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
+            if multiprocessing.parent_process() is None:  # a worker waits for its sibling
+                print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
             fcntl.flock(handle, kind)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), (folder / LOCK).stat()):

@@ -34,10 +34,12 @@ class Checkpoints:
     every : str
         How often a checkpoint is due: ``10m``, ``30s`` or a number of optimiser steps; never
         for ``0``.
+    command : str
+        What resumes the training, for ``alignkit runs``.
     """
 
-    def __init__(self, folder: Path, identity: str, every: str = "0") -> None:
-        self.folder, self.identity = folder, identity
+    def __init__(self, folder: Path, identity: str, every: str = "0", command: str = "") -> None:
+        self.folder, self.identity, self.command = folder, identity, command
         unit = every[-1] if every[-1] in "ms" else ""
         amount = int(every.removesuffix(unit))
         self.steps = amount if not unit else 0
@@ -104,6 +106,7 @@ class Checkpoints:
                 temporary / MANIFEST,
                 {
                     "identity": self.identity,
+                    "command": self.command,
                     "progress": progress,
                     "best": best_file.name,
                     "optimizer": settings,
