@@ -39,8 +39,13 @@ def sprinkle(root: Path) -> Path:
     return root
 
 
-def rewrite_tar(path: Path, rename=lambda name: name, companions: bool = False) -> None:
-    """Write a tar archive again with other names, and with macOS's companions if wanted."""
+def rewrite_tar(
+    path: Path,
+    rename=lambda name: name,
+    companions: bool = False,
+    change=lambda _name, content: content,
+) -> None:
+    """Write a tar archive again with other names or contents, and macOS's companions if wanted."""
     with tarfile.open(path) as archive:
         members = [(info.name, archive.extractfile(info).read()) for info in archive]
     with tarfile.open(path, "w") as archive:
@@ -48,7 +53,7 @@ def rewrite_tar(path: Path, rename=lambda name: name, companions: bool = False) 
             folder, slash, last = name.rpartition("/")
             extra = [(f"{folder}{slash}._{last}", apple_double())] if companions else []
             beside = [(f"__MACOSX/{folder}{slash}._{last}", apple_double())] if companions else []
-            for each, body in (*extra, (rename(name), content), *beside):
+            for each, body in (*extra, (rename(name), change(name, content)), *beside):
                 info = tarfile.TarInfo(each)
                 info.size = len(body)
                 archive.addfile(info, io.BytesIO(body))

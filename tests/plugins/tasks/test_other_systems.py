@@ -224,3 +224,29 @@ def test_genres_none_of_which_is_known_are_refused(tmp_path, label):
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(alignkit.DataError, match=r"train.jsonl:1: none of 7 .* such as Drama"):
         MmImdb(root).split("train")
+
+
+def test_labels_that_look_the_same_are_one(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    for split, form in (("train", "NFC"), ("test", "NFD")):
+        rows = [f"a.png,text,{unicodedata.normalize(form, name)}" for name in ("café", "thé")]
+        (tmp_path / f"{split}.csv").write_text("image,text,label\n" + "\n".join(rows) + "\n")
+    task = Folder(tmp_path, validation_share=0.01, test_share=0.01)
+    assert task.target.labels == ("café", "thé")
+    assert task.split("test").targets.tolist() == [0, 1]
+
+
+def test_labels_in_one_spelling_stay_as_they_are(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    names = [unicodedata.normalize("NFD", name) for name in ("café", "thé")]
+    rows = "\n".join(f"a.png,text,{name},test" for name in names)
+    (tmp_path / "data.csv").write_text(f"image,text,label,split\n{rows}\n")
+    assert Folder(tmp_path).target.labels == tuple(names)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_caption(tmp_path):
+    root = captions.tar(tmp_path / "cc")
+    before = list(ConceptualCaptions(root).split("train").texts)
+    for path in root.glob("*.tar"):
+        rewrite_tar(path, change=lambda n, c: b"\xef\xbb\xbf" + c if n.endswith("txt") else c)
+    assert list(ConceptualCaptions(root).split("train").texts) == before

@@ -98,7 +98,7 @@ def _from_tar(path: Path, _root: Path) -> Iterator[Record]:
 def _caption(parts: dict[str, Member], where: str) -> str:
     try:
         if "txt" in parts:
-            return parts["txt"].read().decode()
+            return parts["txt"].read().decode("utf-8-sig")
         content = json.loads(parts["json"].read()) if "json" in parts else {}
     except ValueError as error:
         raise alignkit.DataError(f"{where}: the caption cannot be read: {error!s:.60}") from None

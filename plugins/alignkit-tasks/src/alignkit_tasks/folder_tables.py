@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -285,13 +286,18 @@ def as_tuple(label: UserLabel) -> tuple[str, ...]:
 
 
 def _spelling(names: set[str]) -> dict[str, str]:
-    """Return the spelling of each label, changed only where all are numbers or truth values."""
+    """Return the spelling of each label, changed only where two are the same.
+
+    Numbers and truth values are, if all labels are such; and what looks the same and differs in how
+    accents are composed (NFC, NFD).
+    """
     for form, plain in ((r"-?\d+(?:\.0+)?", _whole), (r"(?i:true|false)", str.lower)):
         if all(re.fullmatch(form, name) for name in names):
             changed = {name: plain(name) for name in names}
             if len(set(changed.values())) < len(changed):
                 return changed
-    return {name: name for name in names}
+    composed = {name: unicodedata.normalize("NFC", name) for name in names}
+    return composed if len(set(composed.values())) < len(names) else {name: name for name in names}
 
 
 def _whole(name: str) -> str:
