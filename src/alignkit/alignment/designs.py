@@ -173,13 +173,14 @@ class Facts:
             twice = next(sample for sample, count in Counter(ids).items() if count > 1)
             raise UsageError(f"{file}: sample id '{twice}' occurs more than once")
         known = dict(zip(ids, values, strict=True))
-        missing = [sample for sample in self.ids if sample not in known]
+        wanted = as_ids(self.ids)
+        missing = [sample for sample in wanted if sample not in known]
         if missing:
             raise UsageError(
                 f"{file} has no row for {len(missing):,} of {self.n:,} samples (first: id "
                 f"'{missing[0]}')"
             )
-        return [known[sample] for sample in self.ids]
+        return [known[sample] for sample in wanted]
 
 
 def is_file(spec: str) -> bool:

@@ -56,6 +56,18 @@ class Table:
         width = len(self.names)
         return (cells[:width] for cells in self._rows)
 
+    def unusual(self) -> dict[str, frozenset[str]]:
+        """Return what is unusual about rows, each with the file and line of those concerned."""
+        facts = {}
+        if self._rows.separator != _usual(self.path) and len(self.names) > 1:
+            separator = NAMES.get(self._rows.separator, f"'{self._rows.separator}'")
+            every = frozenset(self.where(row) for row in range(len(self)))
+            facts[f"of a table with {separator} between cells"] = every
+        if self._rows.stray:
+            stray = frozenset(f"{self.path.name}:{line}" for line in self._rows.stray)
+            facts["with a quote that is not closed, read as a character"] = stray
+        return facts
+
     def records(self) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield every row by the names of its columns, with its file and line."""
         for row, cells in enumerate(self.rows()):

@@ -332,6 +332,8 @@ def test_tables_in_any_spelling(tmp_path, separator, encoding):
         csv.writer(file, delimiter=separator, quoting=csv.QUOTE_ALL).writerows(table)
     read = Folder(root).split("train")
     assert (read.ids, read.texts) == (expected.ids, expected.texts)
+    assert any("between cells" in note for note in read.notes)
+    assert not any("between cells" in note for note in expected.notes)
     assert read.targets.tolist() == expected.targets.tolist()
 
 
@@ -343,4 +345,6 @@ def test_a_stray_quote_swallows_no_rows(tmp_path):
     task = Folder(root)
     texts = [text for name in ("train", "validation", "test") for text in task.split(name).texts]
     assert len(texts) == 20
+    said = "with a quote that is not closed, read as a character"
+    assert sum(task.split(name).notes.get(said, 0) for name in ("train", "validation", "test")) == 1
     assert '"an open quote' in texts

@@ -127,6 +127,9 @@ class Folder(RecordedTask):
             )
         if table.labelled_by_folder:
             notes["whose label is the folder of its picture"] = len(splits[split])
+        for fact, numbers in table.unusual.items():
+            if concerned := sum(row.number in numbers for row in splits[split]):
+                notes[fact] = concerned
         return [
             Record(
                 _id(table, row),

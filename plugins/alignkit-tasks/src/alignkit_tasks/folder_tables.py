@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import alignkit
@@ -71,12 +71,16 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """All rows, the folder of the table, and the column names of image, text, label and so on."""
+    """All rows, the folder of the table, and the column names of image, text, label and so on.
+
+    ``unusual`` holds what was unusual in reading them, with the numbers of the rows.
+    """
 
     base: Path
     rows: Sequence[Row]
     columns: Mapping[str, str]
     labelled_by_folder: bool = False
+    unusual: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def read(root: Path, named: Mapping[str, str | None]) -> Table:
@@ -99,7 +103,14 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
     """
     files, base = table_files(root)
     # The table, the split that its place tells, file and line, and the cells of every row.
-    lines = [(path, split, *line) for split, path in files for line in _cells(path)]
+    lines: list[tuple[Path, str | None, str, Mapping[str, object]]] = []
+    unusual: dict[str, set[int]] = {}
+    for split, path in files:
+        rows_of_file, facts = _cells(path)
+        for where, row in rows_of_file:
+            for fact in (fact for fact, places in facts.items() if where in places):
+                unusual.setdefault(fact, set()).add(len(lines))
+            lines.append((path, split, where, row))
     if not lines:
         raise alignkit.DataError(f"{files[0][1]} has no rows")
     cells = [line[-1] for line in lines]
@@ -121,7 +132,8 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
             zip(cells, folders, lines, strict=True)
         )
     ]
-    return Table(base, rows, columns, labelled_by_folder=bool(classes))
+    seen = {fact: frozenset(numbers) for fact, numbers in unusual.items()}
+    return Table(base, rows, columns, bool(classes), seen)
 
 
 def _split_folder(folder: PurePosixPath) -> PurePosixPath:
@@ -166,11 +178,15 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
     raise alignkit.DataError(f"{root} has no table; expected: {EXPECTED}; found: {contents(root)}")
 
 
-def _cells(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+def _cells(
+    path: Path,
+) -> tuple[Iterator[tuple[str, Mapping[str, object]]], Mapping[str, frozenset[str]]]:
+    """Return the rows of a file with their places, and what is unusual about some of them."""
     if path.suffix.lower() == ".jsonl":
-        return ((f"{path.name}:{number}", line) for number, line in read_jsonl(path))
+        return ((f"{path.name}:{number}", line) for number, line in read_jsonl(path)), {}
     if path.suffix.lower() in SUFFIXES:
-        return read_table(path).records()
+        table = read_table(path)
+        return iter(table.records()), table.unusual()
     raise alignkit.DataError(f"{path} is not a table; expected one of: {', '.join(SUFFIXES)}")
 
 
