@@ -102,3 +102,23 @@ def test_the_index_is_plain_json(tiny_run):
     extract(tiny_run, "test")
     stored = json.loads((tiny_run.representations_folder("test") / "index.json").read_text())
     assert stored["pools"] == ["cls", "mean"]
+
+
+def test_some_sites_are_stored_and_measuring_others_extracts_the_rest(tiny_run):
+    from alignkit.alignment.runs import measure_run
+
+    folder = tiny_run.representations_folder("test")
+    index = extract(tiny_run, "test", ["cls"], only=["t02", "v.f*"])
+    assert set(index["sites"]) == {"t02", "v.f0", "v.f1"}
+    stored = {file.name: file.read_bytes() for file in folder.glob("*.npy")}
+    assert set(stored) == {"t02.cls.npy", "v.f0.cls.npy", "v.f1.cls.npy"}
+    more = extract(tiny_run, "test", ["cls"], only=["v02"])  # those stored earlier are kept
+    assert {*index["sites"], "v02"} == set(more["sites"])
+    assert len(measure_run(tiny_run, ["cka"], layers="last")) == 1
+    assert set(tiny_run.representation_index("test")["sites"]) == set(more["sites"])
+    measure_run(tiny_run, ["cka"], layers="all")
+    assert len(tiny_run.representation_index("test")["sites"]) > 8
+    for name, content in stored.items():
+        assert (folder / name).read_bytes() == content
+    with pytest.raises(UsageError, match=r"`sites=x\*`: .* has no such site; it has: t"):
+        extract(tiny_run, "validation", only=["x*"])

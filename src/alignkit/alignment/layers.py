@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,10 +92,12 @@ class StoredLayers:
         return self._opened[site]
 
 
-def extracted(run: Run, split: str, pool: str, reporter: Reporter) -> Mapping[str, Any]:
-    """Return the index of a run's representations; extract them first where they are missing."""
+def extracted(
+    run: Run, split: str, pool: str, reporter: Reporter, sites: Iterable[str] = ()
+) -> Mapping[str, Any]:
+    """Return the index of a run's representations; extract them first where some are missing."""
     index = run.representation_index(split)
-    if index is None or pool not in index["pools"]:
+    if index is None or pool not in index["pools"] or not set(sites) <= set(index["sites"]):
         from alignkit.chain.extract import extract  # with torch, which takes seconds to import
 
         reporter.note(f"{run.path}: extracting representations on {split} first")

@@ -90,7 +90,8 @@ def measure_run(
 
     resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
     selection = PairSelection.of_run(run, layers, streams)
-    index = extracted(run, split, pool, reporter)
+    needed = {site for pair in selection.pairs for site in pair}
+    index = extracted(run, split, pool, reporter, needed)
     rows = chosen.draw_rows(index["n"], reporter)
     subset = None if rows is None else len(rows)
     design, columns = facts_of_run(run, split).design(chosen, rows)
@@ -190,8 +191,8 @@ def measure_between(
     resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
     selection = PairSelection.of_run(run, layers, streams, other)
     sides = list(zip((run, other), splits, strict=True))
-    for side, split in sides:
-        extracted(side, split, pool, reporter)
+    for number, (side, split) in enumerate(sides):
+        extracted(side, split, pool, reporter, {pair[number] for pair in selection.pairs})
     ids, other_ids = (_ids(side, split) for side, split in sides)
     joined = rows_of(ids, other_ids, *(f"{side.path} on {split}" for side, split in sides))
     rows = chosen.draw_rows(len(ids), reporter)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
@@ -30,8 +31,9 @@ def extract(
     reporter: Reporter = SILENT,
     shard_size: int | None = None,
     device: str = "auto",
+    only: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Store the representations of a run at every site, unless they are stored already.
+    """Store the representations of a run, unless they are stored already.
 
     Samples are processed in shards, each stored once it is complete: an extraction that was
     interrupted resumes at the shard it had reached.
@@ -49,6 +51,8 @@ def extract(
         Samples per shard, rounded up to whole batches; it does not affect the result.
     device : str
         ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
+    only : sequence of str
+        Sites or patterns such as ``v.f*``; every site when empty. Sites stored earlier are kept.
 
     Returns
     -------
@@ -58,24 +62,50 @@ def extract(
     Raises
     ------
     UsageError
-        For an unknown pooling, or a shard size below 1.
+        For an unknown pooling, a pattern that no site matches, or a shard size below 1.
     DataError
         If the run is not trained, or the split is empty.
     """
     _check_pools(pools)
+    wanted = chosen_sites(run, only)
     index = run.representation_index(split)
-    if index is not None and not force and set(pools) <= set(index["pools"]):
+    if index is not None and not force and _holds(index, pools, wanted):
         return index
     with locked(run.path):
         index = run.representation_index(split)  # another process may have finished it meanwhile
-        if index is not None and not force and set(pools) <= set(index["pools"]):
+        if index is not None and not force and _holds(index, pools, wanted):
             return index
         if force and run.alignment_folder(split).exists():
             discard(run.alignment_folder(split))  # measured on the old representations
-        stored = index["pools"] if index and not force else []
+        stored = index if index and not force else {"pools": [], "sites": []}
+        kept = [site for site in chosen_sites(run) if site in {*wanted, *stored["sites"]}]
+        all_pools = sorted({*pools, *stored["pools"]})
         return _Extraction(
-            run, split, sorted({*pools, *stored}), shard_size, reporter, force, device
+            run, split, all_pools, shard_size, reporter, force, device, kept
         ).extract_all()
+
+
+def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
+    """Return the sites of a run that match names or patterns, in order; all without any.
+
+    Raises
+    ------
+    UsageError
+        For a pattern that no site matches.
+    """
+    known = sites(run.schedule())
+    for pattern in patterns:
+        if not any(fnmatchcase(site, pattern) for site in known):
+            raise UsageError(
+                f"`sites={pattern}`: {run.path} has no such site; it has: {', '.join(known)}"
+            )
+    if not patterns:
+        return known
+    return [site for site in known if any(fnmatchcase(site, pattern) for pattern in patterns)]
+
+
+def _holds(index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]) -> bool:
+    return set(pools) <= set(index["pools"]) and set(wanted) <= set(index["sites"])
 
 
 def extract_shard(
@@ -116,9 +146,9 @@ def extract_shard(
 
 
 def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
-    """Return whether the representations with all of these poolings are stored."""
+    """Return whether the representations of every site with these poolings are stored."""
     index = run.representation_index(split)
-    return index is not None and set(pools) <= set(index["pools"])
+    return index is not None and _holds(index, pools, chosen_sites(run))
 
 
 class _Extraction:
@@ -133,6 +163,7 @@ class _Extraction:
         reporter: Reporter,
         restart: bool = False,
         device: str = "auto",
+        kept: Sequence[str] | None = None,
     ) -> None:
         self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
@@ -141,7 +172,10 @@ class _Extraction:
         used_device = choose_device(device)
         self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         self.encoded = EncodedSplit(self.data, inputs, split, task.fingerprint, used_device)
-        content = {"pools": pools, "model": sha256_of(run.train_manifest)}
+        content: dict[str, Any] = {"pools": pools, "model": sha256_of(run.train_manifest)}
+        self.kept = sites(self.schedule) if kept is None else list(kept)
+        if self.kept != sites(self.schedule):
+            content["sites"] = self.kept
         self.shards = Shards(run, split, content, len(self.data), shard_size, restart)
 
     def extract_all(self) -> dict[str, Any]:
@@ -158,7 +192,7 @@ class _Extraction:
             for shard in missing:
                 self.extract_shard(shard, bar)
         index: dict[str, Any] = {
-            "sites": sites(self.schedule),
+            "sites": self.kept,
             "pools": self.pools,
             "n": n,
             "dtype": "float32",
@@ -182,7 +216,7 @@ class _Extraction:
                     place = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
 
                     def record(site: str, state: StreamState, place: slice = place) -> None:
-                        for pool in self.pools:
+                        for pool in self.pools if site in self.kept else ():
                             values = state.pooled(pool).float().cpu().numpy()
                             writer.put(place, site, pool, values)
 

@@ -48,6 +48,16 @@ def extract(
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
+    sites: Annotated[
+        list[str] | None,
+        Option(
+            "--sites",
+            metavar="SITE",
+            help="Sites to store, as names or patterns such as t11 or 'v.f*'; repeatable.",
+            show_default="all",
+            rich_help_panel=REPRESENTATIONS,
+        ),
+    ] = None,
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
@@ -94,7 +104,7 @@ def extract(
     sample ids, and index.json. With --text-model and --vision-model, the representations come
     from two separate pretrained encoders and nothing is trained; the result is a run without
     scores that `alignkit measure` accepts. An interrupted extraction resumes after the last
-    complete shard.
+    complete shard. With --sites, only some layers are stored; measuring others extracts the rest.
 
     Examples: alignkit extract --task toy_redundant --split test
 
@@ -116,7 +126,9 @@ def extract(
     reporter = console.TerminalReporter()
     failure = None
     try:
-        extract_runs(chosen, split, pool or POOLS, shard_size, force, jobs, reporter, device)
+        extract_runs(
+            chosen, split, pool or POOLS, shard_size, force, jobs, reporter, device, sites or ()
+        )
     except AlignkitError as error:
         failure = error
     rows = [

@@ -61,6 +61,7 @@ def extract_runs(
     jobs: int = 1,
     reporter: Reporter = SILENT,
     device: str = "auto",
+    sites: Sequence[str] = (),
 ) -> None:
     """Extract representations of runs, ``jobs`` at a time.
 
@@ -82,6 +83,7 @@ def extract_runs(
             shard_size=shard_size,
             force=force,
             device=device,
+            sites=sites,
         )
     ]
     _do(todo, jobs, "extract runs", reporter)

@@ -53,6 +53,7 @@ def extract_jobs(
     after: Sequence[str] = (),
     gpus: int = 0,
     device: str = "auto",
+    sites: Sequence[str] = (),
 ) -> list[Job]:
     """Return the jobs that extract one run: a single one, or one per shard and one to join them.
 
@@ -82,7 +83,7 @@ def extract_jobs(
             for i in range(count_shards(n, shard_size))
         ]
     joined = tuple(job.name for job in shards) or tuple(after)
-    arguments |= {"shard_size": shard_size, "force": force}
+    arguments |= {"shard_size": shard_size, "force": force, "sites": list(sites)}
     return [*shards, Job(name, f"{WORK}:extract_run", arguments, after=joined, **options)]
 
 

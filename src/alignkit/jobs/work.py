@@ -34,12 +34,14 @@ def extract_run(
     shard_size: int | None = None,
     force: bool = False,
     device: str = "auto",
+    sites: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> int:
     """Extract a run's representations, or join shards that exist; return the number of samples."""
     from alignkit.chain.extract import extract
 
-    return int(extract(load_run(run), split, pools, force, reporter, shard_size, device)["n"])
+    index = extract(load_run(run), split, pools, force, reporter, shard_size, device, sites)
+    return int(index["n"])
 
 
 def extract_run_shard(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alignkit.models.pairs import AT_FUSIONS
-from alignkit.models.schedule import Fuse
+from alignkit.models.schedule import Fuse, sites
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
 
@@ -26,9 +26,11 @@ def is_evaluated(run: Run, split: str) -> bool:
 
 
 def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
-    """Whether representations of a split are stored for all of these poolings."""
+    """Whether representations of all sites on a split are stored for all of these poolings."""
     index = run.representation_index(split) if run.is_trained else None
-    return index is not None and set(pools) <= set(index["pools"])
+    if index is None or not set(pools) <= set(index["pools"]):
+        return False
+    return set(sites(run.schedule())) <= set(index["sites"])
 
 
 def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
