@@ -19,6 +19,7 @@ import alignkit
 from alignkit_tasks.conceptual_captions import ConceptualCaptions
 from alignkit_tasks.folder import Folder
 from alignkit_tasks.genres import GENRES, spelled_as_published
+from alignkit_tasks.hateful_memes import HatefulMemes
 from alignkit_tasks.mm_imdb import MmImdb
 from alignkit_tasks.upmc_food import UpmcFood
 from odd_files import rewrite_tar, sprinkle
@@ -250,3 +251,57 @@ def test_a_byte_order_mark_is_no_part_of_a_caption(tmp_path):
     for path in root.glob("*.tar"):
         rewrite_tar(path, change=lambda n, c: b"\xef\xbb\xbf" + c if n.endswith("txt") else c)
     assert list(ConceptualCaptions(root).split("train").texts) == before
+
+
+def test_memes_of_other_systems(memes):
+    before = content(HatefulMemes(memes))
+    sprinkle(memes)
+    assert content(HatefulMemes(memes)) == before
+    lines = (memes / "train.jsonl").read_text()
+    (memes / "train.jsonl").write_text(lines.replace("img/", "img\\\\").replace(".png", ".PNG "))
+    assert content(HatefulMemes(memes)) == before
+    assert HatefulMemes(memes).split("train").notes == {SPELLED: 8}
+
+
+def test_dishes_whose_pictures_have_extensions_in_capitals(tmp_path):
+    root = dishes.titles(tmp_path / "food")
+    before = content(UpmcFood(root))
+    for path in list(root.rglob("*.jpg")):
+        path.rename(path.with_suffix(".JPG"))
+    assert content(UpmcFood(root)) == before
+
+
+def test_an_array_of_pictures_that_is_absent_is_named(tmp_path):
+    root = movies.study(tmp_path / "movies")
+    (root / "images.h5").unlink()
+    for images in ("error", "skip"):
+        with pytest.raises(alignkit.MissingError, match=f"there is no file {root}/images.h5"):
+            MmImdb(root, splits="study", images=images).split("train")
+
+
+@pytest.mark.parametrize("values", [np.int32(256), np.float64("nan"), np.int32(-1)])
+def test_arrays_of_pictures_with_other_values_are_named(tmp_path, values):
+    import h5py
+
+    root = movies.study(tmp_path / "movies")
+    with h5py.File(root / "images.h5", "r+") as file:
+        images = np.zeros(file["images"].shape, np.asarray(values).dtype)
+        images[2, 0, 0, 0] = values
+        del file["images"]
+        file["images"] = images
+    split = MmImdb(root, splits="study", images="skip").split("train")
+    other = MmImdb(root, splits="study", images="skip").split("validation")
+    assert (
+        split.notes.get("picture broken, left out", 0)
+        + other.notes.get("picture broken, left out", 0)
+        == 1
+    )
+
+
+def test_pictures_that_are_renamed_meanwhile_are_found(tmp_path):
+    task = table(tmp_path, [("img/a.PNG", "img/a.png"), ("img/b.png", "img/b.png")])
+    split = task.split("test")
+    assert split.notes == {SPELLED: 1}
+    (tmp_path / "img/a.PNG").rename(tmp_path / "img/a.png")
+    assert split.image(0).getpixel((0, 0))[0] == 0
+    assert task.split("test").notes == {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import alignkit
-from alignkit.file_names import listed, respelled
+from alignkit.file_names import listed
 from alignkit_tasks.sources import File
 
 SHOWN = 6
@@ -232,12 +232,9 @@ def picture_file(root: Path, name: object, where: str, marker: str = "") -> File
         places.append(root.joinpath(*parts[parts.index(marker) :]))
     exact = next((place for place in places if place.is_file()), None)
     if exact:
-        return File(exact)
-    for place in places:
-        other = respelled(root, place.relative_to(root).as_posix())
-        if other:
-            return File(other, respelled=True)
-    return File(places[-1])
+        return File(exact, root)
+    spelled = (place for place in places if File(place, root).respelled)
+    return File(next(spelled, places[-1]), root)
 
 
 def stamp(*paths: Path) -> tuple[tuple[int, int], ...]:

@@ -199,7 +199,7 @@ def _check_same(known: Record, record: Record) -> None:
             f"{record.where}: meme {record.id} has a different label than at {known.where}"
         )
     files = isinstance(known.picture, File) and isinstance(record.picture, File)
-    if files and known.picture != record.picture:
+    if files and str(known.picture) != str(record.picture):
         raise alignkit.DataError(
             f"{record.where}: id {record.id} already appears at {known.where}, for another meme"
         )

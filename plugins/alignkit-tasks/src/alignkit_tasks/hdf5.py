@@ -21,9 +21,13 @@ def open_hdf5(path: Path) -> Any:
 
     Raises
     ------
+    alignkit.MissingError
+        If there is no such file.
     alignkit.DataError
         If h5py is not installed, or the file is not HDF5.
     """
+    if not path.is_file():
+        raise alignkit.MissingError(f"there is no file {path}")
     return _opened(path, stamp(path), os.getpid())
 
 

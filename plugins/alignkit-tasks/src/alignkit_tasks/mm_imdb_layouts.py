@@ -92,7 +92,7 @@ def _read_original(folder: Path) -> Movies:
 
 def _poster(folder: Path, number: str) -> Source:
     files = [picture_file(folder, f"{number}.{e}", "split.json") for e in ("jpeg", "jpg")]
-    return next((file for file in files if file.path.is_file()), files[0])
+    return next((file for file in files if file.place.is_file()), files[0])
 
 
 def _movie(details: Path, number: str, poster: Source) -> Movie:

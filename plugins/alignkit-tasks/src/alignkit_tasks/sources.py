@@ -10,6 +10,7 @@ from PIL import Image
 
 import alignkit
 from alignkit.data.pictures import fault_of
+from alignkit.file_names import respelled
 
 
 class Source(Protocol):
@@ -61,35 +62,48 @@ class File:
     Attributes
     ----------
     path : Path
-    respelled : bool
-        Whether the annotation spells the name in another way than the file system.
+        As annotated.
+    root : Path, optional
+        A folder that contains it; the file is found there in another spelling of its name too.
     """
 
     path: Path
-    respelled: bool = field(default=False, compare=False)
+    root: Path | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return str(self.path)
+        return str(self.place)
+
+    @property
+    def place(self) -> Path:
+        """The path of the file; the annotated one if there is no file."""
+        if self.root is None or self.path.is_file():
+            return self.path
+        return respelled(self.root, self.path.relative_to(self.root).as_posix()) or self.path
+
+    @property
+    def respelled(self) -> bool:
+        """Whether the annotation spells the name in another way than the file system."""
+        return self.place != self.path
 
     def open(self) -> Image.Image:
         """Open the picture upright and in RGB."""
-        return alignkit.open_picture(self.path)
+        return alignkit.open_picture(self.place)
 
     def fault(self) -> str | None:
         """Return ``missing``, ``broken``, ``oversized`` or None."""
-        return fault_of(self.path)
+        return fault_of(self.place)
 
     def size(self) -> int:
         """Return the size of the file in bytes, 0 if it is missing."""
         try:
-            return self.path.stat().st_size
+            return self.place.stat().st_size
         except OSError:
             return 0
 
     def stamp(self) -> object:
         """Return the size and the modification time of the file, None if it is missing."""
         try:
-            state = self.path.stat()
+            state = self.place.stat()
         except OSError:
             return None
         return state.st_size, state.st_mtime_ns
