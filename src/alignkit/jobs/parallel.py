@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from alignkit.engines import Job, run_jobs
+from alignkit.engines import Job, Outcome, run_jobs
 from alignkit.engines.local import local_engine
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.jobs.steps import extract_jobs, train_job
@@ -41,7 +41,7 @@ def train_runs(
     Raises
     ------
     AlignkitError
-        Once all runs have ended: how many failed, after a note on each; or, of a single run, why.
+        Once all have ended: how many failed, after a note on each; or why, if all failed alike.
     """
     if jobs > 1 and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UsageError(
@@ -70,7 +70,7 @@ def extract_runs(
     Raises
     ------
     AlignkitError
-        Once all runs have ended: how many failed, after a note on each; or, of a single run, why.
+        Once all have ended: how many failed, after a note on each; or why, if all failed alike.
     """
     todo = [
         job
@@ -91,7 +91,7 @@ def extract_runs(
 
 def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
     distinct = list({job.name: job for job in todo}.values())
-    failed = []
+    failed: list[Outcome] = []
     said: set[str] = set()  # what every run has to say, such as of its data, is said once
     engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, reporter=reporter)
     is_parallel = engine.slots > 1  # one at a time, jobs show progress bars of their own
@@ -105,13 +105,20 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
                     said.add(text)
                 if outcome.error:
                     failed.append(outcome)
-                    if len(distinct) > 1:
+                    if len(distinct) > 1 and outcome.kind != UsageError.__name__:
                         reporter.note(f"{outcome.job.name} failed: {outcome.error}")
                 elif is_parallel:
                     reporter.note(f"{outcome.job.name}: done")
     finally:
         engine.close()
-    if len(failed) == 1 == len(distinct):
-        raise failed[0].exception()
+    _raise_if_any(failed, len(distinct), reporter)
+
+
+def _raise_if_any(failed: Sequence[Outcome], total: int, reporter: Reporter) -> None:
+    if failed and len(failed) == total and len({each.error for each in failed}) == 1:
+        raise failed[0].exception()  # such as a wrong option, once for all
+    for outcome in failed:
+        if outcome.kind == UsageError.__name__:
+            reporter.note(f"{outcome.job.name} failed: {outcome.error}")
     if failed:
-        raise AlignkitError(f"{len(failed)} of {len(distinct)} failed (named above)")
+        raise AlignkitError(f"{len(failed)} of {total} failed (named above)")
