@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,15 +95,16 @@ def encode(
     made: Encoder = encoder.make()
     record = record_of(encoder, made, task)
     store = EncoderStore(root / record.folder)
-    wanted = wanted_arrays(made.sites(), options)
-    for line in made.notes():
-        reporter.note(f"note: {record.label}: {line}")
+    sites = store.described_sites() or made.sites()
+    wanted = wanted_arrays(sites, options)
     with locked(store.path):
         stored = _stored(store, split) if not options.force else {}
-        arrays = _merged(made.sites(), stored, wanted)
+        arrays = _merged(sites, stored, wanted)
         if arrays != stored:
-            _store(store, record)
+            _store(store, record, sites)
             _Encoding(made, task, store, split, arrays, options, reporter).encode_all()
+            for line in made.notes():
+                reporter.note(f"note: {record.label}: {line}")
     return store
 
 
@@ -139,7 +140,7 @@ def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[
     for pool in options.pools:
         having = [site for site in selected if pool in site.pools]
         if not having:
-            selected[-1].pool(pool)  # raises, with the reason
+            selected[0].pool(pool)  # raises, with the reason
         for site in having:
             arrays.setdefault(site.name, []).append(pool)
     return {site.name: arrays[site.name] for site in selected if site.name in arrays}
@@ -161,10 +162,11 @@ def _merged(
     return merged
 
 
-def _store(store: EncoderStore, record: EncoderRecord) -> None:
+def _store(store: EncoderStore, record: EncoderRecord, sites: Sequence[EncoderSite]) -> None:
     file = store.path / FILE
     if not file.is_file():
-        write_json(file, {**vars(record), "key": record.key})
+        described = [asdict(site) for site in sites]
+        write_json(file, {**vars(record), "key": record.key, "sites": described})
 
 
 class _Encoding:

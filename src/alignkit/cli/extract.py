@@ -1,12 +1,14 @@
 """``alignkit extract``: store the representations of every layer."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignkit.cli.arguments import (
     EXECUTION,
+    MODEL,
     REPRESENTATIONS,
     Architecture,
     Data,
@@ -21,11 +23,14 @@ from alignkit.cli.arguments import (
     Tasks,
     TextModel,
     VisionModel,
+    complete,
 )
-from alignkit.cli.selection import check_split, chosen_runs, given_options
+from alignkit.cli.encoders import EncodersFolder, extract_encoders
+from alignkit.cli.selection import check_split, chosen_runs, given_options, refuse
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
+    from alignkit.runs.representations import RepresentationStore
 
 Option = typer.Option
 
@@ -43,8 +48,9 @@ def extract(
         Option(
             "--pool",
             metavar="POOLING",
-            help="Pooling over tokens: cls or mean; repeatable.",
-            show_default="both",
+            help="Pooling over tokens: cls or mean; for encoders also last, max, gap (of feature "
+            "maps) or own (the model's); repeatable.",
+            show_default="cls and mean; for encoders the first that a site has",
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
@@ -53,14 +59,28 @@ def extract(
         Option(
             "--sites",
             metavar="SITE",
-            help="Sites to store, as names or patterns such as t11 or 'v.f*'; repeatable.",
-            show_default="all",
+            help="Sites to store, as names or patterns such as t11, 'v.f*' or 'encoder.layer.*'; "
+            "repeatable.",
+            show_default="all of a run; of an encoder its blocks, final state and embedding",
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
     runs: RunsFolder = Path("runs"),
+    encoder: Annotated[
+        list[str] | None,
+        Option(
+            "--encoder",
+            "-e",
+            metavar="ENCODER",
+            help="A frozen encoder as NAME:MODEL, such as hf:FOLDER or timm:NAME, stored once per "
+            "encoder and data; repeatable.",
+            autocompletion=complete("encoders"),
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    encoders: EncodersFolder = Path("encoders"),
     text_model: TextModel = None,
     vision_model: VisionModel = None,
     from_scratch: FromScratch = False,
@@ -84,6 +104,16 @@ def extract(
             rich_help_panel=EXECUTION,
         ),
     ] = None,
+    batch_size: Annotated[
+        int | None,
+        Option(
+            "--batch-size",
+            metavar="N",
+            help="Samples per forward pass of an encoder, halved where memory runs out.",
+            show_default="64",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = None,
     jobs: Annotated[
         int,
         Option(
@@ -101,12 +131,15 @@ def extract(
     """Store the representations of every layer and fusion.
 
     Prints the folder with each run's representations: one .npy file per site and pooling, the
-    sample ids, and index.json. With --text-model and --vision-model, the representations come
-    from two separate pretrained encoders and nothing is trained; the result is a run without
-    scores that `alignkit measure` accepts. An interrupted extraction resumes after the last
-    complete shard. With --sites, only some layers are stored; measuring others extracts the rest.
+    sample ids, and index.json. With --encoder, the representations are those of frozen models
+    that someone else trained, kept below --encoders; `alignkit measure --encoder` compares them.
+    With --text-model and --vision-model, two encoders become one run without scores. An
+    interrupted extraction resumes after the last complete shard. With --sites, only some layers
+    are stored; measuring others of a run extracts the rest.
 
     Examples: alignkit extract --task toy_redundant --split test
+
+    alignkit extract --task emoji --encoder minilm --encoder efficientnet_lite0
 
     alignkit extract --task toy_match --text-model MODEL --vision-model MODEL
     """
@@ -119,22 +152,51 @@ def extract(
     options = given_options(
         text_model=text_model, vision_model=vision_model, from_scratch=from_scratch
     )
-    if options or architecture or seed is not None:
-        chosen = _encoders(options, architecture, task, data, seed or 0, runs, paths, placement)
+    of_runs = given_options(paths=paths, placement=placement, architecture=architecture, **options)
+    reporter, failure = console.TerminalReporter(), None
+    chosen: Sequence[RepresentationStore]
+    if encoder:
+        refuse(of_runs | given_options(seed=seed), "applies only to runs, not with --encoder")
+        asked: dict[str, Any] = {
+            "pools": pool or (),
+            "shard_size": shard_size,
+            "device": device,
+            "force": force,
+        }
+        asked |= given_options(batch_size=batch_size) | {"sites": sites or ()}
+        chosen, failure = extract_encoders(encoder, task, data, encoders, split, asked)
     else:
-        chosen = chosen_runs(paths, runs, task, placement, splits=[split], data=data, force=force)
-    reporter = console.TerminalReporter()
-    failure = None
-    try:
-        extract_runs(
-            chosen, split, pool or POOLS, shard_size, force, jobs, reporter, device, sites or ()
+        refuse(
+            given_options(batch_size=batch_size),
+            "applies only to encoders; name one with --encoder",
         )
-    except AlignkitError as error:
-        failure = error
+        if options or architecture or seed is not None:
+            trained = _separate(
+                options, architecture, task, data, seed or 0, runs, paths, placement
+            )
+        else:
+            trained = chosen_runs(
+                paths, runs, task, placement, splits=[split], data=data, force=force
+            )
+        chosen = trained
+        try:
+            extract_runs(
+                trained,
+                split,
+                pool or POOLS,
+                shard_size,
+                force,
+                jobs,
+                reporter,
+                device,
+                sites or (),
+            )
+        except AlignkitError as error:
+            failure = error
     rows = [
-        {"folder": str(run.representations_folder(split))} | index
-        for run in chosen
-        if (index := run.representation_index(split)) is not None
+        {"folder": str(store.representations_folder(split))} | index
+        for store in chosen
+        if (index := store.representation_index(split)) is not None
     ]
     if json:
         console.print_json(rows)
@@ -145,7 +207,7 @@ def extract(
         raise failure
 
 
-def _encoders(
+def _separate(
     options: dict[str, object],
     architecture: str | None,
     tasks: list[str] | None,

@@ -10,6 +10,7 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     EXECUTION,
     REPRESENTATIONS,
+    RUNS,
     Force,
     Groups,
     Ids,
@@ -17,7 +18,6 @@ from alignkit.cli.arguments import (
     Metrics,
     MovedData,
     Placements,
-    Pool,
     RunsFolder,
     Samples,
     Seed,
@@ -26,7 +26,16 @@ from alignkit.cli.arguments import (
     Within,
 )
 from alignkit.cli.attempts import Attempts, attempted
-from alignkit.cli.selection import are_runs, check_split, chosen_runs, metric_specs, two_paths
+from alignkit.cli.encoders import EncodersFolder, measure_stored_encoders
+from alignkit.cli.selection import (
+    are_runs,
+    check_split,
+    chosen_runs,
+    given_options,
+    metric_specs,
+    refuse,
+    two_paths,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,9 +135,30 @@ def measure(
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
-    pool: Pool = "cls",
+    pool: Annotated[
+        str | None,
+        Option(
+            "--pool",
+            metavar="POOLING",
+            help="Pooling over tokens: cls or mean; of encoders also last, max, gap or own.",
+            show_default="cls; of encoders the first that each site has",
+            rich_help_panel=REPRESENTATIONS,
+        ),
+    ] = None,
     samples: Samples = None,
     id: Ids = None,
+    encoder: Annotated[
+        list[str] | None,
+        Option(
+            "--encoder",
+            "-e",
+            metavar="PATTERN",
+            help="Stored encoders, by label or pattern ('*' for all): each text encoder is "
+            "measured against each vision encoder, or as --streams says; repeatable.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
+    encoders: EncodersFolder = Path("encoders"),
     task: Tasks = None,
     placement: Placements = None,
     data: MovedData = None,
@@ -174,6 +204,8 @@ def measure(
 
     Examples: alignkit measure --metric unbiased_cka --layers all
 
+    alignkit measure --encoder '*' --task emoji --layers max-pair --null 200
+
     alignkit measure x.npy y.npy --metric unbiased_cka --metric mknn:k=20 --null 200 --json
     """
     from alignkit.alignment.options import MeasureOptions
@@ -197,7 +229,17 @@ def measure(
         "reporter": console.TerminalReporter(),
     }
     done: Attempts[pd.DataFrame] | None = None
-    if not are_runs(paths):
+    if encoder:
+        of_runs = given_options(paths=paths, placement=placement, between=between, id=id, data=data)
+        refuse(of_runs, "does not go with --encoder")
+        splits = [check_split(name) for name in split or ["test"]]
+        options |= {"dtype": dtype, "device": check_device(device), "force": force}
+        options["pool"] = pool or ""
+        table = measure_stored_encoders(
+            encoder, encoders, task, splits, streams or "cross", specs, _designs(within), options
+        )
+        table = _written(table, output)
+    elif not are_runs(paths):
         _refuse_options_of_runs(between, split, streams, task, placement)
         options |= {"dtype": dtype, "device": check_device(device)}
         table = _arrays(paths or (), id or (), specs, within, output, options)
@@ -206,7 +248,11 @@ def measure(
             raise UsageError("`id` names a column of tables, and runs have none")
         splits = [check_split(name) for name in split or ["test"]]
         chosen = chosen_runs(paths, runs, task, placement, splits=splits, data=data)
-        options |= {"pool": _check_pool(pool), "dtype": dtype, "device": check_device(device)}
+        options |= {
+            "pool": _check_pool(pool or "cls"),
+            "dtype": dtype,
+            "device": check_device(device),
+        }
         if between:
             table = _between(
                 chosen, specs, splits, streams or "text,vision", within, output, options

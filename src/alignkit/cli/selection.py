@@ -19,6 +19,21 @@ def given_options(**given: object) -> dict[str, object]:
     return {key: value for key, value in given.items() if value not in (None, False)}
 
 
+def refuse(given: Mapping[str, object], reason: str) -> None:
+    """Refuse options that were given where they mean nothing.
+
+    Raises
+    ------
+    UsageError
+        When there is one: ``NAME REASON``.
+    """
+    from alignkit.errors import UsageError
+
+    for name in given:
+        shown = "RUN" if name == "paths" else f"`{name}`"
+        raise UsageError(f"{shown} {reason}")
+
+
 def chosen_runs(
     paths: Sequence[Path] | None,
     root: Path,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.errors import UsageError
+from alignkit.models.encoders import EncoderSite
 from alignkit.runs.files import read_json
 from alignkit.runs.representations import RepresentationStore
 
@@ -95,6 +96,21 @@ class EncoderStore(RepresentationStore):
     def fingerprint(self) -> str:
         """The fingerprint of the data that were encoded."""
         return str(self.stored["fingerprint"])
+
+    def described_sites(self) -> list[EncoderSite]:
+        """Return every site that the encoder offers; none if it was never stored."""
+        if not (self.path / FILE).is_file():
+            return []
+        return [
+            EncoderSite(
+                site["name"],
+                tuple(site["shape"]),
+                tuple(site["pools"]),
+                site["refused"],
+                site["default"],
+            )
+            for site in self.stored["sites"]
+        ]
 
     def sites(self, split: str) -> list[str]:
         """Return the stored sites of a split, in the order of the forward pass."""

@@ -8,6 +8,8 @@ Row = dict[str, Any]
 
 COLUMNS = (
     "run",
+    "x_encoder",
+    "y_encoder",
     "split",
     "metric",
     "layers",
@@ -29,6 +31,8 @@ COLUMNS = (
 )
 ALWAYS = ("metric", "n", "value")
 DESIGN = ("within", "groups")
+# What x and y are sites of: two runs, or two encoders.
+SIDES = ("run", "other", "x_encoder", "y_encoder")
 
 
 def show(rows: Sequence[Row]) -> None:
@@ -54,6 +58,11 @@ def show(rows: Sequence[Row]) -> None:
     listed: list[Row] = []
     for group in groups.values():
         metric = metrics[group[0]["metric"], group[0]["parameters"]]
+        models = _of_models(group)
+        if models:
+            title = [str(group[0]["split"]), metric.spec, *_design(group[0])]
+            title.append(f"({group[0]['layers']})")
+            print_heatmap(" ".join(title), models, metric.higher_is_better)
         if _is_grid(group):
             title = [*_where(group[0]), metric.spec, *_design(group[0])]
             print_heatmap(" ".join(title), group, metric.higher_is_better)
@@ -66,8 +75,16 @@ def show(rows: Sequence[Row]) -> None:
 
 def _where(row: Row) -> list[str]:
     """Return the run or runs of a row, and its split."""
-    runs = [row[name] for name in ("run", "other") if row.get(name)]
+    runs = [row[name] for name in SIDES if row.get(name)]
     return [part for part in (" against ".join(runs), row.get("split")) if part]
+
+
+def _of_models(group: Sequence[Row]) -> list[Row]:
+    """Return the best values of pairs of encoders as cells of a grid of encoders, if it is one."""
+    if "layers" not in group[0] or "x_encoder" not in group[0]:
+        return []
+    cells = [row | {"x": row["x_encoder"], "y": row["y_encoder"]} for row in group]
+    return cells if _is_grid(cells) else []
 
 
 def _design(row: Row) -> list[str]:
@@ -80,6 +97,8 @@ def _design(row: Row) -> list[str]:
 def _group(row: Row) -> tuple[str, ...]:
     """Return what a heat map shows: one metric, run, split and pair of streams."""
     streams = (row["x"][0], row["y"][0]) if "run" in row else ()
+    if "layers" in row and "x_encoder" in row:  # the best value of each pair of encoders
+        return (row["split"], row["metric"], row["parameters"], *_design(row), row["layers"])
     return (*_where(row), row["metric"], row["parameters"], *_design(row), *streams)
 
 
@@ -107,7 +126,7 @@ def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
         if name in ALWAYS or any(row.get(name) not in (None, "") for row in rows)
     ]
     title: list[str] = []
-    for name in ("run", "split", "layers", "streams"):
+    for name in ("run", "x_encoder", "y_encoder", "split", "layers", "streams"):
         values = {_text(row, name) for row in rows} - {""}
         if len(values) == 1:  # goes into the title
             title += values

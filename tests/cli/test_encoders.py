@@ -1,0 +1,152 @@
+"""Encoders on the command line: stored once, compared as a grid of grids."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import tiny_models as tiny
+
+pytestmark = pytest.mark.slow
+
+TASK = "toy_match:n_train=8,n_validation=8,n_test=300"
+TEXT_KINDS, VISION_KINDS = ("bert", "gpt2", "albert"), ("vit", "resnet", "swin")
+
+
+def alignkit(*words, cwd, check=True):
+    done = subprocess.run(
+        [sys.executable, "-m", "alignkit", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+    if check:
+        assert done.returncode == 0, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    for kind in TEXT_KINDS:
+        tiny.text_model(folder / kind, kind)
+    for kind in VISION_KINDS:
+        tiny.vision_model(folder / kind, kind)
+    return folder
+
+
+def specs(models):
+    kinds = (*TEXT_KINDS, *VISION_KINDS)
+    return [word for kind in kinds for word in ("--encoder", f"hf:{models}/{kind}")]
+
+
+@pytest.fixture(scope="module")
+def stored(models, tmp_path_factory):
+    place = tmp_path_factory.mktemp("stored")
+    words = ("extract", "--task", TASK, *specs(models), "--json")
+    rows = json.loads(alignkit(*words, cwd=place).stdout)
+    assert len(rows) == 6
+    return place
+
+
+def digest(folder):
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != ".lock"
+    }
+
+
+def test_six_extractions_make_nine_comparisons(stored, models):
+    words = ("measure", "--encoder", "*", "--layers", "max-pair", "--null", "20")
+    rows = json.loads(alignkit(*words, "--json", cwd=stored).stdout)
+    pairs = {(row["x_encoder"].split("@")[0], row["y_encoder"].split("@")[0]) for row in rows}
+    assert pairs == {(x, y) for x in TEXT_KINDS for y in VISION_KINDS}
+    assert all(row["n"] == 300 and 0 < row["p"] <= 1 for row in rows)
+    shown = alignkit(*words, cwd=stored).stdout
+    assert "p <= 0.05 in" in shown
+    assert "bert@" in shown
+    before = digest(stored / "encoders")
+    again = alignkit("extract", "--task", TASK, *specs(models), cwd=stored)
+    assert digest(stored / "encoders") == before
+    assert "sites x" not in again.stderr
+
+
+def test_pairs_of_one_stream(stored):
+    words = ("measure", "--encoder", "*", "--streams", "text", "--layers", "last", "--json")
+    rows = json.loads(alignkit(*words, cwd=stored).stdout)
+    assert len(rows) == 3
+    assert {row["x"] for row in rows} <= {"final", "embedding"}
+
+
+def test_classes_and_groups_of_the_samples_are_known(stored):
+    words = ("measure", "-e", "bert", "-e", "vit", "--layers", "last", "-m", "mknn", "--json")
+    rows = json.loads(alignkit(*words, "--within", "label", cwd=stored).stdout)
+    assert {row["within"] for row in rows} == {"", "label"}
+    rows = json.loads(alignkit(*words, "--groups", "text", cwd=stored).stdout)
+    assert {row["groups"] for row in rows} == {"text"}
+
+
+def test_one_encoder_that_fails_does_not_stop_the_others(models, tmp_path):
+    words = ("--encoder", f"hf:{models}/bert", "--encoder", "hf:/nowhere", "--encoder", "hf:./x")
+    done = alignkit("extract", "--task", TASK, *words, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert len(done.stdout.splitlines()) == 1
+    assert "hf:/nowhere is left out: there is no folder /nowhere" in done.stderr
+    assert "2 of 3 extractions failed" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("extract", "--encoder", "hf"), "encoders need --task"),
+        (("extract", "--encoder", "hf", "--task", TASK), "name a model"),
+        (
+            ("extract", "--encoder", "hg:x", "--task", TASK),
+            "unknown encoder 'hg'; known: efficientnet_lite0, hf",
+        ),
+        (("extract", "--encoder", "hf:x", "--task", TASK, "--placement", "late"), "only to runs"),
+        (("extract", "--batch-size", "3"), "applies only to encoders; name one with --encoder"),
+        (("measure", "--encoder", "x"), "no stored encoder on test under encoders matches 'x'"),
+        (("measure", "--encoder", "x", "runs/a"), "does not go with --encoder"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, words, message):
+    done = alignkit(*words, cwd=tmp_path, check=False)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pooling_is_refused_with_the_reason(models, tmp_path):
+    words = ("extract", "--task", TASK, "--encoder", f"hf:{models}/resnet", "--pool", "cls")
+    done = alignkit(*words, cwd=tmp_path, check=False)
+    assert "a feature map has no class token" in done.stderr
+
+
+def test_a_kill_in_the_middle_gives_the_same_bytes(models, tmp_path):
+    words = ["extract", "--task", TASK, "--encoder", f"hf:{models}/vit", "--batch-size", "16"]
+    words += ["--shard-size", "16", "--device", "cpu"]
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    alignkit(*words, cwd=tmp_path / "whole")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alignkit", *words],
+        cwd=tmp_path / "cut",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        if list((tmp_path / "cut").glob("encoders/*/*/representations/.test.shards/0*-*/")):
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.01)
+    process.wait()
+    alignkit(*words, cwd=tmp_path / "cut")
+    assert digest(tmp_path / "cut" / "encoders") == digest(tmp_path / "whole" / "encoders")
