@@ -162,4 +162,4 @@ def test_pages_of_architectures(tmp_path, kind):
     page = command("show", "architecture", kind, cwd=tmp_path).stdout
     assert "text_model" in page
     # The documentation of inherited options:
-    assert "Parts that are not trained, for example ``text:0-5" in page
+    assert "Parts that are not trained, for example `text:0-5" in page

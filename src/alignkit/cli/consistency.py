@@ -83,7 +83,7 @@ def consistency(
         columns = ["group", "x", "y", "z", "r_xy", "r_xz", "r_yz", "low", "high", "verdict"]
         console.print_table(bad, columns, title="low and high bound r_xy, given r_xz and r_yz")
     for line in consistency_lines(checked):
-        print(line)
+        console.print_text(line)
 
 
 def _published(path: Path, digits: int) -> "pd.DataFrame":

@@ -168,7 +168,8 @@ def _print_problems(findings: "Findings") -> None:
     for picture in findings.pictures[:SHOWN]:
         console.print_line(f"{picture['split']}: {picture['fault']}: {picture['message']}")
     if findings.pictures[SHOWN:]:
-        print(f"and {len(findings.pictures) - SHOWN} more images; --json lists them all")
+        more = len(findings.pictures) - SHOWN
+        console.print_text(f"and {more} more images; --json lists them all")
     for problem in findings.problems:
         console.print_line(f"problem: {problem}")
 
@@ -180,11 +181,12 @@ def _print(findings: "Findings") -> None:
     console.print_table(findings.splits, [*COLUMNS, *(("missing", "broken") if opened else ())])
     if findings.labels:
         names = [row["split"] for row in findings.splits]
+        console.print_text("")
         console.print_table(findings.labels, ["label", *names])
     for row in findings.overlaps:
         if row["ids"] or row["texts"]:
             both = row["splits"].replace(", ", " and ")
-            print(f"{both} share {row['ids']} ids and {row['texts']} texts")
+            console.print_text(f"{both} share {row['ids']} ids and {row['texts']} texts")
     for row in findings.splits:
         for note, count in row["notes"].items():
             console.print_line(f"{row['split']}: {count} {note}")

@@ -42,6 +42,9 @@ def list_names(
     if json:
         console.print_json(rows)
         return
+    if not rows:
+        console.print_text(f"no {plural(kind)} are registered")
+        return
     for row in rows:
         row["default"] = "*" if row["default"] else ""
     console.print_table(rows, ["name", "default", "summary", "plugin"])

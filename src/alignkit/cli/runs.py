@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Option = typer.Option
 DEFAULT = Path("runs")
+MOST_NAMED = 4  # metrics in one cell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -65,6 +66,9 @@ def list_runs(
         console.print_json(rows)
     else:
         columns = ["run", "variant", "scores", "representations", "alignment"]
+        for row in rows:
+            if len(row["alignment"]) > MOST_NAMED:  # --json names them all
+                row["alignment"] = f"{len(row['alignment'])} metrics"
         console.print_table(rows, [c for c in columns if c != "variant" or any(variants.values())])
     for each in stopped:
         state = "is being trained" if each.runs_now else "was interrupted"
@@ -91,11 +95,10 @@ def show(
     if json:
         console.print_json(page)
         return
-    for key in ("identity", "unit", "seed"):
-        print(f"{key:13} {page[key]}")
-    for key in ("task", "architecture", "placement", "training", "data", "versions"):
-        print(f"{key:13} {_flat(page.get(key))}")
+    facts = ("identity", "unit", "seed", "task", "architecture", "placement", "training", "data")
+    console.print_facts({key: page.get(key) for key in (*facts, "versions")})
     if page["performance"]:
+        console.print_text("")
         console.print_table(
             [{"split": split} | scores for split, scores in page["performance"]["splits"].items()],
             list(
@@ -106,6 +109,7 @@ def show(
                 )
             ),
         )
+    console.print_text("")
     console.print_table(page["files"], ["part", "files", "bytes"])
 
 
@@ -260,9 +264,3 @@ def _files(folder: Path) -> list[dict[str, Any]]:
             files = [p for p in part.rglob("*") if p.is_file()] if part.is_dir() else [part]
             rows.append({"part": part.name, "files": len(files), "bytes": size_of(part)})
     return rows
-
-
-def _flat(value: Any) -> str:
-    if not isinstance(value, dict):
-        return "-" if value is None else str(value)
-    return ", ".join(f"{key}={item}" for key, item in value.items())

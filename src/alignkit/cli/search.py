@@ -330,6 +330,7 @@ def repair(
 
     Example: alignkit search repair --storage journal:///runs/search.log
     """
+    from alignkit.cli.printing import console
     from alignkit.errors import UsageError
     from alignkit.search.journal import lock_of
     from alignkit.search.journal import repair as repair_journal
@@ -340,7 +341,7 @@ def repair(
         raise UsageError(f"{url} is not a journal; only journal:///FILE can be repaired")
     repaired = repair_journal(url.file, lock_of(url.file))
     backup = f"; the old file is now {repaired.backup}" if repaired.backup else ""
-    print(f"{repaired.kept} records kept, {repaired.dropped} removed{backup}")
+    console.print_text(f"{repaired.kept} records kept, {repaired.dropped} removed{backup}")
 
 
 def _default(runs: Path) -> str:
@@ -362,6 +363,7 @@ def _training(epochs: int | None, options: list[str] | None) -> dict[str, Any]:
 def _draw(analysis: "Analysis", folder: Path) -> None:
     from alignkit.cli.printing import console
     from alignkit.report.search import write_search_figures
+    from alignkit.search.ranges import HUGE
 
     written = write_search_figures(
         folder,
@@ -371,6 +373,7 @@ def _draw(analysis: "Analysis", folder: Path) -> None:
         analysis.correlations,
         analysis.importances,
         [trial["number"] for trial in analysis.pareto],
+        HUGE,
     )
     for file in written:
         console.note(f"wrote {file}")

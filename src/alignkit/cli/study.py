@@ -236,7 +236,7 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     if failures:
         console.print_table(failures, ["run", "error"])
     running = "; another process is working on it now" if chosen.records.is_held else ""
-    print(summary(chosen) + running)
+    console.print_text(summary(chosen) + running)
 
 
 def _run(

@@ -24,6 +24,7 @@ def write_search_figures(
     correlations: Sequence[Mapping[str, Any]],
     importances: Sequence[Mapping[str, Any]],
     front: Sequence[int],
+    largest: float,
 ) -> list[Path]:
     """Write every figure as SVG and PNG with the CSV of its data beside it.
 
@@ -39,6 +40,8 @@ def write_search_figures(
         Rows of the analysis; what has no value is drawn as such.
     front : sequence of int
         Numbers of the trials on the Pareto front.
+    largest : float
+        Objectives of this size or more are written but not drawn.
 
     Returns
     -------
@@ -47,8 +50,10 @@ def write_search_figures(
     """
     written = FigureFolder(folder)
     names = [o["name"] for o in objectives]
+    shown = table.copy()
+    shown[names] = table[names].where(table[names].abs() < largest)
     drawn: list[tuple[str, Figure, pd.DataFrame]] = [
-        ("history", history(table, objectives), table),
+        ("history", history(shown, objectives), table),
         (
             "correlations",
             bars(correlations, "spearman", "Spearman's ρ (p: Holm-corrected)", names),
@@ -59,10 +64,10 @@ def write_search_figures(
             bars(importances, "importance", "proportion of variance explained", names),
             pd.DataFrame(importances),
         ),
-        ("parallel", parallel(table, parameters, objectives), table),
+        ("parallel", parallel(shown, parameters, objectives), table),
     ]
     if len(names) > 1:
-        drawn.append(("pareto", pareto(table, objectives, front), table))
+        drawn.append(("pareto", pareto(shown, objectives, front), table))
     for name, figure, data in drawn:
         written.add(name, figure, data, name, name)
     return [folder / f"{name}.png" for name in written.names]

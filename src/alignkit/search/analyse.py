@@ -12,6 +12,7 @@ import pandas as pd
 from alignkit.search.analysis import Analysis
 from alignkit.search.layers import placement_of
 from alignkit.search.parameters import correlations, importances
+from alignkit.search.ranges import HUGE, widened_ranges
 from alignkit.search.search import SEARCH
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ def analyse(study: optuna.Study, seed: int = 0, depth: int = 12) -> Analysis:
         parameters,
     )
     analysis.correlations = correlations(analysis)
-    analysis.importances = importances(study, analysis, seed)
+    widened = widened_ranges(study, analysis)
+    analysis.importances = importances(study, analysis, seed, widened)
     analysis.pareto = _describe(study, _pareto_front(analysis.distinct_trials(), analysis), depth)
-    analysis.notes = _notes(analysis)
+    analysis.notes = _notes(analysis, sorted(name for name, _ in widened))
     return analysis
 
 
@@ -148,8 +150,13 @@ def _placement(trial: FrozenTrial, depths: Mapping[str, int]) -> dict[str, list[
     return {"text": list(read.text), "vision": list(read.vision)} if read else None
 
 
-def _notes(analysis: Analysis) -> list[str]:
+def _notes(analysis: Analysis, outside: Sequence[str]) -> list[str]:
     notes = []
+    if outside:
+        notes.append(
+            f"values of {', '.join(dict.fromkeys(outside))} lie outside the ranges that were "
+            "searched (enqueued, perhaps); they are kept, and the ranges widened"
+        )
     complete = analysis.table[analysis.table["state"] == "COMPLETE"]
     missing = int(complete[analysis.names].isna().any(axis=1).sum())
     if missing:
@@ -162,6 +169,12 @@ def _notes(analysis: Analysis) -> list[str]:
             notes.append(
                 f"{zeros} trial(s) have exactly {name} = 0; if failed trials were stored as 0, "
                 "they distort these results"
+            )
+        huge = int((complete[name].abs() >= HUGE).sum())
+        if huge:
+            notes.append(
+                f"{huge} trial(s) have a {name} beyond {HUGE:g}; if it is a penalty for failed "
+                "trials, it decides the importances; figures leave it out"
             )
     if analysis.states["RUNNING"]:
         notes.append(

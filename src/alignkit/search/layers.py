@@ -19,6 +19,13 @@ STUDY_NAMES = {
 PARAMETERS = tuple(STUDY_NAMES.values())
 
 
+def describes_layers(parameter: str) -> bool:
+    """Return whether a parameter of a search only says where blocks are."""
+    stream, _, layer = parameter.rpartition("_")
+    mask = stream in STREAMS and layer.isdigit()
+    return mask or parameter in PARAMETERS or parameter in STUDY_NAMES
+
+
 def spread_layers(
     blocks: int, centre: float, spread: float, depth: int, distinct: bool = False
 ) -> list[int]:

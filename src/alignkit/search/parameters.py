@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from alignkit.search.ranges import bounded, within
 from alignkit.statistics.multiple_testing import holm
 from alignkit.statistics.permutation import (
     EXACT_UNITS,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from alignkit.search.analysis import Analysis
+    from alignkit.search.ranges import Widened
 
 EVALUATOR = "fANOVA"
 MIN_TRIALS = 3  # for a correlation
@@ -63,7 +65,7 @@ def _correlation(table: pd.DataFrame, parameter: str, objective: str) -> dict[st
     if len(x) < MIN_TRIALS:
         return row | {"reason": f"{len(x)} trial(s); at least {MIN_TRIALS} are needed"}
     for name, values in ((parameter, x), (objective, y)):
-        if np.ptp(values) == 0:
+        if values.min() == values.max():
             return row | {"reason": f"{name} is constant"}
     rho = spearmanr(x, y)
     p = _p(x, y, float(rho.statistic), float(rho.pvalue))
@@ -92,8 +94,19 @@ def _as_numbers(column: pd.Series) -> pd.Series | None:
     return column.map(lambda value: np.nan if value is None else float(value)).astype(float)
 
 
-def importances(study: optuna.Study, analysis: Analysis, seed: int) -> list[dict[str, Any]]:
-    """Return the importance of every parameter for every objective (fANOVA)."""
+def importances(
+    study: optuna.Study, analysis: Analysis, seed: int, widened: Widened
+) -> list[dict[str, Any]]:
+    """Return the importance of every parameter for every objective (fANOVA).
+
+    Parameters
+    ----------
+    study : optuna.Study
+    analysis : Analysis
+    seed : int
+    widened : mapping
+        Ranges that take the place of those that do not hold all values.
+    """
     return [
         {
             "parameter": parameter,
@@ -104,12 +117,12 @@ def importances(study: optuna.Study, analysis: Analysis, seed: int) -> list[dict
             "reason": reason,
         }
         for i, name in enumerate(analysis.names)
-        for parameter, (value, reason) in _importance(study, analysis, i, seed).items()
+        for parameter, (value, reason) in _importance(study, analysis, i, seed, widened).items()
     ]
 
 
 def _importance(
-    study: optuna.Study, analysis: Analysis, index: int, seed: int
+    study: optuna.Study, analysis: Analysis, index: int, seed: int, widened: Widened
 ) -> dict[str, tuple[float | None, str]]:
     """Return the share of a random forest's variance due to each parameter (Hutter et al. 2014).
 
@@ -122,16 +135,17 @@ def _importance(
     if len(table) < MIN_TRIALS_IMPORTANCE:
         reason = f"{len(table)} trial(s); at least {MIN_TRIALS_IMPORTANCE} are needed"
         return dict.fromkeys(analysis.parameters, (None, reason))
-    if np.ptp(table[name].to_numpy(float)) == 0:
+    if table[name].min() == table[name].max():
         return dict.fromkeys(analysis.parameters, (None, f"{name} is constant"))
     usable = optuna.create_study(directions=study.directions)
     trials = study.get_trials(deepcopy=False)
-    usable.add_trials([_bare(trials[number]) for number in table["number"]])
+    usable.add_trials([_bare(trials[number], widened) for number in table["number"]])
+    scale = bounded(table[name])  # the shares of variance do not depend on it
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         values = optuna.importance.get_param_importances(
-            usable, evaluator=evaluator, target=lambda trial: trial.values[index]
+            usable, evaluator=evaluator, target=lambda trial: trial.values[index] / scale
         )
     return {
         parameter: (float(values[parameter]), "")
@@ -141,12 +155,12 @@ def _importance(
     }
 
 
-def _bare(trial: FrozenTrial) -> FrozenTrial:
+def _bare(trial: FrozenTrial, widened: Widened) -> FrozenTrial:
     import optuna
 
     return optuna.trial.create_trial(
         state=trial.state,
         values=trial.values,
         params=trial.params,
-        distributions=trial.distributions,
+        distributions=within(trial, widened),
     )

@@ -23,4 +23,4 @@ def show(result: "MetricAgreement") -> None:
         title=f"Spearman over {settings['values']} pairs of layers of {settings['runs']} run(s), "
         f"n={settings['samples']}",
     )
-    print(result.sentence)
+    console.print_text(result.sentence)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.options import as_options
+from alignkit.cli.printing.tables import Column, Line, lay_out, terminal_width, wrapped
+from alignkit.cli.printing.tables import records as listed
 from alignkit.progress import Reporter
 
 if TYPE_CHECKING:
@@ -25,6 +28,8 @@ class Settings:
 
 
 settings = Settings()
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 @dataclass
@@ -142,28 +147,71 @@ def print_line(text: str) -> None:
     print(_cell(text))
 
 
-def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows as a table; numbers are right-aligned and have four decimal places."""
+def print_text(text: str, style: str = "", otherwise: int | None = None, indent: int = 0) -> None:
+    """Print prose, broken between words where the terminal is narrower.
+
+    Parameters
+    ----------
+    text : str
+    style : str
+        ``bold``, ``dim`` or nothing.
+    otherwise : int, optional
+        The width where stdout is no terminal; any, by default.
+    indent : int
+        How many blanks each line begins with.
+    """
+    width = terminal_width() or otherwise
+    lines = wrapped(text, width and max(1, width - indent))
+    _print_lines(Line(" " * indent + line, style) for line in lines)
+
+
+def print_facts(facts: Mapping[str, Any]) -> None:
+    """Print names and values below each other; what is empty is shown as a dash."""
+    table = [Column(name, [in_words(value) or "-"]) for name, value in facts.items()]
+    _print_lines(listed(table, terminal_width()))
+
+
+def print_table(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    title: str = "",
+    apart: Sequence[str] = (),
+) -> None:
+    """Print rows as a table that fits the terminal.
+
+    Numbers stand on the right and have four decimal places; columns of ``apart`` go into a table
+    of their own where one does not hold all.
+    """
+    rows = list(rows)
+    if title and not rows:
+        print_text(f"{title}: none")
+        return
+    table = [
+        Column(
+            column,
+            [_cell(row.get(column)) for row in rows],
+            right=_is_numeric([row.get(column) for row in rows]),
+        )
+        for column in columns
+    ]
+    print_columns(table, title, apart)
+
+
+def print_columns(table: Sequence[Column], title: str = "", apart: Sequence[str] = ()) -> None:
+    """Print columns of text as a table that fits the terminal."""
+    width = terminal_width()
+    if title:
+        _print_lines(Line(line, "bold") for line in wrapped(title, width))
+    _print_lines(lay_out(table, width, apart))
+
+
+def _print_lines(lines: Iterable[Line]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    rows = list(rows)
-    table = Table(title=Text(title) if title else None, header_style="bold")
-    least = 1
-    for column in columns:
-        numeric = any(_is_number(row.get(column)) for row in rows)
-        table.add_column(
-            Text(column), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric
-        )
-        width = max(len(column), *(len(_cell(row.get(column))) for row in rows), 0)
-        least += 3 + (width if numeric else min(width, 12))
-    for row in rows:
-        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    # A pipe has no width: rows must not be truncated there, and digits nowhere.
-    console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
-    console.width = max(console.width, least)
-    console.print(table, soft_wrap=False, crop=False)
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text(line.text.rstrip(), line.style))
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -185,20 +233,39 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(_plain(value), (int, float)) and not isinstance(value, bool)
+def _is_numeric(values: Sequence[Any]) -> bool:
+    """Return whether a column holds numbers, or texts that all look like numbers."""
+    values = [value for value in map(_plain, values) if value not in (None, "")]
+    if any(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return True
+    return bool(values) and all(isinstance(v, str) and _NUMBER.fullmatch(v) for v in values)
+
+
+def in_words(value: Any) -> str:
+    """Return a value as people write it: no quotes, no brackets, nothing of Python's."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        shown = ((key, in_words(item)) for key, item in value.items())
+        return ", ".join(
+            f"{key} ({text})" if ", " in text else f"{key} {text}" for key, text in shown if text
+        )
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(map(in_words, value))
+    return str(getattr(value, "__name__", value))
 
 
 def _cell(value: Any) -> str:
     value = _plain(value)
     if value is None:
         return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.2e}"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return visible(text)
+    return visible(in_words(value))
 
 
 def visible(text: str) -> str:

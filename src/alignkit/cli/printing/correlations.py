@@ -1,15 +1,16 @@
 """How correlations are printed: the settings, one table per task, a legend and warnings."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cli.printing import console
 from alignkit.cli.printing.console import visible
+from alignkit.cli.printing.tables import Column
 
 if TYPE_CHECKING:
     from alignkit.statistics import Correlations
 
-_WIDTH = 100  # when stdout is not a terminal
+_WIDTH = 100  # of prose when stdout is not a terminal
 _STRONGEST = 10
 _LEGEND = (
     "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
@@ -36,34 +37,38 @@ _ADJUSTED = {
 
 def show(correlations: "Correlations") -> None:
     """Print one table per task on stdout, and warnings on stderr."""
-    from alignkit.cli.printing import console
     from alignkit.report.cautions import caution_lines
     from alignkit.report.pooled import pooled_lines, why_not_pooled
     from alignkit.report.summary_lines import summary_lines
     from alignkit.report.within import within_sentence
 
     rows = console.records(correlations.table)
-    out = _console()
     for task in console.records(correlations.tasks):
         mine = [row for row in rows if row["task"] == task["task"]]
         if not mine:
             continue
         for line in summary_lines(task, mine, correlations.settings):
-            out.print(line, style="bold" if line.startswith("task ") else None)
-        for table in _tables(_chosen(mine), task["n"], out.width):
-            out.print(table)
+            _print(line, "bold" if line.startswith("task ") else "")
+        table, further = _table(_chosen(mine), task["n"])
+        print()
+        console.print_columns(table, apart=further)
+        print()
         for line in _reasons(mine):
-            out.print(line)
-        out.print()
+            _print(line)
+        print()
     for line in pooled_lines(correlations.pooled) or why_not_pooled(correlations):
-        out.print(line)
+        _print(line)
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
     how = "; ".join(_ADJUSTED[method] for method in used) or "none"
-    out.print(_LEGEND.format(how=how), style="dim")
+    _print(_LEGEND.format(how=how), "dim")
     if correlations.settings.get("within"):
         console.note(f"note: {within_sentence(correlations.settings['within'])}")
     for line in caution_lines(correlations.cautions):
         console.note(f"note: {line}")
+
+
+def _print(text: str, style: str = "") -> None:
+    console.print_text(text, style, _WIDTH)
 
 
 def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -73,8 +78,8 @@ def _chosen(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(rows, key=lambda row: -abs(row["pearson"] or 0))[:_STRONGEST]
 
 
-def _tables(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Iterator[Any]:
-    """Yield one table, or where it would be too wide the tests and then the other correlations."""
+def _table(rows: Sequence[Mapping[str, Any]], units: int) -> tuple[list[Column], list[str]]:
+    """Return the columns that are not empty, and those that may stand apart from the tests."""
     # A dash is what is missing, but in the column of signs it is a sign.
     columns = {
         name: cells
@@ -83,38 +88,8 @@ def _tables(rows: Sequence[Mapping[str, Any]], units: int, width: int) -> Iterat
     }
     names = list(columns)
     further = [name for name in names[names.index("exp") :] if name not in _TESTS]
-    if _width(columns) <= width or not further:
-        yield _table(columns, width)
-        return
-    yield _table({name: columns[name] for name in names if name not in further}, width)
-    kept = [*names[: names.index("exp")], *further]
-    yield _table({name: columns[name] for name in kept}, width)
-
-
-def _width(columns: Mapping[str, Sequence[str]]) -> int:
-    """Return how many characters a table takes that has no space around its columns."""
-    widths = [max(map(len, (*name.split("\n"), *cells))) for name, cells in columns.items()]
-    return sum(widths) + len(widths) + 1
-
-
-def _table(columns: Mapping[str, Sequence[str]], width: int) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    gap = 1 if _width(columns) + len(columns) + 1 <= width else 0
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, gap, 0, 0), header_style="bold")
-    for name in columns:
-        left = name in ("metric", "verdict", "layers")
-        table.add_column(
-            Text(name),
-            justify="left" if left else "right",
-            no_wrap=name not in ("metric", "layers"),
-            overflow="fold",
-        )
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*(Text(cell) for cell in cells))
-    return table
+    left = ("metric", "verdict", "layers")
+    return [Column(name, columns[name], right=name not in left) for name in names], further
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], units: int) -> dict[str, list[str]]:
@@ -190,10 +165,3 @@ def _reasons(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{', '.join(predicting)}: predicts the score of a unit from the other units{beyond}"
     if len(_chosen(rows)) < len(rows):
         yield f"the {_STRONGEST} strongest of {len(rows)} pairs; --json or --output give all"
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else _WIDTH
-    return Console(markup=False, highlight=False, width=width, emoji=False)

@@ -1,12 +1,13 @@
 """How the answer to a question is printed: a paragraph and its tables."""
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from alignkit.cli.printing import console
 
 if TYPE_CHECKING:
     from alignkit.analysis.questions import Answer
+
+_WIDTH = 100  # of prose when stdout is not a terminal
 
 # Columns that are not shown in the terminal; JSON and CSV have all of them.
 _HIDDEN = {
@@ -31,8 +32,8 @@ def show(answer: "Answer") -> None:
     """Print an answer: its title, its paragraph and its tables."""
     from alignkit.report.paragraphs import paragraph
 
-    print(f"{answer.title}\n")
-    print(textwrap.fill(paragraph(answer), 100, break_long_words=False, break_on_hyphens=False))
+    console.print_text(f"{answer.title}\n", otherwise=_WIDTH)
+    console.print_text(paragraph(answer), otherwise=_WIDTH)
     for name, table in answer.tables.items():
         rows = console.records(table)
         columns = [
@@ -42,5 +43,7 @@ def show(answer: "Answer") -> None:
         ]
         if rows:
             print()
-            console.print_table(rows, columns, title=name.replace("_", " "))
+            headings = {column: column.replace("_", " ") for column in columns}
+            shown = [{headings[column]: row[column] for column in columns} for row in rows]
+            console.print_table(shown, list(headings.values()), title=name.replace("_", " "))
     print()

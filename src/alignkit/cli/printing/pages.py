@@ -1,10 +1,13 @@
 """The pages of ``alignkit show``, one for each kind of plugin."""
 
 import inspect
+import re
+import sys
 from itertools import zip_longest
 from typing import Any
 
 from alignkit.cli.printing import console
+from alignkit.cli.printing.docstrings import documentation
 from alignkit.errors import DataError, UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import Schedule
@@ -13,27 +16,58 @@ from alignkit.plugins.options import bind, options_of
 from alignkit.plugins.registry import singular
 from alignkit.runs.config import choose, choose_placement, parse_choice
 
+# What the types of options are called.
+TYPES = {
+    "int": "whole number",
+    "float": "number",
+    "str": "text",
+    "Path": "path",
+    "bool": "yes or no",
+}
+# A declaration that is a function, MODULE:NAME.
+REFERENCE = re.compile(r"[a-z_]\w*(\.\w+)*:[A-Za-z_]\w*")
+
 
 def show(kind: str, name: str, json: bool) -> None:
     """Print the page of one registered name."""
     page = {"placements": _placement, "architectures": _architecture}.get(kind, _declared)
     facts, schedule = page(kind, name)
     if json:
+        if "documentation" in facts:
+            facts["documentation"] = "\n\n".join(facts["documentation"])
         console.print_json(facts | ({"schedule": [str(s) for s in schedule]} if schedule else {}))
         return
-    for key, value in facts.items():
-        if key not in ("options", "documentation") and value not in ("", None):
-            text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            if key == "inflated":  # a declaration of metrics, true or false
-                text = "unrelated data score high when there are few samples for the width"
-            print(f"{key:13} {text or '-'}")
+    aside = ("options", "documentation")
+    console.print_facts(
+        {
+            key: _said(key, value)
+            for key, value in facts.items()
+            if key not in aside and value not in ("", None)
+        }
+    )
     if facts.get("options"):
-        console.print_table(facts["options"], ["option", "value", "default", "type"])
+        console.print_text("")
+        rows = [row | {"type": TYPES.get(row["type"], row["type"])} for row in facts["options"]]
+        console.print_table(rows, ["option", "value", "default", "type"])
     if facts.get("documentation"):
-        print(f"\n{facts['documentation']}")
+        console.print_text("")
+        names = {row["option"] for row in facts.get("options") or ()}
+        for text, indent in documentation(facts["documentation"], names):
+            console.print_text(text, indent=indent)
     if schedule:
-        print()
+        console.print_text("")
         _print_schedule(schedule)
+
+
+def _said(key: str, value: Any) -> Any:
+    """Return a declaration in words."""
+    if key == "inflated":  # a declaration of metrics, true or false
+        return "unrelated data score high when there are few samples for the width"
+    if key == "range":
+        return " to ".join("any" if end is None else f"{end:g}" for end in value)
+    if isinstance(value, str) and REFERENCE.fullmatch(value):
+        return "computed by the plugin"
+    return value
 
 
 def _placement(_kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
@@ -98,16 +132,24 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     return facts, []
 
 
-def _documentation(target: Any) -> str:
+def _documentation(target: Any) -> list[str]:
     """Return the docstring, and those of the classes from which options are inherited."""
-    family = [target]
-    if inspect.isclass(target):
-        # The options that a class declares apart are documented there.
-        options = getattr(target, "Options", None)
-        classes = (target, *inspect.getmro(options)) if options else inspect.getmro(target)
-        family = [member for member in classes if member is not object]
-    texts = [inspect.cleandoc(member.__doc__ or "") for member in family]
-    return "\n\n".join(text for text in texts if text)
+    if not inspect.isclass(target):
+        return [inspect.cleandoc(target.__doc__ or "")]
+    # The options that a class declares apart are documented there.
+    options = getattr(target, "Options", None)
+    classes = (target, *inspect.getmro(options)) if options else inspect.getmro(target)
+    # A class without a text of its own has not its parent's, which follows.
+    texts = [vars(member).get("__doc__") or "" for member in classes if _speaks(member)]
+    return [inspect.cleandoc(text) for text in texts if text]
+
+
+def _speaks(member: type) -> bool:
+    """Return whether a class has a text of its own: not Python's, torch's or a generated one."""
+    own = member.__dict__.get("__doc__") or ""
+    top = member.__module__.partition(".")[0]
+    foreign = top in sys.stdlib_module_names or top == "torch"
+    return not foreign and not own.startswith(f"{member.__name__}(")
 
 
 def _owner(entry: Entry) -> dict[str, Any]:

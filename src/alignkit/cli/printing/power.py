@@ -45,7 +45,7 @@ def show(result: "Plan", here: Mark | None) -> None:
     console.print_table(rows.values(), columns, title=title)
     for line in settings["needed"]:
         how_many = "more than 2,000" if line["placements"] is None else line["placements"]
-        print(
+        console.print_text(
             f"power {settings['target']:g} with {_name(line['tests'])} needs {how_many} placements"
         )
 

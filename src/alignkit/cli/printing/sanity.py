@@ -32,6 +32,6 @@ def show(rows: Sequence[dict[str, Any]], results: "Sequence[Examination]") -> No
             console.note(f"{result.metric} fails {check.name}: {check.detail}")
     failing = [result.metric for result in results if result.failures]
     passing = len(results) - len(failing)
-    print(f"{passing} of {len(results)} metrics behave as declared")
+    console.print_text(f"{passing} of {len(results)} metrics behave as declared")
     if failing:
-        print(f"these do not: {', '.join(failing)}")
+        console.print_text(f"these do not: {', '.join(failing)}")

@@ -24,12 +24,12 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
     for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
         console.note(f"problem: {problem}")
     note_few_samples(chosen)
-    print(summary(chosen))
+    console.print_text(summary(chosen))
     if chosen.analyses:
         states = (f"{analysis.name} {analysis.state}" for analysis in chosen.analyses)
-        print(f"analyses: {', '.join(states)}")
+        console.print_text(f"analyses: {', '.join(states)}")
     if left.seconds:
-        print(
+        console.print_text(
             f"remaining: about {_duration(left.wall_seconds)} (estimated from {left.seconds_from}) "
             f"and {_size(left.bytes)} of disk space (estimated from {left.bytes_from}; "
             f"{_size(left.free_bytes)} free)"
