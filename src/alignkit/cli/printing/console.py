@@ -197,9 +197,14 @@ def print_table(
     print_columns(table, title, apart)
 
 
-def print_columns(table: Sequence[Column], title: str = "", apart: Sequence[str] = ()) -> None:
-    """Print columns of text as a table that fits the terminal."""
-    width = terminal_width()
+def print_columns(
+    table: Sequence[Column],
+    title: str = "",
+    apart: Sequence[str] = (),
+    otherwise: int | None = None,
+) -> None:
+    """Print columns of text as a table that fits the terminal, or else ``otherwise``."""
+    width = terminal_width() or otherwise
     if title:
         _print_lines(Line(line, "bold") for line in wrapped(title, width))
     _print_lines(lay_out(table, width, apart))

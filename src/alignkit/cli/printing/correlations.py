@@ -10,7 +10,7 @@ from alignkit.cli.printing.tables import Column
 if TYPE_CHECKING:
     from alignkit.statistics import Correlations
 
-_WIDTH = 100  # of prose when stdout is not a terminal
+_WIDTH = 100  # when stdout is not a terminal
 _STRONGEST = 10
 _LEGEND = (
     "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
@@ -51,7 +51,7 @@ def show(correlations: "Correlations") -> None:
             _print(line, "bold" if line.startswith("task ") else "")
         table, further = _table(_chosen(mine), task["n"])
         print()
-        console.print_columns(table, apart=further)
+        console.print_columns(table, apart=further, otherwise=_WIDTH)
         print()
         for line in _reasons(mine):
             _print(line)
