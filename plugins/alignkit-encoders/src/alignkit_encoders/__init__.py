@@ -11,6 +11,7 @@ from alignkit_encoders.folders import (
     label_of,
     local_folder,
     read_config,
+    read_timm_config,
     require_safetensors,
 )
 from alignkit_encoders.quiet import quiet
@@ -23,5 +24,6 @@ __all__ = [
     "local_folder",
     "quiet",
     "read_config",
+    "read_timm_config",
     "require_safetensors",
 ]

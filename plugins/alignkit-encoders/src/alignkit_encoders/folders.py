@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -76,16 +77,76 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        When it is missing or not valid JSON.
+        When it is missing, not valid JSON, or no object.
     """
     file = folder / "config.json"
     try:
-        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        config = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         raise alignkit.DataError(f"{folder} is not a model folder: it has no config.json") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise alignkit.DataError(f"{file} is not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise alignkit.DataError(
+            f"{file} holds no object of names and values; expected the config.json of a model"
+        )
     return config
+
+
+def read_timm_config(folder: Path) -> dict[str, Any]:
+    """Read the ``config.json`` of timm; preprocessing stands in ``pretrained_cfg`` or beside it.
+
+    Raises
+    ------
+    DataError
+        When it does not name an architecture, or a value has another form than timm's.
+    """
+    declared = read_config(folder)
+    file = folder / "config.json"
+    if not isinstance(declared.get("architecture"), str):
+        raise alignkit.DataError(
+            f"{file} does not name an architecture; expected a folder saved by timm"
+        )
+    for key in ("model_args", "pretrained_cfg"):
+        if not isinstance(declared.get(key) or {}, dict):
+            raise alignkit.DataError(f"{file}: {key} holds no object of names and values")
+    if not declared.get("pretrained_cfg") and any(key in declared for key in _PICTURES):
+        declared["pretrained_cfg"] = {key: declared[key] for key in _PICTURES if key in declared}
+    for key, (expected, fits) in _PICTURES.items():
+        value = (declared.get("pretrained_cfg") or {}).get(key)
+        if value is not None and not fits(value):
+            raise alignkit.DataError(f"{file}: {key} is {value!r}; expected {expected}")
+    return declared
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _channels(value: Any) -> bool:
+    return isinstance(value, list) and len(value) in (1, 3) and all(map(_number, value))
+
+
+def _deviations(value: Any) -> bool:
+    return _channels(value) and min(value) > 0
+
+
+def _shape(value: Any) -> bool:
+    whole = isinstance(value, list) and all(type(n) is int and n > 0 for n in value)
+    return whole and len(value) == 3
+
+
+_RESAMPLING = ("bicubic", "bilinear", "nearest", "lanczos", "box", "hamming")
+
+# How pictures are prepared, in the words of timm: what is expected of each, and whether it is so.
+_PICTURES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "input_size": ("three whole numbers: channels, height, width", _shape),
+    "mean": ("a list of a number per channel", _channels),
+    "std": ("a list of a number above 0 per channel", _deviations),
+    "interpolation": (f"one of {', '.join(_RESAMPLING)}", lambda value: value in _RESAMPLING),
+    "crop_pct": ("a number above 0", lambda value: _number(value) and value > 0),
+    "crop_mode": ("a name such as center", lambda value: isinstance(value, str)),
+}
 
 
 def require_safetensors(folder: Path) -> None:

@@ -17,7 +17,7 @@ from alignkit_encoders.folders import (
     fetched_folder,
     label_of,
     local_folder,
-    read_config,
+    read_timm_config,
     require_safetensors,
 )
 from alignkit_encoders.modules import ModuleEncoder, Output, Positions, blocks_of
@@ -205,26 +205,6 @@ class TimmModel(ModuleEncoder):
             "name a folder with config.json and model.safetensors, give checkpoint=FILE, or "
             "from_scratch=true",
         )
-
-
-def read_timm_config(folder: Path) -> dict[str, Any]:
-    """Read the ``config.json`` of timm; preprocessing stands in ``pretrained_cfg`` or beside it.
-
-    Raises
-    ------
-    DataError
-        When it does not name an architecture.
-    """
-    declared = read_config(folder)
-    if not isinstance(declared, dict) or not isinstance(declared.get("architecture"), str):
-        raise alignkit.DataError(
-            f"{folder / 'config.json'} does not name an architecture; expected a folder saved by "
-            "timm"
-        )
-    flat = ("mean", "std", "input_size", "interpolation", "crop_pct", "crop_mode")
-    if not declared.get("pretrained_cfg") and any(key in declared for key in flat):
-        declared["pretrained_cfg"] = {key: declared[key] for key in flat if key in declared}
-    return declared
 
 
 def _require_known(name: str) -> None:

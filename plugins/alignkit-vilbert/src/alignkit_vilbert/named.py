@@ -100,14 +100,27 @@ def find_text(options: StreamOptions) -> TextModel:
         )
         config = read_config(folder)
         depth = first_of(config, "num_hidden_layers", "n_layers")
-        if not isinstance(depth, int):
-            raise alignkit.DataError(
-                f"{folder / 'config.json'} does not declare num_hidden_layers; expected the "
-                "config.json of a BERT-like text model"
-            )
+        _require_declared(folder, "num_hidden_layers", _counts(depth))
+        _require_declared(folder, "model_type", isinstance(config.get("model_type"), str))
+        positions = config.get("max_position_embeddings")
+        _require_declared(
+            folder, "max_position_embeddings", positions is None or _counts(positions)
+        )
         model = NamedModel(config, depth, folder, local is not None)
     _check("text", model, options)
     return model
+
+
+def _counts(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _require_declared(folder: Path, name: str, declared: bool) -> None:
+    if not declared:
+        raise alignkit.DataError(
+            f"{folder / 'config.json'} does not declare {name}; expected the config.json of a "
+            "BERT-like text model"
+        )
 
 
 def find_vision(options: StreamOptions) -> VisionModel:

@@ -198,6 +198,10 @@ def _longest(source: TextSource | None, options: StreamOptions) -> int:
     """Maximum length of a text: ``max_tokens``, or as many positions as the model has."""
     if source is None:
         return options.longest_text
-    positions: int = source.config["max_position_embeddings"]
+    positions = source.config.get("max_position_embeddings")
+    if positions is None:  # the model is then built with the library's own number
+        from alignkit_vilbert.text_models import positions_of
+
+        positions = positions_of(source.config)
     offset = _POSITION_OFFSETS.get(source.config["model_type"], 0)
     return min(options.longest_text, positions - offset)

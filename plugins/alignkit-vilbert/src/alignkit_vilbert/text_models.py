@@ -113,12 +113,14 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
             )
         except (SafetensorError, OSError) as error:
             raise alignkit.DataError(f"cannot read the weights in {folder}: {error}") from None
-        except RuntimeError:  # its message refers to a report that is not shown
+        except RuntimeError as error:  # its message refers to a report that is not shown
+            if folder is None:
+                raise _not_bert_like(settings.model_type, str(error)) from None
             raise alignkit.DataError(
                 f"the weights in {folder} do not fit its config.json; expected weights and "
                 "config.json of one model"
             ) from None
-        except ValueError as error:
+        except Exception as error:  # what the library makes of odd sizes
             raise _not_bert_like(settings.model_type, str(error)) from None
     missing = sorted(key for key in info["missing_keys"] if _is_needed(key, options))
     if missing:
@@ -127,6 +129,22 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
             f"{missing[0]}"
         )
     return model
+
+
+def positions_of(config: Mapping[str, Any]) -> int:
+    """Return how many positions the library gives a model whose configuration does not say it.
+
+    Raises
+    ------
+    UsageError
+        When the library has no such model, or it has no positions.
+    """
+    with quiet():
+        settings = _library_config(config, None)
+    positions = getattr(settings, "max_position_embeddings", None)
+    if not isinstance(positions, int):
+        raise _not_bert_like(settings.model_type, "it has no max_position_embeddings")
+    return positions
 
 
 def _library_config(config: Mapping[str, Any], dropout: float | None) -> Any:
@@ -168,6 +186,16 @@ def _require_bert_like(model: Any) -> None:
         raise _not_bert_like(
             kind, f"it also has {', '.join(sorted(others)) or 'layers of another form'}"
         )
+    try:
+        same = _runs_layer_by_layer(model)
+    except Exception as error:  # whatever a model of another layout raises
+        raise _not_bert_like(kind, str(error)) from None
+    if not same:
+        raise _not_bert_like(kind, "running its layers one by one gives another output")
+
+
+def _runs_layer_by_layer(model: Any) -> bool:
+    """Return whether running the layers one by one gives the model's own output."""
     device = next(model.parameters()).device
     tokens = torch.arange(5, 11, device=device).remainder(model.config.vocab_size).unsqueeze(0)
     was_training = model.training
@@ -179,8 +207,7 @@ def _require_bert_like(model: Any) -> None:
         for layer in _layers_of(model):
             states = _run(layer, states, torch.ones_like(tokens, dtype=torch.bool))
     model.train(was_training)
-    if not torch.allclose(states, expected, atol=1e-4, rtol=1e-4):
-        raise _not_bert_like(kind, "running its layers one by one gives another output")
+    return torch.allclose(states, expected, atol=1e-4, rtol=1e-4)
 
 
 def _not_bert_like(kind: str, reason: str) -> alignkit.UsageError:

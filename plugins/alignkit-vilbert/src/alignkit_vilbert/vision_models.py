@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
-from alignkit_encoders import read_config
+from alignkit_encoders import read_timm_config
 from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.streams import Stream
 
@@ -75,10 +75,6 @@ class PretrainedVision(Stream):
         tokens = self.layers[index](state.tokens)
         last = index == len(self.layers) - 1
         return state.with_tokens(self.norm(tokens) if last else tokens)
-
-
-# How pictures are prepared, in the words of timm.
-_PICTURE_KEYS = ("input_size", "mean", "std", "interpolation", "crop_pct", "crop_mode")
 
 
 @dataclass(frozen=True)
@@ -140,12 +136,7 @@ def find_vit(name: str, folder: Path | None, image_size: int | None) -> ViTSpec:
     """
     if folder is None:
         return _vit_spec(name, "{}", image_size)
-    declared = read_config(folder)
-    if "architecture" not in declared:
-        raise alignkit.DataError(
-            f"{folder / 'config.json'} does not name an architecture; expected a folder saved by "
-            "timm"
-        )
+    declared = read_timm_config(folder)
     return _vit_spec(declared["architecture"], json.dumps(declared, sort_keys=True), image_size)
 
 
@@ -154,8 +145,8 @@ def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
     from timm.data.config import resolve_data_config
 
     declared = json.loads(declaration)
-    arguments = {k: v for k, v in declared.get("model_args", {}).items() if k != "num_classes"}
-    pictures = _pictures_of(declared)
+    arguments = {k: v for k, v in (declared.get("model_args") or {}).items() if k != "num_classes"}
+    pictures = declared.get("pretrained_cfg") or {}
     if image_size is not None:
         arguments["img_size"] = image_size
     _require_known(name)
@@ -187,12 +178,6 @@ def _vit_spec(name: str, declaration: str, image_size: int | None) -> ViTSpec:
     )
 
 
-def _pictures_of(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how pictures are prepared; older versions of timm wrote it beside the architecture."""
-    nested: dict[str, Any] = declared.get("pretrained_cfg") or {}
-    return nested or {key: declared[key] for key in _PICTURE_KEYS if key in declared}
-
-
 def _require_known(name: str) -> None:
     import timm
 
@@ -209,7 +194,7 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
 
     try:
         model = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
-    except (AssertionError, TypeError, RuntimeError, ValueError) as error:
+    except Exception as error:  # timm lets through what its models make of odd arguments
         first = str(error).strip().partition("\n")[0]
         raise alignkit.UsageError(f"cannot build vision model '{name}': {first}") from None
     if not isinstance(model, VisionTransformer):
@@ -239,7 +224,7 @@ def _create(spec: ViTSpec, folder: Path | None, dropout: float | None) -> Any:
             pretrained_cfg_overlay={"file": str(file), "source": "file"},
             **arguments,
         )
-    except (SafetensorError, RuntimeError, KeyError, ValueError, FileNotFoundError) as error:
+    except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
         first = str(error).strip().partition("\n")[0]
         raise alignkit.DataError(
             f"{file} does not contain the weights of {spec.architecture}: {first}"
