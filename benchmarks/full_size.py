@@ -6,6 +6,13 @@ weights of both; extracts every site. Prints the CPU time and the peak memory of
 8 GB of memory and 12 GB of disk space, and no download.
 
     python benchmarks/full_size.py [STEPS] [BATCH]
+
+With ``chain``, runs the study of ``examples/study.toml`` at these shapes instead, from pretraining
+to the correlations of one task, on a few made-up samples in the layouts of its data sets. Prints
+the estimate before the first run, what every kind of step took, and the peak memory. Needs 16 GB
+of disk space; ``chain small`` tries it with small models.
+
+    python benchmarks/full_size.py chain
 """
 
 from __future__ import annotations
@@ -19,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +37,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+ROOT = Path(__file__).resolve().parent.parent
 HELD_OUT = 4
 TIMED = "CPU seconds: "
 
@@ -99,6 +108,95 @@ def main(steps: int = 4, batch: int = 2) -> None:
             f"  {len(index['sites'])} sites, {arrays} arrays of {index['n']} samples, "
             f"{done.each('extract test'):.1f} s per sample"
         )
+
+
+# What `chain` changes in the file of the study, and the analyses that it leaves out.
+CHAIN: dict[str, dict[str, Any]] = {
+    "grid": {
+        "tasks": ["hateful_memes:validation=both,test=both", "mm_imdb", "upmc_food:splits=listed"],
+        "placements": ["late"],
+        "seeds": [1568],
+    },
+    "options": {"batch_size": 2, "accumulate": 1, "threads": 2, "precision": "float32"},
+    "pretrain": {"epochs": 1},
+    "measure": {
+        "metrics": [
+            *("mknn:k=3", "cka", "unbiased_cka", "svcca:dims=2", "cknna:k=3", "cycle_knn:k=3"),
+            *("procrustes", "jaccard:k=3", "rsa"),
+        ]
+    },
+}
+# `correlate` needs six placements; these runs of the first task start without pretraining.
+FURTHER = ("early", "middle", "asymmetric", "optuna1", "optuna2")
+LEFT_OUT = ("hypotheses", "agreement", "stability")
+SMALL = "vilbert:preset=study,width=16,heads=2,feedforward=32,fusion_width=16,max_tokens=24"
+
+
+def chain(small: bool = False, n_train: int = 4, held_out: int = 6) -> None:
+    """Run a few runs of the study at full size, from pretraining to the correlations."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        sys.path.insert(0, str(ROOT / "examples"))
+        import study_data
+
+        study_data.write(place / "data", n_train, held_out)
+        (place / "chain.toml").write_text(shortened(small))
+        plan = json.loads(finished(["study", "plan", "chain.toml", "--json"], place).out)
+        print(f"{len(plan['runs'])} runs; estimated: {json.dumps(plan['estimate'])}", flush=True)
+        start = time.monotonic()
+        done = finished(["study", "run", "chain.toml"], place)
+        told(f"study run ({time.monotonic() - start:.0f} s)", done)
+        print(done.err.replace("\r", "\n")[-2000:])
+        for kind, seconds in recorded(place / "runs/study").items():
+            print(f"  {kind:12} {len(seconds):3} times, mean {statistics.fmean(seconds):.1f} s")
+        sizes = [file.stat().st_size for file in place.rglob("*") if file.is_file()]
+        print(f"  {sum(sizes) / 1e9:.1f} GB on disk", flush=True)
+        runs = ["--runs", "runs/study", "--metric", "cka", "--metric", "mknn:k=3"]
+        told(
+            "correlate",
+            correlated := finished(["correlate", "--task", "hateful_memes", *runs], place),
+        )
+        print(correlated.out)
+
+
+def shortened(small: bool) -> str:
+    """Return the file of the study with fewer and shorter runs."""
+    study = tomllib.loads((ROOT / "examples/study.toml").read_text())
+    architecture = study["options"]["architecture"] + ",from_scratch=true"
+    for table in LEFT_OUT:
+        del study[table]
+    for table, values in CHAIN.items():
+        study[table] |= values
+    study["options"]["architecture"] = SMALL if small else architecture
+    for options in study["task"].values():
+        options["epochs"] = 1
+    first = {"task": CHAIN["grid"]["tasks"][0], "seed": 1568, "init": False}
+    study["run"] = [first | {"placement": placement} for placement in FURTHER]
+    return as_toml(study)
+
+
+def as_toml(table: dict[str, Any], name: str = "") -> str:
+    """Write plain values, tables and lists of tables."""
+    own = {k: v for k, v in table.items() if not isinstance(v, dict) and k != "run"}
+    lines = [f"{key} = {json.dumps(value)}\n" for key, value in own.items()]
+    for key, value in table.items():
+        inner = f"{name}.{key}".lstrip(".")
+        if isinstance(value, dict):
+            lines.append(f"[{inner}]\n{as_toml(value, inner)}")
+        elif key == "run":
+            lines += [f"[[run]]\n{as_toml(run)}" for run in value]
+    return "".join(lines)
+
+
+def recorded(runs: Path) -> dict[str, list[float]]:
+    """Return the seconds of every step of a study, by kind; pretraining by itself."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for file in sorted(runs.glob(".study/*/*.json")):
+        record = json.loads(file.read_text())
+        pretrains = record["task"] == "conceptual_captions"
+        for step, values in record["steps"].items():
+            seconds["pretrain" if pretrains else step.split()[0]].append(values["seconds"])
+    return seconds
 
 
 def memes(root: Path, n_train: int) -> None:
@@ -203,7 +301,9 @@ def inside() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["train"], ["extract"]):
+    if sys.argv[1:2] and sys.argv[1] in ("train", "extract", "study", "correlate"):
         inside()
+    elif sys.argv[1:2] == ["chain"]:
+        chain("small" in sys.argv)
     else:
         main(*map(int, sys.argv[1:]))

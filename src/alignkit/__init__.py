@@ -23,6 +23,7 @@ _PUBLIC = {
     "EncoderSite": "alignkit.models.encoders",
     "Fuse": "alignkit.models.schedule",
     "MissingError": "alignkit.errors",
+    "ModelSize": "alignkit.models.size",
     "MultiLabel": "alignkit.tasks",
     "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import input_site as input_site
     from alignkit.models.schedule import layer_site as layer_site
     from alignkit.models.schedule import run_layers as run_layers
+    from alignkit.models.size import ModelSize as ModelSize
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins import names as names
     from alignkit.plugins.hookspecs import hookimpl as hookimpl

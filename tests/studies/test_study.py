@@ -50,10 +50,10 @@ def test_a_plan_shows_everything_before_anything_is_done(tmp_path):
         "measure test cls",
     }
     assert plan["estimate"]["seconds"] > 0
-    assert "guess" in plan["estimate"]["seconds_from"]
+    assert "million parameters" in plan["estimate"]["seconds_from"]
     shown = alignkit("study", "plan", file, cwd=tmp_path).stdout
     assert "8 runs: 8 missing" in shown
-    assert "guess of 1 minute per epoch" in shown
+    assert "estimated from the size of the models (" in shown
     assert not (tmp_path / "runs").exists()
 
 

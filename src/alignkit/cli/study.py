@@ -173,9 +173,16 @@ def retry(
 
 
 def plan(
-    file: File, runs: Runs = None, jobs: Jobs = None, workers: Workers = None, json: Json = False
+    file: File,
+    runs: Runs = None,
+    jobs: Jobs = None,
+    workers: Workers = None,
+    gpus: Gpus = None,
+    json: Json = False,
 ) -> None:
     """Show every run of a study, its progress, and an estimate of the remaining work.
+
+    Before any run is done, time and disk space are estimated from the sizes of models and data.
 
     Example: alignkit study plan examples/study.toml
     """
@@ -184,7 +191,7 @@ def plan(
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.estimate import estimate
 
-    chosen = _plan(file, runs, jobs=jobs, workers=workers)
+    chosen = _plan(file, runs, jobs=jobs, workers=workers, gpus=gpus)
     check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     engine = chosen.study.engine
     left = estimate(chosen, engine.workers if engine.name == "dask" else engine.jobs)

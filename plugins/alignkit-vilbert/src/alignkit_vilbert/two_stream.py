@@ -129,6 +129,20 @@ class TwoStream:
         fusions = self.fusions(placement, streams["text"], streams["vision"])
         return TwoStreamModel(self.options, streams, fusions, n_outputs)
 
+    def size(self, placement: alignkit.Placement) -> alignkit.ModelSize:
+        """Return the size of the model, without its weights and without reading any.
+
+        A small stream's vocabulary, which depends on the texts, is taken to be full.
+
+        Raises
+        ------
+        DataError
+            When the shapes of a named model are unknown, as its files are missing.
+        """
+        from alignkit_vilbert.size import size_of
+
+        return size_of(self, placement)
+
     def fusions(
         self, placement: alignkit.Placement, text: Stream, vision: Stream
     ) -> Sequence[nn.Module]:
