@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
 import alignkit
 from alignkit_vilbert.freeze import STREAMS
+from alignkit_vilbert.streams import Stream
 from alignkit_vilbert.vision_models import PretrainedVision
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def size_of(architecture: TwoStream, placement: alignkit.Placement) -> alignkit.
         "text": longest if options.pad else min(longest, USUAL_TOKENS),
         "vision": _patches(model.streams["vision"]),
     }
-    passed = sum(_count(model.streams[s].layers) * tokens[s] for s in STREAMS)
+    passed: float = sum(_count(model.streams[s].layers) * tokens[s] for s in STREAMS)
     passed += _count(model.fusions) * sum(tokens.values()) / len(tokens)
-    widths = {stream: int(getattr(model.streams[stream], "width")) for stream in STREAMS}  # noqa: B009
+    widths = {stream: cast(Stream, model.streams[stream]).width for stream in STREAMS}
     steps = unread.schedule(placement)
     recorded = [step.site[0] for step in steps if isinstance(step, alignkit.Record)]
     sites = {stream: recorded.count(stream[0]) for stream in STREAMS}
