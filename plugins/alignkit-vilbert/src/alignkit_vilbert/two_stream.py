@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -139,9 +140,18 @@ class TwoStream:
         DataError
             When the shapes of a named model are unknown, as its files are missing.
         """
+        import torch
+
         from alignkit_vilbert.size import size_of
 
-        return size_of(self, placement)
+        options = self.options
+        if options.named_streams():
+            options = replace(options, from_scratch=True)
+        unread = type(self)(**vars(options))
+        words = " ".join(f"w{number}" for number in range(options.vocabulary))
+        with torch.device("meta"):  # shapes without values
+            model = unread.build(placement, 1, unread.inputs([words]))
+        return size_of(model, options, unread.schedule(placement))
 
     def fusions(
         self, placement: alignkit.Placement, text: Stream, vision: Stream
