@@ -5,6 +5,7 @@ import json
 import pytest
 
 from alignkit.cli.printing.study import _duration
+from alignkit.errors import DataError
 from alignkit.studies.estimate import GUESSED_BYTES
 from alignkit.studies.sizes import _published
 from tiny import alignkit
@@ -14,6 +15,14 @@ from tiny_study import write_study
 def _estimate(file, cwd, *words):
     plan = alignkit("study", "plan", file, "--json", *words, cwd=cwd)
     return json.loads(plan.stdout)["estimate"]
+
+
+@pytest.fixture(autouse=True)
+def _no_download(monkeypatch):
+    def absent(name, *_):
+        raise DataError(f"{name} is not on this machine")
+
+    monkeypatch.setattr("alignkit_vilbert.named.fetched_folder", absent)
 
 
 def _named(tmp_path, architecture="", more=""):

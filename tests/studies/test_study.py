@@ -287,8 +287,13 @@ def _committed(folder):
     return found
 
 
-def test_the_whole_study_is_planned_without_its_data(tmp_path):
+def test_the_whole_study_is_planned_without_its_data_and_models(tmp_path, monkeypatch):
     from alignkit.plugins import registry
+
+    def absent(name, *_):
+        raise DataError(f"{name} is not on this machine")
+
+    monkeypatch.setattr("alignkit_vilbert.named.fetched_folder", absent)
 
     if not {"upmc_food", "conceptual_captions"} <= set(registry().names("tasks")):
         pytest.skip("the tasks of the study are not all installed")
@@ -296,6 +301,10 @@ def test_the_whole_study_is_planned_without_its_data(tmp_path):
     fine = [run for run in plan["runs"] if not run["pretrains"]]
     assert len(fine) == 11 * 3 * 3
     assert len(plan["runs"]) - len(fine) == 11
+    assert {run["state"] for run in plan["runs"]} == {"unresolved"}
+    assert all("text model 'bert-base-uncased'" in run["problem"] for run in plan["runs"])
+    # As small streams, the runs of the small study lack only their data.
+    plan = _plan(EXAMPLES / "study_small.toml", tmp_path)
     assert {run["state"] for run in plan["runs"]} == {"unresolved"}
     assert all("data" in run["problem"] for run in plan["runs"])
 
