@@ -197,8 +197,8 @@ def _require_bert_like(model: Any) -> None:
 def _runs_layer_by_layer(model: Any) -> bool:
     """Return whether running the layers one by one gives the model's own output."""
     device = next(model.parameters()).device
-    if device.type == "meta":  # shapes without values
-        return
+    if device.type == "meta":  # shapes without values, from which nothing can be computed
+        return True
     tokens = torch.arange(5, 11, device=device).remainder(model.config.vocab_size).unsqueeze(0)
     was_training = model.training
     model.eval()
