@@ -46,6 +46,30 @@ class OutOfMemoryError(AlignkitError, MemoryError):
     """The memory of the device does not suffice; the message says what to lower."""
 
 
+# What helps where memory ends.
+LOWER = (
+    "out of memory; try a smaller `batch_size` (in training with `accumulate`), fewer `samples`, "
+    "or another `device`"
+)
+# What torch says where memory ends, on a GPU or on the CPU.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out, on a GPU or on the CPU."""
+    said = isinstance(error, RuntimeError) and any(t in str(error) for t in _OUT_OF_MEMORY)
+    return isinstance(error, MemoryError) or said
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return what an error says as one line; errors of others than alignkit name their kind."""
+    if isinstance(error, AlignkitError):
+        return str(error)
+    if is_out_of_memory(error):
+        return LOWER
+    return f"{type(error).__name__}: {error}".replace("\n", " ")
+
+
 class PluginError(AlignkitError):
     """A plugin cannot be loaded, breaks its own declarations, or claims a name that is taken."""
 

@@ -12,7 +12,7 @@ import torch
 
 from alignkit.chain.shards import Shard, Shards, ShardWriter
 from alignkit.data.facts import facts_of
-from alignkit.errors import DataError, OutOfMemoryError, UsageError
+from alignkit.errors import DataError, OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
@@ -287,13 +287,6 @@ class _Encoding:
         if self.encoder.stream == "text":
             return [self.data.texts[row] for row in rows]
         return [_picture(self.data.image(row)) for row in rows]
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory ran out, on a GPU or on the CPU."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
 
 
 def _picture(image: Any) -> Any:

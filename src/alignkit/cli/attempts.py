@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from alignkit.errors import AlignkitError
+from alignkit.errors import AlignkitError, in_one_line
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -82,9 +82,9 @@ def attempted(
 
 def _of_alignkit(error: Exception) -> Exception:
     """Return an error as one line; errors of others name their kind."""
-    if isinstance(error, (AlignkitError, OSError, MemoryError)):
+    if isinstance(error, (AlignkitError, OSError)):
         return error
-    return AlignkitError(f"{type(error).__name__}: {error}".replace("\n", " "))
+    return AlignkitError(in_one_line(error))
 
 
 def _by_reason(failures: Sequence[Failure]) -> "dict[str, list[Run]]":

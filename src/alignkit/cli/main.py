@@ -31,7 +31,7 @@ from alignkit.cli import (
 from alignkit.cli import list as list_command
 from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
-from alignkit.errors import AlignkitError
+from alignkit.errors import LOWER, AlignkitError, is_out_of_memory
 from alignkit.progress import report_to
 
 app = App(
@@ -132,8 +132,10 @@ def _run() -> int:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail("interrupted; rerun the same command to resume", 130)
-    except MemoryError:
-        return _fail("out of memory; try fewer `samples` or a smaller `batch_size`", 1)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _fail(LOWER, 1)
     except UnicodeError as error:
         return _fail(f"a name or text is not UTF-8: {error}; rename the file, or convert it", 1)
     except OSError as error:

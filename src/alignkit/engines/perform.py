@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.engines.job import Job, Outcome
-from alignkit.errors import AlignkitError, DataError
+from alignkit.errors import DataError, in_one_line
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
 from alignkit.progress import Reporter
 
@@ -46,12 +46,11 @@ def perform(job: Job, reporter: Reporter) -> Outcome:
             value = _function(job.work)(**job.arguments, reporter=reporter)
         return Outcome(job, value=value, seconds=time.perf_counter() - started)
     except Exception as error:
-        is_ours = isinstance(error, AlignkitError)
         return Outcome(
             job,
             "failed",
             kind=type(error).__name__,
-            error=str(error) if is_ours else f"{type(error).__name__}: {error}".replace("\n", " "),
+            error=in_one_line(error),
             traceback=traceback.format_exc(),
             seconds=time.perf_counter() - started,
         )
