@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.engines.job import Job, Outcome
-from alignkit.errors import DataError, in_one_line
+from alignkit.errors import AlignkitError, DataError, in_one_line
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
 from alignkit.progress import Reporter
 
