@@ -244,6 +244,28 @@ def test_json_holds_what_was_pooled_over_tasks(place):
     assert [row["pooled"] for row in alone] == [None]
 
 
+def test_one_row_per_model_needs_neither_task_nor_seed(tmp_path):
+    table = _study(tasks=("a",), seeds=1, effect=(0.9,))
+    bare = table.drop(columns=["task", "seed"]).rename(columns={"placement": "model"})
+    table.to_csv(tmp_path / "whole.csv", index=False)
+    bare.to_csv(tmp_path / "models.csv", index=False)
+    bare.drop(columns="model").to_csv(tmp_path / "rows.csv", index=False)
+    words = ("--outcome", "accuracy", "-m", "mknn")
+    whole, *others = (
+        json.loads(alignkit("correlate", f"{name}.csv", *words, "--json", cwd=tmp_path).stdout)[0]
+        for name in ("whole", "models", "rows")
+    )
+    for row in others:
+        assert row["pearson"] == pytest.approx(whole["pearson"])
+        assert row["p"] == whole["p"]
+    assert others[0]["task"] == "models"
+    said = alignkit("correlate", "models.csv", *words, cwd=tmp_path).stderr
+    assert "named by column 'model'; each row is one seed" in said
+    pd.concat([bare, bare]).to_csv(tmp_path / "twice.csv", index=False)
+    refused = alignkit("correlate", "twice.csv", *words, cwd=tmp_path, code=2)
+    assert "no column 'seed', and 'none' has several rows" in refused.stderr
+
+
 def test_figures_come_with_their_data(place):
     alignkit(
         "correlate",

@@ -309,6 +309,16 @@ def test_the_whole_study_is_planned_without_its_data_and_models(tmp_path, monkey
     assert all("data" in run["problem"] for run in plan["runs"])
 
 
+def test_a_reason_that_many_runs_share_is_one_line():
+    from alignkit.cli.printing.study import one_per_reason
+
+    rows = [{"run": name, "error": error} for name, error in (("a", "x"), ("b", "y"), ("c", "x"))]
+    assert one_per_reason(rows, "error") == [
+        {"run": "a and 1 more", "error": "x"},
+        {"run": "b", "error": "y"},
+    ]
+
+
 def test_the_sweep_of_the_alignment_weight_is_planned(tmp_path):
     from alignkit.plugins import registry
 

@@ -143,8 +143,9 @@ def correlate(
     The unit of analysis is a placement, averaged over its seeds. p is the permutation p-value
     of Pearson's r. p_adjusted corrects the primary family for all its metrics and tasks at once
     (max-T); all other metrics are exploratory and their false discovery rate is controlled. A
-    TABLE needs the columns task, placement, seed, the outcome, and one column per metric; without
-    --metric, all its numeric columns are used. With --output, the settings are written next to the
+    TABLE has the columns task, placement, seed, the outcome, and one column per metric; with one
+    row per model, the first three may be missing. Without --metric, all its numeric columns are
+    used. With --output, the settings are written next to the
     table.
 
     Examples: alignkit correlate --task toy_redundant --metric unbiased_cka --layer last
@@ -259,14 +260,16 @@ def _typed(
 ) -> "pd.DataFrame":
     """Read a table; only the names of runs and units, and what is controlled for, may be text."""
     from alignkit.cli.printing import console
+    from alignkit.statistics.correlation.units import MODEL_NAMES, with_keys
     from alignkit.tables.frame import typed_frame
 
-    names = {"task", "placement", "split", "unit", "run", options["unit"]}
+    names = {"task", "placement", "split", *MODEL_NAMES, options["unit"]}
     table = read_table(path, "one row per run")
     numbers = {*(metrics or ()), outcome}
     either = ("seed", *options["control"])
     frame, notes = typed_frame(table, names, numbers, either, others=not metrics)
-    for note in notes:
+    frame, filled = with_keys(frame, path.stem)
+    for note in notes + ([f"{path}: {'; '.join(filled)}"] if filled else []):
         console.note(f"note: {note}")
     return frame
 

@@ -214,7 +214,13 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     Example: alignkit study status study.toml
     """
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.study import analysis_rows, step_counts, summary, totals
+    from alignkit.cli.printing.study import (
+        analysis_rows,
+        one_per_reason,
+        step_counts,
+        summary,
+        totals,
+    )
     from alignkit.studies.execute import failed
 
     chosen = _plan(file, runs)
@@ -241,7 +247,7 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
     counts += [{"step": row["analysis"], row["state"]: 1} for row in analyses]
     console.print_table(counts, ["step", "done", "missing", "failed"])
     if failures:
-        console.print_table(failures, ["run", "error"])
+        console.print_table(one_per_reason(failures, "error"), ["run", "error"])
     running = "; another process is working on it now" if chosen.records.is_held else ""
     console.print_text(summary(chosen) + running)
 
@@ -294,15 +300,16 @@ def _run(
 def _fail_if_any(chosen: "Plan", file: Path) -> None:
     """List what failed or made no progress, and raise an error if anything did."""
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.study import one_per_reason
     from alignkit.errors import AlignkitError
     from alignkit.studies.execute import failed, without_result
 
     runs = failed(chosen.runs)
     analyses = [analysis for analysis in chosen.analyses if analysis.state == "failed"]
-    failures = [(run.name, run.error) for run in runs]
-    failures += [(analysis.name, analysis.error) for analysis in analyses]
-    for name, error in failures:
-        console.note(f"  {name}: {error}")
+    failures = [{"run": run.name, "error": run.error} for run in runs]
+    failures += [{"run": analysis.name, "error": analysis.error} for analysis in analyses]
+    for failure in one_per_reason(failures, "error"):
+        console.note(f"  {failure['run']}: {failure['error']}")
     lost = [f"{len(runs)} of {len(chosen.runs)} runs"] if runs else []
     lost += [f"{len(analyses)} of {len(chosen.analyses)} analyses"] if analyses else []
     if lost:

@@ -1,5 +1,6 @@
 """How studies are printed: their runs, steps and analyses, and what remains to be done."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.printing import console
@@ -9,20 +10,22 @@ if TYPE_CHECKING:
     from alignkit.studies.estimate import Estimate
     from alignkit.studies.plan import Planned
 
-COLUMNS = ("run", "starts from", "train", "evaluate", "extract", "measure", "problem")
+COLUMNS = ("run", "starts from", "train", "evaluate", "extract", "measure")
 
 
 def show_plan(chosen: "Plan", left: "Estimate") -> None:
     """Print the runs of a study, their states, and an estimate of the remaining work."""
     rows = [run_row(planned) for planned in chosen.runs]
     shown = [
-        {"run": row["run"], "starts from": row["init"], "problem": row["problem"].split(";")[0]}
-        | _states(row)
+        {"run": row["run"], "starts from": row["init"]} | _states(row)
         for row in rows
+        if not row["problem"]
     ]
-    console.print_table(shown, [name for name in COLUMNS if any(row.get(name) for row in shown)])
-    for problem in dict.fromkeys(row["problem"] for row in rows if row["problem"]):
-        console.note(f"problem: {problem}")
+    if shown:
+        columns = [name for name in COLUMNS if any(row.get(name) for row in shown)]
+        console.print_table(shown, columns)
+    for row in one_per_reason([row for row in rows if row["problem"]], "problem"):
+        console.note(f"problem of {row['run']}: {row['problem']}")
     note_few_samples(chosen)
     console.print_text(summary(chosen))
     if chosen.analyses:
@@ -36,6 +39,17 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
         )
     if left.bytes > left.free_bytes:
         console.note(f"note: only {_size(left.free_bytes)} of disk space are free")
+
+
+def one_per_reason(rows: Sequence[dict[str, Any]], reason: str) -> list[dict[str, Any]]:
+    """Return one row per reason, named after the first of the runs that share it."""
+    runs: dict[str, list[str]] = {}
+    for row in rows:
+        runs.setdefault(row[reason], []).append(row["run"])
+    return [
+        {"run": first + (f" and {len(others)} more" if others else ""), reason: text}
+        for text, (first, *others) in runs.items()
+    ]
 
 
 def note_few_samples(chosen: "Plan") -> None:

@@ -12,6 +12,8 @@ from alignkit.errors import UsageError
 
 UNITS = ("placement", "run")
 KEYS = ("task", "placement", "seed")
+# Columns that name a model where a table has no placements.
+MODEL_NAMES = ("model", "name", "run", "unit")
 
 
 def check_table(
@@ -59,6 +61,49 @@ def check_table(
             f"the table mixes the splits {', '.join(splits)}, whose rows must not be averaged; "
             "choose one with `split`"
         )
+
+
+def with_keys(table: pd.DataFrame, task: str) -> tuple[pd.DataFrame, list[str]]:
+    """Fill in the columns that a table with one row per model need not have.
+
+    Without ``placement``, the models are named by the first of ``MODEL_NAMES``, or by their rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+    task : str
+        The name of the only task, where there is no column ``task``.
+
+    Returns
+    -------
+    DataFrame, list of str
+        The table with the columns ``KEYS``, and what was filled in.
+
+    Raises
+    ------
+    UsageError
+        When a model has several rows and there is no column ``seed``.
+    """
+    filled: list[str] = []
+    if "task" not in table:
+        table = table.assign(task=task)
+        filled.append(f"all rows are of one task, '{task}'")
+    if "placement" not in table:
+        name = next((column for column in MODEL_NAMES if column in table), None)
+        rows = [f"row {i + 1}" for i in range(len(table))]
+        table = table.assign(placement=rows if name is None else table[name])
+        named = "their rows" if name is None else f"column '{name}'"
+        filled.append(f"the units are named by {named}")
+    if "seed" not in table:
+        twice = table[table.duplicated(["task", "placement"]) & table["placement"].notna()]
+        if len(twice):
+            raise UsageError(
+                f"the table has no column 'seed', and '{twice['placement'].iloc[0]}' has several "
+                "rows; add a column 'seed' that tells them apart"
+            )
+        table = table.assign(seed=0)
+        filled.append("each row is one seed")
+    return table, filled
 
 
 def rows_with_unit(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
