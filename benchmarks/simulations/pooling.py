@@ -66,6 +66,7 @@ def judged(
         )
         row = {"family": "primary", "r": z[0], "spearman": by_rank[0], "p_adjusted": p}
         row |= {"p_studentised": p_studentised, "p_spearman": p_spearman}
+        row["least_p_adjusted"] = 1 / (PERMUTATIONS + 1)
         verdicts += pooled_verdict(row) in ("supported", "contradicted")
         small += p < 0.05
         independent += 2 * norm.sf(abs(z[0]) * math.sqrt(TASKS * (units - 3))) < 0.05

@@ -101,12 +101,14 @@ def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
 
 
 def test_a_task_without_performance_is_not_testable(runs, monkeypatch):
-    from alignkit.analysis import scores as module
+    from alignkit.chain import evaluate as module
+    from alignkit.runs import Run
 
     def no_labels(run, split, reporter):
         raise DataError("the split test has no labels")
 
     monkeypatch.setattr(module, "evaluate", no_labels)
+    monkeypatch.setattr(Run, "scores", lambda *_: {})  # none are stored
     found, _ = correlate_runs(runs, TableOptions(("cka",)))
     assert found.table["verdict"].tolist() == ["not testable"]
     assert found.table["reason"].tolist() == ["toy_match has no auroc"]

@@ -26,7 +26,7 @@ def test_alignment_is_drawn_against_the_share_of_redundant_information(tmp_path,
         "TASK": "toy_redundant:redundancy={share},n_train=32,n_validation=16,n_test=24",
     }
     example["main"](tmp_path)
-    assert "with, cka: Spearman" in capsys.readouterr().out
+    assert "with, unbiased_cka: Spearman" in capsys.readouterr().out
     table = pd.read_csv(tmp_path / "redundancy.csv")
     assert table["share"].tolist() == [0, 1, 0, 1]
     assert table["placement"].tolist() == ["none", "none", "1,2", "1,2"]

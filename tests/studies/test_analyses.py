@@ -78,6 +78,7 @@ def test_they_are_planned_and_write_where_a_reader_looks(done, worked):
         "hypotheses",
         "agreement",
         "stability",
+        "index.html",
     }
     text = (done / "results" / "hypotheses" / "answers.md").read_text()
     assert text.count("## ") == 2

@@ -256,7 +256,7 @@ def set_config(**values):
         (set_config(num_hidden_layers=4), "lacks encoder.layer.3"),
         (lambda f: (f / "config.json").unlink(), "has no config.json"),
         (lambda f: (f / "config.json").write_text("{"), "is not valid JSON"),
-        (lambda f: (f / "config.json").write_text("[]"), "model_type"),
+        (lambda f: (f / "config.json").write_text("[]"), "holds no object"),
         (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "cannot read the tokenizer"),
         (lambda f: (f / "model.safetensors").unlink(), "has no weights"),

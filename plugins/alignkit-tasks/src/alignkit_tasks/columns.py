@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from PIL import Image
@@ -122,6 +123,7 @@ class _Table:
             self._groups = [i for i, size in enumerate(sizes) for _ in range(size)]
             self._starts = [sum(sizes[:i]) for i in range(len(sizes))]
             self._group = lru_cache(KEPT_GROUPS)(self._read_group)
+            self._reading = Lock()  # a Parquet reader must not be used by two threads at once
             return
         try:
             self._whole = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
@@ -168,7 +170,8 @@ class _Table:
 
     def _read_group(self, group: int, column: str) -> Any:
         assert self._parquet is not None
-        return self._parquet.read_row_group(group, columns=[column]).column(column)
+        with self._reading:
+            return self._parquet.read_row_group(group, columns=[column]).column(column)
 
 
 def _table(path: Path) -> _Table:
