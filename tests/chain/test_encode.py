@@ -135,6 +135,14 @@ def test_a_pooling_that_no_site_has_is_refused(tmp_path, task):
     assert not (tmp_path / "encoders").exists()
 
 
+def test_sites_without_a_pooling_that_others_have_are_named(tmp_path, task):
+    reporter = Notes()
+    stored = store(tmp_path, task, reporter=reporter, pools=["cls"])
+    assert stored.sites("test") == ["layer.0"]
+    assert any("1 site(s) have no pooling 'cls'" in line for line in reporter.lines)
+    assert any(line.endswith(": in") for line in reporter.lines)
+
+
 def test_a_batch_that_does_not_fit_is_halved(tmp_path, task):
     reporter = Notes()
     halved = store(tmp_path, task, Encoder(fits=9), reporter)

@@ -98,6 +98,13 @@ def encode(
     sites = store.described_sites() or made.sites()
     wanted = wanted_arrays(sites, options)
     with locked(store.path):
+        for pool in options.pools:
+            lacking = [s.name for s in select_sites(sites, options.sites) if pool not in s.pools]
+            if lacking:
+                reporter.note(
+                    f"note: {record.label}: {len(lacking)} site(s) have no pooling '{pool}' and "
+                    f"are left out of it: {', '.join(lacking)}"
+                )
         stored = _stored(store, split) if not options.force else {}
         arrays = _merged(sites, stored, wanted)
         if arrays != stored:
@@ -125,8 +132,7 @@ def record_of(encoder: Choice, made: Encoder, task: Choice) -> EncoderRecord:
 def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[str, list[str]]:
     """Return the poolings to extract by site.
 
-    With poolings given, a site that lacks one is refused if it was named, and goes without it
-    if another default site has it.
+    With poolings given, a site that lacks one goes without it if another chosen site has it.
 
     Raises
     ------

@@ -145,8 +145,7 @@ def correlate(
     (max-T); all other metrics are exploratory and their false discovery rate is controlled. A
     TABLE has the columns task, placement, seed, the outcome, and one column per metric; with one
     row per model, the first three may be missing. Without --metric, all its numeric columns are
-    used. With --output, the settings are written next to the
-    table.
+    used. With --output, the settings are written next to the table.
 
     Examples: alignkit correlate --task toy_redundant --metric unbiased_cka --layer last
 

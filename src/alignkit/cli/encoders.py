@@ -47,18 +47,19 @@ def extract_encoders(
         raise UsageError("encoders need `task`, whose texts or images they see")
     reporter, chosen = console.TerminalReporter(), EncodeOptions(**options)
     encoders = {spec: choose("encoders", spec) for spec in specs}
+    chosen_tasks = [choose_task(name, data) for name in dict.fromkeys(tasks)]
+    total = len(encoders) * len(chosen_tasks)
     stores: list[EncoderStore] = []
     failed: list[AlignkitError] = []
-    for task in [choose_task(name, data) for name in dict.fromkeys(tasks)]:
+    for task in chosen_tasks:
         for spec, encoder in encoders.items():
             try:
                 stores.append(encode(encoder, task, folder, split, chosen, reporter))
             except AlignkitError as error:
                 failed.append(error)
-                if len(encoders) > 1:
+                if total > 1:
                     console.note(f"{spec} is left out: {error}")
-    if len(failed) > 1 or (failed and len(encoders) > 1):
-        total = len(failed) + len(stores)
+    if failed and total > 1:
         return stores, AlignkitError(f"{len(failed)} of {total} extractions failed; see above")
     return stores, failed[0] if failed else None
 

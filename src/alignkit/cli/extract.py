@@ -156,7 +156,8 @@ def extract(
     reporter, failure = console.TerminalReporter(), None
     chosen: Sequence[RepresentationStore]
     if encoder:
-        refuse(of_runs | given_options(seed=seed), "applies only to runs, not with --encoder")
+        of_runs |= given_options(seed=seed, jobs=None if jobs == 1 else jobs)
+        refuse(of_runs, "applies only to runs, not with --encoder")
         asked: dict[str, Any] = {
             "pools": pool or (),
             "shard_size": shard_size,

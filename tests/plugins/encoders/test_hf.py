@@ -200,6 +200,12 @@ def test_a_sentence_transformers_folder_pools_as_it_says(tmp_path):
     mean = (tokens * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
     dense = torch.tanh(torch.cat([tokens[:, 0], mean], 1) @ weight.T)
     assert_close(values[EMBEDDING, "own"], dense / dense.norm(dim=1, keepdim=True))
+    # What pools belongs to the identity, though it lies in folders of its own.
+    save_file({"linear.weight": weight + 1}, folder / "2_Dense" / "model.safetensors")
+    other = hf(model=str(folder)).identity()
+    assert other != encoder.identity()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_max_tokens": True}))
+    assert hf(model=str(folder)).identity() != other
 
 
 def test_the_identity_is_of_content_and_not_of_places(tmp_path):

@@ -22,6 +22,7 @@ FETCHED = (
     "*.model",
     "model.safetensors",
     "model-*.safetensors",
+    "*_Dense/model.safetensors",
 )
 
 

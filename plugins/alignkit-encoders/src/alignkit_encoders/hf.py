@@ -73,10 +73,11 @@ def hf(
     """
     if not model:
         raise alignkit.UsageError("name a model: hf:FOLDER, or hf:NAME on the Hugging Face hub")
-    folder = local_folder(model) or fetched_folder(
+    local = local_folder(model)
+    folder = local or fetched_folder(
         model, f"model '{model}'", "name a folder with config.json and model.safetensors"
     )
-    name = Path(model).expanduser().resolve().name if local_folder(model) else model.split("/")[-1]
+    name = local.name if local else model.split("/")[-1]
     source = Source(folder, name, tower, dtype, from_scratch, init_seed)
     if source.stream == "text":
         return TextModel(source, max_tokens, padding)
@@ -106,6 +107,7 @@ class Source:
     ) -> None:
         self.folder, self.dtype = folder, dtype
         self.from_scratch, self.init_seed = from_scratch, init_seed
+        self.missing: list[str] = []  # weights that the checkpoint lacks, once it was read
         self.sentences = SentencePooling.read(folder)
         self.model_folder = self.sentences.model_folder if self.sentences else folder
         self.config = self._read_config()
@@ -132,6 +134,8 @@ class Source:
             "tower": self.tower,
             "dtype": self.dtype,
         }
+        if self.sentences is not None:
+            content["sentences"] = self.sentences.identity()
         if self.folder != self.model_folder:
             content["model"] = label_of(self.model_folder, not self.from_scratch).rpartition("@")[2]
         if self.from_scratch:
@@ -182,7 +186,7 @@ class Source:
 
     def _read_config(self) -> dict[str, Any]:
         config = read_config(self.model_folder)
-        kind = config.get("model_type") if isinstance(config, dict) else None
+        kind = config.get("model_type")
         if not isinstance(kind, str):
             raise alignkit.DataError(
                 f"{self.model_folder / 'config.json'} does not name a model_type; expected the "
@@ -236,9 +240,8 @@ class HuggingFaceEncoder(ModuleEncoder):
     def make(self) -> nn.Module:
         """Return the model with its weights; of an encoder-decoder, its encoder."""
         made = self.source.make()
-        for name in getattr(self.source, "missing", ()):
-            if "pool" in name:
-                self.note("its pooling layer has no weights in the checkpoint and is left out")
+        if self.source.missing:  # of a pooling layer; others are refused
+            self.note("its pooling layer has no weights in the checkpoint and is left out")
         if getattr(made.config, "is_encoder_decoder", False):
             encoder: nn.Module = made.get_encoder()  # type: ignore[operator]
             return encoder
@@ -263,7 +266,7 @@ class HuggingFaceEncoder(ModuleEncoder):
         trunk = self.trunk
         output = trunk(**accepted(trunk.forward, inputs))
         own = getattr(output, "pooler_output", None)
-        if getattr(self.source, "missing", ()) and not self.source.both:
+        if self.source.missing and not self.source.both:
             own = None  # from weights that the checkpoint lacks
         if self.source.both and isinstance(own, Tensor):
             projection = getattr(self.module, f"{self.stream}_projection", None)

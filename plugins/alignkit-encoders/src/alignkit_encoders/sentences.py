@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Dense:
     weight: Tensor
     bias: Tensor | None
     activation: str
+    sha256: str
 
     def __call__(self, values: Tensor) -> Tensor:
         """Apply the layer to ``(batch, width)``."""
@@ -105,9 +107,17 @@ class SentencePooling:
                 )
         return cls(steps[0][1], modes or ("mean",), tuple(dense), normalise, _limit(folder))
 
+    def identity(self) -> dict[str, Any]:
+        """Return what identifies the embedding beside the model: poolings and dense layers."""
+        return {
+            "modes": list(self.modes),
+            "dense": [layer.sha256 for layer in self.dense],
+            "normalise": self.normalise,
+        }
+
     def embed(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the embedding ``(batch, width)`` of ``(batch, length, width)`` tokens."""
-        mask = attention_mask.to(tokens.dtype).unsqueeze(-1)
+        mask = attention_mask.bool()
         pooled = torch.cat([_pooled(tokens, mask, mode) for mode in self.modes], dim=1)
         for layer in self.dense:
             pooled = layer(pooled)
@@ -115,20 +125,16 @@ class SentencePooling:
 
 
 def _pooled(tokens: Tensor, mask: Tensor, mode: str) -> Tensor:
-    count = mask.sum(1).clamp(min=1e-9)
-    if mode == "cls":
-        first = mask.squeeze(-1).long().argmax(1)
-        return tokens[torch.arange(len(tokens), device=tokens.device), first]
-    if mode == "max":
-        return tokens.masked_fill(mask == 0, -1e9).amax(1)
-    if mode == "last":
-        last = mask.shape[1] - 1 - mask.squeeze(-1).long().flip(1).argmax(1)
-        return tokens[torch.arange(len(tokens), device=tokens.device), last]
+    """Pool over real tokens, special ones among them, as sentence-transformers does."""
+    if mode in ("cls", "max", "last"):
+        first = mask.long().argmax(1)
+        return alignkit.SiteState(tokens, mask, mask, cls=first).pooled(mode)
+    weights = mask.to(tokens.dtype).unsqueeze(-1)
     if mode == "weighted":
         places = torch.arange(1, tokens.shape[1] + 1, device=tokens.device, dtype=tokens.dtype)
-        weights = mask * places.view(1, -1, 1)
-        return (tokens * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
-    return (tokens * mask).sum(1) / (count.sqrt() if mode == "mean_sqrt" else count)
+        weights = weights * places.view(1, -1, 1)
+    total = weights.sum(1).clamp(min=1e-9)
+    return (tokens * weights).sum(1) / (total.sqrt() if mode == "mean_sqrt" else total)
 
 
 def _modes(folder: Path) -> tuple[str, ...]:
@@ -151,7 +157,8 @@ def _dense(folder: Path) -> Dense:
             f"{', '.join(ACTIVATIONS)}"
         )
     weights = load_file(file)
-    return Dense(weights["linear.weight"], weights.get("linear.bias"), activation)
+    content = hashlib.sha256(activation.encode() + file.read_bytes()).hexdigest()
+    return Dense(weights["linear.weight"], weights.get("linear.bias"), activation, content)
 
 
 def _limit(folder: Path) -> int | None:

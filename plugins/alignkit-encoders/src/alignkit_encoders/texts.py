@@ -144,8 +144,11 @@ def read_tokenizer(folder: Path) -> Any:
 
         try:
             return AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
+                folder, local_files_only=True, use_fast=True, trust_remote_code=False
             )
         except Exception as error:
             first = str(error).strip().partition("\n")[0]
-            raise alignkit.DataError(f"cannot read the tokenizer in {folder}: {first}") from None
+            raise alignkit.DataError(
+                f"cannot read the tokenizer in {folder} ({first}); expected tokenizer.json or "
+                "vocab.txt"
+            ) from None

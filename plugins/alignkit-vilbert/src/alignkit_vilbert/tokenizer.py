@@ -10,9 +10,6 @@ from typing import Any
 import numpy as np
 
 import alignkit
-from alignkit_encoders import quiet
-
-VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
 @dataclass(frozen=True)
@@ -67,25 +64,15 @@ class Tokenizer:
         DataError
             When there is none, or it cannot be read.
         """
-        # Without a vocabulary, the library makes one that holds only special tokens.
-        if not any(file for pattern in VOCABULARIES for file in folder.glob(pattern)):
-            raise alignkit.DataError(
-                f"{folder} has no tokenizer; expected tokenizer.json or vocab.txt next to the model"
-            )
-        with quiet():
-            from transformers import AutoTokenizer
+        from alignkit_encoders.texts import read_tokenizer  # with torch, which takes seconds
 
-            try:
-                tokenizer = AutoTokenizer.from_pretrained(
-                    folder, local_files_only=True, use_fast=True, trust_remote_code=False
-                )
-                backend = tokenizer.backend_tokenizer.to_str()
-            except Exception as error:
-                first = str(error).strip().partition("\n")[0]
-                raise alignkit.DataError(
-                    f"cannot read the tokenizer in {folder} ({first}); expected tokenizer.json "
-                    "or vocab.txt"
-                ) from None
+        tokenizer = read_tokenizer(folder)
+        if not hasattr(tokenizer, "backend_tokenizer"):
+            raise alignkit.DataError(
+                f"cannot read the tokenizer in {folder} (it has no tokenizer.json, nor what one "
+                "could be made from); expected tokenizer.json or vocab.txt"
+            )
+        backend = tokenizer.backend_tokenizer.to_str()
         ends = {
             tokenizer.cls_token_id,
             tokenizer.sep_token_id,
