@@ -1,6 +1,6 @@
 """A step for each of several runs: those for which it fails are named, and the others go on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -72,7 +72,7 @@ def attempted(
             done.failures.append((run, error))
         else:
             done.runs.append(run)
-    if done.failures and not done.runs and len(_by_reason(done.failures)) == 1:
+    if done.failures and not done.runs and len(_reasons(done.failures)) == 1:
         raise _of_alignkit(done.failures[0][1])
     note_failures(done.failures, len(runs), "failed" if complain else "left out")
     if done.failures and not done.runs:
@@ -87,21 +87,41 @@ def _of_alignkit(error: Exception) -> Exception:
     return AlignkitError(in_one_line(error))
 
 
-def _by_reason(failures: Sequence[Failure]) -> "dict[str, list[Run]]":
-    reasons: dict[str, list[Run]] = {}
-    for run, error in failures:
-        reason = str(_of_alignkit(error)).removeprefix(f"{run.path}: ")
-        reasons.setdefault(reason, []).append(run)
-    return reasons
+def by_reason(failures: Iterable[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """Group failures that have one reason.
+
+    Parameters
+    ----------
+    failures : iterable of (str, str)
+        The name of what failed, and the reason.
+
+    Returns
+    -------
+    list of (str, str, int)
+        The first name with the number of others (``a and 2 more``), the reason, and how many.
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in failures:
+        names.setdefault(reason, []).append(name)
+    return [
+        (first + (f" and {len(others)} more" if others else ""), reason, 1 + len(others))
+        for reason, (first, *others) in names.items()
+    ]
+
+
+def _reasons(failures: Sequence[Failure]) -> list[tuple[str, str, int]]:
+    return by_reason(
+        (str(run.path), str(_of_alignkit(error)).removeprefix(f"{run.path}: "))
+        for run, error in failures
+    )
 
 
 def note_failures(failures: Sequence[Failure], total: int, verb: str = "left out") -> None:
     """Name the runs of every reason in one line, and count them."""
     from alignkit.cli.printing import console
 
-    for reason, runs in _by_reason(failures).items():
-        more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-        console.note(f"{runs[0].path}{more} {_is(len(runs), verb)}: {reason}")
+    for names, reason, count in _reasons(failures):
+        console.note(f"{names} {_is(count, verb)}: {reason}")
     if failures and verb == "left out":
         console.note(f"{len(failures)} of {count_runs(total)} {_is(len(failures), verb)}")
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cli.attempts import by_reason
 from alignkit.cli.printing import console
 
 if TYPE_CHECKING:
@@ -43,13 +44,8 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
 
 def one_per_reason(rows: Sequence[dict[str, Any]], reason: str) -> list[dict[str, Any]]:
     """Return one row per reason, named after the first of the runs that share it."""
-    runs: dict[str, list[str]] = {}
-    for row in rows:
-        runs.setdefault(row[reason], []).append(row["run"])
-    return [
-        {"run": first + (f" and {len(others)} more" if others else ""), reason: text}
-        for text, (first, *others) in runs.items()
-    ]
+    grouped = by_reason((row["run"], row[reason]) for row in rows)
+    return [{"run": names, reason: text} for names, text, _ in grouped]
 
 
 def note_few_samples(chosen: "Plan") -> None:
