@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from alignkit.alignment.designs import Facts
 from alignkit.alignment.job import measure_pairs
-from alignkit.alignment.layers import LayerSource, StoredLayers
+from alignkit.alignment.layers import joined_source
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.tables import AlignmentTables
@@ -103,27 +103,19 @@ def measure_encoders(
         When the two do not hold the same samples.
     """
     from alignkit.metrics import resolve
-    from alignkit.metrics.joining import rows_of
 
     resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
-    ids, other = x.ids(split), y.ids(split)
-    joined = rows_of(ids, other, str(x.path), str(y.path))
-    rows = chosen.draw_rows(len(ids), reporter)
-    subset = None if rows is None else len(rows)
+    ids = x.ids(split)
     facts = Facts(ids, len(ids), lambda column: stored_fact(x, split, column))
-    design, columns = facts.design(chosen, rows)
+    sides = [(x, split), (y, split)]
+    source, subset, columns = joined_source(sides, pool, chosen, facts, reporter)
     x_sites, y_sites = (_sites(store, split, pool) for store in (x, y))
     pairs = [(x_sites[i], y_sites[j]) for i, j in select_array_pairs(x_sites, y_sites, layers)]
     folder = pair_folder(x, y) / split
     with locked(folder):
         return measure_pairs(
             resolved,
-            LayerSource(
-                StoredLayers(x, split, pool, chosen, rows),
-                StoredLayers(y, split, pool, chosen, joined if rows is None else joined[rows]),
-                subset or len(ids),
-                design=design,
-            ),
+            source,
             PairSelection(layers, {f"{x.stream}-{y.stream}": pairs}),
             AlignmentTables(chosen, folder, subset, split, pool, **columns),
             label=f"{x.label} {y.label}",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from alignkit.alignment.designs import Facts
 from alignkit.alignment.options import MeasureOptions
 from alignkit.models.pairs import Pair
 from alignkit.progress import Reporter
@@ -90,6 +91,50 @@ class StoredLayers:
             )
             self._opened[site] = layer if self.rows is None else layer[self.rows]
         return self._opened[site]
+
+
+def joined_source(
+    sides: Sequence[tuple[RepresentationStore, str]],
+    pool: str,
+    options: MeasureOptions,
+    facts: Facts,
+    reporter: Reporter,
+) -> tuple[LayerSource, int | None, dict[str, str]]:
+    """Join two runs or encoders by their sample ids.
+
+    Parameters
+    ----------
+    sides : two of (RepresentationStore, str)
+        Each with its split.
+    pool : str
+        Empty for the default pooling of each site.
+    options : MeasureOptions
+    facts : Facts
+        Of the samples of the first side.
+    reporter : Reporter
+
+    Returns
+    -------
+    LayerSource, int or None, dict
+        The layers of both; the size of the random subset of samples; the names of classes and
+        groups in tables.
+
+    Raises
+    ------
+    UsageError
+        When the two do not hold the same samples.
+    """
+    from alignkit.metrics.joining import rows_of
+
+    (x, x_split), (y, y_split) = sides
+    ids = x.ids(x_split)
+    joined = rows_of(ids, y.ids(y_split), *(f"{side.path} on {split}" for side, split in sides))
+    rows = options.draw_rows(len(ids), reporter)
+    subset = None if rows is None else len(rows)
+    design, columns = facts.design(options, rows)
+    left = StoredLayers(x, x_split, pool, options, rows)
+    right = StoredLayers(y, y_split, pool, options, joined if rows is None else joined[rows])
+    return LayerSource(left, right, subset or len(ids), design=design), subset, columns
 
 
 def extracted(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from alignkit.alignment.designs import Facts
 from alignkit.alignment.job import measure_pairs
-from alignkit.alignment.layers import LayerSource, StoredLayers, extracted
+from alignkit.alignment.layers import LayerSource, StoredLayers, extracted, joined_source
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import (
@@ -25,7 +25,7 @@ from alignkit.data.facts import sample_fact
 from alignkit.models.schedule import stream_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
-from alignkit.runs.files import locked, read_json
+from alignkit.runs.files import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,23 +186,17 @@ def measure_between(
         When the two do not hold the same samples.
     """
     from alignkit.metrics import resolve
-    from alignkit.metrics.joining import rows_of
 
     resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
     selection = PairSelection.of_run(run, layers, streams, other)
     sides = list(zip((run, other), splits, strict=True))
     for number, (side, split) in enumerate(sides):
         extracted(side, split, pool, reporter, {pair[number] for pair in selection.pairs})
-    ids, other_ids = (_ids(side, split) for side, split in sides)
-    joined = rows_of(ids, other_ids, *(f"{side.path} on {split}" for side, split in sides))
-    rows = chosen.draw_rows(len(ids), reporter)
-    subset = None if rows is None else len(rows)
-    design, columns = facts_of_run(run, splits[0]).design(chosen, rows)
-    left = StoredLayers(run, splits[0], pool, chosen, rows)
-    right = StoredLayers(other, splits[1], pool, chosen, joined if rows is None else joined[rows])
+    facts = facts_of_run(run, splits[0])
+    source, subset, columns = joined_source(sides, pool, chosen, facts, reporter)
     return measure_pairs(
         resolved,
-        LayerSource(left, right, subset or len(ids), design=design),
+        source,
         selection,
         AlignmentTables(chosen, parts, subset, "/".join(dict.fromkeys(splits)), pool, **columns),
         label="two runs",
@@ -213,10 +207,5 @@ def measure_between(
 
 def facts_of_run(run: Run, split: str) -> Facts:
     """Return the facts of the samples of a split whose representations are stored."""
-    ids = _ids(run, split)
+    ids = run.ids(split)
     return Facts(ids, len(ids), lambda column: sample_fact(run, split, column))
-
-
-def _ids(run: Run, split: str) -> list[str]:
-    ids: list[str] = read_json(run.representations_folder(split) / "ids.json")
-    return ids
