@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignkit.statistics.multiple_testing import CorrelationTest, max_t
+from alignkit.statistics.joint import CorrelationTest, max_t
 from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.power import observed_r, permutation_p, power
 from simulations.rows import SEED, Row

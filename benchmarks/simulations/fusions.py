@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from alignkit.statistics.fusions import change_t, sign_flips
-from alignkit.statistics.joint import JointTest, joint_max_t
+from alignkit.statistics.joint import JointTest, max_t
 from simulations.rows import SEED, Row
 
 TESTS = 8
@@ -73,7 +73,7 @@ def claims(noise: Noise, n: int, effect: float, studies: int, seed: int = SEED) 
     for _ in range(studies):
         changes = 0.9 * noise(rng, (1, n)) + np.sqrt(1 - 0.81) * noise(rng, (TESTS, n)) + effect
         family = [JointTest(*change_t(row, signs), n - 1, "flips", exact) for row in changes]
-        claimed += min(joint_max_t(family)) < 0.05
+        claimed += min(max_t(family)) < 0.05
     return claimed
 
 

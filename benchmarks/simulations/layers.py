@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from alignkit.statistics.comparison.overlapping import compare_overlapping, williams_null
-from alignkit.statistics.joint import JointTest, joint_max_t
+from alignkit.statistics.joint import JointTest, max_t
 from alignkit.statistics.permutation import UnitPermutations
 from simulations.rows import SEED, Row
 
@@ -78,7 +78,7 @@ def family_claims(n: int, studies: int, seed: int = SEED) -> int:
                     t = abs(compared.t_stronger or 0.0)
                     tests.append(JointTest(t, null, n - 3, "units", permutations.exact))
                     p.append(1.0 if compared.p_stronger is None else compared.p_stronger)
-        claimed += np.maximum(joint_max_t(tests), p).min() < 0.05
+        claimed += np.maximum(max_t(tests), p).min() < 0.05
     return claimed
 
 

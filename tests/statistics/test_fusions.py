@@ -17,7 +17,7 @@ from alignkit.statistics.fusions import (
     power_of_change,
     sign_flips,
 )
-from alignkit.statistics.joint import JointTest, joint_max_t
+from alignkit.statistics.joint import JointTest, max_t
 from alignkit.statistics.permutation import UnitPermutations
 
 
@@ -125,7 +125,7 @@ def test_joint_flips_of_six_placements_attain_their_raw_p_over_eight_tests():
     signs, exact = sign_flips(6)
     rises = rng.uniform(0.5, 1, (8, 6))
     family = [JointTest(*change_t(row, signs), 5, "flips", exact) for row in rises]
-    assert joint_max_t(family) == pytest.approx([2 / 2**6] * 8)
+    assert max_t(family) == pytest.approx([2 / 2**6] * 8)
 
 
 def test_t_under_flips_is_that_of_student():

@@ -223,9 +223,35 @@ def p_value(observed: float, null: np.ndarray, exact: bool) -> tuple[float, int]
     -------
     (p, b)
     """
-    threshold = abs(observed) - max(abs(observed) * TIE, NOTHING)
-    extreme = int((np.abs(null) >= threshold).sum())
-    return (extreme / len(null) if exact else (1 + extreme) / (1 + len(null))), extreme
+    extreme = _at_least(abs(observed), np.abs(null))
+    return p_of_count(extreme, len(null), exact), extreme
+
+
+def one_sided_p(observed: float, null: np.ndarray, exact: bool) -> float:
+    """Return the share of arrangements whose statistic is at least as large as that observed.
+
+    Parameters
+    ----------
+    observed, null, exact
+        As for ``p_value``.
+    """
+    return p_of_count(_at_least(observed, null), len(null), exact)
+
+
+def p_of_count(extreme: int, m: int, exact: bool) -> float:
+    """Return the p of ``extreme`` of ``m`` permutations, see ``p_value``.
+
+    Parameters
+    ----------
+    extreme, m : int
+    exact : bool
+        Whether these are all permutations, the observed one among them.
+    """
+    return extreme / m if exact else (1 + extreme) / (1 + m)
+
+
+def _at_least(observed: float, null: np.ndarray) -> int:
+    return int((null >= observed - max(abs(observed) * TIE, NOTHING)).sum())
 
 
 def critical_r(null: np.ndarray, level: float = 0.05) -> float:

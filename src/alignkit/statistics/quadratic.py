@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignkit.statistics.permutation import UnitPermutations
+from alignkit.statistics.permutation import UnitPermutations, one_sided_p
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
 from alignkit.statistics.two_lines import rises_and_falls
 
@@ -109,8 +109,8 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
         curvature=float(beta[2]),
         gain=float(_gain(design, v)),
         t=t,
-        p=_one_sided(-t, -null, permutations.exact),
-        p_lowest=_one_sided(t, null, permutations.exact),
+        p=one_sided_p(-t, -null, permutations.exact),
+        p_lowest=one_sided_p(t, null, permutations.exact),
         exact=permutations.exact,
         at=_raw(point, x),
         low=_raw(low, x),
@@ -118,7 +118,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
         kind="highest" if sign > 0 else "lowest",
         within=None if point is None else bool(z.min() <= point <= z.max()),
         inside=bool(ends),
-        bent=_one_sided(-sign * usual_t, -sign * usual_null, permutations.exact) < LEVEL,
+        bent=one_sided_p(-sign * usual_t, -sign * usual_null, permutations.exact) < LEVEL,
         both_sides=None if point is None else rises_and_falls(z, sign * v, point),
         coefficients=_in_raw_units(beta, x, y),
     )
@@ -195,11 +195,6 @@ def least_squares(
     residual = y - design @ beta
     variance = float(residual @ residual) / (len(y) - design.shape[1] - controls)
     return beta, variance * np.linalg.inv(design.T @ design)
-
-
-def _one_sided(observed: float, null: np.ndarray, exact: bool) -> float:
-    extreme = int((null >= observed - abs(observed) * TIE).sum())
-    return extreme / len(null) if exact else (1 + extreme) / (1 + len(null))
 
 
 def _gain(design: np.ndarray, y: np.ndarray) -> float:

@@ -84,11 +84,11 @@ def _of_a_minimum(test: JointTest) -> JointTest:
 
 def _correct_bent(rows: list[dict[str, Any]], tests: list[JointTest | None]) -> None:
     """Let ``bent`` hold after correction for all rows."""
-    from alignkit.statistics.joint import joint_max_t
+    from alignkit.statistics.joint import max_t
 
     tested = [(row, test) for row, test in zip(rows, tests, strict=True) if test is not None]
     for kind, turned in (("best", lambda test: test), ("worst", _of_a_minimum)):
-        for (row, _), p in zip(tested, joint_max_t([turned(t) for _, t in tested]), strict=True):
+        for (row, _), p in zip(tested, max_t([turned(t) for _, t in tested]), strict=True):
             if row["kind"] == kind:
                 row["bent"] = p < LEVEL
 

@@ -59,13 +59,13 @@ def with_verdicts(
 
 def add_corrections(rows: list[Row], tests: Sequence[JointTest | None] | None = None) -> None:
     """Add ``p_adjusted``, ``adjustment``, ``p_holm`` and the least p, raw and corrected."""
-    from alignkit.statistics.joint import joint_max_t, least_joint_p
+    from alignkit.statistics.joint import least_max_t, max_t
     from alignkit.statistics.multiple_testing import holm
 
     p = np.array([np.nan if row["p"] is None else row["p"] for row in rows], dtype=float)
     corrected = holm(p)
     members = [test for test in tests or () if test is not None]
-    jointly = iter(joint_max_t(members))
+    jointly = iter(max_t(members))
     made = int((~np.isnan(p)).sum())
     for i, row in enumerate(rows):
         row["p_holm"] = None if np.isnan(p[i]) else float(corrected[i])
@@ -78,7 +78,7 @@ def add_corrections(rows: list[Row], tests: Sequence[JointTest | None] | None = 
         if least is not None:
             row["least_p_adjusted"] = least_corrected_p(least, made, joint=joint)
         else:  # a parametric p has no least, but arrangements correct it
-            row["least_p_adjusted"] = None if test is None else least_joint_p(test)
+            row["least_p_adjusted"] = None if test is None else least_max_t([test])[0]
 
 
 def with_power(rows: list[Row], detects: str, power: Callable[[Row], float | None]) -> list[Row]:

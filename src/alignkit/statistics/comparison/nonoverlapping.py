@@ -8,9 +8,8 @@ from itertools import product
 import numpy as np
 
 from alignkit.statistics.attainable import EXACT_FLIPS
+from alignkit.statistics.permutation import p_value
 from alignkit.statistics.requirements import MIN_UNITS
-
-TIE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,7 @@ def compare_nonoverlapping(
     swapped = np.where(swaps[:, None, :, None], tasks[None, ::-1], tasks[None])
     null = np.abs(np.diff(_fisher_z(_correlations(swapped)), axis=1)[:, 0])
     observed = abs(float(_fisher_z(r)[0] - _fisher_z(r)[1]))
-    extreme = int((null >= observed * (1 - TIE)).sum())
-    p = extreme / len(null) if exact else (1 + extreme) / (1 + len(null))
+    p, _ = p_value(observed, null, exact)
     return NonoverlappingComparison(
         n, float(r[0]), float(r[1]), float(r[0] - r[1]), low, high, p, exact
     )

@@ -33,14 +33,8 @@ from alignkit.statistics.correlation.units import (
 )
 from alignkit.statistics.correlation.verdict import judge
 from alignkit.statistics.equivalence import MARGIN, check_margin
-from alignkit.statistics.multiple_testing import (
-    CorrelationTest,
-    benjamini_hochberg,
-    holm,
-    least_max_t,
-    max_t,
-    min_p,
-)
+from alignkit.statistics.joint import CorrelationTest, least_max_t, max_t
+from alignkit.statistics.multiple_testing import benjamini_hochberg, holm, min_p
 from alignkit.statistics.permutation import UnitPermutations
 from alignkit.statistics.requirements import LEVEL
 
@@ -269,7 +263,7 @@ def _cannot_succeed(row: Mapping[str, Any]) -> str:
 def _correct_primary(primary: Sequence[Hypothesis]) -> None:
     """Correct by max-T over all primary metrics and tasks at once; add Holm for comparison."""
     p_holm = holm(np.array([h.row["p"] for h in primary]))
-    for h, corrected, p in zip(primary, _max_t(primary), p_holm, strict=True):
+    for h, corrected, p in zip(primary, _corrected(primary), p_holm, strict=True):
         h.row |= corrected | {"adjustment": "max-T", "p_holm": float(p)}
 
 
@@ -297,11 +291,11 @@ def _correct_layer_pairs(tested: Sequence[Hypothesis]) -> None:
     for h in tested:
         groups.setdefault((h.row["task"], h.metric), []).append(h)
     for group in groups.values():
-        for h, corrected in zip(group, _max_t(group), strict=True):
+        for h, corrected in zip(group, _corrected(group), strict=True):
             h.row |= corrected | {"adjustment": "max-T over layers"}
 
 
-def _max_t(group: Sequence[Hypothesis]) -> list[dict[str, float]]:
+def _corrected(group: Sequence[Hypothesis]) -> list[dict[str, float]]:
     """Return the corrected p of each hypothesis, the least it could be, and that of its ranks."""
     tests = [
         CorrelationTest(h.x, h.y, h.row["pearson"], h.permutations, h.basis)
@@ -313,13 +307,8 @@ def _max_t(group: Sequence[Hypothesis]) -> list[dict[str, float]]:
         for h in group
         if h.permutations
     ]
-    # Samples of permutations of several groups may leave a corrected p a hair below its own.
     return [
-        {
-            "p_adjusted": max(p, h.row["p"]),
-            "p_spearman_adjusted": max(p_spearman, h.row["p_spearman"]),
-            "least_p_adjusted": max(least, h.row["least_p"]),
-        }
+        {"p_adjusted": p, "p_spearman_adjusted": p_spearman, "least_p_adjusted": least}
         for h, p, p_spearman, least in zip(
             group, max_t(tests), max_t(by_ranks), least_max_t(tests), strict=True
         )
