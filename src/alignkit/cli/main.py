@@ -106,6 +106,7 @@ def root(
 
     console.settings.quiet = quiet
     console.settings.debug = debug
+    console.settings.said.clear()
     report_to(console.reporter())
     if plugin:
         from alignkit.plugins import use_plugin_files

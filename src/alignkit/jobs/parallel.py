@@ -92,7 +92,6 @@ def extract_runs(
 def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
     distinct = list({job.name: job for job in todo}.values())
     failed: list[Outcome] = []
-    said: set[str] = set()  # what every run has to say, such as of its data, is said once
     engine = local_engine(min(jobs, len(distinct)) if jobs > 1 else jobs, reporter=reporter)
     is_parallel = engine.slots > 1  # one at a time, jobs show progress bars of their own
     try:
@@ -100,9 +99,7 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
             for outcome in run_jobs(distinct, engine):
                 bar.advance()
                 for text in outcome.notes:
-                    if text not in said:
-                        reporter.note(text)
-                    said.add(text)
+                    reporter.note(text)
                 if outcome.error:
                     failed.append(outcome)
                     if len(distinct) > 1 and outcome.kind != UsageError.__name__:

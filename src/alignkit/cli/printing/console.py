@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Settings:
-    """Global settings, set by the options before the command."""
+    """Global settings, set by the options before the command.
+
+    Attributes
+    ----------
+    quiet, debug : bool
+    said : set of str
+        Notes that the command has printed; many runs have the same to say, such as of their data.
+    """
 
     quiet: bool = False
     debug: bool = False
+    said: set[str] = field(default_factory=set)
 
 
 settings = Settings()
@@ -76,8 +84,9 @@ class TerminalReporter(Reporter):
     """Reports notes as lines, and progress as bars if stderr is a terminal."""
 
     def note(self, text: str) -> None:
-        """Print one line on stderr, unless quiet."""
-        if not settings.quiet:
+        """Print one line on stderr, once in a command, unless quiet."""
+        if not settings.quiet and text not in settings.said:
+            settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
                 print(as_options(text), file=sys.stderr)
 
