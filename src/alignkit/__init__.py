@@ -44,6 +44,7 @@ _PUBLIC = {
     "between_layers": "alignkit.models.schedule",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
+    "first_line": "alignkit.errors",
     "fusion_site": "alignkit.models.schedule",
     "hookimpl": "alignkit.plugins.hookspecs",
     "gram": "alignkit.metrics",
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
     from alignkit.errors import PluginError as PluginError
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
+    from alignkit.errors import first_line as first_line
     from alignkit.metrics import Representation as Representation
     from alignkit.metrics import gram as gram
     from alignkit.metrics import inner as inner

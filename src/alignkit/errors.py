@@ -51,6 +51,7 @@ LOWER = (
     "out of memory; try a smaller `batch_size` (in training with `accumulate`), fewer `samples`, "
     "or another `device`"
 )
+LONGEST = 300  # characters of what a library says; it may list every name it knows
 # What torch says where memory ends, on a GPU or on the CPU.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -61,13 +62,38 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or said
 
 
+def first_line(error: BaseException | str) -> str:
+    """Return the first line of what an error of a library says, to stand in a message.
+
+    A line that only introduces the next, as it ends in a colon, is joined with it. An error
+    that says nothing is named by its kind.
+    """
+    if isinstance(error, AlignkitError):
+        return str(error)
+    if isinstance(error, BaseException) and is_out_of_memory(error):
+        return "out of memory"
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    lines = [line for line in lines if any(map(str.isalnum, line))]
+    if not lines:
+        return type(error).__name__ if isinstance(error, BaseException) else ""
+    said = " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
+    return _cut(said.rstrip(".: "))
+
+
 def in_one_line(error: BaseException) -> str:
-    """Return what an error says as one line; errors of others than alignkit name their kind."""
+    """Return all that an error says as one line; errors of others than alignkit name their kind."""
     if isinstance(error, AlignkitError):
         return str(error)
     if is_out_of_memory(error):
         return LOWER
-    return f"{type(error).__name__}: {error}".replace("\n", " ")
+    kind, said = type(error).__name__, " ".join(str(error).split())
+    return _cut(f"{kind}: {said}") if said else kind
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."
 
 
 class PluginError(AlignkitError):

@@ -76,7 +76,7 @@ def test_a_failed_trial_is_fail_with_its_error_and_counts(tiny_search):
     )
     assert [t.state.name for t in study.trials] == ["FAIL", "FAIL"]
     assert all(t.values is None for t in study.trials)
-    assert "AlignkitError: the training loss became nan" in study.trials[0].user_attrs["error"]
+    assert "the training loss became nan" in study.trials[0].user_attrs["error"]
     assert finished(study) == 2
 
 
@@ -295,9 +295,7 @@ def _break(*_):
 def test_a_search_in_which_every_trial_fails_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "_train", _break)
     done = alignkit(*RUN, "--space", "named", "-p", "1", "-n", "1", cwd=tmp_path, code=1)
-    assert (
-        "Error: every trial failed; the last error was: DataError: the disk is gone" in done.stderr
-    )
+    assert "Error: every trial failed; the last error was: the disk is gone" in done.stderr
     assert "1 FAIL" in done.stdout
 
 

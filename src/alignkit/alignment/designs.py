@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alignkit.data.facts import label_set, label_texts
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import DataError, UsageError, first_line
 from alignkit.tables import as_ids, find_id, read_table
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Facts:
         try:
             values = np.load(file, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise DataError(f"{file} cannot be read: {str(error).splitlines()[0]}") from None
+            raise DataError(f"{file} cannot be read: {first_line(error)}") from None
         if values.ndim == 2 and values.dtype.kind in "biuf":
             values = np.array(label_texts(values))
         if values.ndim != 1 or len(values) != self.n:

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from alignkit.data.encoded import ModelInputs
-from alignkit.errors import DataError
+from alignkit.errors import DataError, first_line
 from alignkit.models.schedule import Schedule, check_schedule
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, whole_file, write_json
@@ -81,9 +81,8 @@ def load(
     try:
         model.load_state_dict(load_file(run.model_file))
     except Exception as error:
-        first = str(error).strip().splitlines()[0]
         raise DataError(
-            f"the weights in {run.model_file} do not fit this model: {first}; "
+            f"the weights in {run.model_file} do not fit this model: {first_line(error)}; "
             "retrain with: alignkit train --force"
         ) from None
     return model.to(device).eval(), schedule, inputs

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from alignkit.data.metadata import JPEG, PNG, Bare, orientation_of, without_metadata
-from alignkit.errors import DataError, MissingError
+from alignkit.errors import DataError, MissingError, first_line
 
 # Each format's decoder by how its files begin. Pillow's own choice would also try to make sense
 # of what else is in a file, such as further pictures, and fail on good ones.
@@ -239,5 +239,4 @@ def _from_16_bits(picture: Image.Image) -> Image.Image:
 def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    text = str(error).partition(" <")[0].partition(" '")[0].partition("\n")[0]
-    return text or type(error).__name__
+    return first_line(error).partition(" <")[0].partition(" '")[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import shlex
 import shutil
 import socket
@@ -23,7 +24,7 @@ from urllib.parse import urlsplit
 from alignkit.engines.job import Job, Outcome
 from alignkit.engines.local import visible_gpus
 from alignkit.engines.perform import outcome_from, perform_elsewhere, this_place
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import AlignkitError, UsageError, first_line, in_one_line
 from alignkit.progress import SILENT, Reporter
 
 NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
@@ -100,7 +101,7 @@ class DaskEngine:
         except (OSError, TimeoutError) as error:
             self.close()
             raise AlignkitError(
-                f"no answer from {scheduler or 'the cluster'}: {str(error).splitlines()[0]}; "
+                f"no answer from {scheduler or 'the cluster'}: {first_line(error)}; "
                 "check that the scheduler is running"
             ) from None
 
@@ -136,12 +137,7 @@ class DaskEngine:
                 "finished jobs are kept"
             )
         error = future.exception()
-        return Outcome(
-            job,
-            "failed",
-            kind=type(error).__name__,
-            error=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}",
-        )
+        return Outcome(job, "failed", kind=type(error).__name__, error=in_one_line(error))
 
     def close(self) -> None:
         """Disconnect, and stop the cluster that this engine started."""
@@ -262,10 +258,8 @@ class _Submissions:
 
 def _reason(error: Exception) -> str:
     """Return the informative line of an error of dask-jobqueue: that of the command, if any."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if "stderr:" in lines[:-1]:
-        lines = lines[lines.index("stderr:") + 1 :]
-    return (lines or [type(error).__name__])[0]
+    said = re.split(r"^\s*stderr:\s*$", str(error), maxsplit=1, flags=re.MULTILINE)[-1]
+    return first_line(said) or first_line(error)
 
 
 def _batch_cluster(

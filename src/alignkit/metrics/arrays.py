@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import DataError, UsageError, first_line
 from alignkit.file_names import is_leftover
 from alignkit.metrics import tables
 from alignkit.metrics.representation import Representation
@@ -185,8 +185,7 @@ def _file(
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} cannot be read: {reason}") from None
+        raise DataError(f"{path} cannot be read: {first_line(error)}") from None
     if not arrays:
         raise DataError(f"{path} holds no array")
     return {name: (values, ids) for name, values in arrays.items()}

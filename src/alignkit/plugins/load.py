@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pluggy
 
-from alignkit.errors import PluginError, UsageError
+from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
 
@@ -113,7 +113,7 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
         plugin.hooks = tuple(sorted(hook.name for hook in manager.get_hookcallers(module) or ()))
         _check_hooks(manager)
     except (Exception, SystemExit) as error:
-        plugin.error = f"{type(error).__name__}: {error}".replace("\n", " ")
+        plugin.error = in_one_line(error)
         plugin.traceback = traceback.format_exc()
         plugin.entries.clear()
         if manager.has_plugin(plugin.name):

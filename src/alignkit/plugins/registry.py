@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import PluginError, UsageError
+from alignkit.errors import PluginError, UsageError, in_one_line
 
 if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import Register
@@ -76,7 +76,7 @@ class Entry:
         except Exception as error:
             raise PluginError(
                 f"{singular(self.kind)} '{self.name}' of {self.plugin.label} cannot be imported "
-                f"from '{self.target}': {type(error).__name__}: {error}"
+                f"from '{self.target}': {in_one_line(error)}"
             ) from error
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import DataError, UsageError, first_line
 from alignkit.runs.files import locked, put_folder, sha256_of, whole_file
 from alignkit.runs.run import Run
 
@@ -131,9 +131,9 @@ def _as_pack(pack: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(":")
         raise DataError(
-            f"{pack} is not a pack written by alignkit runs export, or it is damaged: {reason}"
+            f"{pack} is not a pack written by alignkit runs export, or it is damaged: "
+            f"{first_line(error)}"
         ) from None
 
 

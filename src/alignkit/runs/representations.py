@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import DataError
+from alignkit.errors import DataError, first_line
 from alignkit.runs.files import read_json
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class RepresentationStore:
             values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{file} cannot be read ({str(error).splitlines()[0]}); extract again "
+                f"{file} cannot be read ({first_line(error)}); extract again "
                 f"with `force`: {self.extract_command(split, pool)}"
             ) from None
         if values.shape[0] != len(ids):

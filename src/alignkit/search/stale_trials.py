@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignkit.errors import first_line
+
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
@@ -83,7 +85,7 @@ def heartbeats(study: optuna.Study, trial: optuna.Trial, interval: int) -> Itera
             try:
                 record_heartbeat(study, trial)
             except Exception as error:  # a busy database does not make a worker dead
-                print(f"note: could not record a heartbeat: {error}", file=sys.stderr)
+                print(f"note: could not record a heartbeat: {first_line(error)}", file=sys.stderr)
             if ended.wait(interval):
                 return
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.errors import AlignkitError, DataError, UsageError, first_line
 
 if TYPE_CHECKING:
     import optuna
@@ -195,7 +195,7 @@ def one_line_errors(url: Url) -> Iterator[None]:
         ) from None
     except (SQLAlchemyError, StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-        first = str(getattr(cause, "orig", cause)).strip().splitlines()[0]
+        first = first_line(getattr(cause, "orig", cause) or error)
         raise AlignkitError(f"the storage {url} cannot be used: {first}") from None
 
 

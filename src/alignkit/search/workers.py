@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import AlignkitError, UsageError, in_one_line
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
 from alignkit.progress import SILENT, Reporter
 from alignkit.search.search import SEARCH, Search, refuse_another
@@ -240,7 +240,7 @@ def _finish(
     except (optuna.TrialPruned, OutOfBoundsError) as reason:
         _end(trial, tell, TrialState.PRUNED, "pruned", str(reason))
     except Exception as error:
-        _end(trial, tell, TrialState.FAIL, "error", f"{type(error).__name__}: {error}")
+        _end(trial, tell, TrialState.FAIL, "error", in_one_line(error))
     except BaseException:  # interrupted or terminated: another worker repeats it
         ended = study.get_trials(states=(TrialState.RUNNING,))
         tell(state=TrialState.FAIL)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.errors import PluginError, UndefinedError, UsageError
+from alignkit.errors import PluginError, UndefinedError, UsageError, in_one_line
 from alignkit.metrics import Metric, Representation, resolve
 
 # Values that should be the same may differ by rounding; an angle near its best is steep.
@@ -168,7 +168,7 @@ class _Bench:
                 raise  # parameters that do not go with the data are the caller's to mend
             except Exception as error:  # a third party's fault, to be shown and not to end the run
                 values[name] = None
-                reasons[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+                reasons[name] = in_one_line(error)
         return values, reasons
 
     def value(self, x: np.ndarray, y: np.ndarray) -> float:

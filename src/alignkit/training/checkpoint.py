@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from alignkit.errors import DataError
+from alignkit.errors import DataError, first_line
 from alignkit.runs.files import discard, read_json, whole_file, whole_folder, write_json
 from alignkit.training.learner import Learner, random_state, set_random_state
 
@@ -173,7 +173,7 @@ class Checkpoints:
             best = load_file(self.folder / state["best"])
             generators = load_file(latest / "random.safetensors")
         except Exception as error:
-            first = str(error).strip().splitlines()[0]
+            first = first_line(error)
             raise DataError(
                 f"{latest} cannot be read: {first}; retrain with: alignkit train --force"
             ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from alignkit.errors import UsageError
+from alignkit.errors import UsageError, first_line
 
 # On a CPU, casting weights costs more than it saves for streams narrower than this.
 WIDE = 512
@@ -28,7 +28,7 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise UsageError(
             f"`device={name}` is not available here ({reason}); use `device=auto` or `device=cpu`"
         ) from None

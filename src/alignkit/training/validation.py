@@ -7,7 +7,7 @@ from collections import defaultdict
 import torch
 from safetensors.torch import load_file
 
-from alignkit.errors import DataError
+from alignkit.errors import DataError, first_line
 from alignkit.runs import Run, Training
 from alignkit.tasks import Score, Target
 from alignkit.training.batches import Collator
@@ -95,7 +95,7 @@ def load_heads(run: Run, learner: Learner) -> None:
             {k: v for k, v in stored.items() if k.startswith("objectives.")}
         )
     except Exception as error:
-        first = str(error).strip().splitlines()[0]
+        first = first_line(error)
         raise DataError(
             f"{run.path / HEADS} cannot be read: {first}; retrain with: alignkit train --force"
         ) from None

@@ -55,7 +55,7 @@ def _read(file: Path, _size: int, _time: int) -> Checkpoint:
         else:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        first = str(error).strip().partition("\n")[0]
+        first = alignkit.first_line(error)
         raise alignkit.DataError(
             f"{file} cannot be read as plain tensors ({first}); save a state dict, as .safetensors "
             "or by torch.save(model.state_dict(), FILE)"

@@ -66,7 +66,7 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
     try:
         return Path(snapshot_download(repository, allow_patterns=list(FETCHED)))
     except Exception as error:  # the hub's client lets through what its transport raises
-        reason = str(error).strip().splitlines()[0].removeprefix("Got: ").rstrip(".")
+        reason = alignkit.first_line(error).removeprefix("Got: ")
         raise alignkit.DataError(
             f"{what} is not on this machine and cannot be downloaded ({reason}); {instead}"
         ) from None

@@ -168,7 +168,7 @@ class Source:
                     **options,
                 )
             except Exception as error:
-                first = str(error).strip().partition("\n")[0]
+                first = alignkit.first_line(error)
                 raise alignkit.DataError(
                     f"the model in {self.model_folder} cannot be built: {first}"
                 ) from None
@@ -377,7 +377,7 @@ class VisionModel(HuggingFaceEncoder):
                     self.source.model_folder, local_files_only=True, trust_remote_code=False
                 )
             except Exception as error:
-                first = str(error).strip().partition("\n")[0]
+                first = alignkit.first_line(error)
                 raise alignkit.DataError(
                     f"the preprocessing in {self.source.model_folder} cannot be read: {first}"
                 ) from None

@@ -127,7 +127,7 @@ class FunctionModule(ModuleEncoder):
             except Exception as error:
                 raise alignkit.DataError(
                     f"{self.function.__name__}() of {self.file} failed: "
-                    f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                    f"{type(error).__name__}: {alignkit.first_line(error)}"
                 ) from error
         if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
             made, self._prepare = made
@@ -214,7 +214,7 @@ def import_function(spec: str) -> tuple[Callable[[], Any], Path | None]:
         raise
     except Exception as error:
         raise alignkit.UsageError(
-            f"{place} cannot be imported: {type(error).__name__}: {error}"
+            f"{place} cannot be imported: {type(error).__name__}: {alignkit.first_line(error)}"
         ) from error
     function = getattr(imported, name, None)
     if not callable(function):

@@ -147,7 +147,7 @@ def read_tokenizer(folder: Path) -> Any:
                 folder, local_files_only=True, use_fast=True, trust_remote_code=False
             )
         except Exception as error:
-            first = str(error).strip().partition("\n")[0]
+            first = alignkit.first_line(error)
             raise alignkit.DataError(
                 f"cannot read the tokenizer in {folder} ({first}); expected tokenizer.json or "
                 "vocab.txt"

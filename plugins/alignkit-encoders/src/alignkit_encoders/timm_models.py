@@ -141,8 +141,9 @@ class TimmModel(ModuleEncoder):
                     self.architecture, pretrained="pretrained_cfg_overlay" in options, **options
                 )
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
-            raise alignkit.DataError(f"timm cannot build {self.architecture}: {reason}") from None
+            raise alignkit.DataError(
+                f"timm cannot build {self.architecture}: {alignkit.first_line(error)}"
+            ) from None
         if self.checkpoint is not None:
             for line in fill(made, read_checkpoint(self.checkpoint), allow_extra=_is_classifier):
                 self.note(line)

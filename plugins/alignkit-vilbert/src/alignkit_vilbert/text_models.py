@@ -112,16 +112,18 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
                 dtype=torch.float32,
             )
         except (SafetensorError, OSError) as error:
-            raise alignkit.DataError(f"cannot read the weights in {folder}: {error}") from None
+            raise alignkit.DataError(
+                f"cannot read the weights in {folder}: {alignkit.first_line(error)}"
+            ) from None
         except RuntimeError as error:  # its message refers to a report that is not shown
             if folder is None:
-                raise _not_bert_like(settings.model_type, str(error)) from None
+                raise _not_bert_like(settings.model_type, alignkit.first_line(error)) from None
             raise alignkit.DataError(
                 f"the weights in {folder} do not fit its config.json; expected weights and "
                 "config.json of one model"
             ) from None
         except Exception as error:  # what the library makes of odd sizes
-            raise _not_bert_like(settings.model_type, str(error)) from None
+            raise _not_bert_like(settings.model_type, alignkit.first_line(error)) from None
     missing = sorted(key for key in info["missing_keys"] if _is_needed(key, options))
     if missing:
         raise alignkit.DataError(
@@ -156,7 +158,7 @@ def _library_config(config: Mapping[str, Any], dropout: float | None) -> Any:
     try:
         settings = AutoConfig.for_model(kind, **values)
     except Exception as error:
-        raise _not_bert_like(kind, str(error)) from None
+        raise _not_bert_like(kind, alignkit.first_line(error)) from None
     if dropout is not None:
         for name in DROPOUTS:
             if hasattr(settings, name):
@@ -189,7 +191,7 @@ def _require_bert_like(model: Any) -> None:
     try:
         same = _runs_layer_by_layer(model)
     except Exception as error:  # whatever a model of another layout raises
-        raise _not_bert_like(kind, str(error)) from None
+        raise _not_bert_like(kind, alignkit.first_line(error)) from None
     if not same:
         raise _not_bert_like(kind, "running its layers one by one gives another output")
 
@@ -214,7 +216,7 @@ def _runs_layer_by_layer(model: Any) -> bool:
 
 def _not_bert_like(kind: str, reason: str) -> alignkit.UsageError:
     # Only the library's first sentence: the rest may list every model it knows.
-    first = reason.strip().partition("\n")[0].partition(". ")[0]
+    first = reason.partition(". ")[0]
     return alignkit.UsageError(
         f"a text model of type '{kind}' cannot be a stream ({first}); expected a BERT-like one: "
         "bert, roberta, xlm-roberta, camembert, electra, distilbert or ernie"

@@ -195,8 +195,9 @@ def _created(name: str, arguments: Mapping[str, Any]) -> Any:
     try:
         model = timm.create_model(name, pretrained=False, num_classes=0, **arguments)
     except Exception as error:  # timm lets through what its models make of odd arguments
-        first = str(error).strip().partition("\n")[0]
-        raise alignkit.UsageError(f"cannot build vision model '{name}': {first}") from None
+        raise alignkit.UsageError(
+            f"cannot build vision model '{name}': {alignkit.first_line(error)}"
+        ) from None
     if not isinstance(model, VisionTransformer):
         raise alignkit.UsageError(
             f"vision model '{name}' is a {type(model).__name__}; expected a ViT (timm's "
@@ -225,7 +226,7 @@ def _create(spec: ViTSpec, folder: Path | None, dropout: float | None) -> Any:
             **arguments,
         )
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
-        first = str(error).strip().partition("\n")[0]
+        first = alignkit.first_line(error)
         raise alignkit.DataError(
             f"{file} does not contain the weights of {spec.architecture}: {first}"
         ) from None
