@@ -130,8 +130,6 @@ def test_a_named_vision_model_takes_kept_pixels(mine, tmp_path, monkeypatch):
     kept = alignkit("train", *words, "--runs", "kept", cwd=tmp_path).stdout.strip()
     for file in ("model.safetensors", "history.csv", "performance.json"):
         assert (tmp_path / kept / file).read_bytes() == (tmp_path / fresh / file).read_bytes()
-    separate = ["--task", f"folder:{mine}", "--text-model", text, "--vision-model", vision]
-    alignkit("extract", *separate, cwd=tmp_path)
 
 
 def test_models_that_cut_pictures_alike_share_pixels(mine, tmp_path, monkeypatch):

@@ -147,3 +147,16 @@ def test_a_kill_in_the_middle_gives_the_same_bytes(models, tmp_path):
     process.wait()
     alignkit(*words, cwd=tmp_path / "cut")
     assert digest(tmp_path / "cut" / "encoders") == digest(tmp_path / "whole" / "encoders")
+
+
+def test_pairs_without_labels_are_enough(models, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "pairs").mkdir()
+    rows = ["image,text", *(f"{i}.png,a red disc {i}" for i in range(40))]
+    (tmp_path / "pairs" / "data.csv").write_text("\n".join(rows) + "\n")
+    for i in range(40):
+        Image.new("RGB", (9, 8), (i, 0, 0)).save(tmp_path / "pairs" / f"{i}.png")
+    pair = ("--encoder", f"hf:{models}/bert", "--encoder", f"hf:{models}/vit")
+    done = alignkit("extract", "--task", "folder:pairs", *pair, cwd=tmp_path)
+    assert len(done.stdout.splitlines()) == 2
