@@ -6,9 +6,10 @@ import pytest
 from alignkit import Representation, metrics
 from alignkit.alignment import compute
 from alignkit.alignment.arrays import measure_arrays
-from alignkit.alignment.partial import digests, parts_of
+from alignkit.alignment.partial import digests_of, parts_of
 from alignkit.errors import UsageError
 from alignkit.metrics import Metric
+from alignkit.metrics.arrays import files_read
 from alignkit.progress import SILENT
 
 IDS = [f"s{i:02d}" for i in range(30)]
@@ -93,9 +94,11 @@ def test_digests_follow_the_bytes(tmp_path):
     for name in ("b", "a"):
         np.save(tmp_path / f"{name}.npy", np.eye(3))
     (tmp_path / "notes.txt").write_text("x")
-    before = digests(tmp_path, (".npy",))
-    assert [line.split()[0] for line in before] == ["a.npy", "b.npy"]
+    (tmp_path / "ids.json").write_text("[0, 1, 2]")
+    before = digests_of(tmp_path, files_read(tmp_path))
+    assert [line.split()[0] for line in before] == ["a.npy", "b.npy", "ids.json"]
     np.save(tmp_path / "b.npy", np.eye(3) * 2)
-    after = digests(tmp_path, (".npy",))
-    assert (before[0], before[1] != after[1]) == (after[0], True)
-    assert digests(tmp_path / "a.npy", (".npy",)) == before[:1]
+    after = digests_of(tmp_path, files_read(tmp_path))
+    assert [x == y for x, y in zip(before, after, strict=True)] == [True, False, True]
+    (tmp_path / "ids.json").unlink()
+    assert digests_of(tmp_path / "a.npy", files_read(tmp_path / "a.npy")) == before[:1]

@@ -326,7 +326,7 @@ def test_a_faulty_array_of_many_leaves_no_table(arrays):
     bad[3, 1] = np.inf
     np.save(arrays / "vision" / "l2.npy", bad)
     done = alignkit("measure", "text", "vision", "--output", "grid.csv", cwd=arrays, code=2)
-    assert "l2: 1 of 40 rows are non-finite (first: row 3)" in done.stderr
+    assert "vision/l2.npy: 1 of 40 rows are non-finite (first: row 3)" in done.stderr
     assert not (arrays / "grid.csv").exists()
 
 
@@ -341,3 +341,36 @@ def test_values_are_read_from_a_folder_that_cannot_be_written(place, monkeypatch
 
     monkeypatch.setattr(runs, "locked", refuse)
     assert _rows("-p", "at_1", "-m", "cka", "--layers", "last", cwd=place)
+
+
+def test_tokens_and_layers_of_arrays(arrays):
+    rng = np.random.default_rng(3)
+    states = rng.standard_normal((3, 40, 5, 4))
+    np.save(arrays / "states.npy", states)
+    torch.save(tuple(torch.tensor(layer) for layer in states), arrays / "states.pt")
+    refused = alignkit("measure", "states.npy", "y.npy", cwd=arrays, code=2).stderr
+    assert "with --axis layers and --pool mean (or cls, last, max)" in refused
+    pooled = ("--pool", "mean", "-m", "cka")
+    in_one = _rows("states.npy", "y.npy", "--axis", "layers", *pooled, cwd=arrays)
+    apart = _rows("states.pt", "y.npy", *pooled, "--output", "table.csv", cwd=arrays)
+    assert [row["x"] for row in in_one] == ["states/0", "states/1", "states/2"]
+    assert [row["x"] for row in apart] == ["0", "1", "2"]
+    assert [row["value"] for row in in_one] == [row["value"] for row in apart]
+    assert list(pd.read_csv(arrays / "table.csv")["pool"]) == ["mean"] * 3
+    np.save(arrays / "cls.npy", states[0, :, 0])
+    sides = _rows(
+        "states.pt", "states.pt", "--pool", "cls", "--pool", "last", "-m", "cka", cwd=arrays
+    )
+    plain = _rows("cls.npy", "states.pt", "--pool", "last", "-m", "cka", cwd=arrays)
+    assert [row["value"] for row in sides[:3]] == [row["value"] for row in plain]
+
+
+def test_axes_are_refused_for_runs_and_where_they_do_not_apply(place, arrays):
+    said = alignkit("measure", "--axis", "layers", cwd=place, code=2).stderr
+    assert "--axis says what arrays hold, and does not go with runs" in said
+    said = alignkit("measure", "--pool", "cls", "--pool", "mean", cwd=place, code=2).stderr
+    assert "--pool is given twice, which only two arrays can differ in" in said
+    said = alignkit("measure", "x.npy", "y.npy", "--pool", "mean", cwd=arrays, code=2).stderr
+    assert "--pool has no tokens to pool in x.npy and y.npy; leave it out" in said
+    said = alignkit("stability", "x.npy", "y.npy", "--axis", "layers", cwd=arrays, code=2).stderr
+    assert "--axis does not apply to x.npy and y.npy" in said

@@ -78,12 +78,15 @@ def test_commands_on_arrays_of_the_page_on_measuring_run(place):
             values = np.random.default_rng(layer).standard_normal((40, 4))
             np.save(place / side / f"l{layer}.npy", values)
     (place / "facts.csv").write_text("kind\n" + "a\nb\n" * 20)
+    states = np.random.default_rng(0).standard_normal((2, 40, 4))
+    np.save(place / "states.npy", states)
+    np.save(place / "tokens.npy", states.transpose(1, 0, 2))
     seen = 0
     for words in _commands(ROOT / "docs" / "measure.md"):
-        if "x.npy" in words or "text/" in words:
+        if {"x.npy", "text/", "tokens.npy", "states.npy"} & set(words):
             assert alignkit(*words, cwd=place).stdout.strip(), words
             seen += 1
-    assert seen == 4
+    assert seen == 7
 
 
 @pytest.mark.slow

@@ -147,7 +147,8 @@ def test_parquet_without_what_reads_it(tmp_path, monkeypatch):
         ("x.csv", b"0.5,1.5\n2.5,3.5\n", "its first line holds numbers"),
         ("x.csv", b"", "cannot be read"),
         ("x.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read"),
-        ("x.pt", b"PK", "may hold a pickle, which is never read"),
+        ("x.pkl", b"PK", "may hold a pickle, which is never read"),
+        ("x.pt", b"PK", "cannot be read: it is not what torch.save writes"),
         ("x.txt", b"1 2", "is none of .npy"),
     ],
 )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alignkit.file_names import is_leftover
 from alignkit.progress import Reporter
 from alignkit.runs.files import discard, locked, read_json, sha256_of, write_json
 
@@ -56,11 +55,9 @@ def parts_of(
         discard(folder)
 
 
-def digests(path: Path, suffixes: Sequence[str]) -> list[str]:
-    """Return name and checksum of a file, or of a folder's files with one of these suffixes."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+def digests_of(path: Path, files: Iterable[Path]) -> list[str]:
+    """Return name and checksum of files, which are named by their place below a path."""
     return [
-        f"{file.name} {sha256_of(file)}"
+        f"{file.relative_to(path) if path in file.parents else file.name} {sha256_of(file)}"
         for file in files
-        if file.is_file() and file.suffix.lower() in suffixes and not is_leftover(file.name)
     ]

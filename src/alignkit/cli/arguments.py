@@ -216,6 +216,17 @@ Pool = Annotated[
         rich_help_panel=REPRESENTATIONS,
     ),
 ]
+Pools = Annotated[
+    list[str] | None,
+    Option(
+        "--pool",
+        metavar="POOLING",
+        help="Pooling over tokens: cls or mean; of encoders also last, max, gap or own; of arrays "
+        "(n, tokens, width) cls, mean, last or max, given twice where the two sides differ.",
+        show_default="cls; of encoders the first that each site has; none of arrays",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
 Samples = Annotated[
     int | None,
     Option(
@@ -255,6 +266,17 @@ Ids = Annotated[
         help="Column of tables that holds the ids by which rows are matched; give it twice where "
         "the two sides have different names for it.",
         show_default="found by name: id, *_id, index, ...",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
+Axis = Annotated[
+    list[str] | None,
+    Option(
+        "--axis",
+        metavar="AXIS",
+        help="What arrays of three dimensions hold: layers for (layers, n, width), layers=1 for "
+        "(n, layers, width), tokens for (n, tokens, width), which --pool alone says too; give it "
+        "twice where the two sides differ.",
         rich_help_panel=REPRESENTATIONS,
     ),
 ]

@@ -11,6 +11,7 @@ from alignkit.cli.arguments import (
     EXECUTION,
     REPRESENTATIONS,
     RUNS,
+    Axis,
     Force,
     Groups,
     Ids,
@@ -18,6 +19,7 @@ from alignkit.cli.arguments import (
     Metrics,
     MovedData,
     Placements,
+    Pools,
     RunsFolder,
     Samples,
     Seed,
@@ -34,6 +36,7 @@ from alignkit.cli.selection import (
     given_options,
     metric_specs,
     refuse,
+    single_pool,
     two_paths,
 )
 
@@ -44,8 +47,8 @@ if TYPE_CHECKING:
 
 Option = typer.Option
 ARRAYS = (
-    ".npy, .npz, .safetensors, .csv, .tsv or .parquet files, or folders with one such file per "
-    "layer"
+    ".npy, .npz, .safetensors, .pt, .h5, .mat, .csv, .tsv or .parquet files, or folders with one "
+    "such file per layer"
 )
 
 
@@ -135,16 +138,8 @@ def measure(
             rich_help_panel=REPRESENTATIONS,
         ),
     ] = None,
-    pool: Annotated[
-        str | None,
-        Option(
-            "--pool",
-            metavar="POOLING",
-            help="Pooling over tokens: cls or mean; of encoders also last, max, gap or own.",
-            show_default="cls; of encoders the first that each site has",
-            rich_help_panel=REPRESENTATIONS,
-        ),
-    ] = None,
+    pool: Pools = None,
+    axis: Axis = None,
     samples: Samples = None,
     id: Ids = None,
     encoder: Annotated[
@@ -230,11 +225,13 @@ def measure(
     }
     done: Attempts[pd.DataFrame] | None = None
     if encoder:
-        of_runs = given_options(paths=paths, placement=placement, between=between, id=id, data=data)
+        of_runs = given_options(
+            paths=paths, placement=placement, between=between, id=id, data=data, axis=axis
+        )
         refuse(of_runs, "does not go with --encoder")
         splits = [check_split(name) for name in split or ["test"]]
         options |= {"dtype": dtype, "device": check_device(device), "force": force}
-        options["pool"] = pool or ""
+        options["pool"] = single_pool(pool) or ""
         table = measure_stored_encoders(
             encoder, encoders, task, splits, streams or "cross", specs, _designs(within), options
         )
@@ -242,14 +239,16 @@ def measure(
     elif not are_runs(paths):
         _refuse_options_of_runs(between, split, streams, task, placement)
         options |= {"dtype": dtype, "device": check_device(device)}
-        table = _arrays(paths or (), id or (), specs, within, output, options)
+        given = {"ids": id or [], "axis": axis or [], "pool": pool or []}
+        table = _arrays(paths or (), given, specs, within, output, options)
     else:
         if id:
             raise UsageError("`id` names a column of tables, and runs have none")
+        refuse(given_options(axis=axis), "says what arrays hold, and does not go with runs")
         splits = [check_split(name) for name in split or ["test"]]
         chosen = chosen_runs(paths, runs, task, placement, splits=splits, data=data)
         options |= {
-            "pool": _check_pool(pool or "cls"),
+            "pool": _check_pool(single_pool(pool) or "cls"),
             "dtype": dtype,
             "device": check_device(device),
         }
@@ -384,7 +383,7 @@ def _between(
 
 def _arrays(
     paths: Sequence[Path],
-    ids: Sequence[str],
+    given: dict[str, list[str]],
     specs: Sequence[str],
     within: str | None,
     output: Path | None,
@@ -394,21 +393,25 @@ def _arrays(
 
     from alignkit.alignment.arrays import measure_arrays
     from alignkit.alignment.options import MeasureOptions
-    from alignkit.alignment.partial import digests, parts_of
-    from alignkit.metrics.arrays import SUFFIXES, read_sides
+    from alignkit.alignment.partial import digests_of, parts_of
+    from alignkit.metrics.arrays import files_read, read_sides
 
     x, y = two_paths(paths)
     precision, device = MeasureOptions(dtype=options.pop("dtype")).precision, options.pop("device")
-    xs, ys = read_sides(x, y, precision, device, ids, options["reporter"])
-    files = [digest for path in paths for digest in digests(path, (*SUFFIXES, ".json"))]
-    inputs = (*files, *(f"id {column}" for column in ids))
-    with parts_of(output, inputs, options["reporter"]) as parts:
+    xs, ys = read_sides(x, y, precision, device, reporter=options["reporter"], **given)
+    files = [digest for path in paths for digest in digests_of(path, files_read(path))]
+    names = {"ids": "id"}
+    said = [f"{names.get(key, key)} {value}" for key, values in given.items() for value in values]
+    with parts_of(output, (*files, *said), options["reporter"]) as parts:
         tables = [
             measure_arrays(xs, ys, specs, parts=parts, within=classes, **options)
             for classes in _designs(within)
         ]
         table = pd.concat(tables, ignore_index=True)
-        return _written(table.drop(columns=["split", "pool"]), output)
+        table["pool"] = ",".join(given["pool"])
+        return _written(
+            table.drop(columns=["split"] if given["pool"] else ["split", "pool"]), output
+        )
 
 
 def _designs(within: str | None) -> list[str]:

@@ -298,6 +298,19 @@ def two_paths(paths: Sequence[Path]) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
+def single_pool(given: Sequence[str] | None) -> str | None:
+    """Return the pooling that was given; None for none.
+
+    Raises
+    ------
+    UsageError
+        When several were, which only two arrays may differ in.
+    """
+    if given and len(given) > 1:
+        raise UsageError("`pool` is given twice, which only two arrays can differ in; give one")
+    return given[0] if given else None
+
+
 def metric_specs(given: Sequence[str] | None, k: int | None = None) -> list[str]:
     """Return the metrics that were named; all of them for ``all``, the default one for none.
 

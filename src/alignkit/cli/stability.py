@@ -11,11 +11,12 @@ from alignkit.cli.arguments import (
     OUTPUT,
     REPRESENTATIONS,
     AllMetrics,
+    Axis,
     Figures,
     Ids,
     Json,
     Placements,
-    Pool,
+    Pools,
     RunsFolder,
     Seed,
     SplitName,
@@ -26,8 +27,11 @@ from alignkit.cli.selection import (
     are_runs,
     check_split,
     chosen_runs,
+    given_options,
     measurable,
     metrics_or_all,
+    refuse,
+    single_pool,
     two_paths,
 )
 
@@ -93,7 +97,8 @@ def stability(
         ),
     ] = 10,
     split: SplitName = "test",
-    pool: Pool = "cls",
+    pool: Pools = None,
+    axis: Axis = None,
     id: Ids = None,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
@@ -130,12 +135,14 @@ def stability(
     metrics, lenient = metrics_or_all(metric)
     if not are_runs(paths):
         _refuse_selection({"--task": task, "--placement": placement, "--where": where})
-        models = _of_arrays(paths or (), id or ())
+        models = _of_arrays(paths or (), id or (), axis or (), pool or ())
     else:
         _refuse_ids(id)
+        refuse(given_options(axis=axis), "says what arrays hold, and does not go with runs")
+        pooling = single_pool(pool) or "cls"
         chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
         chosen = select_runs(chosen, where or ())
-        models = _of_runs(measurable(chosen, split, pool), split, pool)
+        models = _of_runs(measurable(chosen, split, pooling), split, pooling)
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(
         models, metrics, plan, lenient=lenient, reporter=console.TerminalReporter()
@@ -183,7 +190,9 @@ def _refuse_ids(ids: list[str] | None) -> None:
         raise typer.BadParameter("runs have no tables with a column of ids", param_hint="--id")
 
 
-def _of_arrays(paths: Sequence[Path], ids: Sequence[str]) -> "list[Layers]":
+def _of_arrays(
+    paths: Sequence[Path], ids: Sequence[str], axis: Sequence[str], pool: Sequence[str]
+) -> "list[Layers]":
     from alignkit.analysis.stability import Layers
     from alignkit.cli.printing import console
     from alignkit.errors import UsageError
@@ -191,7 +200,8 @@ def _of_arrays(paths: Sequence[Path], ids: Sequence[str]) -> "list[Layers]":
     from alignkit.metrics.joining import matched
 
     x, y = two_paths(paths)
-    xs, ys = read_sides(x, y, ids=ids, reporter=console.TerminalReporter())
+    reporter = console.TerminalReporter()
+    xs, ys = read_sides(x, y, ids=ids, reporter=reporter, axis=axis, pool=pool)
     sizes = sorted({layer.n for layer in (*xs, *ys)})
     if len(sizes) > 1:
         raise UsageError(

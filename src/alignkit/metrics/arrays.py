@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from alignkit.errors import DataError, UsageError, first_line
-from alignkit.file_names import is_leftover
 from alignkit.metrics import tables
+from alignkit.metrics.files.axes import Axes, axes_of, check_used
+from alignkit.metrics.files.content import Content, check_rows, sort_out
+from alignkit.metrics.files.folders import (
+    IDS,
+    NAMES,
+    Layer,
+    beside,
+    files_in,
+    is_features,
+    joined,
+    layers_of,
+    own_ids,
+)
+from alignkit.metrics.files.hdf5 import read_hdf5
+from alignkit.metrics.files.matlab import read_mat
+from alignkit.metrics.files.numpy_files import read_npy, read_npz, read_txt
+from alignkit.metrics.files.torch_files import read_safetensors, read_torch
 from alignkit.metrics.representation import Representation
 from alignkit.progress import SILENT, Reporter
-from alignkit.tables import as_ids
 
-SUFFIXES = (".npy", ".npz", ".safetensors", *tables.SUFFIXES)
-PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
-
-Arrays = dict[str, Any]
+_READERS: dict[str, Any] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".safetensors": read_safetensors,
+    ".pt": read_torch,
+    ".pth": read_torch,
+    ".h5": read_hdf5,
+    ".hdf5": read_hdf5,
+    ".mat": read_mat,
+}
+SUFFIXES = (*_READERS, *tables.SUFFIXES)
+PICKLES = (".bin", ".ckpt", ".pkl", ".pickle", ".joblib")
 
 
 def read_arrays(
@@ -33,21 +54,31 @@ def read_arrays(
     device: str | torch.device = "cpu",
     id: str | None = None,
     reporter: Reporter = SILENT,
+    axis: str | None = None,
+    pool: str | None = None,
 ) -> list[Representation]:
     """Read one array, an archive of arrays, or a folder with one file per layer.
 
     Parameters
     ----------
     path : path
-        ``.npy``; ``.npz`` or ``.safetensors`` with one layer per name; ``.csv``, ``.tsv`` or
-        ``.parquet`` with an optional column of ids; or a folder of such files. Sample ids are
-        the array ``ids`` of an archive, or a folder's ``ids.json``.
+        ``.npy``; ``.npz``, ``.safetensors``, ``.pt``, ``.h5`` or ``.mat`` with one layer per name;
+        ``.csv``, ``.tsv`` or ``.parquet`` with an optional column of ids; a folder of such
+        files, or one of thingsvision with a folder per module. Sample ids are the array ``ids``
+        or ``file_names`` of an archive, or a folder's ``ids.json`` or ``file_names.txt``.
     dtype, device
         As for ``Representation``.
     id : str, optional
         The column of ids of tables; by default it is found by its name.
     reporter : Reporter
-        Hears how tables were read, where that is not as usual.
+        Hears how files were read, where that is not as usual.
+    axis : str, optional
+        What arrays of three dimensions hold: ``layers`` for ``(layers, n, width)``, ``layers=1``
+        for ``(n, layers, width)``, ``tokens`` for ``(n, tokens, width)``; with both ``layers``
+        and a pooling, four dimensions are ``(layers, n, tokens, width)``.
+    pool : str, optional
+        How tokens are pooled: ``mean``, ``cls`` (the first), ``last`` or ``max``; what an
+        array ``attention_mask`` of the same file marks with 0 is left out.
 
     Returns
     -------
@@ -57,23 +88,17 @@ def read_arrays(
     Raises
     ------
     DataError
-        When the path is missing, or is not such a file. Pickled arrays are refused, and so are
-        headers that do not fit their data.
+        When the path is missing, or is not such a file. What only code could restore is refused,
+        and so are headers that do not fit their data.
     UsageError
-        For what no representation can be: other shapes, no numbers, ids that do not fit; and
-        where there is no such column of ids, or several could be meant.
+        For what no representation can be: other shapes, no numbers, ids that do not fit; for
+        arrays of more dimensions of which it is not said what they hold; and where there is no
+        such column of ids, or several could be meant.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
-    if id is not None and not _holds_table(path):
-        raise UsageError(f"{path} holds no table, and `id` names a column of one")
-    arrays = _folder(path, id, reporter) if path.is_dir() else _file(path, id, reporter)
-    names = sorted(arrays, key=_natural)
-    try:
-        return [Representation(*arrays[name], name, dtype, device) for name in names]
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
+    axes = axes_of(axis, pool)
+    layers = read_layers(Path(path), axes, id, reporter)
+    check_used({str(path): axes})
+    return represented(layers, dtype, device)
 
 
 def read_sides(
@@ -83,6 +108,8 @@ def read_sides(
     device: str | torch.device = "cpu",
     ids: Sequence[str] = (),
     reporter: Reporter = SILENT,
+    axis: Sequence[str] = (),
+    pool: Sequence[str] = (),
 ) -> tuple[list[Representation], list[Representation]]:
     """Read both sides of a comparison; a path given twice is read once.
 
@@ -97,23 +124,29 @@ def read_sides(
         The column of ids of tables: none where it is found by its name, one for both sides, or
         one for each.
     reporter : Reporter
-        Hears how tables were read, where that is not as usual, and if only one side has ids.
+        Hears how files were read, where that is not as usual, and if only one side has ids.
+    axis, pool : sequence of str
+        As for ``read_arrays``: none, one for both sides, or one for each.
 
     Raises
     ------
     UsageError
-        When there are more than two columns of ids, or no tables that they could be in.
+        When more than two columns of ids, axes or poolings are given, or one does not apply.
     """
-    if len(ids) > 2:
-        raise UsageError(f"`id` is given {len(ids)} times; give it once, or once for each side")
-    columns = dict(zip((x, y), (ids[0], ids[-1]) if ids else (None, None), strict=False))
+    columns = for_sides("id", ids)
     if len(ids) == 1 and (_holds_table(x) or _holds_table(y)):
-        columns = {side: ids[0] if _holds_table(side) else None for side in (x, y)}
-    xs = read_arrays(x, dtype, device, columns[x], reporter)
-    same = x.resolve() == y.resolve()
-    ys = xs if same else read_arrays(y, dtype, device, columns[y], reporter)
+        columns = (ids[0] if _holds_table(x) else None, ids[0] if _holds_table(y) else None)
+    given = list(zip(for_sides("axis", axis), for_sides("pool", pool), strict=True))
+    axes = [axes_of(*each) for each in given]
+    x_layers = read_layers(x, axes[0], columns[0], reporter)
+    same = x.resolve() == y.resolve() and axes[0] == axes[1]
+    y_layers = x_layers if same else read_layers(y, axes[1], columns[1], reporter)
+    check_used({str(x): axes[0], str(y): axes[1]} if x != y else {str(x): axes[0]})
+    xs = represented(x_layers, dtype, device)
+    ys = xs if same else represented(y_layers, dtype, device)
     if len({layer.dtype for layer in (*xs, *ys)}) > 1:
-        return read_sides(x, y, torch.float64, device, ids)
+        xs = represented(x_layers, torch.float64, device)
+        ys = xs if same else represented(y_layers, torch.float64, device)
     if (xs[0].ids is None) != (ys[0].ids is None):
         has, lacks = (y, x) if xs[0].ids is None else (x, y)
         reporter.note(
@@ -122,8 +155,95 @@ def read_sides(
     return xs, ys
 
 
+def for_sides(name: str, given: Sequence[str]) -> tuple[str | None, str | None]:
+    """Return an option of both sides of a comparison, that was given once or twice, or not.
+
+    Raises
+    ------
+    UsageError
+        When it was given more often.
+    """
+    if len(given) > 2:
+        raise UsageError(
+            f"`{name}` is given {len(given)} times; give it once, or once for each side"
+        )
+    return (given[0], given[-1]) if given else (None, None)
+
+
+def read_layers(
+    path: Path, axes: Axes, id: str | None = None, reporter: Reporter = SILENT
+) -> dict[str, Layer]:
+    """Read the layers of a file or folder by name, each ``(n, width)``, in natural order.
+
+    Parameters
+    ----------
+    path : Path
+    axes : Axes
+        What arrays of more dimensions hold; it remembers whether that was needed.
+    id, reporter
+        As for ``read_arrays``.
+
+    Raises
+    ------
+    DataError, UsageError
+        As for ``read_arrays``.
+    """
+    if not path.exists():
+        raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
+    if id is not None and not _holds_table(path):
+        raise UsageError(f"{path} holds no table, and `id` names a column of one")
+    whole = _folder(path, id, reporter) if path.is_dir() else _single(path, id, reporter)
+    layers: dict[str, Layer] = {}
+    for name in sorted(whole, key=_natural):
+        layer = whole[name]
+        try:
+            apart = axes.apart(name, layer.array, layer.mask)
+        except UsageError as error:
+            raise UsageError(f"{layer.file}: {error}") from None
+        layers |= {each: replace(layer, array=array) for each, array in apart.items()}
+    if "pool" in axes.used and any(layer.mask is None for layer in whole.values()):
+        reporter.note(
+            f"note: {path} has no attention_mask: every token is pooled, padding included"
+        )
+    if all(layer.array.ndim == 2 for layer in layers.values()):
+        check_rows(path, {name: layer.array for name, layer in layers.items()})
+    return layers
+
+
+def represented(
+    layers: Mapping[str, Layer],
+    dtype: torch.dtype | None = None,
+    device: str | torch.device = "cpu",
+) -> list[Representation]:
+    """Return layers as representations; later messages about their values name their files.
+
+    Raises
+    ------
+    UsageError
+        For what no representation can be.
+    """
+    representations = []
+    for name, layer in layers.items():
+        try:
+            representation = Representation(layer.array, layer.ids, name, dtype, device)
+        except UsageError as error:
+            raise UsageError(f"{layer.file}: {error}") from None
+        own = name in (layer.file.stem, layer.file.parent.name)
+        representation.origin = str(layer.file) if own else f"{layer.file}: {name}"
+        representations.append(representation)
+    return representations
+
+
+def files_read(path: Path) -> list[Path]:
+    """Return the files that a side is read from, those with ids included."""
+    files = [path] if path.is_file() else list(files_in(path, SUFFIXES))
+    places = {path, *(file.parent for file in files)}
+    lists = [place / name for place in places for name in (IDS, NAMES)]
+    return sorted({*files, *(file for file in lists if file.is_file())})
+
+
 def _holds_table(path: Path) -> bool:
-    files = path.iterdir() if path.is_dir() else [path]
+    files = files_in(path, SUFFIXES) if path.is_dir() else [path]
     return any(_kind(file) in tables.SUFFIXES for file in files)
 
 
@@ -131,47 +251,38 @@ def _kind(path: Path) -> str:
     return path.suffix.lower()
 
 
-def _folder(
-    path: Path, id: str | None, reporter: Reporter
-) -> dict[str, tuple[Any, list[str] | None]]:
-    files = [
-        file
-        for file in sorted(path.iterdir())
-        if _kind(file) in SUFFIXES and not file.name.startswith(".")
-    ]
-    if not files:
+def _folder(path: Path, id: str | None, reporter: Reporter) -> dict[str, Layer]:
+    modules = files_in(path, SUFFIXES)
+    if not modules:
         raise DataError(f"{path} holds none of {', '.join(SUFFIXES)}; expected one file per layer")
-    listed = path / "ids.json"
-    ids = _listed_ids(listed) if listed.is_file() else None
-    layers: dict[str, tuple[Any, list[str] | None]] = {}
-    for file in files:
-        inside = _file(file, id, reporter)
-        for name, (values, own) in inside.items():
-            layer = file.stem if len(inside) == 1 else f"{file.stem}/{name}"
-            if layer in layers:
-                raise DataError(f"{path} holds layer {layer} twice; leave one of its files out")
-            layers[layer] = (values, own if own is not None else ids)
-    return layers
+    contents = {file: _file(file, id, reporter) for file in modules}
+    return layers_of(path, contents, modules, reporter)
 
 
-def _file(
-    path: Path, id: str | None, reporter: Reporter
-) -> dict[str, tuple[Any, list[str] | None]]:
-    """Arrays of one file with their sample ids, by name."""
+def _single(path: Path, id: str | None, reporter: Reporter) -> dict[str, Layer]:
+    content = _file(path, id, reporter)
+    names = beside(path) if is_features(path.stem) else None
+    ids = own_ids(path, content, names)
+    layers = {name: Layer(array, path, ids, content.mask) for name, array in content.arrays.items()}
+    layers = joined(path.parent, layers, reporter)
+    return {name: replace(layer, ids=layer.ids or names) for name, layer in layers.items()}
+
+
+def _file(path: Path, id: str | None, reporter: Reporter) -> Content:
+    """Read one file, and say how where that is not as usual."""
     kind = _kind(path)
     if kind in PICKLES:
         raise DataError(
             f"{path} may hold a pickle, which is never read; save it as .safetensors or .npy"
         )
-    if kind not in SUFFIXES:
+    if kind not in SUFFIXES and not (kind == ".txt" and is_features(path.stem)):
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}")
     try:
         if kind in tables.SUFFIXES:
             samples = tables.read_samples(path, id)
-            for note in samples.notes:
-                reporter.note(f"note: {note}")
-            return {path.stem: (samples.values, samples.ids)}
-        arrays, ids = _READERS[kind](path)
+            content = Content({path.stem: samples.values}, samples.ids, None, samples.notes)
+        else:
+            content = sort_out(path, _READERS.get(kind, read_txt)(path))
     except UsageError as error:
         raise UsageError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     except (
@@ -186,112 +297,10 @@ def _file(
         zlib.error,
     ) as error:
         raise DataError(f"{path} cannot be read: {first_line(error)}") from None
-    if not arrays:
-        raise DataError(f"{path} holds no array")
-    return {name: (values, ids) for name, values in arrays.items()}
-
-
-def _npy(path: Path) -> tuple[Arrays, None]:
-    return {path.stem: _mapped(path, 0, path.stat().st_size)}, None
-
-
-def _npz(path: Path) -> tuple[Arrays, list[str] | None]:
-    arrays: Arrays = {}
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if is_leftover(member.filename):
-                continue
-            if not member.filename.endswith(".npy"):
-                raise ValueError(f"its member {member.filename} is not an array")
-            name = member.filename.removesuffix(".npy")
-            if member.compress_type == zipfile.ZIP_STORED:
-                arrays[name] = _mapped(path, _start(path, member), member.file_size)
-            else:
-                with archive.open(member) as file:
-                    _check_size(*_header(file), member.file_size)
-                with archive.open(member) as file:
-                    arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
-    return _without_ids(arrays)
-
-
-def _safetensors(path: Path) -> tuple[Arrays, list[str] | None]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        # Torch's tensors are mapped from the file, and there are bfloat16 ones.
-        with safe_open(path, framework="pt") as file:
-            return _without_ids({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(str(error)) from None
-
-
-def _mapped(path: Path, start: int, size: int) -> np.ndarray:
-    """Map an array in .npy form that begins at ``start`` in a file, without reading it."""
-    with path.open("rb") as file:
-        file.seek(start)
-        shape, fortran, dtype, begin = _header(file)
-        _check_size(shape, fortran, dtype, begin - start, size)
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    order: Any = "F" if fortran else "C"
-    return np.memmap(path, dtype, "r", begin, shape, order)
-
-
-def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Shape, order and dtype that a .npy header states, and where its data begin."""
-    try:
-        version = np.lib.format.read_magic(file)
-        if version[0] > 1:
-            shape, fortran, dtype = np.lib.format.read_array_header_2_0(file)
-        else:
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception as error:  # numpy parses it as Python, with all of Python's errors
-        raise ValueError(f"it has no .npy header ({type(error).__name__})") from None
-    return shape, fortran, dtype, file.tell()
-
-
-def _check_size(
-    shape: tuple[int, ...], _fortran: bool, dtype: np.dtype, begin: int, size: int
-) -> None:
-    """Refuse what would have to be unpickled, and a header that does not fit its data."""
-    if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which are never read; save plain numbers")
-    stated = math.prod(shape) * dtype.itemsize
-    if stated != size - begin:
-        raise ValueError(
-            f"its header states {stated:,} bytes ({'x'.join(map(str, shape))} of {dtype}), "
-            f"and it holds {size - begin:,}"
-        )
-
-
-def _start(path: Path, member: zipfile.ZipInfo) -> int:
-    """Where the data of an uncompressed member begin: after its name and extra field."""
-    with path.open("rb") as file:
-        file.seek(member.header_offset)
-        local = file.read(30)
-    if local[:4] != b"PK\x03\x04":
-        raise ValueError(f"its member {member.filename} is not where the directory says")
-    lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
-    return member.header_offset + 30 + lengths
-
-
-def _without_ids(arrays: Arrays) -> tuple[Arrays, list[str] | None]:
-    ids = arrays.pop("ids", None)
-    return arrays, None if ids is None else as_ids(ids.tolist())
-
-
-def _listed_ids(path: Path) -> list[str]:
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
-    if not isinstance(listed, list):
-        raise DataError(f"{path} is not a list of sample ids")
-    return as_ids(listed)
+    for note in content.notes:
+        reporter.note(f"note: {note}")
+    return content
 
 
 def _natural(name: str) -> list[Any]:
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
-
-_READERS: dict[str, Any] = {".npy": _npy, ".npz": _npz, ".safetensors": _safetensors}

@@ -47,6 +47,8 @@ class Matrix:
     ----------
     groups : Tensor (n,) or None
         The group of every sample, as an integer: samples of one group are never neighbours.
+    origin : str
+        Where the values were read, for messages; empty where they were not.
 
     Raises
     ------
@@ -63,7 +65,7 @@ class Matrix:
         dtype: torch.dtype | None = None,
         device: str | torch.device = "cpu",
     ) -> None:
-        self.name, self.device = name, torch.device(device)
+        self.name, self.device, self.origin = name, torch.device(device), ""
         self._source: Tensor | np.ndarray | Reordered = (
             values.detach() if isinstance(values, Tensor) else np.asarray(values)
         )
@@ -87,8 +89,8 @@ class Matrix:
 
     @property
     def label(self) -> str:
-        """The name for messages, also where there is none."""
-        return self.name or "the representation"
+        """The name for messages: where the values were read, or their name; also without one."""
+        return self.origin or self.name or "the representation"
 
     @property
     def eps(self) -> float:

@@ -58,6 +58,7 @@ class Representation(Matrix):
         """Return the representation of some samples: an index array or a slice of rows."""
         ids = None if self.ids is None else list(np.asarray(self.ids, dtype=object)[rows])
         some = Representation(self._source[rows], ids, self.name, self.dtype, self.device)
+        some.origin = self.origin
         if self.groups is not None:
             some.groups = self.groups[rows if isinstance(rows, slice) else torch.as_tensor(rows)]
         return some
@@ -71,6 +72,7 @@ class Representation(Matrix):
             The group of every sample, as an integer from 0.
         """
         other = Representation(self._source, self.ids, self.name, self.dtype, self.device)
+        other.origin = self.origin
         other.groups = torch.as_tensor(np.asarray(groups), dtype=torch.int64, device=self.device)
         return other
 
@@ -257,7 +259,7 @@ class Representation(Matrix):
         order = order.to(self.device)
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
-        other.ids, other._source = None, Reordered(self._source, order)
+        other.ids, other._source, other.origin = None, Reordered(self._source, order), self.origin
         other.groups = None if self.groups is None else self.groups[order]
         other._start_views()
         for key, kept in VIEWS.of(self).items():

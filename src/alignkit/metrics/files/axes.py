@@ -1,0 +1,206 @@
+"""Arrays of more than two dimensions: several layers in one array, or tokens to be pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from alignkit.errors import UsageError
+from alignkit.models.pooling import at, last_of, max_over, mean_over
+
+AXES = {"layers": 0, "tokens": 1}
+POOLS = ("mean", "cls", "last", "max")
+# So many values are pooled at once.
+BLOCK = 1 << 24
+
+
+@dataclass(frozen=True)
+class Axes:
+    """What the axes of arrays with three or four dimensions hold.
+
+    The width is last. Three dimensions are ``(layers, n, width)`` or ``(n, tokens, width)``, four
+    ``(layers, n, tokens, width)``; other places of layers and tokens are named.
+
+    Attributes
+    ----------
+    layers, tokens : int or None
+        The axis of layers, and that of tokens once layers are apart; None where an array of three
+        dimensions has no such axis.
+    pool : str
+        How tokens are pooled: ``mean``, ``cls``, ``last`` or ``max``; empty where they are not.
+    used : set of str
+        Which of ``axis`` and ``pool`` an array needed.
+    """
+
+    layers: int | None = None
+    tokens: int | None = None
+    pool: str = ""
+    used: set[str] = field(default_factory=set, compare=False)
+
+    def apart(self, name: str, array: Any, mask: Any = None) -> dict[str, Any]:
+        """Return the layers of an array by name, each ``(n, width)``.
+
+        Parameters
+        ----------
+        name : str
+        array : ndarray or Tensor
+            Of any number of dimensions; what has fewer than three is returned as it is.
+        mask : array (n, tokens), optional
+            1 for a token of the sample, 0 for padding; all tokens count without one.
+
+        Raises
+        ------
+        UsageError
+            When it is not said what the axes hold, or the mask does not fit.
+        """
+        if array.ndim < 3:
+            return {name: array}
+        if not self._fits(array.ndim):
+            raise UsageError(_unsaid(name, tuple(array.shape)))
+        layers = {name: array}
+        if self.layers is not None:
+            self.used.add("axis")
+            axis = self.layers
+            layers = {f"{name}/{i}": _taken(array, axis, i) for i in range(array.shape[axis])}
+        if next(iter(layers.values()), array).ndim == 2:
+            return layers
+        self.used.update(("pool", "axis"))
+        return {key: self._pooled(key, layer, mask) for key, layer in layers.items()}
+
+    def _fits(self, dimensions: int) -> bool:
+        if dimensions == 3:
+            return self.layers is not None or bool(self.pool)
+        return dimensions == 4 and self.layers is not None and bool(self.pool)
+
+    def _pooled(self, name: str, array: Any, mask: Any) -> np.ndarray:
+        """Pool the tokens of every sample, block by block, in float64."""
+        axis = AXES["tokens"] if self.tokens is None else self.tokens
+        n, tokens, width = array.shape[1 - axis], array.shape[axis], array.shape[2]
+        if 0 in array.shape:
+            raise UsageError(f"{name} is empty, shape {tuple(array.shape)}")
+        marks = None if mask is None else _mask(name, mask, (n, tokens))
+        double = str(array.dtype).removeprefix("torch.") not in ("float16", "bfloat16", "float32")
+        pooled = np.empty((n, width), np.float64 if double else np.float32)
+        step = max(1, BLOCK // (tokens * width))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            block = _tensor(array[rows] if axis == 1 else array[:, rows])
+            block = block if axis == 1 else block.transpose(0, 1)
+            pooled[rows] = self._reduced(block, None if marks is None else marks[rows]).numpy()
+        return pooled
+
+    def _reduced(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        if mask is None:
+            mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
+        match self.pool:
+            case "cls":  # the first real one: padding may be on the left
+                return at(tokens, mask.long().argmax(1))
+            case "last":
+                return last_of(tokens, mask)
+            case "max":
+                return max_over(tokens, mask)
+        # What stands in padding may be anything, also no number.
+        return mean_over(tokens.masked_fill(~mask.unsqueeze(-1), 0), mask)
+
+
+def axes_of(axis: str | None = None, pool: str | None = None) -> Axes:
+    """Return the axes that ``axis`` and ``pool`` name.
+
+    Parameters
+    ----------
+    axis : str, optional
+        ``layers`` or ``tokens``; with another place than ``layers=0`` or ``tokens=1`` as in
+        ``layers=1``, which is ``(n, layers, width)``.
+    pool : str, optional
+        How tokens are pooled, which are then an axis of the array.
+
+    Raises
+    ------
+    UsageError
+        For other names and places, or tokens without a pooling.
+    """
+    if pool and pool not in POOLS:
+        raise UsageError(f"unknown pooling '{pool}' of arrays; known: {', '.join(POOLS)}")
+    if not axis:
+        return Axes(pool=pool or "")
+    name, _, place = axis.strip().partition("=")
+    if name not in AXES:
+        raise UsageError(f"`axis={axis}`: expected layers, tokens, or a place as in layers=1")
+    if place not in ("", "0", "1"):
+        raise UsageError(f"`axis={axis}`: expected {name}=0 or {name}=1; the width is last")
+    position = int(place) if place else AXES[name]
+    if name == "layers":
+        return Axes(layers=position, pool=pool or "")
+    if not pool:
+        raise UsageError(f"`axis=tokens` needs `pool`: {', '.join(POOLS)}")
+    return Axes(tokens=position, pool=pool)
+
+
+def check_used(axes: Mapping[str, Axes]) -> None:
+    """Refuse axes and poolings that no array needed.
+
+    Parameters
+    ----------
+    axes : mapping of str to Axes
+        By the path that was read with them.
+
+    Raises
+    ------
+    UsageError
+        When one was given in vain.
+    """
+    used = set().union(*(given.used for given in axes.values()))
+    paths = " and ".join(dict.fromkeys(axes))
+    if any(given.pool for given in axes.values()) and "pool" not in used:
+        raise UsageError(f"`pool` has no tokens to pool in {paths}; leave it out")
+    if any((given.layers, given.tokens) != (None, None) for given in axes.values()) and (
+        "axis" not in used
+    ):
+        raise UsageError(
+            f"`axis` does not apply to {paths}, whose arrays are (n, width); leave it out"
+        )
+
+
+def _unsaid(name: str, shape: tuple[int, ...]) -> str:
+    said = f"{name} has {len(shape)} dimensions, shape {shape}; "
+    if len(shape) == 3:
+        return said + (
+            "say what it holds: `axis=layers` for (layers, n, width), or `pool=mean` (or cls, "
+            "last, max) for (n, tokens, width)"
+        )
+    if len(shape) == 4:
+        return said + (
+            "with `axis=layers` and `pool=mean` (or cls, last, max) it is (layers, n, tokens, "
+            "width); of feature maps, save the mean over their height and width"
+        )
+    return said + "expected (n, width), (layers, n, width) or (n, tokens, width)"
+
+
+def _taken(array: Any, axis: int, index: int) -> Any:
+    return array[index] if axis == 0 else array[:, index]
+
+
+def _mask(name: str, mask: Any, shape: tuple[int, int]) -> torch.Tensor:
+    marks = _tensor(mask)
+    if tuple(marks.shape) != shape:
+        raise UsageError(
+            f"the mask has shape {tuple(marks.shape)}; expected (n, tokens) = {shape} as in {name}"
+        )
+    if not bool(((marks == 0) | (marks == 1)).all()):
+        raise UsageError("the mask holds other values than 0 (padding) and 1")
+    empty = (marks == 0).all(1).nonzero()
+    if len(empty):
+        raise UsageError(f"the mask leaves no token of row {int(empty[0]) + 1} of {name}")
+    return marks.bool()
+
+
+def _tensor(block: Any) -> torch.Tensor:
+    if isinstance(block, torch.Tensor):
+        return block.detach().to(torch.float64)
+    if block.dtype.kind not in "fiub":
+        raise UsageError(f"it holds {block.dtype}, not numbers")
+    return torch.from_numpy(np.array(block, dtype=np.float64))
