@@ -374,3 +374,11 @@ def test_axes_are_refused_for_runs_and_where_they_do_not_apply(place, arrays):
     assert "--pool has no tokens to pool in x.npy and y.npy; leave it out" in said
     said = alignkit("stability", "x.npy", "y.npy", "--axis", "layers", cwd=arrays, code=2).stderr
     assert "--axis does not apply to x.npy and y.npy" in said
+
+
+def test_a_warning_of_several_metrics_is_one_line(arrays):
+    np.save(arrays / "answers.npy", np.eye(2)[np.arange(40) % 2])
+    metrics = [word for name in ("mknn", "jaccard", "cka") for word in ("-m", name)]
+    said = alignkit("measure", "answers.npy", "y.npy", *metrics, cwd=arrays).stderr
+    (line,) = [line for line in said.splitlines() if "at the same distance" in line]
+    assert line.startswith("note: mknn, jaccard: 40 of 40 samples of answers.npy have up to 19")

@@ -61,6 +61,17 @@ def test_rows_begin_with_what_tells_them_apart():
     assert sum(line.startswith("mknn") for line in lines) == len(headings)
 
 
+def test_a_row_without_anything_in_a_further_table_is_left_out_of_it():
+    names = Column("metric", [f"metric{i}" for i in range(4)])
+    reasons = Column(
+        "reason", ["", "", "its neighbours tie, so that their order is not defined", ""]
+    )
+    values = [Column(f"value{i}", ["0.1234"] * 4) for i in range(7)]
+    lines = [line.text for line in lay_out([names, *values, reasons], 72, ["reason"])]
+    shown = [sum(name in line for line in lines) for name in names.cells]
+    assert shown == [1, 1, 2, 1]
+
+
 def test_a_pipe_has_whole_rows():
     column = Column("prose", [" ".join(["word"] * 100)])
     assert len(list(lay_out([column], None))) == 3

@@ -427,14 +427,23 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
     return table
 
 
+def _warnings(rows: list[dict[str, Any]]) -> list[str]:
+    """Return each warning once, after all the metrics that it is about."""
+    metrics: dict[str, list[str]] = {}
+    for row in rows:
+        if row["warning"]:
+            text = row["warning"].removeprefix(f"{row['metric']}: ")
+            metrics.setdefault(text, []).append(row["metric"])
+    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in metrics.items()]
+
+
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.values import show
     from alignkit.report.within import groups_sentence, unknown_chance, within_sentence
 
-    for warning in dict.fromkeys(row["warning"] for row in rows):
-        if warning:
-            console.note(f"note: {warning}")
+    for warning in _warnings(rows):
+        console.note(f"note: {warning}")
     said = [within_sentence(row["within"]) for row in rows if row["within"]]
     said += [groups_sentence(row["groups"]) for row in rows if row["groups"]]
     said += unknown_chance(rows)

@@ -53,9 +53,11 @@ def show(correlations: "Correlations") -> None:
         print()
         console.print_columns(table, apart=further, otherwise=_WIDTH)
         print()
-        for line in _reasons(mine):
+        reasons = list(_reasons(mine))
+        for line in reasons:
             _print(line)
-        print()
+        if reasons:
+            print()
     for line in pooled_lines(correlations.pooled) or why_not_pooled(correlations):
         _print(line)
     used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])

@@ -1,16 +1,17 @@
 """Tables that fit the terminal: no line is longer than it is wide, no word or number is cut.
 
-A table that is too wide has its prose broken between words; if that is not enough, its columns
-are spread over several tables, whose rows begin with what tells them apart; and if a single
-column is too wide even then, each row becomes a list of names and values. A word that is longer
-than the terminal is wide stays whole, so that it can be copied.
+A table that is too wide has its prose broken between words. If that is not enough, its columns
+are spread over several tables, whose rows begin with what tells them apart; a row that would have
+nothing else there is left out. If a single column is too wide even then, each row becomes a list of
+names and values. A word that is longer than the terminal is wide stays whole, so that it can be
+copied.
 """
 
 import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 _PROSE = 24  # cells of several words that are longer may be broken
@@ -135,7 +136,19 @@ def _split(
                 tables[-1].append(column)
     # A matrix may take many tables; rows of few, long cells are read better one by one.
     crowded = len(tables) > _MOST_TABLES and len(tables) * 3 > len(rest)
-    return None if crowded or not all(_fits(table, width) for table in tables) else tables
+    if crowded or not all(_fits(table, width) for table in tables):
+        return None
+    return [tables[0], *(_without_empty_rows(table, len(keys)) for table in tables[1:])]
+
+
+def _without_empty_rows(table: Sequence[Column], keys: int) -> list[Column]:
+    """Leave out rows that have nothing but their keys."""
+    rows = [
+        i
+        for i, cells in enumerate(zip(*(c.cells for c in table[keys:]), strict=True))
+        if any(cells)
+    ]
+    return [replace(column, cells=[column.cells[i] for i in rows]) for column in table]
 
 
 def _keys(columns: Sequence[Column], width: int) -> list[Column]:
