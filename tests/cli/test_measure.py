@@ -380,5 +380,6 @@ def test_a_warning_of_several_metrics_is_one_line(arrays):
     np.save(arrays / "answers.npy", np.eye(2)[np.arange(40) % 2])
     metrics = [word for name in ("mknn", "jaccard", "cka") for word in ("-m", name)]
     said = alignkit("measure", "answers.npy", "y.npy", *metrics, cwd=arrays).stderr
-    (line,) = [line for line in said.splitlines() if "at the same distance" in line]
-    assert line.startswith("note: mknn, jaccard: 40 of 40 samples of answers.npy have up to 19")
+    ties, chance = [line for line in said.splitlines() if "mknn" in line]
+    assert ties.startswith("note: mknn, jaccard: 40 of 40 samples of answers.npy have up to 19")
+    assert chance.startswith("note: mknn, jaccard: k=10 is 26% of the 39 other samples")

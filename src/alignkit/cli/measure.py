@@ -429,12 +429,15 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
 
 def _warnings(rows: list[dict[str, Any]]) -> list[str]:
     """Return each warning once, after all the metrics that it is about."""
-    metrics: dict[str, list[str]] = {}
+    metrics: dict[str, dict[str, None]] = {}
     for row in rows:
-        if row["warning"]:
-            text = row["warning"].removeprefix(f"{row['metric']}: ")
-            metrics.setdefault(text, []).append(row["metric"])
-    return [f"{', '.join(dict.fromkeys(names))}: {text}" for text, names in metrics.items()]
+        # A metric names itself before each of its warnings; those on the samples have no name.
+        nameless, *own = f"; {row['warning']}".split(f"; {row['metric']}: ")
+        if nameless := nameless.removeprefix("; "):
+            metrics.setdefault(nameless, {})
+        for text in own:
+            metrics.setdefault(text, {})[row["metric"]] = None
+    return [f"{', '.join(names)}: {text}" if names else text for text, names in metrics.items()]
 
 
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
