@@ -206,30 +206,20 @@ class _Encoding:
 
     def encode_all(self) -> None:
         """Extract the missing shards, then join all shards into one array per site."""
-        n, missing = len(self.data), self.shards.missing()
         if self.options.force and self.store.alignment_folder(self.split).exists():
             discard(self.store.alignment_folder(self.split))
-        if len(missing) < len(self.shards.ranges):
-            done = len(self.shards.ranges) - len(missing)
-            self.reporter.note(
-                f"{self.store.path}: resuming after {done} of {len(self.shards.ranges)} shards"
-            )
-        if missing:
+        if self.shards.missing():
             self.encoder.load(self.device)
-        with self.reporter.progress(f"extract {self.store.label}", n) as bar:
-            bar.advance(n - sum(stop - start for start, stop in missing))
-            for shard in missing:
-                self._encode_shard(shard, bar)
+        self.shards.complete(self._encode_shard, f"extract {self.store.label}", self.reporter)
         index: dict[str, Any] = {
             "sites": list(self.arrays),
             "pools": sorted({pool for pools in self.arrays.values() for pool in pools}),
             "arrays": self.arrays,
-            "n": n,
-            "dtype": "float32",
-            "split": self.split,
         }
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
-        self.reporter.note(f"{self.store.path}: {len(self.arrays)} sites x {n} samples")
+        self.reporter.note(
+            f"{self.store.path}: {len(self.arrays)} sites x {len(self.data)} samples"
+        )
 
     def _encode_shard(self, shard: Shard, bar: Progress) -> None:
         start, stop = shard

@@ -180,27 +180,12 @@ class _Extraction:
 
     def extract_all(self) -> dict[str, Any]:
         """Extract the missing shards, then join all shards into one array per site."""
-        missing = self.shards.missing()
-        n = len(self.data)
-        if len(missing) < len(self.shards.ranges):
-            done = len(self.shards.ranges) - len(missing)
-            self.reporter.note(
-                f"{self.run.path}: resuming after {done} of {len(self.shards.ranges)} shards"
-            )
-        with self.reporter.progress(f"extract {self.split}", n) as bar:
-            bar.advance(n - sum(stop - start for start, stop in missing))
-            for shard in missing:
-                self.extract_shard(shard, bar)
-        index: dict[str, Any] = {
-            "sites": self.kept,
-            "pools": self.pools,
-            "n": n,
-            "dtype": "float32",
-            "split": self.split,
-        }
+        self.shards.complete(self.extract_shard, f"extract {self.split}", self.reporter)
+        index: dict[str, Any] = {"sites": self.kept, "pools": self.pools}
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
         self.reporter.note(
-            f"{self.run.path}: {len(index['sites'])} sites x {n} samples ({', '.join(self.pools)})"
+            f"{self.run.path}: {len(self.kept)} sites x {index['n']} samples "
+            f"({', '.join(self.pools)})"
         )
         return index
 

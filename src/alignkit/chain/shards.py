@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from alignkit.data.facts import FILE as FACTS
 from alignkit.errors import DataError, UsageError
+from alignkit.progress import Progress, Reporter
 from alignkit.runs.files import (
     discard,
     locked,
@@ -98,6 +99,28 @@ class Shards:
         """Return a lock that keeps two processes from extracting the same shard."""
         return locked(self.folder(shard).with_suffix(".lock"))
 
+    def complete(
+        self, extract: Callable[[Shard, Progress], None], title: str, reporter: Reporter
+    ) -> None:
+        """Extract the shards that are missing, and say where an extraction resumes.
+
+        Parameters
+        ----------
+        extract : callable
+            Stores one shard, and advances the bar by its samples.
+        title : str
+            Shown beside the bar.
+        reporter : Reporter
+        """
+        n, missing = self.ranges[-1][1], self.missing()
+        if len(missing) < len(self.ranges):
+            done = len(self.ranges) - len(missing)
+            reporter.note(f"{self.store.path}: resuming after {done} of {len(self.ranges)} shards")
+        with reporter.progress(title, n) as bar:
+            bar.advance(n - sum(stop - start for start, stop in missing))
+            for shard in missing:
+                extract(shard, bar)
+
     def join(
         self, index: dict[str, Any], ids: Sequence[str], facts: Mapping[str, Sequence[str]]
     ) -> None:
@@ -106,12 +129,15 @@ class Shards:
         Parameters
         ----------
         index : dict
+            ``sites``, ``pools`` and, where sites differ in their poolings, ``arrays``; what holds
+            of all arrays is added.
         ids : sequence of str
         facts : mapping of str to sequence of str
             What is known of every sample, by name.
         """
         import pandas as pd
 
+        index |= {"n": self.ranges[-1][1], "dtype": "float32", "split": self.split}
         whole = self.shards_folder / "whole"
         whole.mkdir(exist_ok=True)
         for litter in whole.glob(".*.tmp"):  # left by a process that was killed
