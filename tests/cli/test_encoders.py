@@ -3,12 +3,15 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import tiny_models as tiny
 
@@ -91,6 +94,49 @@ def test_classes_and_groups_of_the_samples_are_known(stored):
     assert {row["within"] for row in rows} == {"", "label"}
     rows = json.loads(alignkit(*words, "--groups", "text", cwd=stored).stdout)
     assert {row["groups"] for row in rows} == {"text"}
+
+
+@pytest.fixture(scope="module")
+def captions(models, tmp_path_factory):
+    """Three encoders on twelve pictures with five captions each, as ``folder:`` reads them."""
+    place = tmp_path_factory.mktemp("captions")
+    rng = np.random.default_rng(0)
+    lines = ["image,caption,split"]
+    for picture in range(12):
+        noise = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(place / f"{picture}.png")
+        common = " ".join(rng.choice(tiny.WORDS[5:], 4))
+        lines += [f"{picture}.png,{common} {word},test" for word in tiny.WORDS[:5]]
+    (place / "data.csv").write_text("\n".join(lines))
+    encoders = [f"hf:{models}/{kind}" for kind in ("bert", "gpt2", "vit")]
+    words = [word for spec in encoders for word in ("--encoder", spec)]
+    alignkit("extract", "--task", f"folder:{place}/data.csv", *words, cwd=place)
+    return place
+
+
+def test_captions_of_one_picture_are_permuted_together(captions):
+    """Pictures that do not differ within a group make the plain null too narrow."""
+    words = ("measure", "-e", "bert", "-e", "vit", "--layers", "last", "--json", "-m", "cka")
+    words += ("--null", "200")
+    (plain,) = json.loads(alignkit(*words, cwd=captions).stdout)
+    (grouped,) = json.loads(alignkit(*words, "--groups", "image", cwd=captions).stdout)
+    assert (plain["value"], plain["n"]) == (grouped["value"], 60)
+    assert grouped["null_mean"] > 2 * plain["null_mean"]
+    assert grouped["p"] > plain["p"] == 1 / 201
+
+
+def test_the_picture_is_known_to_text_encoders_from_those_of_vision(captions, tmp_path):
+    words = ("measure", "-e", "bert", "-e", "gpt2", "--streams", "text", "--layers", "last")
+    words += ("--groups", "image", "--json", "-m", "mknn:k=3")
+    (row,) = json.loads(alignkit(*words, cwd=captions).stdout)
+    assert row["groups"] == "image"
+    shutil.copytree(captions / "encoders", tmp_path / "encoders")
+    (vision,) = tmp_path.glob("encoders/*/vit@*")
+    shutil.rmtree(vision)
+    done = alignkit(*words, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "stores no fact 'image' of its samples; known: text" in done.stderr
+    assert "is stored with encoders of vision: alignkit extract --encoder SPEC" in done.stderr
 
 
 def test_one_encoder_that_fails_does_not_stop_the_others(models, tmp_path):

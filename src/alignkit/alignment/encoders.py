@@ -13,7 +13,7 @@ from alignkit.alignment.layers import joined_source
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.tables import AlignmentTables
-from alignkit.data.facts import stored_fact
+from alignkit.data.facts import encoder_fact
 from alignkit.errors import UsageError
 from alignkit.models.pairs import select_array_pairs, stream_pairs
 from alignkit.progress import SILENT, Reporter
@@ -106,7 +106,7 @@ def measure_encoders(
 
     resolved, chosen = [resolve(spec) for spec in metrics], MeasureOptions(**options)
     ids = x.ids(split)
-    facts = Facts(ids, len(ids), lambda column: stored_fact(x, split, column))
+    facts = Facts(ids, len(ids), lambda column: encoder_fact((x, y), split, column))
     sides = [(x, split), (y, split)]
     source, subset, columns = joined_source(sides, pool, chosen, facts, reporter)
     x_sites, y_sites = (_sites(store, split, pool) for store in (x, y))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from alignkit.chain.shards import Shard, Shards, ShardWriter
-from alignkit.data.facts import facts_of
+from alignkit.data.facts import PICTURE, facts_of, picture_fact
 from alignkit.errors import DataError, OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
 from alignkit.plugins.options import format_spec
@@ -19,11 +19,12 @@ from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs.config import Choice
 from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
-from alignkit.runs.files import discard, locked, whole_folder, write_json
+from alignkit.runs.files import discard, locked, read_json, whole_folder, write_json
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
 
 BATCH = 64
+PICTURES = "pictures.json"
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class _Encoding:
         self.data: Split = self.task.split(split)
         self.device = choose_device(options.device)
         self.batch_size = options.batch_size
+        self.seen: dict[int, str] = {}  # what tells the pictures of a shard apart, by row
         self.shards = Shards(
             store,
             split,
@@ -216,7 +218,9 @@ class _Encoding:
             "pools": sorted({pool for pools in self.arrays.values() for pool in pools}),
             "arrays": self.arrays,
         }
-        self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
+        facts = facts_of(self.task, self.data)
+        facts |= {name: fact for name, fact in self._picture_facts().items() if name not in facts}
+        self.shards.join(index, list(self.data.ids), facts)
         self.reporter.note(
             f"{self.store.path}: {len(self.arrays)} sites x {len(self.data)} samples"
         )
@@ -230,6 +234,15 @@ class _Encoding:
                 self._encode_batch(rows, start, writer)
                 bar.advance(len(rows))
             writer.close()
+            if self.seen:
+                write_json(folder / PICTURES, [self.seen.pop(row) for row in range(start, stop)])
+
+    def _picture_facts(self) -> dict[str, list[str]]:
+        """Return which pictures are the same, where all shards say so; none for texts."""
+        files = [self.shards.folder(shard) / PICTURES for shard in self.shards.ranges]
+        if not all(file.is_file() for file in files):
+            return {}
+        return {PICTURE: [picture for file in files for picture in read_json(file)]}
 
     def _encode_batch(self, rows: range, start: int, writer: ShardWriter) -> None:
         """Encode some rows; where memory runs out, halve the batch and go on."""
@@ -282,7 +295,9 @@ class _Encoding:
     def _samples(self, rows: range) -> list[Any]:
         if self.encoder.stream == "text":
             return [self.data.texts[row] for row in rows]
-        return [_picture(self.data.image(row)) for row in rows]
+        images = [self.data.image(row) for row in rows]
+        self.seen.update(zip(rows, map(picture_fact, images), strict=True))
+        return [_picture(image) for image in images]
 
 
 def _picture(image: Any) -> Any:

@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
+from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.representations import RepresentationStore
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL.Image import Image
 
     from alignkit.tasks import Split, Task
 
 FILE = "samples.csv"
-# A picture is opened only where it is asked for, and is not stored.
+# Stored by encoders that see the pictures; otherwise they are opened where this is asked for.
 PICTURE = "image"
 NO_LABELS = "(none)"
+_HOW_TO_STORE = {
+    PICTURE: "; which pictures are the same is stored with encoders of vision: alignkit extract "
+    "--encoder SPEC --task TASK, with --force if one was stored by an earlier version"
+}
 
 
 def facts_of(task: Task, split: Split) -> dict[str, list[str]]:
@@ -74,18 +80,26 @@ def sample_fact(run: Run, split: str, column: str) -> list[str]:
     return facts[column]
 
 
-def stored_fact(store: RepresentationStore, split: str, column: str) -> list[str]:
-    """Return a fact that is stored with representations, for every sample in their order.
+def encoder_fact(stores: Sequence[EncoderStore], split: str, column: str) -> list[str]:
+    """Return a fact of every sample of encoders on the same data, in the order of the first.
+
+    It is looked for in each of them, then in other encoders on these data: pictures are known
+    to encoders of vision only.
 
     Raises
     ------
     UsageError
-        When it is not stored.
+        When none of them stores it.
     """
-    known = _stored_facts(store, split)
-    if column not in known:
-        raise UsageError(_unknown(store, column, [*known]))
-    return known[column]
+    first, known = stores[0], dict[str, None]()
+    for store in (*stores, *first.beside(split)):
+        facts = _stored_facts(store, split)
+        if column in facts:
+            at = {sample: row for row, sample in enumerate(store.ids(split))}
+            if all(sample in at for sample in first.ids(split)):
+                return [facts[column][at[sample]] for sample in first.ids(split)]
+        known |= dict.fromkeys(facts)
+    raise UsageError(_unknown(first, column, [*known]) + _HOW_TO_STORE.get(column, ""))
 
 
 def _stored_facts(store: RepresentationStore, split: str) -> dict[str, list[str]]:
@@ -118,11 +132,16 @@ def _from_task(
         )
 
     def picture() -> list[str]:
-        import numpy as np
-
-        return [_digest(np.asarray(data.image(i)).tobytes()) for i in range(len(data))]
+        return [picture_fact(data.image(i)) for i in range(len(data))]
 
     return facts_of(task, data), picture
+
+
+def picture_fact(image: Image | np.ndarray) -> str:
+    """Return a text that is the same for pictures of the same pixels."""
+    import numpy as np
+
+    return _digest(np.asarray(image).tobytes())
 
 
 def label_texts(targets: np.ndarray, names: Sequence[str] = ()) -> list[str]:

@@ -97,6 +97,17 @@ class EncoderStore(RepresentationStore):
         """The fingerprint of the data that were encoded."""
         return str(self.stored["fingerprint"])
 
+    def beside(self, split: str) -> list[EncoderStore]:
+        """Return other encoders on the same data whose representations of a split are stored."""
+        stores = (EncoderStore(file.parent) for file in sorted(self.path.parent.glob(f"*/{FILE}")))
+        return [
+            store
+            for store in stores
+            if store.path != self.path
+            and store.fingerprint == self.fingerprint
+            and store.representation_index(split) is not None
+        ]
+
     def described_sites(self) -> list[EncoderSite]:
         """Return every site that the encoder offers; none if it was never stored."""
         if not (self.path / FILE).is_file():
