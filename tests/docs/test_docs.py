@@ -140,6 +140,12 @@ def test_every_command_about_own_data_runs(place):
         Image.new("RGB", (8, 8), "red").save(place / f"my_data/img/{i}.jpg")
         rows.append(f"img/{i}.jpg,a thing {i},{('red', 'blue')[i % 2]}")
     (place / "my_data/data.csv").write_text("\n".join(rows) + "\n")
+    (place / "captions").mkdir()
+    rows = ["image,caption,split"]
+    for i in range(12):
+        Image.new("RGB", (8, 8), (20 * i, 9 * i, 255 - 20 * i)).save(place / f"captions/{i}.png")
+        rows += [f"{i}.png,thing {i} in words {k},test" for k in range(3)]
+    (place / "captions/data.csv").write_text("\n".join(rows) + "\n")
     commands = list(_commands(ROOT / "docs" / "data.md"))
     assert len(commands) > 5
     for words in commands:

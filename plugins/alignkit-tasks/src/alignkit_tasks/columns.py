@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +16,10 @@ from PIL import Image
 
 import alignkit
 from alignkit.data.pictures import fault_of
+from alignkit.errors import first_line
 from alignkit_tasks.extras import need
 from alignkit_tasks.folders import picture_file, stamp
-from alignkit_tasks.sources import Source
+from alignkit_tasks.sources import File, Source
 
 # Decoded row groups to keep in memory; reading rows in order needs only one.
 KEPT_GROUPS = 4
@@ -42,6 +45,35 @@ def read_columns(path: Path, names: Sequence[str]) -> list[dict[str, object]]:
                 f"{path.name} has no column '{name}'; it has: {', '.join(table.names)}"
             )
     return table.rows(list(names))
+
+
+def cells_of(path: Path) -> Iterator[dict[str, object]]:
+    """Yield the rows of an Arrow or Parquet file: plain cells, and pictures to be opened.
+
+    Classes of Hugging Face have their names instead of numbers. Columns that hold neither
+    pictures nor texts, numbers or lists of these are left out.
+
+    Raises
+    ------
+    alignkit.DataError
+        If the file is neither Arrow nor Parquet, or damaged.
+    """
+    table = _table(path)
+    names, pictures = table.plain_names(), table.picture_names()
+    classes = table.classes()
+    for row, cells in enumerate(table.rows(names) if names else [{}] * table.height):
+        named = {name: _class_name(value, classes.get(name)) for name, value in cells.items()}
+        yield named | {name: ColumnPicture(path, name, row) for name in pictures}
+
+
+def _class_name(value: object, names: Sequence[str] | None) -> object:
+    if names is None:
+        return value
+    if isinstance(value, list):
+        return [_class_name(each, names) for each in value]
+    if not isinstance(value, int) or value < 0:
+        return None  # -1 stands for no label
+    return names[value] if value < len(names) else value
 
 
 def picture_in(path: Path, column: str, row: int, root: Path) -> Source:
@@ -74,11 +106,15 @@ class ColumnPicture:
         content = self._content()
         if content is None:
             raise alignkit.MissingError(f"there is no picture in {self}, {self.column}")
+        if isinstance(content, File):
+            return content.open()
         return alignkit.open_picture(content, str(self))
 
     def fault(self) -> str | None:
         """Return ``missing``, ``broken``, ``oversized`` or None."""
         content = self._content()
+        if isinstance(content, File):
+            return content.fault()
         return "missing" if content is None else fault_of(content)
 
     def size(self) -> int:
@@ -89,12 +125,16 @@ class ColumnPicture:
         """Return the size and the modification time of the file."""
         return stamp(self.path)
 
-    def _content(self) -> bytes | None:
-        """Return the bytes in the cell; None if it is empty, b"" if it holds something else."""
+    def _content(self) -> bytes | File | None:
+        """Return the bytes in the cell, or the file beside the table that it names instead.
+
+        None if it is empty, b"" if it holds something else.
+        """
         cell = _table(self.path).cell(self.column, self.row)
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         if not content:
-            return None
+            name = cell.get("path") if isinstance(cell, dict) else None
+            return picture_file(self.path.parent, name, str(self)) if name else None
         return content if isinstance(content, bytes) else b""
 
 
@@ -103,10 +143,11 @@ class _Table:
 
     def __init__(self, path: Path) -> None:
         pa = need("pyarrow", "arrow", path)
+        self._path = path
         try:
             self._open(pa, path)
-        except pa.ArrowInvalid as error:
-            raise alignkit.DataError(f"{path} cannot be read: {error!s:.80}") from None
+        except (pa.ArrowException, OSError) as error:
+            raise alignkit.DataError(f"{path} cannot be read: {first_line(error):.80}") from None
         self._pa = pa
 
     def _open(self, pa: Any, path: Path) -> None:
@@ -136,6 +177,52 @@ class _Table:
         """Names of the columns."""
         return list(self._schema.names)
 
+    @property
+    def height(self) -> int:
+        """Number of rows."""
+        return int(self._parquet.metadata.num_rows if self._parquet else self._whole.num_rows)
+
+    def picture_names(self) -> list[str]:
+        """Return the columns of pictures: bytes, or structures with bytes."""
+        types = self._pa.types
+        return [
+            field.name
+            for field in self._schema
+            if types.is_binary(field.type)
+            or types.is_large_binary(field.type)
+            or (types.is_struct(field.type) and field.type.get_field_index("bytes") >= 0)
+        ]
+
+    def plain_names(self) -> list[str]:
+        """Return the columns of texts, numbers and truth values, and of lists of these."""
+        return [field.name for field in self._schema if self._is_plain(field.type)]
+
+    def _is_plain(self, kind: Any) -> bool:
+        types = self._pa.types
+        if types.is_list(kind) or types.is_large_list(kind):
+            kind = kind.value_type
+            return not types.is_floating(kind) and not types.is_list(kind) and self._is_plain(kind)
+        return any(
+            is_kind(kind)
+            for is_kind in (
+                types.is_string,
+                types.is_large_string,
+                types.is_integer,
+                types.is_floating,
+                types.is_boolean,
+            )
+        )
+
+    def classes(self) -> dict[str, list[str]]:
+        """Return the names of classes by column, as ``datasets`` stores them beside the table."""
+        try:
+            stored = json.loads((self._schema.metadata or {}).get(b"huggingface", b"{}"))
+            features = stored.get("info", {}).get("features", {})
+            named = {name: feature.get("feature", feature) for name, feature in features.items()}
+            return {name: feature["names"] for name, feature in named.items() if "names" in feature}
+        except (ValueError, AttributeError, TypeError):
+            return {}
+
     def holds_paths(self, column: str) -> bool:
         """Return whether the cells of a column are strings."""
         types = self._pa.types
@@ -144,9 +231,22 @@ class _Table:
 
     def rows(self, names: list[str]) -> list[dict[str, object]]:
         """Read some columns, one dictionary per row."""
-        table = self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
-        rows: list[dict[str, object]] = table.to_pylist()
+        with self._told():
+            table = (
+                self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
+            )
+            rows: list[dict[str, object]] = table.to_pylist()
         return rows
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in one line that the file is damaged where it is."""
+        try:
+            yield
+        except (self._pa.ArrowException, OSError) as error:
+            raise alignkit.DataError(
+                f"{self._path} cannot be read: {first_line(error):.80}"
+            ) from None
 
     def cell(self, column: str, row: int) -> Any:
         """Read one cell."""
@@ -170,7 +270,7 @@ class _Table:
 
     def _read_group(self, group: int, column: str) -> Any:
         assert self._parquet is not None
-        with self._reading:
+        with self._reading, self._told():
             return self._parquet.read_row_group(group, columns=[column]).column(column)
 
 

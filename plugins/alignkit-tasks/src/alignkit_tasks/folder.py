@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
+from alignkit_tasks.columns import ColumnPicture
 from alignkit_tasks.folder_tables import (
     EXPECTED,
     Row,
@@ -27,11 +28,12 @@ from alignkit_tasks.folder_tables import (
 )
 from alignkit_tasks.folders import data_folder, picture_file, stamp
 from alignkit_tasks.records import SPLITS, Record, RecordedTask, classes, one_hot
-from alignkit_tasks.sources import File
+from alignkit_tasks.sources import Source
 from alignkit_tasks.splits import held_out
 
 NAME = "folder"
 KINDS = ("auto", "single", "binary", "multi")
+CAPTIONS = ("all", "first")
 # Facts that are known of the samples of every task.
 RESERVED = ("id", "label", "text", "image")
 # A label column with more labels than this, all distinct, is probably not one.
@@ -49,7 +51,7 @@ class Folder(RecordedTask):
     Parameters
     ----------
     root : Path
-        The folder, or the ``.csv``, ``.tsv`` or ``.jsonl`` file itself.
+        The folder, or the ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file itself.
     image, text, label, id, split_column : str, optional
         Names of the columns; common names are recognised. Picture paths are relative to the
         table. Without ids, rows are numbered. ``label=folder`` takes the name of the folder that
@@ -58,6 +60,8 @@ class Folder(RecordedTask):
         ``single``, ``binary`` or ``multi``; ``auto`` infers it from the labels.
     separator : str
         What separates several labels in one cell.
+    captions : str
+        Of a list of texts in one cell, ``all`` makes a sample of each, ``first`` takes the first.
     pictures : Path, optional
         The folder to which picture paths are relative; by default that of the table.
     images : str
@@ -77,6 +81,7 @@ class Folder(RecordedTask):
     split_column: str | None = None
     kind: str = "auto"
     separator: str = "|"
+    captions: str = "all"
     pictures: Path | None = None
     images: str = "error"
     validation_share: float = 0.15
@@ -84,7 +89,7 @@ class Folder(RecordedTask):
     data_seed: int = 0
 
     name: ClassVar[str] = NAME
-    choices: ClassVar[Mapping[str, Sequence[str]]] = {"kind": KINDS}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {"kind": KINDS, "captions": CAPTIONS}
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -163,7 +168,13 @@ class Folder(RecordedTask):
             ("split", self.split_column),
         )
         files = tuple(path for _, path in table_files(self._root)[0])
-        return _read(self._root, files, stamp(*files), columns)
+        return _read(self._root, files, stamp(*files), columns, self.captions)
+
+    def _options(self) -> dict[str, object]:
+        options = super()._options()
+        if self.captions == "all":  # as before there was this option
+            del options["captions"]
+        return options
 
     @property
     def _labels(self) -> Sequence[UserLabel]:
@@ -197,9 +208,13 @@ class Folder(RecordedTask):
 
 @lru_cache(4)
 def _read(
-    root: Path, _files: object, _stamp: object, columns: tuple[tuple[str, str | None], ...]
+    root: Path,
+    _files: object,
+    _stamp: object,
+    columns: tuple[tuple[str, str | None], ...],
+    captions: str,
 ) -> Table:
-    return read(root, dict(columns))
+    return read(root, dict(columns), captions)
 
 
 @lru_cache(4)
@@ -247,12 +262,19 @@ def _split_rows(
 def _hold_out(
     table: Table, rows: list[Row], labels: Sequence[UserLabel], name: str, share: float, seed: int
 ) -> dict[str, list[Row]]:
-    """Divide rows into ``train`` and ``name``, stratified by each row's rarest label."""
+    """Divide rows into ``train`` and ``name``, stratified by each row's rarest label.
+
+    Rows that share a picture stay together.
+    """
     frequency = Counter(each for row in rows for each in _strata(labels[row.number]))
     strata = [
         min(_strata(labels[row.number]), key=lambda each: (frequency[each], each)) for row in rows
     ]
-    keys = [_key(table, row) for row in rows]
+    shared = Counter(_picture_key(table, row) for row in table.rows)
+    keys = [
+        repr(picture) if shared[picture := _picture_key(table, row)] > 1 else _key(table, row)
+        for row in rows
+    ]
     held = held_out(keys, strata, share, seed)
     return {
         "train": [row for row, key in zip(rows, keys, strict=True) if key not in held],
@@ -270,26 +292,38 @@ def _id(table: Table, row: Row) -> str:
     value = row.cells.get(table.columns["id"])
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise alignkit.DataError(f"{row.where}: the id is {value!r}; expected a text or a number")
-    return str(value)
+    return str(value) if row.caption is None else f"{value}#{row.caption}"
 
 
 def _key(table: Table, row: Row) -> str:
     """Return the id or, without ids, a hash of the content: the order of rows has no effect."""
     if "id" in table.columns:
         return _id(table, row)
-    content = [row.cells.get(table.columns[part]) for part in ("image", "text")]
+    content = [_picture_key(table, row), row.cells.get(table.columns["text"])]
     return hashlib.sha256(repr(content).encode()).hexdigest()
+
+
+def _picture_key(table: Table, row: Row) -> object:
+    """Return what names a picture wherever the table lies."""
+    name = row.cells.get(table.columns["image"])
+    return (name.path.name, name.row) if isinstance(name, ColumnPicture) else name
 
 
 def _further(table: Table, row: Row) -> dict[str, str]:
     """Return the cells of columns that have no other role, as facts of the sample."""
     roles = {*table.columns.values(), *RESERVED}
-    cells = {str(name): value for name, value in row.cells.items() if str(name) not in roles}
+    cells = {
+        str(name): value
+        for name, value in row.cells.items()
+        if str(name) not in roles and not isinstance(value, ColumnPicture)
+    }
     return {name: "" if value is None else str(value) for name, value in cells.items()}
 
 
-def _picture(base: Path, table: Table, row: Row) -> File:
+def _picture(base: Path, table: Table, row: Row) -> Source:
     name = row.cells.get(table.columns["image"])
+    if isinstance(name, ColumnPicture):
+        return name
     if isinstance(name, str) and Path(name).is_absolute():
         name = os.path.relpath(name, base.absolute())
     return picture_file(base, name, row.where)

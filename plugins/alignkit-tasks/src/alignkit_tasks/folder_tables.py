@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 import alignkit
 from alignkit.file_names import listed
 from alignkit.tables import read_table
+from alignkit_tasks.columns import ColumnPicture
+from alignkit_tasks.folder_columns import METADATA, files_by_split, picture_column, rows_of
+from alignkit_tasks.folder_columns import SUFFIXES as COLUMNAR
 from alignkit_tasks.folders import contents
 from alignkit_tasks.image_folders import (
     FOLDER,
-    METADATA,
     classes_of,
     folders_of,
     names_from_root,
@@ -46,7 +48,17 @@ COLUMNS = {
         "file",
         "path",
     ),
-    "text": ("text", "caption", "title", "sentence", "description"),
+    "text": (
+        "text",
+        "caption",
+        "title",
+        "sentence",
+        "description",
+        "captions",
+        "texts",
+        "sentences",
+        "alt_text",
+    ),
     "label": ("label", "labels", "class", "category", "target", "genre", "genres"),
     "id": ("id", "image_id", "sample_id"),
     "split": ("split", "fold", "partition", "subset"),
@@ -54,19 +66,23 @@ COLUMNS = {
 NEEDED = ("image", "text")
 UserLabel = tuple[str, ...] | str | None
 EXPECTED = (
-    "one table (.csv, .tsv or .jsonl) with columns for image, text and label and perhaps split; "
-    "or train, validation and test tables, or folders of these names with a table in each"
+    "one table (.csv, .tsv, .jsonl or .parquet) with columns for image, text and label and perhaps "
+    "split; or train, validation and test tables, or folders of these names with a table in each"
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a user's table: its cells, its split if given, its file and line, its number."""
+    """One sample of a user's table: its cells, its split if given, its file and line, its number.
+
+    ``caption`` is the place of its text where its row lists several.
+    """
 
     cells: Mapping[str, object]
     split: str | None
     where: str
     number: int
+    caption: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +99,7 @@ class Table:
     unusual: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
-def read(root: Path, named: Mapping[str, str | None]) -> Table:
+def read(root: Path, named: Mapping[str, str | None], captions: str = "all") -> Table:
     """Read the tables of a folder, or a single table.
 
     Parameters
@@ -93,6 +109,8 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
     named : mapping
         Column names given by the user, by what they contain; for others, common names are
         looked for.
+    captions : str
+        Of a list of texts in one cell, ``all`` gives a sample each, ``first`` only the first.
 
     Raises
     ------
@@ -126,14 +144,75 @@ def read(root: Path, named: Mapping[str, str | None]) -> Table:
     if classes:
         cells = [{**row, FOLDER: name} for row, name in zip(cells, classes, strict=True)]
         columns["label"] = FOLDER
-    rows = [
-        Row(row, split or _split_of(row, columns, where), str(folder / where), number)
-        for number, (row, folder, (_, split, where, _)) in enumerate(
-            zip(cells, folders, lines, strict=True)
-        )
+    places = [
+        (split, str(folder / where))
+        for folder, (_, split, where, _) in zip(folders, lines, strict=True)
     ]
-    seen = {fact: frozenset(numbers) for fact, numbers in unusual.items()}
+    by_column = "split" in columns and named.get("split") is not None
+    told = [(None if by_column else split, where) for split, where in places]
+    rows, samples = _samples(cells, columns, told, captions)
+    seen = {
+        fact: frozenset(sample for number in numbers for sample in samples[number])
+        for fact, numbers in unusual.items()
+    }
+    if len(rows) > len(cells):
+        several = (sample for group in samples if len(group) > 1 for sample in group)
+        seen["with one of several texts of a picture"] = frozenset(several)
+    if _names_pictures(rows, columns, named):
+        fact = f"whose {columns.pop('id')} is that of its picture, which other samples share"
+        seen[fact] = frozenset(range(len(rows)))
     return Table(base, rows, columns, bool(classes), seen)
+
+
+def _samples(
+    cells: Sequence[Mapping[str, object]],
+    columns: Mapping[str, str],
+    places: Sequence[tuple[str | None, str]],
+    captions: str,
+) -> tuple[list[Row], list[range]]:
+    """Return a sample for every text of every row, and the numbers of the samples of each row."""
+    rows: list[Row] = []
+    samples = []
+    for row, (split, where) in zip(cells, places, strict=True):
+        first = len(rows)
+        split = split or _split_of(row, columns, where)
+        for caption, text in _texts(row.get(columns["text"]), captions, where):
+            whole = row if row.get(columns["text"]) is text else {**row, columns["text"]: text}
+            rows.append(Row(whole, split, where, len(rows), caption))
+        samples.append(range(first, len(rows)))
+    return rows, samples
+
+
+def _texts(value: object, captions: str, where: str) -> Iterator[tuple[int | None, object]]:
+    """Yield the texts of a cell, with their places where there are several."""
+    if not isinstance(value, (list, tuple)):
+        yield None, value
+        return
+    if not all(isinstance(text, str) for text in value):
+        raise alignkit.DataError(
+            f"{where}: the texts are a list of other things than texts ({value!s:.40}); name "
+            "another column with text=COLUMN"
+        )
+    if captions == "first" or len(value) < 2:
+        yield None, value[0] if value else ""
+        return
+    yield from enumerate(value)
+
+
+def _names_pictures(
+    rows: Sequence[Row], columns: Mapping[str, str], named: Mapping[str, str | None]
+) -> bool:
+    """Return whether a column found by its name identifies pictures rather than samples."""
+    if "id" not in columns or named.get("id") or columns["id"].lower() == "id":
+        return False
+    pictures: dict[object, set[object]] = {}
+    for row in rows:
+        picture = row.cells.get(columns["image"])
+        pictures.setdefault(row.cells.get(columns["id"]), set()).add(
+            None if isinstance(picture, ColumnPicture) else picture
+        )
+    listed_apart = sum(not row.caption for row in rows)
+    return len(pictures) < listed_apart and all(len(same) == 1 for same in pictures.values())
 
 
 def _split_folder(folder: PurePosixPath) -> PurePosixPath:
@@ -147,6 +226,9 @@ def table_files(root: Path) -> tuple[list[tuple[str | None, Path]], Path]:
     if root.is_file():
         return [(None, root)], root.parent
     tables = sorted(p for p in listed(root, "*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    columnar = [] if tables else files_by_split(root, SPLIT_NAMES)
+    if columnar:
+        return columnar, root
     files: list[tuple[str | None, Path]] = []
     for split, names in SPLIT_NAMES.items():
         matches = [path for path in tables if path.stem.lower() in names]
@@ -187,7 +269,10 @@ def _cells(
     if path.suffix.lower() in SUFFIXES:
         table = read_table(path)
         return iter(table.records()), table.unusual()
-    raise alignkit.DataError(f"{path} is not a table; expected one of: {', '.join(SUFFIXES)}")
+    if path.suffix.lower() in COLUMNAR:
+        return rows_of(path), {}
+    known = ", ".join((*SUFFIXES, *COLUMNAR))
+    raise alignkit.DataError(f"{path} is not a table; expected one of: {known}")
 
 
 def _columns(
@@ -202,7 +287,8 @@ def _columns(
             raise alignkit.UsageError(
                 f"{path} has no column '{given}'; it has: {', '.join(present)}"
             )
-        column = given or next(
+        column = given or (picture_column(cells) if part == "image" else None)
+        column = column or next(
             (name for known in usual for name in present if name.lower() == known), None
         )
         if column is None and part in NEEDED:

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import alignkit
 from alignkit.file_names import listed
+from alignkit_tasks.folder_columns import METADATA, parts_in
 
-METADATA = "metadata"
 # The name under which the folder of a picture serves as its label: ``label=folder``.
 FOLDER = "folder"
 PLACES = ("", "data")
@@ -51,21 +51,22 @@ def tables_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
     alignkit.DataError
         If several tables of one folder could be meant.
     """
-    own = _table_of(folder, suffixes)
+    own = _tables_of(folder, suffixes)
     if own:
-        return [own]
+        return own
     inner = sorted(path for path in listed(folder, "*") if path.is_dir())
-    return [table for each in inner if (table := _table_of(each, suffixes))]
+    return [table for each in inner for table in _tables_of(each, suffixes)]
 
 
-def _table_of(folder: Path, suffixes: Sequence[str]) -> Path | None:
+def _tables_of(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Return the table of a folder; without one, its files of Parquet, which may be many."""
     tables = sorted(p for p in listed(folder, "*") if p.suffix.lower() in suffixes and p.is_file())
     tables = [path for path in tables if path.stem.lower() == METADATA] or tables
     if len(tables) > 1:
         raise alignkit.DataError(
             f"{folder} has {' and '.join(path.name for path in tables)}: keep only one of them"
         )
-    return tables[0] if tables else None
+    return tables or parts_in(folder)
 
 
 def names_from_root(
