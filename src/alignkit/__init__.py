@@ -50,6 +50,7 @@ _PUBLIC = {
     "gram": "alignkit.metrics",
     "inner": "alignkit.metrics",
     "input_site": "alignkit.models.schedule",
+    "is_out_of_memory": "alignkit.errors",
     "layer_site": "alignkit.models.schedule",
     "load_run": "alignkit.runs",
     "load_runs": "alignkit.runs",
@@ -96,6 +97,7 @@ if TYPE_CHECKING:
     from alignkit.errors import UndefinedError as UndefinedError
     from alignkit.errors import UsageError as UsageError
     from alignkit.errors import first_line as first_line
+    from alignkit.errors import is_out_of_memory as is_out_of_memory
     from alignkit.metrics import Representation as Representation
     from alignkit.metrics import gram as gram
     from alignkit.metrics import inner as inner

@@ -266,7 +266,8 @@ def set_config(**values):
         (lambda f: (f / "tokenizer.json").unlink(), "has no tokenizer"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "cannot read the tokenizer"),
         (lambda f: (f / "model.safetensors").unlink(), "has no weights"),
-        (lambda f: (f / "model.safetensors").write_bytes(b"x"), "cannot be built"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"x"), "hold only 1 bytes"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"x" * 9999), "cannot be built"),
         (
             lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin"),
             "has only pickled weights",

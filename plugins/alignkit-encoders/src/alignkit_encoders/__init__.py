@@ -15,9 +15,13 @@ from alignkit_encoders.folders import (
     require_safetensors,
 )
 from alignkit_encoders.quiet import quiet
+from alignkit_encoders.sizes import check_memory, check_sizes, check_vocabulary
 
 __all__ = [
     "check_label",
+    "check_memory",
+    "check_sizes",
+    "check_vocabulary",
     "fetched_folder",
     "first_of",
     "label_of",

@@ -12,7 +12,9 @@ from typing import Any
 
 import alignkit
 from alignkit.file_names import listed
+from alignkit_encoders.sizes import check_sizes
 
+INDEX = "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # No weights in other formats, of which a repository may hold several copies.
 FETCHED = (
@@ -81,17 +83,32 @@ def read_config(folder: Path) -> dict[str, Any]:
         When it is missing, not valid JSON, or no object.
     """
     file = folder / "config.json"
+    if not file.exists():
+        raise alignkit.DataError(f"{folder} is not a model folder: it has no config.json")
+    return read_object(file)
+
+
+def read_object(file: Path) -> dict[str, Any]:
+    """Read a JSON file of a model folder that holds an object.
+
+    Raises
+    ------
+    DataError
+        When it is missing, not valid JSON, or no object.
+    """
     try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except OSError:
-        raise alignkit.DataError(f"{folder} is not a model folder: it has no config.json") from None
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or alignkit.first_line(error)
+        raise alignkit.DataError(f"{file} cannot be read: {reason.lower()}") from None
     except (ValueError, RecursionError) as error:
-        raise alignkit.DataError(f"{file} is not valid JSON: {error}") from None
-    if not isinstance(config, dict):
+        first = alignkit.first_line(error)
+        raise alignkit.DataError(f"{file} is not valid JSON: {first}") from None
+    if not isinstance(content, dict):
         raise alignkit.DataError(
-            f"{file} holds no object of names and values; expected the config.json of a model"
+            f"{file} holds no object of names and values; expected the {file.name} of a model"
         )
-    return config
+    return content
 
 
 def read_timm_config(folder: Path) -> dict[str, Any]:
@@ -113,6 +130,7 @@ def read_timm_config(folder: Path) -> dict[str, Any]:
             raise alignkit.DataError(f"{file}: {key} holds no object of names and values")
     if not declared.get("pretrained_cfg") and any(key in declared for key in _PICTURES):
         declared["pretrained_cfg"] = {key: declared[key] for key in _PICTURES if key in declared}
+    check_sizes(declared, file)
     for key, (expected, fits) in _PICTURES.items():
         value = (declared.get("pretrained_cfg") or {}).get(key)
         if value is not None and not fits(value):
@@ -133,7 +151,7 @@ def _deviations(value: Any) -> bool:
 
 
 def _shape(value: Any) -> bool:
-    whole = isinstance(value, list) and all(type(n) is int and n > 0 for n in value)
+    whole = isinstance(value, list) and all(type(n) is int and 0 < n <= 10_000 for n in value)
     return whole and len(value) == 3
 
 
@@ -151,14 +169,17 @@ _PICTURES: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def require_safetensors(folder: Path) -> None:
-    """Refuse a folder whose weights are missing or only pickled.
+    """Refuse a folder whose weights are missing, incomplete or only pickled.
 
     Raises
     ------
     DataError
-        When there is no ``model*.safetensors``.
+        When there is no ``model*.safetensors``, or not all that the index names.
     """
-    if any(folder.glob("model*.safetensors")):
+    weights = sorted(folder.glob("model*.safetensors"))
+    if weights:
+        if folder / "model.safetensors" not in weights:
+            _require_shards(folder / INDEX)
         return
     pickled = sorted(file.name for pattern in PICKLED for file in folder.glob(pattern))
     if pickled:
@@ -171,6 +192,30 @@ def require_safetensors(folder: Path) -> None:
     )
 
 
+def _require_shards(index: Path) -> None:
+    """Refuse weights in several files of which some are missing."""
+    try:
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        shards = sorted({str(name) for name in named})
+    except FileNotFoundError:
+        raise alignkit.DataError(
+            f"{index.parent} has weights in several files, but no {INDEX}, which says what is in "
+            "which; copy it from the model's repository"
+        ) from None
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        raise alignkit.DataError(
+            f"{index} does not say which weights are in which file; copy it from the model's "
+            "repository"
+        ) from None
+    missing = [name for name in shards if not (index.parent / name).is_file()]
+    if missing or not shards:
+        raise alignkit.DataError(
+            f"{index} names {len(shards)} files of weights, of which {len(missing)} are missing"
+            + (f", such as {missing[0]}" if missing else "")
+            + "; copy them from the model's repository"
+        )
+
+
 def label_of(folder: Path, weights: bool) -> str:
     """Name a folder by its content, wherever it is: ``minilm@3f2a9c41d07b``.
 
@@ -179,6 +224,7 @@ def label_of(folder: Path, weights: bool) -> str:
     files = sorted(listed(folder, "*.json", "*.txt", "*.model"))
     if weights:
         files += sorted(folder.glob("model*.safetensors"))
+    files = [file for file in files if file.is_file()]
     stamps = tuple((str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files)
     return f"{folder.name}@{_digest(stamps)[:12]}"
 

@@ -16,11 +16,13 @@ from alignkit_encoders.folders import (
     label_of,
     local_folder,
     read_config,
+    read_object,
     require_safetensors,
 )
 from alignkit_encoders.modules import ModuleEncoder, Positions, accepted
 from alignkit_encoders.quiet import quiet
 from alignkit_encoders.sentences import SentencePooling
+from alignkit_encoders.sizes import check_memory, check_picture_sizes, check_sizes
 from alignkit_encoders.texts import VOCABULARIES, TextInputs
 
 CLASS_TOKENS = ("cls_token", "class_embedding", "class_token")
@@ -30,6 +32,7 @@ TOWER_MODULES = {
     "text": ("text_model", "language_model", "text_encoder"),
     "vision": ("vision_model", "vision_tower", "vision_encoder", "visual"),
 }
+OFFLINE: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 PREPROCESSING = ("preprocessor_config.json", "processor_config.json")
 
 
@@ -108,9 +111,11 @@ class Source:
         self.folder, self.dtype = folder, dtype
         self.from_scratch, self.init_seed = from_scratch, init_seed
         self.missing: list[str] = []  # weights that the checkpoint lacks, once it was read
+        self.unused: list[str] = []  # and those that it has beside the model's
         self.sentences = SentencePooling.read(folder)
         self.model_folder = self.sentences.model_folder if self.sentences else folder
         self.config = self._read_config()
+        self.settings = self._read_settings()
         self.both = "text_config" in self.config and "vision_config" in self.config
         self.tower = self._checked_tower(tower)
         self.stream = self.tower or self._stream()
@@ -148,31 +153,37 @@ class Source:
     def make(self) -> nn.Module:
         """Build the model and read its weights."""
         with quiet():
-            from transformers import AutoConfig, AutoModel
+            from transformers import AutoModel
 
-            options = {"local_files_only": True, "trust_remote_code": False}
             try:
-                config = AutoConfig.from_pretrained(self.model_folder, **options)
+                check_memory(
+                    lambda: cast(nn.Module, AutoModel.from_config(self.settings)),  # type: ignore[no-untyped-call]
+                    f"the model in {self.model_folder}",
+                    () if self.from_scratch else self.model_folder.glob("model*.safetensors"),
+                )
                 if self.from_scratch:
                     with torch.random.fork_rng(devices=[]):
                         torch.manual_seed(self.init_seed)
-                        random: nn.Module = AutoModel.from_config(config)  # type: ignore[no-untyped-call]
+                        random: nn.Module = AutoModel.from_config(self.settings)  # type: ignore[no-untyped-call]
                     return random
                 made, report = AutoModel.from_pretrained(
                     self.model_folder,
-                    config=config,
+                    config=self.settings,
                     use_safetensors=True,
                     dtype=torch.float32,
                     output_loading_info=True,
                     ignore_mismatched_sizes=True,  # they are refused below, by name
-                    **options,
+                    **OFFLINE,
                 )
+            except alignkit.AlignkitError:
+                raise
             except Exception as error:
                 first = alignkit.first_line(error)
                 raise alignkit.DataError(
                     f"the model in {self.model_folder} cannot be built: {first}"
                 ) from None
         self.missing = sorted(report["missing_keys"])
+        self.unused = sorted(report["unexpected_keys"])
         wrong = sorted(str(key[0]) for key in report["mismatched_keys"])
         lacking = [name for name in self.missing if "pool" not in name]
         if wrong or lacking:
@@ -192,6 +203,7 @@ class Source:
                 f"{self.model_folder / 'config.json'} does not name a model_type; expected the "
                 "config.json of a model of transformers"
             )
+        check_sizes(config, self.model_folder / "config.json")
         from transformers import CONFIG_MAPPING
 
         if kind not in CONFIG_MAPPING:
@@ -203,6 +215,19 @@ class Source:
                 "module:FILE.py:FUNCTION"
             )
         return config
+
+    def _read_settings(self) -> Any:
+        """Read the library's own configuration, which checks kinds of values."""
+        with quiet():
+            from transformers import AutoConfig
+
+            try:
+                return AutoConfig.from_pretrained(self.model_folder, **OFFLINE)
+            except Exception as error:
+                first = alignkit.first_line(error)
+                raise alignkit.DataError(
+                    f"{self.model_folder / 'config.json'} cannot be used: {first}"
+                ) from None
 
     def _checked_tower(self, tower: str) -> str:
         if tower and tower not in TOWERS:
@@ -242,6 +267,11 @@ class HuggingFaceEncoder(ModuleEncoder):
         made = self.source.make()
         if self.source.missing:  # of a pooling layer; others are refused
             self.note("its pooling layer has no weights in the checkpoint and is left out")
+        if unused := self.source.unused:
+            self.note(
+                f"{len(unused)} tensors of the checkpoint are no part of the model and are left "
+                f"out, such as {unused[0]}"
+            )
         if getattr(made.config, "is_encoder_decoder", False):
             encoder: nn.Module = made.get_encoder()  # type: ignore[operator]
             return encoder
@@ -339,6 +369,11 @@ class VisionModel(HuggingFaceEncoder):
                 f"{source.model_folder} has no preprocessor_config.json, which says how pictures "
                 "are resized and normalised; copy it from the model's repository"
             )
+        for file in PREPROCESSING[:1]:
+            if (source.model_folder / file).is_file():
+                check_picture_sizes(
+                    read_object(source.model_folder / file), source.model_folder / file
+                )
         self._processor: Any = None
 
     def identity(self) -> Mapping[str, Any]:
@@ -349,8 +384,16 @@ class VisionModel(HuggingFaceEncoder):
         """Return pixels, resized and normalised as the model's folder says."""
         if self._processor is None:
             self._processor = self._read_processor()
-        made = self._processor(images=list(samples), return_tensors="pt")
-        pixels: Tensor = made["pixel_values"]
+        try:
+            made = self._processor(images=list(samples), return_tensors="pt")
+            pixels: Tensor = made["pixel_values"]
+        except Exception as error:
+            if alignkit.is_out_of_memory(error):
+                raise
+            first = alignkit.first_line(error)
+            raise alignkit.DataError(
+                f"the preprocessing in {self.source.model_folder} fails on pictures: {first}"
+            ) from error
         return {"pixel_values": pixels.to(self.dtype)}
 
     def positions(self, inputs: Mapping[str, Tensor]) -> Positions:

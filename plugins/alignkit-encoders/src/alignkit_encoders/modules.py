@@ -186,7 +186,11 @@ class ModuleEncoder:
                     record(site, state)
 
         names = {site.partition("#")[0] for site in wanted - {FINAL, EMBEDDING}}
-        with torch.inference_mode(), recorded(self.trunk, names, on_output):
+        with (
+            self._named("these samples"),
+            torch.inference_mode(),
+            recorded(self.trunk, names, on_output),
+        ):
             returned, own = self.run(inputs)
         output = first_tensor(returned)
         if FINAL in wanted and output is not None:
@@ -198,8 +202,25 @@ class ModuleEncoder:
             if state is not None:
                 record(EMBEDDING, state)
 
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        """Name the encoder in what its library raises, except where memory ends."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, alignkit.AlignkitError) or alignkit.is_out_of_memory(error):
+                raise
+            kind, first = type(error).__name__, alignkit.first_line(error)
+            raise alignkit.DataError(
+                f"{self.label} cannot be run on {what}: {kind}: {first}"
+            ) from error
+
     def _probe(self) -> list[alignkit.EncoderSite]:
         """Run two samples, note what every submodule returns, and describe the sites."""
+        with self._named("two samples"):
+            return self._probed()
+
+    def _probed(self) -> list[alignkit.EncoderSite]:
         inputs = self.prepare(probe_samples(self.stream))
         inputs = {name: value.to(_device_of(self.module)) for name, value in inputs.items()}
         positions, calls = self.positions(inputs), Counter[str]()

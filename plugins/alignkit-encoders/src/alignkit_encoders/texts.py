@@ -12,6 +12,7 @@ from torch import Tensor
 import alignkit
 from alignkit_encoders.modules import Positions
 from alignkit_encoders.quiet import quiet
+from alignkit_encoders.sizes import check_vocabulary
 
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "merges.txt", "*.tiktoken")
 # These count positions from the index after the padding token's, by themselves.
@@ -26,6 +27,7 @@ OFFSET_POSITIONS = {
     "xlm-roberta-xl",
     "xmod",
 }
+UNLIMITED = 10**9  # what tokenizers state where they have no limit is larger
 LONGEST = 512  # where neither tokenizer nor model states a limit
 
 
@@ -75,6 +77,9 @@ class TextInputs:
                 f"padding=left: the model in {folder} begins its texts with a class token, which "
                 "must come first; leave the option out"
             )
+        self.embedded = config.get("vocab_size")
+        check_vocabulary(_most_used(self.tokenizer), config, folder)
+        self.folder = folder
         self.limit = self._limit(config, max_tokens)
         self.padding, self.cut = padding, 0
 
@@ -92,6 +97,7 @@ class TextInputs:
             return_special_tokens_mask=True,
         )
         inputs: dict[str, Tensor] = dict(encoded)
+        self._require_embedded(inputs["input_ids"])
         if not inputs["attention_mask"].any(1).all():
             # An empty text without special tokens: one padding token stands for it.
             inputs["attention_mask"][~inputs["attention_mask"].any(1), 0] = 1
@@ -109,10 +115,27 @@ class TextInputs:
             cls = None
         return Positions(mask, inputs["special_tokens_mask"].bool(), cls)
 
+    def _require_embedded(self, ids: Tensor) -> None:
+        """Refuse an added token that a text holds and the model does not embed."""
+        largest = int(ids.max())
+        if self.embedded is not None and largest >= self.embedded:
+            token = self.tokenizer.convert_ids_to_tokens(largest)
+            raise alignkit.DataError(
+                f"a text holds the token {token!r}, number {largest} of the tokenizer in "
+                f"{self.folder}; the model embeds {self.embedded}"
+            )
+
     def _limit(self, config: Mapping[str, Any], asked: int | None) -> int:
         limits = []
-        if self.tokenizer.model_max_length < 10**9:
-            limits.append(int(self.tokenizer.model_max_length))
+        stated = self.tokenizer.model_max_length
+        numeric = isinstance(stated, int | float) and not isinstance(stated, bool)
+        if not numeric or not stated >= 1:
+            raise alignkit.DataError(
+                f"the tokenizer in {self.folder} states model_max_length = {stated!r}; expected a "
+                "number of tokens"
+            )
+        if stated < UNLIMITED:
+            limits.append(int(stated))
         positions = config.get("max_position_embeddings", config.get("n_positions"))
         if isinstance(positions, int) and positions > 0:
             limits.append(positions - (2 if self.model_type in OFFSET_POSITIONS else 0))
@@ -124,6 +147,20 @@ class TextInputs:
                 f"max_tokens={asked} is not from 1 to {longest}, the longest text of this model"
             )
         return asked
+
+
+def _most_used(tokenizer: Any) -> int:
+    """Return how many tokens a text may need: those not added, and the special ones in use."""
+    special = (
+        tokenizer.pad_token_id,
+        tokenizer.unk_token_id,
+        tokenizer.cls_token_id,
+        tokenizer.sep_token_id,
+        tokenizer.bos_token_id,
+        tokenizer.eos_token_id,
+    )
+    used = max((index for index in special if index is not None), default=-1) + 1
+    return max(int(tokenizer.vocab_size), used)
 
 
 def read_tokenizer(folder: Path) -> Any:

@@ -21,6 +21,8 @@ from alignkit_encoders.folders import (
     require_safetensors,
 )
 from alignkit_encoders.modules import ModuleEncoder, Output, Positions, blocks_of
+from alignkit_encoders.sizes import check_memory
+from alignkit_encoders.timm_weights import timm_with_weights
 
 
 def timm_model(
@@ -125,29 +127,43 @@ class TimmModel(ModuleEncoder):
             for key, value in (self.declared.get("model_args") or {}).items()
             if key != "num_classes"
         }
-        options: dict[str, Any] = {"num_classes": 0, **arguments}
-        if not self.from_scratch and self.checkpoint is None and self.folder is not None:
-            file = self.folder / "model.safetensors"
-            overlay: dict[str, Any] = {"file": str(file), "source": "file"}
-            # With the classifier's size timm knows that the file has one, and drops it.
-            classes = (self.declared.get("model_args") or {}).get("num_classes")
-            classes = self.declared.get("num_classes", classes)
-            overlay |= {} if classes is None else {"num_classes": classes}
-            options["pretrained_cfg_overlay"] = overlay
+        name, folder = self.architecture, self.folder
+        reads = not self.from_scratch and self.checkpoint is None and folder is not None
+        # With the classifier's size timm knows that the file has one, and drops it.
+        classes = (self.declared.get("model_args") or {}).get("num_classes")
+        classes = self.declared.get("num_classes", classes)
         try:
+            check_memory(
+                lambda: timm.create_model(name, num_classes=0, **arguments),
+                f"the model in {folder}" if folder else f"timm's {name}",
+                folder.glob("model.safetensors") if folder and reads else (),
+            )
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.init_seed)
-                made: nn.Module = timm.create_model(
-                    self.architecture, pretrained="pretrained_cfg_overlay" in options, **options
-                )
+                if folder is None or not reads:
+                    made: nn.Module = timm.create_model(name, num_classes=0, **arguments)
+                else:
+                    declared = {} if classes is None else {"num_classes": classes}
+                    file = folder / "model.safetensors"
+                    made, unused = timm_with_weights(name, file, arguments, declared)
+                    self._note_unused(unused)
+        except alignkit.AlignkitError:
+            raise
         except Exception as error:
             raise alignkit.DataError(
-                f"timm cannot build {self.architecture}: {alignkit.first_line(error)}"
+                f"timm cannot build {name}: {alignkit.first_line(error)}"
             ) from None
         if self.checkpoint is not None:
             for line in fill(made, read_checkpoint(self.checkpoint), allow_extra=_is_classifier):
                 self.note(line)
         return made
+
+    def _note_unused(self, names: Sequence[str]) -> None:
+        if names:
+            self.note(
+                f"{len(names)} tensors of the checkpoint are no part of the model and are left "
+                f"out, such as {names[0]}"
+            )
 
     def prepare(self, samples: Sequence[str] | Sequence[Image.Image]) -> Mapping[str, Tensor]:
         """Return pixels, resized and normalised as the model's configuration says."""

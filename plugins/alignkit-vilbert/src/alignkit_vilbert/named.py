@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import alignkit
 from alignkit_encoders import (
     check_label,
+    check_sizes,
     fetched_folder,
     first_of,
     label_of,
@@ -99,6 +100,7 @@ def find_text(options: StreamOptions) -> TextModel:
             f"`from_scratch=True` with one of {', '.join(SHAPES)}",
         )
         config = read_config(folder)
+        check_sizes(config, folder / "config.json")
         depth = first_of(config, "num_hidden_layers", "n_layers")
         _require_declared(folder, "num_hidden_layers", _counts(depth))
         _require_declared(folder, "model_type", isinstance(config.get("model_type"), str))

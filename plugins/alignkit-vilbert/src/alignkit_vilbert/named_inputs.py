@@ -11,9 +11,10 @@ import numpy as np
 from torch import Tensor
 
 import alignkit
+from alignkit_encoders import check_vocabulary
 from alignkit_vilbert.images import ImageTransform
 from alignkit_vilbert.inputs import Inputs, pad
-from alignkit_vilbert.named import TextModel, find_text, find_vision
+from alignkit_vilbert.named import find_text, find_vision
 from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.tokenizer import Tokenizer, Vocabulary
 from alignkit_vilbert.vision_models import ViTSpec
@@ -130,7 +131,7 @@ class NamedInputs:
         text: Inputs | Tokenizer
         if text_model is not None and text_model.folder is not None:
             text = Tokenizer.read(text_model.folder, longest)
-            _require_embedded(text.vocabulary.size, text_model)
+            check_vocabulary(text.vocabulary.size, text_model.config, text_model.folder)
         else:
             text = Inputs.fit(texts, replace(options, max_tokens=longest))
         images = _image_transform(vision_source, options)
@@ -173,16 +174,6 @@ class NamedInputs:
             "text": {"tokens": pad(tokens, self.text.padding, self.pad_to)},
             "vision": {"pixels": self.images.batch(pixels)},
         }
-
-
-def _require_embedded(size: int, model: TextModel) -> None:
-    """Refuse a tokenizer with more tokens than its model embeds."""
-    embedded = model.config.get("vocab_size", size)
-    if size > embedded:
-        raise alignkit.DataError(
-            f"the tokenizer in {model.folder} has {size} tokens, but the model embeds {embedded}; "
-            "expected tokenizer and weights of one model"
-        )
 
 
 def _image_transform(source: VisionSource | None, options: StreamOptions) -> ImageTransform:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
-from alignkit_encoders import quiet
+from alignkit_encoders import check_memory, quiet
 from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.streams import Stream, attention_mask
 
@@ -98,6 +98,11 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
 
         settings = _library_config(config, options.dropout)
         try:
+            check_memory(
+                lambda: cast(nn.Module, AutoModel.from_config(settings)),  # type: ignore[no-untyped-call]
+                f"the text model {f'in {folder}' if folder else repr(settings.model_type)}",
+                folder.glob("model*.safetensors") if folder else (),
+            )
             if folder is None:
                 return AutoModel.from_config(  # type: ignore[no-untyped-call]
                     settings, attn_implementation="sdpa"
@@ -111,6 +116,8 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
                 output_loading_info=True,
                 dtype=torch.float32,
             )
+        except alignkit.AlignkitError:
+            raise
         except (SafetensorError, OSError) as error:
             raise alignkit.DataError(
                 f"cannot read the weights in {folder}: {alignkit.first_line(error)}"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit import StreamState
-from alignkit_encoders import read_timm_config
+from alignkit_encoders import check_memory, read_timm_config
+from alignkit_encoders.timm_weights import timm_with_weights
 from alignkit_vilbert.options import StreamOptions
 from alignkit_vilbert.streams import Stream
 
@@ -211,20 +212,16 @@ def _create(spec: ViTSpec, folder: Path | None, dropout: float | None) -> Any:
     if dropout is not None:
         rates = ("proj_drop_rate", "attn_drop_rate", "pos_drop_rate")
         arguments |= dict.fromkeys(rates, dropout)
+    check_memory(
+        lambda: cast(nn.Module, _created(spec.architecture, arguments)),
+        f"the vision model {f'in {folder}' if folder else repr(spec.architecture)}",
+        folder.glob("model.safetensors") if folder else (),
+    )
     if folder is None:
         return _created(spec.architecture, arguments)
-    import timm
-
     file = folder / "model.safetensors"
     try:
-        # timm adapts the weights: it drops the classifier and resizes the position embeddings.
-        return timm.create_model(
-            spec.architecture,
-            pretrained=True,
-            num_classes=0,
-            pretrained_cfg_overlay={"file": str(file), "source": "file"},
-            **arguments,
-        )
+        return timm_with_weights(spec.architecture, file, arguments)[0]
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:
         first = alignkit.first_line(error)
         raise alignkit.DataError(
