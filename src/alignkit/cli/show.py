@@ -39,11 +39,16 @@ def show(
     ],
     json: Json = False,
 ) -> None:
-    """Show what a plugin declares, and the schedule of a model.
+    """Show what a plugin declares, the schedule of a model, and the sites of an encoder.
+
+    An encoder that is named with its model (hf:FOLDER) is run on two samples: its sites follow with
+    their shapes and poolings, its input and its number of parameters.
 
     Examples: alignkit show placement late
 
     alignkit show metric unbiased_cka
+
+    alignkit show encoder hf:FOLDER
     """
     from alignkit.cli.printing import pages
 

@@ -19,7 +19,13 @@ from alignkit_encoders.folders import (
     read_object,
     require_safetensors,
 )
-from alignkit_encoders.modules import ModuleEncoder, Positions, accepted
+from alignkit_encoders.modules import (
+    ModuleEncoder,
+    Positions,
+    accepted,
+    picture_text,
+    probe_samples,
+)
 from alignkit_encoders.quiet import quiet
 from alignkit_encoders.sentences import SentencePooling
 from alignkit_encoders.sizes import check_memory, check_picture_sizes, check_sizes
@@ -333,6 +339,15 @@ class TextModel(HuggingFaceEncoder):
         """Return token indices and masks."""
         return self.inputs.prepare([str(text) for text in samples])
 
+    def describe(self) -> dict[str, Any]:
+        """Return what a reader wants to know; of sentence-transformers, their own pooling too."""
+        sentences = self.source.sentences
+        return super().describe() | ({} if sentences is None else {"own pooling": sentences.text})
+
+    def input_text(self) -> str:
+        """Say which tokenizer there is, and how long texts may be."""
+        return self.inputs.text()
+
     def positions(self, inputs: Mapping[str, Tensor]) -> Positions:
         """Return padding, special tokens and the place of the class token."""
         return self.inputs.positions(inputs)
@@ -395,6 +410,14 @@ class VisionModel(HuggingFaceEncoder):
                 f"the preprocessing in {self.source.model_folder} fails on pictures: {first}"
             ) from error
         return {"pixel_values": pixels.to(self.dtype)}
+
+    def input_text(self) -> str:
+        """Say how pictures are resized and normalised."""
+        pixels = self.prepare(probe_samples(self.stream))["pixel_values"]
+        settings = vars(self._processor)
+        return picture_text(pixels, settings.get("image_mean"), settings.get("image_std")) + (
+            f", by {type(self._processor).__name__}"
+        )
 
     def positions(self, inputs: Mapping[str, Tensor]) -> Positions:
         """Return how many tokens come before the patches, and if the first is a class token."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 import alignkit
 from alignkit_encoders.checkpoints import fill, read_checkpoint
-from alignkit_encoders.modules import ModuleEncoder, Positions
+from alignkit_encoders.modules import ModuleEncoder, Positions, picture_text, probe_samples
 
 IMAGENET_MEAN, IMAGENET_STD = "0.485+0.456+0.406", "0.229+0.224+0.225"
 
@@ -170,6 +170,13 @@ class FunctionModule(ModuleEncoder):
         mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in self.moments)
         tensor = torch.from_numpy(pixels).permute(0, 3, 1, 2).div_(255).sub_(mean).div_(std)
         return {"": self._cast(tensor)}
+
+    def input_text(self) -> str:
+        """Say what prepares samples."""
+        _ = self.module
+        if self._prepare is not None:
+            return f"what the function that {self.function.__name__}() returns makes of samples"
+        return picture_text(self.prepare(probe_samples(self.stream))[""], *self.moments)
 
     def run(self, inputs: Mapping[str, Tensor]) -> tuple[Any, Tensor | None]:
         """Call the module."""

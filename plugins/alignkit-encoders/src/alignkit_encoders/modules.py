@@ -155,6 +155,16 @@ class ModuleEncoder:
         """Return lines a reader should know."""
         return list(self._notes)
 
+    def describe(self) -> dict[str, Any]:
+        """Return what a reader wants to know before extraction: size, precision and input."""
+        count = sum(parameter.numel() for parameter in self.trunk.parameters())
+        precision = str(self.dtype).removeprefix("torch.")
+        return {"parameters": f"{count:,}", "precision": precision, "input": self.input_text()}
+
+    def input_text(self) -> str:
+        """Say in a line what becomes of samples before the model sees them."""
+        return "the inputs that it prepares itself"
+
     def load(self, device: torch.device) -> None:
         """Load the weights onto a device."""
         self.module.to(device)
@@ -295,6 +305,16 @@ def probe_samples(stream: str) -> list[Any]:
     from PIL import Image
 
     return [Image.new("RGB", (64, 48), (level,) * 3) for level in (64, 192)]
+
+
+def picture_text(pixels: Tensor, mean: Any, std: Any) -> str:
+    """Say of which size pictures are, given a batch of them, and how they are normalised."""
+    height, width = pixels.shape[-2:]
+    said = f"pictures of {height} x {width}"
+    if mean is None or std is None:
+        return said
+    means, deviations = (" ".join(f"{value:g}" for value in values) for values in (mean, std))
+    return f"{said}, less the mean {means}, over {deviations}"
 
 
 @contextmanager

@@ -107,6 +107,13 @@ class SentencePooling:
                 )
         return cls(steps[0][1], modes or ("mean",), tuple(dense), normalise, _limit(folder))
 
+    @property
+    def text(self) -> str:
+        """The steps from tokens to the embedding, in words."""
+        steps = [" and ".join(mode.replace("_", " ") for mode in self.modes)]
+        steps += [f"a dense layer to {layer.weight.shape[0]}" for layer in self.dense]
+        return ", then ".join([*steps, *(["scaled to length 1"] if self.normalise else [])])
+
     def identity(self) -> dict[str, Any]:
         """Return what identifies the embedding beside the model: poolings and dense layers."""
         return {

@@ -105,6 +105,14 @@ class TextInputs:
             inputs["position_ids"] = (inputs["attention_mask"].cumsum(1) - 1).clamp(min=0)
         return inputs
 
+    def text(self) -> str:
+        """Say which tokenizer there is, what it makes of a text, and how long texts may be."""
+        tokens = self.tokenizer.convert_ids_to_tokens(self.tokenizer("a")["input_ids"])
+        return (
+            f"{type(self.tokenizer).__name__} with {len(self.tokenizer):,} tokens ('a' is "
+            f"{' '.join(tokens)}), up to {self.limit:,} of them, padded on the {self.padding}"
+        )
+
     def positions(self, inputs: Mapping[str, Tensor]) -> Positions:
         """Return padding, special tokens and the place of the class token."""
         mask = inputs["attention_mask"].bool()

@@ -20,7 +20,14 @@ from alignkit_encoders.folders import (
     read_timm_config,
     require_safetensors,
 )
-from alignkit_encoders.modules import ModuleEncoder, Output, Positions, blocks_of
+from alignkit_encoders.modules import (
+    ModuleEncoder,
+    Output,
+    Positions,
+    blocks_of,
+    picture_text,
+    probe_samples,
+)
 from alignkit_encoders.sizes import check_memory
 from alignkit_encoders.timm_weights import timm_with_weights
 
@@ -168,15 +175,27 @@ class TimmModel(ModuleEncoder):
     def prepare(self, samples: Sequence[str] | Sequence[Image.Image]) -> Mapping[str, Tensor]:
         """Return pixels, resized and normalised as the model's configuration says."""
         if self._transform is None:
-            from timm.data.config import resolve_data_config
             from timm.data.transforms_factory import create_transform
 
-            configuration = self.declared.get("pretrained_cfg") or self.module.pretrained_cfg
-            settings = resolve_data_config({}, pretrained_cfg=configuration)  # type: ignore[no-untyped-call]
-            self._transform = create_transform(**settings, is_training=False)
+            self._transform = create_transform(**self._settings(), is_training=False)
         pictures: list[Any] = list(samples)
         pixels = [self._transform(picture.convert("RGB")) for picture in pictures]
         return {"pixels": torch.stack(pixels).to(self.dtype)}
+
+    def input_text(self) -> str:
+        """Say how pictures are resized and normalised."""
+        settings = self._settings()
+        pixels = self.prepare(probe_samples(self.stream))["pixels"]
+        said = picture_text(pixels, settings["mean"], settings["std"])
+        share = f"{settings['crop_mode']} crop of {settings['crop_pct']:.1%}"
+        return f"{said}, {settings['interpolation']}, {share}"
+
+    def _settings(self) -> dict[str, Any]:
+        from timm.data.config import resolve_data_config
+
+        configuration = self.declared.get("pretrained_cfg") or self.module.pretrained_cfg
+        settings: dict[str, Any] = resolve_data_config({}, pretrained_cfg=configuration)  # type: ignore[no-untyped-call]
+        return settings
 
     def run(self, inputs: Mapping[str, Tensor]) -> tuple[Any, Tensor | None]:
         """Run a batch; the embedding is the model's own pooling before its classifier."""

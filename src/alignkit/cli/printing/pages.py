@@ -8,7 +8,8 @@ from typing import Any
 
 from alignkit.cli.printing import console
 from alignkit.cli.printing.docstrings import documentation
-from alignkit.errors import DataError, UsageError
+from alignkit.cli.printing.encoder_page import encoder_facts, print_sites
+from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
@@ -30,14 +31,14 @@ REFERENCE = re.compile(r"[a-z_]\w*(\.\w+)*:[A-Za-z_]\w*")
 
 def show(kind: str, name: str, json: bool) -> None:
     """Print the page of one registered name."""
-    page = {"placements": _placement, "architectures": _architecture}.get(kind, _declared)
-    facts, schedule = page(kind, name)
+    pages = {"placements": _placement, "architectures": _architecture, "encoders": _encoder}
+    facts, schedule = pages.get(kind, _declared)(kind, name)
     if json:
         if "documentation" in facts:
             facts["documentation"] = "\n\n".join(facts["documentation"])
         console.print_json(facts | ({"schedule": [str(s) for s in schedule]} if schedule else {}))
         return
-    aside = ("options", "documentation")
+    aside = ("options", "documentation", "every site", "notes")
     console.print_facts(
         {
             key: _said(key, value)
@@ -45,6 +46,9 @@ def show(kind: str, name: str, json: bool) -> None:
             if key not in aside and value not in ("", None)
         }
     )
+    if facts.get("every site"):
+        console.print_text("")
+        print_sites(facts["every site"], facts["notes"], facts["stream"])
     if facts.get("options"):
         console.print_text("")
         rows = [row | {"type": TYPES.get(row["type"], row["type"])} for row in facts["options"]]
@@ -98,6 +102,23 @@ def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
         facts["placement"] = f"{placement.name} ({error})"
     facts |= _sizes(architecture, placement)
     return facts, schedule
+
+
+def _encoder(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+    """Return what is declared and, where a model is named, what it is and its sites."""
+    facts, _ = _declared(kind, name)
+    named = ":" in name
+    try:
+        made = choose(kind, name).make()
+    except AlignkitError as error:
+        if named:
+            raise
+        return {"name": facts.pop("name"), "model": str(error)} | facts, []
+    declared = {key: facts.pop(key) for key in ("options", "documentation")}
+    facts |= encoder_facts(made) | declared
+    if named:
+        del facts["documentation"]
+    return facts, []
 
 
 def _sizes(architecture: Any, placement: Any) -> dict[str, Any]:
