@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AlignkitError": "alignkit.errors",
     "Binary": "alignkit.tasks",
+    "Comparison": "alignkit.report.comparison.result",
     "DataError": "alignkit.errors",
     "Encoder": "alignkit.models.encoders",
     "EncoderSite": "alignkit.models.encoders",
@@ -42,6 +43,7 @@ _PUBLIC = {
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
     "between_layers": "alignkit.models.schedule",
+    "compare": "alignkit.report.comparison.result",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
     "first_line": "alignkit.errors",
@@ -121,6 +123,8 @@ if TYPE_CHECKING:
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins import names as names
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
+    from alignkit.report.comparison.result import Comparison as Comparison
+    from alignkit.report.comparison.result import compare as compare
     from alignkit.runs import Run as Run
     from alignkit.runs import load_run as load_run
     from alignkit.runs import load_runs as load_runs

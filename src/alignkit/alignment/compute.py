@@ -108,11 +108,12 @@ def complete_maxima(
 
     for streams, pairs in selection.groups.items():
         key = (selection.layers, streams)
-        if not table.missing([key]):
+        distinct = list(dict.fromkeys(source.canonical_pair(table.metric, p) for p in pairs))
+        # More layers may be stored by now than the value was taken over.
+        if not table.missing([key]) and table.pairs(key) == len(distinct):
             bar.advance(len(pairs))
             continue
         null, interval = table.required_draws([key])
-        distinct = list(dict.fromkeys(source.canonical_pair(table.metric, p) for p in pairs))
         xs, ys, indices = _open(source, distinct)
         best = maximum(
             table.metric,

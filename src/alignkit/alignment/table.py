@@ -128,6 +128,10 @@ class AlignmentTable:
         """Return the keys that lack a value with the null, interval and precision wanted."""
         return [key for key in keys if key not in self._rows or not self._holds(self._rows[key])]
 
+    def pairs(self, key: Key) -> int:
+        """Return over how many pairs the best value of a key was taken; 0 if it is not known."""
+        return int(self._rows[key]["pairs"]) if key in self._rows else 0
+
     def outdated(self, keys: Iterable[Key]) -> list[int]:
         """Return the versions of the values that another version of the metric gave."""
         versions = (int(self._rows[key]["version"]) for key in keys if key in self._rows)

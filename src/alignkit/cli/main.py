@@ -9,6 +9,7 @@ import typer
 
 from alignkit.cli import (
     agreement,
+    compare,
     consistency,
     correlate,
     data,
@@ -46,6 +47,7 @@ for command in (
     evaluate,
     extract,
     measure,
+    compare,
     correlate,
     report,
     hypotheses,

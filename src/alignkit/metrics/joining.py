@@ -29,22 +29,33 @@ def matched(x: Representation, y: Representation) -> tuple[Representation, Repre
             "rows must be the same samples in the same order"
         )
     if (x.ids is None) != (y.ids is None):
-        _refuse_shuffled(y if x.ids is None else x, x if x.ids is None else y)
+        names = (x.name or "x", y.name or "y")
+        refuse_shuffled(x.ids or y.ids or (), *(names if y.ids is None else names[::-1]))
     return x, y
 
 
-def _refuse_shuffled(has: Representation, lacks: Representation) -> None:
+def refuse_shuffled(ids: Sequence[str], name: str, other_name: str) -> None:
     """Refuse ids that are numbers of rows, but not in their order, where the other side has none.
 
     Rows were then shuffled or sorted, and the other side is probably in the order of the numbers.
+
+    Parameters
+    ----------
+    ids : sequence of str
+    name, other_name : str
+        Of the side that has these ids, and of the one that has none.
+
+    Raises
+    ------
+    UsageError
     """
-    numbers = [int(identity) for identity in has.ids or () if identity.isdecimal()]
+    numbers = [int(identity) for identity in ids if identity.isdecimal()]
     start = min(numbers, default=0)
-    counting = sorted(numbers) == list(range(start, start + has.n)) and start in (0, 1)
+    counting = sorted(numbers) == list(range(start, start + len(ids))) and start in (0, 1)
     if counting and numbers != sorted(numbers):
         raise UsageError(
-            f"the ids of {has.name or 'x'} number its rows in another order, and "
-            f"{lacks.name or 'y'} has no ids; bring both into one order, or give both ids"
+            f"the ids of {name} number its rows in another order, and {other_name} has no ids; "
+            "bring both into one order, or give both ids"
         )
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from alignkit.analysis.options import TableOptions
@@ -19,8 +16,8 @@ from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
 from alignkit.report.pooled import pooled_lines, why_not_pooled
+from alignkit.report.rendering import render
 from alignkit.report.rise import rise_sentences
-from alignkit.report.style import visible
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text
 
@@ -72,10 +69,10 @@ def write_report(
         "explained": EXPLAINED,
         "sections": _sections(content, figures, correlations, table),
     }
-    write_text(folder / "report.md", _render("report.md.j2", facts))
+    write_text(folder / "report.md", render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
     page = folder / "report.html"
-    write_text(page, _render("report.html.j2", facts))
+    write_text(page, render("report.html.j2", facts))
     return page
 
 
@@ -129,33 +126,3 @@ def _by_task(figures: Iterable[tuple[str, Shown]]) -> dict[str, list[Shown]]:
     for task, shown in figures:
         grouped.setdefault(task, []).append(shown)
     return grouped
-
-
-def _render(name: str, facts: dict[str, Any]) -> str:
-    html = name.endswith(".html.j2")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("alignkit.report"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=html,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        finalize=_visible if html else None,
-    )
-    environment.filters["cell"] = _markdown
-    style = environment.get_template("report.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template(name).render(facts, style_hash=f"sha256-{digest}")
-
-
-def _visible(value: Any) -> Any:
-    """Write out control characters of plain text; markup was made from such text."""
-    return visible(value) if type(value) is str else value
-
-
-def _markdown(value: Any) -> str:
-    """Text that cannot break out of a Markdown table or start HTML, a link or a formula."""
-    text = visible(value).replace("&", "&amp;")
-    for mark in "\\|<>`*_[]#$~!":
-        text = text.replace(mark, f"\\{mark}")
-    return text

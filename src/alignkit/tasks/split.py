@@ -54,9 +54,11 @@ class Split:
 class Task(Protocol):
     """What a task plugin provides. The keywords of its constructor are its options.
 
-    Three further attributes are optional. ``positional``, on the class, names the option that
-    may be given without its name, as in ``name:VALUE``. ``alias`` is the name of the task in
-    runs and tables if its registered name does not tell data sets apart.
+    Four further attributes are optional. ``positional``, on the class, names the option that
+    may be given without its name, as in ``name:VALUE``; ``reads_own_data``, on the class, is true
+    if that option is a folder or table of anyone's own, which ``alignkit compare --data`` then
+    takes without the name of the task. ``alias`` is the name of the task in runs and tables if
+    its registered name does not tell data sets apart.
     ``split_fingerprint(name)`` returns a hash of what a model sees of one split, or None: with
     it, options that change only the test split may be given after training.
     """

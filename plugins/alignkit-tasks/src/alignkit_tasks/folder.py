@@ -89,6 +89,7 @@ class Folder(RecordedTask):
     data_seed: int = 0
 
     name: ClassVar[str] = NAME
+    reads_own_data: ClassVar[bool] = True
     choices: ClassVar[Mapping[str, Sequence[str]]] = {"kind": KINDS, "captions": CAPTIONS}
 
     def __post_init__(self) -> None:

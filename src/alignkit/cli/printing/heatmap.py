@@ -15,7 +15,13 @@ Row = Mapping[str, Any]
 _COLOURS = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 
 
-def print_heatmap(title: str, rows: Sequence[Row], higher_is_better: bool = True) -> None:
+def print_heatmap(
+    title: str,
+    rows: Sequence[Row],
+    higher_is_better: bool = True,
+    otherwise: int | None = None,
+    least: int = 5,
+) -> None:
     """Print the values of one metric as a grid of x by y; brighter means more aligned.
 
     Parameters
@@ -26,15 +32,19 @@ def print_heatmap(title: str, rows: Sequence[Row], higher_is_better: bool = True
         optionally ``chance`` and ``p``. An undefined value is shown as ``--``. Chance levels
         that differ between cells are shown below the values.
     higher_is_better : bool
+    otherwise : int, optional
+        The width where stdout is no terminal; any, by default.
+    least : int
+        How wide a cell is at least.
     """
     from rich.console import Console
     from rich.text import Text
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
-    width = console.width if sys.stdout.isatty() else None
+    width = console.width if sys.stdout.isatty() else otherwise
     console.print(Text(title, style="bold"))
     console.print(Text(_summary(rows, higher_is_better)))
-    for line in _Grid(rows, higher_is_better).lines(width):
+    for line in _Grid(rows, higher_is_better, least).lines(width):
         console.print(line)
     for reason, count in Counter(row["reason"] for row in rows if row["value"] is None).items():
         console.print(Text(f"--: {reason} ({count} of {len(rows)})"))
@@ -65,7 +75,7 @@ def _range(values: Any) -> str:
 class _Grid:
     """Cells with their texts and colours, laid out in bands that fit the terminal."""
 
-    def __init__(self, rows: Sequence[Row], higher_is_better: bool) -> None:
+    def __init__(self, rows: Sequence[Row], higher_is_better: bool, least: int = 5) -> None:
         self.cells = {(row["x"], row["y"]): row for row in rows}
         self.xs = list(dict.fromkeys(row["x"] for row in rows))
         self.ys = list(dict.fromkeys(row["y"] for row in rows))
@@ -79,22 +89,30 @@ class _Grid:
         chances = {self._text(row.get("chance")) for row in rows}
         self.chance_below = len(chances - {""}) > 1
         self.side = max(len(str(x)) for x in self.xs)
-        self.width = 1 + max(
-            5, *(len(str(y)) for y in self.ys), *(len(self._text(value)) for value in known)
-        )
+        digits = max([least, *(len(self._text(value)) for value in known)])
+        self.widths = {y: 1 + max(digits, len(str(y))) for y in self.ys}
 
     def lines(self, width: int | None) -> "Iterator[Text]":
         """Lines of at most ``width`` characters; of any length when None."""
         from rich.text import Text
 
-        fit = len(self.ys) if width is None else max(1, (width - self.side) // self.width)
-        for start in range(0, len(self.ys), fit):
-            ys = self.ys[start : start + fit]
-            yield Text(" " * self.side + "".join(f"{y!s:>{self.width}}" for y in ys))
+        for ys in self._bands(width):
+            yield Text(" " * self.side + "".join(f"{y!s:>{self.widths[y]}}" for y in ys))
             for x in self.xs:
                 yield self._values(x, ys)
                 if self.chance_below:
                     yield self._chances(x, ys)
+
+    def _bands(self, width: int | None) -> Iterator[list[str]]:
+        """Columns that stand beside each other: at least one, and as many as fit."""
+        band: list[str] = []
+        for y in self.ys:
+            taken = self.side + sum(self.widths[other] for other in (*band, y))
+            if band and width is not None and taken > width:
+                yield band
+                band = []
+            band.append(y)
+        yield band
 
     def _values(self, x: str, ys: Sequence[str]) -> "Text":
         from rich.text import Text
@@ -104,7 +122,7 @@ class _Grid:
             row = self.cells.get((x, y))
             text = "" if row is None else self._text(row["value"]) or "--"
             style = "" if row is None or row["value"] is None else self._style(row["value"])
-            line.append(f"{text:>{self.width}}", style)
+            line.append(f"{text:>{self.widths[y]}}", style)
         return line
 
     def _chances(self, x: str, ys: Sequence[str]) -> "Text":
@@ -113,7 +131,7 @@ class _Grid:
         line = Text(" " * self.side)
         for y in ys:
             text = self._text(self.cells.get((x, y), {}).get("chance"))
-            line.append(f"{text:>{self.width}}", "dim")
+            line.append(f"{text:>{self.widths[y]}}", "dim")
         return line
 
     def _text(self, value: float | None) -> str:

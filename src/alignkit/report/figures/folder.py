@@ -1,4 +1,4 @@
-"""Figures written as SVG and PNG, with the CSV of the data of each."""
+"""Figures written as SVG, PNG and perhaps PDF, with the CSV of the data of each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.report.style import png, svg
+from alignkit.report.style import pdf, png, svg
 from alignkit.runs.files import whole_file, write_csv, write_text
 
 
@@ -30,10 +30,17 @@ class Shown:
 
 
 class FigureFolder:
-    """A folder of figures, each under a name of its own."""
+    """A folder of figures, each under a name of its own.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Parameters
+    ----------
+    folder : Path
+    for_papers : bool
+        Whether to write each as PDF too.
+    """
+
+    def __init__(self, folder: Path, for_papers: bool = False) -> None:
+        self.folder, self.for_papers = folder, for_papers
         self.names: list[str] = []
 
     def add(
@@ -45,6 +52,9 @@ class FigureFolder:
         write_text(self.folder / f"{name}.svg", picture)
         with whole_file(self.folder / f"{name}.png") as temporary:
             temporary.write_bytes(png(figure))
+        if self.for_papers:
+            with whole_file(self.folder / f"{name}.pdf") as temporary:
+                temporary.write_bytes(pdf(figure))
         write_csv(self.folder / f"{name}.csv", without_formulas(data))
         return Shown(name, title, alternative, picture)
 

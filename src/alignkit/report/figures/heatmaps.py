@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.markers import TICKRIGHT, TICKUP
 from matplotlib.patches import Patch
 
+from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
+from alignkit.report.style import WIDTH, columns_for, house_style, panels, short
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 # A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
 _LAYER, _FUSION = 2, 1
-_UNDEFINED: dict[str, Any] = {"facecolor": "#cccccc", "edgecolor": "#777777", "hatch": "////"}
 _TICK: dict[str, Any] = {"ms": 4, "mew": 1.4, "color": "#D55E00", "clip_on": False}
 
 
@@ -51,7 +51,7 @@ def heatmaps(
     """
     names = [name for name in placements if name in set(values["placement"])]
     columns = columns_for(len(names))
-    scale = _scale(values["value"], limits)
+    scale = scale_of(values["value"], limits)
     colours = "viridis_r" if lower_is_aligned else "viridis"
     # One size for one to three columns: a single map must not fill the page.
     side = (WIDTH - 1.95 - 0.62 * (max(3, columns) - 1)) / max(3, columns)
@@ -64,9 +64,9 @@ def heatmaps(
             part = values[values["placement"] == name]
             _one(ax, part, placements[name], scale, colours, columns > 3)
             ax.set_title(short(name, 34), pad=16 if fusions else 5, y=1)
-        _colour_bar(figure, ScalarMappable(scale, colours), label, chance)
+        colour_bar(figure, ScalarMappable(scale, colours), label, chance)
         if values["value"].isna().any():
-            handle = Patch(**_UNDEFINED, label="undefined")
+            handle = Patch(**UNDEFINED, label="undefined")
             figure.legend(handles=[handle], loc="lower right", borderaxespad=0.3)
     return figure
 
@@ -85,7 +85,7 @@ def _one(
     cells = grid.reindex(index=xs, columns=ys).to_numpy(float)
     tall, wide = ([_cells(site) for site in sites] for sites in (xs, ys))
     if np.isnan(cells).any():  # they are see-through
-        ax.patch.set(**_UNDEFINED)
+        ax.patch.set(**UNDEFINED)
     ax.imshow(
         _repeated(cells, tall, wide),
         cmap=colours,
@@ -151,32 +151,3 @@ def _thinned(ticks: Sequence[tuple[float, str]], most: int) -> tuple[list[float]
     return [place for place, _ in ticks], [
         name if i % step == 0 else "" for i, (_, name) in enumerate(ticks)
     ]
-
-
-def _colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float | None) -> None:
-    width, height = figure.get_size_inches()
-    tall = min(height - 1.1, 3.2)
-    box = ((width - 0.85) / width, (height - 0.55 - tall) / height, 0.13 / width, tall / height)
-    bar = figure.colorbar(mapped, cax=figure.add_axes(box))
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=7)
-    bar.set_label(short(label, 40), fontsize=8)
-    low, high = mapped.get_clim()
-    if chance is not None and low <= chance <= high:
-        bar.ax.plot([0, 1], [chance, chance], color="white", lw=1.6)
-        bar.ax.plot([0, 1], [chance, chance], color=INK, lw=0.9, ls=(0, (1, 1)))
-        bar.ax.annotate(
-            "chance",
-            (0, chance),
-            xytext=(-3, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=6.5,
-        )
-
-
-def _scale(values: pd.Series, limits: tuple[float, float] | None) -> Normalize:
-    known = values.dropna()
-    low, high = limits or ((known.min(), known.max()) if len(known) else (0.0, 1.0))
-    return Normalize(low, high if high > low else low + 1e-9)

@@ -1,0 +1,314 @@
+"""Read the sides of a comparison: encoders, runs, files and folders of arrays, and arrays."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from alignkit.analysis.comparison.data import ALL, choose_data, splits_of
+from alignkit.analysis.comparison.models import (
+    Model,
+    model_of_arrays,
+    model_of_encoder,
+    model_of_run,
+)
+from alignkit.errors import UsageError
+from alignkit.metrics import Representation, read_arrays
+from alignkit.metrics.tables import SUFFIXES as TABLES
+from alignkit.models.encoders import select_sites
+from alignkit.models.schedule import input_site, stream_of
+from alignkit.plugins import registry
+from alignkit.plugins.options import options_of
+from alignkit.progress import SILENT, Reporter
+from alignkit.runs import Run, load_run
+from alignkit.runs.config import Choice, choose
+from alignkit.runs.encoders import DEFAULT_ENCODERS, FILE, EncoderStore
+from alignkit.tasks import SPLITS
+
+STREAMS = ("text", "vision")
+# The option of an encoder that gives it random weights, and what it is set to.
+RANDOM = "from_scratch"
+KINDS = (
+    "an encoder (`alignkit list encoders`) such as hf:FOLDER, a run, a file of arrays, or a folder "
+    "with one file per layer"
+)
+
+
+@dataclass(frozen=True)
+class SideOptions:
+    """What the sides of a comparison are read with.
+
+    Attributes
+    ----------
+    data : str
+        A task, or a table or folder of one's own data: what encoders see. Empty for the data of
+        the run on the other side.
+    splits : sequence of str
+        ``train``, ``validation``, ``test``, or ``all``; those of the data where empty.
+    pool : str
+        Empty for the default pooling of each layer.
+    encoders : Path
+        The folder in which encoders are stored.
+    batch_size : int
+    device : str
+    ids : sequence of str
+        The column of ids of tables: none where it is found by its name, one for both sides, or
+        one for each.
+    """
+
+    data: str = ""
+    splits: Sequence[str] = ()
+    pool: str = ""
+    encoders: Path = DEFAULT_ENCODERS
+    batch_size: int = 64
+    device: str = "auto"
+    ids: Sequence[str] = ()
+
+
+def read_sides(
+    a: Any, b: Any = None, options: SideOptions | None = None, reporter: Reporter = SILENT
+) -> tuple[list[Model], list[Model]]:
+    """Read both sides of a comparison; encoders are stored first where they are not yet.
+
+    Parameters
+    ----------
+    a, b : object
+        An encoder such as ``hf:FOLDER``, a path of a run, a file or folder of arrays, an array
+        (n, width), or a list or dict of arrays, one per layer. Several models are a list or dict
+        of these. What is on both sides is read once.
+    options : SideOptions, optional
+    reporter : Reporter
+
+    Returns
+    -------
+    (list of Model, list of Model)
+        With labels that are unique. The second is empty where ``b`` is None.
+
+    Raises
+    ------
+    UsageError
+        For what is none of these.
+    DataError
+        For what cannot be read.
+    """
+    reader = _Reader(options or SideOptions(), reporter)
+    given = [_listed(side, name) for side, name in ((a, "a"), (b, "b"))]
+    reader.look_at([item for side in given for _, item in side])
+    left, right = (
+        [model for name, item in side for model in reader.models(name, item, at)]
+        for at, side in enumerate(given)
+    )
+    names = _unique([*left, *right])
+    return [names[id(m)] for m in left], [names[id(m)] for m in right]
+
+
+def random_model(model: Model, options: SideOptions, reporter: Reporter = SILENT) -> Model | None:
+    """Return an encoder with random weights in place of its own; None where it has no such form."""
+    if model.choice is None or model.is_random:
+        return None
+    if RANDOM not in options_of(registry().get("encoders", model.choice.name).load()):
+        return None
+    # Weights that were trained are not looked at.
+    kept = {key: value for key, value in model.choice.changed.items() if key != "checkpoint"}
+    choice = choose("encoders", model.choice.name, {**kept, RANDOM: True})
+    made = _Reader(options, reporter).encoded(choice, model.source)
+    return replace(made, label=f"{model.label} (random weights)", is_random=True)
+
+
+@dataclass
+class _Reader:
+    """Reads sides one after the other; what it has read once is not read again."""
+
+    options: SideOptions
+    reporter: Reporter
+    known: dict[str, list[Model]] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
+
+    def look_at(self, items: Iterable[Any]) -> None:
+        """Find the runs among what is given: encoders see their data where none are named."""
+        for item in items:
+            place = _place(item)
+            if place is not None and (place[0] / "config.json").is_file():
+                self.runs.append(load_run(place[0]))
+
+    def models(self, name: str, item: Any, side: int) -> list[Model]:
+        """Return the model, or of a run the two, that is given under a name."""
+        if isinstance(item, Model):
+            return [item]
+        if isinstance(item, (Run, EncoderStore)):
+            item = str(item.path)
+        if not isinstance(item, (str, Path)):
+            return [model_of_arrays(name, _representations(item, name))]
+        key = str(item)
+        if key not in self.known:
+            self.known[key] = self._read(key, side)
+        return self.known[key]
+
+    def _read(self, spec: str, side: int) -> list[Model]:
+        if _is_encoder(spec):
+            return [self.encoded(choose("encoders", each), each) for each in _matching(spec)]
+        place = _place(spec)
+        if place is None:
+            raise UsageError(f"'{spec}' is neither {KINDS}")
+        path, stream = place
+        if (path / "config.json").is_file():
+            return self._streams(load_run(path), stream)
+        if (path / FILE).is_file():
+            return [self._stored(EncoderStore(path))]
+        columns = self.options.ids
+        column = columns[min(side, len(columns) - 1)] if columns and _holds_table(path) else None
+        layers = read_arrays(path, id=column, reporter=self.reporter)
+        return [model_of_arrays(path.stem if path.is_file() else path.name, layers, spec)]
+
+    def encoded(self, choice: Choice, source: str) -> Model:
+        """Return an encoder on the data, stored first where it is not yet."""
+        from alignkit.chain.encode import EncodeOptions, encode
+
+        task, options = self._data(), self.options
+        pools = [options.pool] if options.pool else []
+        how = EncodeOptions(pools=pools, batch_size=options.batch_size, device=options.device)
+        stores = [
+            (encode(choice, task, options.encoders, split, how, self.reporter), split)
+            for split in splits_of(task, options.data, options.splits, self.reporter)
+        ]
+        sites = [site.name for site in select_sites(stores[0][0].described_sites())]
+        is_random = bool(choice.options.get(RANDOM))
+        return model_of_encoder(stores, sites, options.pool, source, choice, is_random)
+
+    def _data(self) -> Choice:
+        if self.options.data:
+            return choose_data(self.options.data)
+        if not self.runs:
+            raise UsageError("encoders need `data`, whose texts or images they see")
+        run = self.runs[0]
+        self.reporter.note(f"encoders see the data of {run.path}, as no `data` are given")
+        return run.config.task
+
+    def _stored(self, store: EncoderStore) -> Model:
+        asked = self.options.splits or ("test",)
+        splits = SPLITS if ALL in asked else asked
+        kept = [split for split in splits if store.representation_index(split) is not None]
+        if not kept or (len(kept) < len(splits) and ALL not in asked):
+            missing = next(split for split in splits if split not in kept)
+            raise UsageError(
+                f"{store.path} is not stored on {missing}; store it with: "
+                f"{store.extract_command(missing, self.options.pool or 'mean')}"
+            )
+        stores = [(store, split) for split in kept]
+        return model_of_encoder(stores, store.sites(kept[0]), self.options.pool, str(store.path))
+
+    def _streams(self, run: Run, stream: str) -> list[Model]:
+        from alignkit.alignment.layers import extracted
+
+        pool = self.options.pool or "cls"
+        splits = splits_of(run.config.task, "", self.options.splits, self.reporter)
+        indices = [extracted(run, split, pool, self.reporter) for split in splits]
+        sites = indices[0]["sites"]
+        return [
+            model_of_run(
+                run,
+                splits,
+                name,
+                [s for s in sites if stream_of(s) == name and s != input_site(name)],
+                pool,
+            )
+            for name in ([stream] if stream else STREAMS)
+        ]
+
+
+def _listed(side: Any, name: str) -> list[tuple[str, Any]]:
+    """Return what is on a side: each model with a name."""
+    if side is None:
+        return []
+    if isinstance(side, Mapping) and side and not all(map(_is_array, side.values())):
+        return [(str(key), item) for key, item in side.items()]
+    if isinstance(side, (list, tuple)) and side and not all(map(_is_array, side)):
+        return [(f"{name}{at}" if len(side) > 1 else name, item) for at, item in enumerate(side)]
+    return [(name, side)]
+
+
+def _is_array(item: Any) -> bool:
+    return hasattr(item, "shape") or isinstance(item, Representation)
+
+
+def _representations(item: Any, name: str) -> list[Representation]:
+    """Return the layers of arrays in memory."""
+    if isinstance(item, Mapping):
+        return [_representation(values, str(key)) for key, values in item.items()]
+    if isinstance(item, (list, tuple)):
+        return [_representation(values, str(at)) for at, values in enumerate(item)]
+    return [_representation(item, name)]
+
+
+def _representation(values: Any, name: str) -> Representation:
+    if isinstance(values, Representation):
+        return values if values.name else Representation(values.values, values.ids, name)
+    if not _is_array(values):
+        raise UsageError(
+            f"{name} is of type {type(values).__name__}; expected an array (n, width), or {KINDS}"
+        )
+    ids = None
+    if isinstance(values, pd.DataFrame) and not isinstance(values.index, pd.RangeIndex):
+        ids = [str(identity) for identity in values.index]
+    return Representation(values, ids, name)
+
+
+def _is_encoder(spec: str) -> bool:
+    return spec.partition(":")[0].strip() in registry().names("encoders")
+
+
+def _matching(spec: str) -> list[str]:
+    """Return the encoders that a spec with a pattern of folders means, such as ``hf:models/*``."""
+    name, _, rest = spec.partition(":")
+    folder, comma, options = rest.partition(",")
+    if not any(mark in folder for mark in "*?["):
+        return [spec]
+    folders = sorted(glob(folder))  # noqa: PTH207 - a pattern may be absolute
+    if not folders:
+        raise UsageError(f"'{spec}': no folder matches {folder}")
+    return [f"{name}:{path}{comma}{options}" for path in folders]
+
+
+def _place(item: Any) -> tuple[Path, str] | None:
+    """Return an existing path, and the stream where one follows it; None where there is none."""
+    if isinstance(item, (Run, EncoderStore)):
+        return item.path, ""
+    if not isinstance(item, (str, Path)):
+        return None
+    path = Path(item)
+    if path.exists():
+        return path, ""
+    before, colon, stream = str(item).rpartition(":")
+    if colon and stream in STREAMS and (Path(before) / "config.json").is_file():
+        return Path(before), stream
+    looks_like_one = path.suffix or len(path.parts) > 1
+    return (path, "") if looks_like_one and not re.match(r"[a-z0-9_]+:", str(item)) else None
+
+
+def _holds_table(path: Path) -> bool:
+    files = path.iterdir() if path.is_dir() else [path]
+    return any(file.suffix.lower() in TABLES for file in files)
+
+
+def _unique(models: Sequence[Model]) -> dict[int, Model]:
+    """Return the models by their id, with labels that tell them apart."""
+    distinct = {id(model): model for model in models}
+    labels = Counter(model.label for model in distinct.values())
+    seen: Counter[str] = Counter()
+    named: dict[int, Model] = {}
+    for key, model in distinct.items():
+        label = model.label
+        if labels[label] > 1 and model.stores:
+            label = model.stores[0][0].name
+        if label in seen:
+            label = f"{label} ({seen[label] + 1})"
+        seen[model.label] += 1
+        named[key] = replace(model, label=label)
+    return named

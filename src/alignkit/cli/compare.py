@@ -1,0 +1,230 @@
+"""``alignkit compare``: any two models, layer by layer, or several with several."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignkit.cli.arguments import (
+    ALIGNMENT,
+    DATA,
+    EXECUTION,
+    OUTPUT,
+    REPRESENTATIONS,
+    RUNS,
+    Device,
+    Groups,
+    Ids,
+    Json,
+    Metrics,
+    Samples,
+    Seed,
+    Within,
+)
+from alignkit.cli.encoders import EncodersFolder
+
+Option = typer.Option
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(rich_help_panel="Chain")(compare)
+
+
+def compare(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="Encoders (hf:FOLDER, timm:NAME, minilm, ...; see `alignkit list encoders`), "
+            "runs (of one stream as RUN:text), files of arrays, or folders with one file per "
+            "layer. Two, or several, each of which is compared with each.",
+        ),
+    ],
+    against: Annotated[
+        list[str] | None,
+        Option(
+            "--with",
+            metavar="MODEL",
+            help="Compare every MODEL with this one; repeatable.",
+            rich_help_panel=RUNS,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        Option(
+            "--data",
+            metavar="FOLDER|TASK",
+            help="What encoders see: a task such as emoji or folder:PATH, or a folder or table of "
+            "your own.",
+            show_default="that of a run among the models",
+            rich_help_panel=DATA,
+        ),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        Option(
+            "--split",
+            metavar="SPLIT",
+            help="Data split: train, validation, test or all; repeatable.",
+            show_default="test of a task, all of a folder of your own",
+            rich_help_panel=REPRESENTATIONS,
+        ),
+    ] = None,
+    metric: Metrics = None,
+    layers: Annotated[
+        str,
+        Option(
+            "--layers",
+            metavar="LAYERS",
+            help="Pairs of layers to measure: all, same, last, indices and ranges (0,3,7-11), or "
+            "patterns of layer names.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = "all",
+    random_weights: Annotated[
+        bool,
+        Option(
+            "--random-weights",
+            help="Measure controls too: each encoder with random weights instead of its own, "
+            "against the models of the other side.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = False,
+    null: Annotated[
+        int,
+        Option(
+            "--null",
+            metavar="N",
+            help="Number of row permutations for the null distribution of the best pair; 0 for "
+            "none.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = 200,
+    interval: Annotated[
+        int,
+        Option(
+            "--interval",
+            metavar="N",
+            help="Number of resamples for the 95 % interval of the best pair; 0 for none.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = 200,
+    within: Within = None,
+    groups: Groups = None,
+    pool: Annotated[
+        str | None,
+        Option(
+            "--pool",
+            metavar="POOLING",
+            help="Pooling over tokens: cls, mean, last, max, gap or own; of runs cls or mean.",
+            show_default="of encoders the first that each layer has; of runs cls",
+            rich_help_panel=REPRESENTATIONS,
+        ),
+    ] = None,
+    samples: Samples = None,
+    id: Ids = None,
+    encoders: EncodersFolder = Path("encoders"),
+    batch_size: Annotated[
+        int,
+        Option(
+            "--batch-size",
+            metavar="N",
+            help="Samples per forward pass of an encoder, halved where memory runs out.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = 64,
+    seed: Seed = 0,
+    dtype: Annotated[
+        str,
+        Option(
+            metavar="TYPE",
+            help="Precision of large matrix products: float32, float64 or auto, which is that of "
+            "the representations, and float64 where they differ.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = "auto",
+    device: Device = "auto",
+    memory: Annotated[
+        str | None,
+        Option(
+            metavar="SIZE",
+            help="Memory limit for cached intermediate results and blocks, such as 2GB or 500MB.",
+            show_default="half of the free memory",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder in which to write a page, figures (SVG, PDF, PNG), the values as CSV and "
+            "a table in LaTeX.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare two models layer by layer, or several with several; nothing is trained.
+
+    Encoders are stored once per encoder and data, below --encoders. Prints a map of all pairs of
+    layers, calibrated so that 0 is chance and 1 is identical input, and the best pair with its
+    interval, chance level, and p against the best pair of permuted samples. Several models give
+    a map of models, with the best pair of each. With --output, prints the path of compare.html.
+
+    Examples: alignkit compare minilm efficientnet_lite0 --data emoji --random-weights
+
+    alignkit compare hf:./bert timm:./vit --data pictures.csv --metric mknn --output comparison
+
+    alignkit compare hf:./bert minilm --with timm:./vit --with timm:./resnet --data emoji
+
+    alignkit compare text.npy vision/
+    """
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.comparison import show
+    from alignkit.cli.resources import use_memory
+    from alignkit.errors import UsageError
+    from alignkit.report.comparison import lines
+    from alignkit.report.comparison.result import compare as compared
+
+    if not against and len(models) < 2:
+        raise UsageError(f"{models[0]} is only one model; name another to compare it with")
+    if output is not None and output.is_file():
+        raise UsageError(f"--output {output} is a file; name a folder")
+    use_memory(memory)
+    several = against or (models[1:] if len(models) == 2 else None)
+    result = compared(
+        models if against or len(models) > 2 else models[:1],
+        several,
+        data=data or "",
+        split=split or (),
+        metric=metric or (),
+        layers=layers,
+        pool=pool or "",
+        random_weights=random_weights,
+        null=null,
+        interval=interval,
+        within=within or "",
+        groups=groups or "",
+        samples=samples,
+        seed=seed,
+        dtype=dtype,
+        device=device,
+        batch_size=batch_size,
+        encoders=encoders,
+        id=id or (),
+        reporter=console.TerminalReporter(),
+    )
+    page = None if output is None else result.save(output)
+    for line in lines.note_lines(result.measured):
+        console.note(f"note: {line}")
+    if json:
+        tables = {"models": result.models, "best": result.best, "values": result.values}
+        console.print_json({name: console.records(table) for name, table in tables.items()})
+        return
+    show(result)
+    if page is not None:
+        print()
+        print(page)

@@ -1,0 +1,107 @@
+"""How a comparison of models is printed: a map of layers, or of models, and what it shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alignkit.cli.printing import console
+from alignkit.cli.printing.heatmap import print_heatmap
+
+if TYPE_CHECKING:
+    from alignkit.report.comparison.result import Comparison
+
+Row = dict[str, Any]
+
+# Where stdout is no terminal.
+WIDTH = 80
+
+
+def show(comparison: Comparison) -> None:
+    """Print the samples, one map per metric, and the best pairs of layers with their controls."""
+    from alignkit.report.comparison import lines
+    from alignkit.report.comparison.rows import best_rows, pairs_of
+
+    measured = comparison.measured
+    console.print_text(lines.title(measured), "bold", WIDTH)
+    for line in lines.sample_lines(measured):
+        console.print_text(line, otherwise=WIDTH)
+    rows = best_rows(measured)
+    if len(pairs_of(measured)) == 1:
+        for row in rows:
+            print()
+            _show_layers(comparison, row)
+            for line in [lines.best_sentence(row), *lines.control_sentences(row)]:
+                console.print_text(line, otherwise=WIDTH)
+        return
+    for spec, within in dict.fromkeys((row["spec"], row["within"]) for row in rows):
+        some = [row for row in rows if (row["spec"], row["within"]) == (spec, within)]
+        print()
+        _show_models(some)
+        print()
+        _show_best(some)
+
+
+def _show_layers(comparison: Comparison, best: Row) -> None:
+    from alignkit.report.comparison.rows import grid_of, shown_column
+    from alignkit.report.layer_names import short_layers
+
+    measured = comparison.measured
+    metric = next(each for each in measured.metrics if each.spec == best["spec"])
+    grid = grid_of(measured, metric, best["a"], best["b"], best["within"])
+    if len(grid) < 2:
+        return
+    column = shown_column(grid)
+    xs, ys = (short_layers(list(grid[side]), 9) for side in ("x", "y"))
+    cells = [
+        {
+            "x": xs[row["x"]],
+            "y": ys[row["y"]],
+            "n": row["n"],
+            "value": row[column],
+            "reason": row["reason"],
+            "chance": row["chance"] if column == "value" else None,
+        }
+        for row in console.records(grid)
+    ]
+    up = column == "calibrated" or metric.higher_is_better
+    print_heatmap(_title(best, column), cells, up, WIDTH, least=4)
+    print()
+
+
+def _show_models(rows: list[Row]) -> None:
+    column = "calibrated" if any(row["calibrated"] is not None for row in rows) else "value"
+    cells = [
+        {
+            "x": row["a"],
+            "y": row["b"],
+            "n": row["n"],
+            "value": row[column],
+            "reason": row["reason"],
+            "p": row["p"],
+        }
+        for row in rows
+    ]
+    title = f"{_title(rows[0], column)}: best pair of layers"
+    print_heatmap(title, cells, column == "calibrated" or _is_up(rows[0]), WIDTH)
+
+
+def _show_best(rows: list[Row]) -> None:
+    from alignkit.report.comparison.page import heads_of
+
+    heads = [head for head in heads_of(rows) if head["name"] not in ("metric", "within", "n")]
+    table = [{head["name"]: head["cell"](row) for head in heads} for row in rows]
+    console.print_table(table, [head["name"] for head in heads])
+
+
+def _title(row: Row, column: str) -> str:
+    from alignkit.alignment.designs import shown_name
+
+    parts = [row["spec"], *([f"within {shown_name(row['within'])}"] if row["within"] else [])]
+    parts += ["calibrated (0 chance, 1 identical)"] if column == "calibrated" else []
+    return ", ".join(parts)
+
+
+def _is_up(row: Row) -> bool:
+    from alignkit.metrics import resolve
+
+    return resolve(row["spec"]).higher_is_better

@@ -1,0 +1,160 @@
+"""Write a comparison: the page, figures, the values, and a table for papers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from alignkit.alignment.designs import shown_name
+from alignkit.analysis.comparison.compare import Measured
+from alignkit.plugins.versions import versions
+from alignkit.report.comparison import figures, lines
+from alignkit.report.comparison.latex import latex_table
+from alignkit.report.comparison.rows import Row, best_rows
+from alignkit.report.figures.folder import FigureFolder, Shown, without_formulas
+from alignkit.report.formatting import p_text
+from alignkit.report.rendering import render
+from alignkit.report.tables import direction, flat
+from alignkit.runs.files import write_csv, write_json, write_text
+
+PAGE = "compare.html"
+EXPLAINED = {
+    "best": "Of all pairs of layers, the one that is most aligned. Its value is the best of many, "
+    "so it is compared with the best of as many under permuted samples (the null of maxima), and "
+    "chance is that of the pair alone. Intervals are from random halves of the samples. A random "
+    "network keeps something of its input, so what training adds is the difference to the "
+    "controls, not to chance.",
+    "layers": "Calibrated values are 0 at chance and 1 for identical input; where chance is not "
+    "known, plain values are shown. The best pair is framed. The first layers are at the bottom "
+    "left.",
+}
+
+
+def write_comparison(measured: Measured, folder: str | Path) -> Path:
+    """Write ``compare.html``, ``values.csv``, ``best.csv``, ``best.tex`` and ``figures/``.
+
+    The same input gives the same bytes.
+
+    Parameters
+    ----------
+    measured : Measured
+    folder : path
+        Files in it that have these names are replaced.
+
+    Returns
+    -------
+    Path
+        Of the page, which needs no other file.
+    """
+    folder = Path(folder)
+    rows, title = best_rows(measured), lines.title(measured)
+    drawn = FigureFolder(folder / "figures", for_papers=True)
+    settings = settings_of(measured)
+    facts = {
+        "title": title,
+        "results": lines.result_lines(measured),
+        "samples": lines.sample_lines(measured),
+        "notes": lines.note_lines(measured),
+        "best_explained": EXPLAINED["best"],
+        "layers_explained": EXPLAINED["layers"],
+        "heads": heads_of(rows),
+        "rows": [[head["cell"](row) for head in heads_of(rows)] for row in rows],
+        "best": _shown(drawn, figures.best_figures(measured)),
+        "models": _shown(drawn, figures.model_maps(measured)),
+        "layers": _shown(drawn, figures.layer_maps(measured)),
+        "metrics": [_metric(metric) for metric in measured.metrics],
+        "models_table": measured.models.to_dict(orient="records"),
+        "settings": list(flat(settings)),
+    }
+    write_csv(folder / "values.csv", without_formulas(measured.values))
+    write_csv(folder / "best.csv", without_formulas(measured.best))
+    write_text(folder / "best.tex", latex_table(rows, f"{title}: best pair of layers."))
+    write_json(folder / "settings.json", settings)
+    page = folder / PAGE
+    write_text(page, render("comparison.html.j2", facts))
+    return page
+
+
+def heads_of(rows: list[Row]) -> list[dict[str, Any]]:
+    """Return the columns of the table of best pairs: ``name``, ``number``, and ``cell(row)``.
+
+    Columns that would be empty are left out.
+    """
+    columns: list[tuple[str, bool, Any]] = [
+        ("a", False, lambda row: str(row["a"])),
+        ("b", False, lambda row: str(row["b"])),
+        ("metric", False, lambda row: row["spec"]),
+        ("within", False, lambda row: shown_name(row["within"])),
+        ("layer of a", False, lambda row: lines.layer(row, "a")),
+        ("layer of b", False, lambda row: lines.layer(row, "b")),
+        ("n", True, lambda row: f"{row['n']:,}"),
+        ("value", True, lambda row: lines.number(row["value"])),
+        ("95 %", True, lines.interval),
+        ("chance", True, lambda row: _number(row["chance"])),
+        ("null of maxima", True, _null),
+        ("p", True, lambda row: "" if row["p"] is None else p_text(row["p"])),
+        ("calibrated", True, lambda row: _number(row["calibrated"])),
+        ("identical", True, lambda row: _number(row["identical"])),
+        ("random a", True, lambda row: _control(row["random_a"])),
+        ("random b", True, lambda row: _control(row["random_b"])),
+        ("undefined", False, lambda row: row["reason"] or ""),
+    ]
+    return [
+        {"name": name, "number": number, "cell": cell}
+        for name, number, cell in columns
+        if any(cell(row) for row in rows)
+    ]
+
+
+def settings_of(measured: Measured) -> dict[str, Any]:
+    """Return everything that the numbers depend on, as plain values."""
+    options = measured.options
+    return {
+        "metrics": [metric.spec for metric in measured.metrics],
+        "layers": options.layers,
+        "models": {
+            row["model"]: {key: row[key] for key in ("kind", "source", "layers", "samples")}
+            for row in measured.models.to_dict(orient="records")
+        },
+        "null": options.measure.null,
+        "interval": options.measure.interval,
+        "seed": options.measure.seed,
+        "samples": options.measure.samples or "all",
+        "within": options.measure.within,
+        "groups": options.measure.groups,
+        "precision": sorted(set(measured.values["dtype"])),
+        "versions": versions(),
+    }
+
+
+def _shown(folder: FigureFolder, drawn: Iterable[figures.Drawn]) -> list[Shown]:
+    return [
+        folder.add(each.name, each.figure, each.data, each.title, each.alternative)
+        for each in drawn
+    ]
+
+
+def _metric(metric: Any) -> dict[str, str]:
+    parameters = ", ".join(f"{key}={value}" for key, value in metric.parameters.items())
+    return {
+        "metric": metric.spec,
+        "parameters": parameters or "none",
+        "range": f"{metric.range[0]:g} to {metric.range[1]:g}",
+        "direction": direction(metric.spec),
+        "paper": str(metric.declared.get("paper", "")),
+    }
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else lines.number(value)
+
+
+def _null(row: Row) -> str:
+    if row["null_std"] is None:
+        return ""
+    return f"{lines.number(row['null_mean'])} ± {lines.number(row['null_std'])}"
+
+
+def _control(row: Row | None) -> str:
+    return "" if row is None else lines.number(row["value"])

@@ -1,0 +1,50 @@
+"""Pages from their templates: text that breaks out of nothing, and no file but the page."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from alignkit.report.style import visible
+
+
+def render(name: str, facts: Mapping[str, Any]) -> str:
+    """Fill a template; in HTML, all text is escaped and the style is allowed by its hash.
+
+    Parameters
+    ----------
+    name : str
+        A file of ``templates/``: ``.html.j2`` or ``.md.j2``.
+    facts : mapping
+    """
+    html = name.endswith(".html.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("alignkit.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=html,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=_visible if html else None,
+    )
+    environment.filters["cell"] = _markdown
+    style = environment.get_template("report.css").render()
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return environment.get_template(name).render(facts, style_hash=f"sha256-{digest}")
+
+
+def _visible(value: Any) -> Any:
+    """Write out control characters of plain text; markup was made from such text."""
+    return visible(value) if type(value) is str else value
+
+
+def _markdown(value: Any) -> str:
+    """Text that cannot break out of a Markdown table or start HTML, a link or a formula."""
+    text = visible(value).replace("&", "&amp;")
+    for mark in "\\|<>`*_[]#$~!":
+        text = text.replace(mark, f"\\{mark}")
+    return text
