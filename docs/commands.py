@@ -14,6 +14,7 @@ COMMANDS = (
     "evaluate",
     "extract",
     "measure",
+    "compare",
     "correlate",
     "report",
     "hypotheses",
