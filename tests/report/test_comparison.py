@@ -234,3 +234,32 @@ def test_names_are_short_and_stay_apart():
 
 def test_latex_is_escaped():
     assert latex("a_b & 50% ~ {x} \\") == r"a\_b \& 50\% \textasciitilde{} \{x\} \textbackslash{}"
+
+
+def test_files_of_more_dimensions_are_read_as_by_measure(tmp_path, two):
+    tokens = np.random.default_rng(0).standard_normal((N, 5, 4))
+    np.save(tmp_path / "tokens.npy", tokens)
+    np.save(tmp_path / "stack.npy", np.stack(two[0]))
+    np.save(tmp_path / "plain.npy", two[1][1])
+    files = [tmp_path / f"{name}.npy" for name in ("tokens", "stack", "plain")]
+    result = alignkit.compare(files[0], two[1][1], pool="mean", **QUICK)
+    (value,) = result.values["value"]
+    assert value == pytest.approx(alignkit.measure(tokens.mean(1), two[1][1]))
+    assert list(result.values["a_pool"]) == ["mean"]
+    assert len(alignkit.compare(files[1], files[2], axis="layers", **QUICK).values) == 3
+    with pytest.raises(alignkit.UsageError, match="has 3 dimensions"):
+        alignkit.compare(files[0], files[2], **QUICK)
+    with pytest.raises(alignkit.UsageError, match="`pool` has no tokens to pool in"):
+        alignkit.compare(files[2], two[0], pool="mean", **QUICK)
+    with pytest.raises(alignkit.UsageError, match="`axis` is given 3 times"):
+        alignkit.compare(files[1], files[2], axis=["layers"] * 3, **QUICK)
+
+
+def test_columns_of_ids_are_named_for_each_side(tmp_path, two):
+    for name, column in (("a", "key"), ("b", "code")):
+        table = pd.DataFrame(two[0][2]).add_prefix("c")
+        table.insert(0, column, [f"k{at}" for at in range(N)])
+        table.iloc[:: 1 if name == "a" else -1].to_csv(tmp_path / f"{name}.csv", index=False)
+    result = alignkit.compare(tmp_path / "a.csv", tmp_path / "b.csv", id=["key", "code"], **QUICK)
+    assert result.best["value"].item() == pytest.approx(1)
+    assert "joined by id" in result.lines()[0]

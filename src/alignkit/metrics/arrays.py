@@ -134,8 +134,8 @@ def read_sides(
         When more than two columns of ids, axes or poolings are given, or one does not apply.
     """
     columns = for_sides("id", ids)
-    if len(ids) == 1 and (_holds_table(x) or _holds_table(y)):
-        columns = (ids[0] if _holds_table(x) else None, ids[0] if _holds_table(y) else None)
+    if len(ids) == 1 and (holds_table(x) or holds_table(y)):
+        columns = (ids[0] if holds_table(x) else None, ids[0] if holds_table(y) else None)
     given = list(zip(for_sides("axis", axis), for_sides("pool", pool), strict=True))
     axes = [axes_of(*each) for each in given]
     x_layers = read_layers(x, axes[0], columns[0], reporter)
@@ -190,7 +190,7 @@ def read_layers(
     """
     if not path.exists():
         raise DataError(f"there is no {path}; expected {', '.join(SUFFIXES)} or a folder of them")
-    if id is not None and not _holds_table(path):
+    if id is not None and not holds_table(path):
         raise UsageError(f"{path} holds no table, and `id` names a column of one")
     whole = _folder(path, id, reporter) if path.is_dir() else _single(path, id, reporter)
     layers: dict[str, Layer] = {}
@@ -242,7 +242,8 @@ def files_read(path: Path) -> list[Path]:
     return sorted({*files, *(file for file in lists if file.is_file())})
 
 
-def _holds_table(path: Path) -> bool:
+def holds_table(path: Path) -> bool:
+    """Return whether a path is a table or a folder with one, so that ids may be in a column."""
     files = files_in(path, SUFFIXES) if path.is_dir() else [path]
     return any(_kind(file) in tables.SUFFIXES for file in files)
 

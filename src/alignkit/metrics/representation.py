@@ -76,6 +76,12 @@ class Representation(Matrix):
         other.groups = torch.as_tensor(np.asarray(groups), dtype=torch.int64, device=self.device)
         return other
 
+    def on(self, device: str | torch.device, dtype: torch.dtype) -> Representation:
+        """Return the same matrix on a device, with its large products in another precision."""
+        other = Representation(self._source, self.ids, self.name, dtype, device)
+        other.groups, other.origin = self.groups, self.origin
+        return other
+
     @property
     def values(self) -> np.ndarray:
         """The matrix as numpy, as it was given; in float32 what numpy has no type for."""

@@ -130,9 +130,10 @@ class Encoder(Protocol):
     """A frozen model of one stream; plugins register its class or a function that makes it.
 
     The parameters of the registered callable are its options. A class attribute ``positional``
-    names the option that may be given without its name, as in ``hf:FOLDER``. A method
-    ``describe()`` may return further facts by name, such as the number of parameters, which
-    ``alignkit show encoder`` prints.
+    names the option that may be given without its name, as in ``hf:FOLDER``. An option
+    ``from_scratch`` gives random weights instead of trained ones, which ``compare`` uses as a
+    control. A method ``describe()`` may return further facts by name, such as the number of
+    parameters, which ``alignkit show encoder`` prints.
 
     Attributes
     ----------

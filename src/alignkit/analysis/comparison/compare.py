@@ -245,7 +245,8 @@ class _Comparer:
         n, order = subset or self.joined.n, list(x.layers) if same else ()
         source = LayerSource(self._layers(x), self._layers(y), n, order, design)
         with self._folder(x, y) as folder:
-            tables = AlignmentTables(options, folder, subset, pool=x.asked_pool, **columns)
+            split = "" if folder is None else folder.name
+            tables = AlignmentTables(options, folder, subset, split, x.asked_pool, **columns)
             grid = self._grid(metric, source, pairs, tables, label)
             # The best over some layers is not that over all, which has this name.
             whole = self.layers == "all" and x.is_whole and y.is_whole and not same
@@ -318,8 +319,8 @@ class _Comparer:
         data = {(store.task, store.fingerprint) for store, _ in both}
         splits = [[split for _, split in model.stores] for model in (x, y)]
         rows = [self.joined.rows[model.label] for model in (x, y)]
-        stored = x.stores and y.stores and len(data) == 1 and splits[0] == splits[1]
-        if not stored or any(part is not None for part in rows):
+        alike = splits[0] == splits[1] and x.asked_pool == y.asked_pool and len(data) == 1
+        if not (x.stores and y.stores and alike) or any(part is not None for part in rows):
             yield None
             return
         folder = pair_folder(x.stores[0][0], y.stores[0][0]) / "+".join(splits[0])

@@ -10,7 +10,7 @@ import numpy as np
 
 from alignkit.alignment.layers import StoredLayers
 from alignkit.alignment.options import MeasureOptions
-from alignkit.data.facts import sample_fact, stored_fact
+from alignkit.data.facts import encoder_fact, sample_fact
 from alignkit.errors import UsageError
 from alignkit.metrics import Representation
 from alignkit.runs import Run
@@ -84,8 +84,10 @@ class Model:
         return all(list(self.layers) == store.sites(split) for store, split in self.stores)
 
 
-def model_of_arrays(label: str, layers: Sequence[Representation], source: str = "") -> Model:
-    """Return a model whose layers are anyone's arrays.
+def model_of_arrays(
+    label: str, layers: Sequence[Representation], source: str = "", pool: str = ""
+) -> Model:
+    """Return a model whose layers are anyone's arrays, whose tokens were pooled in this way.
 
     Raises
     ------
@@ -108,15 +110,25 @@ def model_of_arrays(label: str, layers: Sequence[Representation], source: str = 
         def layer(name: str) -> Representation:
             if name not in kept:
                 known = joined[name]
-                dtype = options.precision or known.dtype
-                values = Representation(known.values, known.ids, name, dtype, options.device)
+                values = known.on(options.device, options.precision or known.dtype)
                 kept[name] = values if rows is None else values[rows]
             return kept[name]
 
         return layer
 
     dtype = max(str(layer.dtype).removeprefix("torch.") for layer in layers)
-    return Model(label, "arrays", list(joined), first.n, first.ids, dtype, opened, source)
+    return Model(
+        label,
+        "arrays",
+        list(joined),
+        first.n,
+        first.ids,
+        dtype,
+        opened,
+        source,
+        pools=dict.fromkeys(joined, pool),
+        asked_pool=pool,
+    )
 
 
 def model_of_encoder(
@@ -143,7 +155,7 @@ def model_of_encoder(
         )
 
     def fact(column: str) -> list[str]:
-        return [value for store, name in stores for value in stored_fact(store, name, column)]
+        return [value for store, name in stores for value in encoder_fact([store], name, column)]
 
     return Model(
         first.label,

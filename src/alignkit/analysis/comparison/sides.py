@@ -20,8 +20,10 @@ from alignkit.analysis.comparison.models import (
     model_of_run,
 )
 from alignkit.errors import UsageError
-from alignkit.metrics import Representation, read_arrays
-from alignkit.metrics.tables import SUFFIXES as TABLES
+from alignkit.metrics import Representation
+from alignkit.metrics.arrays import for_sides, holds_table, read_layers, represented
+from alignkit.metrics.files.axes import POOLS as ARRAY_POOLS
+from alignkit.metrics.files.axes import Axes, axes_of, check_used
 from alignkit.models.encoders import select_sites
 from alignkit.models.schedule import input_site, stream_of
 from alignkit.plugins import registry
@@ -30,6 +32,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
 from alignkit.runs.encoders import DEFAULT_ENCODERS, FILE, EncoderStore
+from alignkit.runs.run import POOLS
 from alignkit.tasks import SPLITS
 
 STREAMS = ("text", "vision")
@@ -52,8 +55,9 @@ class SideOptions:
         the run on the other side.
     splits : sequence of str
         ``train``, ``validation``, ``test``, or ``all``; those of the data where empty.
-    pool : str
-        Empty for the default pooling of each layer.
+    pool, axis : sequence of str
+        Pooling over tokens, and what arrays of three dimensions hold: none, one for both sides,
+        or one for each. Without a pooling, that of each layer is its default.
     encoders : Path
         The folder in which encoders are stored.
     batch_size : int
@@ -65,11 +69,31 @@ class SideOptions:
 
     data: str = ""
     splits: Sequence[str] = ()
-    pool: str = ""
+    pool: Sequence[str] = ()
+    axis: Sequence[str] = ()
     encoders: Path = DEFAULT_ENCODERS
     batch_size: int = 64
     device: str = "auto"
     ids: Sequence[str] = ()
+
+    def of_side(self, side: int) -> _OfSide:
+        """Return what is given for one of the two sides.
+
+        Raises
+        ------
+        UsageError
+            When something is given more than twice.
+        """
+        given = {"pool": self.pool, "axis": self.axis, "id": self.ids}
+        values = {name: for_sides(name, each)[side] for name, each in given.items()}
+        return _OfSide(values["pool"] or "", values["axis"], values["id"])
+
+
+@dataclass(frozen=True)
+class _OfSide:
+    pool: str
+    axis: str | None
+    id: str | None
 
 
 def read_sides(
@@ -105,6 +129,7 @@ def read_sides(
         [model for name, item in side for model in reader.models(name, item, at)]
         for at, side in enumerate(given)
     )
+    reader.check_used()
     names = _unique([*left, *right])
     return [names[id(m)] for m in left], [names[id(m)] for m in right]
 
@@ -118,7 +143,7 @@ def random_model(model: Model, options: SideOptions, reporter: Reporter = SILENT
     # Weights that were trained are not looked at.
     kept = {key: value for key, value in model.choice.changed.items() if key != "checkpoint"}
     choice = choose("encoders", model.choice.name, {**kept, RANDOM: True})
-    made = _Reader(options, reporter).encoded(choice, model.source)
+    made = _Reader(options, reporter).encoded(choice, model.source, model.asked_pool)
     return replace(made, label=f"{model.label} (random weights)", is_random=True)
 
 
@@ -128,8 +153,9 @@ class _Reader:
 
     options: SideOptions
     reporter: Reporter
-    known: dict[str, list[Model]] = field(default_factory=dict)
+    known: dict[tuple[str, _OfSide], list[Model]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
+    axes: dict[str, Axes] = field(default_factory=dict)
 
     def look_at(self, items: Iterable[Any]) -> None:
         """Find the runs among what is given: encoders see their data where none are named."""
@@ -146,41 +172,53 @@ class _Reader:
             item = str(item.path)
         if not isinstance(item, (str, Path)):
             return [model_of_arrays(name, _representations(item, name))]
-        key = str(item)
+        key = (str(item), self.options.of_side(side))
         if key not in self.known:
-            self.known[key] = self._read(key, side)
+            self.known[key] = self._read(*key)
         return self.known[key]
 
-    def _read(self, spec: str, side: int) -> list[Model]:
+    def check_used(self) -> None:
+        """Refuse an axis or a pooling that nothing needed."""
+        if self.axes and all(m.kind == "arrays" for models in self.known.values() for m in models):
+            check_used(self.axes)
+
+    def _read(self, spec: str, given: _OfSide) -> list[Model]:
         if _is_encoder(spec):
-            return [self.encoded(choose("encoders", each), each) for each in _matching(spec)]
+            choices = [(choose("encoders", each), each) for each in _matching(spec)]
+            return [self.encoded(*each, given.pool) for each in choices]
         place = _place(spec)
         if place is None:
             raise UsageError(f"'{spec}' is neither {KINDS}")
         path, stream = place
         if (path / "config.json").is_file():
-            return self._streams(load_run(path), stream)
+            return self._streams(load_run(path), stream, given.pool or "cls")
         if (path / FILE).is_file():
-            return [self._stored(EncoderStore(path))]
-        columns = self.options.ids
-        column = columns[min(side, len(columns) - 1)] if columns and _holds_table(path) else None
-        layers = read_arrays(path, id=column, reporter=self.reporter)
-        return [model_of_arrays(path.stem if path.is_file() else path.name, layers, spec)]
+            return [self._stored(EncoderStore(path), given.pool)]
+        return [self._arrays(path, given)]
 
-    def encoded(self, choice: Choice, source: str) -> Model:
+    def _arrays(self, path: Path, given: _OfSide) -> Model:
+        axes = axes_of(given.axis, given.pool if given.pool in ARRAY_POOLS else None)
+        column = given.id if path.exists() and holds_table(path) else None
+        layers = represented(read_layers(path, axes, column, self.reporter))
+        self.axes[str(path)] = axes
+        label = path.stem if path.is_file() else path.name
+        return model_of_arrays(label, layers, str(path), axes.pool if "pool" in axes.used else "")
+
+    def encoded(self, choice: Choice, source: str, pool: str) -> Model:
         """Return an encoder on the data, stored first where it is not yet."""
         from alignkit.chain.encode import EncodeOptions, encode
 
         task, options = self._data(), self.options
-        pools = [options.pool] if options.pool else []
-        how = EncodeOptions(pools=pools, batch_size=options.batch_size, device=options.device)
+        how = EncodeOptions(
+            pools=[pool] if pool else [], batch_size=options.batch_size, device=options.device
+        )
         stores = [
             (encode(choice, task, options.encoders, split, how, self.reporter), split)
             for split in splits_of(task, options.data, options.splits, self.reporter)
         ]
         sites = [site.name for site in select_sites(stores[0][0].described_sites())]
         is_random = bool(choice.options.get(RANDOM))
-        return model_of_encoder(stores, sites, options.pool, source, choice, is_random)
+        return model_of_encoder(stores, sites, pool, source, choice, is_random)
 
     def _data(self) -> Choice:
         if self.options.data:
@@ -191,7 +229,7 @@ class _Reader:
         self.reporter.note(f"encoders see the data of {run.path}, as no `data` are given")
         return run.config.task
 
-    def _stored(self, store: EncoderStore) -> Model:
+    def _stored(self, store: EncoderStore, pool: str) -> Model:
         asked = self.options.splits or ("test",)
         splits = SPLITS if ALL in asked else asked
         kept = [split for split in splits if store.representation_index(split) is not None]
@@ -199,15 +237,16 @@ class _Reader:
             missing = next(split for split in splits if split not in kept)
             raise UsageError(
                 f"{store.path} is not stored on {missing}; store it with: "
-                f"{store.extract_command(missing, self.options.pool or 'mean')}"
+                f"{store.extract_command(missing, pool or 'mean')}"
             )
         stores = [(store, split) for split in kept]
-        return model_of_encoder(stores, store.sites(kept[0]), self.options.pool, str(store.path))
+        return model_of_encoder(stores, store.sites(kept[0]), pool, str(store.path))
 
-    def _streams(self, run: Run, stream: str) -> list[Model]:
+    def _streams(self, run: Run, stream: str, pool: str) -> list[Model]:
         from alignkit.alignment.layers import extracted
 
-        pool = self.options.pool or "cls"
+        if pool not in POOLS:
+            raise UsageError(f"{run.path} has no pooling '{pool}'; runs have: {', '.join(POOLS)}")
         splits = splits_of(run.config.task, "", self.options.splits, self.reporter)
         indices = [extracted(run, split, pool, self.reporter) for split in splits]
         sites = indices[0]["sites"]
@@ -290,11 +329,6 @@ def _place(item: Any) -> tuple[Path, str] | None:
         return Path(before), stream
     looks_like_one = path.suffix or len(path.parts) > 1
     return (path, "") if looks_like_one and not re.match(r"[a-z0-9_]+:", str(item)) else None
-
-
-def _holds_table(path: Path) -> bool:
-    files = path.iterdir() if path.is_dir() else [path]
-    return any(file.suffix.lower() in TABLES for file in files)
 
 
 def _unique(models: Sequence[Model]) -> dict[int, Model]:

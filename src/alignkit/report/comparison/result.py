@@ -143,7 +143,8 @@ def compare(
     split: str | Sequence[str] = (),
     metric: str | Sequence[str] = (),
     layers: str = "all",
-    pool: str = "",
+    pool: str | Sequence[str] = (),
+    axis: str | Sequence[str] = (),
     random_weights: bool = False,
     null: int = 200,
     interval: int = 200,
@@ -155,7 +156,7 @@ def compare(
     device: str = "auto",
     batch_size: int = 64,
     encoders: str | Path = DEFAULT_ENCODERS,
-    id: Sequence[str] = (),
+    id: str | Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Comparison:
     """Compare two models layer by layer, or several with several; nothing is trained.
@@ -177,8 +178,10 @@ def compare(
         The default metric when empty; ``all`` for every metric that accepts the data.
     layers : str
         Pairs of layers: ``all``, ``same``, ``last``, indices, or glob patterns of names.
-    pool : str
-        Pooling over tokens, of encoders by default the first that each layer has.
+    pool, axis : str or sequence of str
+        Pooling over tokens, of encoders by default the first that each layer has; and what
+        arrays of three dimensions in files hold (``layers``, ``layers=1``, ``tokens``). One for
+        both sides, or one for each.
     random_weights : bool
         Whether to measure controls too: every encoder with random weights instead of its own,
         against the models of the other side.
@@ -191,8 +194,9 @@ def compare(
         Samples per forward pass of an encoder, halved where memory runs out.
     encoders : path
         The folder in which representations of encoders are stored, once per encoder and data.
-    id : sequence of str
-        The column of ids of tables, where it is not found by its name; one for each side.
+    id : str or sequence of str
+        The column of ids of tables, where it is not found by its name; one for both sides, or
+        one for each.
     reporter : Reporter
 
     Returns
@@ -207,15 +211,21 @@ def compare(
         For what cannot be read.
     """
     chosen = CompareOptions(
-        (metric,) if isinstance(metric, str) and metric else tuple(metric),
+        _words(metric),
         layers,
         MeasureOptions(
             null, interval, seed, dtype, _measuring_device(device), samples, within, groups
         ),
     )
-    splits = (split,) if isinstance(split, str) and split else tuple(split)
     options = SideOptions(
-        str(data), _checked(splits), pool, Path(encoders), batch_size, device, tuple(id)
+        str(data),
+        _checked(_words(split)),
+        _words(pool),
+        _words(axis),
+        Path(encoders),
+        batch_size,
+        device,
+        _words(id),
     )
     left, right = read_sides(a, b, options, reporter)
     random = _random([*left, *right], options, reporter) if random_weights else {}
@@ -240,6 +250,11 @@ def _random(models: Sequence[Model], options: SideOptions, reporter: Reporter) -
     if without:
         reporter.note(f"note: no control with random weights for {', '.join(without)}")
     return random
+
+
+def _words(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return what is given once as a text, or several times."""
+    return (given,) if isinstance(given, str) and given else tuple(given)
 
 
 def _measuring_device(name: str) -> str:
