@@ -21,6 +21,7 @@ from alignkit.cli.arguments import (
     Tasks,
     Where,
 )
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import check_split, chosen_runs, measurable, metrics_or_all
 
 
@@ -87,6 +88,7 @@ def agreement(
         from alignkit.report.results import write_agreement
 
         write_agreement(result, pairs=output, figures=figures)
+        link_results(output, figures=figures)
     if json:
         console.print_json(
             {

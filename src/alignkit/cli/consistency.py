@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alignkit.cli.arguments import Json, TableFile
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import read_table
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def consistency(
         from alignkit.runs.files import write_csv
 
         write_csv(output, checked.triples)
+        link_results(output)
     if json:
         for line in consistency_lines(checked):
             console.note(line)

@@ -31,6 +31,7 @@ from alignkit.cli.arguments import (
     Within,
     complete,
 )
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import (
     check_split,
     chosen_runs,
@@ -218,15 +219,17 @@ def correlate(
         from alignkit.report.results import write_correlations
 
         settings = output and output.with_name(f"{output.stem}.settings.json")
+        pooled_table = output and output.with_name(f"{output.stem}.pooled.csv")
         write_correlations(
             correlations,
             rows,
             table=output,
             settings=settings,
             figures=figures,
-            pooled=output and output.with_name(f"{output.stem}.pooled.csv"),
+            pooled=pooled_table,
             reporter=reporter,
         )
+        link_results(output, pooled_table, figures=figures)
     if json:
         from alignkit.report.cautions import caution_lines
 

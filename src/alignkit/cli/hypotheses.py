@@ -25,6 +25,7 @@ from alignkit.cli.arguments import (
     Unit,
     Where,
 )
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def hypotheses(
         from alignkit.report.results import write_answers
 
         write_answers(answers, tables=output, figures=figures)
+        link_results(output, figures=figures)
     if json:
         console.print_json([_plain(answer) for answer in answers])
     else:

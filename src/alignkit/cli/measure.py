@@ -29,6 +29,7 @@ from alignkit.cli.arguments import (
 )
 from alignkit.cli.attempts import Attempts, attempted
 from alignkit.cli.encoders import EncodersFolder, measure_stored_encoders
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import (
     are_runs,
     check_split,
@@ -424,6 +425,7 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
 
     if output is not None:
         write_csv(output, table)
+        link_results(output)
     return table
 
 

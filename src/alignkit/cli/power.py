@@ -8,6 +8,7 @@ import typer
 
 from alignkit.cli.arguments import Figures, Json, RunsFolder, Seed, TableFile
 from alignkit.cli.attempts import note_damaged
+from alignkit.cli.pages import link_results
 
 if TYPE_CHECKING:
     from alignkit.cli.printing.power import Mark
@@ -145,6 +146,7 @@ def power(
         write_json(output.with_name(f"{output.stem}.settings.json"), result.settings)
     if figures is not None:
         _draw(result, here, figures)
+    link_results(output, figures=figures)
     for line in power_cautions(result):
         console.note(f"note: {line}")
     if json:

@@ -27,6 +27,7 @@ from alignkit.cli.arguments import (
     Within,
 )
 from alignkit.cli.correlate import Layer
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
 
 
@@ -106,4 +107,5 @@ def report(
         measure=True,
         reporter=console.TerminalReporter(),
     )
+    link_results(output)
     print(page)

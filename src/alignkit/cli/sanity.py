@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.arguments import AllMetrics, Json, Seed, TableFile
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import metrics_or_all
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def sanity(
     rows = [_row(examination, samples, width, seed) for examination in examinations]
     if output is not None:
         _write(output, rows)
+        link_results(output)
     if json:
         console.print_json(rows)
     else:

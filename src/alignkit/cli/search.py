@@ -7,6 +7,7 @@ import typer
 
 from alignkit.cli.app import App
 from alignkit.cli.arguments import EXECUTION, Architecture, Data, Json, RunsFolder, complete
+from alignkit.cli.pages import link_results
 
 if TYPE_CHECKING:
     from alignkit.search.analysis import Analysis
@@ -290,6 +291,7 @@ def analyse(
         console.note(f"wrote {register}, a plugin that registers {', '.join(names)}")
     if figures is not None:
         _draw(analysis, figures)
+        link_results(figures=figures)
     if json:
         console.print_json(analysis.to_json())
     else:

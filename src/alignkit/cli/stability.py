@@ -23,6 +23,7 @@ from alignkit.cli.arguments import (
     Tasks,
     Where,
 )
+from alignkit.cli.pages import link_results
 from alignkit.cli.selection import (
     are_runs,
     check_split,
@@ -151,6 +152,7 @@ def stability(
         from alignkit.report.results import write_stability
 
         write_stability(result, table=output, figures=figures)
+        link_results(output, figures=figures)
     if json:
         console.print_json(
             {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape, unescape
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from alignkit.runs.files import write_text
 
@@ -27,27 +29,85 @@ def write_index(folder: Path, title: str) -> Path:
     Path
         The page.
     """
-    files = sorted(
-        path.relative_to(folder)
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.parts[-4:])
-    )
+    return _write(folder, title, _below(folder))
+
+
+def add_to_index(places: Iterable[Path], figures: Path | None = None) -> list[Path]:
+    """Link what a command has written from the page of the folder of results that it lies in.
+
+    That is the outermost folder with such a page; without one, the folder that was written, or
+    that in which a table or a folder of figures lies, which gets a page. The folder in which the
+    command runs gets none, nor do folders of tables outside of it: they may hold anything.
+
+    Parameters
+    ----------
+    places : iterable of Path
+        Tables, and folders of results.
+    figures : Path, optional
+        A folder of figures.
+
+    Returns
+    -------
+    list of Path
+        The pages.
+    """
+    pages = []
+    for place in [*places, *([figures] if figures else [])]:
+        folder = _folder_of(place.absolute(), place.is_dir() and place != figures)
+        if folder is None:
+            continue
+        new = [place.absolute()] if place.is_file() else list(_below(place.absolute()))
+        title, linked = _read(folder)
+        kept = [path for path in linked if path.is_file()]
+        pages.append(_write(folder, title or f"Results in {folder.name}", {*kept, *new}))
+    return list(dict.fromkeys(_shown(page) for page in pages))
+
+
+def _folder_of(place: Path, whole: bool) -> Path | None:
+    """Return the folder whose page links a place; None where none is to have a page.
+
+    A ``whole`` place is a folder of results by itself.
+    """
+    own, here = place if whole else place.parent, Path.cwd()
+    with_page = [folder for folder in (own, *own.parents) if _is_own(folder / NAME)]
+    if with_page:
+        return with_page[-1]
+    anything = own == here or own in here.parents or (not whole and here not in own.parents)
+    return None if anything or (own / NAME).exists() else own
+
+
+def _is_own(page: Path) -> bool:
+    """Whether a page is such a page, and not another one of that name."""
+    try:
+        return STYLE in page.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return False
+
+
+def _read(folder: Path) -> tuple[str, list[Path]]:
+    """Return the title of a folder's page and what it links; nothing where there is none."""
+    if not _is_own(folder / NAME):
+        return "", []
+    text = (folder / NAME).read_text(encoding="utf-8")
+    title = re.search("<title>(.*?)</title>", text)
+    links = re.findall(r'<li><a href="([^"]*)"', text)
+    return unescape(title[1]) if title else "", [folder / unquote(link) for link in links]
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in parts[-4:]):
+            yield path
+
+
+def _write(folder: Path, title: str, paths: Iterable[Path]) -> Path:
+    files = sorted(path.relative_to(folder) for path in paths)
     parts = [f"<h1>{escape(title)}</h1>"]
     for heading, endings in KINDS:
-        # The CSV files in folders of figures hold their data: the figures are linked.
-        shown = [
-            file
-            for file in files
-            if file.suffix in endings
-            and file != Path(NAME)
-            and not (file.suffix == ".csv" and "figures" in file.parts)
-        ]
+        shown = [file for file in files if file.suffix in endings and not _is_aside(file)]
         if shown:
-            items = "\n".join(
-                f'<li><a href="{quote(file.as_posix())}">{escape(file.as_posix())}</a></li>'
-                for file in shown
-            )
-            parts.append(f"<h2>{heading}</h2>\n<ul>\n{items}\n</ul>")
+            parts.append(f"<h2>{heading}</h2>\n<ul>\n{_links(shown)}\n</ul>")
     text = (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
@@ -56,3 +116,21 @@ def write_index(folder: Path, title: str) -> Path:
     if not page.is_file() or page.read_text(encoding="utf-8") != text:
         write_text(page, text)
     return page
+
+
+def _is_aside(file: Path) -> bool:
+    """Whether a file is no result of its own: a page, or the data of a figure that is linked."""
+    return file.name == NAME or (file.suffix == ".csv" and "figures" in file.parts)
+
+
+def _links(files: Sequence[Path]) -> str:
+    return "\n".join(
+        f'<li><a href="{quote(file.as_posix())}">{escape(file.as_posix())}</a></li>'
+        for file in files
+    )
+
+
+def _shown(page: Path) -> Path:
+    """Return a page's path as a message shows it: relative where the command runs above it."""
+    here = Path.cwd()
+    return page.relative_to(here) if here in page.parents else page
