@@ -75,4 +75,11 @@ def test_the_study_is_that_of_bert_base_and_vit_base():
     }
     rates = {name: task["learning_rate"] for name, task in study["task"].items()}
     assert rates == {"hateful_memes": 4.4e-5, "mm_imdb": 5.9e-5, "upmc_food": 5.9e-5}
-    assert (study["pretrain"]["epochs"], study["pretrain"]["learning_rate"]) == (7, 1e-4)
+    epochs = {name: task["epochs"] for name, task in study["task"].items()}
+    assert epochs == {"hateful_memes": 6, "mm_imdb": 8, "upmc_food": 8}
+    first = study["pretrain"]
+    assert (first["epochs"], first["learning_rate"], first["seed"]) == (7, 1e-4, 1567)
+    assert (first["batch_size"], first["accumulate"]) == (20, 22)
+    options = study["options"]
+    assert (options["batch_size"], options["accumulate"], options["patience"]) == (24, 26, 3)
+    assert (options["warmup"], options["floor"]) == (0.1, 0.2)
