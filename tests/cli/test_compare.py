@@ -200,7 +200,7 @@ def test_all_of_a_folder_of_ones_own_is_used(models, tmp_path):
     )
     table.to_csv(tmp_path / "some.csv", index_label="id")
     done = alignkit("compare", words[1], "some.csv", "--data", "mine", *QUICK, cwd=tmp_path)
-    assert "10 samples, joined by id" in done.stdout
+    assert "10 samples of folder-mine (train, validation, test), joined by id" in done.stdout
     assert "30 of the 40 samples of bert are left out" in done.stdout.replace("\n", " ")
 
 

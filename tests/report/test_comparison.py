@@ -142,6 +142,16 @@ def test_several_models_give_a_grid_of_pairs(two, shared):
         result.grid(a="third")
 
 
+def test_of_many_pairs_of_models_what_they_share_is_said(two):
+    a = {f"a{at}": layers(20 + at, 1) for at in range(3)} | {"good": two[0]}
+    result = alignkit.compare(a, {"b0": two[1], "b1": layers(8, 1)}, **QUICK)
+    said = result.lines()
+    assert said[1].startswith("Of 8 pairs of models, good and b0 align most (unbiased_cka ")
+    small = (result.best["p"] <= 0.05).sum()
+    assert f"(p <= 0.05) in {small} of 8" in said[2]
+    assert len(said) == 3
+
+
 def test_a_model_against_itself_leaves_out_each_layer_with_itself(tmp_path, two):
     for at, values in enumerate(two[0]):
         np.save(tmp_path / f"layer{at}.npy", values)

@@ -1,4 +1,4 @@
-"""Names of layers, as short as they can be without two of them becoming the same."""
+"""Names of layers and models, as short as they can be without two of them becoming the same."""
 
 from __future__ import annotations
 
@@ -27,11 +27,12 @@ def short_layers(names: Sequence[str], most: int = 12) -> dict[str, str]:
             if sum(other[-count:] == ending for other in parts.values()) == 1:
                 break
         shown[name] = ".".join(ending)
-    cut = {name: _cut(text, most) for name, text in shown.items()}
+    cut = {name: squeezed(text, most) for name, text in shown.items()}
     return cut if len(set(cut.values())) == len(cut) else shown
 
 
-def _cut(text: str, most: int) -> str:
+def squeezed(text: str, most: int) -> str:
+    """Return a text that is cut in its middle where it is long: what ends it tells it apart."""
     if len(text) <= most:
         return text
     before = (most - 1) // 2

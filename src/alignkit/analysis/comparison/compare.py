@@ -71,8 +71,8 @@ class Measured:
         One row per pair of models and metric: the best pair of layers with the null of maxima,
         its ``chance`` alone, and ``identical``, what identical input scores.
     models : DataFrame
-        One row per model: ``model``, ``kind``, ``stream``, ``source``, ``layers``, ``samples``,
-        ``left_out``, ``random``.
+        One row per model: ``model``, ``kind``, ``stream``, ``data``, ``source``, ``layers``,
+        ``samples``, ``left_out``, ``random``.
     joined : Joined
     metrics : sequence of Metric
     options : CompareOptions
@@ -202,6 +202,7 @@ def _table(models: Sequence[Model], joined: Joined) -> pd.DataFrame:
                 "model": model.label,
                 "kind": model.kind,
                 "stream": model.stream,
+                "data": model.data,
                 "source": model.source,
                 "layers": len(model.layers),
                 "samples": model.n,

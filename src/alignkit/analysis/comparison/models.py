@@ -46,6 +46,8 @@ class Model:
         ``opened(options, rows) -> (name -> Representation)``, of all samples where rows is None.
     source : str
         How it was asked for: an encoder, a path, or empty for arrays in memory.
+    data : str
+        What it saw, as in ``emoji (test)``; empty for arrays.
     stream : str
         ``text`` or ``vision``; empty for arrays.
     pools : mapping of str to str
@@ -70,6 +72,7 @@ class Model:
     dtype: str
     opened: Callable[[MeasureOptions, Rows], Layers]
     source: str = ""
+    data: str = ""
     stream: str = ""
     pools: Mapping[str, str] = field(default_factory=dict)
     fact: Callable[[str], Sequence[str]] | None = None
@@ -165,6 +168,7 @@ def model_of_encoder(
         "float32",
         _opener(stores, pool),
         source,
+        _data(first.task, stores),
         first.stream,
         {name: pool or first.pools(name, split)[0] for name in layers},
         fact,
@@ -192,10 +196,15 @@ def model_of_run(
         "float32",
         _opener(stores, pool),
         f"{run.path}:{stream}",
+        _data(run.task, stores),
         stream,
         dict.fromkeys(layers, pool),
         fact,
     )
+
+
+def _data(task: str, stores: Sequence[tuple[RepresentationStore, str]]) -> str:
+    return f"{task} ({', '.join(split for _, split in stores)})"
 
 
 def _samples(stores: Sequence[tuple[RepresentationStore, str]]) -> tuple[int, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import glob
@@ -27,7 +26,7 @@ from alignkit.metrics.files.axes import Axes, axes_of, check_used
 from alignkit.models.encoders import select_sites
 from alignkit.models.schedule import input_site, stream_of
 from alignkit.plugins import registry
-from alignkit.plugins.options import options_of
+from alignkit.plugins.options import format_spec, options_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
@@ -334,15 +333,34 @@ def _place(item: Any) -> tuple[Path, str] | None:
 def _unique(models: Sequence[Model]) -> dict[int, Model]:
     """Return the models by their id, with labels that tell them apart."""
     distinct = {id(model): model for model in models}
-    labels = Counter(model.label for model in distinct.values())
-    seen: Counter[str] = Counter()
     named: dict[int, Model] = {}
+    taken: set[str] = set()
     for key, model in distinct.items():
+        alike = [other for other in distinct.values() if other.label == model.label]
         label = model.label
-        if labels[label] > 1 and model.stores:
-            label = model.stores[0][0].name
-        if label in seen:
-            label = f"{label} ({seen[label] + 1})"
-        seen[model.label] += 1
+        if len(alike) > 1 and model.stores:
+            label += _options_apart(model, alike)
+            if label in taken:
+                label = model.stores[0][0].name
+        number = 1
+        while label in taken:
+            number += 1
+            label = f"{model.label} ({number})"
+        taken.add(label)
         named[key] = replace(model, label=label)
     return named
+
+
+def _options_apart(model: Model, alike: Sequence[Model]) -> str:
+    """Return the options of an encoder that others of its label do not have, in brackets."""
+    if model.choice is None:
+        return ""
+    others = [other.choice.options for other in alike if other.choice is not None]
+    own = {
+        name: value
+        for name, value in model.choice.changed.items()
+        if any(options.get(name) != value for options in others)
+        and not isinstance(value, Path)
+        and "/" not in str(value)
+    }
+    return f" ({format_spec('', own).removeprefix(':')})" if own else ""

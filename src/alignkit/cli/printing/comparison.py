@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.printing import console
 from alignkit.cli.printing.heatmap import print_heatmap
+from alignkit.cli.printing.tables import Column
+from alignkit.report.layer_names import short_layers, squeezed
 
 if TYPE_CHECKING:
     from alignkit.report.comparison.result import Comparison
@@ -14,6 +16,9 @@ Row = dict[str, Any]
 
 # Where stdout is no terminal.
 WIDTH = 80
+# The length at which names of models are cut, in their middle.
+NAME = 30
+SHOWN_ELSEWHERE = ("metric", "within", "n", "calibrated", "identical", "null of maxima")
 
 
 def show(comparison: Comparison) -> None:
@@ -39,11 +44,13 @@ def show(comparison: Comparison) -> None:
         _show_models(some)
         print()
         _show_best(some)
+    print()
+    for line in lines.result_lines(measured):
+        console.print_text(line, otherwise=WIDTH)
 
 
 def _show_layers(comparison: Comparison, best: Row) -> None:
     from alignkit.report.comparison.rows import grid_of, shown_column
-    from alignkit.report.layer_names import short_layers
 
     measured = comparison.measured
     metric = next(each for each in measured.metrics if each.spec == best["spec"])
@@ -70,10 +77,11 @@ def _show_layers(comparison: Comparison, best: Row) -> None:
 
 def _show_models(rows: list[Row]) -> None:
     column = "calibrated" if any(row["calibrated"] is not None for row in rows) else "value"
+    numbers = {b: at for at, b in enumerate(dict.fromkeys(row["b"] for row in rows), start=1)}
     cells = [
         {
-            "x": row["a"],
-            "y": row["b"],
+            "x": squeezed(row["a"], NAME),
+            "y": numbers[row["b"]],
             "n": row["n"],
             "value": row[column],
             "reason": row["reason"],
@@ -83,20 +91,27 @@ def _show_models(rows: list[Row]) -> None:
     ]
     title = f"{_title(rows[0], column)}: best pair of layers"
     print_heatmap(title, cells, column == "calibrated" or _is_up(rows[0]), WIDTH)
+    for b, number in numbers.items():
+        console.print_text(f"{number:>3} {b}", otherwise=WIDTH)
 
 
 def _show_best(rows: list[Row]) -> None:
     from alignkit.report.comparison.page import heads_of
 
-    heads = [head for head in heads_of(rows) if head["name"] not in ("metric", "within", "n")]
-    table = [{head["name"]: head["cell"](row) for head in heads} for row in rows]
-    console.print_table(table, [head["name"] for head in heads])
+    heads = [head for head in heads_of(rows) if head["name"] not in SHOWN_ELSEWHERE]
+    table = [
+        Column(
+            head["name"], [squeezed(head["cell"](row), NAME) for row in rows], right=head["number"]
+        )
+        for head in heads
+    ]
+    console.print_columns(table, otherwise=WIDTH)
 
 
 def _title(row: Row, column: str) -> str:
-    from alignkit.alignment.designs import shown_name
+    from alignkit.report.comparison.lines import measure
 
-    parts = [row["spec"], *([f"within {shown_name(row['within'])}"] if row["within"] else [])]
+    parts = [measure(row)]
     parts += ["calibrated (0 chance, 1 identical)"] if column == "calibrated" else []
     return ", ".join(parts)
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.alignment.designs import shown_name
 from alignkit.analysis.comparison.compare import Measured
 from alignkit.metrics import Metric
-from alignkit.report.comparison.lines import number
+from alignkit.report.comparison.lines import measure, number
 from alignkit.report.comparison.rows import Row, best_rows, designs_of, grid_of, shown_column
 from alignkit.report.figures.best_values import best_values
 from alignkit.report.figures.layer_map import layer_map
@@ -47,7 +46,7 @@ def draw_layers(measured: Measured, row: Row, metric: Metric) -> Drawn | None:
     column = shown_column(grid)
     if len(grid) < 2 or grid[column].isna().all():
         return None
-    label = f"{_label(row)}, calibrated" if column == "calibrated" else _label(row)
+    label = f"{measure(row)}, calibrated" if column == "calibrated" else measure(row)
     chances = grid["null_mean"].dropna()
     chance = float(chances.mean()) if len(chances) else None
     figure = layer_map(
@@ -81,8 +80,8 @@ def best_figures(measured: Measured) -> Iterator[Drawn]:
                 continue
             names = RANDOM | {"models": "the models", "null": "permuted samples (± 2 sd)"}
             if len(rows) == 1:
-                names |= {f"random_{side}": f"random {rows[0][side]}" for side in ("a", "b")}
-            label = f"{_label(rows[0])}, best pair of layers"
+                names |= {f"random_{side}": f"random weights in {side}" for side in "ab"}
+            label = f"{measure(rows[0])}, best pair of layers"
             yield Drawn(
                 f"best-{_file(rows[0])}",
                 best_values(rows, label, names),
@@ -102,12 +101,14 @@ def model_maps(measured: Measured) -> Iterator[Drawn]:
             if len(rows) < 2 or all(row["value"] is None for row in rows):
                 continue
             column = "calibrated" if any(r["calibrated"] is not None for r in rows) else "value"
-            label = f"{_label(rows[0])}, {'calibrated, ' if column == 'calibrated' else ''}best"
-            maps = [("the models", _table(rows, column))]
+            label = f"{measure(rows[0])}, {'calibrated, ' if column == 'calibrated' else ''}best"
+            maps = [("", _table(rows, column))]
             for key, title in RANDOM.items():
                 controls = [r[key] | {"a": r["a"], "b": r["b"]} for r in rows if r[key] is not None]
                 if controls:
                     maps.append((title, _table(controls, column).reindex_like(maps[0][1])))
+            if len(maps) > 1:
+                maps[0] = ("the models", maps[0][1])
             down = column == "value" and not metric.higher_is_better
             yield Drawn(
                 f"models-{_file(rows[0])}",
@@ -136,12 +137,8 @@ def _rows(measured: Measured) -> Iterator[tuple[Row, Metric]]:
         yield row, metrics[row["spec"]]
 
 
-def _label(row: Row) -> str:
-    return f"{row['spec']} within {shown_name(row['within'])}" if row["within"] else row["spec"]
-
-
 def _file(row: Row) -> str:
-    return _label(row).replace(" ", "-")
+    return measure(row).replace(" ", "-")
 
 
 def _table(rows: list[Row], column: str) -> pd.DataFrame:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from alignkit.alignment.designs import shown_name
-from alignkit.report.comparison.lines import interval, layer, number
+from alignkit.report.comparison.lines import interval, layer, measure, number
 from alignkit.report.comparison.rows import Row
 from alignkit.report.formatting import p_text
 from alignkit.report.style import visible
@@ -47,7 +46,7 @@ def latex_table(rows: Sequence[Row], caption: str) -> str:
         "    \\midrule",
     ]
     for row in rows:
-        cells = [latex(_metric(row))] if metrics else []
+        cells = [latex(measure(row))] if metrics else []
         cells += [latex(str(row[side])) for side in ("a", "b")]
         cells += [latex(layer(row, side)) for side in ("a", "b")]
         cells += [_number(row["value"])]
@@ -67,10 +66,6 @@ def latex(text: str) -> str:
     return re.sub(r"[\\~^&%$#_{}]", lambda match: _SPECIAL[match[0]], visible(text)).replace(
         "…", "\\ldots{}"
     )
-
-
-def _metric(row: Row) -> str:
-    return " within ".join(filter(None, (row["spec"], shown_name(row["within"]))))
 
 
 def _number(value: float | None) -> str:

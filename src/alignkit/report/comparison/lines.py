@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from alignkit.alignment.designs import shown_name
 from alignkit.analysis.comparison.compare import Measured
+from alignkit.metrics import resolve
 from alignkit.report.comparison.rows import Row, best_rows, pairs_of
 from alignkit.report.formatting import p_text
 from alignkit.report.within import groups_sentence, unknown_chance, within_sentence
 
 ALPHA = 0.05
+# Of more pairs of models than this, only what they have in common is said.
+MOST_TOLD = 4
 
 
 def title(measured: Measured) -> str:
@@ -29,9 +33,10 @@ def sample_lines(measured: Measured) -> list[str]:
     joined = measured.joined
     n = int(measured.best["n"].max())
     how = "joined by id" if joined.by_id else "rows taken in their order"
-    lines = [f"{n:,} samples, {how}."]
-    if n < joined.n:
-        lines = [f"{n:,} samples drawn at random of {joined.n:,}, {how}."]
+    seen = [name for name in dict.fromkeys(measured.models["data"]) if name]
+    of = f" of {' and '.join(seen)}" if seen else ""
+    drawn = f" drawn at random of {joined.n:,}" if measured.options.measure.samples else ""
+    lines = [f"{n:,} samples{drawn if n < joined.n else ''}{of}, {how}."]
     for label, count in joined.left_out.items():
         lines.append(
             f"{count:,} of the {joined.n + count:,} samples of {label} are left out: they are not "
@@ -46,20 +51,54 @@ def sample_lines(measured: Measured) -> list[str]:
 
 def result_lines(measured: Measured) -> list[str]:
     """Say what the best pair of layers of every pair of models is, and what the controls reach."""
+    rows = best_rows(measured)
     lines = []
-    for row in best_rows(measured):
-        lines.append(best_sentence(row))
-        lines += control_sentences(row)
+    for spec, within in dict.fromkeys((row["spec"], row["within"]) for row in rows):
+        some = [row for row in rows if (row["spec"], row["within"]) == (spec, within)]
+        if len(some) > MOST_TOLD:
+            lines += summary_sentences(some)
+            continue
+        for row in some:
+            lines += [best_sentence(row), *control_sentences(row)]
+    return lines
+
+
+def summary_sentences(rows: Sequence[Row]) -> list[str]:
+    """Say what the best pairs of layers of many pairs of models have in common."""
+    known = [row for row in rows if row["value"] is not None]
+    if not known:
+        return [f"{rows[0]['spec']} is undefined for all {len(rows)} pairs of models."]
+    up = resolve(rows[0]["spec"]).higher_is_better
+    ordered = sorted(known, key=lambda row: float(row["value"]), reverse=up)
+    lines = [
+        f"Of {len(rows):,} pairs of models, {ordered[0]['a']} and {ordered[0]['b']} align most "
+        f"({measure(ordered[0])} {_value(ordered[0])}), {ordered[-1]['a']} and "
+        f"{ordered[-1]['b']} least ({_value(ordered[-1])})."
+    ]
+    tested = [row for row in known if row["p"] is not None]
+    if tested:
+        small = sum(row["p"] <= ALPHA for row in tested)
+        lines.append(
+            f"The best pair of layers is better than that of permuted samples (p <= {ALPHA}) in "
+            f"{small:,} of {len(tested):,}; p is not corrected for the number of pairs of models."
+        )
+    for side in ("a", "b"):
+        controls = [row[f"random_{side}"] for row in rows if row[f"random_{side}"] is not None]
+        reached = [row["value"] for row in controls if row["value"] is not None]
+        if reached:
+            lines.append(
+                f"With random weights in place of those of {side}, the best pairs reach "
+                f"{number(min(reached))} to {number(max(reached))}."
+            )
     return lines
 
 
 def best_sentence(row: Row) -> str:
     """Say where two models align best, with interval, chance and the null of maxima."""
-    names = f"{row['a']} and {row['b']}"
+    names, place = f"{row['a']} and {row['b']}", f"{layer(row, 'a')} and {layer(row, 'b')}"
     if row["value"] is None:
-        return f"{names}: {row['spec']} is undefined ({row['reason']})."
-    measure = f"{row['spec']}{'' if not row['within'] else ' within ' + _name(row['within'])}"
-    said = f"{names} align best at {layer(row, 'a')} and {layer(row, 'b')}: {measure} {_value(row)}"
+        return f"{names}: {measure(row)} is undefined ({row['reason']})."
+    said = f"{names} align best at {place}: {measure(row)} {_value(row)}"
     known = []
     if row["chance"] is not None:
         known.append(f"chance {number(row['chance'])}")
@@ -103,6 +142,11 @@ def note_lines(measured: Measured) -> list[str]:
     return list(dict.fromkeys([*lines, *unknown_chance(records)]))
 
 
+def measure(row: Row) -> str:
+    """Return the metric, and the classes that it is measured within."""
+    return " within ".join(filter(None, (row["spec"], shown_name(row["within"]))))
+
+
 def layer(row: Row, side: str) -> str:
     """Return the layer of a side with its pooling."""
     name, pool = row[{"a": "x", "b": "y"}[side]], row[f"{side}_pool"]
@@ -124,9 +168,3 @@ def interval(row: Row) -> str:
 def _value(row: Row) -> str:
     around = interval(row)
     return f"{number(row['value'])} (95 % {around})" if around else number(row["value"])
-
-
-def _name(column: str) -> str:
-    from alignkit.alignment.designs import shown_name
-
-    return shown_name(column)

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
+from alignkit.report.layer_names import squeezed
+from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, visible
 
 # Colour, marker, and where it stands in the row of a pair, from the top.
 _LOOKS: Mapping[str, tuple[str, str, float]] = {
@@ -32,7 +33,7 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
     names : mapping of str to str
         What ``models``, ``random_a``, ``random_b`` and ``null`` are called.
     """
-    titles = [f"{short(row['a'], 26)}\n{short(row['b'], 26)}" for row in rows]
+    titles = ["\n".join(visible(squeezed(row[side], 36)) for side in "ab") for row in rows]
     left = 0.35 + 0.068 * max(len(part) for title in titles for part in title.split("\n"))
     with house_style():
         figure, (ax,) = panels(1, 1, 4.6, 0.55 * len(rows) + 0.15, margins=(left, 2.3, 0.2, 0.5))

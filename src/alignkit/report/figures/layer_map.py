@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
-from alignkit.report.layer_names import short_layers
-from alignkit.report.style import WIDTH, house_style, panels, short
+from alignkit.report.layer_names import short_layers, squeezed
+from alignkit.report.style import WIDTH, house_style, panels, visible
 
 # Cells with digits in them are at least this wide, in inches; more cells than this have none.
 _CELL, _WITH_DIGITS = 0.42, 16
@@ -118,5 +118,5 @@ def _name(
     ax.tick_params(length=2, labelsize=6.5, pad=1.5)
     long = max(len(name) for name in names[1].values()) > 4
     ax.tick_params(axis="x", rotation=90 if long else 0)
-    ax.set_ylabel(f"layers of {short(models[0], 34)}", labelpad=3)
-    ax.set_xlabel(f"layers of {short(models[1], 34)}", labelpad=3)
+    ax.set_ylabel(f"layers of {visible(squeezed(models[0], 34))}", labelpad=3)
+    ax.set_xlabel(f"layers of {visible(squeezed(models[1], 34))}", labelpad=3)

@@ -11,15 +11,16 @@ from matplotlib.patches import Patch
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.figures.layer_map import draw_cells
-from alignkit.report.style import WIDTH, house_style, panels, short
+from alignkit.report.layer_names import squeezed
+from alignkit.report.style import WIDTH, house_style, panels, visible
 
-_CELL, _WITH_DIGITS, _NAME = 0.46, 16, 24
+_CELL, _WITH_DIGITS, _NAME = 0.46, 16, 34
 
 
 def model_map(
     panels_of: Sequence[tuple[str, pd.DataFrame]], label: str, lower_is_aligned: bool = False
 ) -> Figure:
-    """Draw models a against models b, one map per condition on one scale.
+    """Draw models a against models b, the first on top, one map per condition on one scale.
 
     Parameters
     ----------
@@ -48,11 +49,12 @@ def model_map(
             margins=(left, 1.45, 0.4, below),
         )
         scale = scale_of(pd.concat([part.stack() for _, part in panels_of]))
-        for (title, part), ax in zip(panels_of, axes, strict=True):
+        for (title, table), ax in zip(panels_of, axes, strict=True):
+            part = table[::-1]
             draw_cells(ax, part, scale, colours, has_digits)
             ax.set_title(title, y=1)
-            ax.set_yticks(range(rows), [short(name, _NAME) for name in part.index])
-            ax.set_xticks(range(columns), [short(name, _NAME) for name in part.columns])
+            ax.set_yticks(range(rows), [_shown(name) for name in part.index])
+            ax.set_xticks(range(columns), [_shown(name) for name in part.columns])
             ax.tick_params(length=2, labelsize=7, pad=1.5)
             ax.tick_params(axis="x", rotation=90)
         colour_bar(figure, ScalarMappable(scale, colours), label, None)
@@ -60,3 +62,7 @@ def model_map(
             handle = Patch(**UNDEFINED, label="not compared")
             figure.legend(handles=[handle], loc="lower right", borderaxespad=0.3)
     return figure
+
+
+def _shown(name: object) -> str:
+    return visible(squeezed(str(name), _NAME))
