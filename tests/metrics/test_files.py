@@ -563,3 +563,25 @@ def test_ids_come_from_the_file_before_the_folder(tmp_path):
     np.save(tmp_path / "features.npy", X)
     (tmp_path / "features.pt").unlink()
     assert read_arrays(tmp_path)[0].ids == list("uvwxyz")
+
+
+def test_columns_of_vectors_in_parquet(tmp_path):
+    frame = pd.DataFrame({"image_id": NAMES, "caption": NAMES, "score": np.arange(N) / 7})
+    frame["embedding"], frame["other"] = list(X.astype(np.float32)), list(X[:, :2])
+    frame.to_parquet(tmp_path / "x.parquet")
+    heard = Heard()
+    layers = read_arrays(tmp_path / "x.parquet", reporter=heard)
+    assert [layer.name for layer in layers] == ["embedding", "other"]
+    assert layers[0].values.dtype == np.float32
+    np.testing.assert_array_equal(layers[0].values, X.astype(np.float32))
+    assert layers[1].ids == NAMES
+    assert "not measured, beside vectors: caption, score" in heard[-1]
+    frame.at[3, "other"] = X[0]
+    frame.to_parquet(tmp_path / "x.parquet")
+    message = r"row 4 holds a vector of 3 in column 'other'; expected 2 numbers"
+    with pytest.raises(DataError, match=message):
+        read_arrays(tmp_path / "x.parquet")
+    frame.at[3, "other"] = None
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(DataError, match="row 4 holds no vector in column 'other'"):
+        read_arrays(tmp_path / "x.parquet")

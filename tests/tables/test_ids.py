@@ -134,7 +134,7 @@ def test_bytes_floats_and_texts_meet(tmp_path):
     ("change", "message"),
     [
         (lambda f: f.assign(b=f["b"].mask(f.index == 3)), "row 4 holds no value in column 'b'"),
-        (lambda f: f.assign(b=[[1, 2]] * ROWS), "column 'b' is not numeric"),
+        (lambda f: f.assign(b=[["x", "y"]] * ROWS), "column 'b' is not numeric"),
         (lambda f: f.assign(b=["0.5"] * (ROWS - 1) + ["x"]), "column 'b' is not numeric"),
         (lambda f: f.set_index(["a", "b"]), "its index has 2 levels"),
         (lambda f: f.assign(image_id=1, text_id=2), "may each hold the ids"),

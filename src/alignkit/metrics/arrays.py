@@ -281,7 +281,8 @@ def _file(path: Path, id: str | None, reporter: Reporter) -> Content:
     try:
         if kind in tables.SUFFIXES:
             samples = tables.read_samples(path, id)
-            content = Content({path.stem: samples.values}, samples.ids, None, samples.notes)
+            layers = samples.layers or {path.stem: samples.values}
+            content = Content(layers, samples.ids, None, samples.notes)
         else:
             content = sort_out(path, _READERS.get(kind, read_txt)(path))
     except UsageError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +31,19 @@ class Samples:
         The id of every row; None where the table has none.
     notes : tuple of str
         How the table was read, and what is not measured.
+    layers : dict of str to ndarray (rows, width)
+        Columns of Parquet whose cells are vectors, such as embeddings; other columns are then
+        not measured.
     """
 
     values: np.ndarray
     ids: list[str] | None
     notes: tuple[str, ...] = ()
+    layers: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def read_samples(path: Path, id: str | None = None) -> Samples:
-    """Read a ``.csv``, ``.tsv`` or ``.parquet``: its numbers, and the ids of its rows.
+    """Read a ``.csv``, ``.tsv`` or ``.parquet``: its numbers or vectors, and the ids of its rows.
 
     Ids are in a column, or in the index of a data frame that was written to Parquet. They and
     numbers of rows that a library left behind are never measured.
@@ -153,6 +157,13 @@ def _parquet(path: Path, id: str | None) -> Samples:
     if index is not None and index not in (column.name, *column.others):
         notes.append(f"{path}: the index {shown(index)} is not measured")
     measured = frame[[name for name in names if name not in left_out]]
+    vectors = [name for name in measured if _holds_vectors(measured[name])]
+    if vectors:
+        layers = {name: _stacked(path, name, measured[name]) for name in vectors}
+        others = [name for name in measured if name not in layers]
+        if others:
+            notes.append(f"{path}: not measured, beside vectors: {', '.join(others)}")
+        return Samples(next(iter(layers.values())), ids, tuple(notes), layers)
     values = _numbers(path, measured)
     _check_counting(path, list(measured), values)
     return Samples(values, ids, tuple(notes))
@@ -210,6 +221,26 @@ def _numbers(path: Path, frame: pd.DataFrame) -> np.ndarray:
             "expected a number"
         )
     return values
+
+
+def _holds_vectors(column: pd.Series) -> bool:
+    """Whether the cells of a column are lists of numbers, by the first that is there."""
+    first = next((cell for cell in column if cell is not None), None)
+    return isinstance(first, np.ndarray) and first.ndim == 1 and first.dtype.kind in "fiub"
+
+
+def _stacked(path: Path, name: str, column: pd.Series) -> np.ndarray:
+    """Return the vectors of a column as rows."""
+    cells = column.tolist()
+    width = next(len(cell) for cell in cells if cell is not None)
+    for row, cell in enumerate(cells):
+        if cell is None or len(cell) != width:
+            said = "no vector" if cell is None else f"a vector of {len(cell)}"
+            raise DataError(
+                f"{path}: row {row + 1} holds {said} in column '{name}'; expected {width} numbers "
+                "as in the others"
+            )
+    return np.stack(cells)
 
 
 def _is_numeric(column: pd.Series) -> bool:

@@ -10,12 +10,15 @@ import numpy as np
 import torch
 
 from alignkit.errors import UsageError
-from alignkit.models.pooling import at, last_of, max_over, mean_over
+from alignkit.metrics.views import forget_pages
+from alignkit.models.pooling import max_over
 
 AXES = {"layers": 0, "tokens": 1}
 POOLS = ("mean", "cls", "last", "max")
 # So many values are pooled at once.
 BLOCK = 1 << 24
+# Mapped files of more bytes than this do not stay in memory once a block of them was read.
+MAPPED = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -77,34 +80,49 @@ class Axes:
         return dimensions == 4 and self.layers is not None and bool(self.pool)
 
     def _pooled(self, name: str, array: Any, mask: Any) -> np.ndarray:
-        """Pool the tokens of every sample, block by block, in float64."""
+        """Pool the tokens of every sample block by block, in float32 or else float64."""
         axis = AXES["tokens"] if self.tokens is None else self.tokens
         n, tokens, width = array.shape[1 - axis], array.shape[axis], array.shape[2]
         if 0 in array.shape:
             raise UsageError(f"{name} is empty, shape {tuple(array.shape)}")
         marks = None if mask is None else _mask(name, mask, (n, tokens))
+        places = self._places(n, tokens, marks)
         double = str(array.dtype).removeprefix("torch.") not in ("float16", "bfloat16", "float32")
+        kind = torch.float64 if double else torch.float32
         pooled = np.empty((n, width), np.float64 if double else np.float32)
         step = max(1, BLOCK // (tokens * width))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
-            block = _tensor(array[rows] if axis == 1 else array[:, rows])
-            block = block if axis == 1 else block.transpose(0, 1)
-            pooled[rows] = self._reduced(block, None if marks is None else marks[rows]).numpy()
+            if places is not None:
+                at, every = places[rows], np.arange(n)[rows]
+                pooled[rows] = _tensor(array[every, at] if axis else array[at, every], kind)
+                continue
+            block = _tensor(array[rows] if axis else array[:, rows], kind)
+            block = block if axis else block.transpose(0, 1)
+            pooled[rows] = self._reduced(block, None if marks is None else marks[rows])
+            if isinstance(array, np.ndarray) and array.nbytes > MAPPED:
+                forget_pages(array)
         return pooled
 
-    def _reduced(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        if mask is None:
-            mask = torch.ones(tokens.shape[:2], dtype=torch.bool)
-        match self.pool:
-            case "cls":  # the first real one: padding may be on the left
-                return at(tokens, mask.long().argmax(1))
-            case "last":
-                return last_of(tokens, mask)
-            case "max":
-                return max_over(tokens, mask)
+    def _places(self, n: int, tokens: int, marks: torch.Tensor | None) -> np.ndarray | None:
+        """Return which token of every sample is taken; None where all of them count."""
+        if self.pool not in ("cls", "last"):
+            return None
+        if marks is None:
+            return np.full(n, 0 if self.pool == "cls" else tokens - 1)
+        # The first or last real one, whichever side is padded.
+        ordered = marks.long() if self.pool == "cls" else marks.long().flip(1)
+        at = ordered.argmax(1).numpy()
+        return at if self.pool == "cls" else tokens - 1 - at
+
+    def _reduced(self, block: torch.Tensor, marks: torch.Tensor | None) -> torch.Tensor:
+        if self.pool == "max":
+            return block.amax(1) if marks is None else max_over(block, marks)
+        if marks is None:
+            return block.mean(1)
         # What stands in padding may be anything, also no number.
-        return mean_over(tokens.masked_fill(~mask.unsqueeze(-1), 0), mask)
+        real = block.masked_fill(~marks.unsqueeze(-1), 0)
+        return real.sum(1) / marks.sum(1, keepdim=True)
 
 
 def axes_of(axis: str | None = None, pool: str | None = None) -> Axes:
@@ -185,7 +203,7 @@ def _taken(array: Any, axis: int, index: int) -> Any:
 
 
 def _mask(name: str, mask: Any, shape: tuple[int, int]) -> torch.Tensor:
-    marks = _tensor(mask)
+    marks = _tensor(mask, torch.float64)
     if tuple(marks.shape) != shape:
         raise UsageError(
             f"the mask has shape {tuple(marks.shape)}; expected (n, tokens) = {shape} as in {name}"
@@ -198,9 +216,12 @@ def _mask(name: str, mask: Any, shape: tuple[int, int]) -> torch.Tensor:
     return marks.bool()
 
 
-def _tensor(block: Any) -> torch.Tensor:
+def _tensor(block: Any, kind: torch.dtype) -> torch.Tensor:
     if isinstance(block, torch.Tensor):
-        return block.detach().to(torch.float64)
+        if block.is_complex():
+            raise UsageError(f"it holds {block.dtype}, not numbers")
+        return block.detach().to(kind)
     if block.dtype.kind not in "fiub":
         raise UsageError(f"it holds {block.dtype}, not numbers")
-    return torch.from_numpy(np.array(block, dtype=np.float64))
+    # A copy: torch does not take read-only memory maps.
+    return torch.from_numpy(np.array(block, dtype=str(kind).removeprefix("torch.")))
