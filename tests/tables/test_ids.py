@@ -1,6 +1,8 @@
 """Ids: found by name or asked for, never measured, met across kinds of files."""
 
+import decimal
 import json
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from alignkit.errors import AlignkitError, UsageError
 from alignkit.metrics import Representation, read_arrays
 from alignkit.metrics.arrays import read_sides
 from alignkit.metrics.joining import matched
-from alignkit.progress import Reporter
+from alignkit.progress import SILENT, Reporter, report_to
 from alignkit.tables import as_ids, find_id
 from tiny import alignkit
 
@@ -171,3 +173,56 @@ def test_what_is_not_measured_is_said(tmp_path):
     (layer,) = read_arrays(tmp_path / "y.csv", reporter=heard)
     assert (layer.ids, layer.width) == (None, 3)
     assert any("numbers rows more than once" in line for line in heard.lines)
+
+
+def _accented(count, rng):
+    letters = ["a", "e", "é", "ü", "ñ", "Å", "ệ", "が", "각", "z"]
+    return [f"{row}{''.join(rng.choice(letters, 4))}.jpg" for row in range(count)]
+
+
+def test_ids_that_differ_in_how_accents_are_encoded_meet():
+    rng = np.random.default_rng(0)
+    heard = Heard()
+    report_to(heard)
+    try:
+        for _ in range(20):
+            heard.lines.clear()
+            names = _accented(ROWS, rng)
+            forms = [str(rng.choice(["NFC", "NFD"])) for _ in names]
+            theirs = [unicodedata.normalize(*pair) for pair in zip(forms, names, strict=True)]
+            order = rng.permutation(ROWS)
+            other = Representation(X[order], [theirs[row] for row in order], "theirs")
+            x, y = matched(Representation(X, names, "ours"), other)
+            np.testing.assert_array_equal(x.values, y.values)
+            count = sum(a != b for a, b in zip(names, theirs, strict=True))
+            assert heard.lines == [
+                f"note: {count} of {ROWS} sample ids differ between ours and theirs only in how "
+                "accents are encoded (NFC or NFD) and are taken as the same"
+            ]
+    finally:
+        report_to(SILENT)
+
+
+def test_ids_that_would_become_one_do_not_meet():
+    both = ["caf\u00e9", "cafe\u0301"]
+    other = Representation(X[:2], ["caf\u00e9", "tea"])
+    with pytest.raises(UsageError, match="sample ids differ"):
+        matched(Representation(X[:2], both), other)
+    x, y = matched(Representation(X[:2], both), Representation(X[1::-1], both[::-1]))
+    np.testing.assert_array_equal(x.values, y.values)
+
+
+@pytest.mark.parametrize("places", [0, 1, 4, 9])
+def test_decimals_of_databases_are_numbers(tmp_path, places):
+    unit = decimal.Decimal(1).scaleb(-places)
+    scaled = RNG.integers(-(10**12), 10**12, (ROWS, 2))
+    exact = [[decimal.Decimal(int(value)) * unit for value in row] for row in scaled]
+    frame = pd.DataFrame(exact, columns=["a", "b"]).assign(c=X[:, 0], id=NAMES)
+    frame.to_parquet(tmp_path / "t.parquet")
+    (read,) = read_arrays(tmp_path / "t.parquet")
+    np.testing.assert_array_equal(read.values[:, :2], np.array(exact, dtype=float))
+    np.testing.assert_array_equal(read.values[:, 2], X[:, 0])
+    frame.loc[3, "a"] = None
+    frame.to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(AlignkitError, match="row 4 holds no value in column 'a'"):
+        read_arrays(tmp_path / "t.parquet")

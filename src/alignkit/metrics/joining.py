@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 
 from alignkit.errors import UsageError
 from alignkit.metrics.representation import Representation
+from alignkit.progress import current_reporter
 
 
 def matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:
@@ -62,15 +64,32 @@ def refuse_shuffled(ids: Sequence[str], name: str, other_name: str) -> None:
 def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> np.ndarray:
     """Rows in which ``other`` holds the samples of ``ids``, which it must hold all and only.
 
+    Ids that differ only in how their letters are encoded (NFC or NFD, as macOS writes names of
+    files) are the same; how many are is said.
+
     Raises
     ------
     UsageError
         When the two do not hold the same ids.
     """
     if set(ids) != set(other):
-        raise UsageError(_difference(ids, other, name, other_name))
+        composed, other_composed = _composed(ids), _composed(other)
+        if set(composed) != set(other_composed):
+            raise UsageError(_difference(ids, other, name, other_name))
+        count = len(set(ids) - set(other))
+        current_reporter().note(
+            f"note: {count} of {len(ids)} sample ids differ between {name} and {other_name} only "
+            "in how accents are encoded (NFC or NFD) and are taken as the same"
+        )
+        ids, other = composed, other_composed
     row_of = {sample: row for row, sample in enumerate(other)}
     return np.array([row_of[sample] for sample in ids])
+
+
+def _composed(ids: Sequence[str]) -> list[str]:
+    """Return ids in NFC; as they are where two would become one."""
+    composed = [unicodedata.normalize("NFC", identity) for identity in ids]
+    return composed if len(set(composed)) == len(set(ids)) else list(ids)
 
 
 def _difference(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +158,9 @@ def _parquet(path: Path, id: str | None) -> Samples:
     if index is not None and index not in (column.name, *column.others):
         notes.append(f"{path}: the index {shown(index)} is not measured")
     measured = frame[[name for name in names if name not in left_out]]
+    for name in measured:
+        if _holds_decimals(measured[name]):
+            measured = measured.assign(**{name: measured[name].astype(float)})
     vectors = [name for name in measured if _holds_vectors(measured[name])]
     if vectors:
         layers = {name: _stacked(path, name, measured[name]) for name in vectors}
@@ -227,6 +231,12 @@ def _holds_vectors(column: pd.Series) -> bool:
     """Whether the cells of a column are lists of numbers, by the first that is there."""
     first = next((cell for cell in column if cell is not None), None)
     return isinstance(first, np.ndarray) and first.ndim == 1 and first.dtype.kind in "fiub"
+
+
+def _holds_decimals(column: pd.Series) -> bool:
+    """Whether the cells of a column are decimals of a fixed number of places, as of databases."""
+    given = [cell for cell in column if cell is not None] if column.dtype == object else []
+    return bool(given) and all(isinstance(cell, Decimal) for cell in given)
 
 
 def _stacked(path: Path, name: str, column: pd.Series) -> np.ndarray:

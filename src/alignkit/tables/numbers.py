@@ -24,6 +24,10 @@ _GROUPS = {
     )
     for mark, other in ((",", "."), (".", ","))
 }
+# Blanks between thousands, as in French or Swedish tables and by ISO 31-0: they mean nothing else.
+_BLANKS = " \u00a0\u2009\u202f"
+_BLANK_GROUPS = re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:[{_BLANKS}]\d{{3}})+(?:[.,]\d*)?", re.ASCII)
+_WITHOUT_BLANKS = dict.fromkeys(map(ord, _BLANKS))
 _SIMPLE = re.compile(r"[\d+\-.eE\n]*", re.ASCII)
 # A row of whole numbers and of decimals that are clear; such rows tell nothing new.
 _CLEAR = {
@@ -35,11 +39,14 @@ _CLEAR = {
 
 Where = Callable[[int, int], str]  # of a row and of a place among the columns
 Evidence = dict[str, tuple[int, int, str]]  # a fact to the row, place and text of a cell
+BLANK = "thousands blank"
 _CONTRARY = (
     ("decimal ,", "decimal ."),
     ("thousands ,", "thousands ."),
     ("decimal ,", "thousands ,"),
     ("decimal .", "thousands ."),
+    ("thousands ,", BLANK),
+    ("thousands .", BLANK),
 )
 
 
@@ -52,7 +59,7 @@ class Marks:
     decimal : str
         ``.`` or ``,``.
     thousands : str
-        ``,``, ``.`` or empty.
+        ``,``, ``.`` or empty. Blanks between thousands are read in any case.
     """
 
     decimal: str = "."
@@ -65,7 +72,9 @@ class Marks:
             return math.nan
         if _INFINITE.fullmatch(cell):
             return float(cell)
-        if self.thousands and _GROUPS[self.thousands].fullmatch(cell):
+        if _BLANK_GROUPS.fullmatch(cell):
+            cell = cell.translate(_WITHOUT_BLANKS)
+        elif self.thousands and _GROUPS[self.thousands].fullmatch(cell):
             cell = cell.replace(self.thousands, "")
         if (_PLAIN if self.decimal == "." else _COMMA).fullmatch(cell):
             return float(cell.replace(",", "."))
@@ -76,7 +85,8 @@ def is_number(cell: str) -> bool:
     """Whether a cell holds a number, however its marks are to be read, and is not missing."""
     cell = _MINUS.sub("-", cell.strip())
     return any(
-        form.fullmatch(cell) for form in (_PLAIN, _COMMA, _INFINITE, _GROUPS[","], _GROUPS["."])
+        form.fullmatch(cell)
+        for form in (_PLAIN, _COMMA, _INFINITE, _GROUPS[","], _GROUPS["."], _BLANK_GROUPS)
     )
 
 
@@ -120,7 +130,10 @@ def find_marks(rows: Iterable[Sequence[str]], where: Where) -> Marks:
         row, place, cell = evidence[kind]
         return f"'{cell}' ({where(row, place)})"
 
-    for first, second in _CONTRARY:
+    contrary = [*_CONTRARY]
+    if BLANK in evidence:  # no other mark stands between thousands
+        contrary += [("decimal .", "either ,"), ("decimal ,", "either ."), ("either ,", "either .")]
+    for first, second in contrary:
         if first in evidence and second in evidence:
             raise DataError(
                 f"numbers are written in two ways: {named(first)} and {named(second)}; write all "
@@ -146,7 +159,7 @@ def _collected(rows: Iterable[Sequence[str]]) -> Evidence:
         if any(f"decimal {m}" in evidence and _CLEAR[m].fullmatch(text) for m in _CLEAR):
             continue
         for place, cell in enumerate(cells):
-            if "," in cell or "." in cell:
+            if "," in cell or "." in cell or any(blank in cell.strip() for blank in _BLANKS):
                 for kind in _evidence(_MINUS.sub("-", cell.strip())):
                     evidence.setdefault(kind, (row, place, cell.strip()))
     return evidence
@@ -154,12 +167,17 @@ def _collected(rows: Iterable[Sequence[str]]) -> Evidence:
 
 def _marks_of(evidence: Evidence) -> Marks:
     thousands = next((mark for mark in (",", ".") if f"thousands {mark}" in evidence), "")
-    comma = "decimal ," in evidence or ("decimal ." not in evidence and thousands == ".")
+    grouped = BLANK in evidence and "either ," in evidence
+    comma = "decimal ," in evidence or (
+        "decimal ." not in evidence and (thousands == "." or grouped)
+    )
     return Marks("," if comma else ".", thousands)
 
 
 def _evidence(cell: str) -> list[str]:
     """Return what a cell tells of the marks; empty where it is no number."""
+    if _BLANK_GROUPS.fullmatch(cell):
+        return [BLANK, *(f"decimal {mark}" for mark in ",." if mark in cell)]
     kinds = []
     for mark, other in ((",", "."), (".", ",")):
         grouped = _GROUPS[mark].fullmatch(cell)
@@ -176,7 +194,7 @@ def _evidence(cell: str) -> list[str]:
 
 def _settled(mark: str, marks: Marks, evidence: Evidence) -> bool:
     """Whether the other numbers show what a mark before three digits means."""
-    if f"decimal {mark}" in evidence or marks.thousands == mark:
+    if f"decimal {mark}" in evidence or marks.thousands == mark or BLANK in evidence:
         return True
     # A point is read as the decimal mark unless other numbers have a decimal comma.
     return mark == "." and marks.decimal == "."
