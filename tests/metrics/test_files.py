@@ -415,7 +415,9 @@ def test_what_needs_code_is_refused(tmp_path):
     ):
         read_arrays(tmp_path / "x.pt")
     torch.save({"x": X}, tmp_path / "x.pt")
-    with pytest.raises(DataError, match=r"holds numpy.*; save tensors, or a tuple or dict of them"):
+    with pytest.raises(
+        DataError, match=r"holds arrays of numpy, which only .*, or arrays with numpy.savez"
+    ):
         read_arrays(tmp_path / "x.pt")
 
 

@@ -24,14 +24,14 @@ def matched(x: Representation, y: Representation) -> tuple[Representation, Repre
         When the samples are not the same.
     """
     if x.ids is not None and y.ids is not None and x.ids != y.ids:
-        y = y[rows_of(x.ids, y.ids, x.name or "x", y.name or "y")]
+        y = y[rows_of(x.ids, y.ids, _shown(x, "x"), _shown(y, "y"))]
     if x.n != y.n:
         raise UsageError(
-            f"{x.name or 'x'} has {x.n} samples and {y.name or 'y'} has {y.n}; "
+            f"{_shown(x, 'x')} has {x.n} samples and {_shown(y, 'y')} has {y.n}; "
             "rows must be the same samples in the same order"
         )
     if (x.ids is None) != (y.ids is None):
-        names = (x.name or "x", y.name or "y")
+        names = (_shown(x, "x"), _shown(y, "y"))
         refuse_shuffled(x.ids or y.ids or (), *(names if y.ids is None else names[::-1]))
     return x, y
 
@@ -59,6 +59,10 @@ def refuse_shuffled(ids: Sequence[str], name: str, other_name: str) -> None:
             f"the ids of {name} number its rows in another order, and {other_name} has no ids; "
             "bring both into one order, or give both ids"
         )
+
+
+def _shown(side: Representation, otherwise: str) -> str:
+    return side.origin or side.name or otherwise
 
 
 def rows_of(ids: Sequence[str], other: Sequence[str], name: str, other_name: str) -> np.ndarray:

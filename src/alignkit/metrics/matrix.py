@@ -268,7 +268,7 @@ class Matrix:
             raise UsageError(f"{self.label} is empty, shape {shape}")
         kind = self._source.dtype
         if kind.is_complex if isinstance(kind, torch.dtype) else kind.kind not in "fiub":
-            raise UsageError(f"{self.label} holds {kind}, not numbers")
+            raise UsageError(f"{self.label} holds {kind}, not numbers; expected real numbers")
         if self.ids is not None and len(self.ids) != shape[0]:
             raise UsageError(f"{self.label} has {shape[0]} rows but {len(self.ids)} sample ids")
         if self.ids is not None and len(set(self.ids)) < len(self.ids):

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from alignkit.errors import first_line
+
 NEEDED = "reading HDF5 needs h5py: pip install 'alignkit[hdf5]'"
 
 
@@ -33,12 +35,18 @@ def opened(path: Path) -> Any:
     ------
     ImportError
         When h5py is not installed.
+    ValueError
+        When it is no such file.
     """
     try:
         import h5py
     except ImportError:
         raise ImportError(NEEDED) from None
-    return h5py.File(path, "r")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        inner = str(error).partition("(")[2].rstrip(")") or first_line(error)
+        raise ValueError(f"it is no HDF5 file, or cut ({inner})") from None
 
 
 def own(group: Any) -> dict[str, Any]:

@@ -70,9 +70,10 @@ def _loaded(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         needs = _NEEDS.search(str(error))
         if needs:
+            what = "arrays of numpy" if needs[1].startswith("numpy") else needs[1]
             raise DataError(
-                f"{path} holds {needs[1]}, which only code could restore, and code in files is "
-                f"never run; {_SAVE}"
+                f"{path} holds {what}, which only code could restore, and code in files is never "
+                f"run; {_SAVE}" + (", or arrays with numpy.savez" if what != needs[1] else "")
             ) from None
         raise ValueError("it is not what torch.save writes") from None
     except (MemoryError, OSError, RuntimeError) as error:
