@@ -13,7 +13,11 @@ import pandas as pd
 import pytest
 
 import tiny_models
+from alignkit import measure
+from alignkit.runs.encoders import EncoderStore
+from alignkit.tasks import SPLITS
 from tiny import TINY_MODEL, alignkit
+from tiny_models import WORDS
 
 TASK = "toy_match:n_train=8,n_validation=8,n_test=200"
 QUICK = ("--null", "20", "--interval", "20")
@@ -187,11 +191,23 @@ def test_all_of_a_folder_of_ones_own_is_used(models, tmp_path):
     rows = ["image,caption,id"]
     for at in range(40):
         Image.new("RGB", (8, 8), (6 * at, 90, 30)).save(tmp_path / f"mine/{at}.png")
-        rows.append(f"{at}.png,a small boat {at},s{at}")
+        rows.append(f"{at}.png,{WORDS[at % 5]} {WORDS[at // 5]},s{at}")
     (tmp_path / "mine/data.csv").write_text("\n".join(rows) + "\n")
     words = ("compare", f"hf:{models}/bert", f"hf:{models}/vit", "--data", "mine", *QUICK)
     done = alignkit(*words, "--json", cwd=tmp_path)
-    assert json.loads(done.stdout)["best"][0]["n"] == 40
+    tables = json.loads(done.stdout)
+    assert tables["best"][0]["n"] == 40
+    # The splits stand below each other, whichever samples fell into which.
+    text, vision = (
+        EncoderStore(next((tmp_path / "encoders/folder-mine").glob(f"{kind}@*")))
+        for kind in ("bert", "vit")
+    )
+    x, y = (
+        np.concatenate([store.representation("final", s, "mean").values for s in SPLITS])
+        for store in (text, vision)
+    )
+    (row,) = [r for r in tables["values"] if (r["x"], r["y"]) == ("final", "final")]
+    assert row["value"] == pytest.approx(measure(x, y), abs=1e-5)
     done = alignkit(*words, "--json", "--split", "train", cwd=tmp_path)
     assert json.loads(done.stdout)["best"][0]["n"] == 28
     # Arrays with ids of some samples are joined with the encoder's.

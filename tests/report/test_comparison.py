@@ -162,6 +162,17 @@ def test_a_model_against_itself_leaves_out_each_layer_with_itself(tmp_path, two)
     assert np.allclose(np.diag(result.grid()), 1)
 
 
+def test_files_of_one_name_are_told_apart(tmp_path, two, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for at, side in enumerate(("first", "second")):
+        (tmp_path / side).mkdir()
+        np.save(tmp_path / side / "features.npy", two[at][1])
+    result = alignkit.compare("first/features.npy", "second/features.npy", **QUICK)
+    assert list(result.models["model"]) == ["first/features.npy", "second/features.npy"]
+    monkeypatch.chdir(tmp_path / "first")
+    assert list(alignkit.compare(".", two[1], **QUICK).models["model"]) == ["first", "b"]
+
+
 def test_precisions_that_differ_become_the_higher_one(two):
     halves = [values.astype(np.float32) for values in two[0]]
     result = alignkit.compare(halves, two[1], **QUICK)

@@ -200,7 +200,7 @@ class _Reader:
         column = given.id if path.exists() and holds_table(path) else None
         layers = represented(read_layers(path, axes, column, self.reporter))
         self.axes[str(path)] = axes
-        label = path.stem if path.is_file() else path.name
+        label = path.stem if path.is_file() else path.resolve().name
         return model_of_arrays(label, layers, str(path), axes.pool if "pool" in axes.used else "")
 
     def encoded(self, choice: Choice, source: str, pool: str) -> Model:
@@ -342,6 +342,8 @@ def _unique(models: Sequence[Model]) -> dict[int, Model]:
             label += _options_apart(model, alike)
             if label in taken:
                 label = model.stores[0][0].name
+        elif len(alike) > 1 and model.source:
+            label = model.source
         number = 1
         while label in taken:
             number += 1
