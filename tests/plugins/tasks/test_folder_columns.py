@@ -131,6 +131,7 @@ def test_a_list_of_captions_gives_a_sample_each(tmp_path):
     assert numbers(split) == [i for i in range(6) for _ in range(3)]
     assert split.ids[:4] == ["p0#0", "p0#1", "p0#2", "p1#0"]
     assert split.notes == {"with one of several texts of a picture": 18}
+    assert split.facts == {"img_id": [f"p{i}" for i in range(6) for _ in range(3)]}
     first = Folder(tmp_path, captions="first").split("test")
     assert first.texts == [f"text {i} a" for i in range(6)]
     assert first.facts == {"img_id": [f"p{i}" for i in range(6)]}

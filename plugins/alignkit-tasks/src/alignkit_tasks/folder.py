@@ -313,6 +313,8 @@ def _picture_key(table: Table, row: Row) -> object:
 def _further(table: Table, row: Row) -> dict[str, str]:
     """Return the cells of columns that have no other role, as facts of the sample."""
     roles = {*table.columns.values(), *RESERVED}
+    if row.caption is not None:  # what the id names is the picture, which several texts share
+        roles -= {table.columns.get("id", "")} - set(RESERVED)
     cells = {
         str(name): value
         for name, value in row.cells.items()
