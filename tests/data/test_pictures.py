@@ -250,3 +250,58 @@ def test_an_open_file_may_stand_anywhere():
     file = io.BytesIO(encoded(noise(), "PNG"))
     file.seek(7)
     assert np.array_equal(np.asarray(alignkit.open_picture(file)), noise())
+
+
+def _photo(width, height, rng):
+    """Return something like a photo: smooth, with noise."""
+    y, x = np.mgrid[:height, :width]
+    waves = 120 + 60 * np.sin(x / 17) + 50 * np.cos(y / 11) + rng.normal(0, 8, (height, width))
+    grey = waves.clip(0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([grey, 255 - grey, grey // 2 + 60], -1))
+
+
+def _as_jpeg(picture, **options):
+    out = io.BytesIO()
+    picture.save(out, "JPEG", **options)
+    return out.getvalue()
+
+
+JPEG_OPTIONS = (
+    {},
+    {"quality": 95, "subsampling": 0},
+    {"quality": 30, "subsampling": 2},
+    {"subsampling": 1, "optimize": True},
+)
+OTHER_OPTIONS = ({"progressive": True}, {"restart_marker_rows": 1}, {"restart_marker_blocks": 3})
+
+
+@pytest.mark.parametrize("options", JPEG_OPTIONS, ids=range(len(JPEG_OPTIONS)))
+def test_a_jpeg_that_lost_data_in_its_middle_is_named(options):
+    rng = np.random.default_rng(0)
+    whole = _as_jpeg(_photo(300, 200, rng), **options)
+    start = whole.rfind(b"\xff\xda") + 14
+    for _ in range(20):
+        lost = int(rng.uniform(0.05, 0.5) * (len(whole) - start))
+        at = int(rng.integers(start, len(whole) - lost - 2))
+        with pytest.raises(alignkit.DataError, match="is not a complete picture"):
+            alignkit.open_picture(whole[:at] + whole[at + lost :], "a.jpg")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 7), (17, 33), (64, 48), (333, 251)])
+def test_whole_jpegs_of_all_kinds_are_what_pillow_reads(size, mode):
+    rng = np.random.default_rng(0)
+    bands = len(Image.new(mode, (1, 1)).getbands())
+    for fill in ("flat", "white", "noise"):
+        values = {"flat": 130, "white": 255}.get(fill, rng.integers(0, 256, (*size[::-1], bands)))
+        array = np.broadcast_to(values, (*size[::-1], bands)).astype(np.uint8)
+        picture = Image.fromarray(array[..., 0] if bands == 1 else array)
+        picture = picture if picture.mode == mode else Image.merge(mode, picture.split())
+        for options in (*JPEG_OPTIONS, *OTHER_OPTIONS):
+            if mode == "L" or mode == "CMYK":
+                options = {k: v for k, v in options.items() if k != "subsampling"}
+            data = _as_jpeg(picture, **options)
+            expected = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            for padding in (b"", b"\0" * 20):
+                opened = alignkit.open_picture(data + padding, "a.jpg")
+                np.testing.assert_array_equal(np.asarray(opened), expected)

@@ -15,17 +15,17 @@ import numpy as np
 from PIL import Image, ImageFile, features
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from alignkit.data.jpeg import WholeJpeg
 from alignkit.data.metadata import JPEG, PNG, Bare, orientation_of, without_metadata
 from alignkit.errors import DataError, MissingError, first_line
 
 # Each format's decoder by how its files begin. Pillow's own choice would also try to make sense
 # of what else is in a file, such as further pictures, and fail on good ones.
 _DECODERS: dict[bytes, type[ImageFile.ImageFile]] = {
-    JPEG: JpegImageFile,
+    JPEG: WholeJpeg,
     PNG: PngImageFile,
     b"RIFF": WebPImageFile,
     b"GIF8": GifImageFile,

@@ -164,7 +164,7 @@ def shard(path, contents):
 
 
 def middle_lost(jpeg):
-    """A JPEG with header and end marker, and little between: enough for a decoder to go on."""
+    """A JPEG with header and end marker, and little between: Pillow alone fills in grey."""
     return jpeg[: len(jpeg) // 2] + b"\xff\xd9"
 
 
@@ -192,7 +192,7 @@ def test_what_is_left_out_is_what_cannot_be_decoded(tmp_path_factory, kinds):
     good = encoded(noise(64, 64), "JPEG")
     made = {"good": good, "cut": good[:900], "lost": middle_lost(good), "empty": b"", "page": b"<"}
     shard(root / "train.tar", [made[kind] for kind in kinds])
-    decodable = [i for i, kind in enumerate(kinds) if kind in ("good", "lost")]
+    decodable = [i for i, kind in enumerate(kinds) if kind == "good"]
     task = ConceptualCaptions(root)
     if not decodable:
         with pytest.raises(alignkit.DataError, match="no sample of the train split has a picture"):

@@ -22,6 +22,8 @@ from alignkit_tasks.sources import Source
 # At a time, for the bar to move and to keep few results in memory.
 CHUNK = 256
 # Fewer pictures are decoded again rather than remembered.
+# Raised when `open_picture` refuses more, or less, than before: kept results are then made again.
+CHECKS = 2
 FEW = 64
 THREADS = 16
 
@@ -92,8 +94,8 @@ def _read(path: Path) -> Mapping[int, Fault] | None:
 
 
 def _key(sources: Sequence[Source]) -> str:
-    """Return a hash of places and times of the pictures, and of the decoder's version."""
-    digest = hashlib.sha256(PIL.__version__.encode())
+    """Return a hash of places and times of the pictures, and of the versions of what decodes."""
+    digest = hashlib.sha256(f"{PIL.__version__} {CHECKS}".encode())
     for source in sources:
         digest.update(repr((str(source), source.stamp())).encode())
     return digest.hexdigest()[:32]
