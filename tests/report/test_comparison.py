@@ -237,6 +237,30 @@ def test_what_is_saved_is_whole_repeats_and_is_safe_with_any_name(tmp_path, two)
     assert tex.count("{") == tex.count("}")
 
 
+def test_of_many_pairs_of_models_the_most_aligned_are_drawn(tmp_path):
+    some = {f"m{at}": layers(at, 2, width=2) for at in range(10)}
+    result = alignkit.compare(some, metric="unbiased_cka", null=0, interval=0)
+    page = result.save(tmp_path)
+    drawn = sorted(file.stem for file in (tmp_path / "figures").glob("layers-*.csv"))
+    assert len(drawn) == 40
+    assert "Maps are of the 40 most aligned of 45 pairs of models." in page.read_text()
+    best = result.best.sort_values("value", ascending=False)
+    for row in best.head(40).itertuples():
+        assert f"layers-{row.a}-{row.b}-unbiased_cka" in drawn
+    assert not list((tmp_path / "figures").glob("best-*"))
+    table = pd.read_csv(tmp_path / "figures/models-unbiased_cka.csv")
+    assert len(table) == 45
+
+
+def test_a_distance_is_calibrated_upwards_and_its_best_is_the_smallest(tmp_path, two):
+    result = alignkit.compare(*two, metric="information_imbalance", **QUICK)
+    (best,) = result.best.itertuples()
+    assert best.value == result.values["value"].min()
+    close = result.values.loc[result.values["value"].idxmin()]
+    assert close["calibrated"] == result.values["calibrated"].max()
+    assert "lower is more aligned" in result.save(tmp_path).read_text()
+
+
 def test_a_notebook_shows_the_figure_and_the_sentences(two):
     shown = alignkit.compare(*two, **QUICK)._repr_html_()
     assert "<svg" in shown

@@ -11,13 +11,22 @@ from matplotlib.figure import Figure
 from alignkit.analysis.comparison.compare import Measured
 from alignkit.metrics import Metric
 from alignkit.report.comparison.lines import measure, number
-from alignkit.report.comparison.rows import Row, best_rows, designs_of, grid_of, shown_column
+from alignkit.report.comparison.rows import (
+    Row,
+    best_rows,
+    designs_of,
+    grid_of,
+    pairs_of,
+    shown_column,
+)
 from alignkit.report.figures.best_values import best_values
 from alignkit.report.figures.layer_map import layer_map
 from alignkit.report.figures.model_map import model_map
 
 # More pairs of models than this are not drawn in rows; the map of models shows them.
 MOST_ROWS = 30
+# And of more than this, layers are drawn for the most aligned pairs only.
+MOST_MAPS = 40
 RANDOM = {"random_a": "random weights in a", "random_b": "random weights in b"}
 
 
@@ -33,11 +42,19 @@ class Drawn:
 
 
 def layer_maps(measured: Measured) -> Iterator[Drawn]:
-    """Yield the map of layers of every pair of models under every metric."""
+    """Yield the map of layers of pairs of models under every metric: of many, the most aligned."""
     for row, metric in _rows(measured):
         drawn = draw_layers(measured, row, metric)
         if drawn is not None:
             yield drawn
+
+
+def maps_left_out(measured: Measured) -> str:
+    """Say of how many pairs of models the maps of layers are; nothing where they are of all."""
+    pairs = len(pairs_of(measured))
+    if pairs <= MOST_MAPS:
+        return ""
+    return f"Maps are of the {MOST_MAPS} most aligned of {pairs:,} pairs of models."
 
 
 def draw_layers(measured: Measured, row: Row, metric: Metric) -> Drawn | None:
@@ -81,7 +98,8 @@ def best_figures(measured: Measured) -> Iterator[Drawn]:
             names = RANDOM | {"models": "the models", "null": "permuted samples (± 2 sd)"}
             if len(rows) == 1:
                 names |= {f"random_{side}": f"random weights in {side}" for side in "ab"}
-            label = f"{measure(rows[0])}, best pair of layers"
+            down = "" if metric.higher_is_better else " (lower is more aligned)"
+            label = f"{measure(rows[0])}, best pair of layers{down}"
             yield Drawn(
                 f"best-{_file(rows[0])}",
                 best_values(rows, label, names),
@@ -132,9 +150,15 @@ def flat_rows(rows: list[Row]) -> pd.DataFrame:
 
 
 def _rows(measured: Measured) -> Iterator[tuple[Row, Metric]]:
-    metrics = {metric.spec: metric for metric in measured.metrics}
-    for row in best_rows(measured):
-        yield row, metrics[row["spec"]]
+    """Yield the pairs of models whose layers are drawn, in their order."""
+    every = best_rows(measured)
+    for metric in measured.metrics:
+        for within in designs_of(measured):
+            rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
+            sign = -1 if metric.higher_is_better else 1
+            known = [row for row in rows if row["value"] is not None]
+            ranked = sorted(known, key=lambda row: sign * float(row["value"]))[:MOST_MAPS]
+            yield from ((row, metric) for row in rows if row in ranked)
 
 
 def _file(row: Row) -> str:

@@ -26,8 +26,8 @@ EXPLAINED = {
     "network keeps something of its input, so what training adds is the difference to the "
     "controls, not to chance.",
     "layers": "Calibrated values are 0 at chance and 1 for identical input; where chance is not "
-    "known, plain values are shown. The best pair is framed. The first layers are at the bottom "
-    "left.",
+    "known, plain values are shown. The pair whose plain value is best is framed; where chance "
+    "differs between layers, another can be brighter. The first layers are at the bottom left.",
 }
 
 
@@ -57,7 +57,7 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
         "samples": lines.sample_lines(measured),
         "notes": lines.note_lines(measured),
         "best_explained": EXPLAINED["best"],
-        "layers_explained": EXPLAINED["layers"],
+        "layers_explained": f"{EXPLAINED['layers']} {figures.maps_left_out(measured)}".strip(),
         "heads": heads_of(rows),
         "rows": [[head["cell"](row) for head in heads_of(rows)] for row in rows],
         "best": _shown(drawn, figures.best_figures(measured)),

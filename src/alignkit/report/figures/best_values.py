@@ -38,10 +38,11 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
     with house_style():
         figure, (ax,) = panels(1, 1, 4.6, 0.55 * len(rows) + 0.15, margins=(left, 2.3, 0.2, 0.5))
         for at, row in enumerate(rows):
-            for kind in _LOOKS:
+            alone = row["random_a"] is None and row["random_b"] is None
+            for kind, (_, _, shift) in _LOOKS.items():
                 shown = row if kind == "models" else row[kind]
                 if shown is not None and shown["value"] is not None:
-                    _draw(ax, -at, kind, shown)
+                    _draw(ax, -at + (0 if alone else shift), kind, shown)
         ax.set_yticks([-at for at in range(len(rows))], titles)
         ax.set_ylim(-len(rows) + 0.45, 0.55)
         ax.set_xlabel(label)
@@ -56,9 +57,8 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
     return figure
 
 
-def _draw(ax: Axes, height: float, kind: str, row: Mapping[str, Any]) -> None:
-    colour, marker, shift = _LOOKS[kind]
-    place = height + shift
+def _draw(ax: Axes, place: float, kind: str, row: Mapping[str, Any]) -> None:
+    colour, marker, _ = _LOOKS[kind]
     if row["null_std"] is not None:
         low, high = (row["null_mean"] + sign * 2 * row["null_std"] for sign in (-1, 1))
         ax.plot([low, high], [place, place], color=FAINT, lw=3, solid_capstyle="butt", alpha=0.6)
