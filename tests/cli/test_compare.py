@@ -181,6 +181,8 @@ def test_a_run_gives_its_data_and_both_of_its_streams(models, tmp_path):
     best = json.loads(done.stdout)["best"]
     assert [row["within"] for row in best] == ["", "label"]
     alignkit("compare", f"{run}:text", f"{run}:vision", *QUICK, cwd=tmp_path)
+    done = alignkit("compare", "runs", f"{run}:text", *QUICK, cwd=tmp_path, code=2)
+    assert "runs holds 1 run(s); name one, such as runs/toy_match/" in done.stderr
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
 from alignkit.runs.encoders import DEFAULT_ENCODERS, FILE, EncoderStore
-from alignkit.runs.run import POOLS
+from alignkit.runs.run import POOLS, folders_of_runs
 from alignkit.tasks import SPLITS
 
 STREAMS = ("text", "vision")
@@ -183,6 +183,8 @@ class _Reader:
 
     def _read(self, spec: str, given: _OfSide) -> list[Model]:
         if _is_encoder(spec):
+            if Path(spec).exists():
+                self.reporter.note(f"note: {spec} is the encoder; the folder is ./{spec}")
             choices = [(choose("encoders", each), each) for each in _matching(spec)]
             return [self.encoded(*each, given.pool) for each in choices]
         place = _place(spec)
@@ -193,6 +195,9 @@ class _Reader:
             return self._streams(load_run(path), stream, given.pool or "cls")
         if (path / FILE).is_file():
             return [self._stored(EncoderStore(path), given.pool)]
+        runs = folders_of_runs(path)
+        if runs:
+            raise UsageError(f"{path} holds {len(runs)} run(s); name one, such as {runs[0]}")
         return [self._arrays(path, given)]
 
     def _arrays(self, path: Path, given: _OfSide) -> Model:
