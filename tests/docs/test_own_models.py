@@ -38,7 +38,7 @@ def test_the_commands_of_the_section_run_in_their_order(tmp_path, monkeypatch):
             f"{i}.png,the {('red', 'blue', 'green')[i % 3]} {('disc', 'square')[i % 2]},test"
         )
     (tmp_path / "my_data" / "data.csv").write_text("\n".join(rows))
-    code, shown, tables = [], [], []
+    code, shown = [], []
     for language, block in section():
         if language == "python":
             code.append(block)
@@ -51,7 +51,10 @@ def test_the_commands_of_the_section_run_in_their_order(tmp_path, monkeypatch):
         for line in block.splitlines():
             _, *words = shlex.split(line, comments=True)
             done = alignkit(*words, cwd=tmp_path)
-            (shown if words[0] == "show" else tables).append(done.stdout)
+            if words[0] == "show":
+                shown.append(done.stdout)
+            if words[0] == "compare":
+                assert "align best at" in done.stdout, words
             if words[0] == "measure":
                 assert re.search(r"\bp\b", done.stdout), words
     assert (len(code), len(shown)) == (2, 2)
