@@ -371,7 +371,7 @@ def test_axes_are_refused_for_runs_and_where_they_do_not_apply(place, arrays):
     said = alignkit("measure", "--pool", "cls", "--pool", "mean", cwd=place, code=2).stderr
     assert "--pool is given twice, which only two arrays can differ in" in said
     said = alignkit("measure", "x.npy", "y.npy", "--pool", "mean", cwd=arrays, code=2).stderr
-    assert "--pool has no tokens to pool in x.npy and y.npy; leave it out" in said
+    assert "--pool has nothing to pool in x.npy and y.npy; leave it out" in said
     said = alignkit("stability", "x.npy", "y.npy", "--axis", "layers", cwd=arrays, code=2).stderr
     assert "--axis does not apply to x.npy and y.npy" in said
 

@@ -248,6 +248,18 @@ def test_axes(tmp_path, array, axis, pool, expected):
         np.testing.assert_allclose(layer.values, values, rtol=1e-6)
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".pt"])
+def test_feature_maps_are_averaged_over_height_and_width(tmp_path, suffix):
+    """As thingsvision saves activations that were not flattened."""
+    maps = np.random.default_rng(2).standard_normal((2, N, 5, 7, 3)).astype(np.float32)
+    heard = Heard()
+    (layer,) = read_arrays(write(tmp_path / f"x{suffix}", maps[0]), pool="gap", reporter=heard)
+    np.testing.assert_allclose(layer.values, maps[0].mean((2, 3)), rtol=1e-5)
+    assert not heard
+    layers = read_arrays(write(tmp_path / f"y{suffix}", maps), axis="layers", pool="gap")
+    np.testing.assert_allclose(layers[1].values, maps[1].mean((2, 3)), rtol=1e-5)
+
+
 def test_features_with_layers_between_samples_and_width(tmp_path):
     """As platonic-rep saves them."""
     content = {
@@ -288,12 +300,15 @@ def test_sides_may_differ(tmp_path):
         (STATES, {"pool": "mean"}, "with `axis=layers` and `pool=mean`"),
         (STATES[None], {"axis": "layers", "pool": "cls"}, "has 5 dimensions"),
         (STATES[0], {"axis": "tokens"}, "`axis=tokens` needs `pool`: mean, cls, last, max"),
+        (STATES[0], {"pool": "gap"}, "x has 3 dimensions"),
+        (STATES[0], {"axis": "tokens", "pool": "gap"}, "`axis=tokens` needs `pool`: mean, cls"),
+        (STATES[:, :, :, :0], {"pool": "gap"}, "x is empty"),
         (STATES[0], {"axis": "depth"}, "expected layers, tokens, or a place as in layers=1"),
         (STATES[0], {"axis": "layers=2"}, "expected layers=0 or layers=1; the width is last"),
-        (STATES[0], {"pool": "gap"}, "unknown pooling 'gap' of arrays; known: mean, cls"),
-        (X, {"pool": "mean"}, r"`pool` has no tokens to pool in .*x\.npy"),
+        (STATES[0], {"pool": "own"}, "unknown pooling 'own' of arrays; known: mean, cls"),
+        (X, {"pool": "mean"}, r"`pool` has nothing to pool in .*x\.npy"),
         (X, {"axis": "layers"}, r"`axis` does not apply to .*x\.npy, whose arrays are"),
-        (STATES[0], {"axis": "layers", "pool": "mean"}, "`pool` has no tokens to pool"),
+        (STATES[0], {"axis": "layers", "pool": "mean"}, "`pool` has nothing to pool"),
         (STATES[0][:, :0], {"pool": "mean"}, r"x is empty, shape \(6, 0, 3\)"),
         (STATES[0].astype(complex), {"pool": "mean"}, "complex128, not numbers"),
     ],

@@ -294,7 +294,7 @@ def test_files_of_more_dimensions_are_read_as_by_measure(tmp_path, two):
     assert len(alignkit.compare(files[1], files[2], axis="layers", **QUICK).values) == 3
     with pytest.raises(alignkit.UsageError, match="has 3 dimensions"):
         alignkit.compare(files[0], files[2], **QUICK)
-    with pytest.raises(alignkit.UsageError, match="`pool` has no tokens to pool in"):
+    with pytest.raises(alignkit.UsageError, match="`pool` has nothing to pool in"):
         alignkit.compare(files[2], two[0], pool="mean", **QUICK)
     with pytest.raises(alignkit.UsageError, match="`axis` is given 3 times"):
         alignkit.compare(files[1], files[2], axis=["layers"] * 3, **QUICK)

@@ -222,7 +222,8 @@ Pools = Annotated[
         "--pool",
         metavar="POOLING",
         help="Pooling over tokens: cls or mean; of encoders also last, max, gap or own; of arrays "
-        "(n, tokens, width) cls, mean, last or max, given twice where the two sides differ.",
+        "(n, tokens, width) cls, mean, last or max, of feature maps (n, channels, height, width) "
+        "gap; given twice where the two sides differ.",
         show_default="cls; of encoders the first that each site has; none of arrays",
         rich_help_panel=REPRESENTATIONS,
     ),

@@ -14,7 +14,7 @@ import torch
 
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.metrics import tables
-from alignkit.metrics.files.axes import Axes, axes_of, check_used
+from alignkit.metrics.files.axes import GAP, Axes, axes_of, check_used
 from alignkit.metrics.files.content import Content, check_rows, sort_out
 from alignkit.metrics.files.folders import (
     IDS,
@@ -78,7 +78,8 @@ def read_arrays(
         and a pooling, four dimensions are ``(layers, n, tokens, width)``.
     pool : str, optional
         How tokens are pooled: ``mean``, ``cls`` (the first), ``last`` or ``max``; what an
-        array ``attention_mask`` of the same file marks with 0 is left out.
+        array ``attention_mask`` of the same file marks with 0 is left out. ``gap`` is the mean
+        of feature maps ``(n, channels, height, width)`` over height and width.
 
     Returns
     -------
@@ -201,7 +202,11 @@ def read_layers(
         except UsageError as error:
             raise UsageError(f"{layer.file}: {error}") from None
         layers |= {each: replace(layer, array=array) for each, array in apart.items()}
-    if "pool" in axes.used and any(layer.mask is None for layer in whole.values()):
+    if (
+        "pool" in axes.used
+        and axes.pool != GAP
+        and any(layer.mask is None for layer in whole.values())
+    ):
         reporter.note(
             f"note: {path} has no attention_mask: every token is pooled, padding included"
         )

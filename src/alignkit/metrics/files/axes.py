@@ -15,6 +15,8 @@ from alignkit.models.pooling import max_over
 
 AXES = {"layers": 0, "tokens": 1}
 POOLS = ("mean", "cls", "last", "max")
+# Of feature maps: the mean over height and width.
+GAP = "gap"
 # So many values are pooled at once.
 BLOCK = 1 << 24
 # Mapped files of more bytes than this do not stay in memory once a block of them was read.
@@ -26,7 +28,8 @@ class Axes:
     """What the axes of arrays with three or four dimensions hold.
 
     The width is last. Three dimensions are ``(layers, n, width)`` or ``(n, tokens, width)``, four
-    ``(layers, n, tokens, width)``; other places of layers and tokens are named.
+    ``(layers, n, tokens, width)``; other places of layers and tokens are named. Feature maps are
+    ``(n, channels, height, width)``, as torch has them.
 
     Attributes
     ----------
@@ -34,7 +37,8 @@ class Axes:
         The axis of layers, and that of tokens once layers are apart; None where an array of three
         dimensions has no such axis.
     pool : str
-        How tokens are pooled: ``mean``, ``cls``, ``last`` or ``max``; empty where they are not.
+        How tokens are pooled: ``mean``, ``cls``, ``last`` or ``max``; of feature maps ``gap``;
+        empty where nothing is.
     used : set of str
         Which of ``axis`` and ``pool`` an array needed.
     """
@@ -72,12 +76,15 @@ class Axes:
         if next(iter(layers.values()), array).ndim == 2:
             return layers
         self.used.update(("pool", "axis"))
+        if self.pool == GAP:
+            return {key: _averaged(key, layer) for key, layer in layers.items()}
         return {key: self._pooled(key, layer, mask) for key, layer in layers.items()}
 
     def _fits(self, dimensions: int) -> bool:
-        if dimensions == 3:
-            return self.layers is not None or bool(self.pool)
-        return dimensions == 4 and self.layers is not None and bool(self.pool)
+        """Return whether it is said what so many dimensions hold."""
+        apart = dimensions - (self.layers is not None)
+        pooled = 4 if self.pool == GAP else 3
+        return apart == 2 or (bool(self.pool) and apart == pooled)
 
     def _pooled(self, name: str, array: Any, mask: Any) -> np.ndarray:
         """Pool the tokens of every sample block by block, in float32 or else float64."""
@@ -87,9 +94,8 @@ class Axes:
             raise UsageError(f"{name} is empty, shape {tuple(array.shape)}")
         marks = None if mask is None else _mask(name, mask, (n, tokens))
         places = self._places(n, tokens, marks)
-        double = str(array.dtype).removeprefix("torch.") not in ("float16", "bfloat16", "float32")
-        kind = torch.float64 if double else torch.float32
-        pooled = np.empty((n, width), np.float64 if double else np.float32)
+        kind = _precision(array)
+        pooled = np.empty((n, width), _name_of(kind))
         step = max(1, BLOCK // (tokens * width))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
@@ -141,8 +147,8 @@ def axes_of(axis: str | None = None, pool: str | None = None) -> Axes:
     UsageError
         For other names and places, or tokens without a pooling.
     """
-    if pool and pool not in POOLS:
-        raise UsageError(f"unknown pooling '{pool}' of arrays; known: {', '.join(POOLS)}")
+    if pool and pool not in (*POOLS, GAP):
+        raise UsageError(f"unknown pooling '{pool}' of arrays; known: {', '.join((*POOLS, GAP))}")
     if not axis:
         return Axes(pool=pool or "")
     name, _, place = axis.strip().partition("=")
@@ -153,7 +159,7 @@ def axes_of(axis: str | None = None, pool: str | None = None) -> Axes:
     position = int(place) if place else AXES[name]
     if name == "layers":
         return Axes(layers=position, pool=pool or "")
-    if not pool:
+    if not pool or pool == GAP:
         raise UsageError(f"`axis=tokens` needs `pool`: {', '.join(POOLS)}")
     return Axes(tokens=position, pool=pool)
 
@@ -174,7 +180,7 @@ def check_used(axes: Mapping[str, Axes]) -> None:
     used = set().union(*(given.used for given in axes.values()))
     paths = " and ".join(dict.fromkeys(axes))
     if any(given.pool for given in axes.values()) and "pool" not in used:
-        raise UsageError(f"`pool` has no tokens to pool in {paths}; leave it out")
+        raise UsageError(f"`pool` has nothing to pool in {paths}; leave it out")
     if any((given.layers, given.tokens) != (None, None) for given in axes.values()) and (
         "axis" not in used
     ):
@@ -193,9 +199,35 @@ def _unsaid(name: str, shape: tuple[int, ...]) -> str:
     if len(shape) == 4:
         return said + (
             "with `axis=layers` and `pool=mean` (or cls, last, max) it is (layers, n, tokens, "
-            "width); of feature maps, save the mean over their height and width"
+            "width); with `pool=gap` alone it is (n, channels, height, width)"
         )
     return said + "expected (n, width), (layers, n, width) or (n, tokens, width)"
+
+
+def _averaged(name: str, array: Any) -> np.ndarray:
+    """Return the mean of feature maps over height and width, ``(n, channels)``."""
+    n, channels, height, width = array.shape
+    if 0 in array.shape:
+        raise UsageError(f"{name} is empty, shape {tuple(array.shape)}")
+    kind = _precision(array)
+    pooled = np.empty((n, channels), _name_of(kind))
+    step = max(1, BLOCK // (channels * height * width))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        pooled[rows] = _tensor(array[rows], kind).flatten(2).mean(2)
+        if isinstance(array, np.ndarray) and array.nbytes > MAPPED:
+            forget_pages(array)
+    return pooled
+
+
+def _precision(array: Any) -> torch.dtype:
+    """Return the precision of pooled values: float32, but float64 for what holds more."""
+    short = str(array.dtype).removeprefix("torch.") in ("float16", "bfloat16", "float32")
+    return torch.float32 if short else torch.float64
+
+
+def _name_of(kind: torch.dtype) -> str:
+    return str(kind).removeprefix("torch.")
 
 
 def _taken(array: Any, axis: int, index: int) -> Any:
@@ -224,4 +256,4 @@ def _tensor(block: Any, kind: torch.dtype) -> torch.Tensor:
     if block.dtype.kind not in "fiub":
         raise UsageError(f"it holds {block.dtype}, not numbers")
     # A copy: torch does not take read-only memory maps.
-    return torch.from_numpy(np.array(block, dtype=str(kind).removeprefix("torch.")))
+    return torch.from_numpy(np.array(block, dtype=_name_of(kind)))
