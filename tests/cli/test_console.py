@@ -1,5 +1,9 @@
 """What commands print beside their results."""
 
+import io
+import sys
+
+import numpy as np
 from typer.testing import CliRunner
 
 from alignkit.cli.main import app
@@ -16,3 +20,28 @@ def test_a_note_that_many_runs_have_to_give_is_printed_once_per_command(capsys):
         said = capsys.readouterr().err.splitlines()
         assert len(said) == 2
         assert len(set(said)) == 2
+
+
+class _Stderr(io.StringIO):
+    def __init__(self, terminal):
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self):
+        return self.terminal
+
+
+def test_what_is_said_is_broken_between_words_in_a_terminal_only(monkeypatch):
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        words = ["a" * n for n in rng.integers(1, 19, rng.integers(1, 60)).tolist()]
+        columns = int(rng.integers(20, 121))
+        monkeypatch.setenv("COLUMNS", str(columns))
+        shown = {}
+        for terminal in (True, False):
+            monkeypatch.setattr(sys, "stderr", _Stderr(terminal))
+            console.say(" ".join(words))
+            shown[terminal] = sys.stderr.getvalue()
+        assert shown[False] == " ".join(words) + "\n"
+        assert shown[True].split() == words
+        assert max(map(len, shown[True].splitlines())) <= columns

@@ -155,5 +155,5 @@ def _fail(text: str, code: int) -> int:
 
     if console.settings.debug:
         raise
-    print(f"Error: {as_options(text)}", file=sys.stderr)
+    console.say(f"Error: {as_options(text)}")
     return code

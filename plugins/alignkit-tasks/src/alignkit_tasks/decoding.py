@@ -21,9 +21,9 @@ from alignkit_tasks.sources import Source
 
 # At a time, for the bar to move and to keep few results in memory.
 CHUNK = 256
-# Fewer pictures are decoded again rather than remembered.
 # Raised when `open_picture` refuses more, or less, than before: kept results are then made again.
 CHECKS = 2
+# Fewer pictures are decoded again rather than remembered.
 FEW = 64
 THREADS = 16
 

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -88,7 +89,7 @@ class TerminalReporter(Reporter):
         if not settings.quiet and text not in settings.said:
             settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
-                print(as_options(text), file=sys.stderr)
+                say(as_options(text))
 
     def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
         """Count values that are measured again, of many runs, for one line at the end."""
@@ -144,6 +145,12 @@ def reporter() -> Reporter:
 def note(text: str) -> None:
     """Print one line on stderr."""
     TerminalReporter().note(text)
+
+
+def say(text: str) -> None:
+    """Print one line on stderr; a terminal that is narrower gets it broken between words."""
+    width = max(20, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None
+    print("\n".join(wrapped(text, width)), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
