@@ -136,7 +136,7 @@ class ConceptualCaptions(RecordedTask):
         return alignkit.fingerprint_of(content)
 
     def split_fingerprint(self, name: str) -> None:
-        """Give none: of millions of pairs, that would take too long."""
+        """Give none: there is no test split that options could change alone."""
         del name
 
     def _listed(self, part: str, notes: Counter[str]) -> Iterator[Record]:
