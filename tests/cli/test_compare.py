@@ -177,9 +177,12 @@ def test_a_run_gives_its_data_and_both_of_its_streams(models, tmp_path):
     assert [row["stream"] for row in tables["models"]] == ["text", "text", "vision"]
     assert "encoders see the data of" in done.stderr
     assert {row["n"] for row in tables["best"]} == {200}
-    done = alignkit(*words, f"{run}:vision", "--within", "label", cwd=tmp_path)
+    words += (f"{run}:vision", "--within", "label", "--random-weights")
+    done = alignkit(*words, cwd=tmp_path)
     best = json.loads(done.stdout)["best"]
-    assert [row["within"] for row in best] == ["", "label"]
+    assert [row["within"] for row in best] == ["", "label"] * 2
+    assert [row["random_weights"] for row in best] == ["", "", "a", "a"]
+    assert "no control with random weights for at_1 seed 0 vision" in done.stderr
     alignkit("compare", f"{run}:text", f"{run}:vision", *QUICK, cwd=tmp_path)
     done = alignkit("compare", "runs", f"{run}:text", *QUICK, cwd=tmp_path, code=2)
     assert "runs holds 1 run(s); name one, such as runs/toy_match/" in done.stderr

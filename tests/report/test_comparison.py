@@ -169,6 +169,8 @@ def test_files_of_one_name_are_told_apart(tmp_path, two, monkeypatch):
         np.save(tmp_path / side / "features.npy", two[at][1])
     result = alignkit.compare("first/features.npy", "second/features.npy", **QUICK)
     assert list(result.models["model"]) == ["first/features.npy", "second/features.npy"]
+    result = alignkit.compare({"mine": "first/features.npy"}, two[1][1], **QUICK)
+    assert list(result.models["model"]) == ["mine", "b"]
     monkeypatch.chdir(tmp_path / "first")
     assert list(alignkit.compare(".", two[1], **QUICK).models["model"]) == ["first", "b"]
 
@@ -296,6 +298,8 @@ def test_files_of_more_dimensions_are_read_as_by_measure(tmp_path, two):
         alignkit.compare(files[0], files[2], **QUICK)
     with pytest.raises(alignkit.UsageError, match="`pool` has nothing to pool in"):
         alignkit.compare(files[2], two[0], pool="mean", **QUICK)
+    with pytest.raises(alignkit.UsageError, match="unknown pooling 'gap' of arrays"):
+        alignkit.compare(files[2], files[2], pool="gap", **QUICK)
     with pytest.raises(alignkit.UsageError, match="`axis` is given 3 times"):
         alignkit.compare(files[1], files[2], axis=["layers"] * 3, **QUICK)
 

@@ -58,6 +58,8 @@ class Model:
         Of an encoder, where it is stored, with each split.
     choice : Choice, optional
         Of an encoder that can be made again, such as with random weights.
+    task : Choice, optional
+        Whose data such an encoder saw.
     is_random : bool
         Whether it has random weights, as a control.
     asked_pool : str
@@ -78,6 +80,7 @@ class Model:
     fact: Callable[[str], Sequence[str]] | None = None
     stores: Sequence[tuple[EncoderStore, str]] = ()
     choice: Choice | None = None
+    task: Choice | None = None
     is_random: bool = False
     asked_pool: str = ""
 
@@ -135,12 +138,7 @@ def model_of_arrays(
 
 
 def model_of_encoder(
-    stores: Sequence[tuple[EncoderStore, str]],
-    layers: Sequence[str],
-    pool: str,
-    source: str,
-    choice: Choice | None = None,
-    is_random: bool = False,
+    stores: Sequence[tuple[EncoderStore, str]], layers: Sequence[str], pool: str, source: str
 ) -> Model:
     """Return the model of a stored encoder on one or several splits.
 
@@ -173,9 +171,7 @@ def model_of_encoder(
         {name: pool or first.pools(name, split)[0] for name in layers},
         fact,
         tuple(stores),
-        choice,
-        is_random,
-        pool,
+        asked_pool=pool,
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from glob import glob
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from alignkit.analysis.comparison.data import ALL, choose_data, splits_of
+from alignkit.analysis.comparison.in_memory import KINDS, listed, representations
+from alignkit.analysis.comparison.labels import unique_labels
 from alignkit.analysis.comparison.models import (
     Model,
     model_of_arrays,
@@ -19,14 +19,13 @@ from alignkit.analysis.comparison.models import (
     model_of_run,
 )
 from alignkit.errors import UsageError
-from alignkit.metrics import Representation
 from alignkit.metrics.arrays import for_sides, holds_table, read_layers, represented
 from alignkit.metrics.files.axes import POOLS as ARRAY_POOLS
 from alignkit.metrics.files.axes import Axes, axes_of, check_used
 from alignkit.models.encoders import select_sites
 from alignkit.models.schedule import input_site, stream_of
 from alignkit.plugins import registry
-from alignkit.plugins.options import format_spec, options_of
+from alignkit.plugins.options import options_of
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
@@ -37,10 +36,6 @@ from alignkit.tasks import SPLITS
 STREAMS = ("text", "vision")
 # The option of an encoder that gives it random weights, and what it is set to.
 RANDOM = "from_scratch"
-KINDS = (
-    "an encoder (`alignkit list encoders`) such as hf:FOLDER, a run, a file of arrays, or a folder "
-    "with one file per layer"
-)
 
 
 @dataclass(frozen=True)
@@ -122,14 +117,14 @@ def read_sides(
         For what cannot be read.
     """
     reader = _Reader(options or SideOptions(), reporter)
-    given = [_listed(side, name) for side, name in ((a, "a"), (b, "b"))]
-    reader.look_at([item for side in given for _, item in side])
+    given = [listed(side, name) for side, name in ((a, "a"), (b, "b"))]
+    reader.look_at([item for side in given for _, item, _ in side])
     left, right = (
-        [model for name, item in side for model in reader.models(name, item, at)]
+        [model for each in side for model in reader.models(*each, at)]
         for at, side in enumerate(given)
     )
     reader.check_used()
-    names = _unique([*left, *right])
+    names = unique_labels([*left, *right])
     return [names[id(m)] for m in left], [names[id(m)] for m in right]
 
 
@@ -142,7 +137,7 @@ def random_model(model: Model, options: SideOptions, reporter: Reporter = SILENT
     # Weights that were trained are not looked at.
     kept = {key: value for key, value in model.choice.changed.items() if key != "checkpoint"}
     choice = choose("encoders", model.choice.name, {**kept, RANDOM: True})
-    made = _Reader(options, reporter).encoded(choice, model.source, model.asked_pool)
+    made = _Reader(options, reporter, model.task).encoded(choice, model.source, model.asked_pool)
     return replace(made, label=f"{model.label} (random weights)", is_random=True)
 
 
@@ -152,7 +147,8 @@ class _Reader:
 
     options: SideOptions
     reporter: Reporter
-    known: dict[tuple[str, _OfSide], list[Model]] = field(default_factory=dict)
+    task: Choice | None = None
+    known: dict[tuple[str, str, _OfSide], list[Model]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     axes: dict[str, Axes] = field(default_factory=dict)
 
@@ -163,22 +159,29 @@ class _Reader:
             if place is not None and (place[0] / "config.json").is_file():
                 self.runs.append(load_run(place[0]))
 
-    def models(self, name: str, item: Any, side: int) -> list[Model]:
+    def models(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return the model, or of a run the two, that is given under a name."""
         if isinstance(item, Model):
             return [item]
         if isinstance(item, (Run, EncoderStore)):
             item = str(item.path)
         if not isinstance(item, (str, Path)):
-            return [model_of_arrays(name, _representations(item, name))]
-        key = (str(item), self.options.of_side(side))
+            return [model_of_arrays(name, representations(item, name))]
+        given = self.options.of_side(side)
+        key = (name if is_named else "", str(item), given)
         if key not in self.known:
-            self.known[key] = self._read(*key)
+            read = self._read(str(item), given)
+            if is_named:
+                several = len(read) > 1
+                read = [replace(m, label=f"{name} {m.stream}" if several else name) for m in read]
+            self.known[key] = read
         return self.known[key]
 
     def check_used(self) -> None:
         """Refuse an axis or a pooling that nothing needed."""
         if self.axes and all(m.kind == "arrays" for models in self.known.values() for m in models):
+            for _, _, given in self.known:
+                axes_of(given.axis, given.pool)  # refuses poolings that arrays do not have
             check_used(self.axes)
 
     def _read(self, spec: str, given: _OfSide) -> list[Model]:
@@ -221,17 +224,21 @@ class _Reader:
             for split in splits_of(task, options.data, options.splits, self.reporter)
         ]
         sites = [site.name for site in select_sites(stores[0][0].described_sites())]
+        model = model_of_encoder(stores, sites, pool, source)
         is_random = bool(choice.options.get(RANDOM))
-        return model_of_encoder(stores, sites, pool, source, choice, is_random)
+        return replace(model, choice=choice, task=task, is_random=is_random)
 
     def _data(self) -> Choice:
-        if self.options.data:
-            return choose_data(self.options.data)
-        if not self.runs:
-            raise UsageError("encoders need `data`, whose texts or images they see")
-        run = self.runs[0]
-        self.reporter.note(f"encoders see the data of {run.path}, as no `data` are given")
-        return run.config.task
+        """Return the task whose data encoders see, found once."""
+        if self.task is None and self.options.data:
+            self.task = choose_data(self.options.data)
+        elif self.task is None:
+            if not self.runs:
+                raise UsageError("encoders need `data`, whose texts or images they see")
+            run = self.runs[0]
+            self.reporter.note(f"encoders see the data of {run.path}, as no `data` are given")
+            self.task = run.config.task
+        return self.task
 
     def _stored(self, store: EncoderStore, pool: str) -> Model:
         asked = self.options.splits or ("test",)
@@ -266,43 +273,6 @@ class _Reader:
         ]
 
 
-def _listed(side: Any, name: str) -> list[tuple[str, Any]]:
-    """Return what is on a side: each model with a name."""
-    if side is None:
-        return []
-    if isinstance(side, Mapping) and side and not all(map(_is_array, side.values())):
-        return [(str(key), item) for key, item in side.items()]
-    if isinstance(side, (list, tuple)) and side and not all(map(_is_array, side)):
-        return [(f"{name}{at}" if len(side) > 1 else name, item) for at, item in enumerate(side)]
-    return [(name, side)]
-
-
-def _is_array(item: Any) -> bool:
-    return hasattr(item, "shape") or isinstance(item, Representation)
-
-
-def _representations(item: Any, name: str) -> list[Representation]:
-    """Return the layers of arrays in memory."""
-    if isinstance(item, Mapping):
-        return [_representation(values, str(key)) for key, values in item.items()]
-    if isinstance(item, (list, tuple)):
-        return [_representation(values, str(at)) for at, values in enumerate(item)]
-    return [_representation(item, name)]
-
-
-def _representation(values: Any, name: str) -> Representation:
-    if isinstance(values, Representation):
-        return values if values.name else Representation(values.values, values.ids, name)
-    if not _is_array(values):
-        raise UsageError(
-            f"{name} is of type {type(values).__name__}; expected an array (n, width), or {KINDS}"
-        )
-    ids = None
-    if isinstance(values, pd.DataFrame) and not isinstance(values.index, pd.RangeIndex):
-        ids = [str(identity) for identity in values.index]
-    return Representation(values, ids, name)
-
-
 def _is_encoder(spec: str) -> bool:
     return spec.partition(":")[0].strip() in registry().names("encoders")
 
@@ -333,41 +303,3 @@ def _place(item: Any) -> tuple[Path, str] | None:
         return Path(before), stream
     looks_like_one = path.suffix or len(path.parts) > 1
     return (path, "") if looks_like_one and not re.match(r"[a-z0-9_]+:", str(item)) else None
-
-
-def _unique(models: Sequence[Model]) -> dict[int, Model]:
-    """Return the models by their id, with labels that tell them apart."""
-    distinct = {id(model): model for model in models}
-    named: dict[int, Model] = {}
-    taken: set[str] = set()
-    for key, model in distinct.items():
-        alike = [other for other in distinct.values() if other.label == model.label]
-        label = model.label
-        if len(alike) > 1 and model.stores:
-            label += _options_apart(model, alike)
-            if label in taken:
-                label = model.stores[0][0].name
-        elif len(alike) > 1 and model.source:
-            label = model.source
-        number = 1
-        while label in taken:
-            number += 1
-            label = f"{model.label} ({number})"
-        taken.add(label)
-        named[key] = replace(model, label=label)
-    return named
-
-
-def _options_apart(model: Model, alike: Sequence[Model]) -> str:
-    """Return the options of an encoder that others of its label do not have, in brackets."""
-    if model.choice is None:
-        return ""
-    others = [other.choice.options for other in alike if other.choice is not None]
-    own = {
-        name: value
-        for name, value in model.choice.changed.items()
-        if any(options.get(name) != value for options in others)
-        and not isinstance(value, Path)
-        and "/" not in str(value)
-    }
-    return f" ({format_spec('', own).removeprefix(':')})" if own else ""
