@@ -298,8 +298,8 @@ def test_files_of_more_dimensions_are_read_as_by_measure(tmp_path, two):
         alignkit.compare(files[0], files[2], **QUICK)
     with pytest.raises(alignkit.UsageError, match="`pool` has nothing to pool in"):
         alignkit.compare(files[2], two[0], pool="mean", **QUICK)
-    with pytest.raises(alignkit.UsageError, match="unknown pooling 'gap' of arrays"):
-        alignkit.compare(files[2], files[2], pool="gap", **QUICK)
+    with pytest.raises(alignkit.UsageError, match="unknown pooling 'own' of arrays"):
+        alignkit.compare(files[2], files[2], pool="own", **QUICK)
     with pytest.raises(alignkit.UsageError, match="`axis` is given 3 times"):
         alignkit.compare(files[1], files[2], axis=["layers"] * 3, **QUICK)
 
