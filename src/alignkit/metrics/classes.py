@@ -35,26 +35,25 @@ def without_class_means(x: Representation, classes: np.ndarray) -> Representatio
     Returns
     -------
     Representation
-        Constant where only rounding is left.
+        Columns in which only rounding is left are constant.
     """
     codes = torch.as_tensor(classes, dtype=torch.int64, device=x.device)
     counts = torch.bincount(codes).double()[:, None]
     means = torch.zeros(len(counts), x.width, dtype=torch.float64, device=x.device)
-    largest = 0.0
+    lowest, highest = torch.full_like(means, torch.inf), torch.full_like(means, -torch.inf)
     for rows, block in x.blocks():
         means.index_add_(0, codes[rows], block)
-        largest = max(largest, float(block.abs().max()))
+        of = codes[rows, None].expand_as(block)
+        lowest.scatter_reduce_(0, of, block, "amin")
+        highest.scatter_reduce_(0, of, block, "amax")
     means /= counts
+    constant = x.precision.is_constant(lowest, highest).all(dim=0)
     kind = torch.float32 if x.eps > 1e-12 else torch.float64
     values = torch.empty(x.n, x.width, dtype=kind, device=x.device)
-    deviation = 0.0
     for rows, block in x.blocks():
-        rest = block - means[codes[rows]]
-        deviation = max(deviation, float(rest.abs().max()))
+        rest = (block - means[codes[rows]]).masked_fill_(constant, 0.0)
         values[rows] = (rest + x.mean).to(kind)
-    if deviation <= 8 * x.eps * largest:
-        values[:] = x.mean.to(kind)
-    return Representation(values, x.ids, x.name, x.dtype, x.device)
+    return _computed(values, x)
 
 
 def label_basis(labels: np.ndarray) -> np.ndarray:
@@ -83,26 +82,33 @@ def without_labels(x: Representation, labels: np.ndarray) -> Representation:
     Returns
     -------
     Representation
-        Constant where only rounding is left.
+        Columns in which only rounding is left are constant.
     """
     basis = torch.as_tensor(label_basis(labels), device=x.device)
     effects = torch.zeros(basis.shape[1], x.width, dtype=torch.float64, device=x.device)
-    largest = 0.0
     for rows, block in x.blocks():
         effects += basis[rows].T @ block
-        largest = max(largest, float(block.abs().max()))
     kind = torch.float32 if x.eps > 1e-12 else torch.float64
     values = torch.empty(x.n, x.width, dtype=kind, device=x.device)
-    deviation = 0.0
+    lowest, highest = torch.full_like(x.mean, torch.inf), torch.full_like(x.mean, -torch.inf)
     for rows, block in x.blocks():
         rest = block - basis[rows] @ effects
-        deviation = max(deviation, float((rest - x.mean).abs().max()))
+        lowest = torch.minimum(lowest, rest.amin(dim=0))
+        highest = torch.maximum(highest, rest.amax(dim=0))
         values[rows] = rest.to(kind)
-    if deviation <= 8 * x.eps * largest:
-        values[:] = x.mean.to(kind)
-    left = Representation(values, x.ids, x.name, x.dtype, x.device)
+    size = torch.maximum(x.columns.lowest.abs(), x.columns.highest.abs())
+    constant = x.precision.is_constant(lowest, highest, size)
+    values[:, constant] = x.mean[constant].to(kind)
+    left = _computed(values, x)
     left.groups = x.groups
     return left
+
+
+def _computed(values: Tensor, x: Representation) -> Representation:
+    """Return values that were computed from those of x, whose rounding they still have."""
+    computed = Representation(values, x.ids, x.name, x.dtype, x.device)
+    computed.precision = x.precision
+    return computed
 
 
 @dataclass(frozen=True)

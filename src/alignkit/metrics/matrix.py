@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics.rounding import Columns, Precision
 from alignkit.metrics.views import VIEWS, Permute, forget_pages
 from alignkit.tables import as_ids
 
@@ -26,6 +27,8 @@ CONVERTED = 512
 ON_GPU = 8192
 # Mapped files of more bytes than this do not stay in memory once a block of them was read.
 MAPPED = 64 << 20
+# Numbers that numpy has, too.
+IN_NUMPY = (torch.float64, torch.float32, torch.float16)
 
 
 class Matrix:
@@ -49,6 +52,9 @@ class Matrix:
         The group of every sample, as an integer: samples of one group are never neighbours.
     origin : str
         Where the values were read, for messages; empty where they were not.
+    precision : Precision
+        Of the numbers in which the values are stored; of what was computed from another matrix,
+        that of the other.
 
     Raises
     ------
@@ -72,6 +78,7 @@ class Matrix:
         self.ids = None if ids is None else as_ids(ids)
         self.groups: Tensor | None = None
         self._check()
+        self.precision = Precision.of(self._source.dtype)
         if self.device.type != "cpu":
             torch.empty(0, device=self.device)  # how much it can hold is known from now on
         self.dtype = dtype or (torch.float32 if self.eps > 1e-12 else torch.float64)
@@ -95,10 +102,7 @@ class Matrix:
     @property
     def eps(self) -> float:
         """Spacing around 1 of the numbers in which the values are stored."""
-        kind = self._source.dtype
-        if isinstance(kind, torch.dtype):
-            return float(torch.finfo(kind).eps) if kind.is_floating_point else 2.2e-16
-        return float(np.finfo(kind).eps) if kind.kind == "f" else 2.2e-16
+        return self.precision.eps
 
     @property
     def group_sizes(self) -> Tensor:
@@ -121,7 +125,20 @@ class Matrix:
         UsageError
             When a value is not finite.
         """
-        return self.shared("mean", self._mean, "same")
+        return self.columns.mean
+
+    @property
+    def columns(self) -> Columns:
+        """Mean and range of every column, and whether it is constant but for rounding.
+
+        Each is judged by its own values: one that is huge makes no other look constant.
+
+        Raises
+        ------
+        UsageError
+            When a value is not finite.
+        """
+        return self.shared("columns", self._make_columns, "same")
 
     @property
     def norm(self) -> float:
@@ -130,7 +147,7 @@ class Matrix:
         Raises
         ------
         UndefinedError
-            When all samples are the same.
+            When all columns are constant, but for rounding.
         """
         return self._lengths[1]
 
@@ -140,6 +157,17 @@ class Matrix:
         return self._lengths[0]
 
     def rows(self, rows: Rows) -> Tensor:
+        """Return some rows as a copy in float64.
+
+        They are those of the source, but columns that are constant but for rounding have their
+        mean everywhere, so that they are zero once they are centred.
+        """
+        block, columns = self._read(rows), self.columns
+        if len(columns.noisy):
+            block[:, columns.noisy] = columns.mean[columns.noisy]
+        return block
+
+    def _read(self, rows: Rows) -> Tensor:
         """Return some rows of the source as a copy in float64."""
         source = self._source if self.device.type == "cpu" else self._on_device()
         if isinstance(source, Tensor):
@@ -160,10 +188,8 @@ class Matrix:
         return [slice(at, min(at + step, self.n)) for at in range(0, self.n, step)]
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """Yield every row of the source in float64, block by block."""
-        step = CONVERTED if self.device.type == "cpu" else ON_GPU
-        for at in range(0, self.n, step):
-            rows = slice(at, min(at + step, self.n))
+        """Yield every row in float64, block by block, as ``rows`` does."""
+        for rows in self._converted():
             yield rows, self.rows(rows)
 
     def filled(self, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -238,6 +264,11 @@ class Matrix:
             "source", lambda: torch.from_numpy(np.array(source)).to(self.device), "rows"
         )
 
+    def _converted(self) -> list[slice]:
+        """Return the blocks of rows that are converted at once."""
+        step = CONVERTED if self.device.type == "cpu" else ON_GPU
+        return [slice(at, min(at + step, self.n)) for at in range(0, self.n, step)]
+
     def _start_views(self) -> None:
         self._lock = threading.Lock()
         self._locks: dict[Hashable, threading.RLock] = {}
@@ -275,21 +306,26 @@ class Matrix:
             twice = next(sample for sample in self.ids if self.ids.count(sample) > 1)
             raise UsageError(f"{self.label}: sample id '{twice}' occurs more than once")
 
-    def _mean(self) -> Tensor:
+    def _make_columns(self) -> Columns:
         total = torch.zeros(self.width, dtype=torch.float64, device=self.device)
-        for _, block in self.blocks():
+        lowest, highest = torch.full_like(total, torch.inf), torch.full_like(total, -torch.inf)
+        for rows in self._converted():
+            block = self._read(rows)
             total += block.sum(dim=0)
+            lowest = torch.minimum(lowest, block.amin(dim=0))
+            highest = torch.maximum(highest, block.amax(dim=0))
         if not bool(torch.isfinite(total).all()):
             self._raise_non_finite()
         mean = total / self.n
         # A second pass: the sum of large values loses digits that their mean has.
         rest = torch.zeros_like(total)
-        for _, block in self.blocks():
-            rest += (block - mean).sum(dim=0)
-        return mean + rest / self.n
+        for rows in self._converted():
+            rest += (self._read(rows) - mean).sum(dim=0)
+        return Columns.of(mean + rest / self.n, lowest, highest, self.precision)
 
     def _raise_non_finite(self) -> None:
-        bad = torch.cat([~torch.isfinite(block).all(dim=1) for _, block in self.blocks()])
+        blocks = map(self._read, self._converted())
+        bad = torch.cat([~torch.isfinite(block).all(dim=1) for block in blocks])
         if not bool(bad.any()):
             raise UsageError(f"{self.label}: the values are too large to be summed")
         first = int(bad.nonzero()[0])
@@ -308,12 +344,8 @@ class Matrix:
     def _make_lengths(self) -> tuple[Tensor, float]:
         if self.n < 2:
             raise UndefinedError(f"{self.label} has only one sample")
-        largest = deviation = 0.0
-        for _, block in self.blocks():
-            largest = max(largest, float(block.abs().max()))
-            deviation = max(deviation, float((block - self.mean).abs().max()))
-        # What is left of a constant after rounding is not signal.
-        if deviation <= 8 * self.eps * largest:
+        deviation = self.columns.deviation
+        if not deviation:
             raise UndefinedError(f"{self.label} is constant")
         # Scaled by the largest entry, so that tiny and huge values keep their digits.
         squares = torch.cat(
@@ -347,4 +379,5 @@ class Reordered:
 def to_numpy(tensor: Tensor) -> np.ndarray:
     """Return a tensor as numpy; in float32 what numpy has no type for."""
     tensor = tensor.cpu()
-    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+    known = not tensor.is_floating_point() or tensor.dtype in IN_NUMPY
+    return np.asarray((tensor if known else tensor.float()).numpy())

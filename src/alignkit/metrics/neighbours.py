@@ -13,6 +13,7 @@ from torch import Tensor
 from alignkit.errors import UndefinedError
 from alignkit.metrics.matrix import Matrix
 from alignkit.metrics.products import gram
+from alignkit.metrics.rounding import DOUBLE, OPERATIONS, turned
 from alignkit.metrics.ties import Entries, check_size, joined, tied_entries
 from alignkit.metrics.views import VIEWS
 from alignkit.metrics.workers import parallel_map
@@ -23,6 +24,8 @@ _ERROR = {torch.float32: 1e-6, torch.float64: 1e-13}
 _TIE_STEPS = 2.0**40
 # Distances tie within so many standard errors of what rounding the stored values does to them.
 _ROUNDING_ERRORS = 4.0
+# Unit rows that differ by less differ by the rounding of float64.
+_LEAST = OPERATIONS * DOUBLE
 # Candidates beyond k among which float64 decides; where more tie, all samples are searched.
 _SPARE = 8
 # A GPU takes far larger blocks, one after the other.
@@ -119,9 +122,12 @@ class Points:
         self.x, self.cosine = x, distance == "cosine"
         self.mean, self.scale = self._centre()
         self.squares, column_squares = x.view(("squares of points", distance), self._squares)
-        self.noise, self.rounding = self._rounding(column_squares)
+        sizes = self._sizes(column_squares)
+        self.noise, self.rounding = self._rounding(column_squares, sizes)
         self.largest = float(self.squares.max()) ** 0.5
-        if self.largest <= 8 * x.eps:
+        # Of unit rows; rows themselves were found to vary.
+        least = max(x.precision.error * float(sizes.sum()) ** 0.5, _LEAST)
+        if self.cosine and (self.largest <= least or bool(x.columns.constant.all())):
             raise UndefinedError(f"{x.label} is constant")
 
     def _centre(self) -> tuple[Tensor, float]:
@@ -132,10 +138,7 @@ class Points:
             for _, block in x.blocks():
                 total += x.to_unit_rows(block).sum(dim=0)
             return total / x.n, 1.0
-        try:
-            return x.mean, x.norm
-        except UndefinedError:  # a constant has points, all equal
-            return x.mean, 1.0
+        return x.mean, x.norm
 
     @cached_property
     def values(self) -> Tensor:
@@ -154,13 +157,20 @@ class Points:
             of_columns += squares.sum(dim=0)
         return torch.cat(of_rows), of_columns / self.x.n
 
-    def _rounding(self, column_squares: Tensor) -> tuple[float, float]:
+    def _sizes(self, column_squares: Tensor) -> Tensor:
+        """Return the mean squares of what is rounded, ``(width,)``: not of constant columns."""
+        shares = column_squares + (self.mean / self.scale).square()
+        sizes = shares.masked_fill(self.x.columns.constant, 0.0)
+        if self.cosine and float(shares.max()) > 0.5:
+            return turned(sizes, shares)
+        return sizes
+
+    def _rounding(self, column_squares: Tensor, sizes: Tensor) -> tuple[float, float]:
         """Return what rounding the stored values adds to distances, as standard deviations.
 
         The first is the length of the error of a difference of two points, the second its part
         in the direction of that difference, for which columns count by their variance.
         """
-        sizes = column_squares + (self.mean / self.scale).square()  # what is rounded
         variance = sizes * self.x.eps**2 / 6  # of two values, each rounded by up to eps / 2
         whole = float(column_squares.sum())
         along = float(column_squares @ variance) / whole if whole else 0.0

@@ -59,6 +59,7 @@ class Representation(Matrix):
         ids = None if self.ids is None else list(np.asarray(self.ids, dtype=object)[rows])
         some = Representation(self._source[rows], ids, self.name, self.dtype, self.device)
         some.origin = self.origin
+        some.precision = self.precision
         if self.groups is not None:
             some.groups = self.groups[rows if isinstance(rows, slice) else torch.as_tensor(rows)]
         return some
@@ -73,6 +74,7 @@ class Representation(Matrix):
         """
         other = Representation(self._source, self.ids, self.name, self.dtype, self.device)
         other.origin = self.origin
+        other.precision = self.precision
         other.groups = torch.as_tensor(np.asarray(groups), dtype=torch.int64, device=self.device)
         return other
 
@@ -214,6 +216,15 @@ class Representation(Matrix):
 
         return self.shared(("neighbour_sets", k, distance), make)
 
+    def check_directions(self) -> None:
+        """Refuse rows that have one direction, but for rounding.
+
+        Raises
+        ------
+        UndefinedError
+        """
+        search.Points(self, "cosine")
+
     def ranks_of(self, others: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return the ranks of other samples by Euclidean distance, ``(pairs,)`` float64.
 
@@ -266,6 +277,7 @@ class Representation(Matrix):
         other = Representation.__new__(Representation)
         other.name, other.dtype, other.device = self.name, self.dtype, self.device
         other.ids, other._source, other.origin = None, Reordered(self._source, order), self.origin
+        other.precision = self.precision
         other.groups = None if self.groups is None else self.groups[order]
         other._start_views()
         for key, kept in VIEWS.of(self).items():

@@ -216,7 +216,8 @@ def _numbers(path: Path, frame: pd.DataFrame) -> np.ndarray:
                 "with `id` if it holds the ids"
             )
     kinds = set(frame.dtypes)
-    kind = np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+    (own,) = kinds if len(kinds) == 1 else (None,)
+    kind = own if own in (np.float16, np.float32) else np.float64
     values: np.ndarray = frame.to_numpy(dtype=kind, na_value=np.nan)
     rows, columns = np.nonzero(np.isnan(values))
     if len(rows):

@@ -11,14 +11,19 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit.metrics.rounding import DOUBLE
+from alignkit_metrics.blur import blur_of_points
 from alignkit_metrics.kernels import null_products, squared_distances
 from alignkit_metrics.polar import nuclear_norm, polar_inner, procrustes_rotation
 
 FORMS = ("similarity", "angular", "distance", "size_and_shape")
 RDMS = ("correlation", "cosine", "euclidean")
 COMPARISONS = ("spearman", "pearson", "kendall")
+# Squared distances that differ by less of the largest are equal.
+EQUAL = 1e-12
 # Levels from 0 to the largest dissimilarity; those on one level are ties.
 LEVELS = 2.0**31 - 1
+FINE_LEVELS = 2.0**38
 
 
 def procrustes(x: Representation, y: Representation, *, form: str = "similarity") -> float:
@@ -75,14 +80,15 @@ def rsa(
     alignkit.UsageError
         For an unknown ``rdm`` or ``compare``.
     alignkit.UndefinedError
-        If all samples are equally dissimilar, or a row is constant or zero.
+        If all samples are equally dissimilar, but for rounding in the precision of the stored
+        values, or a row is constant or zero.
     """
     _check_known("rsa", "rdm", rdm, RDMS)
     _check_known("rsa", "compare", compare, COMPARISONS)
     if compare == "kendall":
         from scipy.stats import kendalltau
 
-        rdms = [_dissimilarities(side, rdm).cpu().numpy() for side in (x, y)]
+        rdms = [_levels(_dissimilarities(side, rdm), FINE_LEVELS).cpu().numpy() for side in (x, y)]
         return float(kendalltau(*rdms).statistic)
     return alignkit.inner(*(_unit_rdm(side, rdm, compare) for side in (x, y)))
 
@@ -121,7 +127,7 @@ def cosine(
     alignkit.UsageError
         If the widths differ, unless ``aligned``.
     alignkit.UndefinedError
-        If a row is zero (after centring, if ``centred``).
+        If a row is zero (after centring and but for rounding, if ``centred``).
     """
     if not aligned:
         if x.width != y.width:
@@ -204,12 +210,19 @@ def _centred_directions(x: Representation) -> Tensor:
     """Return the rows of the centred matrix, scaled to length one."""
 
     def make() -> Tensor:
-        if bool((x.squares == 0).any()):
-            name = x.name or "the representation"
-            raise alignkit.UndefinedError(f"{name} has a row equal to the mean of its rows")
+        if _has_mean_row(x):
+            raise alignkit.UndefinedError(f"{x.label} has a row equal to the mean of its rows")
         return x.normalized / x.squares.sqrt()[:, None].to(x.dtype)
 
     return x.view("centred_directions", make, "rows")
+
+
+def _has_mean_row(x: Representation) -> bool:
+    """Return whether a row equals the mean of the rows in every column, but for rounding."""
+    columns = x.columns
+    largest = torch.maximum(columns.lowest.abs(), columns.highest.abs())
+    bound = torch.maximum(x.precision.error * x.mean.abs(), 8 * DOUBLE * largest)
+    return any(bool(((block - x.mean).abs() <= bound).all(dim=1).any()) for _, block in x.blocks())
 
 
 def _uncentred(x: Representation) -> Tensor:
@@ -228,17 +241,22 @@ def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     """Return the lower triangle of the RDM in float64, ``(n (n - 1) / 2,)``.
 
     Distances are taken between centred points, so that a large common offset costs no digits.
+
+    Raises
+    ------
+    alignkit.UndefinedError
+        If they are all equal, but for rounding.
     """
-    exact = (
-        x.exact_normalized(slice(None))
-        if rdm == "euclidean"
-        else x.exact_unit_rows(slice(None))
-        if rdm == "cosine"
-        else _centred_rows(x)
-    )
+    exact, sizes = _points(x, rdm)
     squares = squared_distances(exact - exact.mean(dim=0))
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
     values = squares[lower]
+    blur = blur_of_points(x, exact, sizes, rdm != "euclidean")
+    spread, mean, most = (float(z) for z in (values.std(correction=0), values.mean(), values.max()))
+    # The points and their distances are rounded once more, to float64.
+    least = EQUAL * most + 8 * DOUBLE * most**0.5
+    if spread <= least or blur.hides(spread, mean):
+        raise alignkit.UndefinedError(f"all samples of {x.label} are equally dissimilar")
     if rdm != "euclidean":
         return values / 2
     # The roots of numpy are correctly rounded; those of torch on a CPU are not all.
@@ -247,15 +265,23 @@ def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     )
 
 
-def _centred_rows(x: Representation) -> Tensor:
-    """Return the rows, each with its own mean subtracted and scaled to length one."""
+def _points(x: Representation, rdm: str) -> tuple[Tensor, Tensor]:
+    """Return points whose distances are the RDM, and the mean squares of what was rounded."""
+    if rdm == "euclidean":
+        exact = x.exact_normalized(slice(None))
+        return exact, exact.square().mean(dim=0) + (x.mean / x.norm).square()
+    if rdm == "cosine":
+        exact = x.exact_unit_rows(slice(None))
+        return exact, exact.square().mean(dim=0)
     raw = x.rows(slice(None))
     rows = raw - raw.mean(dim=1, keepdim=True)
     lengths = torch.linalg.norm(rows, dim=1, keepdim=True)
-    if bool((lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)).any()):
-        raise alignkit.UndefinedError(f"{x.name or 'the representation'} has a constant row")
-    scaled: Tensor = rows / lengths
-    return scaled
+    constant = lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)
+    # In a narrow matrix of few bits, some row may look constant by chance; not all of them.
+    rounded = x.precision.is_constant(raw.amin(dim=1), raw.amax(dim=1))
+    if bool(constant.any()) or bool(rounded.all()):
+        raise alignkit.UndefinedError(f"{x.label} has a constant row")
+    return rows / lengths, (raw / lengths).square().mean(dim=0)
 
 
 def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
@@ -271,10 +297,8 @@ def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:
         else:
             values = values - values.mean()
             length = float(torch.linalg.norm(values))
-        if length <= 1e-12 * len(values) ** 0.5:
-            raise alignkit.UndefinedError(
-                f"all samples of {x.name or 'the representation'} are equally dissimilar"
-            )
+        if length == 0:
+            raise alignkit.UndefinedError(f"all samples of {x.label} are equally dissimilar")
         return (values / length).to(x.dtype)
 
     return x.view(("unit_rdm", rdm, compare), make)
@@ -287,10 +311,14 @@ def _symmetric(triangle: Tensor, n: int) -> Tensor:
     return (matrix + matrix.T) / 2**0.5
 
 
+def _levels(values: Tensor, count: float) -> Tensor:
+    """Return values as whole numbers from 0 to ``count``; those on one level are ties."""
+    return (values * (count / max(float(values.max()), 1e-300))).round_()
+
+
 def average_ranks(values: Tensor) -> Tensor:
     """Return ranks from 1, averaged over ties; values equal up to nine digits are tied."""
-    levels = values * (LEVELS / max(float(values.max()), 1e-300))
-    in_order, order = torch.sort(levels.round_().to(torch.int32))  # integers: a radix sort
+    in_order, order = torch.sort(_levels(values, LEVELS).to(torch.int32))  # integers: a radix sort
     _, counts = torch.unique_consecutive(in_order, return_counts=True)
     mean_ranks = counts.cumsum(0).double() - 0.5 * (counts.double() - 1)
     ranks = torch.empty_like(values)

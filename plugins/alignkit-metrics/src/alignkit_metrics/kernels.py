@@ -11,10 +11,13 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit_metrics.blur import least_u_square
 from alignkit_metrics.factor import columns_are_cheaper
 
 # Squared distances below this multiple of their rounding are computed from differences.
 FINE = 1000
+# Squared distances below this multiple of the largest squared length are rounding in float64.
+ZERO = 1e-14
 
 
 def cka(x: Representation, y: Representation, *, normed: bool = False) -> float:
@@ -77,8 +80,8 @@ def unbiased_cka(x: Representation, y: Representation, *, normed: bool = False) 
     alignkit.UndefinedError
         If a representation is constant, or there are fewer than 4 samples.
     """
-    x, y = _preprocessed(x, normed), _preprocessed(y, normed)
-    return _unbiased_hsic(x, y) / math.sqrt(_self_hsic(x) * _self_hsic(y))
+    own = _self_hsic(x, normed) * _self_hsic(y, normed)
+    return _unbiased_hsic(_preprocessed(x, normed), _preprocessed(y, normed)) / math.sqrt(own)
 
 
 def unbiased_cka_null(
@@ -243,20 +246,28 @@ def null_products(
 
 
 def squared_distances(points: Tensor) -> Tensor:
-    """Return the squared Euclidean distances between rows, ``(n, n)``, zero on the diagonal."""
-    return distances_from_products(alignkit.gram(points), points.square().sum(dim=1))
+    """Return the squared Euclidean distances between rows, ``(n, n)``, zero on the diagonal.
+
+    Between equal points in float64, they are zero.
+    """
+    squares = points.square().sum(dim=1)
+    return distances_from_products(alignkit.gram(points), squares, ZERO * float(squares.max()))
 
 
-def distances_from_products(products: Tensor, squares: Tensor) -> Tensor:
-    """Return squared distances from inner products, which are overwritten, and squared lengths."""
+def distances_from_products(products: Tensor, squares: Tensor, zero: float = 0.0) -> Tensor:
+    """Return squared distances from inner products, which are overwritten, and squared lengths.
+
+    Those up to ``zero`` are what rounding leaves of it.
+    """
     distances = products.mul_(-2).add_(squares[:, None]).add_(squares)
-    return distances.clamp_(min=0).fill_diagonal_(0)
+    return torch.nn.functional.threshold_(distances, zero, 0.0).fill_diagonal_(0)
 
 
 def _preprocessed(x: Representation, normed: bool) -> Representation:
     """Return the representation, with its rows scaled to length one if ``normed``."""
 
     def make() -> Representation:
+        x.check_directions()
         rows = x.exact_unit_rows(slice(None))
         return Representation(rows, name=x.name, dtype=x.dtype, device=x.device)
 
@@ -296,9 +307,12 @@ def _check_four_samples(x: Representation) -> None:
         )
 
 
-def _self_hsic(x: Representation) -> float:
-    value = _unbiased_hsic(x, x)
-    if value <= 1e-15:
+def _self_hsic(x: Representation, normed: bool) -> float:
+    points = _preprocessed(x, normed)
+    value, whole = _unbiased_hsic(points, points), _self_product(points, columns_are_cheaper(x, x))
+    least = max(1e-15, 4 * torch.finfo(x.dtype).eps * whole)
+    # Of equal distances, rounding leaves less than half of the whole, even in few bits.
+    if value <= least or (value < whole / 2 and value <= least_u_square(x, normed)):
         raise alignkit.UndefinedError(
             f"all samples of {x.name or 'the representation'} are equally far from each other"
         )
@@ -365,8 +379,9 @@ def _exact_distances(x: Representation) -> Tensor:
 
 def _check_median(x: Representation, squared: float) -> None:
     """Refuse a median distance that is rounding of the values as they are stored."""
-    length = float(x.squares.median()) + float(x.mean.square().sum()) / x.norm**2
-    if squared <= 64 * x.eps**2 * length:
+    rounded = x.mean.masked_fill(x.columns.constant, 0.0)
+    length = float(x.squares.median()) + float(rounded.square().sum()) / x.norm**2
+    if squared <= x.precision.error**2 * length:
         name = x.name or "the representation"
         raise alignkit.UndefinedError(
             f"more than half of the distances of {name} are 0 to rounding, so that their median "
@@ -390,13 +405,25 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
         # In float64: taking the root doubles the relative rounding error of small distances.
         distances = squared_distances(x.exact_normalized(slice(None))).sqrt_().to(x.dtype)
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
-        return centred, math.sqrt(alignkit.inner(centred, centred))
+        norm = math.sqrt(alignkit.inner(centred, centred))
+        if unbiased and norm**2 <= _least_square(x):
+            raise alignkit.UndefinedError(
+                f"all samples of {x.label} are equally far from each other"
+            )
+        return centred, norm
 
     return x.view(
         ("centred_distances", unbiased),
         make,
         lambda view, order: (view[0][order][:, order], view[1]),
     )
+
+
+def _least_square(x: Representation) -> float:
+    """Return the squared norm of U-centred distances that rounding alone can give."""
+    squared = 2 / (x.n - 1)  # the mean of squared distances; d changes by that of d^2 over 2 d
+    stored = least_u_square(x) / squared
+    return stored + x.n**2 * squared * (4 * torch.finfo(x.dtype).eps) ** 2
 
 
 def _cosine(x: tuple[Tensor, float], y: tuple[Tensor, float]) -> float:

@@ -9,8 +9,13 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
+from alignkit.metrics.rounding import SLACK
 from alignkit.metrics.ties import places_of
+from alignkit_metrics.blur import blur_of_directions
 from alignkit_metrics.lookups import rank_in, share_places
+
+# The relative error of the squares of a sum in float64 whose terms cancel.
+SUMMED = 1e-14
 
 
 def cknna(x: Representation, y: Representation, *, k: int = 10, biased: bool = False) -> float:
@@ -38,7 +43,7 @@ def cknna(x: Representation, y: Representation, *, k: int = 10, biased: bool = F
         If ``k`` is not between 1 and n - 1.
     alignkit.UndefinedError
         If a row is zero, there are fewer than 4 samples, or a representation's alignment with
-        itself is not positive.
+        itself is not positive, but for rounding.
     """
     if x.n < 4:
         raise alignkit.UndefinedError(f"cknna needs at least 4 samples; there are {x.n}")
@@ -67,7 +72,7 @@ def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) ->
     alignkit.UsageError
         If ``k`` is not between 1 and n - 1.
     alignkit.UndefinedError
-        If a row is zero, or a sample is orthogonal to all of its neighbours.
+        If a row is zero, or a sample is orthogonal to all of its neighbours, but for rounding.
     """
     in_x, in_y = _neighbour_weights(x, k), _neighbour_weights(y, k)
     if share_places(k, "cosine", x, y):
@@ -75,10 +80,14 @@ def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) ->
     else:
         union = torch.maximum(in_x, in_y)
     a, b = _cosines(x) * union, _cosines(y) * union
-    lengths = torch.linalg.norm(a, dim=1) * torch.linalg.norm(b, dim=1)
-    if float(lengths.min()) == 0:
-        raise alignkit.UndefinedError("a sample is orthogonal to all of its neighbours")
-    return float(((a * b).sum(dim=1) / lengths).mean())
+    lengths = [torch.linalg.norm(side, dim=1) for side in (a, b)]
+    places = torch.linalg.norm(union, dim=1)
+    for side, length in zip((x, y), lengths, strict=True):
+        if bool((length <= 2 * _error_of_zero(side) * places).any()):
+            raise alignkit.UndefinedError(
+                f"a sample of {side.label} is orthogonal to all of its neighbours"
+            )
+    return float(((a * b).sum(dim=1) / (lengths[0] * lengths[1])).mean())
 
 
 def _self_alignment(x: Representation, k: int, biased: bool) -> float:
@@ -91,10 +100,30 @@ def _self_alignment(x: Representation, k: int, biased: bool) -> float:
         return _unbiased_neighbour_hsic(x, x, k, itself=True)
 
     value = x.view(("cknna_self", k, biased), make, "same")
-    if value <= 0:
-        name = x.name or "the representation"
-        raise alignkit.UndefinedError(f"cknna: the alignment of {name} with itself is not positive")
+    if value <= (0 if biased else _least_alignment(x, k)):
+        raise alignkit.UndefinedError(
+            f"cknna: the alignment of {x.label} with itself is not positive"
+        )
     return value
+
+
+def _least_alignment(x: Representation, k: int) -> float:
+    """Return the unbiased HSIC of equal cosines with themselves that rounding alone can give."""
+    blur, squared = blur_of_directions(x)
+    error = SLACK * blur.of_squared(squared) / 2  # of a cosine, 1 - d^2 / 2
+    return k * (error**2 + SUMMED) / (x.n - 3)
+
+
+def _error_of_zero(x: Representation) -> float:
+    """Return the standard deviation of the error of a cosine that is zero."""
+
+    def make() -> float:
+        shares = x.unit_rows.double().square().mean(dim=0)
+        rounded = shares.masked_fill(x.columns.constant, 0.0)
+        stored = 2 * x.precision.error**2 / 3 * float(rounded @ shares)
+        return math.sqrt(stored + torch.finfo(x.dtype).eps ** 2)
+
+    return x.view("error of zero", make, "same")
 
 
 def _neighbour_weights(x: Representation, k: int, itself: bool = False) -> Tensor:

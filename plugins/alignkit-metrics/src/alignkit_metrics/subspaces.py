@@ -9,6 +9,7 @@ import alignkit
 from alignkit import Representation
 from alignkit_metrics.factor import columns_are_cheaper, eigenvectors, qr_factor, singular_values
 
+SINGLE = torch.finfo(torch.float32).eps
 # Canonical correlations that differ by less are equal.
 EQUAL = 1e-9
 
@@ -64,7 +65,8 @@ def svcca(
         Keep this many components instead, or all if there are fewer; at least 1. More are kept
         where those after the last have the same variance.
     standardised : bool
-        First scale every column to unit variance; the value then depends on rotation.
+        First scale every column to unit variance; the value then depends on rotation. Columns
+        that are constant but for rounding are left out.
 
     Raises
     ------
@@ -239,8 +241,10 @@ def _standardised(x: Representation) -> Representation:
     def make() -> Representation:
         exact = x.exact_normalized(slice(None))
         deviation = torch.linalg.norm(exact, dim=0)
-        # A constant column cannot be scaled to unit variance and is dropped.
-        varies = deviation > 8 * x.eps * deviation.max()
+        # A constant column cannot be scaled to unit variance and is dropped; nor is one that is
+        # the rest of a computation in single precision (or double, where the values are).
+        varies = deviation > 8 * min(x.eps, SINGLE) * deviation.max()
+        varies &= ~x.columns.constant
         columns = exact[:, varies] / deviation[varies]
         return Representation(columns, name=x.name, dtype=x.dtype, device=x.device)
 
