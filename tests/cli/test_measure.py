@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from alignkit import measure
 from alignkit.cli.resources import bytes_of
 from alignkit.errors import UsageError
 from tiny import alignkit, train_tiny
@@ -383,3 +384,34 @@ def test_a_warning_of_several_metrics_is_one_line(arrays):
     ties, chance = [line for line in said.splitlines() if "mknn" in line]
     assert ties.startswith("note: mknn, jaccard: 40 of 40 samples of answers.npy have up to 19")
     assert chance.startswith("note: mknn, jaccard: k=10 is 26% of the 39 other samples")
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_folders_of_few_bits_keep_their_rounding(kind, tmp_path):
+    """A huge column hides no other, and what is equal but for rounding has no value."""
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(1.3 * rng.standard_normal((40, 6)))
+    y = x[:, :4] + torch.from_numpy(rng.standard_normal((40, 4)))
+    x[:, 2] = torch.where(torch.arange(40) % 2 == 0, 448.0, 448.0 * (1 - 2**-11))
+    same = x[:1] + 0 * x
+    for side, values in (("x", {"huge": x, "same": same}), ("y", {"y": y})):
+        (tmp_path / side).mkdir()
+        for name, value in values.items():
+            stored = value.to(getattr(torch, kind)).contiguous()
+            if kind == "float16":
+                np.save(tmp_path / side / f"{name}.npy", stored.numpy())
+            else:
+                save_file({name: stored}, tmp_path / side / f"{name}.safetensors")
+    without = x.clone()
+    without[:, 2] = 0
+    rows = _rows("x", "y", "-m", "unbiased_cka", "-m", "rsa:rdm=euclidean", cwd=tmp_path)
+    assert len(rows) == 4
+    for row in rows:
+        metric = "rsa:rdm=euclidean" if row["metric"] == "rsa" else row["metric"]
+        if row["x"] == "same":
+            assert row["value"] is None
+            assert "is constant" in row["reason"]
+        else:
+            sides = (side.to(getattr(torch, kind)) for side in (without, y))
+            assert row["value"] == pytest.approx(measure(*sides, metric), abs=1e-6)
+            assert row["value"] == pytest.approx(measure(without, y, metric), abs=0.05)

@@ -1,6 +1,7 @@
 """Anyone's arrays: every format, and every fault in one line."""
 
 import contextlib
+import importlib.util
 import json
 import zipfile
 
@@ -90,6 +91,25 @@ def test_compressed_archives_and_few_bits(tmp_path):
     save_tensors(tensors, tmp_path / "x.safetensors")
     for layer in read_arrays(tmp_path / "x.safetensors"):
         np.testing.assert_array_equal(layer.tensor, X)
+
+
+def test_no_reader_loses_in_how_many_bits_values_are_stored(tmp_path):
+    half = X.astype(np.float16)
+    np.save(tmp_path / "a.npy", half)
+    np.savez(tmp_path / "b.npz", b=half)
+    np.savez_compressed(tmp_path / "c.npz", c=half)
+    kinds = (torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.float32)
+    tensors = {f"d{at}": torch.from_numpy(X).to(kind) for at, kind in enumerate(kinds)}
+    save_tensors(tensors, tmp_path / "d.safetensors")
+    expected = [float(torch.finfo(kind).eps) for kind in (*[torch.float16] * 3, *kinds)]
+    if importlib.util.find_spec("pyarrow"):
+        pd.DataFrame(half, columns=list("pqr")).to_parquet(tmp_path / "e.parquet")
+        expected.append(expected[0])
+    layers = read_arrays(tmp_path)
+    assert [layer.eps for layer in layers] == expected
+    for layer in layers:
+        np.testing.assert_array_equal(layer.values, layer.rows(slice(None)))
+        np.testing.assert_allclose(layer.values, X, rtol=layer.eps / 2)
 
 
 def test_precision_and_device_are_passed_on(tmp_path):

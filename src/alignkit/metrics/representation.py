@@ -82,6 +82,7 @@ class Representation(Matrix):
         """Return the same matrix on a device, with its large products in another precision."""
         other = Representation(self._source, self.ids, self.name, dtype, device)
         other.groups, other.origin = self.groups, self.origin
+        other.precision = self.precision
         return other
 
     @property
@@ -216,14 +217,21 @@ class Representation(Matrix):
 
         return self.shared(("neighbour_sets", k, distance), make)
 
-    def check_directions(self) -> None:
+    def check_directions(self, unit_rows: Tensor) -> None:
         """Refuse rows that have one direction, but for rounding.
+
+        Parameters
+        ----------
+        unit_rows : Tensor (n, width)
+            As from ``exact_unit_rows``.
 
         Raises
         ------
         UndefinedError
         """
-        search.Points(self, "cosine")
+        # Mostly, some row is far from the first, and so one of both from the mean.
+        if float((unit_rows @ unit_rows[0]).min()) > 1 - 2 * max(self.precision.error, 1e-6) ** 2:
+            search.Points(self, "cosine")
 
     def ranks_of(self, others: Tensor, rows: Tensor | None = None) -> Tensor:
         """Return the ranks of other samples by Euclidean distance, ``(pairs,)`` float64.

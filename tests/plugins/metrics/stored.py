@@ -46,8 +46,12 @@ class Maker:
         return self.eps * 2 ** np.floor(np.log2(np.abs(x)))
 
     def wobble(self, x):
-        """Move every value by less than is rounded away, or by what several roundings do."""
-        steps = 5.0 if self.wide else 0.45
+        """Move every value by less than is rounded away, or by what several roundings do.
+
+        Over less than the spacing below it, which may be half of that above, so that it becomes
+        one of two neighbouring numbers.
+        """
+        steps = 5.0 if self.wide else 0.24
         return x + steps * self.ulp(x) * self.rng.uniform(-1, 1, x.shape)
 
     def with_columns(self, make):
@@ -62,8 +66,8 @@ class Maker:
         return self.with_columns(lambda: self.wobble(np.full(self.n, self.huge)))
 
     def huge_column_that_varies(self):
-        spread = max(SD, 4 * self.eps * self.huge)
-        return self.with_columns(lambda: self.huge + spread * self.rng.standard_normal(self.n))
+        spread = max(SD, min(4 * self.eps, 0.3) * self.huge)
+        return self.with_columns(lambda: self.huge + spread * self.rng.uniform(-1.7, 1.7, self.n))
 
     def column_of_few_steps(self):
         """Like the others, but around a mean at which its spread is about one spacing."""

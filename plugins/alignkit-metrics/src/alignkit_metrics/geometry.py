@@ -11,8 +11,8 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit.metrics.rounding import DOUBLE
-from alignkit_metrics.blur import blur_of_points
+from alignkit.metrics.rounding import DOUBLE, SLACK, Blur
+from alignkit_metrics.blur import blur_of_points, sizes_of_directions
 from alignkit_metrics.kernels import null_products, squared_distances
 from alignkit_metrics.polar import nuclear_norm, polar_inner, procrustes_rotation
 
@@ -247,15 +247,11 @@ def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     alignkit.UndefinedError
         If they are all equal, but for rounding.
     """
-    exact, sizes = _points(x, rdm)
+    exact, size = _points(x, rdm)
     squares = squared_distances(exact - exact.mean(dim=0))
     lower = torch.ones(x.n, x.n, dtype=torch.bool, device=x.device).tril_(-1)
     values = squares[lower]
-    blur = blur_of_points(x, exact, sizes, rdm != "euclidean")
-    spread, mean, most = (float(z) for z in (values.std(correction=0), values.mean(), values.max()))
-    # The points and their distances are rounded once more, to float64.
-    least = EQUAL * most + 8 * DOUBLE * most**0.5
-    if spread <= least or blur.hides(spread, mean):
+    if _are_equal(values, x, exact, size, rdm):
         raise alignkit.UndefinedError(f"all samples of {x.label} are equally dissimilar")
     if rdm != "euclidean":
         return values / 2
@@ -265,23 +261,57 @@ def _dissimilarities(x: Representation, rdm: str) -> Tensor:
     )
 
 
-def _points(x: Representation, rdm: str) -> tuple[Tensor, Tensor]:
-    """Return points whose distances are the RDM, and the mean squares of what was rounded."""
+def _points(x: Representation, rdm: str) -> tuple[Tensor, float]:
+    """Return points whose distances are the RDM, and the size of what was rounded.
+
+    Returns
+    -------
+    points : Tensor (n, width)
+        In float64.
+    size : float
+        The mean square length of the rows as they are stored, on the scale of the points.
+    """
     if rdm == "euclidean":
-        exact = x.exact_normalized(slice(None))
-        return exact, exact.square().mean(dim=0) + (x.mean / x.norm).square()
+        means = x.mean.masked_fill(x.columns.constant, 0.0) / x.norm
+        return x.exact_normalized(slice(None)), 1 / x.n + float(means.square().sum())
     if rdm == "cosine":
-        exact = x.exact_unit_rows(slice(None))
-        return exact, exact.square().mean(dim=0)
+        return x.exact_unit_rows(slice(None)), 1.0
     raw = x.rows(slice(None))
-    rows = raw - raw.mean(dim=1, keepdim=True)
+    means = raw.mean(dim=1, keepdim=True)
+    rows = raw - means
     lengths = torch.linalg.norm(rows, dim=1, keepdim=True)
-    constant = lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)
+    sizes = x.width * (means / lengths).square()  # of the means beside the rest
     # In a narrow matrix of few bits, some row may look constant by chance; not all of them.
-    rounded = x.precision.is_constant(raw.amin(dim=1), raw.amax(dim=1))
-    if bool(constant.any()) or bool(rounded.all()):
+    if bool((lengths <= 1e-12 * raw.abs().amax(dim=1, keepdim=True)).any()) or (
+        bool((sizes >= 1 / (4 * x.precision.error**2)).all())
+        and bool(x.precision.is_constant(raw.amin(dim=1), raw.amax(dim=1)).all())
+    ):
         raise alignkit.UndefinedError(f"{x.label} has a constant row")
-    return rows / lengths, (raw / lengths).square().mean(dim=0)
+    return rows / lengths, 1 + float(sizes.mean())
+
+
+def _are_equal(squares: Tensor, x: Representation, points: Tensor, size: float, rdm: str) -> bool:
+    """Return whether squared distances between points are all equal, but for rounding."""
+    mean, most = float(squares.mean()), float(squares.max())
+    rough = max(0.0, float(squares @ squares) / len(squares) - mean**2) ** 0.5
+    if rough > max(SLACK * Blur.most(size, x.precision).of_squared(mean), 1e-6 * most):
+        return False  # as nearly always
+    spread = float(squares.std(correction=0))
+    # The points and their distances are rounded once more, to float64.
+    if spread <= EQUAL * most + 8 * DOUBLE * most**0.5:
+        return True
+    return spread <= SLACK * blur_of_points(x, points, _sizes(x, points, rdm)).of_squared(mean)
+
+
+def _sizes(x: Representation, points: Tensor, rdm: str) -> Tensor:
+    """Return the mean squares of what was rounded, on the scale of the points, ``(width,)``."""
+    if rdm == "euclidean":
+        return points.square().mean(dim=0) + (x.mean / x.norm).square()
+    if rdm == "cosine":
+        return sizes_of_directions(points)
+    raw = x.rows(slice(None))
+    centred = raw - raw.mean(dim=1, keepdim=True)
+    return sizes_of_directions(points, raw / torch.linalg.norm(centred, dim=1, keepdim=True))
 
 
 def _unit_rdm(x: Representation, rdm: str, compare: str) -> Tensor:

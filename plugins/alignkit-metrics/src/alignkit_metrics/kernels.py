@@ -11,7 +11,7 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit_metrics.blur import least_u_square
+from alignkit_metrics.blur import is_only_rounding
 from alignkit_metrics.factor import columns_are_cheaper
 
 # Squared distances below this multiple of their rounding are computed from differences.
@@ -267,8 +267,8 @@ def _preprocessed(x: Representation, normed: bool) -> Representation:
     """Return the representation, with its rows scaled to length one if ``normed``."""
 
     def make() -> Representation:
-        x.check_directions()
         rows = x.exact_unit_rows(slice(None))
+        x.check_directions(rows)
         return Representation(rows, name=x.name, dtype=x.dtype, device=x.device)
 
     return x.view("normed", make) if normed else x
@@ -312,7 +312,7 @@ def _self_hsic(x: Representation, normed: bool) -> float:
     value, whole = _unbiased_hsic(points, points), _self_product(points, columns_are_cheaper(x, x))
     least = max(1e-15, 4 * torch.finfo(x.dtype).eps * whole)
     # Of equal distances, rounding leaves less than half of the whole, even in few bits.
-    if value <= least or (value < whole / 2 and value <= least_u_square(x, normed)):
+    if value <= least or (value < whole / 2 and is_only_rounding(value, x, normed)):
         raise alignkit.UndefinedError(
             f"all samples of {x.name or 'the representation'} are equally far from each other"
         )
@@ -406,7 +406,7 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
         distances = squared_distances(x.exact_normalized(slice(None))).sqrt_().to(x.dtype)
         centred = _u_centred(distances) if unbiased else _double_centred(distances)
         norm = math.sqrt(alignkit.inner(centred, centred))
-        if unbiased and norm**2 <= _least_square(x):
+        if unbiased and _is_only_rounding(norm**2, x):
             raise alignkit.UndefinedError(
                 f"all samples of {x.label} are equally far from each other"
             )
@@ -419,11 +419,11 @@ def _centred_distances(x: Representation, unbiased: bool) -> tuple[Tensor, float
     )
 
 
-def _least_square(x: Representation) -> float:
-    """Return the squared norm of U-centred distances that rounding alone can give."""
+def _is_only_rounding(square: float, x: Representation) -> bool:
+    """Return whether U-centred distances with this squared norm may be equal but for rounding."""
     squared = 2 / (x.n - 1)  # the mean of squared distances; d changes by that of d^2 over 2 d
-    stored = least_u_square(x) / squared
-    return stored + x.n**2 * squared * (4 * torch.finfo(x.dtype).eps) ** 2
+    computed = x.n**2 * squared * (4 * torch.finfo(x.dtype).eps) ** 2
+    return square <= computed or is_only_rounding(square * squared, x)
 
 
 def _cosine(x: tuple[Tensor, float], y: tuple[Tensor, float]) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import alignkit
 from alignkit import Representation
-from alignkit.metrics.rounding import SLACK
+from alignkit.metrics.rounding import SLACK, Blur
 from alignkit.metrics.ties import places_of
 from alignkit_metrics.blur import blur_of_directions
 from alignkit_metrics.lookups import rank_in, share_places
@@ -83,7 +83,7 @@ def second_order_cosine(x: Representation, y: Representation, *, k: int = 10) ->
     lengths = [torch.linalg.norm(side, dim=1) for side in (a, b)]
     places = torch.linalg.norm(union, dim=1)
     for side, length in zip((x, y), lengths, strict=True):
-        if bool((length <= 2 * _error_of_zero(side) * places).any()):
+        if _is_orthogonal(side, length, places):
             raise alignkit.UndefinedError(
                 f"a sample of {side.label} is orthogonal to all of its neighbours"
             )
@@ -100,30 +100,38 @@ def _self_alignment(x: Representation, k: int, biased: bool) -> float:
         return _unbiased_neighbour_hsic(x, x, k, itself=True)
 
     value = x.view(("cknna_self", k, biased), make, "same")
-    if value <= (0 if biased else _least_alignment(x, k)):
+    if value <= 0 or (not biased and _is_only_rounding(value, x, k)):
         raise alignkit.UndefinedError(
             f"cknna: the alignment of {x.label} with itself is not positive"
         )
     return value
 
 
-def _least_alignment(x: Representation, k: int) -> float:
-    """Return the unbiased HSIC of equal cosines with themselves that rounding alone can give."""
-    blur, squared = blur_of_directions(x)
-    error = SLACK * blur.of_squared(squared) / 2  # of a cosine, 1 - d^2 / 2
-    return k * (error**2 + SUMMED) / (x.n - 3)
+def _is_only_rounding(value: float, x: Representation, k: int) -> bool:
+    """Return whether the unbiased HSIC with itself may be that of equal cosines."""
+
+    def least(blur: Blur, squared: float) -> float:
+        error = SLACK * blur.of_squared(squared) / 2  # of a cosine, 1 - d^2 / 2
+        return k * (error**2 + SUMMED) / (x.n - 3)
+
+    return value <= least(Blur.most(1, x.precision), 4) and value <= least(*blur_of_directions(x))
 
 
-def _error_of_zero(x: Representation) -> float:
-    """Return the standard deviation of the error of a cosine that is zero."""
+def _is_orthogonal(x: Representation, lengths: Tensor, places: Tensor) -> bool:
+    """Return whether the cosines of a sample to its neighbours may all be zero, but for rounding.
 
-    def make() -> float:
-        shares = x.unit_rows.double().square().mean(dim=0)
-        rounded = shares.masked_fill(x.columns.constant, 0.0)
-        stored = 2 * x.precision.error**2 / 3 * float(rounded @ shares)
-        return math.sqrt(stored + torch.finfo(x.dtype).eps ** 2)
-
-    return x.view("error of zero", make, "same")
+    Parameters
+    ----------
+    lengths, places : Tensor (n,)
+        Lengths of the vectors of these cosines, and roots of how many they are.
+    """
+    shorter = float((lengths / places).min())
+    error, computed = 2 * x.precision.error**2 / 3, torch.finfo(x.dtype).eps ** 2
+    if shorter > 2 * math.sqrt(error + computed):
+        return False
+    shares = x.unit_rows.double().square().mean(dim=0)
+    rounded = float(shares.masked_fill(x.columns.constant, 0.0) @ shares)
+    return shorter <= 2 * math.sqrt(error * rounded + computed)
 
 
 def _neighbour_weights(x: Representation, k: int, itself: bool = False) -> Tensor:
