@@ -260,7 +260,7 @@ def distances_from_products(products: Tensor, squares: Tensor, zero: float = 0.0
     Those up to ``zero`` are what rounding leaves of it.
     """
     distances = products.mul_(-2).add_(squares[:, None]).add_(squares)
-    return torch.nn.functional.threshold_(distances, zero, 0.0).fill_diagonal_(0)
+    return torch.threshold_(distances, zero, 0.0).fill_diagonal_(0)
 
 
 def _preprocessed(x: Representation, normed: bool) -> Representation:
