@@ -106,6 +106,16 @@ def test_the_maximum_of_a_distance_is_its_smallest():
     )
 
 
+def test_pairs_without_a_value_are_left_out_of_the_maximum_and_counted():
+    rng = np.random.default_rng(0)
+    xs = [Representation(np.ones((30, 3)), name="in"), Representation(rng.standard_normal((30, 3)))]
+    ys = [Representation(rng.standard_normal((30, 4))) for _ in range(2)]
+    best = maximum(resolve("unbiased_cka"), xs, ys, null=9)
+    assert best.value == max(value.value for value in grid(resolve("unbiased_cka"), xs[1:], ys))
+    assert best.p is not None
+    assert best.warning == ("2 of 4 pairs of layers have no value and are left out: in is constant")
+
+
 def test_p_of_unrelated_data_is_uniform():
     rng = np.random.default_rng(0)
     metric = resolve("cka")

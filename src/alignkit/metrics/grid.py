@@ -216,7 +216,7 @@ def maximum(
     -------
     Value
         That of the best pair, with the null, p, calibrated value and interval of the maximum.
-        Undefined when every pair is.
+        Undefined when every pair is; pairs without a value are left out, which its warning says.
     """
     given_xs, given_ys, pairs = _aligned(xs, ys, pairs)
     design.check_length(given_xs[0].n)
@@ -233,7 +233,8 @@ def maximum(
         some = [pairs[at] for at in known]
         numbers = np.array([values[at].value for at in known], dtype=float)
         top = known[int(numbers.argmax() if metric.higher_is_better else numbers.argmin())]
-        result = replace(values[top], chance=None, calibrated=None, null_mean=None)
+        warning = "; ".join(filter(None, (_said_of_undefined(values), values[top].warning)))
+        result = replace(values[top], chance=None, calibrated=None, null_mean=None, warning=warning)
         if null:
             drawn = null_values(arranged.metric, xs, ys, some, null, seed, done, arranged.design)
             result = _with_null(metric, result, best(drawn, axis=1))
@@ -245,6 +246,17 @@ def maximum(
     done.finish()
     _release(xs, ys, given_xs, given_ys)
     return result
+
+
+def _said_of_undefined(values: Sequence[Value]) -> str:
+    """Say how many pairs have no value, and why; empty where all have one."""
+    reasons = [value.reason for value in values if value.value is None]
+    if not reasons:
+        return ""
+    return (
+        f"{len(reasons)} of {len(values)} pairs of layers have no value and are left out: "
+        f"{'; '.join(dict.fromkeys(map(str, reasons)))}"
+    )
 
 
 def _values(
