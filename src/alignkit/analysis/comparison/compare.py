@@ -55,6 +55,7 @@ class CompareOptions:
             raise UsageError(
                 f"`layers={self.layers}`: the best pair is always shown; name the layers to look at"
             )
+        resolve_metrics(self.metrics)  # a name that is not known, before anything is encoded
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def measure_models(
     models = list({m.label: m for p in pairs for m in (p.x, p.y)}.values())
     joined = join_samples(models)
     comparer = _Comparer(models, joined, options, reporter)
-    metrics, lenient = _metrics(options.metrics)
+    metrics, lenient = resolve_metrics(options.metrics)
     values: list[pd.DataFrame] = []
     best: list[pd.DataFrame] = []
     left_out: dict[str, UsageError] = {}
@@ -173,7 +174,7 @@ def _pairs(a: Sequence[Model], b: Sequence[Model], random: Mapping[str, Model]) 
             yield _Pair(x.label, y.label, B, x, random[y.label])
 
 
-def _metrics(specs: Sequence[str]) -> tuple[list[Metric], bool]:
+def resolve_metrics(specs: Sequence[str]) -> tuple[list[Metric], bool]:
     """Return the metrics, and whether those that cannot be computed may be left out."""
     every = registry().names("metrics")
     named: list[str] = []

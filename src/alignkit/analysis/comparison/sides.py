@@ -153,11 +153,20 @@ class _Reader:
     axes: dict[str, Axes] = field(default_factory=dict)
 
     def look_at(self, items: Iterable[Any]) -> None:
-        """Find the runs among what is given: encoders see their data where none are named."""
+        """Refuse what is no model before any is read, and find the runs.
+
+        Encoders see the data of a run where none are named.
+        """
         for item in items:
+            if isinstance(item, (str, Path)) and _is_encoder(str(item)):
+                for spec in _matching(str(item)):
+                    choose("encoders", spec)
+                continue
             place = _place(item)
             if place is not None and (place[0] / "config.json").is_file():
                 self.runs.append(load_run(place[0]))
+            elif place is None and isinstance(item, (str, Path)):
+                raise UsageError(f"'{item}' is neither {KINDS}")
 
     def models(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return the model, or of a run the two, that is given under a name."""
@@ -191,8 +200,7 @@ class _Reader:
             choices = [(choose("encoders", each), each) for each in _matching(spec)]
             return [self.encoded(*each, given.pool) for each in choices]
         place = _place(spec)
-        if place is None:
-            raise UsageError(f"'{spec}' is neither {KINDS}")
+        assert place is not None
         path, stream = place
         if (path / "config.json").is_file():
             return self._streams(load_run(path), stream, given.pool or "cls")
