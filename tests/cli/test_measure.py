@@ -279,9 +279,9 @@ def test_undefined_values_do_not_stop_the_others(arrays):
     np.save(arrays / "text" / "l1.npy", np.ones((40, 4)))
     rows = _rows("text", "vision", cwd=arrays)
     assert sum(row["value"] is None for row in rows) == 3
-    assert {row["reason"] for row in rows} == {"", "l1 is constant"}
+    assert {row["reason"] for row in rows} == {"", "text/l1.npy is constant"}
     shown = alignkit("measure", "text", "vision", cwd=arrays).stdout
-    assert "--: l1 is constant (3 of 9)" in shown
+    assert "--: text/l1.npy is constant (3 of 9)" in shown
 
 
 @pytest.mark.parametrize(

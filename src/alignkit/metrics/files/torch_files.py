@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from alignkit.errors import DataError
+from alignkit.errors import DataError, first_line
 
 _NEEDS = re.compile(r"GLOBAL ([\w.]+)")
 _SAVE = "save tensors, or a tuple or dict of them, with torch.save"
@@ -77,7 +77,7 @@ def _loaded(path: Path) -> Any:
             ) from None
         raise ValueError("it is not what torch.save writes") from None
     except (MemoryError, OSError, RuntimeError) as error:
-        raise ValueError(str(error).partition(". ")[0]) from None
+        raise ValueError(first_line(error).partition(". ")[0]) from None
     except Exception as error:  # a damaged pickle has all of Python's errors
         raise ValueError(f"it is not what torch.save writes ({type(error).__name__})") from None
 
