@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -50,6 +53,31 @@ def alignkit_process(
         check=False,
     )
     return _checked(done, code)
+
+
+def killed_while_encoding(words: list, shards: str, cwd: Path, within: float = 120) -> int:
+    """Start a command and kill it once a folder matches ``shards``; return its exit status."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "alignkit", *words],
+        cwd=cwd,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline and process.poll() is None:
+        if list(cwd.glob(shards)):
+            process.send_signal(signal.SIGKILL)
+        time.sleep(0.005)
+    return process.wait()
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """Return the checksum of every file below a folder but its locks, by name."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file.name != ".lock"
+    }
 
 
 def _checked(done: subprocess.CompletedProcess, code: int) -> subprocess.CompletedProcess:

@@ -1,7 +1,6 @@
 """Storing the representations of encoders."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from alignkit.progress import Reporter
 from alignkit.runs.config import Choice
 from alignkit.runs.encoders import load_encoders
 from alignkit.runs.files import discard
+from tiny import digest
 
 
 class Encoder:
@@ -91,14 +91,6 @@ def store(tmp_path, task, encoder=None, reporter=None, **options):
     options = EncodeOptions(**{"batch_size": 32, "shard_size": 64, "device": "cpu"} | options)
     made = choice(encoder or Encoder())
     return encode(made, task, tmp_path / "encoders", "test", options, reporter or Notes())
-
-
-def digest(folder: Path) -> dict[str, str]:
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != ".lock"
-    }
 
 
 def test_an_encoder_is_stored_once(tmp_path, task):

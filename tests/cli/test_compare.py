@@ -1,12 +1,9 @@
 """``alignkit compare``: encoders, runs and arrays on the command line."""
 
-import hashlib
 import json
 import re
 import signal
-import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -16,7 +13,7 @@ import tiny_models
 from alignkit import measure
 from alignkit.runs.encoders import EncoderStore
 from alignkit.tasks import SPLITS
-from tiny import TINY_MODEL, alignkit
+from tiny import TINY_MODEL, alignkit, digest, killed_while_encoding
 from tiny_models import WORDS
 
 TASK = "toy_match:n_train=8,n_validation=8,n_test=200"
@@ -31,14 +28,6 @@ def models(tmp_path_factory):
     for kind in ("vit", "resnet"):
         tiny_models.vision_model(folder / kind, kind)
     return folder
-
-
-def digest(folder):
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != ".lock"
-    }
 
 
 @pytest.fixture
@@ -71,6 +60,8 @@ def test_the_output_is_written_and_replaced(arrays):
     words = ("compare", "text", "vision.npz", *QUICK, "--output", "out", "--metric", "mknn")
     done = alignkit(*words, cwd=arrays)
     assert done.stdout.splitlines()[-1] == "out/compare.html"
+    assert "all results: out/index.html" in done.stderr
+    assert "compare.html" in (arrays / "out/index.html").read_text()
     first = digest(arrays / "out")
     table = pd.read_csv(arrays / "out/values.csv")
     assert len(table) == 24
@@ -250,18 +241,8 @@ def test_a_kill_in_the_middle_of_encoding_gives_the_same_bytes(models, tmp_path)
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     alignkit(*words, cwd=tmp_path / "whole")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "alignkit", *words],
-        cwd=tmp_path / "cut",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if list((tmp_path / "cut").glob("encoders/*/vit*/representations/.test.shards/0*-*/")):
-            process.send_signal(signal.SIGKILL)
-        time.sleep(0.005)
-    assert process.wait() == -signal.SIGKILL
+    shards = "encoders/*/vit*/representations/.test.shards/0*-*/"
+    assert killed_while_encoding(words, shards, tmp_path / "cut") == -signal.SIGKILL
     assert not (tmp_path / "cut/out").exists()
     done = alignkit(*words, cwd=tmp_path / "cut")
     assert "resuming after 1 of 2 shards" in done.stderr

@@ -1,19 +1,17 @@
 """Encoders on the command line: stored once, compared as a grid of grids."""
 
-import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tiny_models as tiny
+from tiny import digest, killed_while_encoding
 
 pytestmark = pytest.mark.slow
 
@@ -56,14 +54,6 @@ def stored(models, tmp_path_factory):
     rows = json.loads(alignkit(*words, cwd=place).stdout)
     assert len(rows) == 6
     return place
-
-
-def digest(folder):
-    return {
-        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in sorted(folder.rglob("*"))
-        if file.is_file() and file.name != ".lock"
-    }
 
 
 def test_six_extractions_make_nine_comparisons(stored, models):
@@ -179,18 +169,9 @@ def test_a_kill_in_the_middle_gives_the_same_bytes(models, tmp_path):
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     alignkit(*words, cwd=tmp_path / "whole")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "alignkit", *words],
-        cwd=tmp_path / "cut",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    killed_while_encoding(
+        words, "encoders/*/*/representations/.test.shards/0*-*/", tmp_path / "cut"
     )
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if list((tmp_path / "cut").glob("encoders/*/*/representations/.test.shards/0*-*/")):
-            process.send_signal(signal.SIGKILL)
-        time.sleep(0.01)
-    process.wait()
     alignkit(*words, cwd=tmp_path / "cut")
     assert digest(tmp_path / "cut" / "encoders") == digest(tmp_path / "whole" / "encoders")
 

@@ -281,6 +281,26 @@ Axis = Annotated[
         rich_help_panel=REPRESENTATIONS,
     ),
 ]
+Precision = Annotated[
+    str,
+    Option(
+        "--dtype",
+        metavar="TYPE",
+        help="Precision of large matrix products: float32, float64 or auto, which is that of the "
+        "representations, and float64 where they differ.",
+        rich_help_panel=EXECUTION,
+    ),
+]
+Memory = Annotated[
+    str | None,
+    Option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory limit for cached intermediate results and blocks, such as 2GB or 500MB.",
+        show_default="half of the free memory",
+        rich_help_panel=EXECUTION,
+    ),
+]
 Outcome = Annotated[
     str | None,
     Option(

@@ -17,13 +17,16 @@ from alignkit.cli.arguments import (
     Groups,
     Ids,
     Json,
+    Memory,
     Metrics,
     Pools,
+    Precision,
     Samples,
     Seed,
     Within,
 )
 from alignkit.cli.encoders import EncodersFolder
+from alignkit.cli.pages import link_results
 
 Option = typer.Option
 
@@ -129,25 +132,9 @@ def compare(
         ),
     ] = 64,
     seed: Seed = 0,
-    dtype: Annotated[
-        str,
-        Option(
-            metavar="TYPE",
-            help="Precision of large matrix products: float32, float64 or auto, which is that of "
-            "the representations, and float64 where they differ.",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = "auto",
+    dtype: Precision = "auto",
     device: Device = "auto",
-    memory: Annotated[
-        str | None,
-        Option(
-            metavar="SIZE",
-            help="Memory limit for cached intermediate results and blocks, such as 2GB or 500MB.",
-            show_default="half of the free memory",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = None,
+    memory: Memory = None,
     output: Annotated[
         Path | None,
         Option(
@@ -213,6 +200,7 @@ def compare(
         reporter=console.TerminalReporter(),
     )
     page = None if output is None else result.save(output)
+    link_results(output)
     for line in lines.note_lines(result.measured):
         console.note(f"note: {line}")
     if json:

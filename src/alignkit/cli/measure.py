@@ -16,10 +16,12 @@ from alignkit.cli.arguments import (
     Groups,
     Ids,
     Json,
+    Memory,
     Metrics,
     MovedData,
     Placements,
     Pools,
+    Precision,
     RunsFolder,
     Samples,
     Seed,
@@ -160,15 +162,7 @@ def measure(
     data: MovedData = None,
     runs: RunsFolder = Path("runs"),
     seed: Seed = 0,
-    dtype: Annotated[
-        str,
-        Option(
-            metavar="TYPE",
-            help="Precision of large matrix products: float32, float64 or auto, which is that of "
-            "the arrays, and float64 where they differ.",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = "auto",
+    dtype: Precision = "auto",
     device: Annotated[
         str,
         Option(
@@ -178,15 +172,7 @@ def measure(
             rich_help_panel=EXECUTION,
         ),
     ] = "cpu",
-    memory: Annotated[
-        str | None,
-        Option(
-            metavar="SIZE",
-            help="Memory limit for cached intermediate results and blocks, such as 2GB or 500MB.",
-            show_default="half of the free memory",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = None,
+    memory: Memory = None,
     force: Force = False,
     output: TableFile = None,
     json: Json = False,

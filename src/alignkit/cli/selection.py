@@ -327,10 +327,7 @@ def metric_specs(given: Sequence[str] | None, k: int | None = None) -> list[str]
     """
     from alignkit.plugins import registry
 
-    named: list[str] = []
-    for spec in given or [registry().default("metrics").name]:
-        named += registry().names("metrics") if spec == "all" else [spec]
-    specs = list(dict.fromkeys(named))
+    specs = registry().meant("metrics", given or ())
     return specs if k is None else list(dict.fromkeys(_with_k(specs, k)))
 
 

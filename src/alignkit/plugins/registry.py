@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -145,6 +145,19 @@ class Registry:
                 f"{claims} are both registered as the default of {kind}; name one explicitly"
             )
         return defaults[0]
+
+    def meant(self, kind: str, specs: Sequence[str]) -> list[str]:
+        """Return what specs mean, each once: every name for ``all``, the default for none.
+
+        Raises
+        ------
+        UsageError
+            If there are no specs and no default.
+        """
+        meant: list[str] = []
+        for spec in specs or [self.default(kind).name]:
+            meant += self.names(kind) if spec == "all" else [spec]
+        return list(dict.fromkeys(meant))
 
     def contested(self) -> list[tuple[str, str, list[str]]]:
         """Return the names that several plugins claim, as ``(kind, name, owners)``."""

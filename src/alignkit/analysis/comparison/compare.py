@@ -176,11 +176,7 @@ def _pairs(a: Sequence[Model], b: Sequence[Model], random: Mapping[str, Model]) 
 
 def resolve_metrics(specs: Sequence[str]) -> tuple[list[Metric], bool]:
     """Return the metrics, and whether those that cannot be computed may be left out."""
-    every = registry().names("metrics")
-    named: list[str] = []
-    for spec in specs or [registry().default("metrics").name]:
-        named += every if spec == "all" else [spec]
-    return [resolve(spec) for spec in dict.fromkeys(named)], "all" in specs
+    return [resolve(spec) for spec in registry().meant("metrics", specs)], "all" in specs
 
 
 def _labelled(table: pd.DataFrame, pair: _Pair) -> pd.DataFrame:
