@@ -146,7 +146,6 @@ def chain(small: bool = False, n_train: int = 4, held_out: int = 6) -> None:
         start = time.monotonic()
         done = finished(["study", "run", "chain.toml"], place)
         told(f"study run ({time.monotonic() - start:.0f} s)", done)
-        print(done.err.replace("\r", "\n")[-2000:])
         for kind, seconds in recorded(place / "runs/study").items():
             print(f"  {kind:12} {len(seconds):3} times, mean {statistics.fmean(seconds):.1f} s")
         sizes = [file.stat().st_size for file in place.rglob("*") if file.is_file()]

@@ -157,6 +157,17 @@ def test_the_table_can_be_read_at_100_columns(place):
     assert not re.search(r"\b0\.000\b", out)
 
 
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_legend_explains_the_columns_that_are_printed(tmp_path, seeds):
+    _study(seeds=seeds).to_csv(tmp_path / "t.csv", index=False)
+    words = ("--outcome", "accuracy", "-m", "unbiased_cka", "-m", "mknn")
+    out = " ".join(alignkit("correlate", "t.csv", *words, cwd=tmp_path).stdout.split())
+    for always in ("rho: Spearman's", "w/o none: r without", "leave one out: range"):
+        assert always in out
+    for by_seed in ("within: repeated-measures", "r w/o noise: r corrected"):
+        assert (by_seed in out) == (seeds > 1)
+
+
 def test_runs_as_units_are_stamped(place):
     done = alignkit(
         "-q",

@@ -12,20 +12,30 @@ if TYPE_CHECKING:
 
 _WIDTH = 100  # when stdout is not a terminal
 _STRONGEST = 10
-_LEGEND = (
-    "r: Pearson's r over unit means; 95 %: its confidence interval over placements like these, "
-    "for values as measured (Fisher's z, wider where tails are heavy). p: permutation "
-    "test. p adj: {how}. p stud.: studentised permutation test, which one outlying unit or unequal "
-    "variances do not deceive. p absent: equivalence to "
-    "0 within the margin. BF01: Bayes factor for no association over any, r uniform from -1 to 1. "
-    "exp: sign of r if higher alignment goes with better performance. "
-    "least p: what p could be at best in any arrangement of the units (corrected). "
-    "R2 left out: R^2 of predicting each unit from the others, against their mean. "
-    "w/o none: r without the placement 'none'. leave one out: range of r without one unit. "
-    "within: repeated-measures correlation over the seeds of each placement. r w/o noise: r "
-    "corrected for the noise of seeds (disattenuated); never clipped, beyond 1 it is above the "
-    "ceiling."
-)
+# What a column shows, by its title; said where the column is printed.
+_LEGEND = {
+    "r": "Pearson's r over unit means",
+    "95 %": "its confidence interval over placements like these, for values as measured (Fisher's "
+    "z, wider where tails are heavy)",
+    "p": "permutation test",
+    "p adj": "{how}",
+    "p stud.": "studentised permutation test, which one outlying unit or unequal variances do not "
+    "deceive",
+    "p absent": "equivalence to 0 within the margin",
+    "BF01": "Bayes factor for no association over any, r uniform from -1 to 1",
+    "exp": "sign of r if higher alignment goes with better performance",
+    "rho": "Spearman's rank correlation",
+    "least p": "what p could be at best in any arrangement of the units (corrected)",
+    "R2 left out": "R^2 of predicting each unit from the others, against their mean",
+    "r raw": "r of the values as measured",
+    "r cal.": "r of the calibrated values",
+    "r plain": "r of the values that are not within classes",
+    "w/o none": "r without the placement 'none'",
+    "leave one out": "range of r without one unit",
+    "within": "repeated-measures correlation over the seeds of each placement",
+    "r w/o noise": "r corrected for the noise of seeds (disattenuated); never clipped, beyond 1 it "
+    "is above the ceiling",
+}
 # The columns that stand together where a table has to be split.
 _TESTS = ("exp", "verdict", "r", "95 %", "p", "p adj", "p\nstud.", "p\nabsent", "BF01")
 _ADJUSTED = {
@@ -43,6 +53,7 @@ def show(correlations: "Correlations") -> None:
     from alignkit.report.within import within_sentence
 
     rows = console.records(correlations.table)
+    titles: set[str] = set()
     for task in console.records(correlations.tasks):
         mine = [row for row in rows if row["task"] == task["task"]]
         if not mine:
@@ -50,6 +61,7 @@ def show(correlations: "Correlations") -> None:
         for line in summary_lines(task, mine, correlations.settings):
             _print(line, "bold" if line.startswith("task ") else "")
         table, further = _table(_chosen(mine), task["n"])
+        titles |= {column.name.replace("\n", " ") for column in table}
         print()
         console.print_columns(table, apart=further, otherwise=_WIDTH)
         print()
@@ -60,13 +72,19 @@ def show(correlations: "Correlations") -> None:
             print()
     for line in pooled_lines(correlations.pooled) or why_not_pooled(correlations):
         _print(line)
-    used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
-    how = "; ".join(_ADJUSTED[method] for method in used) or "none"
-    _print(_LEGEND.format(how=how), "dim")
+    _print(_legend(rows, titles), "dim")
     if correlations.settings.get("within"):
         console.note(f"note: {within_sentence(correlations.settings['within'])}")
     for line in caution_lines(correlations.cautions):
         console.note(f"note: {line}")
+
+
+def _legend(rows: Sequence[Mapping[str, Any]], titles: set[str]) -> str:
+    """Return what the printed columns show."""
+    used = dict.fromkeys(row["adjustment"] for row in rows if row["adjustment"])
+    how = "; ".join(_ADJUSTED[method] for method in used) or "not corrected"
+    said = [f"{title}: {text}" for title, text in _LEGEND.items() if title in titles]
+    return ". ".join(said).format(how=how) + "."
 
 
 def _print(text: str, style: str = "") -> None:
