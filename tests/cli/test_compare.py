@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import sys
 
@@ -81,7 +82,7 @@ def test_json_has_models_best_and_values(arrays):
 def test_several_with_several_give_a_map_of_models(arrays):
     words = ("compare", "text", "vision.npz", "--with", "text/transformer.layer.11.npy")
     done = alignkit(*words, *QUICK, "--interval", "0", cwd=arrays)
-    assert "2 against 1 models" in done.stdout
+    assert "2 models against 1" in done.stdout
     assert "best pair of layers" in done.stdout
     done = alignkit(
         "compare", "text", "vision.npz", "text/transformer.layer.3.npy", *QUICK, cwd=arrays
@@ -169,6 +170,26 @@ def test_encoders_are_stored_once_and_controls_stand_beside_them(models, tmp_pat
         cwd=tmp_path,
     )
     assert json.loads(direct.stdout)[0]["value"] == pytest.approx(float(row["value"]))
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_read_is_left_out_of_a_grid(models, arrays):
+    tiny_models.text_model(arrays / "encoders_mine/whole", "bert")
+    shutil.copytree(arrays / "encoders_mine/whole", arrays / "encoders_mine/cut")
+    weights = arrays / "encoders_mine/cut/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-40])
+    (arrays / "broken.npy").write_bytes(b"no array")
+    words = ("compare", "hf:encoders_mine/*", "text", "broken.npy", "--with", f"hf:{models}/vit")
+    words += ("--data", TASK.replace("200", "50"), *QUICK)
+    done = alignkit(*words, "--output", "out", "--json", cwd=arrays, code=1)
+    assert {row["a"] for row in json.loads(done.stdout)["best"]} == {"whole", "text"}
+    assert "hf:encoders_mine/cut is left out: " in done.stderr
+    assert "broken.npy is left out: " in done.stderr
+    assert "Error: 2 models are left out (named above)" in done.stderr
+    assert (arrays / "out/compare.html").is_file()
+    words = ("compare", "broken.npy", "text", "--with", "broken.npy", *QUICK)
+    done = alignkit(*words, cwd=arrays, code=1)
+    assert len(done.stderr.splitlines()) == 1  # nothing to compare with is left
 
 
 @pytest.mark.slow

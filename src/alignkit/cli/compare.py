@@ -166,7 +166,7 @@ def compare(
     from alignkit.cli.printing import console
     from alignkit.cli.printing.comparison import show
     from alignkit.cli.resources import use_memory
-    from alignkit.errors import UsageError
+    from alignkit.errors import AlignkitError, UsageError
     from alignkit.report.comparison import lines
     from alignkit.report.comparison.result import compare as compared
 
@@ -206,8 +206,12 @@ def compare(
     if json:
         tables = {"models": result.models, "best": result.best, "values": result.values}
         console.print_json({name: console.records(table) for name, table in tables.items()})
-        return
-    show(result)
-    if page is not None:
-        print()
-        print(page)
+    else:
+        show(result)
+        if page is not None:
+            print()
+            print(page)
+    if result.failed:
+        count = len(result.failed)
+        are = "model is" if count == 1 else "models are"
+        raise AlignkitError(f"{count} {are} left out (named above)")

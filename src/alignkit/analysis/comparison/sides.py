@@ -18,7 +18,7 @@ from alignkit.analysis.comparison.models import (
     model_of_encoder,
     model_of_run,
 )
-from alignkit.errors import UsageError
+from alignkit.errors import AlignkitError, UsageError
 from alignkit.metrics.arrays import for_sides, holds_table, read_layers, represented
 from alignkit.metrics.files.axes import POOLS as ARRAY_POOLS
 from alignkit.metrics.files.axes import Axes, axes_of, check_used
@@ -90,10 +90,30 @@ class _OfSide:
     id: str | None
 
 
+@dataclass(frozen=True)
+class Sides:
+    """The models of both sides.
+
+    Attributes
+    ----------
+    a, b : list of Model
+        With labels that are unique. The second is empty where there is only one side.
+    failed : dict of str to Exception
+        The models that could not be read, as they were given, and why.
+    """
+
+    a: list[Model]
+    b: list[Model]
+    failed: dict[str, Exception]
+
+
 def read_sides(
     a: Any, b: Any = None, options: SideOptions | None = None, reporter: Reporter = SILENT
-) -> tuple[list[Model], list[Model]]:
+) -> Sides:
     """Read both sides of a comparison; encoders are stored first where they are not yet.
+
+    Of several models, those that cannot be read are left out and named, as long as there are two
+    to compare.
 
     Parameters
     ----------
@@ -106,26 +126,26 @@ def read_sides(
 
     Returns
     -------
-    (list of Model, list of Model)
-        With labels that are unique. The second is empty where ``b`` is None.
+    Sides
 
     Raises
     ------
     UsageError
         For what is none of these.
-    DataError
-        For what cannot be read.
+    AlignkitError, OSError
+        For what cannot be read, where fewer than two models could be.
     """
     reader = _Reader(options or SideOptions(), reporter)
-    given = [listed(side, name) for side, name in ((a, "a"), (b, "b"))]
+    given = [_each(listed(side, name)) for side, name in ((a, "a"), (b, "b"))]
     reader.look_at([item for side in given for _, item, _ in side])
     left, right = (
-        [model for each in side for model in reader.models(*each, at)]
+        [model for each in side for model in reader.attempted(*each, at)]
         for at, side in enumerate(given)
     )
+    reader.check_enough(left, right, there_is_b=bool(given[1]))
     reader.check_used()
     names = unique_labels([*left, *right])
-    return [names[id(m)] for m in left], [names[id(m)] for m in right]
+    return Sides([names[id(m)] for m in left], [names[id(m)] for m in right], reader.failed)
 
 
 def random_model(model: Model, options: SideOptions, reporter: Reporter = SILENT) -> Model | None:
@@ -151,6 +171,7 @@ class _Reader:
     known: dict[tuple[str, str, _OfSide], list[Model]] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     axes: dict[str, Axes] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
 
     def look_at(self, items: Iterable[Any]) -> None:
         """Refuse what is no model before any is read, and find the runs.
@@ -159,14 +180,41 @@ class _Reader:
         """
         for item in items:
             if isinstance(item, (str, Path)) and _is_encoder(str(item)):
-                for spec in _matching(str(item)):
-                    choose("encoders", spec)
+                choose("encoders", str(item))
                 continue
             place = _place(item)
             if place is not None and (place[0] / "config.json").is_file():
                 self.runs.append(load_run(place[0]))
             elif place is None and isinstance(item, (str, Path)):
                 raise UsageError(f"'{item}' is neither {KINDS}")
+
+    def attempted(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
+        """Return what ``models`` does; nothing of a model that cannot be read, which is kept."""
+        given = str(item) if isinstance(item, (str, Path)) else name
+        if given in self.failed:
+            return []
+        try:
+            return self.models(name, item, is_named, side)
+        except UsageError:
+            raise
+        except (AlignkitError, OSError) as error:
+            self.failed[given] = error
+            return []
+
+    def check_enough(self, a: Sequence[Model], b: Sequence[Model], there_is_b: bool) -> None:
+        """Name the models that could not be read; refuse to go on where too few are left.
+
+        Raises
+        ------
+        AlignkitError, OSError
+            Why the first could not be read.
+        """
+        if not self.failed:
+            return
+        if not (a and b if there_is_b else len(a) > 1):
+            raise next(iter(self.failed.values()))
+        for name, error in self.failed.items():
+            self.reporter.left_out(name, error)
 
     def models(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return the model, or of a run the two, that is given under a name."""
@@ -197,8 +245,7 @@ class _Reader:
         if _is_encoder(spec):
             if Path(spec).exists():
                 self.reporter.note(f"note: {spec} is the encoder; the folder is ./{spec}")
-            choices = [(choose("encoders", each), each) for each in _matching(spec)]
-            return [self.encoded(*each, given.pool) for each in choices]
+            return [self.encoded(choose("encoders", spec), spec, given.pool)]
         place = _place(spec)
         assert place is not None
         path, stream = place
@@ -279,6 +326,19 @@ class _Reader:
             )
             for name in ([stream] if stream else STREAMS)
         ]
+
+
+def _each(items: Iterable[tuple[str, Any, bool]]) -> list[tuple[str, Any, bool]]:
+    """Put the encoders that a pattern of folders means in its place."""
+    return [
+        (name, each, is_named)
+        for name, item, is_named in items
+        for each in (
+            _matching(str(item))
+            if isinstance(item, (str, Path)) and _is_encoder(str(item))
+            else [item]
+        )
+    ]
 
 
 def _is_encoder(spec: str) -> bool:

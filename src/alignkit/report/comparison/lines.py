@@ -25,7 +25,7 @@ def title(measured: Measured) -> str:
     left, right = (list(dict.fromkeys(side)) for side in zip(*pairs, strict=True))
     if set(left) & set(right):
         return f"{len(set(left) | set(right))} models, each against each"
-    return f"{len(left)} against {len(right)} models"
+    return f"{len(left)} model{'s' * (len(left) > 1)} against {len(right)}"
 
 
 def sample_lines(measured: Measured) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,12 @@ class Comparison:
     Parameters
     ----------
     measured : Measured
+    failed : mapping of str to Exception, optional
+        The models that could not be read and are left out, and why.
     """
 
-    def __init__(self, measured: Measured) -> None:
-        self.measured = measured
+    def __init__(self, measured: Measured, failed: Mapping[str, Exception] | None = None) -> None:
+        self.measured, self.failed = measured, dict(failed or {})
 
     @property
     def values(self) -> pd.DataFrame:
@@ -207,8 +209,9 @@ def compare(
     ------
     UsageError
         For invalid arguments, or models that share no samples.
-    DataError
-        For what cannot be read.
+    AlignkitError, OSError
+        For what cannot be read, where fewer than two models could be; of several, others are
+        compared, and ``failed`` of the result names it.
     """
     chosen = CompareOptions(
         _words(metric),
@@ -227,9 +230,10 @@ def compare(
         device,
         _words(id),
     )
-    left, right = read_sides(a, b, options, reporter)
-    random = _random([*left, *right], options, reporter) if random_weights else {}
-    return Comparison(measure_models(left, right, chosen, random=random, reporter=reporter))
+    sides = read_sides(a, b, options, reporter)
+    random = _random([*sides.a, *sides.b], options, reporter) if random_weights else {}
+    measured = measure_models(sides.a, sides.b, chosen, random=random, reporter=reporter)
+    return Comparison(measured, sides.failed)
 
 
 def _random(models: Sequence[Model], options: SideOptions, reporter: Reporter) -> dict[str, Model]:
