@@ -115,7 +115,9 @@ def _expected(
     *,
     score: Tensor,
 ) -> Tensor:
-    choose = _Binomials(int(torch.stack([tied_x, tied_y]).max()) + 1, score.device)
+    # Samples share one grid of numbers, so that only + shared of one meets the shared of another.
+    largest = torch.stack([tied_x, tied_y, only_x + shared.max()]).max()
+    choose = _Binomials(int(largest) + 1, score.device)
 
     def up_to(number: Tensor, most: Tensor) -> Tensor:
         largest = int(torch.minimum(number, most).max().clamp(min=0))
