@@ -58,9 +58,12 @@ def test_the_expectation_is_that_over_all_choices(rows):
 
 
 def test_samples_with_very_different_counts_do_not_disturb_each_other():
-    few_shared = (0, 3, 3, 3, 3, 3, 0, 0)
-    many_shared = (0, 5, 3, 0, 5, 3, 0, 5)
-    score = [0.0, 0.3, 0.5, 0.9, 1.0]
-    together = _expected([few_shared, many_shared], score)
-    alone = [_expected([row], score).item() for row in (few_shared, many_shared)]
+    none_shared = (0, 6, 3, 6, 6, 3, 0, 0)
+    all_shared = (0, 6, 6, 0, 6, 6, 0, 6)
+    score = [common / 9 for common in range(10)]
+    together = _expected([none_shared, all_shared], score)
+    alone = [_expected([row], score).item() for row in (none_shared, all_shared)]
     assert together.tolist() == pytest.approx(alone, abs=1e-12)
+    assert alone == pytest.approx(
+        [_by_enumeration(row, score) for row in (none_shared, all_shared)]
+    )
