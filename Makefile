@@ -6,7 +6,7 @@ VENV ?= .venv
 DEMO ?= demo
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test test-fast lint docs clean
+.PHONY: demo test test-fast torture lint docs clean
 
 demo: $(VENV)/.installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/demo.sh $(DEMO)
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 # While you work: without the tests that take seconds each.
 test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto -m "not slow"
+
+# Every disk fault of a chain of commands, one after the other: about an hour on two cores.
+torture: $(VENV)/.installed-dev
+	$(VENV)/bin/python tests/torture/faults.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 from alignkit.chain import extract as extraction
 from alignkit.chain.extract import extract, extract_shard, is_extracted
 from alignkit.chain.shards import count_shards, shards_folder, whole_batches
-from alignkit.errors import UsageError
+from alignkit.errors import AlignkitError, UsageError
 from alignkit.runs import Training, load_run, resolve_config
+from alignkit.runs.files import discard
 from tiny import TINY_MODEL
 
 TASK = "toy_match:n_train=32,n_validation=32,n_test=600"
@@ -127,3 +129,40 @@ def test_killed_while_files_are_put_in_place(run, moment):
     assert _bytes(run) == whole
     assert not shards_folder(run, "test").exists()
     assert os.listdir(run.path / "representations") != []
+
+
+def test_a_disk_without_space_is_refused_before_the_work(run, monkeypatch):
+    usage = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda p: usage(p)._replace(free=300_000))
+    with pytest.raises(AlignkitError) as refused:
+        extract(run, "test")
+    # 600 samples, 20 arrays of 16 columns, and one of these twice while it is joined
+    folder = run.path / "representations"
+    assert f"need about 806.4 kB in {folder}, but only 300.0 kB are free" in str(refused.value)
+    assert not list(shards_folder(run, "test").glob("*-*"))
+    monkeypatch.undo()
+    assert extract(run, "test")["n"] == 600
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+from alignkit.cli.main import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_a_disk_that_ends_within_the_work_is_named_and_a_rerun_gives_the_same_bytes(run):
+    """Where no file may be larger, writing fails as on a full disk."""
+    extract(run, "test")
+    whole = _bytes(run)
+    discard(run.path / "representations")
+    words = [sys.executable, "-c", LIMITED, "20000", "extract", str(run.path), "--split", "test"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1, ended.stderr
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: cannot write {shards_folder(run, 'test')}")
+    assert "File too large" in last
+    extract(run, "test")
+    assert _bytes(run) == whole

@@ -1,12 +1,12 @@
 """Kept pixels: equal to fresh ones, used only where they fit, whole or absent."""
 
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
 
 from alignkit.chain.train import train
-from alignkit.data import pixels
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.pixels import find_pixels, store_pixels
 from alignkit.errors import AlignkitError, DataError, UsageError
@@ -117,9 +117,9 @@ def test_pixels_that_were_tampered_with_are_refused(made):
 
 def test_a_full_disk_is_said_before_the_work(made, monkeypatch):
     split, inputs = made
-    usage = pixels.shutil.disk_usage
-    monkeypatch.setattr(pixels.shutil, "disk_usage", lambda p: usage(p)._replace(free=1000))
-    with pytest.raises(AlignkitError, match=r"the pixels need .* GB .*ALIGNKIT_CACHE"):
+    usage = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda p: usage(p)._replace(free=1000))
+    with pytest.raises(AlignkitError, match=r"the pixels need about .* kB in .*ALIGNKIT_CACHE"):
         store_pixels("toy_match", split, inputs, "validation", "f")
 
 

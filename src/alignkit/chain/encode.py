@@ -210,7 +210,8 @@ class _Encoding:
         """Extract the missing shards, then join all shards into one array per site."""
         if self.options.force and self.store.alignment_folder(self.split).exists():
             discard(self.store.alignment_folder(self.split))
-        if self.shards.missing():
+        if missing := self.shards.missing():
+            self.shards.require_space(self._widths(), missing)
             self.encoder.load(self.device)
         self.shards.complete(self._encode_shard, f"extract {self.store.label}", self.reporter)
         index: dict[str, Any] = {
@@ -225,6 +226,11 @@ class _Encoding:
             f"{self.store.path}: {len(self.arrays)} sites x {len(self.data)} samples"
         )
 
+    def _widths(self) -> dict[str, int]:
+        """Return the columns of every array whose site has a known width."""
+        sites = {site.name: site.width or 0 for site in self.store.described_sites()}
+        return {f"{s}.{pool}": sites[s] for s, pools in self.arrays.items() for pool in pools}
+
     def _encode_shard(self, shard: Shard, bar: Progress) -> None:
         start, stop = shard
         with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
@@ -233,7 +239,6 @@ class _Encoding:
                 rows = range(first, min(first + self.options.batch_size, stop))
                 self._encode_batch(rows, start, writer)
                 bar.advance(len(rows))
-            writer.close()
             if self.seen:
                 write_json(folder / PICTURES, [self.seen.pop(row) for row in range(start, stop)])
 
@@ -273,7 +278,6 @@ class _Encoding:
         )
 
     def _encode_rows(self, rows: range, start: int, writer: ShardWriter) -> None:
-        place = slice(rows.start - start, rows.stop - start)
         pooled: dict[tuple[str, str], torch.Tensor] = {}
 
         def record(site: str, state: SiteState) -> None:
@@ -290,7 +294,7 @@ class _Encoding:
                 "left out with `sites`"
             )
         for (site, pool), values in pooled.items():
-            writer.put(place, site, pool, values.cpu().numpy())
+            writer.put(rows.start - start, site, pool, values.cpu().numpy())
 
     def _samples(self, rows: range) -> list[Any]:
         if self.encoder.stream == "text":

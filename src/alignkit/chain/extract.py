@@ -180,7 +180,8 @@ class _Extraction:
 
     def extract_all(self) -> dict[str, Any]:
         """Extract the missing shards, then join all shards into one array per site."""
-        self.shards.complete(self.extract_shard, f"extract {self.split}", self.reporter)
+        self._require_space(self.shards.missing())
+        self.shards.complete(self._extract_shard, f"extract {self.split}", self.reporter)
         index: dict[str, Any] = {"sites": self.kept, "pools": self.pools}
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
         self.reporter.note(
@@ -189,8 +190,25 @@ class _Extraction:
         )
         return index
 
-    def extract_shard(self, shard: Shard, bar: Progress | None = None) -> None:
+    def extract_shard(self, shard: Shard) -> None:
         """Extract one shard, unless it is stored already."""
+        self._require_space([] if self.shards.is_done(shard) else [shard])
+        self._extract_shard(shard)
+
+    def _require_space(self, shards: Sequence[Shard]) -> None:
+        """Refuse shards for which there is no space; one sample shows how wide the sites are."""
+        widths: dict[str, int] = {}
+
+        def record(site: str, state: StreamState) -> None:
+            for pool in self.pools if site in self.kept else ():
+                widths[f"{site}.{pool}"] = state.pooled(pool).shape[-1]
+
+        if shards:
+            with torch.inference_mode():
+                walk(self.model, self.schedule, self.encoded.batch([0]), record)
+            self.shards.require_space(widths, shards)
+
+    def _extract_shard(self, shard: Shard, bar: Progress | None = None) -> None:
         with self.shards.lock(shard):
             if self.shards.is_done(shard):
                 return
@@ -198,9 +216,9 @@ class _Extraction:
                 start, stop = shard
                 writer = ShardWriter(folder, stop - start)
                 for rows in self.encoded.in_order(BATCH, start, stop):
-                    place = slice(int(rows[0]) - start, int(rows[-1]) + 1 - start)
+                    place = int(rows[0]) - start
 
-                    def record(site: str, state: StreamState, place: slice = place) -> None:
+                    def record(site: str, state: StreamState, place: int = place) -> None:
                         for pool in self.pools if site in self.kept else ():
                             values = state.pooled(pool).float().cpu().numpy()
                             writer.put(place, site, pool, values)
@@ -208,7 +226,6 @@ class _Extraction:
                     walk(self.model, self.schedule, self.encoded.batch(rows), record)
                     if bar is not None:
                         bar.advance(len(rows))
-                writer.close()
 
 
 def _check_pools(pools: Sequence[str]) -> None:

@@ -22,8 +22,10 @@ from alignkit.runs.files import (
     write_json,
 )
 from alignkit.runs.representations import RepresentationStore
+from alignkit.runs.space import ArrayFile, require_space
 
 BATCH = 128
+BYTES = 4  # of a float32
 SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
 
 Shard = tuple[int, int]  # the first sample, and the one after the last
@@ -99,6 +101,32 @@ class Shards:
         """Return a lock that keeps two processes from extracting the same shard."""
         return locked(self.folder(shard).with_suffix(".lock"))
 
+    def require_space(self, widths: Mapping[str, int], shards: Sequence[Shard]) -> None:
+        """Refuse shards for which the disk has no space, before any is extracted.
+
+        Parameters
+        ----------
+        widths : mapping of str to int
+            The columns of every array, by name.
+        shards : sequence of (int, int)
+            What is to be extracted; all that is missing is joined afterwards.
+
+        Raises
+        ------
+        AlignkitError
+            With the folder, and the bytes that are needed and free.
+        """
+        rows = sum(stop - start for start, stop in shards)
+        needed = BYTES * rows * sum(widths.values())
+        if list(shards) == self.missing():  # joining holds one array twice
+            needed += BYTES * self.ranges[-1][1] * max(widths.values(), default=0)
+        require_space(
+            self.store.path / "representations",
+            needed if shards else 0,
+            f"the representations of {rows} samples",
+            "free some, or extract fewer `sites` or poolings",
+        )
+
     def complete(
         self, extract: Callable[[Shard, Progress], None], title: str, reporter: Reporter
     ) -> None:
@@ -159,10 +187,9 @@ class Shards:
             arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
             shape = (self.ranges[-1][1], arrays[0].shape[1])
             with whole_file(target) as temporary:
-                joined = np.lib.format.open_memmap(temporary, "w+", np.float32, shape)
-                for (start, stop), array in zip(self.ranges, arrays, strict=True):
-                    joined[start:stop] = array
-                joined.flush()
+                joined = ArrayFile(temporary, shape)
+                for (start, _), array in zip(self.ranges, arrays, strict=True):
+                    joined.put(start, array)
         for part in parts:
             part.unlink(missing_ok=True)
 
@@ -180,7 +207,7 @@ class Shards:
 
 
 class ShardWriter:
-    """Writer of one .npy file per site and pooling, filled batch by batch with a memory map.
+    """Writer of one .npy file per site and pooling, filled batch by batch.
 
     Parameters
     ----------
@@ -191,22 +218,15 @@ class ShardWriter:
 
     def __init__(self, folder: Path, n: int) -> None:
         self.folder, self.n = folder, n
-        self._files: dict[tuple[str, str], np.memmap] = {}
+        self._files: dict[tuple[str, str], ArrayFile] = {}
 
-    def put(self, rows: slice, site: str, pool: str, values: np.ndarray) -> None:
-        """Write the representations ``(rows, width)`` of some rows of the shard."""
+    def put(self, start: int, site: str, pool: str, values: np.ndarray) -> None:
+        """Write the representations ``(rows, width)`` of the shard's rows from ``start`` on."""
         key = (site, pool)
         if key not in self._files:
-            self._files[key] = np.lib.format.open_memmap(
-                self.folder / f"{site}.{pool}.npy", "w+", np.float32, (self.n, values.shape[1])
-            )
-        self._files[key][rows] = values
-
-    def close(self) -> None:
-        """Flush all files to disk."""
-        for file in self._files.values():
-            file.flush()
-        self._files.clear()
+            file = self.folder / f"{site}.{pool}.npy"
+            self._files[key] = ArrayFile(file, (self.n, values.shape[1]))
+        self._files[key].put(start, values)
 
 
 def shards_folder(store: RepresentationStore, split: str) -> Path:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs.files import read_json, whole_folder, write_json
+from alignkit.runs.space import ArrayFile, require_space
 from alignkit.tasks import Split
 
 VARIABLE = "ALIGNKIT_CACHE"
@@ -72,17 +72,15 @@ def store_pixels(
         raise UsageError(
             f"the pixels of this architecture are {first.dtype}; only uint8 can be cached"
         )
-    _require_space(folder, first.nbytes * len(split))
+    advice = f"choose another folder with {VARIABLE}"
+    require_space(folder.parent, first.nbytes * len(split), "the pixels", advice)
     with whole_folder(folder) as temporary:
-        pixels = np.lib.format.open_memmap(
-            temporary / "pixels.npy", "w+", np.uint8, (len(split), *first.shape)
-        )
+        pixels = ArrayFile(temporary / "pixels.npy", (len(split), *first.shape), np.uint8)
         with reporter.progress(f"decode {name}", len(split)) as bar:
             for i in range(len(split)):
-                pixels[i] = first if i == 0 else inputs.pixels(split.image(i))
+                made = first if i == 0 else np.asarray(inputs.pixels(split.image(i)))
+                pixels.put(i, made[None])
                 bar.advance()
-        pixels.flush()
-        del pixels
         manifest = {
             "task": task,
             "split": name,
@@ -149,13 +147,3 @@ def _key(fingerprint: str, name: str, recipe: Any) -> str:
 
 def _hash(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _require_space(folder: Path, needed: int) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder.parent).free
-    if needed > free:
-        raise AlignkitError(
-            f"the pixels need {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in "
-            f"{folder.parent}; choose another folder with {VARIABLE}"
-        )

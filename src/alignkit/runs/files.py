@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import AlignkitError, DataError
+from alignkit.runs.space import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,44 +26,59 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; move it into place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Yield a temporary path beside ``path``; move it into place when the block succeeds.
+
+    Raises
+    ------
+    DiskError
+        When the disk is full or fails.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; move it into place when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
-    try:
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        put_folder(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    """Yield a temporary folder beside ``path``; move it into place when the block succeeds.
+
+    Raises
+    ------
+    DiskError
+        When the disk is full or fails.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())
+            put_folder(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def put_folder(source: Path, path: Path) -> None:
     """Move a finished folder into place, replacing what exists there."""
-    for file in sorted(source.rglob("*")):
-        if file.is_file():
-            _sync(file)
-    _sync(source)
-    if path.exists():
-        discard(path)
-    source.replace(path)
-    _sync(path.parent)
+    with writing(path):
+        for file in sorted(source.rglob("*")):
+            if file.is_file():
+                _sync(file)
+        _sync(source)
+        if path.exists():
+            discard(path)
+        source.replace(path)
+        _sync(path.parent)
 
 
 def write_text(path: Path, text: str) -> None:

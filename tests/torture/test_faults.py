@@ -1,0 +1,22 @@
+"""A few of the faults that `make torture` lets happen, all of which it counts."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_failing_disk_ends_commands_in_one_line_and_a_rerun_gives_the_same_bytes(tmp_path):
+    script = Path(__file__).with_name("faults.py")
+    words = [sys.executable, str(script), "--every", "50", str(tmp_path)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    said = re.search(r"(\d+) faults: .*; (\d+) problems", ended.stdout)
+    assert said is not None, ended.stdout
+    assert int(said[1]) > 20
+    assert said[2] == "0"
