@@ -18,9 +18,10 @@ test: $(VENV)/.installed-dev
 test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto -m "not slow"
 
-# Every disk fault of a chain of commands, one after the other: about an hour on two cores.
+# Every fault of the disk in a chain of commands, and a kill at every write of a search: hours.
 torture: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/torture/faults.py
+	$(VENV)/bin/python tests/torture/lost_trials.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -1,10 +1,12 @@
 """Workers that share a study, and what happens when one dies."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +91,42 @@ def test_two_workers_of_one_command_one_killed(tmp_path):
     assert f"the worker of trial {killed} died" in said
     assert "exit code -9" in said
     _check_completed(_read(storage), killed, 3)
+
+
+def _running(storage):
+    for _ in range(600):
+        time.sleep(0.1)
+        with contextlib.suppress(DataError):  # there is no study yet
+            trials = [t for t in _read(storage) if t.state.name == "RUNNING"]
+            if len([t for t in trials if t.intermediate_values]) == 2:  # into the training
+                return {int(t.user_attrs["worker"].split("/")[-2]) for t in trials}
+    raise AssertionError("no two workers ever ran a trial")
+
+
+@pytest.mark.slow
+def test_workers_stop_with_a_checkpoint_when_their_command_is_killed(tmp_path):
+    storage = f"sqlite:///{tmp_path}/search.db"
+    long = ("-n", "4", "--workers", "2", "--option", "epochs=2000", "--pruner", "median")
+    command = _start(storage, tmp_path, *long)
+    workers = _running(storage)
+    command.kill()
+    command.wait()
+    deadline = time.monotonic() + 60
+    while any(map(_is_running, workers)):
+        assert time.monotonic() < deadline, "the workers go on"
+        time.sleep(0.2)
+    trials = _read(storage)
+    assert [t.state.name for t in trials] == ["FAIL", "FAIL", "WAITING", "WAITING"]
+    assert [t.user_attrs["retries"] for t in trials[2:]] == [0, 0]  # interrupted, not lost
+    for trial in trials[:2]:
+        assert list(Path(tmp_path, trial.user_attrs["runs"][0]).glob("checkpoint/step-*"))
+
+
+def _is_running(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 @pytest.mark.slow

@@ -20,3 +20,12 @@ def test_a_failing_disk_ends_commands_in_one_line_and_a_rerun_gives_the_same_byt
     assert said is not None, ended.stdout
     assert int(said[1]) > 20
     assert said[2] == "0"
+
+
+@pytest.mark.slow
+def test_a_killed_search_loses_and_repeats_no_trial():
+    script = Path(__file__).with_name("lost_trials.py")
+    words = [sys.executable, str(script), "--every", "11", "--space", "named"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert re.search(r"1\d kills of a search: 0 problems", ended.stdout), ended.stdout

@@ -112,7 +112,7 @@ def start(
         os.setsid()
         os.chdir(folder)
         handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666)
-        os.dup2(handle, 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(handle, 2)
         sys.stdin = open(os.devnull)  # noqa: SIM115
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115

@@ -158,7 +158,7 @@ def _serve(connection: Connection, environment: dict[str, str]) -> None:
     """Run the jobs that come through the pipe until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops this process
     signal.signal(signal.SIGTERM, _terminated)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    stop_with_parent()
     os.environ.update(environment)
     with contextlib.suppress(EOFError, OSError):  # the parent has ended
         while True:
@@ -171,12 +171,16 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(143)
 
 
-def _follow_parent() -> None:
-    """Stop when the parent has been killed: nobody waits for the result any more."""
+def stop_with_parent() -> None:
+    """Terminate this process once its parent is killed: nobody waits for the result any more."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def visible_gpus(slot: int, gpus: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # The trial's user attribute that holds the last heartbeat where the storage has no heartbeats.
 HEARTBEAT = "alive"
+# Attributes of how a trial ended, which one that repeats it does not inherit.
+RESULTS = ("error", "pruned", "duplicate_of")
 
 
 def this_worker() -> str:
@@ -78,12 +80,16 @@ def heartbeats(study: optuna.Study, trial: optuna.Trial, interval: int) -> Itera
     Optuna records them only within ``Study.optimize``, where workers cannot take turns, and
     never in a journal.
     """
+    from optuna.exceptions import UpdateFinishedTrialError
+
     ended = threading.Event()
 
     def beat() -> None:
         while True:
             try:
                 record_heartbeat(study, trial)
+            except UpdateFinishedTrialError:
+                return
             except Exception as error:  # a busy database does not make a worker dead
                 print(f"note: could not record a heartbeat: {first_line(error)}", file=sys.stderr)
             if ended.wait(interval):
@@ -112,12 +118,38 @@ class Requeue:
 
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Queue a trial again; the new one records which trial it repeats."""
-        from optuna.storages import RetryHeartbeatStaleTrialCallback
+        retries = trial.user_attrs.get("retries", 0) + 1
+        if retries <= self.retries and "error" not in trial.user_attrs:
+            _queue(study, trial, retries)
 
-        first = trial.user_attrs.get("retry_of", trial.number)
-        count = trial.user_attrs.get("retries", 0) + 1
-        trial.user_attrs = {"retry_of": first, "retries": count, "retry_after": trial.number}
-        RetryHeartbeatStaleTrialCallback(self.retries)(study, trial)
+    def put_back(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """Queue a trial again that was interrupted, which counts as no retry."""
+        _queue(study, trial, trial.user_attrs.get("retries", 0))
+
+
+def _queue(study: optuna.Study, trial: FrozenTrial, retries: int) -> None:
+    """Add a trial that repeats another: with its parameters, or to be drawn as that would be."""
+    import optuna
+
+    attrs = {k: v for k, v in trial.user_attrs.items() if k not in RESULTS}
+    attrs |= {"retry_of": first_of(trial), "retries": retries, "retry_after": trial.number}
+    is_drawn = "placement" in attrs  # after all parameters
+    fixed = trial.system_attrs.get("fixed_params")
+    study.add_trial(
+        optuna.create_trial(
+            state=optuna.trial.TrialState.WAITING,
+            params=trial.params if is_drawn else {},
+            distributions=trial.distributions if is_drawn else {},
+            user_attrs=attrs,
+            system_attrs={} if fixed is None else {"fixed_params": fixed},
+        )
+    )
+
+
+def first_of(trial: FrozenTrial) -> int:
+    """Return the number of the trial that a trial repeats, or its own."""
+    number: int = trial.user_attrs.get("retry_of", trial.number)
+    return number
 
 
 def requeue_stale(study: optuna.Study, requeue: Requeue, heartbeat: int) -> list[int]:
@@ -147,8 +179,16 @@ def requeue_stale(study: optuna.Study, requeue: Requeue, heartbeat: int) -> list
         if _is_stale(trial, heartbeat):
             study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
             requeue(study, trial)
+    for trial in _lost(study.get_trials()):
+        requeue(study, trial)
     still = {t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))}
     return sorted(running - still)
+
+
+def _lost(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Return the trials that failed with their worker, which died before it queued them again."""
+    last = {first_of(trial): trial for trial in trials}
+    return [t for t in last.values() if t.state.name == "FAIL" and "error" not in t.user_attrs]
 
 
 def _is_stale(trial: FrozenTrial, heartbeat: int) -> bool:

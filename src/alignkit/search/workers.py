@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from alignkit.engines.local import stop_with_parent
 from alignkit.errors import AlignkitError, UsageError, in_one_line
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
 from alignkit.progress import SILENT, Reporter
 from alignkit.search.search import SEARCH, Search, refuse_another
 from alignkit.search.stale_trials import (
     Requeue,
+    first_of,
     heartbeats,
     record_heartbeat,
     requeue_stale,
@@ -166,7 +168,7 @@ def work(search: Search, storage: StudyStorage, trials: int, reporter: Reporter 
             time.sleep(PAUSE)
             continue
         with heartbeats(study, taken[0], storage.heartbeat):
-            _finish(search, study, *taken, requeue, reporter)
+            _finish(search, study, *taken, storage, reporter)
 
 
 def next_step(study: optuna.Study, search: Search, trials: int) -> str:
@@ -198,7 +200,7 @@ def finished(study: optuna.Study) -> int:
 def _take(search: Search, study: optuna.Study) -> tuple[optuna.Trial, Any]:
     """Take a waiting or a new trial; return it with its runs, or the error that prevents them."""
     started = study.get_trials(deepcopy=False)
-    study.sampler = search.make_sampler(sum("retry_of" not in t.user_attrs for t in started))
+    study.sampler = search.make_sampler(_next_draw(started))
     if search.exhausts and not any(t.state.name == "WAITING" for t in started):
         study.enqueue_trial(_untried(search, started))
     trial = study.ask()
@@ -208,6 +210,13 @@ def _take(search: Search, study: optuna.Study) -> tuple[optuna.Trial, Any]:
         return trial, propose(search, trial)
     except Exception as error:
         return trial, error
+
+
+def _next_draw(started: Sequence[FrozenTrial]) -> int:
+    """Return which draw of the search comes next: a trial that is repeated is the same draw."""
+    waiting = [first_of(trial) for trial in started if trial.state.name == "WAITING"]
+    first = waiting[0] if waiting else len(started)
+    return sum("retry_of" not in trial.user_attrs for trial in started if trial.number < first)
 
 
 def _untried(search: Search, started: Sequence[FrozenTrial]) -> dict[str, Any]:
@@ -222,7 +231,7 @@ def _finish(
     study: optuna.Study,
     trial: optuna.Trial,
     proposed: Any,
-    requeue: Requeue,
+    storage: StudyStorage,
     reporter: Reporter,
 ) -> None:
     """Run a trial and store how it ended. A failed trial never gets a value."""
@@ -242,11 +251,12 @@ def _finish(
     except Exception as error:
         _end(trial, tell, TrialState.FAIL, "error", in_one_line(error))
     except BaseException:  # interrupted or terminated: another worker repeats it
-        ended = study.get_trials(states=(TrialState.RUNNING,))
-        tell(state=TrialState.FAIL)
-        for frozen in ended:
-            if frozen.number == trial.number:
-                requeue(study, frozen)
+        with exclusive(storage.url, storage.study):  # or others take it for one that is lost
+            running = study.get_trials(states=(TrialState.RUNNING,))
+            tell(state=TrialState.FAIL)
+            for frozen in running:
+                if frozen.number == trial.number:
+                    Requeue(storage.retries).put_back(study, frozen)
         raise
     reporter.note(_line(study, trial.number))
 
@@ -301,6 +311,10 @@ def _work_in_processes(
     finally:
         for process in processes:
             process.terminate()
+        deadline = time.monotonic() + GRACE
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+            process.kill()
             process.join()
     for process in processes:
         if process.exitcode:
@@ -316,6 +330,7 @@ def _worker(
 ) -> None:
     """Work in a process of its own; exit with the code of what went wrong."""
     signal.signal(signal.SIGTERM, _terminated)
+    stop_with_parent()
     use_plugin_files(files)
     silence_optuna()
     try:
