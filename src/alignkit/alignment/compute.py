@@ -32,12 +32,12 @@ def complete(
     bar : Progress
         Advanced by one for every pair.
     """
-    from alignkit.metrics import Design, grid
-
     missing = table.missing(pairs)
     bar.advance(len(pairs) - len(missing))
     if not missing:
         return
+    from alignkit.metrics import Design, grid  # with torch, which takes seconds to import
+
     null, interval = table.required_draws(missing)
     mirrored: dict[Pair, list[Pair]] = {}
     for pair in missing:
@@ -104,8 +104,6 @@ def complete_maxima(
     bar : Progress
         Advanced by one for every pair.
     """
-    from alignkit.metrics import Design, maximum
-
     for streams, pairs in selection.groups.items():
         key = (selection.layers, streams)
         distinct = list(dict.fromkeys(source.canonical_pair(table.metric, p) for p in pairs))
@@ -113,6 +111,8 @@ def complete_maxima(
         if not table.missing([key]) and table.pairs(key) == len(distinct):
             bar.advance(len(pairs))
             continue
+        from alignkit.metrics import Design, maximum
+
         null, interval = table.required_draws([key])
         xs, ys, indices = _open(source, distinct)
         best = maximum(

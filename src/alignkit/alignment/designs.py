@@ -84,7 +84,7 @@ class Facts:
 
     def design(
         self, options: MeasureOptions, rows: np.ndarray | None
-    ) -> tuple[Design, dict[str, str]]:
+    ) -> tuple[Design | None, dict[str, str]]:
         """Return the design that options name, of some samples, and its columns of a table.
 
         Parameters
@@ -95,14 +95,15 @@ class Facts:
 
         Returns
         -------
-        Design
+        Design or None
+            None for neither classes nor groups.
         dict of str to str
             ``within`` and ``groups``: names of columns, empty where not asked for.
         """
+        if not options.within and not options.groups:
+            return None, {"within": "", "groups": ""}
         from alignkit.metrics import Design
 
-        if not options.within and not options.groups:
-            return Design(), {"within": "", "groups": ""}
         labels: list[np.ndarray | None] = []
         names = []
         for name in (options.within, options.groups):

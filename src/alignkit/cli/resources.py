@@ -1,6 +1,7 @@
 """Which device and how much memory a measurement may use."""
 
 import re
+import sys
 
 from alignkit.errors import UsageError
 
@@ -29,6 +30,8 @@ def bytes_of(text: str) -> int:
 
 def use_memory(text: str | None) -> None:
     """Limit the memory of cached views and blocks; to half of the free memory when None."""
+    if text is None and "alignkit.metrics.views" not in sys.modules:
+        return  # it is so from the beginning
     from alignkit.metrics import set_memory
 
     set_memory(None if text is None else bytes_of(text))
@@ -42,6 +45,8 @@ def check_device(name: str) -> str:
     UsageError
         When the device is unknown, not available, or lacks float64.
     """
+    if name == "cpu":
+        return name
     import torch
 
     try:

@@ -333,12 +333,12 @@ def metric_specs(given: Sequence[str] | None, k: int | None = None) -> list[str]
 
 def _with_k(specs: Sequence[str], k: int) -> list[str]:
     from alignkit.plugins import registry
-    from alignkit.plugins.options import format_spec, options_of, parse_spec
+    from alignkit.plugins.options import format_spec, parse_spec
 
     changed, takers = [], 0
     for spec in specs:
         name, given = parse_spec(spec)
-        has_k = "k" in options_of(registry().get("metrics", name).load())
+        has_k = "k" in registry().get("metrics", name).options()
         takers += has_k
         changed.append(format_spec(name, {"k": str(k)} | given) if has_k else spec)
     if not takers:

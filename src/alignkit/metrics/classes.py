@@ -132,7 +132,7 @@ class PerClass(Metric):
     def of(cls, base: Metric, classes: Sequence[np.ndarray], closed: bool) -> PerClass:
         """Make it from a metric."""
         return cls(
-            base.name, base.parameters, base.spec, base.target, base.declared, base, classes, closed
+            base.name, base.parameters, base.spec, base.source, base.declared, base, classes, closed
         )
 
     @property

@@ -6,16 +6,19 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor
 
 from alignkit.errors import UndefinedError, UsageError
-from alignkit.metrics.representation import Representation
-from alignkit.metrics.ties import Ties
-from alignkit.plugins import registry
+from alignkit.plugins import Entry, registry
 from alignkit.plugins.options import bind, changed, format_spec, parse_spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from alignkit.metrics.representation import Representation
+    from alignkit.metrics.ties import Ties
 
 # Values beyond the declared range by less than this are rounding, and are set to its end.
 ROUNDING = 1e-6
@@ -32,10 +35,8 @@ class Metric:
         All of them, defaults included.
     spec : str
         Name and parameters that differ from the defaults: ``svcca:dims=10``.
-    target : callable
-        ``target(x, y, **parameters) -> float``, or a class with ``prepare(x)``,
-        ``compare(a, b)`` and perhaps ``permute(a, order)`` whose constructor takes the
-        parameters.
+    source : callable or Entry
+        The target, or the registered entry from which it is imported when it is needed.
     declared : mapping
         Range, best value, symmetry, invariances, version, chance, null, ties, cost and paper.
     """
@@ -43,8 +44,24 @@ class Metric:
     name: str
     parameters: Mapping[str, Any]
     spec: str
-    target: Callable[..., Any]
+    source: Callable[..., Any] | Entry
     declared: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Callable[..., Any]:
+        """What computes it.
+
+        ``target(x, y, **parameters) -> float``, or a class with ``prepare(x)``, ``compare(a, b)``
+        and perhaps ``permute(a, order)`` whose constructor takes the parameters.
+
+        Raises
+        ------
+        PluginError
+            When it cannot be imported.
+        """
+        target: Callable[..., Any]
+        target = self.source.load() if isinstance(self.source, Entry) else self.source
+        return target
 
     @property
     def range(self) -> tuple[float, float]:
@@ -193,11 +210,10 @@ def resolve(spec: str) -> Metric:
     """
     name, given = parse_spec(spec)
     entry = registry().get("metrics", name)
-    target = entry.load()
-    parameters = bind(target, given, f"metric '{name}'")
+    options = entry.options()
+    parameters = bind(options, given, f"metric '{name}'")
     declared = dict(entry.declarations)
     for option, by_value in declared.pop("variants", {}).items():
         declared |= by_value.get(parameters.get(option), {})
-    return Metric(
-        name, parameters, format_spec(name, changed(target, parameters)), target, declared
-    )
+    spec = format_spec(name, changed(options, parameters))
+    return Metric(name, parameters, spec, entry, declared)

@@ -128,13 +128,16 @@ def options_of(target: Callable[..., object]) -> dict[str, Option]:
 
 
 def bind(
-    target: Callable[..., object], given: Mapping[str, object], name: str = ""
+    target: Callable[..., object] | Mapping[str, Option],
+    given: Mapping[str, object],
+    name: str = "",
 ) -> dict[str, Any]:
     """Check and convert the given options of a target, and fill in the defaults.
 
     Parameters
     ----------
-    target : callable
+    target : callable, or mapping of str to Option
+        Or its options.
     given : mapping
         Values by option, as text or already converted.
     name : str
@@ -145,7 +148,7 @@ def bind(
     UsageError
         For an option that the target does not have, or a value of the wrong type.
     """
-    options = options_of(target)
+    options = _known(target)
     label = name or getattr(target, "__name__", "this")
     for key in given:
         if key not in options:
@@ -154,10 +157,16 @@ def bind(
     return defaults | {key: options[key].convert(value) for key, value in given.items()}
 
 
-def changed(target: Callable[..., object], bound: Mapping[str, Any]) -> dict[str, Any]:
+def changed(
+    target: Callable[..., object] | Mapping[str, Option], bound: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the options whose values differ from the target's defaults."""
-    options = options_of(target)
+    options = _known(target)
     return {key: value for key, value in bound.items() if value != options[key].default}
+
+
+def _known(target: Callable[..., object] | Mapping[str, Option]) -> Mapping[str, Option]:
+    return target if isinstance(target, Mapping) else options_of(target)
 
 
 def _suggest(key: str, options: Mapping[str, Option]) -> str:

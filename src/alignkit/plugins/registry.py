@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import PluginError, UsageError, in_one_line
+from alignkit.plugins.declared import declared_options
+from alignkit.plugins.options import Option, options_of
 
 if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import Register
@@ -78,6 +80,17 @@ class Entry:
                 f"{singular(self.kind)} '{self.name}' of {self.plugin.label} cannot be imported "
                 f"from '{self.target}': {in_one_line(error)}"
             ) from error
+
+    def options(self) -> Mapping[str, Option]:
+        """Return the options of the target; it is imported only where its source does not tell.
+
+        Raises
+        ------
+        PluginError
+            If it has to be imported and cannot be.
+        """
+        declared = declared_options(self.target) if isinstance(self.target, str) else None
+        return options_of(self.load()) if declared is None else declared
 
 
 class Registry:
