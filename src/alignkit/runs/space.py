@@ -9,10 +9,12 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from alignkit.errors import AlignkitError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # A disk that is full or broken, a quota, and a limit on the size of files.
 FAILURES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
@@ -96,10 +98,12 @@ class ArrayFile:
     ----------
     path : Path
     shape : tuple of int
-    dtype : type
+    dtype : type or str
     """
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type = np.float32) -> None:
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: type | str = "float32") -> None:
+        import numpy as np
+
         self.path, self.shape, self.dtype = path, shape, np.dtype(dtype)
         self._row_bytes = self.dtype.itemsize * int(np.prod(shape[1:]))
         with path.open("wb") as file:
@@ -122,6 +126,8 @@ class ArrayFile:
         ValueError
             When they do not fit into the file.
         """
+        import numpy as np
+
         if values.shape[1:] != self.shape[1:] or start + len(values) > self.shape[0]:
             raise ValueError(
                 f"rows of shape {values.shape} from {start} on do not fit into {self.shape}"
