@@ -47,6 +47,21 @@ COMMANDS = (
     "data cache",
 )
 
+EXIT_CODES = """## Exit codes
+
+| code | meaning | what is left |
+|---|---|---|
+| 0 | done | |
+| 1 | failed: data, a file, a plugin, the disk, or a check that found a failure | what was complete before; stderr names what failed, and everything else was done |
+| 2 | the command is wrong: an option, a name, a value out of range | nothing was begun |
+| 130 | interrupted, by Ctrl-C | as for 143 |
+| 143 | terminated, by SIGTERM or SIGUSR1 (with which SLURM's `--signal` warns before a time limit) | a checkpoint of every training; complete shards of an extraction, measured pairs, steps of a study, trials of a search |
+
+After 130 and 143, and after `kill -9` or a full disk, the same command goes on where it was. A command
+that is stopped stops its workers: they have eight seconds to write what they have. A worker whose
+command was killed stops in the same way by itself.
+"""
+
 
 def help_of(*words: str) -> str:
     """The help of a command, as plain text of a fixed width."""
@@ -65,7 +80,7 @@ def help_of(*words: str) -> str:
 
 def page() -> str:
     """The whole page."""
-    parts = ["# Commands\n\nWritten by `make docs` from `--help`.\n"]
+    parts = [f"# Commands\n\nWritten by `make docs` from `--help`.\n\n{EXIT_CODES}"]
     for words in [(), *(tuple(command.split()) for command in COMMANDS)]:
         title = f"## alignkit {' '.join(words)}".rstrip()
         parts += [f"{title}\n\n```\n{help_of(*words).strip()}\n```\n"]

@@ -15,6 +15,7 @@ DISTRIBUTIONS = [CORE, *sorted(ROOT.glob("plugins/*/src/*"))]
 # stands before it, whether at the top of a file, in a function or for type checking.
 LEVELS = [
     "errors",
+    "signals",
     "file_names",
     "progress",
     "tables",

@@ -169,8 +169,10 @@ def test_a_signal_leaves_a_checkpoint_and_a_hint(tmp_path, whole, number, code):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_record", record)
         done = alignkit(*WORDS, cwd=tmp_path, code=code)
-    hint = "after step 5 of 12 and wrote a checkpoint; rerun the same command to resume"
-    assert f"stopped by {number.name} {hint}" in done.stderr
+    said = done.stderr.splitlines()
+    assert said[-2] == f"stopped by {number.name} after step 5 of 12 and wrote a checkpoint"
+    stopped = "interrupted" if number == signal.SIGINT else "terminated"
+    assert said[-1] == f"Error: {stopped}; rerun the same command to resume"
     assert [p.name for p in tmp_path.glob("runs/*/*/*/checkpoint/step-*")] == ["step-5"]
     again = alignkit(*WORDS, cwd=tmp_path)
     assert "resuming from step 5 of 12" in again.stderr

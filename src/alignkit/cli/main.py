@@ -1,6 +1,5 @@
 """The root of the command line: global options, and how errors are reported."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -34,7 +33,9 @@ from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
 from alignkit.errors import LOWER, AlignkitError, is_out_of_memory
 from alignkit.progress import report_to
+from alignkit.signals import INTERRUPTED, TERMINATED, end_when_told
 
+STOPPED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 app = App(
     name="alignkit",
     no_args_is_help=True,
@@ -119,7 +120,7 @@ def root(
 def main() -> NoReturn:
     """Run the command line; report every error as one line and an exit code."""
     streams.prepare()
-    signal.signal(signal.SIGTERM, _terminated)
+    end_when_told()
     sys.exit(streams.finish(_run()))
 
 
@@ -130,11 +131,13 @@ def _run() -> int:
         with console.told_once():
             app(standalone_mode=True)
     except SystemExit as stop:
+        if stop.code in STOPPED:  # Typer makes one of a Ctrl-C too
+            console.say(f"Error: {STOPPED[stop.code]}; rerun the same command to resume")
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except AlignkitError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        return _fail("interrupted; rerun the same command to resume", 130)
+        return _fail(f"{STOPPED[INTERRUPTED]}; rerun the same command to resume", INTERRUPTED)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -144,10 +147,6 @@ def _run() -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}", 1)
     return 0
-
-
-def _terminated(_number: int, _frame: object) -> NoReturn:
-    raise SystemExit(143)
 
 
 def _fail(text: str, code: int) -> int:

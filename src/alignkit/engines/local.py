@@ -7,19 +7,20 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from alignkit.engines.job import Engine, Job, Outcome
 from alignkit.engines.perform import outcome_from, perform, perform_elsewhere, this_place
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
+from alignkit.signals import end_when_told
 
 TRIES = 3
-GRACE = 10.0  # seconds for a stopped job to write its checkpoint
+GRACE = 8.0  # seconds for stopped jobs to write their checkpoints
 
 
 def local_engine(jobs: int = 1, gpus: int = 0, reporter: Reporter = SILENT) -> Engine:
@@ -108,8 +109,9 @@ class Processes:
         """Stop the jobs that are running, and the processes."""
         for worker in self._workers:
             worker.process.terminate()
+        deadline = time.monotonic() + GRACE
         for worker in self._workers:
-            worker.stop()
+            worker.stop(max(0.0, deadline - time.monotonic()))
         self._workers.clear()
 
 
@@ -136,9 +138,9 @@ class _Worker:
         self.stop()
         self._start()
 
-    def stop(self) -> None:
+    def stop(self, grace: float = GRACE) -> None:
         self.process.terminate()
-        self.process.join(GRACE)
+        self.process.join(grace)
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -157,18 +159,13 @@ class _Worker:
 def _serve(connection: Connection, environment: dict[str, str]) -> None:
     """Run the jobs that come through the pipe until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and stops this process
-    signal.signal(signal.SIGTERM, _terminated)
+    end_when_told()
     stop_with_parent()
     os.environ.update(environment)
     with contextlib.suppress(EOFError, OSError):  # the parent has ended
         while True:
             job, place = connection.recv()
             connection.send(perform_elsewhere(job, place))
-
-
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
-    raise SystemExit(143)
 
 
 def stop_with_parent() -> None:

@@ -34,11 +34,12 @@ def workers() -> Iterator[None]:
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(before, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with _libraries().limit(limits=1), pool:
+        with _libraries().limit(limits=1):
             _pool, _owner = pool, threading.get_ident()
             yield
     finally:
         _pool = _owner = None
+        pool.shutdown(cancel_futures=True)  # after an error or a signal, what has not begun
         torch.set_num_threads(before)
 
 

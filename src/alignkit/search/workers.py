@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,13 +33,14 @@ from alignkit.search.storage import (
     silence_optuna,
 )
 from alignkit.search.trial import OutOfBoundsError, propose, run_trial
+from alignkit.signals import INTERRUPTED, end_when_told
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial, TrialState
 
 PAUSE = 0.5  # seconds to wait before looking again whether there is a trial to take
-GRACE = 10.0  # seconds that an interrupted worker has to queue its trial again
+GRACE = 8.0  # seconds for interrupted workers to queue their trials again
 
 
 @dataclass(frozen=True)
@@ -305,8 +305,9 @@ def _work_in_processes(
         for process in processes:
             process.join()
     except KeyboardInterrupt:  # the workers are interrupted too, and queue their trials again
+        deadline = time.monotonic() + GRACE
         for process in processes:
-            process.join(GRACE)
+            process.join(max(0.0, deadline - time.monotonic()))
         raise
     finally:
         for process in processes:
@@ -329,7 +330,7 @@ def _worker(
     search: Search, storage: StudyStorage, trials: int, reporter: Reporter, files: list[Any]
 ) -> None:
     """Work in a process of its own; exit with the code of what went wrong."""
-    signal.signal(signal.SIGTERM, _terminated)
+    end_when_told()
     stop_with_parent()
     use_plugin_files(files)
     silence_optuna()
@@ -340,8 +341,4 @@ def _worker(
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _terminated(_number: int, _frame: object) -> None:
-    raise SystemExit(143)
+        sys.exit(INTERRUPTED)

@@ -248,8 +248,7 @@ class Loop:
             if first:
                 self.context.reporter.note(
                     f"stopped by {stop.signal.name if stop.signal else 'a signal'} after step "
-                    f"{self.position.step} of {self.steps} and wrote a checkpoint; rerun the same "
-                    "command to resume"
+                    f"{self.position.step} of {self.steps} and wrote a checkpoint"
                 )
             stop.leave()
         elif self.processes.any(first and checkpoints.is_due(self.position.step)):

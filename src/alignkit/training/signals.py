@@ -7,8 +7,9 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-# SIGTERM of schedulers and kill, SIGUSR1 of SLURM's --signal, SIGINT of Ctrl-C.
-WATCHED = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+from alignkit.signals import ENDING, TERMINATED
+
+WATCHED = (*ENDING, signal.SIGINT)
 
 
 class StopRequest:
@@ -45,7 +46,7 @@ class StopRequest:
         """Exit as the signal requires: with code 143, or 130 after Ctrl-C."""
         if self.signal is signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(143)
+        raise SystemExit(TERMINATED)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.signal is signal.SIGINT:
