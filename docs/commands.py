@@ -49,17 +49,18 @@ COMMANDS = (
 
 EXIT_CODES = """## Exit codes
 
-| code | meaning | what is left |
-|---|---|---|
-| 0 | done | |
-| 1 | failed: data, a file, a plugin, the disk, or a check that found a failure | what was complete before; stderr names what failed, and everything else was done |
-| 2 | the command is wrong: an option, a name, a value out of range | nothing was begun |
-| 130 | interrupted, by Ctrl-C | as for 143 |
-| 143 | terminated, by SIGTERM or SIGUSR1 (with which SLURM's `--signal` warns before a time limit) | a checkpoint of every training; complete shards of an extraction, measured pairs, steps of a study, trials of a search |
+- **0**: done.
+- **1**: failed: data, a file, a plugin, the disk, or a check that found a failure. stderr names
+  what failed; everything else was done.
+- **2**: the command is wrong: an option, a name, a value out of range. Nothing was begun.
+- **130**: interrupted, by Ctrl-C.
+- **143**: terminated, by SIGTERM or by SIGUSR1, with which SLURM's `--signal` warns before a
+  time limit.
 
-After 130 and 143, and after `kill -9` or a full disk, the same command goes on where it was. A command
-that is stopped stops its workers: they have eight seconds to write what they have. A worker whose
-command was killed stops in the same way by itself.
+After 130 and 143 there are a checkpoint of every training, the complete shards of an extraction,
+measured values, steps of a study and trials of a search; after these codes, `kill -9` or a full
+disk the same command goes on where it was. A command that is stopped stops its workers, which
+have eight seconds to write what they have; workers whose command was killed stop by themselves.
 """
 
 
