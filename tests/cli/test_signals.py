@@ -44,6 +44,16 @@ def test_a_signal_outside_the_training_loop(
     assert done.stderr.splitlines()[-1] == f"Error: {stopped}; rerun the same command to resume"
 
 
+@pytest.mark.parametrize(("number", "code", "stopped"), SIGNALS)
+def test_a_signal_is_no_fault_of_the_plugin_that_is_loaded(
+    tmp_path, handlers, number, code, stopped
+):
+    plugin = tmp_path / "own.py"
+    plugin.write_text(f"import os, time\nos.kill(os.getpid(), {int(number)})\ntime.sleep(5)\n")
+    done = alignkit("--plugin", plugin, "list", "metrics", cwd=tmp_path, code=code)
+    assert done.stderr.splitlines()[-1] == f"Error: {stopped}; rerun the same command to resume"
+
+
 def test_what_has_not_begun_is_not_waited_for():
     begun = []
 

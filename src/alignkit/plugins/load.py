@@ -22,6 +22,7 @@ import pluggy
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
+from alignkit.signals import Terminated
 
 GROUP = "alignkit"
 PLUGINS_VARIABLE = "ALIGNKIT_PLUGINS"
@@ -112,6 +113,8 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
         manager.register(module, name=plugin.name)
         plugin.hooks = tuple(sorted(hook.name for hook in manager.get_hookcallers(module) or ()))
         _check_hooks(manager)
+    except Terminated:  # this process was told to end: no fault of the plugin
+        raise
     except (Exception, SystemExit) as error:
         plugin.error = in_one_line(error)
         plugin.traceback = traceback.format_exc()

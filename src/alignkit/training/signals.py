@@ -7,7 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from alignkit.signals import ENDING, TERMINATED
+from alignkit.signals import ENDING, Terminated
 
 WATCHED = (*ENDING, signal.SIGINT)
 
@@ -46,7 +46,7 @@ class StopRequest:
         """Exit as the signal requires: with code 143, or 130 after Ctrl-C."""
         if self.signal is signal.SIGINT:
             raise KeyboardInterrupt
-        raise SystemExit(TERMINATED)
+        raise Terminated
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self.signal is signal.SIGINT:
