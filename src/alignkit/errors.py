@@ -38,6 +38,10 @@ class DataError(AlignkitError):
     """A file or folder is missing, broken or not in the expected form."""
 
 
+class DamagedError(DataError):
+    """A file is not what alignkit wrote: it was changed, cut or lost since."""
+
+
 class MissingError(DataError):
     """A file that the data refer to does not exist."""
 

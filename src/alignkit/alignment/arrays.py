@@ -11,6 +11,7 @@ from alignkit.alignment.job import measure_pairs
 from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.table import UNKNOWN
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.models.pairs import select_array_pairs
 from alignkit.progress import SILENT, Reporter
@@ -78,7 +79,9 @@ def measure_arrays(
         resolved,
         LayerSource(left.__getitem__, right.__getitem__, xs[0].n, order, design),
         selection,
-        AlignmentTables(chosen, parts, None if rows is None else len(rows), **columns),
+        AlignmentTables(
+            chosen, parts, None if rows is None else len(rows), digests=UNKNOWN, **columns
+        ),
         lenient=lenient,
         reporter=reporter,
     )

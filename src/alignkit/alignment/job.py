@@ -94,6 +94,11 @@ def _measure(
     table = tables.table(metric, selection.is_maximum)
     if force:
         table.forget(selection.keys)
+    if table.stale:
+        reporter.note(
+            f"note: {table.stale} stored value(s) of {metric.spec} in {table.file} are measured "
+            "again: the representations have changed since"
+        )
     outdated = table.outdated(selection.keys)
     if outdated:
         reporter.measured_again(metric.spec, str(table.file), outdated, metric.version)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from alignkit.progress import Reporter
-from alignkit.runs.files import discard, locked, read_json, sha256_of, write_json
+from alignkit.runs.files import discard, locked, sha256_of
+from alignkit.runs.manifests import read_checked, write_checked
 
 
 @contextmanager
@@ -34,14 +35,14 @@ def parts_of(
     manifest = {"inputs": list(inputs)}
     with locked(folder):
         file = folder / "inputs.json"
-        known = read_json(file) if file.is_file() else None
+        known = read_checked(file) if file.is_file() else None
         if known == manifest:
             reporter.note(f"resuming with the values in {folder}")
         else:
             for part in folder.iterdir():
                 if part.name != ".lock":
                     discard(part)
-            write_json(file, manifest)
+            write_checked(file, manifest)
         try:
             yield folder
         except BaseException:

@@ -16,6 +16,7 @@ from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
+    UNKNOWN,
     is_stale,
     read_alignment,
     rebuild_alignment,
@@ -96,13 +97,23 @@ def measure_run(
     subset = None if rows is None else len(rows)
     design, columns = facts_of_run(run, split).design(chosen, rows)
     opened = StoredLayers(run, split, pool, chosen, rows)
+    digests = run.digests(split, pool)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
     return measure_pairs(
         resolved,
         LayerSource(opened, opened, subset or index["n"], order, design),
         selection,
-        RunTables(chosen, run.alignment_folder(split), subset, split, pool, run=run, **columns),
+        RunTables(
+            chosen,
+            run.alignment_folder(split),
+            subset,
+            split,
+            pool,
+            digests=(digests, digests),
+            run=run,
+            **columns,
+        ),
         label=str(run.path),
         force=force,
         lenient=lenient,
@@ -198,7 +209,15 @@ def measure_between(
         resolved,
         source,
         selection,
-        AlignmentTables(chosen, parts, subset, "/".join(dict.fromkeys(splits)), pool, **columns),
+        AlignmentTables(
+            chosen,
+            parts,
+            subset,
+            "/".join(dict.fromkeys(splits)),
+            pool,
+            digests=UNKNOWN,  # those of the parts are known as a whole
+            **columns,
+        ),
         label="two runs",
         lenient=lenient,
         reporter=reporter,

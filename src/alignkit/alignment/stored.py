@@ -52,9 +52,16 @@ def stored_rows(
         return None
     selection = PairSelection.of_run(run, layers, streams)
     resolved = [resolve(metric) for metric in metrics]
+    digests = run.digests(split, pool)
     for subset in _subsets(run, chosen.samples, split):
         tables = AlignmentTables(
-            chosen, run.alignment_folder(split), subset, split, pool, **columns
+            chosen,
+            run.alignment_folder(split),
+            subset,
+            split,
+            pool,
+            digests=(digests, digests),
+            **columns,
         )
         every = [tables.table(metric, selection.is_maximum) for metric in resolved]
         if not any(table.missing(selection.keys) for table in every):

@@ -11,11 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import DataError
+from alignkit.errors import DamagedError, DataError
 from alignkit.file_names import listed
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Run
-from alignkit.runs.files import write_csv
+from alignkit.runs.files import discard
+from alignkit.runs.manifests import inputs_of_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +84,10 @@ ADDED = {
 OPTIONAL = ("within", "groups", "version")
 
 Key = tuple[str, str]
+# The SHA-256 of the representation of every site, of either side of the pairs.
+Digests = tuple[Mapping[str, str], Mapping[str, str]]
+UNKNOWN: Digests = ({}, {})
+SIDES = ("x", "y")
 
 
 class AlignmentTable:
@@ -98,8 +103,16 @@ class AlignmentTable:
         Columns that identify a row: ``x`` and ``y``, or ``layers`` and ``streams`` of maxima.
     is_subset : bool
         Whether values are measured on a random subset of the samples.
+    digests : (mapping, mapping)
+        Of the representations on either side as they are now, by site. Stored values of others
+        are dropped.
     **fixed
         Columns that are the same in every row: ``split``, ``pool``, ``within``, ``groups``.
+
+    Attributes
+    ----------
+    stale : int
+        How many stored values were dropped.
     """
 
     def __init__(
@@ -109,20 +122,22 @@ class AlignmentTable:
         file: Path | None = None,
         key: Key = ("x", "y"),
         is_subset: bool = False,
+        digests: Digests = UNKNOWN,
         **fixed: str,
     ) -> None:
         self.metric, self.options, self.file, self.key = metric, options, file, key
+        self.digests, self.stale = digests, 0
+        self._made_from: dict[str, dict[str, str]] = {}
         self.is_subset = is_subset
         parameters = format_spec("", metric.parameters).removeprefix(":")
         self.fixed = {"metric": metric.name, "parameters": parameters} | fixed
         self._rows: dict[Key, dict[str, Any]] = {}
         if file is not None and file.is_file():
             # Where a default has changed since, the file also holds rows of other parameters.
-            self._rows = {
-                self._key(row): dict(row)
-                for row in _read(file)[1]
-                if row["parameters"] == parameters
-            }
+            self._made_from = _inputs(file)
+            rows = [row for row in _read(file)[1] if row["parameters"] == parameters]
+            self._rows = {self._key(row): dict(row) for row in rows if self._is_current(row)}
+            self.stale = len(rows) - len(self._rows)
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Return the keys that lack a value with the null, interval and precision wanted."""
@@ -169,11 +184,30 @@ class AlignmentTable:
     def write(self) -> None:
         """Store all rows in the file."""
         if self.file is not None:
-            write_csv(self.file, as_written(self._table(self._rows.values())))
+            table = as_written(self._table(self._rows.values()))
+            write_table(self.file, _text(table), self._inputs_now())
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
         """Return the rows of keys, in their order."""
         return self._table([self._rows[key] for key in keys])
+
+    def _is_current(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row is of the representations that are stored now; true where unknown."""
+        for side, now in zip(SIDES, self.digests, strict=True):
+            then = self._made_from.get(side, {})
+            sites = [row[side]] if self.key == SIDES else list(then)
+            if any(site in then and now.get(site, then[site]) != then[site] for site in sites):
+                return False
+        return True
+
+    def _inputs_now(self) -> dict[str, dict[str, str]]:
+        """Return the digests of the representations that the rows are of, by side and site."""
+        inputs = {}
+        for side, now in zip(SIDES, self.digests, strict=True):
+            known = {**self._made_from.get(side, {}), **now}
+            used = {row[side] for row in self._rows.values()} if self.key == SIDES else set(known)
+            inputs[side] = {site: known[site] for site in sorted(used & set(known))}
+        return {side: sites for side, sites in inputs.items() if sites}
 
     def _table(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         return _frame(COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS, list(rows))
@@ -203,8 +237,17 @@ def read_alignment(file: Path) -> pd.DataFrame:
     DataError
         When the file is not such a table.
     """
+    _inputs(file)
     columns, rows = _read(file)
     return _frame(columns, rows)
+
+
+def _inputs(file: Path) -> dict[str, dict[str, str]]:
+    """Check a table against its manifest, and return the digests of what it was made from."""
+    try:
+        return inputs_of_table(file)
+    except DamagedError as error:
+        raise DamagedError(f"{error}; remove it and measure again") from None
 
 
 def _read(file: Path) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
@@ -291,11 +334,16 @@ def rebuild_alignment(run: Run) -> None:
     files = sorted(listed(run.path / "alignment", "*/*.csv"))
     if files:
         table = as_written(pd.concat([read_alignment(file) for file in files]))
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = _text(table)
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
-            write_csv(run.alignment_file, table)
+            discard(run.alignment_file)  # it is derived, whatever it was
+            write_table(run.alignment_file, text)
         else:
             os.utime(run.alignment_file)  # it is up to date
+
+
+def _text(table: pd.DataFrame) -> str:
+    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def as_written(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alignkit.alignment.options import MeasureOptions
 from alignkit.alignment.selection import PairSelection
-from alignkit.alignment.table import AlignmentTable
+from alignkit.alignment.table import UNKNOWN, AlignmentTable, Digests
 
 if TYPE_CHECKING:
     from alignkit.metrics import Metric
@@ -31,6 +31,8 @@ class AlignmentTables:
         Which representations are measured; empty for arrays.
     within, groups : str
         The columns of the samples' facts that give classes and groups; empty for none.
+    digests : (mapping, mapping)
+        Of the representations on either side, by site; stored values of others are stale.
     """
 
     options: MeasureOptions
@@ -40,6 +42,7 @@ class AlignmentTables:
     pool: str = ""
     within: str = ""
     groups: str = ""
+    digests: Digests = UNKNOWN
 
     def table(self, metric: Metric, maxima: bool) -> AlignmentTable:
         """Return the table of a metric, with the values that its file holds.
@@ -56,6 +59,7 @@ class AlignmentTables:
             self._file(metric, maxima),
             ("layers", "streams") if maxima else ("x", "y"),
             self.subset is not None,
+            self.digests,
             split=self.split,
             pool=self.pool,
             within=self.within,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.chain.shards import Shard, Shards, ShardWriter
+from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, shard_file
 from alignkit.data.facts import PICTURE, facts_of, picture_fact
 from alignkit.errors import DataError, OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
@@ -20,6 +20,7 @@ from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs.config import Choice
 from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
 from alignkit.runs.files import discard, locked, read_json, whole_folder, write_json
+from alignkit.runs.manifests import write_checked
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
 
@@ -173,7 +174,7 @@ def _store(store: EncoderStore, record: EncoderRecord, sites: Sequence[EncoderSi
     file = store.path / FILE
     if not file.is_file():
         described = [asdict(site) for site in sites]
-        write_json(file, {**vars(record), "key": record.key, "sites": described})
+        write_checked(file, {**vars(record), "key": record.key, "sites": described})
 
 
 class _Encoding:
@@ -241,12 +242,14 @@ class _Encoding:
                 bar.advance(len(rows))
             if self.seen:
                 write_json(folder / PICTURES, [self.seen.pop(row) for row in range(start, stop)])
+            commit_shard(folder)
 
     def _picture_facts(self) -> dict[str, list[str]]:
         """Return which pictures are the same, where all shards say so; none for texts."""
-        files = [self.shards.folder(shard) / PICTURES for shard in self.shards.ranges]
-        if not all(file.is_file() for file in files):
+        folders = [self.shards.folder(shard) for shard in self.shards.ranges]
+        if not all((folder / PICTURES).is_file() for folder in folders):
             return {}
+        files = [shard_file(folder, PICTURES) for folder in folders]
         return {PICTURE: [picture for file in files for picture in read_json(file)]}
 
     def _encode_batch(self, rows: range, start: int, writer: ShardWriter) -> None:

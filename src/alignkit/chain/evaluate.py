@@ -16,7 +16,8 @@ from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
-from alignkit.runs.files import locked, write_json
+from alignkit.runs.files import locked
+from alignkit.runs.manifests import write_checked
 from alignkit.statistics.score_errors import score_errors
 from alignkit.tasks import Target
 from alignkit.training.device import choose_device
@@ -81,7 +82,7 @@ def evaluate(
         performance = run.performance()
         performance["splits"][split] = scores
         performance.setdefault("errors", {})[split] = errors
-        write_json(run.performance_file, performance)
+        write_checked(run.performance_file, performance)
     return scores
 
 

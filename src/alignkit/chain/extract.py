@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.shards import BATCH, Shard, Shards, ShardWriter
+from alignkit.chain.shards import BATCH, Shard, Shards, ShardWriter, commit_shard
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.errors import UsageError
@@ -69,12 +69,18 @@ def extract(
     _check_pools(pools)
     wanted = chosen_sites(run, only)
     index = run.representation_index(split)
-    if index is not None and not force and _holds(index, pools, wanted):
+    if index is not None and not force and _holds(run, index, pools, wanted):
         return index
     with locked(run.path):
         index = run.representation_index(split)  # another process may have finished it meanwhile
-        if index is not None and not force and _holds(index, pools, wanted):
+        if index is not None and not force and _holds(run, index, pools, wanted):
             return index
+        if index is not None and not run.are_current(index):
+            reporter.note(
+                f"{run.path}: the representations on {split} are of other weights than those of "
+                "the run now, and are extracted again"
+            )
+            force = True
         if force and run.alignment_folder(split).exists():
             discard(run.alignment_folder(split))  # measured on the old representations
         stored = index if index and not force else {"pools": [], "sites": []}
@@ -104,8 +110,9 @@ def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
     return [site for site in known if any(fnmatchcase(site, pattern) for pattern in patterns)]
 
 
-def _holds(index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]) -> bool:
-    return set(pools) <= set(index["pools"]) and set(wanted) <= set(index["sites"])
+def _holds(run: Run, index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]) -> bool:
+    stored = set(pools) <= set(index["pools"]) and set(wanted) <= set(index["sites"])
+    return stored and run.are_current(index)
 
 
 def extract_shard(
@@ -148,7 +155,7 @@ def extract_shard(
 def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
     """Return whether the representations of every site with these poolings are stored."""
     index = run.representation_index(split)
-    return index is not None and _holds(index, pools, chosen_sites(run))
+    return index is not None and _holds(run, index, pools, chosen_sites(run))
 
 
 class _Extraction:
@@ -183,6 +190,7 @@ class _Extraction:
         self._require_space(self.shards.missing())
         self.shards.complete(self._extract_shard, f"extract {self.split}", self.reporter)
         index: dict[str, Any] = {"sites": self.kept, "pools": self.pools}
+        index["model"] = self.run.model_digest
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
         self.reporter.note(
             f"{self.run.path}: {len(self.kept)} sites x {index['n']} samples "
@@ -226,6 +234,7 @@ class _Extraction:
                     walk(self.model, self.schedule, self.encoded.batch(rows), record)
                     if bar is not None:
                         bar.advance(len(rows))
+                commit_shard(folder)
 
 
 def _check_pools(pools: Sequence[str]) -> None:

@@ -76,10 +76,11 @@ def load(
             "import an export that includes them"
         )
     architecture = run.config.architecture.make()
-    inputs: ModelInputs = architecture.load_inputs(read_json(run.path / "inputs.json"))
+    inputs: ModelInputs = architecture.load_inputs(read_json(run.trained_file("inputs.json")))
     model, schedule = build(run.config, n_outputs, inputs)
+    weights = run.trained_file(run.model_file.name)
     try:
-        model.load_state_dict(load_file(run.model_file))
+        model.load_state_dict(load_file(weights))
     except Exception as error:
         raise DataError(
             f"the weights in {run.model_file} do not fit this model: {first_line(error)}; "

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from alignkit.data.facts import FILE as FACTS
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import DamagedError, DataError, UsageError
 from alignkit.progress import Progress, Reporter
 from alignkit.runs.files import (
     discard,
@@ -21,11 +21,13 @@ from alignkit.runs.files import (
     write_csv,
     write_json,
 )
+from alignkit.runs.manifests import entries_of, read_checked, verify, write_checked
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.space import ArrayFile, require_space
 
 BATCH = 128
 BYTES = 4  # of a float32
+SHARD = "shard.json"  # the manifest of a shard
 SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
 
 Shard = tuple[int, int]  # the first sample, and the one after the last
@@ -170,12 +172,17 @@ class Shards:
         whole.mkdir(exist_ok=True)
         for litter in whole.glob(".*.tmp"):  # left by a process that was killed
             litter.unlink()
-        for site in index["sites"]:
-            for pool in index.get("arrays", {}).get(site, index["pools"]):
-                self._join(whole / f"{site}.{pool}.npy")
+        arrays = [
+            f"{site}.{pool}.npy"
+            for site in index["sites"]
+            for pool in index.get("arrays", {}).get(site, index["pools"])
+        ]
+        for name in arrays:
+            self._join(whole / name)
         write_json(whole / "ids.json", list(ids))
         write_csv(whole / FACTS, pd.DataFrame({"id": list(ids), **facts}))
-        write_json(whole / "index.json", index)
+        files = entries_of(whole, ["ids.json", FACTS, *arrays])
+        write_checked(whole / "index.json", {**index, "files": files})
         (self.shards_folder / "plan.json").unlink()  # the shards are empty now: nothing to resume
         put_folder(whole, self.store.representations_folder(self.split))
         discard(self.shards_folder)
@@ -184,6 +191,8 @@ class Shards:
         """Copy the shards of one array into one file, then delete them to save disk space."""
         parts = [self.folder(shard) / target.name for shard in self.ranges]
         if not target.exists():
+            for folder in map(self.folder, self.ranges):
+                shard_file(folder, target.name)
             arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
             shape = (self.ranges[-1][1], arrays[0].shape[1])
             with whole_file(target) as temporary:
@@ -204,6 +213,27 @@ class Shards:
                 discard(self.shards_folder)
             write_json(file, plan | {"shard_size": size})
         return size
+
+
+def commit_shard(folder: Path) -> None:
+    """Write the manifest of a shard, when all of its files are written."""
+    names = sorted(path.name for path in folder.iterdir())
+    write_checked(folder / SHARD, {"files": entries_of(folder, names)})
+
+
+def shard_file(folder: Path, name: str) -> Path:
+    """Return a file of a shard, checked against its manifest where it has one.
+
+    Raises
+    ------
+    DamagedError
+        When it is not as it was written.
+    """
+    manifest = folder / SHARD
+    try:
+        return verify(folder / name, read_checked(manifest)["files"] if manifest.is_file() else {})
+    except DamagedError as error:
+        raise DamagedError(f"{error}; extract again with `force`") from None
 
 
 class ShardWriter:

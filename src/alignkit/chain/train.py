@@ -19,8 +19,9 @@ from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.data import fingerprints_of_training
-from alignkit.runs.files import discard, locked, read_json, sha256_of, whole_file, write_json
+from alignkit.runs.files import discard, locked, read_json, whole_file, write_json
 from alignkit.runs.interrupted import train_command
+from alignkit.runs.manifests import entries_of, write_checked
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
 from alignkit.training.auxiliary import AuxiliaryLoss
@@ -35,6 +36,17 @@ from alignkit.training.processes import Processes, join_processes, local_device
 from alignkit.training.records import Records
 from alignkit.training.tracking import Tracker
 from alignkit.training.validation import primary_score, score_objectives
+
+# The files of a run that training writes once, and lists in ``train.json``.
+WRITTEN = (
+    "config.json",
+    "inputs.json",
+    "model.safetensors",
+    HEADS,
+    "history.csv",
+    "steps.csv",
+    "tracking.csv",
+)
 
 
 def train(
@@ -133,7 +145,7 @@ def _inputs(config: RunConfig, train: Split) -> ModelInputs:
     if config.init is None:
         fitted: ModelInputs = architecture.inputs(train.texts)
         return fitted
-    stored = read_json(open_init(config.init).path / "inputs.json")
+    stored = read_json(open_init(config.init).trained_file("inputs.json"))
     loaded: ModelInputs = architecture.load_inputs(stored)
     return loaded
 
@@ -260,8 +272,10 @@ def _store(
     }
     if directions:
         performance["higher_is_better"] = directions
-    write_json(run.performance_file, performance)
-    write_json(run.train_manifest, {"model_sha256": sha256_of(run.model_file)})
+    write_checked(run.performance_file, performance)
+    files = entries_of(run.path, [n for n in WRITTEN if (run.path / n).is_file()])
+    manifest = {"files": files, "model_sha256": files[run.model_file.name]["sha256"]}
+    write_checked(run.train_manifest, {**manifest, "performance": performance})
     context.checkpoints.drop()
 
 
@@ -308,6 +322,7 @@ def _clear(run: Run, force: bool) -> None:
         "train.json",
         "performance.json",
         "alignment.csv",
+        "alignment.json",
         "alignment",
         "representations",
         "tracking.csv",

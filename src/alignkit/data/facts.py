@@ -108,7 +108,7 @@ def _stored_facts(store: RepresentationStore, split: str) -> dict[str, list[str]
     file, ids = store.representations_folder(split) / FILE, store.ids(split)
     if not file.is_file():
         return {}
-    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table = pd.read_csv(store.split_file(split, FILE), dtype=str, keep_default_na=False)
     if len(table) != len(ids):
         raise DataError(f"{file} has {len(table)} rows for {len(ids)} sample ids")
     return {str(name): [str(value) for value in table[name]] for name in table if name != "id"}

@@ -15,7 +15,8 @@ from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, options_of
 from alignkit.runs.config import Choice, fingerprint_of_task
-from alignkit.runs.files import discard, locked, read_json, write_json
+from alignkit.runs.files import discard, locked
+from alignkit.runs.manifests import manifest_of_table, read_checked, write_checked
 from alignkit.runs.run import Run
 from alignkit.tasks import default_root
 
@@ -124,7 +125,7 @@ def use_data(run: Run, given: Options, force: bool = False) -> bool:
 
 def _remembered(run: Run) -> dict[str, Any]:
     file = run.path / FILE
-    known: dict[str, Any] = read_json(file) if file.is_file() else {}
+    known: dict[str, Any] = read_checked(file) if file.is_file() else {}
     return known
 
 
@@ -138,7 +139,7 @@ def _remember(run: Run, state: Options, force: bool) -> bool:
         if state.get("fingerprint") != known.get("fingerprint"):
             _drop_results(run, force)
         if state:
-            write_json(run.path / FILE, state)
+            write_checked(run.path / FILE, state)
         else:
             discard(run.path / FILE)
     return True
@@ -168,8 +169,10 @@ def _drop_results(run: Run, force: bool) -> None:
     for folder in folders:
         discard(folder)
     if run.alignment_file.is_file():
-        discard(run.alignment_file)  # it is derived from the tables that are left
-    write_json(run.performance_file, performance)
+        # It is derived from the tables that are left.
+        discard(run.alignment_file)
+        discard(manifest_of_table(run.alignment_file))
+    write_checked(run.performance_file, performance)
 
 
 def _path_options(chosen: Choice) -> set[str]:

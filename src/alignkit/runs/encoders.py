@@ -14,7 +14,7 @@ from typing import Any
 
 from alignkit.errors import UsageError
 from alignkit.models.encoders import EncoderSite
-from alignkit.runs.files import read_json
+from alignkit.runs.manifests import read_checked
 from alignkit.runs.representations import RepresentationStore
 
 DEFAULT_ENCODERS = Path("encoders")
@@ -69,8 +69,7 @@ class EncoderStore(RepresentationStore):
     @cached_property
     def stored(self) -> dict[str, Any]:
         """The content of ``encoder.json``."""
-        content: dict[str, Any] = read_json(self.path / FILE)
-        return content
+        return read_checked(self.path / FILE)
 
     @property
     def name(self) -> str:
@@ -130,7 +129,8 @@ class EncoderStore(RepresentationStore):
     def extract_command(self, split: str, pool: str) -> str:
         """Return the command that extracts what is missing, for messages."""
         spec = str(self.stored["spec"])
-        return f"alignkit extract --encoder {spec} --task {self.task} --split {split} --pool {pool}"
+        command = f"alignkit extract --encoder {spec} --task {self.task} --split {split}"
+        return command + (f" --pool {pool}" if pool else "")
 
 
 def load_encoders(

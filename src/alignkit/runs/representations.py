@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import DataError, first_line
+from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import read_json
+from alignkit.runs.manifests import read_checked, verify
 
 if TYPE_CHECKING:
     from alignkit.metrics import Representation
@@ -37,7 +38,45 @@ class RepresentationStore:
     def representation_index(self, split: str) -> dict[str, Any] | None:
         """Return the manifest of the representations of a split, or None if there are none."""
         file = self.representations_folder(split) / "index.json"
-        return read_json(file) if file.is_file() else None
+        return read_checked(file) if file.is_file() else None
+
+    def split_file(self, split: str, name: str) -> Path:
+        """Return a file beside the representations of a split, checked against their index.
+
+        Raises
+        ------
+        DamagedError
+            When it is not what the extraction wrote.
+        """
+        folder = self.representations_folder(split)
+        try:
+            return verify(folder / name, (self.representation_index(split) or {}).get("files", {}))
+        except DamagedError as error:
+            raise DamagedError(
+                f"{error}; extract again with: {self.extract_command(split, '')} --force"
+            ) from None
+
+    def digests(self, split: str, pool: str = "") -> dict[str, str]:
+        """Return the SHA-256 of the representation of every site, as the index lists them.
+
+        Parameters
+        ----------
+        split : str
+        pool : str
+            Empty for the default pooling of each site.
+
+        Returns
+        -------
+        dict
+            None of a site that was stored without checksums, or is not stored any more.
+        """
+        index = self.representation_index(split) or {"sites": []}
+        files = index.get("files", {})
+        names = {
+            site: f"{site}.{pool or next(iter(self.pools(site, split)), '')}.npy"
+            for site in index["sites"]
+        }
+        return {site: files[name]["sha256"] for site, name in names.items() if name in files}
 
     def pools(self, site: str, split: str) -> list[str]:
         """Return the poolings that are stored of a site, the default first; none if unknown."""
@@ -49,7 +88,7 @@ class RepresentationStore:
 
     def ids(self, split: str) -> list[str]:
         """Return the sample ids of a split, in the order of the rows of its representations."""
-        ids: list[str] = read_json(self.representations_folder(split) / "ids.json")
+        ids: list[str] = read_json(self.split_file(split, "ids.json"))
         return ids
 
     def representation(
@@ -80,7 +119,7 @@ class RepresentationStore:
                 f"extract it with: {self.extract_command(split, pool)}"
             )
         folder, ids = self.representations_folder(split), self.ids(split)
-        file = folder / f"{site}.{pool}.npy"
+        file = self.split_file(split, f"{site}.{pool}.npy")
         try:
             values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
@@ -96,4 +135,4 @@ class RepresentationStore:
 
     def extract_command(self, split: str, pool: str) -> str:
         """Return the command that extracts what is missing, for messages."""
-        return f"alignkit extract {self.path} --split {split} --pool {pool}"
+        return f"alignkit extract {self.path} --split {split}" + (f" --pool {pool}" if pool else "")

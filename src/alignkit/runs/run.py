@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
-from alignkit.runs.files import read_json
+from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_object, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.tasks import named_like_a_loss
 
@@ -72,10 +72,10 @@ class Run(RepresentationStore):
     @cached_property
     def stored(self) -> dict[str, Any]:
         """The content of ``config.json``."""
-        file = self.path / "config.json"
-        content: dict[str, Any] = read_json(file)
+        file = self.trained_file("config.json")
+        content = read_object(file)
         for key, parts in STORED.items():
-            inner = content.get(key) if isinstance(content, dict) else None
+            inner = content.get(key)
             if inner is None or any(part not in inner for part in parts):
                 missing = key if inner is None else f"{key}.{parts[0]}"
                 raise DataError(f"{file} lacks '{missing}': it is damaged, or not that of a run")
@@ -130,10 +130,42 @@ class Run(RepresentationStore):
         """Whether training is complete; an imported run may lack the weights."""
         return self.train_manifest.is_file()
 
+    @property
+    def model_digest(self) -> str:
+        """The SHA-256 of the weights, as training wrote them; empty where it is not known."""
+        if not self.is_trained:
+            return ""
+        return str(read_checked(self.train_manifest).get("model_sha256", ""))
+
+    def are_current(self, index: Mapping[str, Any]) -> bool:
+        """Whether representations are of the weights that the run has; true where unknown."""
+        return index.get("model") in (None, "", self.model_digest)
+
+    @property
+    def trained_files(self) -> dict[str, Entry]:
+        """Size and SHA-256 of the files that training wrote; none of an older or untrained run."""
+        if not self.is_trained:
+            return {}
+        entries: dict[str, Entry] = read_checked(self.train_manifest).get("files", {})
+        return entries
+
+    def trained_file(self, name: str) -> Path:
+        """Return a file that training wrote, checked against its manifest.
+
+        Raises
+        ------
+        DamagedError
+            When it is not what training wrote.
+        """
+        try:
+            return verify(self.path / name, self.trained_files)
+        except DamagedError as error:
+            raise DamagedError(f"{error}; see: alignkit runs verify {self.path}") from None
+
     def performance(self) -> dict[str, Any]:
         """Return the scores: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
-        content: dict[str, Any] = read_json(self.performance_file)
-        if not isinstance(content, dict) or not {"primary", "splits"} <= set(content):
+        content = read_checked(self.performance_file)
+        if not {"primary", "splits"} <= set(content):
             raise DataError(f"{self.performance_file} is damaged: it lacks 'primary' or 'splits'")
         return content
 
@@ -180,11 +212,17 @@ class Run(RepresentationStore):
 
     def history(self) -> pd.DataFrame:
         """Return the losses and scores of training, one row per epoch and split."""
-        return _read_csv(self.path / "history.csv", "alignkit train")
+        return _read_csv(self.trained_file("history.csv"), "alignkit train")
 
     def alignment(self) -> pd.DataFrame:
         """Return all alignment values, one row per metric, parameters and pair of sites."""
-        return _read_csv(self.alignment_file, f"alignkit measure {self.path}")
+        command = f"alignkit measure {self.path}"
+        if self.alignment_file.is_file():
+            try:
+                inputs_of_table(self.alignment_file)
+            except DamagedError as error:
+                raise DamagedError(f"{error}; it is made again by: {command}") from None
+        return _read_csv(self.alignment_file, command)
 
     def schedule(self) -> Schedule:
         """Return the schedule of the run's model, as data."""

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from alignkit.engines import Outcome
 from alignkit.file_names import listed
 from alignkit.runs import RunConfig
-from alignkit.runs.files import held_by_another, locked, read_json, write_json
+from alignkit.runs.files import held_by_another, locked
+from alignkit.runs.manifests import read_checked, write_checked
 
 FOLDER = ".study"
 State = Literal["done", "missing", "failed"]
@@ -65,21 +66,21 @@ class Records:
             kept = {"state": "failed", "error": outcome.error, "traceback": outcome.traceback}
         seconds = round(before["seconds"] + outcome.seconds, 3)
         stored["steps"][step] = {"state": "done"} | kept | {"seconds": seconds}
-        write_json(self._file(config.identity), stored)
+        write_checked(self._file(config.identity), stored)
 
     def forget(self, config: RunConfig, step: str) -> None:
         """Remove the record of a step, before it is retried."""
         stored = self._read(config.identity)
         if stored and stored["steps"].pop(step, None) is not None:
-            write_json(self._file(config.identity), stored)
+            write_checked(self._file(config.identity), stored)
 
     def everywhere(self) -> list[dict[str, Any]]:
         """Return the records of all studies in this folder of runs."""
-        return [read_json(file) for file in sorted(listed(self.root, f"{FOLDER}/*/*.json"))]
+        return [read_checked(file) for file in sorted(listed(self.root, f"{FOLDER}/*/*.json"))]
 
     def _file(self, identity: str) -> Path:
         return self.folder / f"{identity[:16]}.json"
 
     def _read(self, identity: str) -> dict[str, Any]:
         file = self._file(identity)
-        return read_json(file) if file.is_file() else {}
+        return read_checked(file) if file.is_file() else {}

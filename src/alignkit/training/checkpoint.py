@@ -13,10 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from alignkit.errors import DataError, first_line
-from alignkit.runs.files import discard, read_json, whole_file, whole_folder, write_json
+from alignkit.runs.files import discard, whole_file, whole_folder
+from alignkit.runs.manifests import entries_of, entry_of, read_checked, verify, write_checked
 from alignkit.training.learner import Learner, random_state, set_random_state
 
 MANIFEST = "state.json"
+PARTS = ("weights.safetensors", "optimizer.safetensors", "random.safetensors")
 
 
 class Checkpoints:
@@ -102,9 +104,11 @@ class Checkpoints:
             save_file(_weights(learner), temporary / "weights.safetensors")
             save_file(moments, temporary / "optimizer.safetensors")
             save_file(generators, temporary / "random.safetensors")
-            write_json(
+            files = entries_of(temporary, PARTS) | {best_file.name: entry_of(best_file)}
+            write_checked(
                 temporary / MANIFEST,
                 {
+                    "files": files,
                     "identity": self.identity,
                     "command": self.command,
                     "progress": progress,
@@ -133,7 +137,7 @@ class Checkpoints:
         latest = self.latest()
         if latest is None:
             return None
-        state: dict[str, Any] = read_json(latest / MANIFEST)
+        state = read_checked(latest / MANIFEST)
         if state["identity"] != self.identity:
             raise DataError(
                 f"{latest} is the checkpoint of another run; move it away, discard it with "
@@ -165,7 +169,10 @@ class Checkpoints:
         """
         latest = self.latest()
         assert latest is not None
+        files = state.get("files", {})
         try:
+            for file in (*(latest / name for name in PARTS), self.folder / state["best"]):
+                verify(file, files)
             weights = load_file(latest / "weights.safetensors")
             for prefix, module in (("model.", learner.model), ("heads.", learner.heads)):
                 module.load_state_dict(_with_prefix(weights, prefix))

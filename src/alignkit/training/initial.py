@@ -56,7 +56,7 @@ def transfer_weights(run: Run, learner: Learner, labels: list[str]) -> str:
     str
         A message for the user: how much was transferred and what is freshly initialised.
     """
-    theirs = load_file(run.model_file)
+    theirs = load_file(run.trained_file(run.model_file.name))
     ours = learner.model.state_dict()
     same_labels = bool(labels) and run.stored["data"].get("labels") == labels
     head = {name for name in ours if not name.startswith(("streams.", "fusions."))}
@@ -81,7 +81,7 @@ def _take_heads(run: Run, learner: Learner) -> list[str]:
     file = run.path / HEADS
     if not file.is_file():
         return []
-    theirs, ours = load_file(file), learner.heads.state_dict()
+    theirs, ours = load_file(run.trained_file(HEADS)), learner.heads.state_dict()
     names = []
     for name in learner.objectives:
         prefix = f"objectives.{name}."

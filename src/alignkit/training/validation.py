@@ -89,8 +89,9 @@ def load_heads(run: Run, learner: Learner) -> None:
     DataError
         If the file is missing or does not fit.
     """
+    file = run.trained_file(HEADS)
     try:
-        stored = load_file(run.path / HEADS)
+        stored = load_file(file)
         learner.heads.load_state_dict(
             {k: v for k, v in stored.items() if k.startswith("objectives.")}
         )

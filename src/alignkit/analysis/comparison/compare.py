@@ -16,6 +16,7 @@ from alignkit.alignment.job import measure_pairs
 from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.options import MeasureOptions
 from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.table import UNKNOWN
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.analysis.comparison.models import Layers, Model
 from alignkit.analysis.comparison.samples import Joined, join_samples
@@ -244,7 +245,10 @@ class _Comparer:
         source = LayerSource(self._layers(x), self._layers(y), n, order, design)
         with self._folder(x, y) as folder:
             split = "" if folder is None else folder.name
-            tables = AlignmentTables(options, folder, subset, split, x.asked_pool, **columns)
+            digests = UNKNOWN if folder is None else (_digests(x), _digests(y))
+            tables = AlignmentTables(
+                options, folder, subset, split, x.asked_pool, digests=digests, **columns
+            )
             grid = self._grid(metric, source, pairs, tables, label)
             # The best over some layers is not that over all, which has this name.
             whole = self.layers == "all" and x.is_whole and y.is_whole and not same
@@ -324,6 +328,13 @@ class _Comparer:
         folder = pair_folder(x.stores[0][0], y.stores[0][0]) / "+".join(splits[0])
         with locked(folder):
             yield folder
+
+
+def _digests(model: Model) -> dict[str, str]:
+    """Return the digests of an encoder's representations by site, over all of its splits."""
+    by_split = [store.digests(split, model.asked_pool) for store, split in model.stores]
+    common = set.intersection(*map(set, by_split))
+    return {site: "+".join(digests[site] for digests in by_split) for site in common}
 
 
 def _with_chance(maximum: pd.DataFrame, grid: pd.DataFrame, metric: Metric) -> pd.DataFrame:

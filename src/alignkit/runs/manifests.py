@@ -1,0 +1,196 @@
+"""Manifests: what a step wrote, with checksums, so that damage and changes are found.
+
+Every step writes its manifest last: ``train.json``, ``index.json`` of representations,
+``state.json`` of a checkpoint, and one beside every table of alignment values. It lists the files
+of the step with size and SHA-256, and has a checksum of its own. What was stored before there were
+manifests is read as it is, unverified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alignkit.errors import DamagedError, DataError
+from alignkit.runs.files import read_json, sha256_of, write_json, write_text
+
+FORMAT = 1
+# Two keys, of which damage to one leaves the other.
+_OWN = ("format", "checksum")
+
+Entry = dict[str, Any]
+
+
+def write_checked(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object with a checksum of itself."""
+    marked = {**content, "format": FORMAT}
+    write_json(path, {**marked, "checksum": _checksum(marked)})
+
+
+def read_checked(path: Path) -> dict[str, Any]:
+    """Read a JSON object, and check it against its own checksum where it has one.
+
+    Returns
+    -------
+    dict
+        Without what ``write_checked`` added.
+
+    Raises
+    ------
+    DamagedError
+        When it is not as it was written.
+    DataError
+        When there is no such file, or it is no JSON object.
+    """
+    content = read_object(path)
+    if any(key in content for key in _OWN):
+        rest = {key: value for key, value in content.items() if key != "checksum"}
+        if content.get("checksum") != _checksum(rest):
+            raise DamagedError(f"{path} is damaged: it is not as it was written")
+    return {key: value for key, value in content.items() if key not in _OWN}
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, or it holds something else.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def is_checked(path: Path) -> bool:
+    """Whether a JSON object has a checksum of itself."""
+    return all(key in read_object(path) for key in _OWN)
+
+
+def entries_of(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
+    """Return size and SHA-256 of files in a folder, by name."""
+    return {name: entry_of(folder / name) for name in names}
+
+
+def entry_of(path: Path) -> Entry:
+    """Return size and SHA-256 of a file."""
+    return {"size": path.stat().st_size, "sha256": digest_of(path)}
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file; one that did not change meanwhile is read once."""
+    state = path.stat()
+    return _digest(path, state.st_ino, state.st_mtime_ns, state.st_size)
+
+
+def verify(path: Path, entries: Mapping[str, Entry], name: str = "") -> Path:
+    """Check a file against the manifest that lists it.
+
+    Parameters
+    ----------
+    path : Path
+    entries : mapping
+        Of the manifest; a file that it does not list is not checked.
+    name : str
+        The name in the manifest; by default that of the file.
+
+    Returns
+    -------
+    Path
+        The path.
+
+    Raises
+    ------
+    DamagedError
+        When the file is missing or differs.
+    """
+    entry = entries.get(name or path.name)
+    if entry is None:
+        return path
+    problem = difference(path, entry)
+    if problem:
+        raise DamagedError(f"{path} {problem}")
+    return path
+
+
+def difference(path: Path, entry: Entry) -> str:
+    """Return how a file differs from the entry of a manifest; empty where it does not."""
+    if not path.is_file():
+        return "is missing"
+    size = path.stat().st_size
+    if size != entry["size"]:
+        return f"is damaged: it has {size:,} bytes, and {entry['size']:,} were written"
+    if digest_of(path) != entry["sha256"]:
+        return "is damaged: its content is not what was written"
+    return ""
+
+
+def write_table(path: Path, text: str, inputs: Mapping[str, Any] | None = None) -> None:
+    """Write a table that grows, and before it its manifest, beside it and named like it.
+
+    The manifest lists the new table and its predecessor, so that either is whole after a kill
+    between the two writes.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the table, ``NAME.csv``; its manifest is ``NAME.json``.
+    text : str
+    inputs : mapping, optional
+        What the values were made from, as plain values.
+    """
+    content = text.encode()
+    entry = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    manifest: dict[str, Any] = {"files": {path.name: entry}, "inputs": dict(inputs or {})}
+    if path.is_file():
+        before = {path.name: entry_of(path)}
+        manifest["previous"] = {"files": before, "inputs": inputs_of_table(path)}
+    write_checked(manifest_of_table(path), manifest)
+    write_text(path, text)
+
+
+def inputs_of_table(path: Path) -> dict[str, Any]:
+    """Check a table against its manifest, and return what its values were made from.
+
+    Returns
+    -------
+    dict
+        Empty for a table without a manifest, which an earlier version wrote.
+
+    Raises
+    ------
+    DamagedError
+        When the table is not as it was written.
+    """
+    manifest = manifest_of_table(path)
+    if not manifest.is_file():
+        return {}
+    content = read_checked(manifest)
+    states = [content, content["previous"]] if "previous" in content else [content]
+    problems = [difference(path, state["files"][path.name]) for state in states]
+    for state, problem in zip(states, problems, strict=True):
+        if not problem:
+            inputs: dict[str, Any] = state["inputs"]
+            return inputs
+    raise DamagedError(f"{path} {problems[0]}")
+
+
+def manifest_of_table(path: Path) -> Path:
+    """Return the manifest of a table."""
+    return path.with_suffix(".json")
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, *_state: int) -> str:
+    return sha256_of(path)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
