@@ -29,7 +29,7 @@ from alignkit.metrics import Metric
 from alignkit.progress import Reporter
 from alignkit.runs import Run
 from odd_files import sprinkle
-from tiny import train_tiny
+from tiny import train_tiny, without_manifests
 
 
 class Listening(Reporter):
@@ -118,6 +118,7 @@ def test_force_measures_again_only_what_was_named(tiny_run, asked):
 def test_values_of_other_parameters_are_not_taken_for_these(tiny_run, asked):
     measure_run(tiny_run, ["mknn"], layers="last")
     file = next(tiny_run.alignment_folder("test").glob("mknn*.csv"))
+    without_manifests(tiny_run.path)
     file.write_text(file.read_text().replace("k=10", "k=7"))  # as if the default had been 7
     asked.clear()
     measure_run(tiny_run, ["mknn"], layers="last")
@@ -162,6 +163,7 @@ def test_a_maximum_has_the_null_of_maxima(tiny_run, asked):
 def test_tables_that_lack_later_columns_are_read(tiny_run):
     expected = measure_run(tiny_run, ["cka"], layers="same")
     file = next(tiny_run.alignment_folder("test").glob("cka*.csv"))
+    without_manifests(tiny_run.path)
     old = pd.read_csv(file, dtype=str, keep_default_na=False)
     later = ["null_std", "resamples", "low", "high", "dtype", "draw_seed", "warning"]
     old.drop(columns=later).to_csv(file, index=False)
@@ -319,6 +321,7 @@ def test_two_runs_are_measured_on_joined_samples(tmp_path):
     np.testing.assert_allclose(itself["value"], 1, atol=1e-6)
     assert not one.alignment_file.exists()
     # The rows of the second are brought into the order of the first.
+    without_manifests(other.path)
     folder = other.representations_folder("test")
     ids = json.loads((folder / "ids.json").read_text())
     order = np.random.default_rng(0).permutation(len(ids))
@@ -428,6 +431,7 @@ def test_an_undefined_value_is_missing_in_the_table(tiny_run):
     measure_run(tiny_run, ["cka"], layers="last")
     file = next(tiny_run.alignment_folder("test").glob("cka*.csv"))
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    without_manifests(tiny_run.path)
     table.loc[0, ["value", "reason"]] = ["", "t02 is constant"]
     table.to_csv(file, index=False)
     assert np.isnan(run_value(tiny_run, TableOptions(("cka",))))

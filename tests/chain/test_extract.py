@@ -12,6 +12,7 @@ from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError, UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import walk
+from tiny import without_manifests
 
 
 def test_every_site_of_the_schedule_is_stored_with_ids(tiny_run):
@@ -93,6 +94,7 @@ def test_an_unextracted_site_says_how_to_get_it(tiny_run):
 def test_weights_of_another_model_are_refused(tiny_run):
     from safetensors.torch import save_file
 
+    without_manifests(tiny_run.path)
     save_file({"x": torch.zeros(1)}, tiny_run.model_file)
     with pytest.raises(DataError, match=r"the weights in .* do not fit this model"):
         extract(tiny_run, "test", force=True)

@@ -13,7 +13,7 @@ from alignkit.data.encoded import EncodedSplit
 from alignkit.errors import DataError
 from alignkit.runs import Training, load_runs, resolve_config
 from alignkit.training.optimizer import groups, learning_rate_factor
-from tiny import TINY_MODEL, TINY_TASK, train_tiny
+from tiny import TINY_MODEL, TINY_TASK, train_tiny, without_manifests
 
 
 def _bytes(run):
@@ -101,6 +101,7 @@ def test_force_drops_what_was_made_from_the_old_model(tmp_path):
 @pytest.mark.slow
 def test_a_folder_with_another_run_is_refused(tmp_path):
     run = train_tiny(tmp_path)
+    without_manifests(run.path)
     stored = json.loads((run.path / "config.json").read_text())
     stored["identity"] = "0" * 64
     stored["training"]["epochs"] = 99

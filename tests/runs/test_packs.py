@@ -10,7 +10,7 @@ import pytest
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run, load_runs
 from alignkit.runs.packs import LIST, export_runs, import_runs
-from tiny import train_tiny
+from tiny import train_tiny, without_manifests
 
 
 @pytest.fixture
@@ -68,6 +68,7 @@ def test_weights_and_arrays_may_stay_at_home(root, tmp_path):
 
 
 def test_a_run_that_is_here_is_left_and_another_is_never_overwritten(root, tmp_path):
+    without_manifests(root)
     export_runs(load_runs(root), root, tmp_path / "p.tar")
     before = _bytes(root)
     found, _ = _import(tmp_path / "p.tar", root)

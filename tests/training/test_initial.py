@@ -11,7 +11,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training, resolve_config
 from alignkit_vilbert.architecture import Vilbert
 from named_models import text_folder, vision_folder
-from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
+from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny, without_manifests
 
 UNTRAINED = Training(epochs=0)
 
@@ -126,6 +126,7 @@ def test_what_cannot_be_started_from(tmp_path):
 def test_a_run_that_was_replaced_meanwhile_is_refused(tmp_path):
     run = train_tiny(tmp_path)
     config = resolve_config(TINY_TASK, "1", TINY_MODEL, UNTRAINED, init=run.path)
+    without_manifests(run.path)
     stored = json.loads((run.path / "config.json").read_text())
     stored["identity"] = "0" * 64
     (run.path / "config.json").write_text(json.dumps(stored))

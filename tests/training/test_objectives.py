@@ -131,7 +131,7 @@ def test_a_pretrained_run_is_scored_as_it_was_in_training(tmp_path):
     stored = run.performance()["splits"]["validation"]
     assert evaluate(run, "validation", force=True) == pytest.approx(stored, abs=1e-6)
     (run.path / "heads.safetensors").unlink()
-    with pytest.raises(DataError, match=r"heads\.safetensors cannot be read"):
+    with pytest.raises(DataError, match=r"heads\.safetensors is missing"):
         evaluate(run, "validation", force=True)
 
 

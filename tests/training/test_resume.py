@@ -13,7 +13,7 @@ from alignkit.chain.train import train
 from alignkit.errors import DataError
 from alignkit.runs import RuntimeOptions, Training, resolve_config
 from alignkit.training.loop import Loop
-from tiny import TINY_TASK, alignkit
+from tiny import TINY_TASK, alignkit, without_manifests
 
 # Dropout, so that generators matter; several batches a step, so that groups do.
 MODEL = "vilbert:depth=2,width=16,heads=2,feedforward=32,fusion_width=16,dropout=0.2"
@@ -198,6 +198,7 @@ def _leave_a_checkpoint(root, **options):
 def test_another_runs_checkpoint_is_refused_and_force_drops_it(tmp_path):
     file = _leave_a_checkpoint(tmp_path)
     identity = _config().identity
+    without_manifests(file.parent)
     file.write_text(file.read_text().replace(identity, "0" * 64))
     with pytest.raises(DataError, match=r"checkpoint of another run.*`force`"):
         train(_config(), tmp_path)

@@ -91,6 +91,8 @@ def _measure(
     bar: Progress,
     reporter: Reporter,
 ) -> pd.DataFrame:
+    if force:
+        tables.discard_damaged(metric, selection.is_maximum)
     table = tables.table(metric, selection.is_maximum)
     if force:
         table.forget(selection.keys)

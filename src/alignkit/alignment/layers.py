@@ -142,7 +142,12 @@ def extracted(
 ) -> Mapping[str, Any]:
     """Return the index of a run's representations; extract them first where some are missing."""
     index = run.representation_index(split)
-    if index is None or pool not in index["pools"] or not set(sites) <= set(index["sites"]):
+    if (
+        index is None
+        or pool not in index["pools"]
+        or not set(sites) <= set(index["sites"])
+        or not run.are_current(index)
+    ):
         from alignkit.chain.extract import extract  # with torch, which takes seconds to import
 
         reporter.note(f"{run.path}: extracting representations on {split} first")

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from alignkit.alignment.options import MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import UNKNOWN, AlignmentTable, Digests
+from alignkit.errors import DamagedError
+from alignkit.runs.files import discard
+from alignkit.runs.manifests import inputs_of_table, manifest_of_table
 
 if TYPE_CHECKING:
     from alignkit.metrics import Metric
@@ -65,6 +68,17 @@ class AlignmentTables:
             within=self.within,
             groups=self.groups,
         )
+
+    def discard_damaged(self, metric: Metric, maxima: bool) -> None:
+        """Remove the table of a metric that is not as it was written."""
+        file = self._file(metric, maxima)
+        if file is None or not file.is_file():
+            return
+        try:
+            inputs_of_table(file)
+        except DamagedError:
+            discard(file)
+            discard(manifest_of_table(file))
 
     def missing(self, metrics: Sequence[Metric], selection: PairSelection) -> bool:
         """Return whether any value is still to be measured."""

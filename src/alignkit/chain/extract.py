@@ -70,11 +70,11 @@ def extract(
     wanted = chosen_sites(run, only)
     index = run.representation_index(split)
     if index is not None and not force and _holds(run, index, pools, wanted):
-        return index
+        return _described(index)
     with locked(run.path):
         index = run.representation_index(split)  # another process may have finished it meanwhile
         if index is not None and not force and _holds(run, index, pools, wanted):
-            return index
+            return _described(index)
         if index is not None and not run.are_current(index):
             reporter.note(
                 f"{run.path}: the representations on {split} are of other weights than those of "
@@ -86,9 +86,11 @@ def extract(
         stored = index if index and not force else {"pools": [], "sites": []}
         kept = [site for site in chosen_sites(run) if site in {*wanted, *stored["sites"]}]
         all_pools = sorted({*pools, *stored["pools"]})
-        return _Extraction(
-            run, split, all_pools, shard_size, reporter, force, device, kept
-        ).extract_all()
+        return _described(
+            _Extraction(
+                run, split, all_pools, shard_size, reporter, force, device, kept
+            ).extract_all()
+        )
 
 
 def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
@@ -108,6 +110,11 @@ def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
     if not patterns:
         return known
     return [site for site in known if any(fnmatchcase(site, pattern) for pattern in patterns)]
+
+
+def _described(index: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an index without what it holds to be checked."""
+    return {key: value for key, value in index.items() if key not in ("files", "model")}
 
 
 def _holds(run: Run, index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]) -> bool:

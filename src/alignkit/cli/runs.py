@@ -8,11 +8,13 @@ import typer
 from alignkit.cli.app import App
 from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks
 from alignkit.cli.attempts import note_damaged
+from alignkit.cli.encoders import EncodersFolder
 from alignkit.cli.selection import chosen_runs
 from alignkit.file_names import listed
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
+    from alignkit.runs.verify import Part
 
 Option = typer.Option
 DEFAULT = Path("runs")
@@ -27,6 +29,7 @@ def add_to(app: typer.Typer) -> None:
     runs.command("show")(show)
     runs.command("rm")(remove)
     runs.command("gc")(collect)
+    runs.command("verify")(verify)
     runs.command("export")(export)
     runs.command("import")(import_)
     app.add_typer(runs, name="runs", rich_help_panel="Inspection")
@@ -170,6 +173,114 @@ def collect(
         console.print_table(rows, ["path", "why", "bytes", "done"])
     else:
         console.note(f"nothing to remove under {runs}")
+
+
+def verify(
+    paths: RunPaths = None,
+    repair: Annotated[
+        bool,
+        Option(
+            "--repair",
+            help="Remove what is damaged or out of date, so that it is made again; weights stay.",
+        ),
+    ] = False,
+    retrain: Annotated[
+        bool,
+        Option(
+            "--retrain",
+            help="With --repair, let a run whose training is damaged count as untrained.",
+        ),
+    ] = False,
+    task: Tasks = None,
+    placement: Placements = None,
+    runs: RunsFolder = DEFAULT,
+    encoders: EncodersFolder = Path("encoders"),
+    json: Json = False,
+) -> None:
+    """Check every stored file against the checksums that were written with it.
+
+    Checks runs, and encoders where there are any. What is damaged, or was made from what has
+    changed since, is listed with the reason; the command then ends with exit code 1, unless
+    --repair could remove it. What an earlier version stored without checksums is counted as
+    unverified.
+
+    Examples: alignkit runs verify
+
+    alignkit runs verify runs/toy_match/late/seed0 --repair
+    """
+    from alignkit.cli.printing import console
+    from alignkit.errors import DamagedError
+    from alignkit.runs.verify import repair as repaired
+    from alignkit.runs.verify import verify_encoders, verify_run
+
+    folders = _run_folders(paths, runs, task, placement)
+    stores = [] if paths or task or placement else sorted(encoders.glob("*"))
+    reporter = console.TerminalReporter()
+    parts: list[tuple[Run | None, Part]] = []
+    with reporter.progress("verify", len(folders) + len(stores)) as bar:
+        for run in folders:
+            parts += [(run, part) for part in verify_run(run)]
+            bar.advance()
+        for folder in stores:
+            parts += [(None, part) for part in verify_encoders(folder)]
+            bar.advance()
+    rows, left = [], 0
+    for owner, part in parts:
+        if part.state in ("whole", "unverified"):
+            continue
+        done = repaired(owner, part, retrain) if repair else ""
+        left += not done
+        row = {"path": str(part.path), "state": part.state, "why": part.why}
+        rows.append(row | ({"done": done or _remedy(part)} if repair else {}))
+    counts = {
+        state: sum(part.files for _, part in parts if part.state == state)
+        for state in ("whole", "unverified", "stale", "damaged")
+    }
+    if json:
+        console.print_json({"files": counts, "parts": rows})
+    else:
+        if rows:
+            console.print_table(rows, list(rows[0]))
+        console.note(_counted(counts, len(folders), len(stores)))
+    if left:
+        how = "" if repair else "; remove what can be made again with --repair"
+        raise DamagedError(f"{left} of {len(parts)} parts are damaged or stale{how}")
+
+
+def _run_folders(
+    paths: list[Path] | None, root: Path, task: list[str] | None, placement: list[str] | None
+) -> "list[Run]":
+    """Return the runs to verify: also those whose files cannot be read, or that are unfinished."""
+    from alignkit.errors import UsageError
+    from alignkit.runs import Run
+
+    if paths:
+        for path in paths:
+            if not path.is_dir():
+                raise UsageError(f"{path} is not a folder of a run; see: alignkit runs")
+        return [Run(path) for path in paths]
+    every = sorted(path for path in root.glob("*/*/*") if path.is_dir())
+    every = [path for path in every if not any(p.startswith(".") for p in path.parts[-3:])]
+    chosen = [
+        Run(path)
+        for path in every
+        if (not task or path.parts[-3] in task) and (not placement or path.parts[-2] in placement)
+    ]
+    if not chosen:
+        raise UsageError(f"there is no run under {root} to verify; see: alignkit runs")
+    return chosen
+
+
+def _remedy(part: "Part") -> str:
+    if part.step == "train":
+        return "kept; --retrain lets the run be trained again"
+    return "kept; alignkit evaluate --force scores the run again"
+
+
+def _counted(counts: dict[str, int], runs: int, encoders: int) -> str:
+    said = [f"{count:,} files {state}" for state, count in counts.items() if count]
+    over = f"{runs} runs" + (f" and the encoders of {encoders} tasks" if encoders else "")
+    return f"{over}: {', '.join(said) or 'nothing is stored'}"
 
 
 def export(

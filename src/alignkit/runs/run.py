@@ -133,9 +133,7 @@ class Run(RepresentationStore):
     @property
     def model_digest(self) -> str:
         """The SHA-256 of the weights, as training wrote them; empty where it is not known."""
-        if not self.is_trained:
-            return ""
-        return str(read_checked(self.train_manifest).get("model_sha256", ""))
+        return str(self._manifest().get("model_sha256", ""))
 
     def are_current(self, index: Mapping[str, Any]) -> bool:
         """Whether representations are of the weights that the run has; true where unknown."""
@@ -144,10 +142,15 @@ class Run(RepresentationStore):
     @property
     def trained_files(self) -> dict[str, Entry]:
         """Size and SHA-256 of the files that training wrote; none of an older or untrained run."""
-        if not self.is_trained:
-            return {}
-        entries: dict[str, Entry] = read_checked(self.train_manifest).get("files", {})
+        entries: dict[str, Entry] = self._manifest().get("files", {})
         return entries
+
+    def _manifest(self) -> dict[str, Any]:
+        """Return the manifest of training; empty where the run is not trained."""
+        try:
+            return read_checked(self.train_manifest) if self.is_trained else {}
+        except DataError as error:
+            raise DamagedError(f"{error}; see: alignkit runs verify {self.path}") from None
 
     def trained_file(self, name: str) -> Path:
         """Return a file that training wrote, checked against its manifest.

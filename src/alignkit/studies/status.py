@@ -28,7 +28,7 @@ def is_evaluated(run: Run, split: str) -> bool:
 def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
     """Whether representations of all sites on a split are stored for all of these poolings."""
     index = run.representation_index(split) if run.is_trained else None
-    if index is None or not set(pools) <= set(index["pools"]):
+    if index is None or not set(pools) <= set(index["pools"]) or not run.are_current(index):
         return False
     return set(sites(run.schedule())) <= set(index["sites"])
 

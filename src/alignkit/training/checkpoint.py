@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from alignkit.errors import DataError, first_line
+from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import discard, whole_file, whole_folder
 from alignkit.runs.manifests import entries_of, entry_of, read_checked, verify, write_checked
 from alignkit.training.learner import Learner, random_state, set_random_state
@@ -137,7 +137,10 @@ class Checkpoints:
         latest = self.latest()
         if latest is None:
             return None
-        state = read_checked(latest / MANIFEST)
+        try:
+            state = read_checked(latest / MANIFEST)
+        except DamagedError as error:
+            raise DamagedError(f"{error}; retrain with: alignkit train --force") from None
         if state["identity"] != self.identity:
             raise DataError(
                 f"{latest} is the checkpoint of another run; move it away, discard it with "

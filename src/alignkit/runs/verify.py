@@ -1,0 +1,257 @@
+"""Verify what is stored against its manifests, and remove what is damaged or out of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from alignkit.errors import AlignkitError, DamagedError, DataError
+from alignkit.runs.data import FILE as DATA
+from alignkit.runs.encoders import FILE as ENCODER
+from alignkit.runs.encoders import EncoderStore
+from alignkit.runs.files import discard, locked
+from alignkit.runs.manifests import (
+    difference,
+    inputs_of_table,
+    is_checked,
+    manifest_of_table,
+    read_checked,
+    write_checked,
+)
+from alignkit.runs.representations import RepresentationStore
+from alignkit.runs.run import Run
+
+State = Literal["whole", "unverified", "stale", "damaged"]
+WHOLE: Final = "whole"
+UNVERIFIED: Final = "unverified"
+STALE: Final = "stale"
+DAMAGED: Final = "damaged"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one step stored, and whether it is as it was written.
+
+    Attributes
+    ----------
+    path : Path
+        A file, or the folder of the representations of a split.
+    step : str
+        What made it: ``train``, ``evaluate``, ``extract`` or ``measure``.
+    state : str
+        ``whole``; ``unverified``, stored without checksums by an earlier version; ``stale``, made
+        from what has changed since; or ``damaged``.
+    why : str
+        What is wrong with it; empty where nothing is.
+    files : int
+        How many files it stands for.
+    """
+
+    path: Path
+    step: str
+    state: State
+    why: str = ""
+    files: int = 1
+
+
+def verify_run(run: Run) -> Iterator[Part]:
+    """Check every file of a run that a manifest lists.
+
+    Parameters
+    ----------
+    run : Run
+        A folder with a trained or an interrupted run.
+
+    Yields
+    ------
+    Part
+    """
+    if run.is_trained:
+        yield from _training(run)
+        yield _object(run.performance_file, "evaluate")
+    if (run.path / DATA).is_file():
+        yield _object(run.path / DATA, "evaluate")
+    for split in _splits(run):
+        yield _representations(run, split, run.are_current)
+    for split in sorted(folder.name for folder in run.path.glob("alignment/*") if folder.is_dir()):
+        yield from _tables(run.alignment_folder(split), run, run, split)
+    if run.alignment_file.is_file():
+        yield _table(run.alignment_file, {})
+    for manifest in sorted(run.path.glob("checkpoint/step-*/state.json")):
+        yield _checkpoint(manifest)
+
+
+def verify_encoders(folder: Path) -> Iterator[Part]:
+    """Check the stored encoders of a task, and the values between them.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of a task below that of encoders.
+    """
+    stores = {store.name: store for store in map(EncoderStore, sorted(folder.glob("*@*")))}
+    for store in stores.values():
+        yield _object(store.path / ENCODER, "extract")
+        for split in _splits(store):
+            yield _representations(store, split)
+    for pair in sorted(folder.glob("alignment/*")):
+        sides = [stores.get(name) for name in pair.name.split("+")]
+        for split in sorted(path.name for path in pair.iterdir() if path.is_dir()):
+            x, y = sides if len(sides) == 2 else (None, None)
+            yield from _tables(pair / split, x, y, split)
+
+
+def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
+    """Remove a part that is damaged or stale, so that it is made again.
+
+    Parameters
+    ----------
+    run : Run, optional
+        The run of the part; None of an encoder.
+    part : Part
+    retrain : bool
+        Also where that means training again. Without it weights are never removed.
+
+    Returns
+    -------
+    str
+        What was done; empty where nothing can be.
+    """
+    with locked(run.path if run is not None else part.path.parent):
+        if part.step == "train" and part.path.parent.name.startswith("step-"):
+            discard(part.path.parent)
+            return "removed; training begins anew"
+        if part.step == "train":
+            if not retrain or run is None:
+                return ""
+            discard(run.train_manifest)
+            return "the run counts as untrained; alignkit train trains it again"
+        if run is not None and part.path == run.performance_file:
+            return _restore_performance(run)
+        discard(part.path)
+        if part.path.suffix == ".csv":
+            discard(manifest_of_table(part.path))
+            if run is not None:
+                discard(run.alignment_file)  # it is derived from the tables
+                discard(manifest_of_table(run.alignment_file))
+        return "removed; it is made again when it is needed"
+
+
+def _training(run: Run) -> Iterator[Part]:
+    try:
+        manifest = read_checked(run.train_manifest)
+    except AlignkitError as error:
+        yield Part(run.train_manifest, "train", DAMAGED, _reason(error, run.train_manifest))
+        return
+    files: Mapping[str, Any] = manifest.get("files", {})
+    if not files:
+        yield Part(run.train_manifest, "train", UNVERIFIED)
+        return
+    for name, entry in files.items():
+        problem = difference(run.path / name, entry).removeprefix("is damaged: ")
+        yield Part(run.path / name, "train", DAMAGED if problem else WHOLE, problem)
+
+
+def _checkpoint(manifest: Path) -> Part:
+    try:
+        files = read_checked(manifest).get("files", {})
+    except AlignkitError as error:
+        return Part(manifest, "train", DAMAGED, _reason(error, manifest))
+    for name, entry in files.items():
+        folder = manifest.parent if (manifest.parent / name).exists() else manifest.parents[1]
+        problem = difference(folder / name, entry)
+        if problem:
+            return Part(manifest, "train", DAMAGED, f"{name} {problem}")
+    return Part(manifest, "train", WHOLE if files else UNVERIFIED, files=1 + len(files))
+
+
+def _object(path: Path, step: str) -> Part:
+    try:
+        read_checked(path)
+    except AlignkitError as error:
+        return Part(path, step, DAMAGED, _reason(error, path))
+    return Part(path, step, WHOLE if is_checked(path) else UNVERIFIED)
+
+
+def _splits(store: RepresentationStore) -> list[str]:
+    return sorted(file.parent.name for file in store.path.glob("representations/*/index.json"))
+
+
+def _representations(
+    store: RepresentationStore,
+    split: str,
+    are_current: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> Part:
+    folder = store.representations_folder(split)
+    try:
+        index = store.representation_index(split) or {}
+    except AlignkitError as error:
+        return Part(folder, "extract", DAMAGED, _reason(error, folder / "index.json"))
+    files = index.get("files", {})
+    for name, entry in files.items():
+        problem = difference(folder / name, entry)
+        if problem:
+            return Part(folder, "extract", DAMAGED, f"{name} {problem}")
+    if are_current is not None and not _holds(are_current, index):
+        return Part(folder, "extract", STALE, "the weights are other ones now")
+    return Part(folder, "extract", WHOLE if files else UNVERIFIED, files=1 + len(files))
+
+
+def _holds(are_current: Callable[[Mapping[str, Any]], bool], index: Mapping[str, Any]) -> bool:
+    try:
+        return are_current(index)
+    except DataError:  # what it is compared with is damaged, and named itself
+        return True
+
+
+def _tables(
+    folder: Path, x: RepresentationStore | None, y: RepresentationStore | None, split: str
+) -> Iterator[Part]:
+    """Yield the tables of a folder, which say from which representations they were made."""
+    now: dict[str, dict[str, set[str]]] = {}
+    for side, store in (("x", x), ("y", y)):
+        index: dict[str, Any] = {}
+        if store is not None:
+            try:
+                index = store.representation_index(split) or {}
+            except DataError:  # it is named itself
+                index = {}
+        digests: dict[str, set[str]] = {}
+        for name, entry in index.get("files", {}).items():
+            if name.endswith(".npy"):
+                site = name.removesuffix(".npy").rpartition(".")[0]
+                digests.setdefault(site, set()).add(entry["sha256"])
+        now[side] = digests
+    for file in sorted([*folder.glob("*.csv"), *folder.glob("maxima/*.csv")]):
+        yield _table(file, now)
+
+
+def _table(file: Path, now: Mapping[str, Mapping[str, set[str]]]) -> Part:
+    try:
+        inputs = inputs_of_table(file)
+    except AlignkitError as error:
+        return Part(file, "measure", DAMAGED, _reason(error, file))
+    for side, sites in now.items():
+        for site, digest in inputs.get(side, {}).items():
+            if site in sites and digest not in sites[site]:
+                why = f"the representation of {site} is another one now"
+                return Part(file, "measure", STALE, why)
+    return Part(file, "measure", WHOLE if manifest_of_table(file).is_file() else UNVERIFIED)
+
+
+def _restore_performance(run: Run) -> str:
+    """Write the scores of training again, which its manifest holds too."""
+    try:
+        scores = read_checked(run.train_manifest).get("performance")
+    except DamagedError:
+        scores = None
+    if scores is None:
+        return ""
+    write_checked(run.performance_file, scores)
+    return "restored from train.json; other splits are scored again when they are needed"
+
+
+def _reason(error: Exception, path: Path) -> str:
+    return str(error).removeprefix(f"{path} ").removeprefix("is damaged: ")

@@ -1,0 +1,239 @@
+"""Damage and changes are found by ``runs verify``, and nothing damaged is used."""
+
+import json
+import random
+import re
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+import alignkit
+from alignkit.alignment.runs import measure_run, read_alignment
+from alignkit.alignment.stored import stored_rows
+from alignkit.chain import model as models
+from alignkit.chain.evaluate import evaluate
+from alignkit.data.facts import sample_fact
+from alignkit.errors import AlignkitError, DamagedError
+from alignkit.progress import Reporter
+from alignkit.runs import Run, manifests
+from alignkit.runs.manifests import entries_of, read_checked, write_checked, write_table
+from alignkit.runs.verify import repair, verify_run
+from tiny import alignkit as command
+from tiny import digest, train_tiny, without_manifests
+
+METRICS = ["cka", "mknn:k=5"]
+FLIPS = 200
+UNREAD = ("steps.csv",)  # written for people
+
+
+class Listening(Reporter):
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    run = train_tiny(root, placement="1")
+    evaluate(run)
+    measure_run(run, METRICS)
+    measure_run(run, ["cka"], layers="max-pair", null=5)
+    return run
+
+
+@pytest.fixture
+def run(whole, tmp_path):
+    folder = tmp_path / "runs" / whole.path.relative_to(whole.path.parents[2])
+    shutil.copytree(whole.path, folder)
+    return Run(folder)
+
+
+def _bad(run):
+    return {part.path: part for part in verify_run(run) if part.state not in ("whole",)}
+
+
+def _read_everything(path):
+    """Read all that commands read of a run."""
+    run = Run(path)
+    assert run.stored
+    run.performance()
+    run.history()
+    run.alignment()
+    models.load(run, 1)
+    for site in run.representation_index("test")["sites"]:
+        for pool in ("cls", "mean"):
+            np.asarray(run.representation(site, "test", pool).values).sum()
+    sample_fact(run, "test", "label")
+    measure_run(run, METRICS)
+    measure_run(run, ["cka"], layers="max-pair", null=5)
+    for file in run.path.glob("alignment/test/**/*.csv"):
+        read_alignment(file)
+
+
+def _damage(content, rng):
+    """Flip a bit, or cut the content somewhere."""
+    at = rng.randrange(len(content))
+    if rng.random() < 0.2:
+        return content[:at]
+    return content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :]
+
+
+def test_every_flip_and_cut_is_found_and_none_is_used(run):
+    assert not _bad(run)
+    _read_everything(run.path)
+    files = [f for f in sorted(run.path.rglob("*")) if f.is_file() and f.name != ".lock"]
+    rng = random.Random(7)
+    for turn in range(FLIPS):
+        file = files[turn % len(files)]
+        content = file.read_bytes()
+        file.write_bytes(_damage(content, rng))
+        assert _bad(run), f"{file} is damaged, and verify did not find it"
+        if file.name not in UNREAD:
+            with pytest.raises(AlignkitError) as error:
+                _read_everything(run.path)
+            assert str(run.path) in str(error.value)
+            assert "\n" not in str(error.value)
+        file.write_bytes(content)
+    assert not _bad(run)
+
+
+def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(run):
+    before = digest(run.path)
+    for name in (
+        "performance.json",
+        "alignment.csv",
+        "alignment/test/cka.cls.csv",
+        "alignment/test/mknn-k=5.cls.json",
+        "representations/test/v01.mean.npy",
+    ):
+        file = run.path / name
+        file.write_bytes(file.read_bytes()[:-3])
+    for part in _bad(run).values():
+        assert part.state == "damaged"
+        assert repair(run, part)
+    assert not _bad(Run(run.path))
+    evaluate(run)
+    measure_run(run, METRICS)
+    measure_run(run, ["cka"], layers="max-pair", null=5)
+    assert digest(run.path) == before
+
+
+def test_weights_are_removed_only_if_training_again_is_asked_for(run, whole):
+    run.model_file.write_bytes(run.model_file.read_bytes()[:-1])
+    (part,) = _bad(run).values()
+    assert not repair(run, part)
+    assert run.is_trained
+    assert repair(run, part, retrain=True)
+    assert not run.is_trained
+    again = train_tiny(run.path.parents[2], placement="1")
+    assert again.path == run.path
+    assert not _bad(again)
+    assert again.model_digest == whole.model_digest
+
+
+def _replace(run, site, values):
+    """Replace a representation as an extraction would, with its entry in the index."""
+    folder = run.representations_folder("test")
+    np.save(folder / f"{site}.cls.npy", values)
+    index = run.representation_index("test")
+    index["files"] |= entries_of(folder, [f"{site}.cls.npy"])
+    write_checked(folder / "index.json", index)
+
+
+def test_values_of_a_representation_that_changed_are_measured_again(run):
+    before = measure_run(run, ["cka"])
+    values = np.random.default_rng(0).standard_normal((48, 16)).astype(np.float32)
+    _replace(run, "t01", values)
+    assert {part.state for part in _bad(run).values()} == {"stale"}
+    assert {"cka.cls.csv", "mknn-k=5.cls.csv"} <= {path.name for path in _bad(run)}
+    assert stored_rows(run, ["cka"], layers="all") is None
+    heard = Listening()
+    after = measure_run(run, ["cka"], reporter=heard)
+    (said,) = [line for line in heard.said if "measured again" in line]
+    assert re.search(r"4 stored value\(s\) of cka in .* the representations have changed", said)
+    changed = after["value"] != before["value"]
+    assert set(after["x"][changed]) == {"t01"}
+    y = run.representation("v01")
+    row = after[(after["x"] == "t01") & (after["y"] == "v01")]
+    assert row["value"].item() == pytest.approx(alignkit.measure(values, y, "cka"), abs=1e-6)
+    # The best pair over layers is measured again too, since one of them changed.
+    heard = Listening()
+    measure_run(run, ["cka"], layers="max-pair", null=5, reporter=heard)
+    assert any("1 stored value(s) of cka" in line for line in heard.said)
+    measure_run(run, ["mknn:k=5"])
+    assert not _bad(run)
+
+
+def test_representations_of_other_weights_are_extracted_again(run):
+    before = run.representation("t02").values.copy()
+    weights = {name: value + 0.1 for name, value in load_file(run.model_file).items()}
+    save_file(weights, run.model_file)
+    manifest = read_checked(run.train_manifest)
+    manifest["files"] |= entries_of(run.path, ["model.safetensors"])
+    manifest["model_sha256"] = manifest["files"]["model.safetensors"]["sha256"]
+    write_checked(run.train_manifest, manifest)
+    assert {part.path.name: part.why for part in _bad(run).values()} == {
+        "test": "the weights are other ones now"
+    }
+    heard = Listening()
+    measure_run(run, ["cka"], reporter=heard)
+    assert any("of other weights" in line for line in heard.said)
+    assert not np.allclose(run.representation("t02").values, before)
+    assert not _bad(run)
+
+
+def test_runs_of_earlier_versions_are_read_and_counted_as_unverified(run):
+    without_manifests(run.path)
+    assert {part.state for part in verify_run(run)} == {"unverified"}
+    _read_everything(run.path)
+    assert {part.state for part in verify_run(run)} == {"unverified"}
+
+
+def test_a_kill_between_a_table_and_its_manifest_loses_nothing(tmp_path, monkeypatch):
+    file = tmp_path / "cka.csv"
+    write_table(file, "a\n1\n", {"x": {"t00": "0"}})
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(manifests, "write_text", _killed)
+        write_table(file, "a\n1\n2\n", {"x": {"t00": "1"}})
+    assert manifests.inputs_of_table(file) == {"x": {"t00": "0"}}  # that of the first
+    write_table(file, "a\n1\n2\n", {"x": {"t00": "1"}})
+    assert manifests.inputs_of_table(file) == {"x": {"t00": "1"}}
+    file.write_text("a\n1\n3\n")
+    with pytest.raises(DamagedError, match=r"cka.csv is damaged"):
+        manifests.inputs_of_table(file)
+
+
+def _killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_the_command_lists_repairs_and_counts(run):
+    place = run.path.parents[3]
+    done = command("runs", "verify", cwd=place)
+    assert re.search(r"1 runs?: \d+ files whole", done.stderr)
+    file = run.path / "alignment/test/cka.cls.csv"
+    file.write_bytes(file.read_bytes() + b"\n")
+    run.model_file.write_bytes(b"")
+    done = command("runs", "verify", "--json", cwd=place, code=1)
+    states = {part["path"].rpartition("/")[2]: part for part in json.loads(done.stdout)["parts"]}
+    assert set(states) == {"cka.cls.csv", "model.safetensors"}
+    assert "were written" in states["model.safetensors"]["why"]
+    done = command("measure", "--metric", "cka", run.path, cwd=place, code=1)
+    assert "cka.cls.csv is damaged" in done.stderr
+    done = command("evaluate", "--force", run.path, cwd=place, code=1)
+    assert "alignkit runs verify" in done.stderr
+    done = command("runs", "verify", "--repair", cwd=place, code=1)
+    assert "it is made again when it is needed" in done.stdout.replace("\n", " ")
+    assert "1 of " in done.stderr
+    assert not file.exists()
+    assert run.model_file.exists()
+    command("measure", "--metric", "cka", run.path, cwd=place)
+    done = command("runs", "verify", cwd=place, code=1)
+    command("runs", "verify", "--repair", "--retrain", cwd=place)
+    assert not run.is_trained
+    command("runs", "verify", "nowhere", cwd=place, code=2)
