@@ -40,6 +40,7 @@ COMMANDS = (
     "runs show",
     "runs rm",
     "runs gc",
+    "runs verify",
     "runs export",
     "runs import",
     "data info",

@@ -194,6 +194,14 @@ def test_runs_of_earlier_versions_are_read_and_counted_as_unverified(run):
     assert {part.state for part in verify_run(run)} == {"unverified"}
 
 
+def test_weights_that_were_not_imported_are_counted_as_missing(run):
+    run.model_file.unlink()
+    (part,) = [part for part in verify_run(run) if part.state != "whole"]
+    assert (part.path, part.state) == (run.model_file, "missing")
+    done = command("runs", "verify", cwd=run.path.parents[3])
+    assert "1 files missing" in done.stderr
+
+
 def test_a_kill_between_a_table_and_its_manifest_loses_nothing(tmp_path, monkeypatch):
     file = tmp_path / "cka.csv"
     write_table(file, "a\n1\n", {"x": {"t00": "0"}})

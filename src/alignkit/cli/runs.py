@@ -226,7 +226,7 @@ def verify(
             bar.advance()
     rows, left = [], 0
     for owner, part in parts:
-        if part.state in ("whole", "unverified"):
+        if part.state not in ("stale", "damaged"):
             continue
         done = repaired(owner, part, retrain) if repair else ""
         left += not done
@@ -234,7 +234,7 @@ def verify(
         rows.append(row | ({"done": done or _remedy(part)} if repair else {}))
     counts = {
         state: sum(part.files for _, part in parts if part.state == state)
-        for state in ("whole", "unverified", "stale", "damaged")
+        for state in ("whole", "unverified", "missing", "stale", "damaged")
     }
     if json:
         console.print_json({"files": counts, "parts": rows})

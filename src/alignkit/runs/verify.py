@@ -23,9 +23,10 @@ from alignkit.runs.manifests import (
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.run import Run
 
-State = Literal["whole", "unverified", "stale", "damaged"]
+State = Literal["whole", "unverified", "missing", "stale", "damaged"]
 WHOLE: Final = "whole"
 UNVERIFIED: Final = "unverified"
+MISSING: Final = "missing"
 STALE: Final = "stale"
 DAMAGED: Final = "damaged"
 
@@ -41,7 +42,8 @@ class Part:
     step : str
         What made it: ``train``, ``evaluate``, ``extract`` or ``measure``.
     state : str
-        ``whole``; ``unverified``, stored without checksums by an earlier version; ``stale``, made
+        ``whole``; ``unverified``, stored without checksums by an earlier version; ``missing``,
+        weights that are not here, as in a run that was imported without them; ``stale``, made
         from what has changed since; or ``damaged``.
     why : str
         What is wrong with it; empty where nothing is.
@@ -150,6 +152,9 @@ def _training(run: Run) -> Iterator[Part]:
         yield Part(run.train_manifest, "train", UNVERIFIED)
         return
     for name, entry in files.items():
+        if name.endswith(".safetensors") and not (run.path / name).exists():
+            yield Part(run.path / name, "train", MISSING)
+            continue
         problem = difference(run.path / name, entry).removeprefix("is damaged: ")
         yield Part(run.path / name, "train", DAMAGED if problem else WHOLE, problem)
 
