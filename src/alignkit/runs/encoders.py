@@ -129,8 +129,9 @@ class EncoderStore(RepresentationStore):
     def extract_command(self, split: str, pool: str) -> str:
         """Return the command that extracts what is missing, for messages."""
         spec = str(self.stored["spec"])
-        command = f"alignkit extract --encoder {spec} --task {self.task} --split {split}"
-        return command + (f" --pool {pool}" if pool else "")
+        if not pool:
+            return f"alignkit extract --encoder {spec} --task {self.task} --split {split}"
+        return f"alignkit extract --encoder {spec} --task {self.task} --split {split} --pool {pool}"
 
 
 def load_encoders(

@@ -53,7 +53,7 @@ class RepresentationStore:
             return verify(folder / name, (self.representation_index(split) or {}).get("files", {}))
         except DamagedError as error:
             raise DamagedError(
-                f"{error}; extract again with: {self.extract_command(split, '')} --force"
+                f"{error}; extract again with `force`: {self.extract_command(split, '')}"
             ) from None
 
     def digests(self, split: str, pool: str = "") -> dict[str, str]:
@@ -135,4 +135,6 @@ class RepresentationStore:
 
     def extract_command(self, split: str, pool: str) -> str:
         """Return the command that extracts what is missing, for messages."""
-        return f"alignkit extract {self.path} --split {split}" + (f" --pool {pool}" if pool else "")
+        if not pool:
+            return f"alignkit extract {self.path} --split {split}"
+        return f"alignkit extract {self.path} --split {split} --pool {pool}"
