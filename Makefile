@@ -1,12 +1,14 @@
 # Two commands do everything on a machine with Python 3.11+ and make:
 #   make demo   install, then the whole chain on emoji and a control, ending with a report
 #   make test   install, then every test
+# With LOCKED=1 either installs the versions of requirements.lock, and checks their hashes.
 PYTHON ?= python3
 VENV ?= .venv
 DEMO ?= demo
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard plugins/*/pyproject.toml)
 
-.PHONY: demo test test-fast torture lint docs clean
+.PHONY: demo test test-fast torture lint lock docs clean
 
 demo: $(VENV)/.installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/demo.sh $(DEMO)
@@ -26,7 +28,14 @@ torture: $(VENV)/.installed-dev
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/bandit -q -r src plugins/*/src -c pyproject.toml
 	$(VENV)/bin/mypy
+
+# The newest versions that the requirements allow, with hashes, on every platform.
+lock: $(VENV)/.installed-dev
+	$(VENV)/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-header \
+	    --python-version 3.11 requirements.txt --output-file requirements.lock \
+	    --no-emit-package alignkit $(patsubst plugins/%,--no-emit-package %,$(wildcard plugins/*))
 
 docs: $(VENV)/.installed-dev
 	$(VENV)/bin/python docs/commands.py --write
@@ -36,11 +45,12 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: $(VENV)/bin/python requirements.txt $(PROJECTS)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(if $(LOCKED),$(PIP) --require-hashes -r requirements.lock)
+	$(PIP) $(if $(LOCKED),--no-deps) -r requirements.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
 	touch $@
 
 clean:

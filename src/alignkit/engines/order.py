@@ -19,13 +19,19 @@ def run_jobs(jobs: Sequence[Job], engine: Engine) -> Iterator[Outcome]:
         ``after`` may name jobs that are not among them: those count as done.
     engine : Engine
 
+    Raises
+    ------
+    ValueError
+        When two jobs have one name, or jobs wait for each other.
+
     Yields
     ------
     Outcome
         One per job.
     """
     waiting = {job.name: job for job in jobs}
-    assert len(waiting) == len(jobs), "two jobs share a name"
+    if len(waiting) < len(jobs):
+        raise ValueError("two jobs share a name")
     unfinished = set(waiting)
     running = 0
     while waiting or running:
@@ -33,7 +39,8 @@ def run_jobs(jobs: Sequence[Job], engine: Engine) -> Iterator[Outcome]:
             if running < engine.slots and not unfinished.intersection(job.after):
                 engine.submit(waiting.pop(job.name))
                 running += 1
-        assert running, f"jobs wait for each other: {', '.join(waiting)}"
+        if not running:
+            raise ValueError(f"jobs wait for each other: {', '.join(waiting)}")
         outcome = engine.wait()
         running -= 1
         yield outcome

@@ -186,7 +186,7 @@ def _hints(target: Callable[..., object]) -> dict[str, Any]:
     for source in sources:
         try:
             hints |= typing.get_type_hints(source)
-        except Exception:  # an annotation that only a type checker can resolve
+        except Exception:  # nosec B112  # an annotation that only a type checker can resolve
             continue
     return hints
 

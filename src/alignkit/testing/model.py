@@ -83,13 +83,17 @@ def _laid_out(built: Any, placement: Placement) -> list[Any]:
     schedule = list(built.schedule(placement))
     fusions = sum(isinstance(step, Fuse) for step in schedule)
     check_schedule(schedule, built.depths(), fusions)
-    assert fusions == len(placement), (
-        f"placement '{placement.name}' has {len(placement)} fusions, the schedule {fusions}"
-    )
+    if fusions != len(placement):
+        raise AssertionError(
+            f"placement '{placement.name}' has {len(placement)} fusions, the schedule {fusions}"
+        )
     recorded = set(sites(schedule))
     for fusion in range(fusions):
         lost = {fusion_site(stream, fusion) for stream in STREAMS} - recorded
-        assert not lost, f"placement '{placement.name}': {', '.join(sorted(lost))} is not recorded"
+        if lost:
+            raise AssertionError(
+                f"placement '{placement.name}': {', '.join(sorted(lost))} is not recorded"
+            )
     return schedule
 
 
@@ -114,16 +118,22 @@ def _walks(built: Any, placement: Placement, data: Any, samples: int = 4) -> int
         lambda site, state: shapes.update({site: state.pooled("cls").shape}),
     )
     label = f"placement '{placement.name}'"
-    assert set(shapes) == set(sites(schedule)), f"{label}: not every site is recorded"
-    assert all(shape[0] == samples for shape in shapes.values()), f"{label}: samples are lost"
+    if set(shapes) != set(sites(schedule)):
+        raise AssertionError(f"{label}: not every site is recorded")
+    if not all(shape[0] == samples for shape in shapes.values()):
+        raise AssertionError(f"{label}: samples are lost")
     expected = (samples, data.target.n_outputs)
-    assert tuple(logits.shape) == expected, f"{label}: logits {tuple(logits.shape)}, not {expected}"
-    assert bool(torch.isfinite(logits).all()), f"{label}: logits are not finite"
+    if tuple(logits.shape) != expected:
+        raise AssertionError(f"{label}: logits {tuple(logits.shape)}, not {expected}")
+    if not bool(torch.isfinite(logits).all()):
+        raise AssertionError(f"{label}: logits are not finite")
     again = walk(model, schedule, batch)
-    assert torch.equal(logits, again), f"{label}: a second walk gives other logits"
+    if not torch.equal(logits, again):
+        raise AssertionError(f"{label}: a second walk gives other logits")
     logits.sum().backward()
     flows = any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters())
-    assert flows, f"{label}: no gradient reaches a parameter"
+    if not flows:
+        raise AssertionError(f"{label}: no gradient reaches a parameter")
     return count_parameters(model)
 
 

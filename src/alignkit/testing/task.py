@@ -39,30 +39,40 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
     for name in splits:
         split = made.split(name)
         _check_split(split, name, made.target)
-        assert list(made.split(name).ids) == list(split.ids), f"{name}: another order each time"
+        if list(made.split(name).ids) != list(split.ids):
+            raise AssertionError(f"{name}: another order each time")
         for sample in split.ids:
-            assert sample not in seen, f"sample id '{sample}' is in both {seen[sample]} and {name}"
+            if sample in seen:
+                raise AssertionError(f"sample id '{sample}' is in both {seen[sample]} and {name}")
             seen[sample] = name
         counts[name] = len(split)
     print_ = made.fingerprint()
-    assert isinstance(print_, str), "the fingerprint is not text"
-    assert print_ == made.fingerprint(), "the fingerprint does not repeat"
+    if not isinstance(print_, str):
+        raise AssertionError("the fingerprint is not text")
+    if print_ != made.fingerprint():
+        raise AssertionError("the fingerprint does not repeat")
     return counts
 
 
 def _check_split(split: Any, name: str, target: Any) -> None:
     n = len(split.ids)
-    assert n > 0, f"{name} is empty"
-    assert len(split.texts) == n, f"{name}: {n} ids but {len(split.texts)} texts"
-    assert all(isinstance(text, str) for text in split.texts), f"{name}: a text is not text"
+    if not n:
+        raise AssertionError(f"{name} is empty")
+    if len(split.texts) != n:
+        raise AssertionError(f"{name}: {n} ids but {len(split.texts)} texts")
+    if not all(isinstance(text, str) for text in split.texts):
+        raise AssertionError(f"{name}: a text is not text")
     for i in {0, n // 2, n - 1}:
         picture = np.asarray(split.image(i))
         rgb = picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8
-        assert rgb, f"{name}: picture {i} is {picture.dtype} {picture.shape}, not RGB"
+        if not rgb:
+            raise AssertionError(f"{name}: picture {i} is {picture.dtype} {picture.shape}, not RGB")
     if split.targets is None:
-        assert name == "test", f"{name} has no targets, which training and scoring need"
+        if name != "test":
+            raise AssertionError(f"{name} has no targets, which training and scoring need")
         return
-    assert len(split.targets) == n, f"{name}: {n} ids but {len(split.targets)} targets"
+    if len(split.targets) != n:
+        raise AssertionError(f"{name}: {n} ids but {len(split.targets)} targets")
     _check_target(np.asarray(split.targets), name, target)
 
 
@@ -72,11 +82,15 @@ def _check_target(targets: np.ndarray, name: str, target: Any) -> None:
     rng = np.random.default_rng(0)
     logits = rng.standard_normal((len(targets), target.n_outputs))
     loss = float(target.loss(torch.from_numpy(logits), torch.from_numpy(targets)))
-    assert np.isfinite(loss), f"{name}: the loss of random logits is {loss}"
+    if not np.isfinite(loss):
+        raise AssertionError(f"{name}: the loss of random logits is {loss}")
     scores = target.scores(targets, logits)
-    assert target.primary in scores, f"primary score '{target.primary}' is none of {list(scores)}"
+    if target.primary not in scores:
+        raise AssertionError(f"primary score '{target.primary}' is none of {list(scores)}")
     for score, value in scores.items():
         low, high = target.declaration(score).low, target.declaration(score).high
-        assert low <= value <= high, f"{name}: {score} is {value}, outside [{low:g}, {high:g}]"
+        if not low <= value <= high:
+            raise AssertionError(f"{name}: {score} is {value}, outside [{low:g}, {high:g}]")
     missing = {declared.name for declared in target.declared_scores()} - set(scores)
-    assert not missing, f"{name}: the target declares scores that it does not give: {missing}"
+    if missing:
+        raise AssertionError(f"{name}: the target declares scores that it does not give: {missing}")

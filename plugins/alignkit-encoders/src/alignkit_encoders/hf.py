@@ -172,7 +172,7 @@ class Source:
                         torch.manual_seed(self.init_seed)
                         random: nn.Module = AutoModel.from_config(self.settings)  # type: ignore[no-untyped-call]
                     return random
-                made, report = AutoModel.from_pretrained(
+                made, report = AutoModel.from_pretrained(  # nosec B615  # a local folder
                     self.model_folder,
                     config=self.settings,
                     use_safetensors=True,
@@ -228,7 +228,7 @@ class Source:
             from transformers import AutoConfig
 
             try:
-                return AutoConfig.from_pretrained(self.model_folder, **OFFLINE)
+                return AutoConfig.from_pretrained(self.model_folder, **OFFLINE)  # nosec B615
             except Exception as error:
                 first = alignkit.first_line(error)
                 raise alignkit.DataError(
@@ -439,7 +439,7 @@ class VisionModel(HuggingFaceEncoder):
             from transformers import AutoImageProcessor
 
             try:
-                return AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                return AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]  # nosec B615
                     self.source.model_folder, local_files_only=True, trust_remote_code=False
                 )
             except Exception as error:

@@ -236,8 +236,8 @@ def _import_file(file: Path) -> ModuleType:
         raise alignkit.UsageError(f"there is no file {file}")
     name = f"alignkit_module_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
     specification = importlib.util.spec_from_file_location(name, file)
-    assert specification is not None
-    assert specification.loader is not None
+    if specification is None or specification.loader is None:
+        raise alignkit.UsageError(f"{file} is not a file of Python, such as NAME.py")
     made = importlib.util.module_from_spec(specification)
     sys.modules[name] = made
     specification.loader.exec_module(made)

@@ -188,7 +188,7 @@ def read_tokenizer(folder: Path) -> Any:
         from transformers import AutoTokenizer
 
         try:
-            return AutoTokenizer.from_pretrained(
+            return AutoTokenizer.from_pretrained(  # nosec B615  # a local folder
                 folder, local_files_only=True, use_fast=True, trust_remote_code=False
             )
         except Exception as error:

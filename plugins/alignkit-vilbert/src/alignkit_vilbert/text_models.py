@@ -107,7 +107,7 @@ def _load(config: Mapping[str, Any], folder: Path | None, options: StreamOptions
                 return AutoModel.from_config(  # type: ignore[no-untyped-call]
                     settings, attn_implementation="sdpa"
                 )
-            model, info = AutoModel.from_pretrained(
+            model, info = AutoModel.from_pretrained(  # nosec B615  # a local folder
                 folder,
                 config=settings,
                 attn_implementation="sdpa",

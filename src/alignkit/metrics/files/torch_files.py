@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403  # only the name of its error
 import re
 import warnings
 import zipfile
