@@ -1,6 +1,7 @@
 """Commands that have nothing to compute, on a workspace of runs that are done."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def printed(folder: Path, words: list[str], heavy: tuple[str, ...] = ()) -> tupl
     )
     assert done.returncode == 0, done.stderr
     return done.stdout, done.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "runs"])
+def test_the_same_is_printed_without_the_index(workspace, name):
+    indexes = sorted(workspace.glob("runs/*/*/*/.index"))
+    assert len(indexes) == 10
+    before = printed(workspace, COMMANDS[name])
+    for index in indexes:
+        shutil.rmtree(index)
+    assert printed(workspace, COMMANDS[name]) == before
+    assert sorted(workspace.glob("runs/*/*/*/.index")) == indexes
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from alignkit.alignment.runs import measure_run
+from alignkit.alignment.runs import measure_run, run_columns
 from alignkit.analysis.correlate import correlate_runs, metric_columns
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import run_value, runs_table
@@ -91,9 +91,10 @@ def test_alignment_on_other_numbers_of_samples_is_not_pooled(runs, monkeypatch):
     from alignkit.analysis import layer_values as module
 
     def measured(run, specs, **options):
-        return measure_run(run, specs, **options).assign(n=len(run.placement))
+        columns = run_columns(run, specs, **options)
+        return columns | {"n": [len(run.placement)] * len(columns["n"])}
 
-    monkeypatch.setattr(module, "measure_run", measured)
+    monkeypatch.setattr(module, "run_columns", measured)
     with pytest.raises(
         UsageError, match=r"different numbers of samples \(4 in .*, 6 in .*`samples=4`"
     ):
@@ -145,9 +146,10 @@ def test_calibrated_values_on_other_numbers_of_samples_may_stand_together(runs, 
     from alignkit.analysis import layer_values as module
 
     def measured(run, specs, **options):
-        return measure_run(run, specs, **options).assign(n=len(run.placement))
+        columns = run_columns(run, specs, **options)
+        return columns | {"n": [len(run.placement)] * len(columns["n"])}
 
-    monkeypatch.setattr(module, "measure_run", measured)
+    monkeypatch.setattr(module, "run_columns", measured)
     found, _ = correlate_runs(runs, TableOptions(("cka",), calibrated=True))
     assert found.table["runs"].tolist() == [3]
     assert pd.isna(found.table.get("pearson_raw", pd.Series([None]))).all()

@@ -82,8 +82,8 @@ def test_every_run_is_measured_in_one_pass(runs, monkeypatch):
         calls.append((str(run.path), tuple(metrics), options["layers"]))
         return measure(run, metrics, **options)
 
-    measure = measuring.measure_run
-    monkeypatch.setattr(measuring, "measure_run", counted)
+    measure = measuring.run_columns
+    monkeypatch.setattr(measuring, "run_columns", counted)
     metrics = ("cka", "mknn:k=5", "unbiased_cka")
     correlate_runs(runs, TableOptions(metrics), permutations=9)
     assert calls == [(str(run.path), metrics, "last") for run in runs]

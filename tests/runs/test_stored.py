@@ -51,8 +51,12 @@ def run(root):
 
 
 def bytes_of(root):
-    """The content of every file; a lock, which commands leave behind, has none."""
-    files = (path for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    """The content of every file but locks, which have none, and indexes, which are derived."""
+    files = (
+        path
+        for path in root.rglob("*")
+        if path.is_file() and path.name != ".lock" and ".index" not in path.parts
+    )
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 

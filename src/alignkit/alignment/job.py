@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.compute import complete, complete_maxima
 from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.table import frame, joined
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Progress, Reporter
@@ -29,6 +30,38 @@ def measure_pairs(
     lenient: bool = False,
     reporter: Reporter = SILENT,
 ) -> pd.DataFrame:
+    """Measure metrics over pairs of layers as ``measured_columns`` does.
+
+    Returns
+    -------
+    DataFrame
+        The rows of all metrics, also of those that the tables held already.
+    """
+    return frame(
+        measured_columns(
+            metrics,
+            source,
+            selection,
+            tables,
+            label=label,
+            force=force,
+            lenient=lenient,
+            reporter=reporter,
+        )
+    )
+
+
+def measured_columns(
+    metrics: Sequence[Metric],
+    source: LayerSource,
+    selection: PairSelection,
+    tables: AlignmentTables,
+    *,
+    label: str = "",
+    force: bool = False,
+    lenient: bool = False,
+    reporter: Reporter = SILENT,
+) -> dict[str, list[Any]]:
     """Measure metrics over pairs of layers where their tables lack values.
 
     Parameters
@@ -47,20 +80,18 @@ def measure_pairs(
 
     Returns
     -------
-    DataFrame
-        The rows of all metrics, also of those that the tables held already.
+    dict of str to list
+        The rows of all metrics, also of those that the tables held already, column by column.
 
     Raises
     ------
     UsageError
         When a metric cannot be computed on these data; if lenient, when none can.
     """
-    import pandas as pd
-
     if not lenient:
         for metric in metrics:
             check_k(metric, source.n)
-    measured: list[pd.DataFrame] = []
+    measured: list[dict[str, list[Any]]] = []
     errors: dict[str, UsageError] = {}
     total = len(metrics) * len(selection.pairs)
     with (
@@ -79,7 +110,7 @@ def measure_pairs(
         raise next(iter(errors.values()))
     for spec, reason in errors.items():
         reporter.left_out(spec, reason)
-    return pd.concat(measured, ignore_index=True)
+    return joined(measured)
 
 
 def _measure(
@@ -90,7 +121,7 @@ def _measure(
     force: bool,
     bar: Progress,
     reporter: Reporter,
-) -> pd.DataFrame:
+) -> dict[str, list[Any]]:
     if force:
         tables.discard_damaged(metric, selection.is_maximum)
     table = tables.table(metric, selection.is_maximum)
@@ -108,7 +139,7 @@ def _measure(
         complete_maxima(table, source, selection, bar)
     else:
         complete(table, source, selection.pairs, bar)
-    return table.rows(selection.keys)
+    return table.columns(selection.keys)
 
 
 def check_k(metric: Metric, n: int) -> None:

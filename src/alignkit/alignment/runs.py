@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from alignkit.alignment.designs import Facts
-from alignkit.alignment.job import measure_pairs
+from alignkit.alignment.job import measure_pairs, measured_columns
 from alignkit.alignment.layers import LayerSource, StoredLayers, extracted, joined_source
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
 from alignkit.alignment.selection import PairSelection
@@ -17,6 +17,7 @@ from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
     UNKNOWN,
+    frame,
     is_stale,
     read_alignment,
     rebuild_alignment,
@@ -40,6 +41,7 @@ __all__ = [
     "measure_run",
     "read_alignment",
     "rebuild_alignment",
+    "run_columns",
 ]
 
 
@@ -56,6 +58,43 @@ def measure_run(
     reporter: Reporter = SILENT,
     **options: Unpack[MeasureKeywords],
 ) -> pd.DataFrame:
+    """Measure metrics over pairs of a run's sites, as ``run_columns`` does.
+
+    Returns
+    -------
+    DataFrame
+        One row per metric and pair, with the columns ``COLUMNS``; for ``max`` and
+        ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
+    """
+    return frame(
+        run_columns(
+            run,
+            metrics,
+            split=split,
+            pool=pool,
+            layers=layers,
+            streams=streams,
+            force=force,
+            lenient=lenient,
+            reporter=reporter,
+            **options,
+        )
+    )
+
+
+def run_columns(
+    run: Run,
+    metrics: Sequence[str],
+    *,
+    split: str = "test",
+    pool: str = "cls",
+    layers: str = "all",
+    streams: str = "cross",
+    force: bool = False,
+    lenient: bool = False,
+    reporter: Reporter = SILENT,
+    **options: Unpack[MeasureKeywords],
+) -> dict[str, list[Any]]:
     """Measure metrics over pairs of a run's sites; values that are stored already are read.
 
     Parameters
@@ -78,9 +117,9 @@ def measure_run(
 
     Returns
     -------
-    DataFrame
-        One row per metric and pair, with the columns ``COLUMNS``; for ``max`` and
-        ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
+    dict of str to list
+        Column by column: one row per metric and pair, with the columns ``COLUMNS``; for ``max``
+        and ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
 
     Raises
     ------
@@ -100,7 +139,7 @@ def measure_run(
     digests = run.digests(split, pool)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
-    return measure_pairs(
+    return measured_columns(
         resolved,
         LayerSource(opened, opened, subset or index["n"], order, design),
         selection,

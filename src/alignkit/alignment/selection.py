@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from alignkit.models.pairs import MAXIMA, Pair, pairs_by_streams
 from alignkit.runs import Run
@@ -36,12 +37,12 @@ class PairSelection:
         """Whether only the best value of each group is wanted."""
         return self.layers in MAXIMA
 
-    @property
+    @cached_property
     def pairs(self) -> list[Pair]:
         """The pairs of all groups, each once."""
         return list(dict.fromkeys(pair for pairs in self.groups.values() for pair in pairs))
 
-    @property
+    @cached_property
     def keys(self) -> list[Pair]:
         """What identifies the rows of a table: a pair of layers, or selection and streams."""
         if self.is_maximum:

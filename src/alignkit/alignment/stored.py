@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Unpack
 
 from alignkit.alignment.designs import is_file
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
+from alignkit.alignment.rows import Key
 from alignkit.alignment.runs import facts_of_run
 from alignkit.alignment.selection import PairSelection
+from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.runs import Run
 
@@ -42,8 +44,29 @@ def stored_rows(
     DataFrame or None
         None where any value is missing, or is that of another version of a metric.
     """
-    import pandas as pd
+    stored = stored_tables(
+        run, metrics, split=split, pool=pool, layers=layers, streams=streams, **options
+    )
+    if stored is None:
+        return None
+    tables, keys = stored
+    return frame(joined([table.columns(keys) for table in tables]))
 
+
+def stored_tables(
+    run: Run,
+    metrics: Sequence[str],
+    *,
+    split: str = "test",
+    pool: str = "cls",
+    layers: str = "all",
+    streams: str = "cross",
+    **options: Unpack[MeasureKeywords],
+) -> tuple[list[AlignmentTable], list[Key]] | None:
+    """Return the tables of ``stored_rows``, one per metric, and the keys of its rows.
+
+    None where any value is missing, or is that of another version of a metric.
+    """
     from alignkit.metrics import resolve
 
     chosen = MeasureOptions(**options)
@@ -51,7 +74,7 @@ def stored_rows(
     if not run.is_trained or columns is None:
         return None
     selection = PairSelection.of_run(run, layers, streams)
-    resolved = [resolve(metric) for metric in metrics]
+    resolved, keys = [resolve(metric) for metric in metrics], selection.keys
     digests = run.digests(split, pool)
     for subset in _subsets(run, chosen.samples, split):
         tables = AlignmentTables(
@@ -64,8 +87,8 @@ def stored_rows(
             **columns,
         )
         every = [tables.table(metric, selection.is_maximum) for metric in resolved]
-        if not any(table.missing(selection.keys) for table in every):
-            return pd.concat([table.rows(selection.keys) for table in every])
+        if not any(table.missing(keys) for table in every):
+            return every, keys
     return None
 
 

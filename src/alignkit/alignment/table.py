@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,12 +13,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.alignment.columns import Columns
+from alignkit.alignment.index import indexed
+from alignkit.alignment.rows import Key, Rows
 from alignkit.errors import DamagedError, DataError
 from alignkit.file_names import listed
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Run
 from alignkit.runs.files import discard
-from alignkit.runs.manifests import inputs_of_table, write_table
+from alignkit.runs.manifests import inputs_of_table, manifest_of_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,11 +88,14 @@ ADDED = {
 # Columns that are not written where they say nothing, so that earlier tables keep their bytes.
 OPTIONAL = ("within", "groups", "version")
 
-Key = tuple[str, str]
 # The SHA-256 of the representation of every site, of either side of the pairs.
 Digests = tuple[Mapping[str, str], Mapping[str, str]]
 UNKNOWN: Digests = ({}, {})
 SIDES = ("x", "y")
+# What tells whether a value is as it is wanted.
+HELD = ("version", "permutations", "resamples", "dtype", "draw_seed")
+# An entry of the index made with other columns is another one.
+_LAYOUT = repr((MAXIMA_COLUMNS, COUNTS, NUMBERS, ADDED)).encode()
 
 
 class AlignmentTable:
@@ -127,20 +135,25 @@ class AlignmentTable:
     ) -> None:
         self.metric, self.options, self.file, self.key = metric, options, file, key
         self.digests, self.stale = digests, 0
-        self._made_from: dict[str, dict[str, str]] = {}
+        self._made_from: Mapping[str, Mapping[str, str]] = {}
         self.is_subset = is_subset
         parameters = format_spec("", metric.parameters).removeprefix(":")
         self.fixed = {"metric": metric.name, "parameters": parameters} | fixed
-        self._rows: dict[Key, dict[str, Any]] = {}
+        self._rows = Rows(key)
         if file is not None and file.is_file():
             # Where a default has changed since, the file also holds rows of other parameters.
             self._made_from = _inputs(file)
-            rows = [row for row in _read(file)[1] if row["parameters"] == parameters]
-            self._rows = {self._key(row): dict(row) for row in rows if self._is_current(row)}
-            self.stale = len(rows) - len(self._rows)
+            self._rows = Rows(key, _read(file), parameters)
+            stale = self._stale_keys()
+            self.forget(stale)
+            self.stale = len(stale)
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Return the keys that lack a value with the null, interval and precision wanted."""
+        alike = self._rows.alike(HELD)
+        if alike is not None:
+            places = self._rows.places if self._holds(alike) else {}
+            return [key for key in keys if key not in places]
         return [key for key in keys if key not in self._rows or not self._holds(self._rows[key])]
 
     def pairs(self, key: Key) -> int:
@@ -149,6 +162,9 @@ class AlignmentTable:
 
     def outdated(self, keys: Iterable[Key]) -> list[int]:
         """Return the versions of the values that another version of the metric gave."""
+        alike = self._rows.alike(("version",))
+        if alike is not None and alike["version"] == self.metric.version:
+            return []
         versions = (int(self._rows[key]["version"]) for key in keys if key in self._rows)
         return [version for version in versions if version != self.metric.version]
 
@@ -184,36 +200,48 @@ class AlignmentTable:
     def write(self) -> None:
         """Store all rows in the file."""
         if self.file is not None:
-            table = as_written(self._table(self._rows.values()))
+            table = as_written(self.rows(list(self._rows)))
             write_table(self.file, _text(table), self._inputs_now())
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
         """Return the rows of keys, in their order."""
-        return self._table([self._rows[key] for key in keys])
+        return frame(self.columns(keys))
 
-    def _is_current(self, row: Mapping[str, Any]) -> bool:
-        """Whether a row is of the representations that are stored now; true where unknown."""
+    def columns(self, keys: Sequence[Key]) -> dict[str, list[Any]]:
+        """Return the rows of keys, in their order, column by column."""
+        names = COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS
+        stored = self._rows.stored
+        if stored is not None and not self._rows.changed:
+            places = [self._rows.places[key] for key in keys]
+            return {name: stored.chosen(name, places) for name in names}
+        rows = [self._rows[key] for key in keys]
+        return {name: _plain(name, [row.get(name) for row in rows]) for name in names}
+
+    def _stale_keys(self) -> list[Key]:
+        """Return the keys of rows that are of other representations than those stored now."""
+        changed = []
         for side, now in zip(SIDES, self.digests, strict=True):
             then = self._made_from.get(side, {})
-            sites = [row[side]] if self.key == SIDES else list(then)
-            if any(site in then and now.get(site, then[site]) != then[site] for site in sites):
-                return False
-        return True
+            changed.append({site for site in then if now.get(site, then[site]) != then[site]})
+        if not any(changed):
+            return []
+        if self.key != SIDES:  # the best over many sites
+            return list(self._rows)
+        return [key for key in self._rows if key[0] in changed[0] or key[1] in changed[1]]
 
     def _inputs_now(self) -> dict[str, dict[str, str]]:
         """Return the digests of the representations that the rows are of, by side and site."""
         inputs = {}
-        for side, now in zip(SIDES, self.digests, strict=True):
+        for place, (side, now) in enumerate(zip(SIDES, self.digests, strict=True)):
             known = {**self._made_from.get(side, {}), **now}
-            used = {row[side] for row in self._rows.values()} if self.key == SIDES else set(known)
+            used = {key[place] for key in self._rows} if self.key == SIDES else set(known)
             inputs[side] = {site: known[site] for site in sorted(used & set(known))}
         return {side: sites for side, sites in inputs.items() if sites}
 
-    def _table(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        return _frame(COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS, list(rows))
-
-    def _key(self, row: Mapping[str, Any]) -> Key:
-        return row[self.key[0]], row[self.key[1]]
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what the file holds; empty without one."""
+        return "" if self._rows.stored is None else self._rows.stored.source
 
     def _holds(self, row: Mapping[str, Any]) -> bool:
         options = self.options
@@ -238,73 +266,108 @@ def read_alignment(file: Path) -> pd.DataFrame:
         When the file is not such a table.
     """
     _inputs(file)
-    columns, rows = _read(file)
-    return _frame(columns, rows)
+    stored = _read(file)
+    return frame({name: stored.values(name) for name in stored.names})
 
 
-def _inputs(file: Path) -> dict[str, dict[str, str]]:
-    """Check a table against its manifest, and return the digests of what it was made from."""
+def _inputs(file: Path) -> Mapping[str, Mapping[str, str]]:
+    """Check a table against its manifest, and return the digests of what it was made from.
+
+    Not to be changed; each state of the two is checked once.
+    """
+    manifest = manifest_of_table(file)
+    states = [path.stat() if path.is_file() else None for path in (file, manifest)]
+    return _inputs_of_state(
+        file, *((s.st_ino, s.st_mtime_ns, s.st_size) if s else None for s in states)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _inputs_of_state(file: Path, *_state: object) -> Mapping[str, Mapping[str, str]]:
     try:
         return inputs_of_table(file)
     except DamagedError as error:
         raise DamagedError(f"{error}; remove it and measure again") from None
 
 
-def _read(file: Path) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
-    """Return the columns and rows of a table, not to be changed; each state is parsed once."""
+def _read(file: Path) -> Columns:
+    """Return the columns of a table, not to be changed; each state of a file is read once."""
     status = file.stat()
-    return _parsed(file, status.st_ino, status.st_mtime_ns, status.st_size)
+    return _read_state(file, status.st_ino, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=256)
-def _parsed(file: Path, *_state: int) -> tuple[Sequence[str], Sequence[Mapping[str, Any]]]:
-    try:
-        with file.open(newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            named = reader.fieldnames or ()
-            columns = MAXIMA_COLUMNS if "layers" in named else COLUMNS
-            for column in columns:
-                if column not in named and column not in ADDED:
-                    raise KeyError(column)
-            return columns, [_row(columns, texts) for texts in reader]
-    except KeyError as error:
-        raise DataError(f"{file} lacks the column {error}; remove it and measure again") from None
-    except (ValueError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read: {error}; remove it and measure again") from None
-
-
-def _row(columns: Sequence[str], texts: Mapping[str, str | None]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for column in columns:
-        text = texts[column] if column in texts else ADDED[column]
-        if text is None:
-            raise ValueError("a row has fewer values than there are columns")
-        if column in COUNTS:
-            row[column] = int(float(text))
-        elif column in NUMBERS:
-            row[column] = float(text) if text else math.nan
-        else:
-            row[column] = text
-    return row
-
-
-def _frame(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(
-        {column: _typed(column, [row.get(column) for row in rows]) for column in columns}
+@lru_cache(maxsize=4096)
+def _read_state(file: Path, *_state: int) -> Columns:
+    content = file.read_bytes()
+    return indexed(
+        file, hashlib.sha256(_LAYOUT + content).hexdigest(), lambda: _parsed(file, content)
     )
 
 
-def _typed(column: str, values: Sequence[Any]) -> pd.Series:
+def _parsed(file: Path, content: bytes) -> Columns:
+    try:
+        reader = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+        named = {name: place for place, name in enumerate(next(reader, ()))}
+        columns = MAXIMA_COLUMNS if "layers" in named else COLUMNS
+        for column in columns:
+            if column not in named and column not in ADDED:
+                raise KeyError(column)
+        rows = [row for row in reader if row]
+        if any(len(row) < len(named) for row in rows):
+            raise ValueError("a row has fewer values than there are columns")
+        texts = {
+            column: [row[named[column]] for row in rows]
+            if column in named
+            else [ADDED[column]] * len(rows)
+            for column in columns
+        }
+        return Columns.of_values({column: _values(column, texts[column]) for column in columns})
+    except KeyError as error:
+        raise DataError(f"{file} lacks the column {error}; remove it and measure again") from None
+    except (ValueError, OverflowError, csv.Error) as error:
+        raise DataError(f"{file} cannot be read: {error}; remove it and measure again") from None
+
+
+def _values(column: str, texts: list[str]) -> Sequence[Any]:
+    """Return the values of a column; equal texts are read once."""
+    if column in COUNTS:
+        counts = {text: int(float(text)) for text in set(texts)}
+        return [counts[text] for text in texts]
+    if column in NUMBERS:
+        numbers = {text: float(text) if text else math.nan for text in set(texts)}
+        return [numbers[text] for text in texts]
+    return texts
+
+
+def frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Return columns of a table as a data frame with their types."""
+    import pandas as pd
+
+    return pd.DataFrame({name: _typed(name, values) for name, values in columns.items()})
+
+
+def _plain(column: str, values: Sequence[Any]) -> list[Any]:
     """Return a column of a table; missing texts are empty, missing numbers NaN."""
+    if column in COUNTS:
+        return list(values)
+    if column in NUMBERS:
+        return [math.nan if value is None else value for value in values]
+    return ["" if value is None else str(value) for value in values]
+
+
+def joined(tables: Sequence[Mapping[str, Sequence[Any]]]) -> dict[str, list[Any]]:
+    """Join the columns of tables that have the same ones."""
+    return {name: [v for table in tables for v in table[name]] for name in tables[0]}
+
+
+def _typed(column: str, values: Sequence[Any]) -> pd.Series:
     import pandas as pd
 
     if column in COUNTS:
         return pd.Series(values, dtype="int64")
     if column in NUMBERS:
         return pd.Series(values, dtype="float64")
-    return pd.Series(["" if value is None else str(value) for value in values], dtype=str)
+    return pd.Series(values, dtype=str)
 
 
 def is_stale(run: Run) -> bool:

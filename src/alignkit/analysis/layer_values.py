@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from math import isnan
+from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.designs import name_of, shown_name
-from alignkit.alignment.runs import measure_run
+from alignkit.alignment.runs import run_columns
+from alignkit.alignment.table import frame, joined
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
@@ -15,6 +17,8 @@ from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Columns = dict[str, list[Any]]
 
 RUN_COLUMNS = ("run", "task", "placement", "unit", "seed")
 VALUE_COLUMNS = ("metric", "x", "y", "n", "value", "reason", "chance", "calibrated")
@@ -52,11 +56,9 @@ def layer_values(
     UsageError
         When a metric cannot be computed on these data; if lenient, when none can.
     """
-    import pandas as pd
-
     specs = _by_stored_name(options.metrics)
     units = unit_labels(runs, "variant")
-    tables = [pd.DataFrame(columns=[*RUN_COLUMNS, *VALUE_COLUMNS])]
+    tables: list[Columns] = []
     with reporter.progress("measure runs", len(runs)) as bar:
         for run in {run.path: run for run in runs}.values():
             for selection in layers(run):
@@ -65,9 +67,23 @@ def layer_values(
                 specs = {name: spec for name, spec in specs.items() if spec in left}
                 tables.append(table)
             bar.advance()
-    table = pd.concat(tables[1:] or tables, ignore_index=True)
+    table = _frame(tables)
     table = table.drop_duplicates(["run", "metric", "x", "y"])
     return table[table["metric"].isin(specs.values())].reset_index(drop=True)
+
+
+def _frame(tables: Sequence[Columns]) -> pd.DataFrame:
+    import pandas as pd
+
+    names = [*RUN_COLUMNS, *VALUE_COLUMNS]
+    if not tables:
+        return pd.DataFrame(columns=names)
+    own = {"seed": "int64", **dict.fromkeys(set(RUN_COLUMNS) - {"seed"}, str)}
+    columns = joined(tables)
+    typed = frame({name: columns[name] for name in VALUE_COLUMNS})
+    return pd.DataFrame(
+        {name: pd.Series(columns[name], dtype=own[name]) for name in RUN_COLUMNS}
+    ).join(typed)
 
 
 def check_samples(values: pd.DataFrame) -> None:
@@ -171,12 +187,11 @@ def _measure(
     layers: str,
     null: int,
     reporter: Reporter,
-) -> pd.DataFrame:
+) -> Columns:
     """Measure a run, with row permutations only where calibration needs them."""
-    import pandas as pd
 
-    def measure(metrics: Sequence[str], null: int) -> pd.DataFrame:
-        table = measure_run(
+    def measure(metrics: Sequence[str], null: int) -> Columns:
+        columns = run_columns(
             run,
             metrics,
             split=options.split,
@@ -190,19 +205,26 @@ def _measure(
             groups=options.groups,
             reporter=reporter,
         )
-        names = zip(table["metric"], table["parameters"], strict=True)
-        return table.assign(metric=[specs[name] for name in names])[list(VALUE_COLUMNS)]
+        names = zip(columns["metric"], columns["parameters"], strict=True)
+        columns["metric"] = [specs[name] for name in names]
+        return {name: columns[name] for name in VALUE_COLUMNS}
 
     table = measure(list(specs.values()), null)
     if options.calibrated and options.null > null:
-        lacking = table["calibrated"].isna() & table["value"].notna()
-        permuted = list(dict.fromkeys(table.loc[lacking, "metric"]))
+        cells = zip(table["metric"], table["value"], table["calibrated"], strict=True)
+        permuted = list(
+            dict.fromkeys(spec for spec, v, calibrated in cells if isnan(calibrated) and v == v)
+        )
         if permuted:
-            others = table[~table["metric"].isin(permuted)]
-            table = pd.concat([others, measure(permuted, options.null)], ignore_index=True)
             order = {spec: i for i, spec in enumerate(specs.values())}
-            table = table.sort_values("metric", key=lambda m: m.map(order), kind="stable")
-    values = (str(run.path), run.task, run.placement, unit, run.seed)
-    return table.assign(**dict(zip(RUN_COLUMNS, values, strict=True)))[
-        [*RUN_COLUMNS, *VALUE_COLUMNS]
-    ]
+            table = joined([_without(table, permuted), measure(permuted, options.null)])
+            places = sorted(range(len(table["metric"])), key=lambda i: order[table["metric"][i]])
+            table = {name: [values[i] for i in places] for name, values in table.items()}
+    own = (str(run.path), run.task, run.placement, unit, run.seed)
+    length = len(table["metric"])
+    return {name: [value] * length for name, value in zip(RUN_COLUMNS, own, strict=True)} | table
+
+
+def _without(table: Columns, metrics: Sequence[str]) -> Columns:
+    kept = [i for i, metric in enumerate(table["metric"]) if metric not in metrics]
+    return {name: [values[i] for i in kept] for name, values in table.items()}

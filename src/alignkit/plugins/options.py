@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,14 @@ def options_of(target: Callable[..., object]) -> dict[str, Option]:
     A class may keep its options in a dataclass, ``Options``; they are then those of its fields.
     """
     target = getattr(target, "Options", target)
+    try:
+        return dict(_read_options(target))
+    except TypeError:  # it cannot be hashed
+        return _read_options.__wrapped__(target)
+
+
+@cache
+def _read_options(target: Callable[..., object]) -> dict[str, Option]:
     try:
         signature = inspect.signature(target)
     except (TypeError, ValueError):

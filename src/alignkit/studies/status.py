@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from alignkit.alignment.index import remembered
+from alignkit.alignment.rows import Key
+from alignkit.alignment.table import AlignmentTable
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse, sites
 from alignkit.runs import Run, RunConfig
 from alignkit.studies.tables import Measure
 
-if TYPE_CHECKING:
-    import pandas as pd
+# Tables with the keys of the rows that count.
+Tables = list[tuple[AlignmentTable, list[Key]]]
+EVIDENCE = ("metric", "parameters", "x", "y", "n", "value")
 
 
 def is_trained(run: Run, config: RunConfig) -> bool:
@@ -35,7 +42,7 @@ def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
 
 def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
     """Whether every metric has a value, or the reason for a missing one, on every pair of sites."""
-    return measured_values(run, measure, split, pool) is not None
+    return run.is_trained and _measured(run, measure, split, pool) is not None
 
 
 def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dict[str, Any]:
@@ -45,33 +52,42 @@ def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dic
     analyses measure in addition are not included.
     """
     scores = run.performance()["splits"]
-    tables = [
-        measured_values(run, measure, split, pool)
+    parts = [
+        _measured(run, measure, split, pool) if run.is_trained else None
         for split in (measure.splits if measure else ())
         for pool in (measure.pools if measure else ())
         if measure
     ]
-    text = "".join("" if table is None else table.to_csv(index=False) for table in tables)
+
+    def digest() -> str:
+        return hashlib.sha256("".join(map(_text, parts)).encode()).hexdigest()
+
+    made_of = [
+        [(table.digest, sorted(table.fixed.items()), keys) for table, keys in part or ()]
+        if part is None or part
+        else "nothing"
+        for part in parts
+    ]
+    key = hashlib.sha256(repr(made_of).encode()).hexdigest()
     return {
         "identity": run.stored["identity"],
         "scores": {split: scores.get(split) for split in splits},
-        "alignment": hashlib.sha256(text.encode()).hexdigest(),
+        "alignment": remembered(run.path, "evidence", key, digest),
     }
 
 
-def measured_values(run: Run, measure: Measure, split: str, pool: str) -> pd.DataFrame | None:
-    """Return the alignment that a study measures on a run; None if any value is missing."""
-    import pandas as pd
+def _measured(run: Run, measure: Measure, split: str, pool: str) -> Tables | None:
+    """Return the tables that a study measures on a run, with their keys.
 
-    from alignkit.alignment.stored import stored_rows
+    None if any value is missing; empty where it measures nothing on this run.
+    """
+    from alignkit.alignment.stored import stored_tables
 
-    if not run.is_trained:
-        return None
     if selects_nothing(run.config, measure):
-        return pd.DataFrame()
-    values = []
+        return []
+    every: Tables = []
     for within in measure.designs:
-        rows = stored_rows(
+        stored = stored_tables(
             run,
             measure.metrics,
             split=split,
@@ -83,10 +99,24 @@ def measured_values(run: Run, measure: Measure, split: str, pool: str) -> pd.Dat
             within=within,
             groups=measure.groups,
         )
-        if rows is None:
+        if stored is None:
             return None
-        values.append(rows[["metric", "parameters", "x", "y", "n", "value"]])
-    return pd.concat(values)
+        every += [(table, stored[1]) for table in stored[0]]
+    return every
+
+
+def _text(part: Tables | None) -> str:
+    """Return the measured values as CSV, as hashes of earlier versions were taken of."""
+    if not part:
+        return "" if part is None else "\n"
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=os.linesep)
+    writer.writerow(EVIDENCE)
+    for table, keys in part:
+        columns = table.columns(keys)
+        columns["value"] = ["" if value != value else value for value in columns["value"]]
+        writer.writerows(zip(*(columns[name] for name in EVIDENCE), strict=True))
+    return text.getvalue()
 
 
 def selects_nothing(config: RunConfig, measure: Measure) -> bool:
