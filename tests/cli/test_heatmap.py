@@ -1,5 +1,7 @@
 """Heat maps in the terminal: what stands where, in which width, in which colour."""
 
+import re
+
 import pytest
 
 from alignkit.cli.printing.heatmap import _Grid, print_heatmap
@@ -23,11 +25,13 @@ def _rows(values, chance=None):
 
 def test_bands_fit_the_terminal():
     grid = _Grid(_rows([[0.01 * (i + j) for j in range(30)] for i in range(2)]), True)
-    lines = [line.plain for line in grid.lines(80)]
+    lines = ["".join(text for text, _ in line) for line in grid.lines(80)]
     assert max(map(len, lines)) <= 80
     assert sum("t01" in line for line in lines) == 3
     assert len(list(grid.lines(None))) == 3
-    assert all(len(line.plain) < 20 for line in grid.lines(5))  # one column at least
+    assert all(
+        len("".join(text for text, _ in line)) < 20 for line in grid.lines(5)
+    )  # one column at least
 
 
 @pytest.mark.parametrize("higher", [True, False])
@@ -41,7 +45,7 @@ def test_bright_is_more_aligned(higher):
 @pytest.mark.parametrize(("spread", "text"), [(0.5, "0.50"), (0.01, "0.010"), (0.001, "0.0010")])
 def test_digits_tell_neighbours_apart(spread, text):
     grid = _Grid(_rows([[0.0, spread]]), True)
-    assert [line.plain for line in grid.lines(None)][1].endswith(text)
+    assert ["".join(text for text, _ in line) for line in grid.lines(None)][1].endswith(text)
 
 
 def test_undefined_and_missing_cells(capsys):
@@ -61,3 +65,19 @@ def test_one_chance_level_is_said_once_and_many_below(capsys):
     rows[0]["chance"], rows[1]["chance"] = 0.1, 0.2
     print_heatmap("cka", rows)
     assert capsys.readouterr().out.splitlines()[-1].split() == ["0.10", "0.20"]
+
+
+def test_it_is_the_same_text_with_and_without_colours(capsys, monkeypatch):
+    rows = [
+        {"x": f"t{i}", "y": f"v{j}", "n": 9, "value": i / 7 - j, "reason": "", "chance": j / 100}
+        for i in range(4)
+        for j in range(3)
+    ]
+    rows[5] |= {"value": None, "reason": "it is constant"}
+    print_heatmap("a title", rows)
+    plain = capsys.readouterr().out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    print_heatmap("a title", rows)
+    coloured = capsys.readouterr().out
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain

@@ -1,6 +1,7 @@
 """``alignkit measure``: alignment of runs, or of arrays from anywhere."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from alignkit.runs import Run
+
+    Columns = dict[str, list[Any]]
 
 Option = typer.Option
 ARRAYS = (
@@ -210,7 +213,7 @@ def measure(
         "lenient": "all" in (metric or ()),
         "reporter": console.TerminalReporter(),
     }
-    done: Attempts[pd.DataFrame] | None = None
+    done: Attempts[Columns] | None = None
     if encoder:
         of_runs = given_options(
             paths=paths, placement=placement, between=between, id=id, data=data, axis=axis
@@ -245,8 +248,8 @@ def measure(
             )
         else:
             options["force"] = force
-            table, done = _runs(chosen, specs, splits, streams or "cross", within, output, options)
-    _finish(console.records(table), json)
+            rows, done = _runs(chosen, specs, splits, streams or "cross", within, output, options)
+    _finish(console.records(table) if done is None else rows, json)
     if done is not None:
         done.fail_if_any()
 
@@ -279,23 +282,36 @@ def _runs(
     within: str | None,
     output: Path | None,
     options: dict[str, Any],
-) -> "tuple[pd.DataFrame, Attempts[pd.DataFrame]]":
-    import pandas as pd
+) -> "tuple[list[dict[str, Any]], Attempts[Columns]]":
+    from alignkit.alignment.runs import run_columns
+    from alignkit.alignment.table import frame, joined
 
-    from alignkit.alignment.runs import measure_run
-
-    def measured(run: "Run") -> "pd.DataFrame":
-        tables = [
-            measure_run(run, specs, split=split, streams=streams, within=classes, **options)
-            for split in splits
-            for classes in _designs(within)
-        ]
-        table = pd.concat(tables, ignore_index=True)
-        table.insert(0, "run", str(run.path))
-        return table
+    def measured(run: "Run") -> "Columns":
+        columns = joined(
+            [
+                run_columns(run, specs, split=split, streams=streams, within=classes, **options)
+                for split in splits
+                for classes in _designs(within)
+            ]
+        )
+        return {"run": [str(run.path)] * len(columns["metric"])} | columns
 
     done = attempted(_selectable(runs, options["layers"], streams), measured)
-    return _written(pd.concat(done.results, ignore_index=True), output), done
+    columns = joined(done.results)
+    if output is not None:
+        table = frame({name: values for name, values in columns.items() if name != "run"})
+        table.insert(0, "run", columns["run"])
+        _written(table, output)
+    return _rows(columns), done
+
+
+def _rows(columns: "Columns") -> list[dict[str, Any]]:
+    """Return rows of plain values, as ``console.records`` does: None where there is no number."""
+    known = [
+        [None if isinstance(v, float) and not isfinite(v) else v for v in values]
+        for values in columns.values()
+    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*known, strict=True)]
 
 
 def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]":

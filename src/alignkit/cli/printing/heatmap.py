@@ -2,12 +2,15 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.style import Style
-    from rich.text import Text
+
+    # Pieces of text with their styles.
+    Line = list[tuple[str, Style | str]]
 
 Row = Mapping[str, Any]
 
@@ -42,12 +45,26 @@ def print_heatmap(
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     width = console.width if sys.stdout.isatty() else otherwise
+    grid = _Grid(rows, higher_is_better, least)
+    if not console.is_terminal:  # no colours: as plain text, which takes a tenth of the time
+        grid.style = lambda _: ""
     console.print(Text(title, style="bold"))
     console.print(Text(_summary(rows, higher_is_better)))
-    for line in _Grid(rows, higher_is_better, least).lines(width):
-        console.print(line)
+    for line in grid.lines(width):
+        _print(console, line)
     for reason, count in Counter(row["reason"] for row in rows if row["value"] is None).items():
         console.print(Text(f"--: {reason} ({count} of {len(rows)})"))
+
+
+def _print(console: "Console", pieces: "Line") -> None:
+    """Print a line; without styles, past the machinery that would look for some."""
+    from rich.text import Text
+
+    text = "".join(piece for piece, _ in pieces)
+    if console.is_terminal or not text.isprintable():
+        console.print(Text.assemble(*pieces))
+    else:
+        console.file.write(f"{text}\n")
 
 
 def _summary(rows: Sequence[Row], higher_is_better: bool) -> str:
@@ -92,12 +109,12 @@ class _Grid:
         digits = max([least, *(len(self._text(value)) for value in known)])
         self.widths = {y: 1 + max(digits, len(str(y))) for y in self.ys}
 
-    def lines(self, width: int | None) -> "Iterator[Text]":
-        """Lines of at most ``width`` characters; of any length when None."""
-        from rich.text import Text
+        self.style: Callable[[float], Style | str] = self._style
 
+    def lines(self, width: int | None) -> "Iterator[Line]":
+        """Lines of at most ``width`` characters; of any length when None."""
         for ys in self._bands(width):
-            yield Text(" " * self.side + "".join(f"{y!s:>{self.widths[y]}}" for y in ys))
+            yield [(" " * self.side + "".join(f"{y!s:>{self.widths[y]}}" for y in ys), "")]
             for x in self.xs:
                 yield self._values(x, ys)
                 if self.chance_below:
@@ -114,24 +131,20 @@ class _Grid:
             band.append(y)
         yield band
 
-    def _values(self, x: str, ys: Sequence[str]) -> "Text":
-        from rich.text import Text
-
-        line = Text(f"{x!s:>{self.side}}")
+    def _values(self, x: str, ys: Sequence[str]) -> "Line":
+        line: Line = [(f"{x!s:>{self.side}}", "")]
         for y in ys:
             row = self.cells.get((x, y))
             text = "" if row is None else self._text(row["value"]) or "--"
-            style = "" if row is None or row["value"] is None else self._style(row["value"])
-            line.append(f"{text:>{self.widths[y]}}", style)
+            style = "" if row is None or row["value"] is None else self.style(row["value"])
+            line.append((f"{text:>{self.widths[y]}}", style))
         return line
 
-    def _chances(self, x: str, ys: Sequence[str]) -> "Text":
-        from rich.text import Text
-
-        line = Text(" " * self.side)
+    def _chances(self, x: str, ys: Sequence[str]) -> "Line":
+        line: Line = [(" " * self.side, "")]
         for y in ys:
             text = self._text(self.cells.get((x, y), {}).get("chance"))
-            line.append(f"{text:>{self.widths[y]}}", "dim")
+            line.append((f"{text:>{self.widths[y]}}", "dim"))
         return line
 
     def _text(self, value: float | None) -> str:
