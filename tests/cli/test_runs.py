@@ -1,6 +1,8 @@
 """``alignkit runs``: list, show, remove, tidy up, pack and unpack, as a user does."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,22 @@ def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
     assert run.is_trained
     assert "removed" in alignkit("runs", "gc", cwd=tmp_path).stdout
     assert "nothing to remove" in alignkit("runs", "gc", cwd=tmp_path).stderr
+
+
+def test_gc_removes_litter_of_results_but_not_what_may_be_written_now(tmp_path):
+    results = tmp_path / "results"
+    (results / "figures").mkdir(parents=True)
+    names = (".a.csv.x1.tmp", "figures/.b.png.x2.tmp", ".now.csv.x3.tmp", ".hidden", "c.csv")
+    for name in names:
+        (results / name).write_text("half")
+    for name in names[:2]:
+        os.utime(results / name, (0, 0))
+    words = ("runs", "gc", "--output", results, "--json")
+    rows = {row["path"]: row["done"] for row in json.loads(alignkit(*words, cwd=tmp_path).stdout)}
+    done = {str(Path(path).relative_to(results)): state for path, state in rows.items()}
+    assert done == {names[0]: "removed", names[1]: "removed", names[2]: "in use, kept"}
+    left = sorted(str(p.relative_to(results)) for p in results.rglob("*") if p.is_file())
+    assert left == [".hidden", ".now.csv.x3.tmp", "c.csv"]
 
 
 @pytest.mark.slow

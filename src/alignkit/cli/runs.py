@@ -145,22 +145,33 @@ def remove(
 
 def collect(
     runs: RunsFolder = DEFAULT,
+    output: Annotated[
+        list[Path] | None,
+        Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Also clean up a folder of results; repeatable.",
+        ),
+    ] = None,
     dry_run: Annotated[bool, Option("--dry-run", help="Only show what would be removed.")] = False,
     json: Json = False,
 ) -> None:
     """Remove partly written or partly removed files that killed processes left behind.
 
     Files that a running process may still be writing are kept, and so are unfinished
-    extractions, which can be resumed.
+    extractions, which can be resumed. In folders of results, which no process locks, that is what
+    was written within the last hour.
 
     Example: alignkit runs gc --dry-run
     """
     from alignkit.cli.printing import console
     from alignkit.runs.files import discard
-    from alignkit.runs.litter import find_litter
+    from alignkit.runs.litter import find_litter, find_litter_of_results
 
     rows = []
-    for litter in list(find_litter(runs)):
+    results = [litter for folder in output or () for litter in find_litter_of_results(folder)]
+    for litter in [*find_litter(runs), *results]:
         if not litter.in_use and not dry_run:
             discard(litter.path)
         done = "in use, kept" if litter.in_use else "found" if dry_run else "removed"
@@ -172,7 +183,7 @@ def collect(
     elif rows:
         console.print_table(rows, ["path", "why", "bytes", "done"])
     else:
-        console.note(f"nothing to remove under {runs}")
+        console.note(f"nothing to remove under {', '.join(map(str, [runs, *(output or ())]))}")
 
 
 def verify(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from alignkit.runs.files import held_by_another
 
+RECENT = 3600  # seconds in which somebody may still be writing a file that nobody locks
 KINDS = {".tmp": "incompletely written", ".old": "replaced, but incompletely removed"}
 
 
@@ -42,6 +44,15 @@ def find_litter(root: Path) -> Iterator[Litter]:
                 yield Litter(path, why, size_of(path), _in_use(path, root))
                 if name in folders:
                     folders.remove(name)
+
+
+def find_litter_of_results(folder: Path) -> Iterator[Litter]:
+    """Yield the litter below a folder of results, which no process locks: the recent is in use."""
+    for path in sorted(folder.rglob(".*")):
+        why = KINDS.get(path.suffix)
+        if why and not any(parent.suffix in KINDS for parent in path.relative_to(folder).parents):
+            age = time.time() - path.stat().st_mtime
+            yield Litter(path, why, size_of(path), age < RECENT)
 
 
 def size_of(path: Path) -> int:

@@ -26,9 +26,9 @@ class Repair:
 
 def lock_of(file: Path) -> JournalFileOpenLock:
     """Return the lock that Optuna's writers take: a file, which works on network disks too."""
-    from optuna.storages.journal import JournalFileOpenLock
+    from alignkit.search.journal_file import JournalLock
 
-    return JournalFileOpenLock(str(file))
+    return JournalLock(file)
 
 
 def check_tail(file: Path, lock: JournalFileOpenLock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -132,13 +133,13 @@ def _database(url: Url, heartbeat: int, on_stale: Any) -> Any:
 
 def _journal(url: Url) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
     from alignkit.search.journal import check_tail, lock_of
+    from alignkit.search.journal_file import JournalFile
 
     assert url.file is not None
     check_tail(url.file, lock_of(url.file))
-    return JournalStorage(JournalFileBackend(str(url.file), lock_of(url.file)))
+    return JournalStorage(JournalFile(url.file))
 
 
 @contextmanager
@@ -149,8 +150,7 @@ def exclusive(url: Url, name: str) -> Iterator[None]:
     there is no lock, and a search may exceed its number of trials by its number of workers.
     """
     if url.file:
-        with Path(f"{url.file}.turn").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with _locked(Path(f"{url.file}.turn")):
             yield
     elif url.is_postgresql:
         with one_line_errors(url):
@@ -161,6 +161,31 @@ def exclusive(url: Url, name: str) -> Iterator[None]:
             yield
     else:
         yield
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; one that was made for a storage that cannot be opened is removed."""
+    is_new = not path.exists()
+    while True:
+        with path.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not _is_same(file.fileno(), path):
+                continue  # it was removed meanwhile
+            try:
+                yield
+            except AlignkitError:
+                if is_new:
+                    path.unlink(missing_ok=True)
+                raise
+            return
+
+
+def _is_same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _connect(url: Url) -> Any:
