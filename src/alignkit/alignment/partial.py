@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from alignkit.errors import DataError
 from alignkit.progress import Reporter
 from alignkit.runs.files import discard, locked, sha256_of
 from alignkit.runs.manifests import read_checked, write_checked
@@ -35,7 +36,9 @@ def parts_of(
     manifest = {"inputs": list(inputs)}
     with locked(folder):
         file = folder / "inputs.json"
-        known = read_checked(file) if file.is_file() else None
+        known = None
+        with suppress(DataError):  # values of which nobody knows where they are from
+            known = read_checked(file)
         if known == manifest:
             reporter.note(f"resuming with the values in {folder}")
         else:

@@ -124,7 +124,7 @@ def find_pixels(
     if recipe is None or not any(cache.glob(f"*-{name}-*/manifest.json")):
         return None
     for folder in cache.glob(f"*-{name}-{_key(fingerprint(), name, recipe)}"):
-        manifest = read_json(folder / "manifest.json")
+        manifest = read_json(folder / "manifest.json", {"ids": str, "shape": [int], "*": object})
         if manifest["ids"] != _hash(list(split.ids)):
             continue
         return _open_pixels(folder, (len(split), *manifest["shape"]))

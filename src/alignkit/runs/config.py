@@ -282,7 +282,9 @@ def choose_init(run: str | Path, architecture: str) -> Init:
         raise DataError(
             f"`init={run}`: this folder does not hold a trained run; see: alignkit runs"
         )
-    stored = read_json(folder / "config.json")
+    stored = read_json(
+        folder / "config.json", {"identity": str, "architecture": {"name": str}, "*": object}
+    )
     if stored["architecture"]["name"] != architecture:
         raise UsageError(
             f"`init={run}` has the architecture '{stored['architecture']['name']}', the new run "

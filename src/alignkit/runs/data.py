@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.documents import Form, check_form
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, options_of
@@ -27,6 +28,7 @@ FILE = "data.json"
 SEEN = ("train", "validation")  # the splits that training sees
 OTHER = "it holds other data than at the training"
 Options = Mapping[str, Any]
+REMEMBERED: Form = {"paths?": {"*": str}, "options?": dict, "fingerprint?": str}
 
 
 def open_task(run: Run) -> Task:
@@ -126,6 +128,7 @@ def use_data(run: Run, given: Options, force: bool = False) -> bool:
 def _remembered(run: Run) -> dict[str, Any]:
     file = run.path / FILE
     known: dict[str, Any] = read_checked(file) if file.is_file() else {}
+    check_form(known, REMEMBERED, str(file))
     return known
 
 

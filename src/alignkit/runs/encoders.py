@@ -12,13 +12,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from alignkit.errors import UsageError
+from alignkit.documents import Form, check_form
+from alignkit.errors import AlignkitError, UsageError
 from alignkit.models.encoders import EncoderSite
+from alignkit.progress import current_reporter
 from alignkit.runs.manifests import read_checked
 from alignkit.runs.representations import RepresentationStore
 
 DEFAULT_ENCODERS = Path("encoders")
 FILE = "encoder.json"
+# What it must hold.
+STORED: Form = {
+    **dict.fromkeys(("label", "stream", "task", "fingerprint", "spec"), str),
+    "sites": [{"name": str, "shape": list, "pools": [str], "refused": dict, "default": str}],
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,9 @@ class EncoderStore(RepresentationStore):
     @cached_property
     def stored(self) -> dict[str, Any]:
         """The content of ``encoder.json``."""
-        return read_checked(self.path / FILE)
+        content: dict[str, Any] = read_checked(self.path / FILE)
+        check_form(content, STORED, str(self.path / FILE))
+        return content
 
     @property
     def name(self) -> str:
@@ -98,7 +107,7 @@ class EncoderStore(RepresentationStore):
 
     def beside(self, split: str) -> list[EncoderStore]:
         """Return other encoders on the same data whose representations of a split are stored."""
-        stores = (EncoderStore(file.parent) for file in sorted(self.path.parent.glob(f"*/{FILE}")))
+        stores = _readable(sorted(self.path.parent.glob(f"*/{FILE}")), split)
         return [
             store
             for store in stores
@@ -156,7 +165,7 @@ def load_encoders(
     UsageError
         When a pattern matches none.
     """
-    stores = [EncoderStore(file.parent) for file in sorted(Path(root).glob(f"*/*/{FILE}"))]
+    stores = _readable(sorted(Path(root).glob(f"*/*/{FILE}")), split)
     stores = [
         store
         for store in stores
@@ -175,3 +184,16 @@ def load_encoders(
                 f"{known}; store one with: alignkit extract --encoder SPEC --task TASK"
             )
     return [s for s in stores if any(matches(s, pattern) for pattern in patterns or ("*",))]
+
+
+def _readable(files: Sequence[Path], split: str) -> list[EncoderStore]:
+    """Return the encoders whose files can be read; name the others."""
+    stores = []
+    for store in (EncoderStore(file.parent) for file in files):
+        try:
+            _ = store.stored, store.representation_index(split)
+        except AlignkitError as error:
+            current_reporter().note(f"{store.path} is left out: {error}")
+        else:
+            stores.append(store)
+    return stores

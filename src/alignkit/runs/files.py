@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import AlignkitError, DataError
+from alignkit.documents import read_json as read_json  # beside what writes it
+from alignkit.errors import AlignkitError
 from alignkit.runs.space import writing
 
 if TYPE_CHECKING:
@@ -95,22 +96,6 @@ def write_json(path: Path, value: Any) -> None:
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, numbers with the fewest digits that read back exactly."""
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
-
-
-def read_json(path: Path) -> Any:
-    """Read JSON.
-
-    Raises
-    ------
-    DataError
-        When the file does not exist or is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"there is no {path}") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not valid JSON: {error}") from None
 
 
 def discard(path: Path) -> None:

@@ -51,7 +51,7 @@ def interrupted_runs(root: Path) -> Iterator[Interrupted]:
             continue
         last = max(steps)
         try:
-            command = str(read_json(steps[last]).get("command", ""))
+            command = str(read_json(steps[last], dict).get("command", ""))
         except DataError:
             command = ""
         yield Interrupted(folder.parent, last, command, held_by_another(folder.parent))

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from alignkit.documents import parse_json
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.runs.files import locked, put_folder, sha256_of, whole_file
 from alignkit.runs.run import Run
@@ -190,7 +191,7 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo, pack: Path) -> list[d
     """Read and check the list of files, before anything is written."""
     source = tar.extractfile(member)
     try:
-        content = json.loads(source.read() if source else b"")
+        content = parse_json(source.read(MAX_LIST_BYTES) if source else b"", f"{pack}: {LIST}")
         version = content["format"]
         runs: list[dict[str, Any]] = [
             {
@@ -203,7 +204,7 @@ def _listed(tar: tarfile.TarFile, member: tarfile.TarInfo, pack: Path) -> list[d
             }
             for run in content["runs"]
         ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (DataError, ValueError, KeyError, TypeError, AttributeError):
         raise DataError(f"{pack}: {LIST} is not a valid list of runs") from None
     if version != FORMAT:
         raise DataError(f"{pack} has format {version}; this version of alignkit reads {FORMAT}")

@@ -5,12 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import read_json
 from alignkit.runs.manifests import read_checked, verify
 
 if TYPE_CHECKING:
     from alignkit.metrics import Representation
+
+
+# What index.json must hold.
+INDEX: Form = {
+    "sites": [str],
+    "pools": [str],
+    "n": int,
+    "arrays?": {"*": [str]},
+    "files?": {"*": {"size": int, "sha256": str}},
+    "split?": str,
+    "dtype?": str,
+}
 
 
 class RepresentationStore:
@@ -38,7 +51,11 @@ class RepresentationStore:
     def representation_index(self, split: str) -> dict[str, Any] | None:
         """Return the manifest of the representations of a split, or None if there are none."""
         file = self.representations_folder(split) / "index.json"
-        return read_checked(file) if file.is_file() else None
+        if not file.is_file():
+            return None
+        index = read_checked(file)
+        check_form(index, INDEX, str(file))
+        return index
 
     def split_file(self, split: str, name: str) -> Path:
         """Return a file beside the representations of a split, checked against their index.
@@ -88,7 +105,8 @@ class RepresentationStore:
 
     def ids(self, split: str) -> list[str]:
         """Return the sample ids of a split, in the order of the rows of its representations."""
-        ids: list[str] = read_json(self.split_file(split, "ids.json"))
+        file = self.split_file(split, "ids.json")
+        ids: list[str] = read_json(file, [str])
         return ids
 
     def representation(

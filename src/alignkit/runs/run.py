@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError
+from alignkit.documents import NUMBER, Form, check_form, require_regular
+from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_object, verify
 from alignkit.runs.representations import RepresentationStore
+from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import named_like_a_loss
 
 if TYPE_CHECKING:
@@ -20,13 +23,27 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
-# What config.json must have for a run to be listed: entries, and what these must hold.
-STORED: dict[str, tuple[str, ...]] = {
-    "identity": (),
-    "unit": (),
-    "seed": (),
-    "task": ("name",),
-    "placement": ("name",),
+# What config.json must hold for a run to be listed; what opens its model may need more.
+STORED: Form = {
+    "identity": str,
+    "unit": str,
+    "seed": int,
+    "task": {"name": str, "alias?": (str, NoneType), "options": dict},
+    "placement": {"name": str, "text": [int], "vision": [int]},
+    "architecture": {"name": str, "options": dict},
+    "training": dict,
+    "init?": ({"run": str, "identity": str}, NoneType),
+    "conduct?": dict,
+    "data": {"fingerprint": str, "n?": {"*": int}, "splits?": {"*": str}},
+}
+# What performance.json must hold: scores, and for each score its noise.
+_SCORE = (*NUMBER, NoneType)
+PERFORMANCE: Form = {
+    "primary": (str, NoneType),
+    "splits": {"*": {"*": _SCORE}},
+    "errors?": {"*": {"*": dict}},
+    "higher_is_better?": {"*": bool},
+    "unscored?": str,
 }
 POOLS = ("cls", "mean")
 
@@ -74,11 +91,14 @@ class Run(RepresentationStore):
         """The content of ``config.json``."""
         file = self.trained_file("config.json")
         content = read_object(file)
-        for key, parts in STORED.items():
-            inner = content.get(key)
-            if inner is None or any(part not in inner for part in parts):
-                missing = key if inner is None else f"{key}.{parts[0]}"
-                raise DataError(f"{file} lacks '{missing}': it is damaged, or not that of a run")
+        check_form(content, STORED, str(file))
+        for kind, key in ((Training, "training"), (RuntimeOptions, "conduct")):
+            try:
+                read_options(kind, content.get(key, {}))
+            except Exception as error:  # of whatever kind: a value that nobody expects
+                raise DataError(
+                    f"{file} is damaged: the options in '{key}' cannot be used: {first_line(error)}"
+                ) from None
         return content
 
     @cached_property
@@ -170,6 +190,7 @@ class Run(RepresentationStore):
         content = read_checked(self.performance_file)
         if not {"primary", "splits"} <= set(content):
             raise DataError(f"{self.performance_file} is damaged: it lacks 'primary' or 'splits'")
+        check_form(content, PERFORMANCE, str(self.performance_file))
         return content
 
     def scores(self, split: str) -> dict[str, float]:
@@ -320,4 +341,10 @@ def _read_csv(path: Path, command: str) -> pd.DataFrame:
 
     if not path.is_file():
         raise DataError(f"there is no {path}; create it with: {command}")
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"parameters": str})
+    require_regular(path)
+    try:
+        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"parameters": str})
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+        raise DataError(
+            f"{path} cannot be read: {first_line(error)}; create it again with: {command}"
+        ) from None

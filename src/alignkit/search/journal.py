@@ -83,5 +83,5 @@ def is_record(line: bytes) -> bool:
     """Whether a line of a journal is a complete record."""
     try:
         return line.endswith(b"\n") and isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

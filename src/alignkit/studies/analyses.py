@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alignkit.documents import NUMBER, Form
 from alignkit.engines import Job, Outcome
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
 from alignkit.runs.units import (
@@ -31,6 +32,15 @@ from alignkit.studies.tables import Measure, recorded
 
 FOLDER = "analyses"
 WORK = "alignkit.studies.analyse"
+# What the record of an analysis must hold.
+ANALYSED: Form = {
+    "key": str,
+    "seconds?": NUMBER,
+    "shown?": [str],
+    "files?": {"*": str},
+    "error?": str,
+    "traceback?": str,
+}
 
 
 @dataclass
@@ -91,8 +101,11 @@ class Analysis:
 
     @property
     def _stored(self) -> dict[str, Any]:
-        record = read_json(self.record) if self.record.is_file() else {}
-        return record if record.get("key") == self.key else {}
+        try:
+            record: dict[str, Any] = read_json(self.record, ANALYSED)
+        except DataError:  # none, or one that says nothing: the analysis is made again
+            return {}
+        return record if record["key"] == self.key else {}
 
 
 def plan_analyses(

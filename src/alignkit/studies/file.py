@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alignkit.errors import DataError, UsageError
+from alignkit.documents import read_toml
+from alignkit.errors import DataError, MissingError, UsageError
 from alignkit.studies.options import Entry, known_options, read_option
 from alignkit.studies.tables import (
     Agreement,
@@ -98,14 +98,11 @@ def read_study(path: Path) -> Study:
         For an unknown key or an invalid value, with the line where possible.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = tomllib.loads(text)
-    except FileNotFoundError:
+        text, content = read_toml(path)
+    except MissingError:
         raise DataError(f"there is no study file {path}; docs/studies.md has an example") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not valid TOML: {error}") from None
+    except DataError as error:
+        raise UsageError(str(error)) from None
     source = Source(path.name, text)
     for key in content:
         if key not in TOP:

@@ -7,13 +7,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from alignkit.documents import NUMBER, Form, check_form
 from alignkit.engines import Outcome
+from alignkit.errors import DataError
 from alignkit.file_names import listed
+from alignkit.progress import current_reporter
 from alignkit.runs import RunConfig
 from alignkit.runs.files import held_by_another, locked
 from alignkit.runs.manifests import read_checked, write_checked
 
 FOLDER = ".study"
+# What a record must hold.
+RECORD: Form = {
+    "run": str,
+    "identity": str,
+    "task": str,
+    "epochs": int,
+    "steps": {"*": {"state": str, "seconds": NUMBER, "error?": str, "traceback?": str}},
+}
 State = Literal["done", "missing", "failed"]
 
 
@@ -76,11 +87,25 @@ class Records:
 
     def everywhere(self) -> list[dict[str, Any]]:
         """Return the records of all studies in this folder of runs."""
-        return [read_checked(file) for file in sorted(listed(self.root, f"{FOLDER}/*/*.json"))]
+        files = sorted(listed(self.root, f"{FOLDER}/*/*.json"))
+        return [record for file in files if (record := _record(file))]
 
     def _file(self, identity: str) -> Path:
         return self.folder / f"{identity[:16]}.json"
 
     def _read(self, identity: str) -> dict[str, Any]:
         file = self._file(identity)
-        return read_checked(file) if file.is_file() else {}
+        return _record(file) if file.is_file() else {}
+
+
+def _record(file: Path) -> dict[str, Any]:
+    """Read a record; one that cannot be read is named, and counts as none."""
+    try:
+        record: dict[str, Any] = read_checked(file)
+        check_form(record, RECORD, str(file))
+    except DataError as error:
+        current_reporter().note(
+            f"the record {file} is left out: {error}; remove it, and the study goes on without it"
+        )
+        return {}
+    return record

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import discard, whole_file, whole_folder
 from alignkit.runs.manifests import entries_of, entry_of, read_checked, verify, write_checked
@@ -19,6 +20,8 @@ from alignkit.training.learner import Learner, random_state, set_random_state
 
 MANIFEST = "state.json"
 PARTS = ("weights.safetensors", "optimizer.safetensors", "random.safetensors")
+# What it must hold for the training to go on.
+STATE: Form = {"identity": str, "progress": {"step": int, "*": object}, "optimizer": [dict]}
 
 
 class Checkpoints:
@@ -141,6 +144,7 @@ class Checkpoints:
             state = read_checked(latest / MANIFEST)
         except DamagedError as error:
             raise DamagedError(f"{error}; retrain with: alignkit train --force") from None
+        check_form(state, STATE, str(latest / MANIFEST))
         if state["identity"] != self.identity:
             raise DataError(
                 f"{latest} is the checkpoint of another run; move it away, discard it with "

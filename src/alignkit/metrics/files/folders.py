@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from alignkit.documents import read_json
 from alignkit.errors import DataError, UsageError
 from alignkit.file_names import is_leftover
 from alignkit.metrics.files.content import MASKS, Content
@@ -233,13 +233,7 @@ def _upward(folder: Path, file: Path) -> Iterator[Path]:
 
 
 def _listed_ids(path: Path) -> list[str]:
-    try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is not JSON: {error}") from None
-    if not isinstance(listed, list):
-        raise DataError(f"{path} is not a list of sample ids")
-    return as_ids(listed)
+    return as_ids(read_json(path, list))
 
 
 def _listed_names(path: Path) -> list[str]:
