@@ -235,7 +235,7 @@ def _check_depth(value: Any, most: int) -> None:
     if most <= DEEPEST:  # there are no more brackets than that
         return
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         containers = (item for item in level if isinstance(item, (dict, list)))
         level = [
             inner

@@ -45,3 +45,23 @@ def test_what_is_said_is_broken_between_words_in_a_terminal_only(monkeypatch):
         assert shown[False] == " ".join(words) + "\n"
         assert shown[True].split() == words
         assert max(map(len, shown[True].splitlines())) <= columns
+
+
+def test_a_message_cannot_colour_the_terminal_or_pass_for_another(capsys):
+    console.say("a\x1b[31mb\x9b2Jc\u202e\nError: forged\n  kept")
+    err = capsys.readouterr().err
+    assert err == "a\\x1b[31mb\\x9b2Jc\\u202e\n  Error: forged\n  kept\n"
+
+
+def test_a_note_is_one_line(capsys):
+    console.note("a folder x\nError: forged")
+    assert capsys.readouterr().err == "a folder x\\nError: forged\n"
+
+
+def test_a_long_message_is_cut_with_both_ends(capsys):
+    console.say("begin " + "x" * 109_000 + " end")
+    err = capsys.readouterr().err
+    assert len(err) < 4200
+    assert err.startswith("begin xxx")
+    assert "characters)" in err
+    assert err.endswith("xxx end\n")

@@ -38,6 +38,7 @@ class Settings:
 
 settings = Settings()
 
+LONGEST = 4000  # characters of a message; a name may have any number
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -89,7 +90,7 @@ class TerminalReporter(Reporter):
         if not settings.quiet and text not in settings.said:
             settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
-                say(as_options(text))
+                say(as_options(text.replace("\n", "\\n")))
 
     def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
         """Count values that are measured again, of many runs, for one line at the end."""
@@ -123,7 +124,7 @@ class TerminalReporter(Reporter):
         )
         hidden = settings.quiet or not console.is_terminal
         with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
-            yield _Bar(progress, progress.add_task(text, total=total))
+            yield _Bar(progress, progress.add_task(visible(text), total=total))
 
 
 class _Bar:
@@ -134,7 +135,7 @@ class _Bar:
         self.progress.advance(self.task, steps)
 
     def describe(self, text: str) -> None:
-        self.progress.update(self.task, description=text)
+        self.progress.update(self.task, description=visible(text))
 
 
 def reporter() -> Reporter:
@@ -148,9 +149,24 @@ def note(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print one line on stderr; a terminal that is narrower gets it broken between words."""
+    """Print a message on stderr; a terminal that is narrower gets it broken between words.
+
+    It is as a rule one line. Further lines are indented, so that none can be taken for another
+    message, and what is very long is cut.
+    """
     width = max(20, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None
-    print("\n".join(wrapped(text, width)), file=sys.stderr)
+    print("\n".join(wrapped(_message(text), width)), file=sys.stderr)
+
+
+def _message(text: str) -> str:
+    with suppress(UnicodeEncodeError):  # where Python takes names of files for ASCII
+        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    first, *others = text.split("\n")
+    inner = (line if line.startswith(" ") or not line else f"  {line}" for line in others)
+    whole = "\n".join(map(visible, (first, *inner)))
+    if len(whole) <= LONGEST:
+        return whole
+    return f"{whole[: LONGEST - 500]} ... ({len(whole) - LONGEST:,} characters) ... {whole[-500:]}"
 
 
 def print_json(value: Any) -> None:
@@ -232,7 +248,7 @@ def _print_lines(lines: Iterable[Line]) -> None:
 
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     for line in lines:
-        console.print(Text(line.text.rstrip(), line.style))
+        console.print(Text(visible(line.text.rstrip()), line.style))
 
 
 def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
