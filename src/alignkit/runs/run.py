@@ -36,6 +36,8 @@ STORED: Form = {
     "conduct?": dict,
     "data": {"fingerprint": str, "n?": {"*": int}, "splits?": {"*": str}},
 }
+# What train.json may hold.
+TRAINED: Form = {"files?": {"*": {"size": int, "sha256": str}}, "model_sha256?": str, "*": object}
 # What performance.json must hold: scores, and for each score its noise.
 _SCORE = (*NUMBER, NoneType)
 PERFORMANCE: Form = {
@@ -168,7 +170,9 @@ class Run(RepresentationStore):
     def _manifest(self) -> dict[str, Any]:
         """Return the manifest of training; empty where the run is not trained."""
         try:
-            return read_checked(self.train_manifest) if self.is_trained else {}
+            content = read_checked(self.train_manifest) if self.is_trained else {}
+            check_form(content, TRAINED, str(self.train_manifest))
+            return content
         except DataError as error:
             raise DamagedError(f"{error}; see: alignkit runs verify {self.path}") from None
 
