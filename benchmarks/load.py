@@ -86,9 +86,11 @@ def make(folder: Path, runs: int, depth: int = DEPTH, metrics: tuple[str, ...] =
     from alignkit.studies import make_plan, read_study
 
     seeds = min(SEEDS, max(1, runs // 10))
-    placements = range(-(-runs // seeds))
+    placements = range(1, 1 + -(-runs // seeds))  # before which layer the fusion stands
+    if len(placements) > depth:
+        raise ValueError(f"{runs} runs need {len(placements)} placements, and a depth of as many")
     quoted = {
-        "placements": ", ".join(f'"{place % depth + 1}"' for place in placements),
+        "placements": ", ".join(f'"{place}"' for place in placements),
         "metrics": ", ".join(f'"{metric}"' for metric in metrics),
     }
     text = STUDY.format(task=TASK, depth=depth, seeds=", ".join(map(str, range(seeds))), **quoted)

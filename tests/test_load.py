@@ -34,7 +34,7 @@ COMMANDS = {
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     folder = tmp_path_factory.mktemp("load")
-    load.make(folder, runs=10, depth=2, metrics=METRICS)
+    load.make(folder, runs=10, depth=10, metrics=METRICS)
     printed(folder, ["study", "run", "study.toml"])  # the analyses, so that nothing is left to do
     return folder
 

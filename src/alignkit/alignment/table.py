@@ -148,11 +148,13 @@ class AlignmentTable:
             self.forget(stale)
             self.stale = len(stale)
 
-    def missing(self, keys: Iterable[Key]) -> list[Key]:
+    def missing(self, keys: Sequence[Key]) -> list[Key]:
         """Return the keys that lack a value with the null, interval and precision wanted."""
         alike = self._rows.alike(HELD)
         if alike is not None:
             places = self._rows.places if self._holds(alike) else {}
+            if all(map(places.__contains__, keys)):  # nearly always, and looked up at once
+                return []
             return [key for key in keys if key not in places]
         return [key for key in keys if key not in self._rows or not self._holds(self._rows[key])]
 
