@@ -335,3 +335,22 @@ def test_a_job_script_declares_gpus_and_encrypts(tmp_path):
     assert "--resources GPU=1" in script
     assert "--nthreads 1" in script
     assert "tls" in script
+
+
+def test_a_local_cluster_refuses_clients_without_its_keys():
+    distributed = pytest.importorskip("distributed")
+    from distributed.security import Security
+
+    with closing(DaskEngine(workers=1)) as engine:
+        address = engine._cluster.scheduler_address
+        assert address.startswith("tls://127.0.0.1:")
+        port = address.rpartition(":")[2]
+        ways = (
+            (f"tcp://127.0.0.1:{port}", None),
+            (address, Security.temporary()),  # TLS too, with other keys
+        )
+        for place, keys in ways:
+            with pytest.raises((OSError, TimeoutError)):
+                distributed.Client(place, security=keys, timeout=3, set_as_default=False)
+        ends = _run(engine, _job("add", "add", a=1, b=1))  # it goes on for its own client
+        assert ends["add"].value == 2

@@ -1,8 +1,9 @@
 """Dask as an engine: a local cluster, a running scheduler, or a batch system.
 
-Dask runs pickled functions from anyone who can reach its ports. So a local cluster listens on
-the loopback interface only, that of a batch system is encrypted with temporary keys, and a
-scheduler elsewhere must be reached over TLS unless the user vouches for the network.
+Dask runs pickled functions from anyone who can reach its ports, other users of the machine
+included. So a cluster that is started here takes only connections with its own temporary keys
+(TLS), a local one moreover listens on the loopback interface only, and a scheduler elsewhere must
+be reached over TLS unless the user vouches for the network.
 """
 
 from __future__ import annotations
@@ -209,6 +210,7 @@ class DaskEngine:
 def _local(workers: int, gpus: int) -> Any:
     """Start processes on this machine that listen on loopback, each with its own GPUs."""
     from distributed import LocalCluster
+    from distributed.security import Security
 
     class Cluster(LocalCluster):
         def new_worker_spec(self) -> dict[Any, Any]:
@@ -223,6 +225,8 @@ def _local(workers: int, gpus: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
+        protocol="tls://",
+        security=Security.temporary(),
         scheduler_kwargs=NO_DASHBOARD,
         silence_logs=logging.CRITICAL,
         memory_limit=0,
