@@ -20,10 +20,12 @@ test: $(VENV)/.installed-dev
 test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto -m "not slow"
 
-# Every fault of the disk in a chain of commands, and a kill at every write of a search: hours.
+# Every fault of the disk in a chain of commands, a kill at every write of
+# a search, and 200 kills of commands at random: hours.
 torture: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/torture/faults.py
 	$(VENV)/bin/python tests/torture/lost_trials.py
+	$(VENV)/bin/python tests/torture/kills.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

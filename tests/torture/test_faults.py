@@ -29,3 +29,12 @@ def test_a_killed_search_loses_and_repeats_no_trial():
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert re.search(r"1\d kills of a search: 0 problems", ended.stdout), ended.stdout
+
+
+@pytest.mark.slow
+def test_commands_killed_at_random_give_the_same_bytes_when_run_again():
+    script = Path(__file__).with_name("kills.py")
+    words = [sys.executable, str(script), "--kills", "20"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert re.search(r"\d+ kills .*; 0 problems", ended.stdout), ended.stdout

@@ -106,10 +106,12 @@ def start(
     log.parent.mkdir(parents=True, exist_ok=True)
     pid = os.fork()
     if pid:
+        with contextlib.suppress(OSError):  # the fork has done it
+            os.setpgid(pid, pid)
         return pid
     code = 99
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         os.chdir(folder)
         handle = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o666)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
