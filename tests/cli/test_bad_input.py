@@ -51,6 +51,8 @@ def _one_line(done):
         (("train", "--checkpoint-every", "soon"), "a number of steps such as 500, or a duration"),
         (("train", "--workers", "-1"), "--workers is -1; it must be at least 0"),
         (("train", "--device", "gpu"), "--device gpu is not available here"),
+        (("train", "--threads", "1000000000"), "--threads is 1000000000; it must be at most 4096"),
+        (("train", "--architecture", "vilbert:depth=1000000000"), "at most 10,000"),
         (("train", "--data", "x"), "task 'emoji' does not read a folder; leave out --data"),
         (("train", "--jobs", "0"), "--jobs is 0"),
         (("measure", "--metric", "ckaa"), "there is no trained run"),

@@ -208,6 +208,12 @@ def test_cells_and_headings_are_no_formulas():
     assert list(safe["value"]) == [-1.0, 2.0, 3.0, 4.0]
 
 
+def test_signs_and_numbers_are_no_formulas_either():
+    cells = ["+", "-", "-1.5", "+2e-3", "+1+1", "-cmd|' /C calc'!A0", "=1"]
+    safe = list(without_formulas(pd.DataFrame({"sign": cells}))["sign"])
+    assert safe == [*cells[:4], *(f"'{cell}" for cell in cells[4:])]
+
+
 def test_names_that_differ_in_odd_letters_keep_their_own_files(write_study, tmp_path):
     runs = write_study(tmp_path / "runs", ("a/b", "a:b", "A|b"), {"p": ([1], [1])}, (0,), ("m",), 3)
     write_report(runs, tmp_path)

@@ -1,10 +1,12 @@
 """Identity: what makes two runs the same run."""
 
+from types import SimpleNamespace
+
 import pytest
 
-from alignkit.errors import UsageError
+from alignkit.errors import PluginError, UsageError
 from alignkit.runs import Training, load_run, resolve_config
-from alignkit.runs.config import config_from_json
+from alignkit.runs.config import alias_of, config_from_json
 from tiny import TINY_MODEL, TINY_TASK
 
 
@@ -115,3 +117,17 @@ def test_versions_name_what_plugins_need():
     from alignkit.plugins.versions import versions
 
     assert {"timm", "transformers", "torch"} <= set(versions())
+
+
+@pytest.mark.parametrize(
+    "alias", ["/x", "..", "a/b", "../x", ".x", "a\x1b[31m", "a\nb", "x" * 300, 3]
+)
+def test_an_alias_is_a_name_and_no_path(alias):
+    with pytest.raises(PluginError, match="gives its data the name"):
+        alias_of(SimpleNamespace(alias=alias))
+
+
+@pytest.mark.parametrize("alias", ["folder-memes", "folder-", "mémoire_2", "", "v1.2"])
+def test_other_aliases_are_kept(alias):
+    assert alias_of(SimpleNamespace(alias=alias)) == alias
+    assert alias_of(object()) == ""

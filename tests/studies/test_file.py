@@ -142,3 +142,11 @@ def test_pretraining_takes_shared_options_and_its_own(tmp_path):
         "seed": 7,
         "options": {"batch_size": 8, "epochs": 3, "data": "pairs"},
     }
+
+
+def test_a_grid_is_counted_before_it_is_made(tmp_path):
+    numbers = ", ".join(map(str, range(1000)))
+    file = tmp_path / "s.toml"
+    file.write_text(f"[grid]\nseeds = [{numbers}]\nepochs = [{numbers}]\nwarmup = [{numbers}]\n")
+    with pytest.raises(UsageError, match=r"describes 1,000,000,000 runs; at most 100,000"):
+        read_study(file)

@@ -17,7 +17,7 @@ from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sit
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Progress, Reporter
-from alignkit.runs.config import Choice
+from alignkit.runs.config import Choice, alias_of
 from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
 from alignkit.runs.files import discard, locked, read_json, whole_folder, write_json
 from alignkit.runs.manifests import write_checked
@@ -124,7 +124,7 @@ def record_of(encoder: Choice, made: Encoder, task: Choice) -> EncoderRecord:
         label=made.label,
         stream=made.stream,
         identity=dict(made.identity()),
-        task=str(getattr(data, "alias", "") or task.name),
+        task=alias_of(data) or task.name,
         fingerprint=str(data.fingerprint()),
         spec=format_spec(encoder.name, encoder.changed),
         versions=versions(),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import DataError, PluginError, UsageError
 from alignkit.models.placement import Placement, parse_placement
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
@@ -18,6 +19,9 @@ from alignkit.plugins.registry import singular
 from alignkit.runs.files import read_json
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
+
+# It becomes a folder; letters of every script are welcome.
+_ALIAS = re.compile(r"\w[\w.+-]{0,199}")
 
 
 @dataclass(frozen=True)
@@ -261,10 +265,27 @@ def resolve_config(
         training,
         seed,
         fingerprint_of_task(chosen),
-        getattr(made, "alias", ""),
+        alias_of(made),
         choose_init(init, built.name) if init is not None else None,
         runtime,
     )
+
+
+def alias_of(task: Any) -> str:
+    """Return the name that a task gives to its data; empty for none.
+
+    Raises
+    ------
+    PluginError
+        When it is a path, which would leave the folder of runs, or no name at all.
+    """
+    alias = getattr(task, "alias", "")
+    if alias and not (isinstance(alias, str) and _ALIAS.fullmatch(alias)):
+        raise PluginError(
+            f"the task gives its data the name {str(alias)[:100]!r}; a name begins with a letter "
+            "or digit and holds letters, digits and . _ + - only"
+        )
+    return alias or ""
 
 
 def choose_init(run: str | Path, architecture: str) -> Init:

@@ -13,6 +13,7 @@ from alignkit.plugins.options import format_spec, parse_spec
 T = TypeVar("T")
 
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
+MOST_THREADS = 4096  # more than any machine has cores
 OBJECTIVES = ("task", "mlm", "mim", "itm")
 PRETRAINING = ("mlm", "mim", "itm")
 
@@ -134,6 +135,7 @@ class Training:
         _require(self.clip >= 0, "clip", self.clip, "at least 0")
         _require(self.patience >= 0, "patience", self.patience, "at least 0")
         _require(self.threads >= 1, "threads", self.threads, "at least 1")
+        _require(self.threads <= MOST_THREADS, "threads", self.threads, f"at most {MOST_THREADS}")
         _require(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")
         known = ", ".join(PRECISIONS)
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of: {known}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from alignkit.studies.tables import (
 
 T = TypeVar("T")
 
+MOST_RUNS = 100_000  # of a grid
 GRID = {"tasks": str, "placements": str, "seeds": int}
 TOP = (
     "name",
@@ -206,6 +208,13 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[RunSpec]:
         for key, values in grid.items()
         if key not in GRID
     }
+    count = math.prod(len(values) for values in (*plain.values(), *further.values()))
+    if count > MOST_RUNS:  # counted before any is made
+        raise source.error(
+            "",
+            "grid",
+            f"[grid] describes {count:,} runs; at most {MOST_RUNS:,} are planned at once",
+        )
     for task, placement, *chosen, seed in itertools.product(
         plain.get("tasks", (None,)),
         plain.get("placements", (None,)),

@@ -29,6 +29,7 @@ PRESETS: Mapping[str, Mapping[str, OptionValue]] = {
         "head_width": 512,
     },
 }
+DEEPEST = 10_000  # layers of a stream, counted before a schedule of them is made
 
 
 @dataclass(frozen=True)
@@ -218,6 +219,9 @@ class StreamOptions:
         for name in ("text_depth", "vision_depth", "text_width", "vision_width", "head_width"):
             value = getattr(self, name)
             self.require(value is None or value >= 1, name, "at least 1")
+        for name in ("depth", "text_depth", "vision_depth"):
+            value = getattr(self, name)
+            self.require(value is None or value <= DEEPEST, name, f"at most {DEEPEST:,}")
         self.require(self.dropout is None or 0 <= self.dropout < 1, "dropout", "from 0 to below 1")
         if not self.vision_model:
             size = self.image_size or 0

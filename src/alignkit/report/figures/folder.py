@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,14 @@ def without_formulas(data: pd.DataFrame) -> pd.DataFrame:
     return data
 
 
+# A number, or a sign alone, which no spreadsheet calculates.
+_HARMLESS = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?)?")
+
+
 def _quoted(cell: Any) -> Any:
-    dangerous = isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    dangerous = (
+        isinstance(cell, str)
+        and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        and not _HARMLESS.fullmatch(cell)
+    )
     return f"'{cell}" if dangerous else cell
