@@ -24,7 +24,7 @@ FILE = "encoder.json"
 # What it must hold.
 STORED: Form = {
     **dict.fromkeys(("label", "stream", "task", "fingerprint", "spec"), str),
-    "sites": [{"name": str, "shape": list, "pools": [str], "refused": dict, "default": str}],
+    "sites": [{"name": str, "shape": list, "pools": [str], "refused": dict, "default": bool}],
 }
 
 
