@@ -170,3 +170,17 @@ def test_hostile_toml_is_one_line(tmp_path, content):
     done = alignkit("study", "status", "x.toml", cwd=tmp_path, code=2)
     assert "Traceback" not in done.stderr
     assert "x.toml" in done.stderr
+
+
+@pytest.mark.parametrize("body", ["raise SystemExit(0)", "exit()", "raise RecursionError"])
+def test_a_metric_that_ends_the_program_is_a_failure_of_the_runs(workspace, body):
+    (workspace / "bad.py").write_text(
+        "import alignkit\n"
+        f"def bad(x, y):\n    {body}\n"
+        "@alignkit.hookimpl\n"
+        "def register_metrics(register):\n    register('bad', bad)\n"
+    )
+    words = ("--plugin", "bad.py", "measure", "--metric", "bad", "--layers", "last")
+    done = alignkit(*words, cwd=workspace, code=1)
+    assert "Traceback" not in done.stderr
+    assert ("RecursionError" if "Rec" in body else "SystemExit") in done.stderr

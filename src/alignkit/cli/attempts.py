@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from alignkit.errors import AlignkitError, in_one_line
+from alignkit.signals import Terminated
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -66,10 +67,13 @@ def attempted(
     for run in runs:
         try:
             done.results.append(step(run))
-        except Exception as error:
+        except Terminated:
+            raise
+        except (Exception, SystemExit) as error:  # a plugin may end as if it were a program
             if console.settings.debug:
                 raise
-            done.failures.append((run, error))
+            failure = error if isinstance(error, Exception) else AlignkitError(in_one_line(error))
+            done.failures.append((run, failure))
         else:
             done.runs.append(run)
     if done.failures and not done.runs and len(_reasons(done.failures)) == 1:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins.declared import declared_options
 from alignkit.plugins.options import Option, options_of
+from alignkit.signals import Terminated
 
 if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import Register
@@ -75,7 +76,9 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+        except Terminated:  # this process was told to end: no fault of the plugin
+            raise
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{singular(self.kind)} '{self.name}' of {self.plugin.label} cannot be imported "
                 f"from '{self.target}': {in_one_line(error)}"
