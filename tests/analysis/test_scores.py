@@ -11,7 +11,7 @@ from alignkit.analysis.questions import Evidence
 from alignkit.analysis.scores import outcome_sign, scores_table
 from alignkit.errors import UsageError
 from alignkit.runs import Run
-from alignkit.runs.files import read_json, write_json
+from alignkit.runs.files import write_json
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def runs(tiny_runs, tmp_path):
 def _plant(runs, name, **more):
     """Make a score, higher for longer names of placements, the primary one."""
     for run in runs:
-        performance = read_json(run.performance_file) | {"primary": name} | more
+        performance = run.performance() | {"primary": name} | more
         performance["splits"]["test"] = {name: len(run.placement) / 10, "loss": 1.0, "n": 48}
         write_json(run.performance_file, performance)
 

@@ -16,7 +16,7 @@ from alignkit.report.content import gather
 from alignkit.runs import Training, load_runs, resolve_config
 from alignkit.runs.files import write_json
 from alignkit.statistics.correlation.units import unit_means
-from tiny import TINY_MODEL, TINY_TASK, alignkit
+from tiny import TINY_MODEL, TINY_TASK, alignkit, without_manifests
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 0.01)
 NAMES = [f"learning_rate={rate}" for rate in ("1e-5", "3e-5", "1e-4", "3e-4", "5e-4", "1e-3")]
@@ -158,6 +158,7 @@ def _refusal(done):
 @pytest.mark.slow
 def test_hypotheses_have_the_units_that_a_question_allows(own):
     for i, run in enumerate(load_runs(own / "runs")):  # untrained, so that they are all alike
+        without_manifests(run.path)
         for file in run.alignment_folder("test").glob("*.csv"):
             values = pd.read_csv(file)
             values["value"] = [np.sin(i * i + j) ** 2 for j in range(len(values))]

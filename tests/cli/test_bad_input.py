@@ -187,7 +187,7 @@ def test_a_broken_config_is_one_line(tmp_path):
     run = train_tiny(tmp_path / "runs")
     (run.path / "config.json").write_text("{")
     done = alignkit("extract", run.path, cwd=tmp_path, code=1)
-    assert "is not valid JSON" in _one_line(done)
+    assert "config.json is damaged: it has 1 bytes" in _one_line(done)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from alignkit.alignment.runs import measure_run
 from alignkit.chain.train import train
 from alignkit.runs import Training, resolve_config
-from alignkit.runs.files import read_json, write_json
+from alignkit.runs.files import write_json
 from alignkit.statistics.comparison.overlapping import strength_test, zou_interval
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
@@ -25,7 +25,7 @@ def _train(root, placement, task, seed):
 
 def _plant(run, score, name="auroc", split="test"):
     """Give a run a score that is known."""
-    performance = read_json(run.performance_file)
+    performance = run.performance()
     performance["primary"] = name
     performance["splits"][split] = {name: float(score), "loss": 1 - float(score), "n": 48}
     write_json(run.performance_file, performance)

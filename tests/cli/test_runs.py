@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alignkit.runs.files import locked
-from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
+from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny, without_manifests
 
 
 def test_bare_runs_lists_as_list_does(tiny_runs, tmp_path):
@@ -126,9 +126,14 @@ def test_export_and_import_on_the_command_line(tmp_path):
     assert again.stdout == ""
     assert "exists already" in again.stderr
     config = tmp_path / "there" / folder / "config.json"
+    without_manifests(config.parent)
     config.write_text(config.read_text().replace('"identity": "', '"identity": "0'))
     refused = alignkit("runs", "import", "p.tar.gz", "--runs", "there", cwd=tmp_path, code=1)
     assert "1 of 1 runs were refused" in refused.stderr
+    config.write_text("{")
+    refused = alignkit("runs", "import", "p.tar.gz", "--runs", "there", cwd=tmp_path, code=1)
+    assert "1 of 1 runs were refused" in refused.stderr
+    assert "config.json" in refused.stderr
 
 
 @pytest.mark.slow

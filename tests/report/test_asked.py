@@ -9,7 +9,7 @@ from alignkit.alignment.runs import measure_run
 from alignkit.analysis.options import TableOptions, default_metrics
 from alignkit.chain.evaluate import evaluate
 from alignkit.report.results import report_runs
-from alignkit.runs.files import read_json, write_json
+from alignkit.runs.files import write_json
 from tiny import alignkit
 
 
@@ -95,7 +95,7 @@ def test_the_best_of_a_loss_is_the_lowest(runs, tmp_path):
 def test_a_score_is_read_as_its_task_declared_it(runs, tmp_path):
     """Guards against a declared direction that some part of the report does not read."""
     for run in runs:
-        performance = read_json(run.performance_file)
+        performance = run.performance()
         performance["higher_is_better"] = {"brier": False}
         performance["splits"]["test"]["brier"] = 0.1 + len(run.placement) / 100
         write_json(run.performance_file, performance)

@@ -15,6 +15,7 @@ from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.cautions import Caution
+from tiny import without_manifests
 
 EVIL = '<img src=x onerror=alert(1)>|</td><script>alert("1")</script>$\\frac{$ \x1b[31m'
 
@@ -161,6 +162,7 @@ def _copy(run, folder):
 
 
 def _edit(run, change):
+    without_manifests(run.path)
     change(pd.read_csv(run.alignment_file)).to_csv(run.alignment_file, index=False)
 
 

@@ -52,7 +52,7 @@ def test_scores_near_chance_are_said_and_old_runs_are_counted(tmp_path):
     runs = [train_tiny(tmp_path / "runs", seed=seed) for seed in (0, 1)]
     for run, value in zip(runs, (0.52, 0.9), strict=True):
         evaluate(run)
-        stored = json.loads(run.performance_file.read_text())
+        stored = run.performance()
         stored["splits"]["test"]["auroc"] = value
         stored["errors"]["test"]["auroc"] |= {"se": 0.03, "chance": 0.5}
         run.performance_file.write_text(json.dumps(stored))

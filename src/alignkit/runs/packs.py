@@ -142,7 +142,11 @@ def _put(run: Mapping[str, Any], unpacked: Path, root: Path) -> str:
     """Move a run into place, unless there is a trained run or another one."""
     target = root / run["folder"]
     if (target / "config.json").is_file():
-        if Run(target).stored.get("identity") != run["identity"]:
+        try:
+            identity = Run(target).stored.get("identity")
+        except DataError as error:
+            return f"refused: {error}"
+        if identity != run["identity"]:
             return (
                 "refused: the folder holds another run; import into a different folder with `runs`"
             )
