@@ -11,7 +11,7 @@ from alignkit.alignment.runs import read_alignment
 from alignkit.data.facts import sample_fact
 from alignkit.errors import DataError, UsageError
 from alignkit.runs.files import write_json
-from tiny import alignkit, train_tiny
+from tiny import alignkit, train_tiny, without_manifests
 
 
 @pytest.fixture
@@ -112,11 +112,11 @@ def test_a_run_keeps_plain_and_within_values_apart(tmp_path):
     run = train_tiny(tmp_path / "runs")
     words = ("measure", "-m", "unbiased_cka", "-m", "mknn:k=3", "--layers", "last", "--null", "9")
     alignkit(*words, cwd=tmp_path)
-    plain = {file.name for file in (run.path / "alignment" / "test").iterdir()}
+    plain = {file.name for file in (run.path / "alignment" / "test").glob("*.csv")}
     done = alignkit(*words, "--within", "label", "--json", cwd=tmp_path)
     rows = json.loads(done.stdout)
     assert [row["within"] for row in rows] == ["", "", "label", "label"]
-    files = {file.name for file in (run.path / "alignment" / "test").iterdir()}
+    files = {file.name for file in (run.path / "alignment" / "test").glob("*.csv")}
     assert files - plain == {"mknn-k=3.cls.within-label.csv", "unbiased_cka.cls.within-label.csv"}
     stored = read_alignment(run.alignment_file)
     assert sorted(stored["within"]) == ["", "", "label", "label"]
@@ -133,6 +133,7 @@ def test_a_run_keeps_plain_and_within_values_apart(tmp_path):
 def test_facts_of_an_older_extraction_come_from_the_task(tmp_path):
     run = train_tiny(tmp_path / "runs")
     alignkit("extract", cwd=tmp_path)
+    without_manifests(run.path)
     file = run.representations_folder("test") / "samples.csv"
     stored = {name: sample_fact(run, "test", name) for name in ("label", "text")}
     file.unlink()

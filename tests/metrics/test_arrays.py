@@ -233,11 +233,17 @@ def test_pickled_arrays_are_refused(tmp_path, save):
         read_arrays(path)
 
 
-@pytest.mark.parametrize("content", ["{", '{"a": 1}'])
-def test_ids_that_are_no_list(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"ids\.json is not valid JSON"),
+        ('{"a": 1}', r"ids\.json .* is an object; expected a list"),
+    ],
+)
+def test_ids_that_are_no_list(tmp_path, content, message):
     np.save(tmp_path / "l0.npy", X)
     (tmp_path / "ids.json").write_text(content)
-    with pytest.raises(DataError, match=r"ids\.json is no"):
+    with pytest.raises(DataError, match=message):
         read_arrays(tmp_path)
 
 
