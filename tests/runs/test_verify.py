@@ -53,6 +53,11 @@ def run(whole, tmp_path):
     return Run(folder)
 
 
+def _stored(run):
+    """Return the checksum of every file by name; the index of tables is derived from them."""
+    return {name: sha for name, sha in digest(run.path).items() if not name.startswith(".index")}
+
+
 def _bad(run):
     return {part.path: part for part in verify_run(run) if part.state not in ("whole",)}
 
@@ -86,7 +91,7 @@ def _damage(content, rng):
 def test_every_flip_and_cut_is_found_and_none_is_used(run):
     assert not _bad(run)
     _read_everything(run.path)
-    files = [f for f in sorted(run.path.rglob("*")) if f.is_file() and f.name != ".lock"]
+    files = [run.path / name for name in _stored(run)]
     rng = random.Random(7)
     for turn in range(FLIPS):
         file = files[turn % len(files)]
@@ -103,7 +108,7 @@ def test_every_flip_and_cut_is_found_and_none_is_used(run):
 
 
 def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(run):
-    before = digest(run.path)
+    before = _stored(run)
     for name in (
         "performance.json",
         "alignment.csv",
@@ -120,7 +125,7 @@ def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(run):
     evaluate(run)
     measure_run(run, METRICS)
     measure_run(run, ["cka"], layers="max-pair", null=5)
-    assert digest(run.path) == before
+    assert _stored(run) == before
 
 
 def test_weights_are_removed_only_if_training_again_is_asked_for(run, whole):
