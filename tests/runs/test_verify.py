@@ -240,8 +240,10 @@ def test_the_command_lists_repairs_and_counts(run):
     assert "cka.cls.csv is damaged" in done.stderr
     done = command("evaluate", "--force", run.path, cwd=place, code=1)
     assert "alignkit runs verify" in done.stderr
-    done = command("runs", "verify", "--repair", cwd=place, code=1)
-    assert "it is made again when it is needed" in done.stdout.replace("\n", " ")
+    done = command("runs", "verify", "--repair", "--json", cwd=place, code=1)
+    what = {part["path"].rpartition("/")[2]: part for part in json.loads(done.stdout)["parts"]}
+    assert "it is made again when it is needed" in what["cka.cls.csv"]["done"]
+    assert "kept; --retrain" in what["model.safetensors"]["done"]
     assert "1 of " in done.stderr
     assert not file.exists()
     assert run.model_file.exists()
