@@ -19,6 +19,7 @@ SIGNALS = [
 @pytest.fixture
 def handlers():
     before = {number: signal.getsignal(number) for number, _, _ in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
