@@ -157,7 +157,7 @@ def test_a_damaged_representation_is_named_and_left_out(place):
     array = _memes(place) / "representations" / "validation" / "t00.cls.npy"
     array.write_bytes(array.read_bytes()[:200])
     words = ("--metric", "cka", "--split", "validation")
-    assert "t00.cls.npy cannot be read" in alignkit("measure", *words, cwd=place, code=1).stderr
+    assert "t00.cls.npy is damaged" in alignkit("measure", *words, cwd=place, code=1).stderr
     assert "1 of 2 runs is left out" in alignkit("correlate", *words, cwd=place).stderr
 
 
