@@ -11,7 +11,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run
 from alignkit.studies import analyse, analyses, read_study
 from alignkit.studies.tables import Stability
-from tiny import alignkit
+from tiny import alignkit, without_manifests
 from tiny_study import bytes_of, write_study
 
 MORE = """
@@ -137,10 +137,23 @@ def test_other_options_or_values_do_them_anew(place, worked):
     alignkit("study", "run", "tiny.toml", cwd=place)
     assert worked == ["agreement"]
     (table,) = (place / "runs" / "toy_match" / "none").glob("*/alignment/test/cka.cls.csv")
+    without_manifests(table.parents[2])
     first, *rows = table.read_text().splitlines()
     row = dict(zip(first.split(","), rows[0].split(","), strict=True))
     table.write_text(table.read_text().replace(row["value"], "0.25", 1))
     assert _states(place)["correlate last"] == "missing"
+
+
+@pytest.mark.slow
+def test_a_damaged_table_is_missing_and_measuring_names_it(place):
+    (table,) = (place / "runs" / "toy_match" / "none").glob("*/alignment/test/cka.cls.csv")
+    table.write_bytes(table.read_bytes()[:-9])
+    assert _states(place)["correlate last"] == "missing"
+    done = alignkit("study", "run", "tiny.toml", cwd=place, code=1)
+    assert "cka.cls.csv is damaged" in done.stderr
+    alignkit("runs", "verify", "--repair", cwd=place)
+    alignkit("study", "retry", "tiny.toml", cwd=place)
+    assert set(_states(place).values()) == {"done"}
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from typing import Any
 from alignkit.alignment.index import remembered
 from alignkit.alignment.rows import Key
 from alignkit.alignment.table import AlignmentTable
+from alignkit.errors import DamagedError
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse, sites
 from alignkit.runs import Run, RunConfig
@@ -79,7 +80,8 @@ def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dic
 def _measured(run: Run, measure: Measure, split: str, pool: str) -> Tables | None:
     """Return the tables that a study measures on a run, with their keys.
 
-    None if any value is missing; empty where it measures nothing on this run.
+    None if any value is missing, or a table is damaged, which measuring then names; empty where
+    it measures nothing on this run.
     """
     from alignkit.alignment.stored import stored_tables
 
@@ -87,18 +89,21 @@ def _measured(run: Run, measure: Measure, split: str, pool: str) -> Tables | Non
         return []
     every: Tables = []
     for within in measure.designs:
-        stored = stored_tables(
-            run,
-            measure.metrics,
-            split=split,
-            pool=pool,
-            layers=measure.layers,
-            streams=measure.streams,
-            samples=measure.samples,
-            null=measure.null,
-            within=within,
-            groups=measure.groups,
-        )
+        try:
+            stored = stored_tables(
+                run,
+                measure.metrics,
+                split=split,
+                pool=pool,
+                layers=measure.layers,
+                streams=measure.streams,
+                samples=measure.samples,
+                null=measure.null,
+                within=within,
+                groups=measure.groups,
+            )
+        except DamagedError:
+            return None
         if stored is None:
             return None
         every += [(table, stored[1]) for table in stored[0]]
