@@ -67,10 +67,7 @@ class _NoPool:
     def __init__(self, *_: Any, **__: Any) -> None:
         self.map = map
 
-    def __enter__(self) -> _NoPool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def shutdown(self, **_: Any) -> None:
         pass
 
 
