@@ -128,6 +128,15 @@ def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(run):
     assert _stored(run) == before
 
 
+def test_scores_cannot_be_restored_from_a_broken_manifest(run):
+    run.train_manifest.write_text("{")
+    run.performance_file.write_text("{")
+    parts = _bad(run)
+    assert {run.train_manifest, run.performance_file} <= set(parts)
+    assert not repair(run, parts[run.performance_file])
+    assert run.performance_file.is_file()
+
+
 def test_weights_are_removed_only_if_training_again_is_asked_for(run, whole):
     run.model_file.write_bytes(run.model_file.read_bytes()[:-1])
     (part,) = _bad(run).values()

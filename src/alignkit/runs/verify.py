@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from alignkit.errors import AlignkitError, DamagedError, DataError
+from alignkit.errors import AlignkitError, DataError
 from alignkit.runs.data import FILE as DATA
 from alignkit.runs.encoders import FILE as ENCODER
 from alignkit.runs.encoders import EncoderStore
@@ -250,7 +250,7 @@ def _restore_performance(run: Run) -> str:
     """Write the scores of training again, which its manifest holds too."""
     try:
         scores = read_checked(run.train_manifest).get("performance")
-    except DamagedError:
+    except DataError:  # it is named itself
         scores = None
     if scores is None:
         return ""
