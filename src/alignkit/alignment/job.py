@@ -129,8 +129,8 @@ def _measure(
         table.forget(selection.keys)
     if table.stale:
         reporter.note(
-            f"note: {table.stale} stored value(s) of {metric.spec} in {table.file} are measured "
-            "again: the representations have changed since"
+            f"note: {table.stale} stored value(s) of {metric.spec} in {table.file} are left out, "
+            "and measured again where they are asked for: the representations have changed since"
         )
     outdated = table.outdated(selection.keys)
     if outdated:
