@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from alignkit.errors import DamagedError, DataError
+from alignkit.errors import DamagedError
 from alignkit.runs.files import read_json, sha256_of, write_json, write_text
 
 FORMAT = 1
@@ -46,7 +46,7 @@ def read_checked(path: Path) -> dict[str, Any]:
     DataError
         When there is no such file, or it is no JSON object.
     """
-    content = read_object(path)
+    content: dict[str, Any] = read_json(path, dict)
     if any(key in content for key in _OWN):
         rest = {key: value for key, value in content.items() if key != "checksum"}
         if content.get("checksum") != _checksum(rest):
@@ -54,23 +54,9 @@ def read_checked(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key not in _OWN}
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises
-    ------
-    DataError
-        When there is no such file, or it holds something else.
-    """
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise DataError(f"{path} is damaged: it holds no JSON object")
-    return content
-
-
 def is_checked(path: Path) -> bool:
     """Whether a JSON object has a checksum of itself."""
-    return all(key in read_object(path) for key in _OWN)
+    return all(key in read_json(path, dict) for key in _OWN)
 
 
 def entries_of(folder: Path, names: Iterable[str]) -> dict[str, Entry]:
@@ -89,16 +75,14 @@ def digest_of(path: Path) -> str:
     return _digest(path, state.st_ino, state.st_mtime_ns, state.st_size)
 
 
-def verify(path: Path, entries: Mapping[str, Entry], name: str = "") -> Path:
+def verify(path: Path, entries: Mapping[str, Entry]) -> Path:
     """Check a file against the manifest that lists it.
 
     Parameters
     ----------
     path : Path
     entries : mapping
-        Of the manifest; a file that it does not list is not checked.
-    name : str
-        The name in the manifest; by default that of the file.
+        Of the manifest, by the names of files; one that it does not list is not checked.
 
     Returns
     -------
@@ -110,7 +94,7 @@ def verify(path: Path, entries: Mapping[str, Entry], name: str = "") -> Path:
     DamagedError
         When the file is missing or differs.
     """
-    entry = entries.get(name or path.name)
+    entry = entries.get(path.name)
     if entry is None:
         return path
     problem = difference(path, entry)

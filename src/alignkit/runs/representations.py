@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,23 +86,19 @@ class RepresentationStore:
         Returns
         -------
         dict
-            None of a site that was stored without checksums, or is not stored any more.
+            Without the sites that were stored without checksums, or are not stored any more.
         """
-        index = self.representation_index(split) or {"sites": []}
-        files = index.get("files", {})
+        index = self.representation_index(split)
+        files = (index or {}).get("files", {})
         names = {
-            site: f"{site}.{pool or next(iter(self.pools(site, split)), '')}.npy"
-            for site in index["sites"]
+            site: f"{site}.{pool or next(iter(pools), '')}.npy"
+            for site, pools in _pools_by_site(index).items()
         }
         return {site: files[name]["sha256"] for site, name in names.items() if name in files}
 
     def pools(self, site: str, split: str) -> list[str]:
         """Return the poolings that are stored of a site, the default first; none if unknown."""
-        index = self.representation_index(split) or {"sites": [], "pools": []}
-        arrays: dict[str, list[str]] = index.get(
-            "arrays", dict.fromkeys(index["sites"], index["pools"])
-        )
-        return list(arrays.get(site, ()))
+        return list(_pools_by_site(self.representation_index(split)).get(site, ()))
 
     def ids(self, split: str) -> list[str]:
         """Return the sample ids of a split, in the order of the rows of its representations."""
@@ -156,3 +153,13 @@ class RepresentationStore:
         if not pool:
             return f"alignkit extract {self.path} --split {split}"
         return f"alignkit extract {self.path} --split {split} --pool {pool}"
+
+
+def _pools_by_site(index: Mapping[str, Any] | None) -> Mapping[str, Sequence[str]]:
+    """Return the poolings of every site, the default first; none without an index."""
+    if index is None:
+        return {}
+    by_site: Mapping[str, Sequence[str]] = index.get(
+        "arrays", dict.fromkeys(index["sites"], index["pools"])
+    )
+    return by_site

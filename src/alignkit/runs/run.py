@@ -8,11 +8,11 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from alignkit.documents import NUMBER, Form, check_form, require_regular
+from alignkit.documents import NUMBER, Form, check_form, read_json, require_regular
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
-from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_object, verify
+from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import named_like_a_loss
@@ -92,8 +92,7 @@ class Run(RepresentationStore):
     def stored(self) -> dict[str, Any]:
         """The content of ``config.json``."""
         file = self.trained_file("config.json")
-        content = read_object(file)
-        check_form(content, STORED, str(file))
+        content: dict[str, Any] = read_json(file, STORED)
         for kind, key in ((Training, "training"), (RuntimeOptions, "conduct")):
             try:
                 read_options(kind, content.get(key, {}))
@@ -192,8 +191,6 @@ class Run(RepresentationStore):
     def performance(self) -> dict[str, Any]:
         """Return the scores: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
         content = read_checked(self.performance_file)
-        if not {"primary", "splits"} <= set(content):
-            raise DataError(f"{self.performance_file} is damaged: it lacks 'primary' or 'splits'")
         check_form(content, PERFORMANCE, str(self.performance_file))
         return content
 
