@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -28,8 +28,8 @@ class Reporter:
         reason = str(error).removeprefix(f"{spec}: ")
         self.note(f"note: {spec} is left out: {reason}")
 
-    def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
-        """Report that stored values are measured again, since another version gave them.
+    def measured_again(self, spec: str, file: str, values: int, why: str, brief: str) -> None:
+        """Report that stored values are measured again, since something else computed them.
 
         Parameters
         ----------
@@ -37,16 +37,13 @@ class Reporter:
             The metric.
         file : str
             Where the values are stored.
-        outdated : sequence of int
-            The version of the metric that gave each of them.
-        version : int
-            The installed version of the metric.
+        values : int
+            How many.
+        why, brief : str
+            The reason, as a sentence of its own and beside the name of the metric.
         """
-        versions = " and ".join(map(str, sorted(set(outdated))))
-        self.note(
-            f"note: {len(outdated)} stored value(s) of {spec} in {file} are measured again: they "
-            f"are of version {versions} of the metric, and the installed one is version {version}"
-        )
+        del brief
+        self.note(f"note: {values} stored value(s) of {spec} in {file} are measured again: {why}")
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Progress]:

@@ -132,9 +132,17 @@ def _measure(
             f"note: {table.stale} stored value(s) of {metric.spec} in {table.file} are left out, "
             "and measured again where they are asked for: the representations have changed since"
         )
-    outdated = table.outdated(selection.keys)
-    if outdated:
-        reporter.measured_again(metric.spec, str(table.file), outdated, metric.version)
+    if outdated := table.outdated(selection.keys):
+        versions = " and ".join(map(str, sorted(set(outdated))))
+        why = (
+            f"they are of version {versions} of the metric, and the installed one is version "
+            f"{metric.version}"
+        )
+        brief = f"version {versions}, now {metric.version}"
+        reporter.measured_again(metric.spec, str(table.file), len(outdated), why, brief)
+    elif recoded := table.recoded(selection.keys):
+        why = f"the code of {metric.name} has changed since"
+        reporter.measured_again(metric.spec, str(table.file), recoded, why, "its code has changed")
     if selection.is_maximum:
         complete_maxima(table, source, selection, bar)
     else:

@@ -55,6 +55,7 @@ COLUMNS = (
     "within",
     "groups",
     "version",
+    "code",
 )
 # For the best value over pairs: over which pairs, and how many.
 MAXIMA_COLUMNS = ("layers", "streams", "pairs", *COLUMNS)
@@ -84,16 +85,17 @@ ADDED = {
     "within": "",
     "groups": "",
     "version": "1",
+    "code": "",  # not known
 }
 # Columns that are not written where they say nothing, so that earlier tables keep their bytes.
-OPTIONAL = ("within", "groups", "version")
+OPTIONAL = ("within", "groups", "version", "code")
 
 # The SHA-256 of the representation of every site, of either side of the pairs.
 Digests = tuple[Mapping[str, str], Mapping[str, str]]
 UNKNOWN: Digests = ({}, {})
 SIDES = ("x", "y")
 # What tells whether a value is as it is wanted.
-HELD = ("version", "permutations", "resamples", "dtype", "draw_seed")
+HELD = ("version", "code", "permutations", "resamples", "dtype", "draw_seed")
 # An entry of the index made with other columns is another one.
 _LAYOUT = repr((MAXIMA_COLUMNS, COUNTS, NUMBERS, ADDED)).encode()
 
@@ -170,6 +172,14 @@ class AlignmentTable:
         versions = (int(self._rows[key]["version"]) for key in keys if key in self._rows)
         return [version for version in versions if version != self.metric.version]
 
+    def recoded(self, keys: Iterable[Key]) -> int:
+        """Return how many values were computed by other code of the metric's plugin."""
+        alike = self._rows.alike(("code",))
+        if alike is not None and self._is_of_this_code(alike):
+            return 0
+        rows = (self._rows[key] for key in keys if key in self._rows)
+        return sum(not self._is_of_this_code(row) for row in rows)
+
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop rows, so that they are measured again."""
         for key in keys:
@@ -194,6 +204,7 @@ class AlignmentTable:
                 "permutations": null,
                 "resamples": interval,
                 "version": self.metric.version,
+                "code": self.metric.code,
                 "draw_seed": str(self.options.seed) if uses_seed else "",
             }
         )
@@ -245,11 +256,16 @@ class AlignmentTable:
         """The SHA-256 of what the file holds; empty without one."""
         return "" if self._rows.stored is None else self._rows.stored.source
 
+    def _is_of_this_code(self, row: Mapping[str, Any]) -> bool:
+        """Whether a value is of the code that is there; true where either is not known."""
+        return not (row["code"] and self.metric.code) or row["code"] == self.metric.code
+
     def _holds(self, row: Mapping[str, Any]) -> bool:
         options = self.options
         uses_seed = options.null or options.interval
         return bool(
             row["version"] == self.metric.version
+            and self._is_of_this_code(row)
             and row["permutations"] >= options.null
             and row["resamples"] >= options.interval
             and options.dtype in ("auto", "float32", row["dtype"])

@@ -153,6 +153,7 @@ def stored_values(
     table["parameters"] = table["parameters"].fillna("")
     if "version" not in table:  # the table is older than the column
         table["version"] = 1
+    table["code"] = table["code"].fillna("") if "code" in table else ""
     largest = table.groupby(["metric", "parameters"])["n"].transform("max")
     drawn = table["n"] < largest
     table = table[table["n"] == (largest if samples is None else largest.clip(upper=samples))]

@@ -12,6 +12,7 @@ import numpy as np
 
 from alignkit.errors import UndefinedError, UsageError
 from alignkit.plugins import Entry, registry
+from alignkit.plugins.code import code_of
 from alignkit.plugins.options import bind, changed, format_spec, parse_spec
 
 if TYPE_CHECKING:
@@ -83,6 +84,16 @@ class Metric:
     def version(self) -> int:
         """Of its definition, from 1: values of different versions cannot be compared."""
         return int(self.declared.get("version", 1))
+
+    @property
+    def code(self) -> str:
+        """The key of its plugin's code; empty where its version alone tells.
+
+        Values of other code may differ.
+        """
+        if not isinstance(self.source, Entry) or self.source.plugin.versioned:
+            return ""
+        return code_of(self.source)
 
     @property
     def symmetric(self) -> bool:

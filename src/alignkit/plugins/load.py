@@ -110,6 +110,7 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
     try:
         module = source.load()
         plugin.file = plugin.file or str(getattr(module, "__file__", "") or "")
+        plugin.versioned = getattr(module, "VERSIONED", False) is True
         manager.register(module, name=plugin.name)
         plugin.hooks = tuple(sorted(hook.name for hook in manager.get_hookcallers(module) or ()))
         _check_hooks(manager)
@@ -181,7 +182,12 @@ def _from_entry_point(point: importlib.metadata.EntryPoint) -> Source:
 
 def _from_file(path: Path) -> Source:
     plugin = Plugin(
-        name=str(path), distribution=path.name, version="", module=path.stem, file=str(path)
+        name=str(path),
+        distribution=path.name,
+        version="",
+        module=path.stem,
+        file=str(path),
+        is_file=True,
     )
 
     def load() -> ModuleType:

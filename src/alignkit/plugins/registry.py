@@ -31,7 +31,11 @@ def singular(kind: str) -> str:
 
 @dataclass
 class Plugin:
-    """One plugin: an entry point of a distribution, or a ``.py`` file."""
+    """One plugin: an entry point of a distribution, or a ``.py`` file.
+
+    ``versioned`` plugins vouch for the versions that they declare; ``code`` is the key of its
+    code, once it was asked for.
+    """
 
     name: str
     distribution: str
@@ -44,6 +48,9 @@ class Plugin:
     requires: tuple[str, ...] = ()
     error: str = ""
     traceback: str = ""
+    is_file: bool = False
+    versioned: bool = False
+    code: str = ""
 
     @property
     def label(self) -> str:

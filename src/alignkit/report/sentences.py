@@ -186,16 +186,23 @@ def _other_versions(content: Content) -> list[str]:
     for metric in content.metrics:
         table = content.alignment[content.alignment["label"] == metric]
         try:
-            installed = resolve(metric).version
+            now = resolve(metric)
         except AlignkitError:  # the metric is not installed any more
             continue
-        others = table[table["version"].astype(int) != installed]
+        others = table[table["version"].astype(int) != now.version]
         if len(others):
             versions = " and ".join(map(str, sorted(set(others["version"].astype(int)))))
             lines.append(
                 f"{metric}: {len(others)} of {len(table)} values are of version {versions} of the "
-                f"metric, and the installed one is version {installed}; `alignkit measure "
+                f"metric, and the installed one is version {now.version}; `alignkit measure "
                 f"--metric {metric}` measures them again"
+            )
+            continue
+        others = table[~table["code"].isin(["", now.code])] if now.code else others
+        if len(others):
+            lines.append(
+                f"{metric}: {len(others)} of {len(table)} values are of other code of the metric "
+                f"than is there now; `alignkit measure --metric {metric}` measures them again"
             )
     return lines
 

@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import alignkit
 
+# What is stored goes by the versions declared here, not by every edit of the code.
+VERSIONED = True
+
 HERE = "alignkit_metrics"
 ROTATION, SCALE, SHIFT, LINEAR = "rotation", "scale", "shift", "linear"
 SHAPE = (ROTATION, SCALE, SHIFT)

@@ -53,7 +53,7 @@ class Again:
     values : int
     files : set of str
     metrics : dict of str to str
-        Spec to what is said of its versions.
+        Spec to why, in a few words.
     """
 
     process: int = 0
@@ -92,16 +92,15 @@ class TerminalReporter(Reporter):
             with suppress(OSError):  # in another process, where nobody may read any more
                 say(as_options(text.replace("\n", "\\n")))
 
-    def measured_again(self, spec: str, file: str, outdated: Sequence[int], version: int) -> None:
+    def measured_again(self, spec: str, file: str, values: int, why: str, brief: str) -> None:
         """Count values that are measured again, of many runs, for one line at the end."""
         if not _gathering or _gathering[-1].process != os.getpid():
-            super().measured_again(spec, file, outdated, version)
+            super().measured_again(spec, file, values, why, brief)
             return
         again = _gathering[-1]
-        again.values += len(outdated)
+        again.values += values
         again.files.add(file)
-        versions = " and ".join(map(str, sorted(set(outdated))))
-        again.metrics[spec] = f"version {versions}, now {version}"
+        again.metrics[spec] = brief
 
     @contextmanager
     def progress(self, text: str, total: int) -> Iterator[Any]:
