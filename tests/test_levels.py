@@ -16,6 +16,7 @@ DISTRIBUTIONS = [CORE, *sorted(ROOT.glob("plugins/*/src/*"))]
 LEVELS = [
     "errors",
     "signals",
+    "cleaning",
     "documents",
     "file_names",
     "progress",

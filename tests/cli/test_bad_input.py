@@ -196,6 +196,19 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
+def test_what_nobody_expected_is_one_line_that_asks_for_a_report(tmp_path, monkeypatch):
+    def mistaken(*_, **__):
+        return {}["absent\x1b[31m"]
+
+    monkeypatch.setattr("alignkit.runs.load_runs", mistaken)
+    (tmp_path / "runs").mkdir()
+    done = alignkit("evaluate", cwd=tmp_path, code=1)
+    assert _one_line(done).startswith("Error: KeyError: ")
+    assert "alignkit --debug" in done.stderr
+    with pytest.raises(KeyError):
+        alignkit("--debug", "evaluate", cwd=tmp_path)
+
+
 @pytest.mark.slow
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     import subprocess

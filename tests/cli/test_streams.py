@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from alignkit.cli.printing.console import visible
+from alignkit.cleaning import visible
 
 LIST, WRONG, GONE = "list metrics", "nonsense", "data info folder:/nowhere"
 CLOSED = [

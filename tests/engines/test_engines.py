@@ -62,6 +62,12 @@ def test_an_error_of_ours_keeps_its_class_and_others_go_on(engine):
     assert "stumble" in ends["worse"].traceback
 
 
+def test_a_job_that_ends_the_program_is_a_failure_and_others_go_on(engine):
+    ends = _run(engine, _job("bad", "end"), _job("good", "add", a=1, b=1))
+    assert (ends["bad"].state, ends["bad"].kind) == ("failed", "SystemExit")
+    assert ends["good"].value == 2
+
+
 def test_what_comes_after_a_failure_is_not_tried_and_the_rest_is_in_order(engine, tmp_path):
     file = str(tmp_path / "log")
     ends = _run(

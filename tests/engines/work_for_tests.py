@@ -21,6 +21,10 @@ def stumble(reporter):
     return {}["absent"]
 
 
+def end(reporter):
+    raise SystemExit(0)
+
+
 def threads(reporter):
     import torch
 

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from alignkit.analysis.options import TableOptions
-from alignkit.report.figures.folder import without_formulas
 from alignkit.report.formatting import p_text
 from alignkit.report.page import write_report
 from alignkit.runs import Run
@@ -200,20 +199,6 @@ def _svg_tags(folder):
     pictures = sorted((folder / "figures").glob("*.svg"))
     assert len(pictures) == 6
     return {element.tag for picture in pictures for element in ElementTree.parse(picture).iter()}
-
-
-def test_cells_and_headings_are_no_formulas():
-    table = pd.DataFrame({"=name": ["=1+1", "fine", "@x", None], "value": [-1.0, 2.0, 3.0, 4.0]})
-    safe = without_formulas(table)
-    assert list(safe.columns) == ["'=name", "value"]
-    assert list(safe["'=name"])[:3] == ["'=1+1", "fine", "'@x"]
-    assert list(safe["value"]) == [-1.0, 2.0, 3.0, 4.0]
-
-
-def test_signs_and_numbers_are_no_formulas_either():
-    cells = ["+", "-", "-1.5", "+2e-3", "+1+1", "-cmd|' /C calc'!A0", "=1"]
-    safe = list(without_formulas(pd.DataFrame({"sign": cells}))["sign"])
-    assert safe == [*cells[:4], *(f"'{cell}" for cell in cells[4:])]
 
 
 def test_names_that_differ_in_odd_letters_keep_their_own_files(write_study, tmp_path):

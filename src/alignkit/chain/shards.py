@@ -21,7 +21,7 @@ from alignkit.runs.files import (
     write_csv,
     write_json,
 )
-from alignkit.runs.manifests import entries_of, read_checked, verify, write_checked
+from alignkit.runs.manifests import entries_of, read_manifest, verify, write_checked
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.space import ArrayFile, require_space
 
@@ -231,7 +231,8 @@ def shard_file(folder: Path, name: str) -> Path:
     """
     manifest = folder / SHARD
     try:
-        return verify(folder / name, read_checked(manifest)["files"] if manifest.is_file() else {})
+        files = read_manifest(manifest).get("files", {}) if manifest.is_file() else {}
+        return verify(folder / name, files)
     except DamagedError as error:
         raise DamagedError(f"{error}; extract again with `force`") from None
 

@@ -210,7 +210,7 @@ def compare(
         show(result)
         if page is not None:
             print()
-            print(page)
+            console.print_line(page)
     if result.failed:
         count = len(result.failed)
         are = "model is" if count == 1 else "models are"

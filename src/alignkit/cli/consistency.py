@@ -71,9 +71,9 @@ def consistency(
         raise UsageError("give either a TABLE of published correlations or --r three times")
     checked = check_printed(correlations, digits)
     if output is not None:
-        from alignkit.runs.files import write_csv
+        from alignkit.runs.files import write_results
 
-        write_csv(output, checked.triples)
+        write_results(output, checked.triples)
         link_results(output)
     if json:
         for line in consistency_lines(checked):

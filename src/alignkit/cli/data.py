@@ -128,7 +128,7 @@ def cache(
         console.print_json(rows)
         return
     for row in rows:
-        print(row["folder"])
+        console.print_line(row["folder"])
 
 
 def _folder(argument: str | None, option: str | None) -> str | None:

@@ -173,6 +173,6 @@ def extract(
         console.print_json(rows)
     else:
         for row in rows:
-            print(row["folder"])
+            console.print_line(row["folder"])
     if failure is not None:
         raise failure

@@ -31,7 +31,7 @@ from alignkit.cli import (
 from alignkit.cli import list as list_command
 from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
-from alignkit.errors import LOWER, AlignkitError, is_out_of_memory
+from alignkit.errors import LOWER, AlignkitError, in_one_line, is_out_of_memory
 from alignkit.progress import report_to
 from alignkit.signals import INTERRUPTED, TERMINATED, end_when_told
 
@@ -138,15 +138,20 @@ def _run() -> int:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         return _fail(f"{STOPPED[INTERRUPTED]}; rerun the same command to resume", INTERRUPTED)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return _fail(LOWER, 1)
     except UnicodeError as error:
         return _fail(f"a name or text is not UTF-8: {error}; rename the file, or convert it", 1)
     except OSError as error:
         return _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}", 1)
+    except Exception as error:  # the last resort: of a plugin, a library, or a mistake of ours
+        return _fail(LOWER if is_out_of_memory(error) else _unexpected(error), 1)
     return 0
+
+
+def _unexpected(error: Exception) -> str:
+    return (
+        f"{in_one_line(error)}; this was not expected: run the command again with "
+        "alignkit --debug for the traceback, and report it"
+    )
 
 
 def _fail(text: str, code: int) -> int:

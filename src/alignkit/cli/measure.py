@@ -423,10 +423,10 @@ def _designs(within: str | None) -> list[str]:
 
 
 def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
-    from alignkit.runs.files import write_csv
+    from alignkit.runs.files import write_results
 
     if output is not None:
-        write_csv(output, table)
+        write_results(output, table)
         link_results(output)
     return table
 

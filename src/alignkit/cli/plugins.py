@@ -43,8 +43,11 @@ def plugins(
     if verbose:
         for plugin in registry().plugins:
             if plugin.error:
-                print(f"\n{plugin.name} (requires: {', '.join(plugin.requires) or 'nothing'})")
-                print(plugin.traceback)
+                print()
+                requires = ", ".join(plugin.requires) or "nothing"
+                console.print_line(f"{plugin.name} (requires: {requires})")
+                for line in plugin.traceback.splitlines():
+                    console.print_line(line)
 
 
 def _plugin_row(plugin: "Plugin") -> dict[str, Any]:

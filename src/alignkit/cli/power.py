@@ -140,9 +140,9 @@ def power(
         seed=seed,
     )
     if output is not None:
-        from alignkit.runs.files import write_csv, write_json
+        from alignkit.runs.files import write_json, write_results
 
-        write_csv(output, result.table)
+        write_results(output, result.table)
         write_json(output.with_name(f"{output.stem}.settings.json"), result.settings)
     if figures is not None:
         _draw(result, here, figures)

@@ -108,4 +108,4 @@ def report(
         reporter=console.TerminalReporter(),
     )
     link_results(output)
-    print(page)
+    console.print_line(page)

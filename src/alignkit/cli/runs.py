@@ -140,7 +140,7 @@ def remove(
     for run in runs:
         with locked(run.path):
             discard(run.path)
-        print(run.path)
+        console.print_line(run.path)
 
 
 def collect(
@@ -325,7 +325,7 @@ def export(
     chosen = chosen_runs(paths, runs, task, placement, opened=False)
     size = export_runs(chosen, runs, output, weights, representations)
     console.note(f"{len(chosen)} runs, {size:,} bytes")
-    print(output)
+    console.print_line(output)
 
 
 def import_(
@@ -352,7 +352,7 @@ def import_(
     else:
         for folder, state in states.items():
             if state == "imported":
-                print(runs / folder)
+                console.print_line(runs / folder)
     refused = [folder for folder, state in states.items() if state.startswith("refused")]
     if refused:
         raise DataError(f"{len(refused)} of {len(states)} runs were refused: {', '.join(refused)}")

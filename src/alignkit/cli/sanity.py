@@ -90,7 +90,7 @@ def _row(result: "Examination", samples: int, width: int, seed: int) -> dict[str
 def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
     import pandas as pd
 
-    from alignkit.runs.files import write_csv
+    from alignkit.runs.files import write_results
 
     flat = [
         {key: value for key, value in row.items() if key not in ("checks", "reasons", "fails")}
@@ -98,4 +98,4 @@ def _write(output: Path, rows: Sequence[dict[str, Any]]) -> None:
         | {c["property"]: "holds" if c["holds"] else "fails" for c in row["checks"]}
         for row in rows
     ]
-    write_csv(output, pd.DataFrame(flat))
+    write_results(output, pd.DataFrame(flat))

@@ -293,7 +293,7 @@ def _run(
         )
     else:
         for path in written:
-            print(path)
+            console.print_line(path)
     _fail_if_any(chosen, file)
 
 

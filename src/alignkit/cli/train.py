@@ -395,7 +395,7 @@ def train(
         console.print_json([_summary(run) for run in trained])
     else:
         for run in trained:
-            print(run.path)
+            console.print_line(run.path)
         _note_scores(trained, runs)
     if failure is not None:
         raise failure

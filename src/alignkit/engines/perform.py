@@ -17,6 +17,7 @@ from alignkit.engines.job import Job, Outcome
 from alignkit.errors import AlignkitError, DataError, in_one_line
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
 from alignkit.progress import Reporter
+from alignkit.signals import Terminated
 
 # Random generators and numbers of threads belong to the process, so its jobs take turns.
 _turn = threading.Lock()
@@ -45,7 +46,9 @@ def perform(job: Job, reporter: Reporter) -> Outcome:
         with _turn, _threads(job.threads):
             value = _function(job.work)(**job.arguments, reporter=reporter)
         return Outcome(job, value=value, seconds=time.perf_counter() - started)
-    except Exception as error:
+    except Terminated:  # this process was told to end: no fault of the job
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may end as if it were a program
         return Outcome(
             job,
             "failed",

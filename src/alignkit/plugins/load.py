@@ -19,6 +19,7 @@ from types import ModuleType
 
 import pluggy
 
+from alignkit.cleaning import message
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
@@ -50,18 +51,20 @@ def registry() -> Registry:
     loaded = load_plugins([*_sources(), *(_from_file(path) for path in _extra_files)])
     for plugin in loaded.plugins:
         if plugin.error:
-            print(
+            _say(
                 f"alignkit: plugin {plugin.name} ({plugin.label}) is left out: {plugin.error}; "
-                "see 'alignkit plugins -v'",
-                file=sys.stderr,
+                "see 'alignkit plugins -v'"
             )
     for kind, name, owners in loaded.contested():
-        print(
+        _say(
             f"alignkit: {singular(kind)} '{name}' is claimed by {' and '.join(owners)}; "
-            "it cannot be used until one of them is uninstalled",
-            file=sys.stderr,
+            "it cannot be used until one of them is uninstalled"
         )
     return loaded
+
+
+def _say(text: str) -> None:
+    print(message(text.replace("\n", "\\n")), file=sys.stderr)
 
 
 def names(kind: str) -> list[str]:

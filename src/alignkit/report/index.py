@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from html import escape, unescape
+from html import unescape
 from pathlib import Path
 from urllib.parse import quote, unquote
 
+from alignkit.cleaning import as_html
 from alignkit.runs.files import write_text
 
 NAME = "index.html"
@@ -103,13 +104,13 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _write(folder: Path, title: str, paths: Iterable[Path]) -> Path:
     files = sorted(path.relative_to(folder) for path in paths)
-    parts = [f"<h1>{escape(title)}</h1>"]
+    parts = [f"<h1>{as_html(title)}</h1>"]
     for heading, endings in KINDS:
         shown = [file for file in files if file.suffix in endings and not _is_aside(file)]
         if shown:
             parts.append(f"<h2>{heading}</h2>\n<ul>\n{_links(shown)}\n</ul>")
     text = (
-        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{as_html(title)}</title>'
         f"<style>{STYLE}</style>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
     )
     page = folder / NAME
@@ -125,7 +126,7 @@ def _is_aside(file: Path) -> bool:
 
 def _links(files: Sequence[Path]) -> str:
     return "\n".join(
-        f'<li><a href="{quote(file.as_posix())}">{escape(file.as_posix())}</a></li>'
+        f'<li><a href="{quote(file.as_posix())}">{as_html(file.as_posix())}</a></li>'
         for file in files
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import jinja2
 
-from alignkit.report.style import visible
+from alignkit.cleaning import visible
 
 
 def render(name: str, facts: Mapping[str, Any]) -> str:

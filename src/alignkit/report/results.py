@@ -22,7 +22,7 @@ from alignkit.report.page import write_report
 from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
 from alignkit.runs import Run
-from alignkit.runs.files import write_csv, write_json, write_text
+from alignkit.runs.files import write_json, write_results, write_text
 from alignkit.runs.units import unit_labels
 from alignkit.statistics.equivalence import MARGIN
 
@@ -144,16 +144,16 @@ def write_correlations(
     """
     written = []
     if runs is not None:
-        write_csv(runs, joined)
+        write_results(runs, joined)
         written.append(runs)
     if table is not None:
-        write_csv(table, correlations.table)
+        write_results(table, correlations.table)
         written.append(table)
     if settings is not None:
         write_json(settings, correlations.settings)
         written.append(settings)
     if pooled is not None and len(correlations.pooled):
-        write_csv(pooled, correlations.pooled)
+        write_results(pooled, correlations.pooled)
         written.append(pooled)
     if figures is not None:
         count = write_figures(correlations, joined, figures)
@@ -189,9 +189,9 @@ def write_agreement(
 ) -> list[Path]:
     """Write the agreement of metrics: a CSV of pairs, one of metrics and groups, figures."""
     if pairs is not None:
-        write_csv(pairs, agreement.pairs)
+        write_results(pairs, agreement.pairs)
     if metrics is not None:
-        write_csv(metrics, agreement.metrics)
+        write_results(metrics, agreement.metrics)
     if figures is not None:
         draw_agreement(agreement, figures)
     return [path for path in (pairs, metrics, figures) if path is not None]
@@ -206,9 +206,9 @@ def write_stability(
 ) -> list[Path]:
     """Write the stability of metrics: a CSV per model and setting, one of means, figures."""
     if summary is not None:
-        write_csv(summary, stability.summary)
+        write_results(summary, stability.summary)
     if table is not None:
-        write_csv(table, stability.table)
+        write_results(table, stability.table)
     if figures is not None:
         draw_stability(stability.table, stability.summary, figures)
     return [path for path in (summary, table, figures) if path is not None]

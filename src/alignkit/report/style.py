@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from alignkit.cleaning import visible
 
 # Okabe and Ito's colours without their yellow, which white paper swallows; then Tol's muted ones.
 PALETTE = (
@@ -144,15 +145,6 @@ def plain(axes: Axes) -> None:
     """Only the two axes that carry numbers."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=3)
-
-
-def visible(text: object) -> str:
-    """Text with its control characters written out; they would break an SVG or a terminal."""
-    return re.sub(
-        r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]",
-        lambda match: f"\\x{ord(match[0]):02x}",
-        str(text),
-    )
 
 
 def short(text: object, most: int = 24) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cleaning import message, without_formula
 from alignkit.documents import read_json as read_json  # beside what writes it
 from alignkit.errors import AlignkitError
 from alignkit.runs.space import writing
@@ -98,6 +99,19 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
+def write_results(path: Path, table: pd.DataFrame) -> None:
+    """Write a table for people as CSV: no spreadsheet takes its text for a formula."""
+    import pandas as pd
+
+    columns = []
+    for place in range(table.shape[1]):
+        column = table.iloc[:, place]
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        columns.append(column.map(without_formula) if is_text else column)
+    quoted = pd.concat(columns, axis=1) if columns else table
+    write_csv(path, quoted.set_axis([*map(without_formula, table.columns)], axis=1))
+
+
 def discard(path: Path) -> None:
     """Remove a file or folder; a folder is renamed first, so that it disappears at once."""
     if path.is_dir():
@@ -150,7 +164,8 @@ def _lock(folder: Path, kind: int) -> int:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if multiprocessing.parent_process() is None:  # a worker waits for its sibling
-                print(f"waiting for another alignkit process at {folder}", file=sys.stderr)
+                said = message(f"waiting for another alignkit process at {folder}")
+                print(said, file=sys.stderr)
             fcntl.flock(handle, kind)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), (folder / LOCK).stat()):

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError
 from alignkit.runs.files import read_json, sha256_of, write_json, write_text
 
@@ -23,6 +24,8 @@ FORMAT = 1
 _OWN = ("format", "checksum")
 
 Entry = dict[str, Any]
+FILES: Form = {"*": {"size": int, "sha256": str}}
+_TABLE: Form = {"files": FILES, "inputs": {}}
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:
@@ -52,6 +55,19 @@ def read_checked(path: Path) -> dict[str, Any]:
         if content.get("checksum") != _checksum(rest):
             raise DamagedError(f"{path} is damaged: it is not as it was written")
     return {key: value for key, value in content.items() if key not in _OWN}
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest as ``read_checked`` does, and check the form of its list of files.
+
+    Raises
+    ------
+    DataError
+        As ``read_checked``, and where a file has no size and SHA-256.
+    """
+    content = read_checked(path)
+    check_form(content, {"files?": FILES}, str(path))
+    return content
 
 
 def is_checked(path: Path) -> bool:
@@ -156,7 +172,11 @@ def inputs_of_table(path: Path) -> dict[str, Any]:
     if not manifest.is_file():
         return {}
     content = read_checked(manifest)
+    check_form(content, _TABLE, str(manifest))
+    check_form(content, {"previous?": _TABLE}, str(manifest))
     states = [content, content["previous"]] if "previous" in content else [content]
+    if not all(path.name in state["files"] for state in states):
+        raise DamagedError(f"{manifest} does not list {path.name}")
     problems = [difference(path, state["files"][path.name]) for state in states]
     for state, problem in zip(states, problems, strict=True):
         if not problem:

@@ -14,6 +14,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -131,7 +132,7 @@ def _as_pack(pack: Path) -> Iterator[None]:
     """Turn errors of reading a file into one line that it is not a pack."""
     try:
         yield
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise DataError(
             f"{pack} is not a pack written by alignkit runs export, or it is damaged: "
             f"{first_line(error)}"

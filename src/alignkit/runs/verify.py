@@ -18,6 +18,7 @@ from alignkit.runs.manifests import (
     is_checked,
     manifest_of_table,
     read_checked,
+    read_manifest,
     write_checked,
 )
 from alignkit.runs.representations import RepresentationStore
@@ -143,7 +144,7 @@ def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
 
 def _training(run: Run) -> Iterator[Part]:
     try:
-        manifest = read_checked(run.train_manifest)
+        manifest = read_manifest(run.train_manifest)
     except AlignkitError as error:
         yield Part(run.train_manifest, "train", DAMAGED, _reason(error, run.train_manifest))
         return
@@ -161,7 +162,7 @@ def _training(run: Run) -> Iterator[Part]:
 
 def _checkpoint(manifest: Path) -> Part:
     try:
-        files = read_checked(manifest).get("files", {})
+        files = read_manifest(manifest).get("files", {})
     except AlignkitError as error:
         return Part(manifest, "train", DAMAGED, _reason(error, manifest))
     for name, entry in files.items():

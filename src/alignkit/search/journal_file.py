@@ -17,6 +17,7 @@ from typing import Any
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.storages.journal._file import get_lock_file
 
+from alignkit.cleaning import message
 from alignkit.runs.space import writing
 from alignkit.search.stale_trials import is_known_dead, this_worker
 
@@ -54,11 +55,11 @@ class JournalLock(JournalFileOpenLock):
             if not said and time.monotonic() - begun > PATIENCE:
                 said = True
                 holder = f"process {held[0]}" if held[0] else "another program"
-                print(
+                text = (
                     f"waiting for the lock {self._lock_file} of {holder}; it is taken over if it "
-                    f"does not change for {GRACE:.0f} s",
-                    file=sys.stderr,
+                    f"does not change for {GRACE:.0f} s"
                 )
+                print(message(text), file=sys.stderr)
             time.sleep(pause)
             pause = min(2 * pause, 0.5)
         return True

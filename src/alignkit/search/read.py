@@ -12,13 +12,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import DataError, UsageError
+from alignkit.errors import AlignkitError, DataError, UsageError, in_one_line
 from alignkit.search.journal import is_record
 from alignkit.search.storage import Url, one_line_errors, open_study, parse_url, silence_optuna
 
 if TYPE_CHECKING:
     import optuna
 
+# What Optuna raises on values in a storage that it did not write.
+_DAMAGED = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError)
 UPGRADE = "optuna storage upgrade --storage"
 
 
@@ -42,7 +44,7 @@ def reading(text: str, notes: list[str]) -> Iterator[Any]:
     url = parse_url(text)
     if url.file and not url.file.is_file():
         raise DataError(f"there is no storage {url.file}; create one with: alignkit search run")
-    with one_line_errors(url), warnings.catch_warnings():
+    with _damage_named(url), one_line_errors(url), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if url.is_journal:
             yield _journal(url)
@@ -53,6 +55,19 @@ def reading(text: str, notes: list[str]) -> Iterator[Any]:
                 yield _database(f"sqlite:///{copy}", url, notes)
         else:
             yield _database(url.full, url, notes)
+
+
+@contextmanager
+def _damage_named(url: Url) -> Iterator[None]:
+    """Say in one line that a storage holds what Optuna does not write."""
+    try:
+        yield
+    except _DAMAGED as error:
+        if isinstance(error, AlignkitError):
+            raise
+        raise DataError(
+            f"{url} is damaged, or not what Optuna writes: {in_one_line(error)}"
+        ) from error
 
 
 def read_study(storage: Any, text: str, name: str | None) -> optuna.Study:

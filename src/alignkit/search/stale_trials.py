@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignkit.cleaning import message
 from alignkit.errors import first_line
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def heartbeats(study: optuna.Study, trial: optuna.Trial, interval: int) -> Itera
             except UpdateFinishedTrialError:
                 return
             except Exception as error:  # a busy database does not make a worker dead
-                print(f"note: could not record a heartbeat: {first_line(error)}", file=sys.stderr)
+                text = f"note: could not record a heartbeat: {first_line(error)}"
+                print(message(text), file=sys.stderr)
             if ended.wait(interval):
                 return
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cleaning import message
 from alignkit.engines.local import stop_with_parent
 from alignkit.errors import AlignkitError, UsageError, in_one_line
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
@@ -338,7 +339,7 @@ def _worker(
         with one_line_errors(storage.url):
             work(search, storage, trials, reporter)
     except AlignkitError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        print(message(f"Error: {error}"), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import alignkit
+from alignkit.documents import read_json
 from alignkit.file_names import listed
 from alignkit_encoders.sizes import check_sizes
 
@@ -97,14 +97,7 @@ def read_object(file: Path) -> dict[str, Any]:
     DataError
         When it is missing, not valid JSON, or no object.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or alignkit.first_line(error)
-        raise alignkit.DataError(f"{file} cannot be read: {reason.lower()}") from None
-    except (ValueError, RecursionError) as error:
-        first = alignkit.first_line(error)
-        raise alignkit.DataError(f"{file} is not valid JSON: {first}") from None
+    content = read_json(file)
     if not isinstance(content, dict):
         raise alignkit.DataError(
             f"{file} holds no object of names and values; expected the {file.name} of a model"
@@ -196,14 +189,13 @@ def require_safetensors(folder: Path) -> None:
 def _require_shards(index: Path) -> None:
     """Refuse weights in several files of which some are missing."""
     try:
-        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-        shards = sorted({str(name) for name in named})
-    except FileNotFoundError:
+        shards = sorted({*read_json(index, {"weight_map": {"*": str}})["weight_map"].values()})
+    except alignkit.MissingError:
         raise alignkit.DataError(
             f"{index.parent} has weights in several files, but no {INDEX}, which says what is in "
             "which; copy it from the model's repository"
         ) from None
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    except alignkit.DataError:
         raise alignkit.DataError(
             f"{index} does not say which weights are in which file; copy it from the model's "
             "repository"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import alignkit
-from alignkit_encoders.folders import read_config
+from alignkit.documents import read_json
+from alignkit_encoders.checkpoints import read_checkpoint
+from alignkit_encoders.folders import read_config, read_object
 
 MODES = {
     "pooling_mode_cls_token": "cls",
@@ -83,12 +83,13 @@ class SentencePooling:
         if not file.is_file():
             return None
         try:
-            listed = json.loads(file.read_text(encoding="utf-8"))
-            steps = [
-                (str(step["type"]).rpartition(".")[2], folder / step["path"]) for step in listed
-            ]
-        except (ValueError, TypeError, KeyError) as error:
+            listed = read_json(file, [{"type": str, "path": str}])
+        except alignkit.DataError as error:
             raise alignkit.DataError(f"{file} does not list modules: {error}") from None
+        for step in listed:
+            if Path(step["path"]).is_absolute() or ".." in Path(step["path"]).parts:
+                raise alignkit.DataError(f"{file} names the folder '{step['path']}' outside of it")
+        steps = [(step["type"].rpartition(".")[2], folder / step["path"]) for step in listed]
         if not steps or steps[0][0] != "Transformer":
             raise alignkit.DataError(f"{file}: the first module is no Transformer")
         modes: tuple[str, ...] = ()
@@ -163,14 +164,17 @@ def _dense(folder: Path) -> Dense:
             f"{folder / 'config.json'} has an unknown activation {activation}; known: "
             f"{', '.join(ACTIVATIONS)}"
         )
-    weights = load_file(file)
+    weights = read_checkpoint(file).tensors
+    weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
+    if weight is None or weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
+        raise alignkit.DataError(f"{file} holds no weight and bias of a dense layer")
     content = hashlib.sha256(activation.encode() + file.read_bytes()).hexdigest()
-    return Dense(weights["linear.weight"], weights.get("linear.bias"), activation, content)
+    return Dense(weight, bias, activation, content)
 
 
 def _limit(folder: Path) -> int | None:
     file = folder / "sentence_bert_config.json"
     if not file.is_file():
         return None
-    stated = json.loads(file.read_text(encoding="utf-8")).get("max_seq_length")
-    return int(stated) if isinstance(stated, int) else None
+    stated = read_object(file).get("max_seq_length")
+    return stated if type(stated) is int and stated > 0 else None

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.runs.files import write_csv
+from alignkit.runs.files import write_results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,4 +52,4 @@ def write_tables(answers: Iterable[Answer], folder: Path) -> None:
     for answer in answers:
         for name, table in answer.tables.items():
             if len(table):
-                write_csv(folder / f"{answer.question}-{name}.csv", table)
+                write_results(folder / f"{answer.question}-{name}.csv", table)

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cleaning import LONGEST_CELL, message, shortened, visible
 from alignkit.cli.options import as_options
 from alignkit.cli.printing.tables import Column, Line, lay_out, terminal_width, wrapped
 from alignkit.cli.printing.tables import records as listed
@@ -38,7 +39,6 @@ class Settings:
 
 settings = Settings()
 
-LONGEST = 4000  # characters of a message; a name may have any number
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -150,22 +150,10 @@ def note(text: str) -> None:
 def say(text: str) -> None:
     """Print a message on stderr; a terminal that is narrower gets it broken between words.
 
-    It is as a rule one line. Further lines are indented, so that none can be taken for another
-    message, and what is very long is cut.
+    It is as a rule one line; see ``message``.
     """
     width = max(20, shutil.get_terminal_size().columns) if sys.stderr.isatty() else None
-    print("\n".join(wrapped(_message(text), width)), file=sys.stderr)
-
-
-def _message(text: str) -> str:
-    with suppress(UnicodeEncodeError):  # where Python takes names of files for ASCII
-        text = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
-    first, *others = text.split("\n")
-    inner = (line if line.startswith(" ") or not line else f"  {line}" for line in others)
-    whole = "\n".join(map(visible, (first, *inner)))
-    if len(whole) <= LONGEST:
-        return whole
-    return f"{whole[: LONGEST - 500]} ... ({len(whole) - LONGEST:,} characters) ... {whole[-500:]}"
+    print("\n".join(wrapped(message(text), width)), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
@@ -173,9 +161,9 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
-def print_line(text: str) -> None:
-    """Print one line; control characters are escaped."""
-    print(_cell(text))
+def print_line(text: object) -> None:
+    """Print one line, such as a path, whole; control characters are escaped."""
+    print(visible(text))
 
 
 def print_text(text: str, style: str = "", otherwise: int | None = None, indent: int = 0) -> None:
@@ -301,18 +289,4 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.2e}"
-    return visible(in_words(value))
-
-
-def visible(text: str) -> str:
-    r"""Return a text on one line, with what cannot be printed escaped, as in ``caf\xe9``."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    if character.isprintable():
-        return character
-    byte = ord(character) - 0xDC00  # one of a file's name that is not UTF-8
-    if 0x80 <= byte <= 0xFF:
-        return f"\\x{byte:02x}"
-    return character.encode("unicode_escape").decode()
+    return shortened(visible(in_words(value)), LONGEST_CELL)

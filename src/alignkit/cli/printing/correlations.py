@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cleaning import visible
 from alignkit.cli.printing import console
-from alignkit.cli.printing.console import visible
 from alignkit.cli.printing.tables import Column
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from alignkit.cleaning import visible
 from alignkit.report.comparison.lines import interval, layer, measure, number
 from alignkit.report.comparison.rows import Row
 from alignkit.report.formatting import p_text
-from alignkit.report.style import visible
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

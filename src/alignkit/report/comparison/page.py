@@ -12,11 +12,11 @@ from alignkit.plugins.versions import versions
 from alignkit.report.comparison import figures, lines
 from alignkit.report.comparison.latex import latex_table
 from alignkit.report.comparison.rows import Row, best_rows
-from alignkit.report.figures.folder import FigureFolder, Shown, without_formulas
+from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.formatting import p_text
 from alignkit.report.rendering import render
 from alignkit.report.tables import direction, flat
-from alignkit.runs.files import write_csv, write_json, write_text
+from alignkit.runs.files import write_json, write_results, write_text
 
 PAGE = "compare.html"
 EXPLAINED = {
@@ -67,8 +67,8 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
         "models_table": measured.models.to_dict(orient="records"),
         "settings": list(flat(settings)),
     }
-    write_csv(folder / "values.csv", without_formulas(measured.values))
-    write_csv(folder / "best.csv", without_formulas(measured.best))
+    write_results(folder / "values.csv", measured.values)
+    write_results(folder / "best.csv", measured.best)
     write_text(folder / "best.tex", latex_table(rows, f"{title}: best pair of layers."))
     write_json(folder / "settings.json", settings)
     page = folder / PAGE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.comparison import CompareOptions, Measured, measure_models, read_sides
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.comparison.sides import SideOptions, random_model
+from alignkit.cleaning import as_html
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.comparison import lines
@@ -125,14 +125,14 @@ class Comparison:
         drawn = next((each for kind in kinds for each in kind(self.measured)), None)
         heads = heads_of(rows)
         table = "".join(
-            "<tr>" + "".join(f"<td>{escape(head['cell'](row))}</td>" for head in heads) + "</tr>"
+            "<tr>" + "".join(f"<td>{as_html(head['cell'](row))}</td>" for head in heads) + "</tr>"
             for row in rows
         )
-        head = "".join(f"<th>{escape(head['name'])}</th>" for head in heads)
-        said = "".join(f"<p>{escape(line)}</p>" for line in self.lines())
+        head = "".join(f"<th>{as_html(head['name'])}</th>" for head in heads)
+        said = "".join(f"<p>{as_html(line)}</p>" for line in self.lines())
         picture = "" if drawn is None else svg(drawn.figure)
         return (
-            f"<h4>{escape(lines.title(self.measured))}</h4>{said}{picture}"
+            f"<h4>{as_html(lines.title(self.measured))}</h4>{said}{picture}"
             f"<table><thead><tr>{head}</tr></thead><tbody>{table}</tbody></table>"
         )
 

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from alignkit.cleaning import visible
 from alignkit.report.layer_names import squeezed
-from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, visible
+from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain
 
 # Colour, marker, and where it stands in the row of a pair, from the top.
 _LOOKS: Mapping[str, tuple[str, str, float]] = {

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from alignkit.report.style import pdf, png, svg
-from alignkit.runs.files import whole_file, write_csv, write_text
+from alignkit.runs.files import whole_file, write_results, write_text
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class FigureFolder:
         if self.for_papers:
             with whole_file(self.folder / f"{name}.pdf") as temporary:
                 temporary.write_bytes(pdf(figure))
-        write_csv(self.folder / f"{name}.csv", without_formulas(data))
+        write_results(self.folder / f"{name}.csv", data)
         return Shown(name, title, alternative, picture)
 
     def _free(self, name: str) -> str:
@@ -71,25 +69,3 @@ class FigureFolder:
         )
         self.names.append(free)
         return free
-
-
-def without_formulas(data: pd.DataFrame) -> pd.DataFrame:
-    """Keep a spreadsheet from taking text, in a cell or a heading, for a formula."""
-    data = data.rename(columns=_quoted)
-    for i, column in enumerate(data.columns):
-        if not pd.api.types.is_numeric_dtype(data.iloc[:, i]):
-            data[column] = data.iloc[:, i].map(_quoted)
-    return data
-
-
-# A number, or a sign alone, which no spreadsheet calculates.
-_HARMLESS = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?)?")
-
-
-def _quoted(cell: Any) -> Any:
-    dangerous = (
-        isinstance(cell, str)
-        and cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-        and not _HARMLESS.fullmatch(cell)
-    )
-    return f"'{cell}" if dangerous else cell

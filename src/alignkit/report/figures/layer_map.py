@@ -13,9 +13,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from alignkit.cleaning import visible
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.layer_names import short_layers, squeezed
-from alignkit.report.style import WIDTH, house_style, panels, visible
+from alignkit.report.style import WIDTH, house_style, panels
 
 # Cells with digits in them are at least this wide, in inches; more cells than this have none.
 _CELL, _WITH_DIGITS = 0.42, 16

@@ -9,10 +9,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from alignkit.cleaning import visible
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.figures.layer_map import draw_cells
 from alignkit.report.layer_names import squeezed
-from alignkit.report.style import WIDTH, house_style, panels, visible
+from alignkit.report.style import WIDTH, house_style, panels
 
 _CELL, _WITH_DIGITS, _NAME = 0.46, 16, 34
 
