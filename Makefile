@@ -20,9 +20,10 @@ test: $(VENV)/.installed-dev
 test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto -m "not slow"
 
-# Every fault of the disk in a chain of commands, a kill at every write of
-# a search, and 200 kills of commands at random: hours.
+# 100,000 damaged files for the readers, every fault of the disk in a chain of commands, a kill at
+# every write of a search, and 200 kills of commands at random: hours.
 torture: $(VENV)/.installed-dev
+	$(VENV)/bin/python tests/torture/fuzz.py --executions 100000
 	$(VENV)/bin/python tests/torture/faults.py
 	$(VENV)/bin/python tests/torture/lost_trials.py
 	$(VENV)/bin/python tests/torture/kills.py

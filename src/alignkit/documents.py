@@ -97,7 +97,7 @@ def require_regular(path: Path) -> None:
         raise DataError(f"{path} is not a regular file")
 
 
-def read_json(path: Path, form: Form | None = None) -> Any:
+def read_json(path: Path, form: Form | None = None, infinite: bool = False) -> Any:
     """Read a JSON file.
 
     Parameters
@@ -105,6 +105,8 @@ def read_json(path: Path, form: Form | None = None) -> Any:
     path : Path
     form : Form, optional
         What it must hold.
+    infinite : bool
+        Whether NaN and infinity are taken, which some libraries write.
 
     Raises
     ------
@@ -114,10 +116,12 @@ def read_json(path: Path, form: Form | None = None) -> Any:
         When it is not JSON, too large or too deep, repeats a key, holds NaN or infinity, or has
         another form.
     """
-    return parse_json(read_bytes(path), str(path), form)
+    return parse_json(read_bytes(path), str(path), form, infinite)
 
 
-def parse_json(content: bytes | str, name: str, form: Form | None = None) -> Any:
+def parse_json(
+    content: bytes | str, name: str, form: Form | None = None, infinite: bool = False
+) -> Any:
     """Parse JSON, see ``read_json``.
 
     Parameters
@@ -126,10 +130,11 @@ def parse_json(content: bytes | str, name: str, form: Form | None = None) -> Any
     name : str
         What it is called in errors.
     form : Form, optional
+    infinite : bool
     """
     try:
         text = content.decode("utf-8-sig") if isinstance(content, bytes) else content
-        value = json.loads(text, **_STRICT)
+        value = json.loads(text, **(_STRICT | _INFINITE if infinite else _STRICT))
         _check_depth(value, text.count("[") + text.count("{"))
     except RecursionError:
         raise DataError(f"{name} is not valid JSON: {_TOO_DEEP}") from None
@@ -280,6 +285,7 @@ _STRICT: dict[str, Any] = {
     "parse_float": _number,
     "parse_constant": _refuse_constant,
 }
+_INFINITE: dict[str, Any] = {"parse_float": float, "parse_constant": float}
 
 
 def _short(error: ValueError) -> str:

@@ -90,7 +90,7 @@ layer = ["last"]
 margin = 0.3
 [[run]]
 task = "toy_unique"
-placement = "late"
+placement = "2"
 seeds = [3]
 [engine]
 jobs = 1
@@ -360,7 +360,7 @@ def _data(folder: Path) -> list[Path]:
         {"id": f"s{i}", "image": "a.png", "text": f"text {i}", "label": f"l{i % 2}", "split": part}
         for i, part in enumerate(("train", "train", "validation", "test"))
     ]
-    for name in ("csv", "jsonl", "json", "parquet"):
+    for name in ("csv", "jsonl", "parquet"):
         place = folder / name
         place.mkdir()
         shutil.copy(folder / "a.png", place)
@@ -369,8 +369,6 @@ def _data(folder: Path) -> list[Path]:
             pd.DataFrame(rows).to_csv(file, index=False)
         elif name == "parquet":
             pd.DataFrame(rows).to_parquet(file)
-        elif name == "json":
-            file.write_text(json.dumps(rows))
         else:
             file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         files.append(file)

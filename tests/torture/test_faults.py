@@ -23,6 +23,15 @@ def test_a_failing_disk_ends_commands_in_one_line_and_a_rerun_gives_the_same_byt
 
 
 @pytest.mark.slow
+def test_readers_of_damaged_files_read_or_refuse_them_in_one_line():
+    script = Path(__file__).with_name("fuzz.py")
+    words = [sys.executable, str(script), "--executions", "1000", "--seed", "1"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert re.search(r"[\d,]+ executions with seed 1: 0 problems", ended.stdout), ended.stdout
+
+
+@pytest.mark.slow
 def test_a_killed_search_loses_and_repeats_no_trial():
     script = Path(__file__).with_name("lost_trials.py")
     words = [sys.executable, str(script), "--every", "11", "--space", "named"]

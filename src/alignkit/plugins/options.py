@@ -48,7 +48,7 @@ class Option:
             return None
         try:
             return self._convert(value)
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, OverflowError):
             raise UsageError(
                 f"option {self.name}={value!r} is not {_describe(self.type)} "
                 f"(default {self.default!r})"

@@ -97,7 +97,7 @@ def read_object(file: Path) -> dict[str, Any]:
     DataError
         When it is missing, not valid JSON, or no object.
     """
-    content = read_json(file)
+    content = read_json(file, infinite=True)  # as transformers writes for some models
     if not isinstance(content, dict):
         raise alignkit.DataError(
             f"{file} holds no object of names and values; expected the {file.name} of a model"

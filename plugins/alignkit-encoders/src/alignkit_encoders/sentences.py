@@ -82,14 +82,7 @@ class SentencePooling:
         file = folder / "modules.json"
         if not file.is_file():
             return None
-        try:
-            listed = read_json(file, [{"type": str, "path": str}])
-        except alignkit.DataError as error:
-            raise alignkit.DataError(f"{file} does not list modules: {error}") from None
-        for step in listed:
-            if Path(step["path"]).is_absolute() or ".." in Path(step["path"]).parts:
-                raise alignkit.DataError(f"{file} names the folder '{step['path']}' outside of it")
-        steps = [(step["type"].rpartition(".")[2], folder / step["path"]) for step in listed]
+        steps = _steps(file)
         if not steps or steps[0][0] != "Transformer":
             raise alignkit.DataError(f"{file}: the first module is no Transformer")
         modes: tuple[str, ...] = ()
@@ -130,6 +123,15 @@ class SentencePooling:
         for layer in self.dense:
             pooled = layer(pooled)
         return nn.functional.normalize(pooled, dim=1) if self.normalise else pooled
+
+
+def _steps(file: Path) -> list[tuple[str, Path]]:
+    """Return the kinds of modules, and the folders of each, within that of the file."""
+    listed = read_json(file, [{"type": str, "path": str}])
+    for step in listed:
+        if Path(step["path"]).is_absolute() or ".." in Path(step["path"]).parts:
+            raise alignkit.DataError(f"{file} names '{step['path']}', which is outside")
+    return [(step["type"].rpartition(".")[2], file.parent / step["path"]) for step in listed]
 
 
 def _pooled(tokens: Tensor, mask: Tensor, mode: str) -> Tensor:
