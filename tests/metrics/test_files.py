@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import zlib
 from collections import OrderedDict
 
 import h5py
@@ -602,3 +603,30 @@ def test_columns_of_vectors_in_parquet(tmp_path):
     frame.to_parquet(tmp_path / "x.parquet")
     with pytest.raises(DataError, match="row 4 holds no vector in column 'other'"):
         read_arrays(tmp_path / "x.parquet")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_unknown_type_in_a_file_of_matlab_is_refused_before_scipy_reads_it(tmp_path, packed):
+    # scipy looks the type up in a table without checking it, which ends the process.
+    from scipy.io import savemat
+
+    values = np.arange(12.0).reshape(4, 3) + 0.5
+    savemat(tmp_path / "whole.mat", {"x": values})
+    content = bytearray((tmp_path / "whole.mat").read_bytes())
+    tag = content.index(values.tobytes("F")) - 8
+    assert content[tag : tag + 4] == b"\x09\0\0\0"
+    content[tag + 1] = 0xFF
+    if packed:
+        inside = zlib.compress(bytes(content[128:]))
+        content = content[:128] + b"\x0f\0\0\0" + len(inside).to_bytes(4, "little") + inside
+    (tmp_path / "x.mat").write_bytes(content)
+    with pytest.raises(DataError, match="unknown type of data"):
+        read_arrays(tmp_path / "x.mat")
+
+
+def test_a_file_of_matlab_that_unpacks_to_far_more_is_refused(tmp_path):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "x.mat", {"x": np.zeros((3000, 3000))}, do_compression=True)
+    with pytest.raises(DataError, match="unpacks to more than 200 times"):
+        read_arrays(tmp_path / "x.mat")

@@ -25,7 +25,7 @@ _OWN = ("format", "checksum")
 
 Entry = dict[str, Any]
 FILES: Form = {"*": {"size": int, "sha256": str}}
-_TABLE: Form = {"files": FILES, "inputs": {}}
+_TABLE: Form = {"files": FILES, "inputs": {"*": {"*": str}}}
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from alignkit.errors import first_line
 from alignkit.metrics.files.hdf5 import opened, own
+from alignkit.metrics.files.mat_tags import check_tags
 
 # Version 7.3 is HDF5 behind 512 bytes that say so.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -43,6 +44,7 @@ def _older(path: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
+        check_tags(path)
         content = loadmat(path)
     except Exception as error:  # what is damaged raises all of Python's errors
         raise ValueError(f"it is not what MATLAB writes, or cut ({first_line(error)})") from None
