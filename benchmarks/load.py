@@ -12,6 +12,7 @@ anything would fail. Prints the CPU seconds and the peak memory of each command,
 from __future__ import annotations
 
 import argparse
+import hashlib
 import multiprocessing
 import os
 import subprocess
@@ -21,6 +22,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 METRICS = (
     "unbiased_cka",
@@ -113,6 +115,7 @@ def _write(config, root: Path, metrics: tuple[str, ...]) -> None:
     from alignkit.models.schedule import sites
     from alignkit.runs import Run
     from alignkit.runs.files import write_json
+    from alignkit.runs.manifests import entries_of, write_checked
     from alignkit.training.records import Records
 
     run = Run(root / config.folder)
@@ -122,25 +125,30 @@ def _write(config, root: Path, metrics: tuple[str, ...]) -> None:
     write_json(run.path / "config.json", stored)
     scores = {"accuracy": float(rng.uniform(0.5, 0.9)), "loss": 0.5, "n": SAMPLES}
     splits = {"validation": scores, "test": scores}
-    write_json(run.performance_file, {"primary": "accuracy", "epoch": 0, "splits": splits})
+    write_checked(run.performance_file, {"primary": "accuracy", "epoch": 0, "splits": splits})
     records = Records()
     records.epoch(0, "train", {"loss": 0.6})
     records.epoch(0, "validation", {"loss": 0.5})
     records.write(run.path)
     folder = run.representations_folder("test")
+    write_json(folder / "ids.json", [f"sample{i}" for i in range(SAMPLES)])
+    arrays = [f"{site}.{pool}.npy" for site in sites(run.schedule()) for pool in ("cls", "mean")]
     index = {
         "sites": sites(run.schedule()),
         "pools": ["cls", "mean"],
         "n": SAMPLES,
         "dtype": "float32",
         "split": "test",
+        "model": "0" * 64,
+        "files": entries_of(folder, ["ids.json"]) | {name: _stand_in(name) for name in arrays},
     }
-    write_json(folder / "ids.json", [f"sample{i}" for i in range(SAMPLES)])
-    write_json(folder / "index.json", index)
-    write_json(run.train_manifest, {"model_sha256": "0" * 64})
+    write_checked(folder / "index.json", index)
+    files = entries_of(run.path, ["config.json", "history.csv"])
+    write_checked(run.train_manifest, {"files": files, "model_sha256": "0" * 64})
     selection = PairSelection.of_run(run, "all", "cross")
+    digests = run.digests("test", "cls")
     tables = AlignmentTables(
-        MeasureOptions(), run.alignment_folder("test"), None, "test", "cls", "", ""
+        MeasureOptions(), run.alignment_folder("test"), None, "test", "cls", "", "", (digests,) * 2
     )
     for spec in metrics:
         metric = resolve(spec)
@@ -151,6 +159,11 @@ def _write(config, root: Path, metrics: tuple[str, ...]) -> None:
             table.add((x, y), value, 0, 0, dtype="float32")
         table.write()
     rebuild_alignment(run)
+
+
+def _stand_in(name: str) -> dict[str, Any]:
+    """Return what a manifest says of an array that is not there."""
+    return {"size": 64 * SAMPLES, "sha256": hashlib.sha256(name.encode()).hexdigest()}
 
 
 def cost(arguments: list[str], folder: Path) -> tuple[float, float, int]:
