@@ -163,7 +163,7 @@ def _values(rng: Random, content: bytes, others: Sequence[bytes]) -> bytes:
 def _containers(value: Any) -> list[tuple[Any, Any]]:
     """Return where the values of JSON stand: the object or list, and the key or place."""
     inside: list[tuple[Any, Any]] = []
-    waiting = [value]
+    waiting = [value] if isinstance(value, (dict, list)) else []
     while waiting:
         container = waiting.pop()
         keys = range(len(container)) if isinstance(container, list) else list(container)
