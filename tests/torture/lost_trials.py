@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from tiny import TINY_MODEL, TINY_TASK  # noqa: E402
+from trials import finished_in  # noqa: E402
 
 WRITES = (
     "create_new_study",
@@ -63,7 +64,7 @@ def kill_each(folder: Path, kind: str, space: str, every: int) -> tuple[int, int
     reference_folder = _fresh(folder)
     count = folder / "count"
     _in_fork(lambda: _counted(lambda: _search(reference_folder, kind, space), count))
-    reference = _finished(reference_folder, kind)
+    reference = finished_in(reference_folder / "trials", kind)
     writes, kills, problems = int(count.read_text()), 0, 0
     for after in (False, True):
         for n in range(1, writes + 1, every):
@@ -72,7 +73,7 @@ def kill_each(folder: Path, kind: str, space: str, every: int) -> tuple[int, int
             if code != KILLED:
                 sys.exit(f"{kind}: write {n} was not reached: exit code {code}")
             code = _in_fork(lambda h=here: _search(h, kind, space))
-            trials = _finished(here, kind) if code == 0 else []
+            trials = finished_in(here / "trials", kind) if code == 0 else []
             kills += 1
             if trials != reference:
                 problems += 1
@@ -103,19 +104,6 @@ def _search(folder: Path, kind: str, space: str) -> None:
     )
     storage = StudyStorage(parse_url(f"{kind}:///{folder}/trials"), "s")
     run_search(search, storage, TRIALS)
-
-
-def _finished(folder: Path, kind: str) -> list[Any]:
-    """Return what every finished trial drew and gave, in the order of their draws."""
-    from alignkit.search.read import read_study, reading
-    from alignkit.search.stale_trials import first_of
-    from alignkit.search.workers import is_finished
-
-    url = f"{kind}:///{folder}/trials"
-    with reading(url, []) as opened:
-        trials = read_study(opened, url, "s").get_trials()
-    done = sorted(filter(is_finished, trials), key=first_of)
-    return [(t.params, t.values, t.state.name) for t in done]
 
 
 def _watched(act: Callable[[int, bool], None]) -> None:

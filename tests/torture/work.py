@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -14,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tiny import TINY_TASK, digest
+from tiny import digest
 
+TASK = "toy_match:n_train=64,n_validation=32,n_test=160"  # its test split makes two shards
 MODEL = "vilbert:depth=2,width=16,heads=2,feedforward=32,fusion_width=16"
 
 ENCODER = """
@@ -45,22 +47,23 @@ def bag():
     return Bag(), prepare
 """
 TRAIN = (
-    *("train", "--task", TINY_TASK, "--architecture", MODEL, "--placement", "1"),
+    *("train", "--task", TASK, "--architecture", MODEL, "--placement", "1"),
     *("--epochs", "2", "--batch-size", "16", "--checkpoint-every", "3"),
 )
 CHAIN: dict[str, tuple[str, ...]] = {
     "train": TRAIN,
     "evaluate": ("evaluate",),
-    "extract": ("extract", "--pool", "mean"),
+    "extract": ("extract", "--shard-size", "128"),
     "extract --encoder": (
-        *("extract", "--task", TINY_TASK, "--encoder", "module:encoder.py:bag,stream=text"),
-        *("--encoders", "encoders"),
+        *("extract", "--task", TASK, "--encoder", "module:encoder.py:bag,stream=text"),
+        *("--encoders", "encoders", "--batch-size", "32", "--shard-size", "64"),
     ),
     "measure": ("measure", "--metric", "unbiased_cka", "--metric", "mknn", "--layers", "all"),
     "report": ("report", "--output", "report"),
 }
 
 
+BESIDE_STORAGES = (".turn", "-wal", "-shm")
 LITTER = re.compile(r"(^|/)\.[^/]*\.(tmp|old)(/|$)")
 
 
@@ -173,8 +176,16 @@ def fresh(folder: Path, source: Path | None = None) -> Path:
 def made_in(folder: Path) -> tuple[dict[str, str], int]:
     """Return the checksums of all that commands have made, and how much litter `runs gc` removes.
 
-    Litter is what could not be removed after a failure: it is nobody's result.
+    Litter is what could not be removed after a failure: it is nobody's result. The locks of
+    searches, and what SQLite keeps beside a database while it is open, are no results either.
     """
     files = digest(folder)
     litter = [name for name in files if LITTER.search(name)]
-    return {name: sum_ for name, sum_ in files.items() if name not in litter}, len(litter)
+    kept = (n for n in files if n not in litter and not n.endswith(BESIDE_STORAGES))
+    return {name: files[name] for name in kept}, len(litter)
+
+
+def machine() -> str:
+    """Return what the counts were made on."""
+    versions = f"Python {platform.python_version()}, {platform.system()} {platform.release()}"
+    return f"{os.cpu_count()} cores, {versions}, {time.strftime('%Y-%m-%d')}"
