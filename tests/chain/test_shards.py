@@ -12,9 +12,11 @@ import pytest
 from alignkit.chain import extract as extraction
 from alignkit.chain.extract import extract, extract_shard, is_extracted
 from alignkit.chain.shards import count_shards, shards_folder, whole_batches
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import AlignkitError, DamagedError, UsageError
 from alignkit.runs import Training, load_run, resolve_config
 from alignkit.runs.files import discard
+from alignkit.runs.litter import find_litter
+from alignkit.runs.verify import verify_run
 from tiny import TINY_MODEL
 
 TASK = "toy_match:n_train=32,n_validation=32,n_test=600"
@@ -114,9 +116,9 @@ extract(load_run(sys.argv[1]), "test", shard_size=256)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [2, 4, 7, 24, 26])
-def test_killed_while_files_are_put_in_place(run, moment):
-    """At a shard, at the joined arrays, at the last rename: the next one ends it."""
+@pytest.mark.parametrize("moment", [2, 4, 7, 24, 26, 47, 48, 49])
+def test_killed_while_files_are_put_in_place(run, moment, monkeypatch):
+    """At a shard, at the joined arrays, at the last renames: the next one ends it."""
     extract(run, "test")
     whole = _bytes(run)
     for path in (run.representations_folder("test"), run.alignment_folder("test")):
@@ -125,10 +127,35 @@ def test_killed_while_files_are_put_in_place(run, moment):
         [sys.executable, "-c", DIE, str(run.path), "replace", str(moment)], check=False
     )
     assert done.returncode == -signal.SIGKILL
+    stood = len(list(shards_folder(run, "test").glob("0*-*/shard.json")))
+    in_order, made = extraction.EncodedSplit.in_order, []
+    monkeypatch.setattr(
+        extraction.EncodedSplit, "in_order", lambda *given: made.append(1) or in_order(*given)
+    )
     extract(load_run(run.path), "test")
+    assert len(made) == 3 - stood
     assert _bytes(run) == whole
     assert not shards_folder(run, "test").exists()
     assert os.listdir(run.path / "representations") != []
+
+
+@pytest.mark.slow
+def test_a_joined_array_that_is_damaged_before_the_others_are_is_not_used(run):
+    done = subprocess.run([sys.executable, "-c", DIE, run.path, "replace", "24"], check=False)
+    assert done.returncode == -signal.SIGKILL
+    array = min(shards_folder(run, "test").glob("whole/*.npy"))
+    array.write_bytes(array.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedError, match=rf"{array} is damaged.*extract again with `force`"):
+        extract(run, "test")
+    extract(run, "test", force=True)
+    assert not list(verify_run(run))[-1].why
+
+
+@pytest.mark.slow
+def test_shards_of_more_poolings_are_progress_that_gc_keeps(run):
+    extract(run, "test", pools=["cls"])
+    extract_shard(run, "test", ["cls", "mean"], 256, 0)
+    assert not list(find_litter(run.path))
 
 
 def test_a_disk_without_space_is_refused_before_the_work(run, monkeypatch):

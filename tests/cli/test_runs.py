@@ -72,6 +72,8 @@ def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
         run.path / ".history.csv.abc.tmp",
         run.path / ".old.x.old" / "it",
         run.path / "representations" / ".test.shards" / "plan.json",
+        run.path / "representations" / ".test.shards" / "000000000-000000048" / "shard.json",
+        run.path / "checkpoint" / "step-1" / "state.json",
     ]
     working = other.path / ".history.csv.abc.tmp"
     unfinished = other.path / "representations" / ".test.shards" / "plan.json"
@@ -87,7 +89,7 @@ def test_gc_removes_litter_says_what_and_leaves_work_alone(tmp_path):
         rows = json.loads(alignkit("runs", "gc", "--json", cwd=tmp_path).stdout)
     assert {row["path"] for row in rows} == {row["path"] for row in dry}
     done = {row["path"].split("/")[-1]: row["done"] for row in rows if "none" not in row["path"]}
-    assert set(done) == {".history.csv.abc.tmp", ".old.x.old", ".test.shards"}
+    assert set(done) == {".history.csv.abc.tmp", ".old.x.old", ".test.shards", "checkpoint"}
     assert set(done.values()) == {"removed"}
     assert [row["done"] for row in rows if "none" in row["path"]] == ["in use, kept"]
     assert not any(path.exists() for path in litter)

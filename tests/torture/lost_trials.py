@@ -19,8 +19,9 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from tiny import TINY_MODEL, TINY_TASK  # noqa: E402
 from trials import finished_in  # noqa: E402
+
+from tiny import TINY_MODEL, TINY_TASK  # noqa: E402
 
 WRITES = (
     "create_new_study",

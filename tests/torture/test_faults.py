@@ -46,4 +46,4 @@ def test_commands_killed_at_random_give_the_same_bytes_when_run_again():
     words = [sys.executable, str(script), "--kills", "20"]
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert re.search(r"\d+ kills .*; 0 problems", ended.stdout), ended.stdout
+    assert re.search(r"^20 kills: .* 0 lost, 0 made again,.*; 0 problems", ended.stdout, re.M)

@@ -1,4 +1,4 @@
-"""The trials of searches in a folder, which hold their storages as ``sqlite.db``, ``journal.db``."""
+"""The trials of searches in a folder with storages ``sqlite.db`` and ``journal.db``."""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tiny import digest
 from work import LITTER
+
+from tiny import digest
 
 RANGE = re.compile(r"(\d{9})-(\d{9})")
 PASSING = ("checkpoint/", "/.")  # removed when what they belong to is complete

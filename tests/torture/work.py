@@ -179,9 +179,16 @@ def made_in(folder: Path) -> tuple[dict[str, str], int]:
     Litter is what could not be removed after a failure: it is nobody's result. The locks of
     searches, and what SQLite keeps beside a database while it is open, are no results either.
     """
+    from alignkit.runs.litter import find_litter
+
     files = digest(folder)
-    litter = [name for name in files if LITTER.search(name)]
-    kept = (n for n in files if n not in litter and not n.endswith(BESIDE_STORAGES))
+    litter = [str(each.path.relative_to(folder)) for each in find_litter(folder)]
+    kept = (
+        name
+        for name in files
+        if not name.endswith(BESIDE_STORAGES)
+        and not any(name == each or name.startswith(f"{each}/") for each in litter)
+    )
     return {name: files[name] for name in kept}, len(litter)
 
 

@@ -12,6 +12,7 @@ import pytest
 from alignkit.chain.train import train
 from alignkit.errors import DataError
 from alignkit.runs import RuntimeOptions, Training, resolve_config
+from alignkit.runs.litter import find_litter
 from alignkit.training.loop import Loop
 from tiny import TINY_TASK, alignkit, without_manifests
 
@@ -212,6 +213,17 @@ def test_what_reads_runs_says_that_the_training_was_interrupted(tmp_path):
     run = _leave_a_checkpoint(tmp_path).parents[2]
     with pytest.raises(DataError, match=r"was interrupted; rerun the same alignkit train command"):
         load_run(run)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_outlives_its_training_is_removed(tmp_path):
+    """As after a kill between the last file of a run and the end of the command."""
+    run = train(_config(epochs=1), tmp_path)
+    (run.path / "checkpoint" / "step-1").mkdir(parents=True)
+    (litter,) = find_litter(tmp_path)
+    assert (litter.path.name, litter.why) == ("checkpoint", "checkpoint of a completed training")
+    train(_config(epochs=1), tmp_path)
+    assert not (run.path / "checkpoint").exists()
 
 
 @pytest.mark.slow

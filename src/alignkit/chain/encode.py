@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, shard_file
+from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, remove_spent, shard_file
 from alignkit.data.facts import PICTURE, facts_of, picture_fact
 from alignkit.errors import DataError, OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
@@ -100,6 +100,7 @@ def encode(
     sites = store.described_sites() or made.sites()
     wanted = wanted_arrays(sites, options)
     with locked(store.path):
+        remove_spent(store, split)
         for pool in options.pools:
             lacking = [s.name for s in select_sites(sites, options.sites) if pool not in s.pools]
             if lacking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -9,7 +10,15 @@ from typing import Any
 import torch
 
 from alignkit.chain import model as models
-from alignkit.chain.shards import BATCH, Shard, Shards, ShardWriter, commit_shard
+from alignkit.chain.shards import (
+    BATCH,
+    Shard,
+    Shards,
+    ShardWriter,
+    commit_shard,
+    remove_spent,
+    shards_folder,
+)
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.errors import UsageError
@@ -19,6 +28,7 @@ from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.runs.files import discard, locked, sha256_of, whole_folder
+from alignkit.runs.litter import is_spent
 from alignkit.runs.run import POOLS
 from alignkit.training.device import choose_device
 
@@ -69,9 +79,11 @@ def extract(
     _check_pools(pools)
     wanted = chosen_sites(run, only)
     index = run.representation_index(split)
-    if index is not None and not force and _holds(run, index, pools, wanted):
+    is_clean = not is_spent(shards_folder(run, split)) or not os.access(run.path, os.W_OK)
+    if index is not None and not force and is_clean and _holds(run, index, pools, wanted):
         return _described(index)
     with locked(run.path):
+        remove_spent(run, split)
         index = run.representation_index(split)  # another process may have finished it meanwhile
         if index is not None and not force and _holds(run, index, pools, wanted):
             return _described(index)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,23 @@ import numpy as np
 from alignkit.data.facts import FILE as FACTS
 from alignkit.errors import DamagedError, DataError, UsageError
 from alignkit.progress import Progress, Reporter
-from alignkit.runs.files import (
-    discard,
-    locked,
-    put_folder,
-    read_json,
-    whole_file,
-    write_csv,
-    write_json,
+from alignkit.runs.files import discard, locked, put_folder, whole_file, write_csv, write_json
+from alignkit.runs.litter import is_spent
+from alignkit.runs.manifests import (
+    Entry,
+    entries_of,
+    read_checked,
+    read_manifest,
+    verify,
+    write_checked,
 )
-from alignkit.runs.manifests import entries_of, read_manifest, verify, write_checked
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.space import ArrayFile, require_space
 
 BATCH = 128
 BYTES = 4  # of a float32
 SHARD = "shard.json"  # the manifest of a shard
+JOINED = "joined.json"  # the manifest of arrays whose shards are joined and removed
 SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
 
 Shard = tuple[int, int]  # the first sample, and the one after the last
@@ -183,22 +184,26 @@ class Shards:
         write_csv(whole / FACTS, pd.DataFrame({"id": list(ids), **facts}))
         files = entries_of(whole, ["ids.json", FACTS, *arrays])
         write_checked(whole / "index.json", {**index, "files": files})
-        (self.shards_folder / "plan.json").unlink()  # the shards are empty now: nothing to resume
         put_folder(whole, self.store.representations_folder(self.split))
         discard(self.shards_folder)
 
     def _join(self, target: Path) -> None:
         """Copy the shards of one array into one file, then delete them to save disk space."""
         parts = [self.folder(shard) / target.name for shard in self.ranges]
-        if not target.exists():
+        manifest = self.shards_folder / JOINED
+        joined = _files(manifest)
+        if target.name in joined:
+            _verify(target, joined)
+        else:
             for folder in map(self.folder, self.ranges):
                 shard_file(folder, target.name)
             arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
             shape = (self.ranges[-1][1], arrays[0].shape[1])
             with whole_file(target) as temporary:
-                joined = ArrayFile(temporary, shape)
+                file = ArrayFile(temporary, shape)
                 for (start, _), array in zip(self.ranges, arrays, strict=True):
-                    joined.put(start, array)
+                    file.put(start, array)
+            write_checked(manifest, {"files": joined | entries_of(target.parent, [target.name])})
         for part in parts:
             part.unlink(missing_ok=True)
 
@@ -206,12 +211,14 @@ class Shards:
         """Return the shard size of an unfinished extraction with this plan, or start a new one."""
         file = self.shards_folder / "plan.json"
         with locked(self.shards_folder.parent):
-            unfinished = read_json(file) if file.is_file() and not restart else {}
-            if {key: unfinished.get(key) for key in plan} == plan:
+            with _again():
+                unfinished = read_checked(file) if file.is_file() and not restart else {}
+            is_ours = {key: unfinished.get(key) for key in plan} == plan
+            if is_ours and not is_spent(self.shards_folder):
                 return int(unfinished["shard_size"])
             if self.shards_folder.exists():
                 discard(self.shards_folder)
-            write_json(file, plan | {"shard_size": size})
+            write_checked(file, plan | {"shard_size": size})
         return size
 
 
@@ -229,11 +236,27 @@ def shard_file(folder: Path, name: str) -> Path:
     DamagedError
         When it is not as it was written.
     """
-    manifest = folder / SHARD
-    try:
+    return _verify(folder / name, _files(folder / SHARD))
+
+
+def _files(manifest: Path) -> dict[str, Entry]:
+    """Return what a manifest lists; nothing where there is none."""
+    with _again():
         files = read_manifest(manifest).get("files", {}) if manifest.is_file() else {}
-        return verify(folder / name, files)
-    except DamagedError as error:
+    return dict(files)
+
+
+def _verify(path: Path, entries: Mapping[str, Entry]) -> Path:
+    with _again():
+        return verify(path, entries)
+
+
+@contextmanager
+def _again() -> Iterator[None]:
+    """Say what to do about damage."""
+    try:
+        yield
+    except DataError as error:
         raise DamagedError(f"{error}; extract again with `force`") from None
 
 
@@ -258,6 +281,12 @@ class ShardWriter:
             file = self.folder / f"{site}.{pool}.npy"
             self._files[key] = ArrayFile(file, (self.n, values.shape[1]))
         self._files[key].put(start, values)
+
+
+def remove_spent(store: RepresentationStore, split: str) -> None:
+    """Remove joined shards that a killed process could not remove; the store must be locked."""
+    if is_spent(shards_folder(store, split)):
+        discard(shards_folder(store, split))
 
 
 def shards_folder(store: RepresentationStore, split: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -92,6 +93,8 @@ def train(
     first = processes.is_first
     if processes.any(first and run.is_trained and not force):
         reporter.note(f"{run.path} is already trained; retrain it with `force`")
+        if first:
+            _remove_checkpoint(run)
         return run
     with locked(run.path) if first else nullcontext():
         # Another program may have trained it meanwhile.
@@ -101,6 +104,15 @@ def train(
             _train(run, config, reporter if first else SILENT, on_epoch, device, processes)
         processes.wait()
     return run
+
+
+def _remove_checkpoint(run: Run) -> None:
+    """Remove the checkpoint of a trained run, which a killed process could not remove."""
+    folder = run.path / "checkpoint"
+    if folder.exists() and os.access(run.path, os.W_OK):
+        with locked(run.path):
+            if run.is_trained and folder.exists():
+                discard(folder)
 
 
 def _train(

@@ -61,13 +61,23 @@ def size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files)
 
 
+def is_spent(shards: Path) -> bool:
+    """Whether the shards of an extraction were joined, and their arrays moved into place."""
+    if not shards.is_dir() or (shards / "whole").exists():
+        return False
+    if not (shards / "plan.json").is_file():
+        return True
+    folders = [path for path in shards.glob("[0-9]*-*") if path.is_dir() and path.suffix != ".lock"]
+    return any(not any(folder.glob("*.npy")) for folder in folders)
+
+
 def _why(path: Path) -> str:
+    if path.name == "checkpoint" and (path.parent / "train.json").is_file():
+        return "checkpoint of a completed training"
     if not path.name.startswith("."):
         return ""
-    if path.suffix == ".shards":  # the progress of an extraction that is not complete
-        split = path.name.removeprefix(".").removesuffix(".shards")
-        ended = (path.parent / split / "index.json").is_file()
-        return "shards of a completed extraction" if ended else ""
+    if path.suffix == ".shards":  # otherwise the progress of an extraction that is not complete
+        return "shards of a completed extraction" if is_spent(path) else ""
     return KINDS.get(path.suffix, "")
 
 
