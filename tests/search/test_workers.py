@@ -188,16 +188,35 @@ def test_an_interrupted_trial_is_put_back(tiny_search, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_trial_that_kills_every_worker_ends_some_day(tiny_search):
+@pytest.mark.parametrize("draws", [True, False])
+def test_a_trial_that_kills_every_worker_fails_and_the_search_goes_on(tiny_search, draws):
+    """A search of a finite space takes its next point, whether or not the trial was drawn."""
+    from alignkit.search.search import Search
     from alignkit.search.stale_trials import Requeue, requeue_stale
+    from alignkit.search.trial import propose
+    from alignkit.search.workers import _untried
 
-    study = tiny_search(1, space="named", placements=("1", "2"))
+    asked = {"space": "named", "placements": ("1", "2", "none")}
+    study = tiny_search(1, **asked)
+    search = Search(tasks=(TINY_TASK,), architecture=TINY_MODEL, **asked)
     for _ in range(4):
+        if not any(trial.state.name == "WAITING" for trial in study.trials):
+            study.enqueue_trial(_untried(search, study.trials))
         trial = study.ask()
+        if draws:
+            propose(search, trial)
         trial.set_user_attr("worker", "/".join([*this_worker().split("/")[:-1], "0"]))
         requeue_stale(study, Requeue(3), 60)
-    assert [t.state.name for t in study.trials] == ["COMPLETE"] + ["FAIL"] * 4
-    assert [t.user_attrs.get("retry_of") for t in study.trials] == [None, None, 1, 1, 1]
+    assert [t.state.name for t in study.trials] == ["COMPLETE"] + ["FAIL"] * 5
+    assert [t.user_attrs.get("retry_of") for t in study.trials] == [None, None, 1, 1, 1, 1]
+    assert [t.user_attrs.get("error") for t in study.trials] == [
+        *[None] * 5,
+        "each of its 4 workers died",
+    ]
+    study = tiny_search(3, **asked)
+    assert finished(study) == 3
+    assert study.trials[-1].params == {"placement": "none"}
+    assert len(study.trials) == 7
 
 
 def test_who_is_dead():

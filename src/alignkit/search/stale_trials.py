@@ -112,7 +112,8 @@ class Requeue:
     Parameters
     ----------
     retries : int
-        How many times, so that a trial that kills every worker ends at some point.
+        How many times. A trial that has killed as many workers and one more is stored as failed,
+        so that it ends at some point and is not drawn again.
     """
 
     def __init__(self, retries: int) -> None:
@@ -121,25 +122,34 @@ class Requeue:
     def __call__(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Queue a trial again; the new one records which trial it repeats."""
         retries = trial.user_attrs.get("retries", 0) + 1
-        if retries <= self.retries and "error" not in trial.user_attrs:
+        if "error" in trial.user_attrs:
+            return
+        if retries <= self.retries:
             _queue(study, trial, retries)
+        else:
+            _queue(study, trial, retries, f"each of its {retries} workers died")
 
     def put_back(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Queue a trial again that was interrupted, which counts as no retry."""
         _queue(study, trial, trial.user_attrs.get("retries", 0))
 
 
-def _queue(study: optuna.Study, trial: FrozenTrial, retries: int) -> None:
-    """Add a trial that repeats another: with its parameters, or to be drawn as that would be."""
+def _queue(study: optuna.Study, trial: FrozenTrial, retries: int, error: str = "") -> None:
+    """Add a trial that repeats another: with its parameters, or to be drawn as that would be.
+
+    With an error it has failed already; what has failed in the storage cannot be given one.
+    """
     import optuna
 
     attrs = {k: v for k, v in trial.user_attrs.items() if k not in RESULTS}
     attrs |= {"retry_of": first_of(trial), "retries": retries, "retry_after": trial.number}
+    attrs |= {"error": error} if error else {}
     is_drawn = "placement" in attrs  # after all parameters
     fixed = trial.system_attrs.get("fixed_params")
+    state = optuna.trial.TrialState
     study.add_trial(
         optuna.create_trial(
-            state=optuna.trial.TrialState.WAITING,
+            state=state.FAIL if error else state.WAITING,
             params=trial.params if is_drawn else {},
             distributions=trial.distributions if is_drawn else {},
             user_attrs=attrs,

@@ -223,7 +223,9 @@ def _next_draw(started: Sequence[FrozenTrial]) -> int:
 def _untried(search: Search, started: Sequence[FrozenTrial]) -> dict[str, Any]:
     """Return the next point of a finite space."""
     ((name, bound),) = search.resolved_space.bounds.items()
-    tried = {t.params.get(name) for t in started if t.state.name != "FAIL" or is_finished(t)}
+    counted = [t for t in started if t.state.name != "FAIL" or is_finished(t)]
+    # One whose worker died before it drew has the point that it was to draw.
+    tried = {(t.system_attrs.get("fixed_params") or t.params).get(name) for t in counted}
     return {name: next(choice for choice in bound.choices if choice not in tried)}
 
 
