@@ -213,7 +213,7 @@ def test_weights_that_were_not_imported_are_counted_as_missing(run):
     (part,) = [part for part in verify_run(run) if part.state != "whole"]
     assert (part.path, part.state) == (run.model_file, "missing")
     done = command("runs", "verify", cwd=run.path.parents[3])
-    assert "1 files missing" in done.stderr
+    assert "1 file missing" in done.stderr
 
 
 def test_a_kill_between_a_table_and_its_manifest_loses_nothing(tmp_path, monkeypatch):
@@ -237,7 +237,7 @@ def _killed(*_):
 def test_the_command_lists_repairs_and_counts(run):
     place = run.path.parents[3]
     done = command("runs", "verify", cwd=place)
-    assert re.search(r"1 runs?: \d+ files whole", done.stderr)
+    assert re.search(r"1 run: \d+ files whole", done.stderr)
     file = run.path / "alignment/test/cka.cls.csv"
     file.write_bytes(file.read_bytes() + b"\n")
     run.model_file.write_bytes(b"")

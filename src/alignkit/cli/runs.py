@@ -289,8 +289,11 @@ def _remedy(part: "Part") -> str:
 
 
 def _counted(counts: dict[str, int], runs: int, encoders: int) -> str:
-    said = [f"{count:,} files {state}" for state, count in counts.items() if count]
-    over = f"{runs} runs" + (f" and the encoders of {encoders} tasks" if encoders else "")
+    from alignkit.report.paragraphs.phrases import counted
+
+    said = [f"{counted(count, 'file')} {state}" for state, count in counts.items() if count]
+    of_tasks = f" and the encoders of {counted(encoders, 'task')}" if encoders else ""
+    over = counted(runs, "run") + of_tasks
     return f"{over}: {', '.join(said) or 'nothing is stored'}"
 
 
