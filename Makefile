@@ -27,6 +27,7 @@ torture: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/torture/faults.py
 	$(VENV)/bin/python tests/torture/lost_trials.py
 	$(VENV)/bin/python tests/torture/kills.py
+	$(VENV)/bin/python tests/torture/flips.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

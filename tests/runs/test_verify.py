@@ -20,6 +20,7 @@ from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
 from alignkit.runs.manifests import entries_of, read_checked, write_checked, write_table
 from alignkit.runs.verify import repair, verify_run
+from damage import flipped_or_cut
 from tiny import alignkit as command
 from tiny import digest, train_tiny, without_manifests
 
@@ -80,14 +81,6 @@ def _read_everything(path):
         read_alignment(file)
 
 
-def _damage(content, rng):
-    """Flip a bit, or cut the content somewhere."""
-    at = rng.randrange(len(content))
-    if rng.random() < 0.2:
-        return content[:at]
-    return content[:at] + bytes([content[at] ^ (1 << rng.randrange(8))]) + content[at + 1 :]
-
-
 def test_every_flip_and_cut_is_found_and_none_is_used(run):
     assert not _bad(run)
     _read_everything(run.path)
@@ -96,7 +89,7 @@ def test_every_flip_and_cut_is_found_and_none_is_used(run):
     for turn in range(FLIPS):
         file = files[turn % len(files)]
         content = file.read_bytes()
-        file.write_bytes(_damage(content, rng))
+        file.write_bytes(flipped_or_cut(content, rng))
         assert _bad(run), f"{file} is damaged, and verify did not find it"
         if file.name not in UNREAD:
             with pytest.raises(AlignkitError) as error:
@@ -206,6 +199,14 @@ def test_runs_of_earlier_versions_are_read_and_counted_as_unverified(run):
     assert {part.state for part in verify_run(run)} == {"unverified"}
     _read_everything(run.path)
     assert {part.state for part in verify_run(run)} == {"unverified"}
+
+
+def test_a_damaged_run_that_is_alone_in_a_named_folder_is_named(run):
+    run.train_manifest.write_text("{")
+    place, folder = run.path.parents[3], run.path.parent.relative_to(run.path.parents[3])
+    for words in (("extract", folder), ("extract", "--placement", run.path.parent.name)):
+        said = command(*words, cwd=place, code=1).stderr
+        assert re.search(r"^Error: .*seed0\S*/train\.json ", said, re.M), said
 
 
 def test_weights_that_were_not_imported_are_counted_as_missing(run):

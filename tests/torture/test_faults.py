@@ -47,3 +47,12 @@ def test_commands_killed_at_random_give_the_same_bytes_when_run_again():
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert re.search(r"^20 kills: .* 0 lost, 0 made again,.*; 0 problems", ended.stdout, re.M)
+
+
+@pytest.mark.slow
+def test_damage_to_every_kind_of_file_is_found_and_not_used():
+    script = Path(__file__).with_name("flips.py")
+    words = [sys.executable, str(script), "--flips", "21"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.endswith("21 flips: 0 not found, 0 used\n")

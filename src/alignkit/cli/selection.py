@@ -118,22 +118,19 @@ def _loaded(
     def keep(run: "Run", error: AlignkitError) -> None:
         damaged.append((run, error))
 
-    if paths:
+    for name in () if paths else tasks:
+        if not (root / name).is_dir() and not _names_data_set(root, name):
+            registry().get("tasks", name)  # suggests the right name for a misspelt one
+    try:
         runs = [
             run
-            for path in paths
-            for run in (below(path) if folders_of_runs(path) else [load_run(path)])
+            for path in paths or [root]
+            for run in ([load_run(path)] if paths and not folders_of_runs(path) else below(path))
         ]
-    else:
-        for name in tasks:
-            if not (root / name).is_dir() and not _names_data_set(root, name):
-                registry().get("tasks", name)  # suggests the right name for a misspelt one
-        try:
-            runs = below(root)
-        except AlignkitError:
-            if damaged:
-                raise damaged[0][1] from None
-            raise
+    except AlignkitError:
+        if damaged:
+            raise damaged[0][1] from None
+        raise
     note_failures(damaged, len(runs) + len(damaged))
     return list({run.path: run for run in runs}.values())
 
