@@ -21,13 +21,15 @@ test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto -m "not slow"
 
 # 100,000 damaged files for the readers, every fault of the disk in a chain of commands, a kill at
-# every write of a search, and 200 kills of commands at random: hours.
+# every write of a search, 200 kills of commands at random, 500 flips in stored files, and 25 times
+# eight commands together: hours. docs/reliability.md has the counts.
 torture: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/torture/fuzz.py --executions 100000
 	$(VENV)/bin/python tests/torture/faults.py
 	$(VENV)/bin/python tests/torture/lost_trials.py
 	$(VENV)/bin/python tests/torture/kills.py
 	$(VENV)/bin/python tests/torture/flips.py
+	$(VENV)/bin/python tests/torture/mixed.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -16,7 +16,7 @@ from alignkit.errors import AlignkitError, DamagedError, UsageError
 from alignkit.runs import Training, load_run, resolve_config
 from alignkit.runs.files import discard
 from alignkit.runs.litter import find_litter
-from alignkit.runs.verify import verify_run
+from alignkit.runs.verify import repair, verify_run
 from tiny import TINY_MODEL
 
 TASK = "toy_match:n_train=32,n_validation=32,n_test=600"
@@ -143,12 +143,17 @@ def test_killed_while_files_are_put_in_place(run, moment, monkeypatch):
 def test_a_joined_array_that_is_damaged_before_the_others_are_is_not_used(run):
     done = subprocess.run([sys.executable, "-c", DIE, run.path, "replace", "24"], check=False)
     assert done.returncode == -signal.SIGKILL
+    assert list(verify_run(run))[-1].state == "whole"
     array = min(shards_folder(run, "test").glob("whole/*.npy"))
     array.write_bytes(array.read_bytes()[:-1] + b"x")
     with pytest.raises(DamagedError, match=rf"{array} is damaged.*extract again with `force`"):
         extract(run, "test")
-    extract(run, "test", force=True)
-    assert not list(verify_run(run))[-1].why
+    (part,) = [part for part in verify_run(run) if part.state != "whole"]
+    assert (part.path, part.state) == (shards_folder(run, "test"), "damaged")
+    assert part.why.startswith(f"whole/{array.name} is damaged")
+    assert repair(run, part)
+    extract(run, "test")
+    assert {part.state for part in verify_run(run)} == {"whole"}
 
 
 @pytest.mark.slow

@@ -231,6 +231,21 @@ def test_a_kill_between_a_table_and_its_manifest_loses_nothing(tmp_path, monkeyp
         manifests.inputs_of_table(file)
 
 
+def test_a_table_that_grows_while_it_is_read_is_not_damaged(tmp_path, monkeypatch):
+    file, read = tmp_path / "cka.csv", manifests.read_checked
+    write_table(file, "a\n1\n", {"x": {"t00": "0"}})
+
+    def slowly(path):
+        content = read(path)
+        monkeypatch.setattr(manifests, "read_checked", read)
+        for rows in ("2", "2\n3"):
+            write_table(file, f"a\n1\n{rows}\n", {"x": {"t00": rows}})
+        return content
+
+    monkeypatch.setattr(manifests, "read_checked", slowly)
+    assert manifests.inputs_of_table(file) == {"x": {"t00": "2\n3"}}
+
+
 def _killed(*_):
     raise KeyboardInterrupt
 

@@ -230,7 +230,9 @@ def _found(
     content = damaged.read_bytes()
     folder, last = name.rpartition("/")[::2]
     listed = units.damaged(here)
-    is_listed = any(name in line or (folder in line and last in line) for line in listed)
+    is_listed = any(
+        name in line.replace(": ", "/", 1) or (folder in line and last in line) for line in listed
+    )
     ended = work.run(words, here, log)
     made, _ = work.made_in(here)
     if ended.code:

@@ -56,3 +56,13 @@ def test_damage_to_every_kind_of_file_is_found_and_not_used():
     ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert ended.stdout.endswith("21 flips: 0 not found, 0 used\n")
+
+
+@pytest.mark.slow
+def test_commands_that_work_on_the_same_runs_together_give_one_result():
+    script = Path(__file__).with_name("mixed.py")
+    words = [sys.executable, str(script), "--rounds", "2", "--seed", "1"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    said = "2 rounds of 8 processes: 16 commands, 0 that failed; 0 problems\n"
+    assert ended.stdout.endswith(said), ended.stdout

@@ -171,18 +171,26 @@ def inputs_of_table(path: Path) -> dict[str, Any]:
     manifest = manifest_of_table(path)
     if not manifest.is_file():
         return {}
-    content = read_checked(manifest)
-    check_form(content, _TABLE, str(manifest))
-    check_form(content, {"previous?": _TABLE}, str(manifest))
+    content = _table_manifest(manifest, path.name)
     states = [content, content["previous"]] if "previous" in content else [content]
-    if not all(path.name in state["files"] for state in states):
-        raise DamagedError(f"{manifest} does not list {path.name}")
     problems = [difference(path, state["files"][path.name]) for state in states]
     for state, problem in zip(states, problems, strict=True):
         if not problem:
             inputs: dict[str, Any] = state["inputs"]
             return inputs
+    if _table_manifest(manifest, path.name) != content:
+        return inputs_of_table(path)  # another process has written both meanwhile
     raise DamagedError(f"{path} {problems[0]}")
+
+
+def _table_manifest(manifest: Path, table: str) -> dict[str, Any]:
+    content = read_checked(manifest)
+    check_form(content, _TABLE, str(manifest))
+    check_form(content, {"previous?": _TABLE}, str(manifest))
+    states = [content, content["previous"]] if "previous" in content else [content]
+    if not all(table in state["files"] for state in states):
+        raise DamagedError(f"{manifest} does not list {table}")
+    return content
 
 
 def manifest_of_table(path: Path) -> Path:

@@ -11,7 +11,8 @@ from alignkit.errors import AlignkitError, DataError
 from alignkit.runs.data import FILE as DATA
 from alignkit.runs.encoders import FILE as ENCODER
 from alignkit.runs.encoders import EncoderStore
-from alignkit.runs.files import discard, locked
+from alignkit.runs.files import discard, held_by_another, locked
+from alignkit.runs.litter import is_spent
 from alignkit.runs.manifests import (
     difference,
     inputs_of_table,
@@ -82,6 +83,7 @@ def verify_run(run: Run) -> Iterator[Part]:
         yield from _tables(run.alignment_folder(split), run, run, split)
     if run.alignment_file.is_file():
         yield _table(run.alignment_file, {})
+    yield from _unfinished(run)
     for manifest in sorted(run.path.glob("checkpoint/step-*/state.json")):
         yield _checkpoint(manifest)
 
@@ -99,6 +101,7 @@ def verify_encoders(folder: Path) -> Iterator[Part]:
         yield _object(store.path / ENCODER, "extract")
         for split in _splits(store):
             yield _representations(store, split)
+        yield from _unfinished(store)
     for pair in sorted(folder.glob("alignment/*")):
         sides = [stores.get(name) for name in pair.name.split("+")]
         for split in sorted(path.name for path in pair.iterdir() if path.is_dir()):
@@ -203,6 +206,34 @@ def _representations(
     if are_current is not None and not _holds(are_current, index):
         return Part(folder, "extract", STALE, "the weights are other ones now")
     return Part(folder, "extract", WHOLE if files else UNVERIFIED, files=1 + len(files))
+
+
+def _unfinished(store: RepresentationStore) -> Iterator[Part]:
+    """Yield the extractions that can be resumed; those that go on now are left alone."""
+    folders = sorted(store.path.glob("representations/.*.shards"))
+    if not folders or held_by_another(store.path):
+        return
+    for folder in folders:
+        if is_spent(folder):
+            continue
+        # Files that were joined are in one place, and no longer in the shards.
+        places = {folder / "joined.json": folder / "whole"}
+        places |= {file: file.parent for file in sorted(folder.glob("[0-9]*/shard.json"))}
+        try:
+            read_checked(folder / "plan.json")
+            files = [
+                (place / name, entry)
+                for manifest, place in places.items()
+                if manifest.is_file()
+                for name, entry in read_manifest(manifest).get("files", {}).items()
+            ]
+        except AlignkitError as error:
+            yield Part(folder, "extract", DAMAGED, _reason(error, folder))
+            continue
+        stored = [(path, entry) for path, entry in files if path.exists()]
+        problems = ((path, difference(path, entry)) for path, entry in stored)
+        why = next((f"{p.relative_to(folder)} {problem}" for p, problem in problems if problem), "")
+        yield Part(folder, "extract", DAMAGED if why else WHOLE, why, len(stored))
 
 
 def _holds(are_current: Callable[[Mapping[str, Any]], bool], index: Mapping[str, Any]) -> bool:
