@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,25 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
             (temporary / text).write_text(text)
     assert [p.name for p in (tmp_path / "f").iterdir()] == ["new"]
     assert _clean(tmp_path)
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    replace = Path.replace
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "old").write_text("")
+
+    def fail(path, target):
+        if (path / "new").exists():
+            raise OSError(28, "No space left on device")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with (
+        pytest.raises(AlignkitError, match="No space left"),
+        files.whole_folder(tmp_path / "x") as f,
+    ):
+        (f / "new").write_text("")
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")] == ["x", "x/old"]
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])

@@ -246,6 +246,25 @@ def test_a_table_that_grows_while_it_is_read_is_not_damaged(tmp_path, monkeypatc
     assert manifests.inputs_of_table(file) == {"x": {"t00": "2\n3"}}
 
 
+def test_what_is_extracted_anew_while_it_is_read_is_not_damaged(run, monkeypatch):
+    ids, index = run.ids("test"), run.representation_index
+
+    def slowly(split):
+        content = index(split)
+        monkeypatch.undo()
+        folder = run.representations_folder(split)
+        (folder / "ids.json").write_text(json.dumps(ids, indent=1))
+        new = {**content, "files": content["files"] | entries_of(folder, ["ids.json"])}
+        write_checked(folder / "index.json", new)
+        return content
+
+    monkeypatch.setattr(run, "representation_index", slowly)
+    assert run.ids("test") == ids
+    (run.representations_folder("test") / "ids.json").write_text("[]")
+    with pytest.raises(DamagedError, match=r"ids\.json is damaged"):
+        run.ids("test")
+
+
 def _killed(*_):
     raise KeyboardInterrupt
 

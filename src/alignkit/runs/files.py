@@ -77,10 +77,17 @@ def put_folder(source: Path, path: Path) -> None:
             if file.is_file():
                 _sync(file)
         _sync(source)
-        if path.exists():
-            discard(path)
-        source.replace(path)
+        before = _put_aside(path) if path.exists() else None
+        try:
+            source.replace(path)
+        except OSError:
+            if before is not None:
+                before.replace(path)
+                before.parent.rmdir()
+            raise
         _sync(path.parent)
+        if before is not None:  # last: it may take long, and others look for the new one
+            shutil.rmtree(before.parent, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -115,11 +122,15 @@ def write_results(path: Path, table: pd.DataFrame) -> None:
 def discard(path: Path) -> None:
     """Remove a file or folder; a folder is renamed first, so that it disappears at once."""
     if path.is_dir():
-        doomed = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-        path.replace(doomed / "it")
-        shutil.rmtree(doomed, ignore_errors=True)
+        shutil.rmtree(_put_aside(path).parent, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _put_aside(folder: Path) -> Path:
+    """Move a folder into a hidden one beside it, and return where it is now."""
+    doomed = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent)
+    return folder.replace(Path(doomed) / "it")
 
 
 def sha256_of(path: Path) -> str:

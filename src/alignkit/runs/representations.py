@@ -66,10 +66,13 @@ class RepresentationStore:
         DamagedError
             When it is not what the extraction wrote.
         """
-        folder = self.representations_folder(split)
+        index = self.representation_index(split)
         try:
-            return verify(folder / name, (self.representation_index(split) or {}).get("files", {}))
+            return verify(self.representations_folder(split) / name, (index or {}).get("files", {}))
         except DamagedError as error:
+            now = self.representation_index(split)
+            if now not in (None, index):
+                return self.split_file(split, name)  # another process has stored it anew meanwhile
             raise DamagedError(
                 f"{error}; extract again with `force`: {self.extract_command(split, '')}"
             ) from None
