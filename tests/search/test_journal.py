@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 
+import optuna
 import pytest
+from optuna.storages import JournalStorage
 
-from alignkit.errors import AlignkitError
+from alignkit.errors import AlignkitError, DataError
 from alignkit.runs.space import DiskError
 from alignkit.search import journal_file
 from alignkit.search.journal_file import JournalFile, JournalLock
@@ -95,3 +97,13 @@ def test_a_file_that_is_no_storage_stays_alone(tmp_path, kind):
     with pytest.raises(AlignkitError):
         open_storage(parse_url(f"{kind}:///{file}"), 60)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xe6", b'{"op_code":0}\n'])
+def test_a_journal_with_a_damaged_record_is_refused_by_a_search_too(tmp_path, damage):
+    file = tmp_path / "trials"
+    optuna.create_study(storage=JournalStorage(JournalFile(file)), study_name="s")
+    content = file.read_bytes()
+    file.write_bytes(content + damage + content)
+    with pytest.raises(DataError, match="trials is not a complete journal of Optuna; remove"):
+        open_storage(parse_url(f"journal:///{file}"), 60)

@@ -229,9 +229,11 @@ def _found(
     name = str(damaged.relative_to(here))
     content = damaged.read_bytes()
     folder, last = name.rpartition("/")[::2]
-    listed = units.damaged(here)
     is_listed = any(
-        name in line.replace(": ", "/", 1) or (folder in line and last in line) for line in listed
+        name in line.replace(": ", "/", 1)
+        or f"{folder}:" in line
+        or (folder in line and last in line)
+        for line in units.damaged(here)
     )
     ended = work.run(words, here, log)
     made, _ = work.made_in(here)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from optuna.storages.journal import JournalFileOpenLock
 
 
+_TAIL = 1 << 20  # bytes at the end of a journal; a record has some hundred
+
+
 @dataclass(frozen=True)
 class Repair:
     """Result of a repair: records kept and dropped, and the path of the backup."""
@@ -77,6 +80,15 @@ def repair(file: Path, lock: JournalFileOpenLock) -> Repair:
         return Repair(len(whole), dropped, backup)
     finally:
         lock.release()
+
+
+def outer_lines(file: Path) -> list[bytes]:
+    """Return the first line of a journal, and the last one that is complete."""
+    with file.open("rb") as opened:
+        first = opened.readline()
+        opened.seek(max(0, opened.seek(0, 2) - _TAIL))
+        lines = opened.read().rpartition(b"\n")[0].rsplit(b"\n", 1)
+    return [first, lines[1] + b"\n"] if len(lines) == 2 else [line for line in [first] if line]
 
 
 def is_record(line: bytes) -> bool:

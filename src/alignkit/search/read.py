@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import AlignkitError, DataError, UsageError, in_one_line
-from alignkit.search.journal import is_record
-from alignkit.search.storage import Url, one_line_errors, open_study, parse_url, silence_optuna
+from alignkit.search.storage import (
+    Url,
+    one_line_errors,
+    open_study,
+    parse_url,
+    read_journal,
+    silence_optuna,
+)
 
 if TYPE_CHECKING:
     import optuna
@@ -47,7 +53,9 @@ def reading(text: str, notes: list[str]) -> Iterator[Any]:
     with _damage_named(url), one_line_errors(url), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if url.is_journal:
-            yield _journal(url)
+            from optuna.storages.journal import JournalFileBackend
+
+            yield read_journal(url, JournalFileBackend(str(url.file)))
         elif url.file:
             with tempfile.TemporaryDirectory(prefix="alignkit-") as folder:
                 copy = Path(folder) / "copy.db"
@@ -135,23 +143,6 @@ def _copy(file: Path, copy: Path) -> None:
         shutil.copyfile(file, copy)
     except sqlite3.DatabaseError:
         raise DataError(f"{file} is not a SQLite file") from None
-
-
-def _journal(url: Url) -> Any:
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    assert url.file is not None
-    try:
-        with url.file.open("rb") as opened:
-            if (first := opened.readline()) and not is_record(first):
-                raise ValueError  # Optuna would take the file for an empty journal
-        return JournalStorage(JournalFileBackend(str(url.file)))
-    except (ValueError, AttributeError, KeyError):
-        raise DataError(
-            f"{url.file} is not a complete journal of Optuna; remove incomplete records with: "
-            f"alignkit search repair --storage {url}"
-        ) from None
 
 
 def _database(full: str, url: Url, notes: list[str]) -> Any:

@@ -132,14 +132,37 @@ def _database(url: Url, heartbeat: int, on_stale: Any) -> Any:
 
 
 def _journal(url: Url) -> Any:
-    from optuna.storages import JournalStorage
-
     from alignkit.search.journal import check_tail, lock_of
     from alignkit.search.journal_file import JournalFile
 
     assert url.file is not None
     check_tail(url.file, lock_of(url.file))
-    return JournalStorage(JournalFile(url.file))
+    return read_journal(url, JournalFile(url.file))
+
+
+def read_journal(url: Url, backend: Any) -> Any:
+    """Open the storage of a journal, all records of which can be read.
+
+    Raises
+    ------
+    DataError
+        When they cannot.
+    """
+    from optuna.storages import JournalStorage
+
+    from alignkit.search.journal import is_record, outer_lines
+
+    assert url.file is not None
+    try:
+        # Optuna would take the file for an empty journal, or leave the last record out.
+        if not all(map(is_record, outer_lines(url.file))):
+            raise ValueError
+        return JournalStorage(backend)
+    except (ValueError, AttributeError, KeyError):
+        raise DataError(
+            f"{url.file} is not a complete journal of Optuna; remove incomplete records with: "
+            f"alignkit search repair --storage {url}"
+        ) from None
 
 
 @contextmanager
