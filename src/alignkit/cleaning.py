@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
 from contextlib import suppress
 from typing import Any
@@ -40,6 +41,11 @@ def message(text: str) -> str:
     first, *others = text.split("\n")
     inner = (line if line.startswith(" ") or not line else f"  {line}" for line in others)
     return shortened("\n".join(map(visible, (first, *inner))), LONGEST, _END)
+
+
+def print_message(text: str) -> None:
+    """Print a message on stderr, see ``message``."""
+    print(message(text), file=sys.stderr)
 
 
 def shortened(text: str, most: int, end: int = 0) -> str:

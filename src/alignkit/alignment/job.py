@@ -140,9 +140,9 @@ def _measure(
         )
         brief = f"version {versions}, now {metric.version}"
         reporter.measured_again(metric.spec, str(table.file), len(outdated), why, brief)
-    elif recoded := table.recoded(selection.keys):
+    elif others := table.of_other_code(selection.keys):
         why = f"the code of {metric.name} has changed since"
-        reporter.measured_again(metric.spec, str(table.file), recoded, why, "its code has changed")
+        reporter.measured_again(metric.spec, str(table.file), others, why, "its code has changed")
     if selection.is_maximum:
         complete_maxima(table, source, selection, bar)
     else:

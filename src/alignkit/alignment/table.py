@@ -172,7 +172,7 @@ class AlignmentTable:
         versions = (int(self._rows[key]["version"]) for key in keys if key in self._rows)
         return [version for version in versions if version != self.metric.version]
 
-    def recoded(self, keys: Iterable[Key]) -> int:
+    def of_other_code(self, keys: Iterable[Key]) -> int:
         """Return how many values were computed by other code of the metric's plugin."""
         alike = self._rows.alike(("code",))
         if alike is not None and self._is_of_this_code(alike):

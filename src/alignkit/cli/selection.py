@@ -118,15 +118,15 @@ def _loaded(
     def keep(run: "Run", error: AlignkitError) -> None:
         damaged.append((run, error))
 
-    for name in () if paths else tasks:
-        if not (root / name).is_dir() and not _names_data_set(root, name):
-            registry().get("tasks", name)  # suggests the right name for a misspelt one
+    def at(path: Path) -> "list[Run]":
+        return below(path) if folders_of_runs(path) else [load_run(path)]
+
+    if not paths:
+        for name in tasks:
+            if not (root / name).is_dir() and not _names_data_set(root, name):
+                registry().get("tasks", name)  # suggests the right name for a misspelt one
     try:
-        runs = [
-            run
-            for path in paths or [root]
-            for run in ([load_run(path)] if paths and not folders_of_runs(path) else below(path))
-        ]
+        runs = [run for path in paths for run in at(path)] if paths else below(root)
     except AlignkitError:
         if damaged:
             raise damaged[0][1] from None

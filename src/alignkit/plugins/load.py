@@ -19,7 +19,7 @@ from types import ModuleType
 
 import pluggy
 
-from alignkit.cleaning import message
+from alignkit.cleaning import print_message
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
@@ -64,7 +64,7 @@ def registry() -> Registry:
 
 
 def _say(text: str) -> None:
-    print(message(text.replace("\n", "\\n")), file=sys.stderr)
+    print_message(text.replace("\n", "\\n"))
 
 
 def names(kind: str) -> list[str]:

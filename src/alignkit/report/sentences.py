@@ -198,10 +198,10 @@ def _other_versions(content: Content) -> list[str]:
                 f"--metric {metric}` measures them again"
             )
             continue
-        others = table[~table["code"].isin(["", now.code])] if now.code else others
-        if len(others):
+        of_other_code = table[~table["code"].isin(["", now.code])]
+        if now.code and len(of_other_code):
             lines.append(
-                f"{metric}: {len(others)} of {len(table)} values are of other code of the metric "
+                f"{metric}: {len(of_other_code)} of {len(table)} values are of other code of the metric "
                 f"than is there now; `alignkit measure --metric {metric}` measures them again"
             )
     return lines

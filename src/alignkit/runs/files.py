@@ -9,13 +9,12 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.cleaning import message, without_formula
+from alignkit.cleaning import print_message, without_formula
 from alignkit.documents import read_json as read_json  # beside what writes it
 from alignkit.errors import AlignkitError
 from alignkit.runs.space import writing
@@ -175,8 +174,7 @@ def _lock(folder: Path, kind: int) -> int:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if multiprocessing.parent_process() is None:  # a worker waits for its sibling
-                said = message(f"waiting for another alignkit process at {folder}")
-                print(said, file=sys.stderr)
+                print_message(f"waiting for another alignkit process at {folder}")
             fcntl.flock(handle, kind)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), (folder / LOCK).stat()):

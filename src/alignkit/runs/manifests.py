@@ -25,7 +25,8 @@ _OWN = ("format", "checksum")
 
 Entry = dict[str, Any]
 FILES: Form = {"*": {"size": int, "sha256": str}}
-_TABLE: Form = {"files": FILES, "inputs": {"*": {"*": str}}}
+_STATE: dict[str, Form] = {"files": FILES, "inputs": {"*": {"*": str}}}
+_TABLE: Form = {**_STATE, "previous?": _STATE}
 
 
 def write_checked(path: Path, content: Mapping[str, Any]) -> None:
@@ -171,26 +172,25 @@ def inputs_of_table(path: Path) -> dict[str, Any]:
     manifest = manifest_of_table(path)
     if not manifest.is_file():
         return {}
-    content = _table_manifest(manifest, path.name)
-    states = [content, content["previous"]] if "previous" in content else [content]
+    states = _states(manifest, path.name)
     problems = [difference(path, state["files"][path.name]) for state in states]
     for state, problem in zip(states, problems, strict=True):
         if not problem:
             inputs: dict[str, Any] = state["inputs"]
             return inputs
-    if _table_manifest(manifest, path.name) != content:
+    if _states(manifest, path.name) != states:
         return inputs_of_table(path)  # another process has written both meanwhile
     raise DamagedError(f"{path} {problems[0]}")
 
 
-def _table_manifest(manifest: Path, table: str) -> dict[str, Any]:
+def _states(manifest: Path, table: str) -> list[dict[str, Any]]:
+    """Return what a table's manifest says of the table, and of the one before it."""
     content = read_checked(manifest)
     check_form(content, _TABLE, str(manifest))
-    check_form(content, {"previous?": _TABLE}, str(manifest))
     states = [content, content["previous"]] if "previous" in content else [content]
     if not all(table in state["files"] for state in states):
         raise DamagedError(f"{manifest} does not list {table}")
-    return content
+    return states
 
 
 def manifest_of_table(path: Path) -> Path:

@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.storages.journal._file import get_lock_file
 
-from alignkit.cleaning import message
+from alignkit.cleaning import print_message
 from alignkit.runs.space import writing
 from alignkit.search.stale_trials import is_known_dead, this_worker
 
@@ -55,11 +54,10 @@ class JournalLock(JournalFileOpenLock):
             if not said and time.monotonic() - begun > PATIENCE:
                 said = True
                 holder = f"process {held[0]}" if held[0] else "another program"
-                text = (
+                print_message(
                     f"waiting for the lock {self._lock_file} of {holder}; it is taken over if it "
                     f"does not change for {GRACE:.0f} s"
                 )
-                print(message(text), file=sys.stderr)
             time.sleep(pause)
             pause = min(2 * pause, 0.5)
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.cleaning import message
+from alignkit.cleaning import print_message
 from alignkit.errors import first_line
 
 if TYPE_CHECKING:
@@ -92,8 +91,7 @@ def heartbeats(study: optuna.Study, trial: optuna.Trial, interval: int) -> Itera
             except UpdateFinishedTrialError:
                 return
             except Exception as error:  # a busy database does not make a worker dead
-                text = f"note: could not record a heartbeat: {first_line(error)}"
-                print(message(text), file=sys.stderr)
+                print_message(f"note: could not record a heartbeat: {first_line(error)}")
             if ended.wait(interval):
                 return
 

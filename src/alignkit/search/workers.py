@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from alignkit.cleaning import message
+from alignkit.cleaning import print_message
 from alignkit.engines.local import stop_with_parent
 from alignkit.errors import AlignkitError, UsageError, in_one_line
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
@@ -341,7 +341,7 @@ def _worker(
         with one_line_errors(storage.url):
             work(search, storage, trials, reporter)
     except AlignkitError as error:
-        print(message(f"Error: {error}"), file=sys.stderr)
+        print_message(f"Error: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -10,6 +10,7 @@ import mmap
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 HEADER = 128
 DEEPEST = 64
@@ -22,6 +23,8 @@ _FLAGS = 6  # the type of the first element in a matrix, which holds its class
 _CLASSES = range(1, 19)
 
 Content = bytes | mmap.mmap
+Order = Literal["little", "big"]
+_ORDERS: dict[bytes, Order] = {b"IM": "little", b"MI": "big"}
 
 
 def check_tags(path: Path) -> None:
@@ -39,7 +42,7 @@ def check_tags(path: Path) -> None:
     """
     with path.open("rb") as file:
         start = file.read(HEADER)
-        order = {b"IM": "little", b"MI": "big"}.get(start[126:128])
+        order = _ORDERS.get(start[126:128])
         if order is None or 0 in start[:4]:  # of version 4
             return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -51,12 +54,12 @@ def check_tags(path: Path) -> None:
                     _check(content, kind, begin, end, order, 1)
 
 
-def _check_all(content: Content, begin: int, end: int, order: str, depth: int) -> None:
+def _check_all(content: Content, begin: int, end: int, order: Order, depth: int) -> None:
     for kind, first, last in _elements(content, begin, end, order):
         _check(content, kind, first, last, order, depth)
 
 
-def _check(content: Content, kind: int, begin: int, end: int, order: str, depth: int) -> None:
+def _check(content: Content, kind: int, begin: int, end: int, order: Order, depth: int) -> None:
     if kind == _MATRIX:
         if depth > DEEPEST:
             raise ValueError("its cells are nested too deep")
@@ -75,7 +78,7 @@ def _check(content: Content, kind: int, begin: int, end: int, order: str, depth:
 
 
 def _elements(
-    content: Content, begin: int, end: int, order: str, padded: bool = True
+    content: Content, begin: int, end: int, order: Order, padded: bool = True
 ) -> Iterator[tuple[int, int, int]]:
     """Yield type, begin and end of each element; all but those at the top fill 8 bytes."""
     while begin + 8 <= end:
@@ -108,5 +111,5 @@ def _unpacked(packed: bytes) -> bytes:
     return whole
 
 
-def _number(content: bytes, order: str) -> int:
-    return int.from_bytes(content, "little" if order == "little" else "big")
+def _number(content: bytes, order: Order) -> int:
+    return int.from_bytes(content, order)

@@ -25,7 +25,7 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 def counted(n: int, what: str) -> str:
     """Return a count with its noun: ``1 run``, ``2 runs``."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
 
 
 def counted_units(n: int, settings: Mapping[str, Any]) -> str:
