@@ -4,9 +4,6 @@ from collections.abc import Callable
 
 import alignkit
 
-# What is stored goes by the versions declared here, not by every edit of the code.
-VERSIONED = True
-
 
 @alignkit.hookimpl
 def register_architectures(register: Callable[..., None]) -> None:

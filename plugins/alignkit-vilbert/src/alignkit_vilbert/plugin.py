@@ -4,9 +4,6 @@ from collections.abc import Callable
 
 import alignkit
 
-# What is stored goes by the versions declared here, not by every edit of the code.
-VERSIONED = True
-
 # Layer indices of text and vision, and a summary.
 PLACEMENTS: dict[str, tuple[list[int], list[int], str]] = {
     "none": ([], [], "no co-attention; the streams meet only in the head"),
