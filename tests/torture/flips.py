@@ -14,7 +14,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,10 +113,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", action="append", choices=KINDS)
     asked = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        return flip(Path(folder), asked.flips, asked.seed, asked.kind or list(KINDS))
+    with work.scratch() as folder:
+        return flip(folder, asked.flips, asked.seed, asked.kind or list(KINDS))
 
 
 def flip(folder: Path, flips: int, seed: int, kinds: list[str]) -> int:
@@ -134,9 +131,7 @@ def flip(folder: Path, flips: int, seed: int, kinds: list[str]) -> int:
         words = KINDS[kind].words(file)
         if words not in references:
             whole = work.fresh(folder / "whole", start)
-            ended = work.run(words, whole, log)
-            if ended.code:
-                sys.exit(f"{' '.join(words)}: exit code {ended.code}\n{ended.said}")
+            work.succeed(words, whole, log)
             references[words] = work.made_in(whole)[0]
         here = work.fresh(folder / "here", start)
         damaged = here / file.relative_to(start)

@@ -29,6 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import work  # noqa: E402
 from mutations import mutated  # noqa: E402
 from subjects import REFUSALS, SUBJECTS, Subject  # noqa: E402
 
@@ -45,17 +46,16 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=[each.name for each in SUBJECTS])
     parser.add_argument("--keep", type=Path, help="where the files go that made a problem")
     asked = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    os.environ["HF_HUB_OFFLINE"] = "1"
     chosen = [each for each in SUBJECTS if not asked.only or each.name in asked.only]
     weight = sum(each.weight for each in chosen)
     done, problems = 0, 0
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     for subject in chosen:
-        with tempfile.TemporaryDirectory(dir=memory) as folder:
+        with work.scratch() as folder:
             os.environ["ALIGNKIT_CACHE"] = f"{folder}/cache"
             number = max(1, asked.executions * subject.weight // weight)
             started = time.monotonic()
-            told = list(_fuzz(subject, Path(folder), number, asked.seed, asked.keep))
+            told = list(_fuzz(subject, folder, number, asked.seed, asked.keep))
         for problem in told:
             print(f"PROBLEM in {subject.name}: {problem}", flush=True)
         seconds = time.monotonic() - started

@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -27,21 +26,7 @@ import trials  # noqa: E402
 import units  # noqa: E402
 import work  # noqa: E402
 
-STUDY = f"""
-runs = "study/runs"
-output = "study/results"
-[grid]
-tasks = ["{work.TASK}"]
-placements = ["none", "1"]
-seeds = [0, 1]
-[options]
-architecture = "{work.MODEL}"
-epochs = 1
-[measure]
-metrics = ["mknn:k=5"]
-[correlate]
-layer = ["last"]
-"""
+STUDY = work.study("study/runs", "study/results", "epochs = 1", "mknn:k=5")
 SEARCH = (
     *("search", "run", "--task", work.TASK, "--architecture", work.MODEL, "--epochs", "1"),
     *("--space", "placement:distinct=true", "--bound", "blocks=1:3", "-n", "3", "--study", "s"),
@@ -87,12 +72,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--command", action="append", choices=COMMANDS)
     asked = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        return kill_at_random(
-            Path(folder), asked.kills, asked.seed, asked.command or list(COMMANDS)
-        )
+    with work.scratch() as folder:
+        return kill_at_random(folder, asked.kills, asked.seed, asked.command or list(COMMANDS))
 
 
 def kill_at_random(folder: Path, kills: int, seed: int, names: list[str]) -> int:
@@ -142,10 +123,8 @@ def _undisturbed(folder: Path, log: Path, names: list[str]) -> dict[str, Undistu
         for i in (1, 2):
             after = work.fresh(folder / f"{len(every)}-{i}", before)
             begun = time.monotonic()
-            ended = work.run(words, after, log, units.counting(folder / "done"))
+            work.succeed(words, after, log, units.counting(folder / "done"))
             whole.seconds = time.monotonic() - begun
-            if ended.code:
-                sys.exit(f"{name}: exit code {ended.code}\n{ended.said}")
             made.append(work.made_in(after)[0])
         whole.files = {key: sum_ for key, sum_ in made[0].items() if made[1].get(key) == sum_}
         whole.names = set(made[0])

@@ -11,7 +11,6 @@ import argparse
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import work  # noqa: E402
 from trials import finished_in  # noqa: E402
 
 from tiny import TINY_MODEL, TINY_TASK  # noqa: E402
@@ -48,11 +48,10 @@ def main() -> int:
     parser.add_argument("--space", action="append", choices=SPACES)
     every = parser.parse_args().every
     kills, problems = 0, 0
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
+    with work.scratch() as folder:
         for space in parser.parse_args().space or SPACES:
             for kind in ("sqlite", "journal"):
-                done, wrong = kill_each(Path(folder), kind, space, every)
+                done, wrong = kill_each(folder, kind, space, every)
                 kills, problems = kills + done, problems + wrong
     print(f"{kills} kills of a search: {problems} problems")
     return int(problems > 0)

@@ -10,9 +10,7 @@ state a time have the bytes that the commands give one after the other.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,24 +22,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import units  # noqa: E402
 import work  # noqa: E402
 
-STUDY = f"""
-runs = "runs"
-output = "study"
-[grid]
-tasks = ["{work.TASK}"]
-placements = ["none", "1"]
-seeds = [0, 1]
-[options]
-architecture = "{work.MODEL}"
-epochs = 2
-batch_size = 16
-[measure]
-metrics = ["mknn"]
-[correlate]
-layer = ["last"]
-"""
-
-
+STUDY = work.study("runs", "study", "epochs = 2\nbatch_size = 16", "mknn")
 RECORDS = "runs/.study/"
 
 
@@ -74,10 +55,8 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=8, help="started together in a round")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        return mix(Path(folder), asked.rounds, asked.commands, asked.seed)
+    with work.scratch() as folder:
+        return mix(folder, asked.rounds, asked.commands, asked.seed)
 
 
 def mix(folder: Path, rounds: int, commands: int, seed: int) -> int:
@@ -120,20 +99,15 @@ def _begun(start: Path, log: Path) -> Path:
     work.fresh(start)
     (start / "study.toml").write_text(STUDY)
     for words in (COMMANDS["train 1, 0"], ("extract", "--pool", "cls"), COMMANDS["measure"]):
-        _checked(words[0], work.run(words, start, log))
+        work.succeed(words, start, log)
     return start
 
 
 def _settled(folder: Path, log: Path) -> dict[str, str]:
     """Run every command once, one after the other; return the checksums of all files."""
-    for name, words in COMMANDS.items():
-        _checked(name, work.run(words, folder, log))
+    for words in COMMANDS.values():
+        work.succeed(words, folder, log)
     return work.made_in(folder)[0]
-
-
-def _checked(name: str, ended: work.Ended) -> None:
-    if ended.code:
-        sys.exit(f"{name}: exit code {ended.code}\n{ended.said}")
 
 
 def _together(

@@ -63,9 +63,7 @@ def done_in(log: Path) -> Counter[str]:
 def standing(folder: Path) -> Counter[str]:
     """Return how many steps, samples and values stand in a folder, so that none is done anew."""
     stand: Counter[str] = Counter()
-    for run in {path.parent for path in folder.rglob("config.json")} | {
-        path.parent for path in folder.rglob("checkpoint")
-    }:
+    for run in _runs(folder):
         checkpoints = [int(p.parent.name[5:]) for p in run.glob("checkpoint/step-*/state.json")]
         if (run / "train.json").is_file():
             stand["steps"] += len((run / "steps.csv").read_text().splitlines()) - 1
@@ -132,12 +130,16 @@ def damaged(folder: Path) -> list[str]:
     from alignkit.runs import Run
     from alignkit.runs.verify import verify_encoders, verify_run
 
-    runs = {path.parent for path in folder.rglob("config.json")} | {
-        path.parent for path in folder.rglob("checkpoint")
-    }
-    parts = [part for run in sorted(runs) for part in verify_run(Run(run))]
+    parts = [part for run in _runs(folder) for part in verify_run(Run(run))]
     parts += [part for task in folder.glob("encoders/*") for part in verify_encoders(task)]
     return [f"{part.path}: {part.why}" for part in parts if part.state in ("damaged", "stale")]
+
+
+def _runs(folder: Path) -> list[Path]:
+    """Return the runs in a folder, also those whose training has just begun."""
+    return sorted(
+        {path.parent for name in ("config.json", "checkpoint") for path in folder.rglob(name)}
+    )
 
 
 def _samples(shard: Path) -> int:

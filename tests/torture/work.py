@@ -9,9 +9,10 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,34 @@ class Ended:
         return self.code == 0 or (
             self.code in (1, 2) and last.startswith("Error: ") and "Traceback" not in self.said
         )
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a temporary folder, in memory if possible, where fsync is quick; work on one thread."""
+    os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def study(runs: str, output: str, options: str, metric: str) -> str:
+    """Return the file of a study of two placements and two seeds."""
+    return f"""
+runs = "{runs}"
+output = "{output}"
+[grid]
+tasks = ["{TASK}"]
+placements = ["none", "1"]
+seeds = [0, 1]
+[options]
+architecture = "{MODEL}"
+{options}
+[measure]
+metrics = ["{metric}"]
+[correlate]
+layer = ["last"]
+"""
 
 
 def prepare(folder: Path) -> None:
@@ -160,6 +189,15 @@ def run(
 ) -> Ended:
     """Run a command in a fork, to its end."""
     return finish(start(words, folder, log, before), log)
+
+
+def succeed(
+    words: tuple[str, ...], folder: Path, log: Path, before: Callable[[], None] | None = None
+) -> None:
+    """Run a command in a fork; end this program where it does not succeed."""
+    ended = run(words, folder, log, before)
+    if ended.code:
+        sys.exit(f"{' '.join(words)}: exit code {ended.code}\n{ended.said}")
 
 
 def fresh(folder: Path, source: Path | None = None) -> Path:
