@@ -198,10 +198,10 @@ def _other_versions(content: Content) -> list[str]:
                 f"--metric {metric}` measures them again"
             )
             continue
-        of_other_code = table[~table["code"].isin(["", now.code])]
-        if now.code and len(of_other_code):
+        edited = table[~table["code"].isin(["", now.code])]
+        if now.code and len(edited):
             lines.append(
-                f"{metric}: {len(of_other_code)} of {len(table)} values are of other code of the metric "
+                f"{metric}: {len(edited)} of {len(table)} values are of other code of the metric "
                 f"than is there now; `alignkit measure --metric {metric}` measures them again"
             )
     return lines
