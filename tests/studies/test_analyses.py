@@ -9,6 +9,7 @@ import pytest
 from alignkit.alignment.runs import measure_run
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import load_run
+from alignkit.signals import TERMINATED, Terminated
 from alignkit.studies import analyse, analyses, read_study
 from alignkit.studies.tables import Stability
 from tiny import alignkit, without_manifests
@@ -200,8 +201,12 @@ def test_a_killed_study_goes_on_with_the_analyses_that_are_left(place, worked, m
     shutil.rmtree(place / "results")
     shutil.rmtree(place / "runs" / ".study" / "tiny" / "analyses")
     before = analyse.agreement
-    monkeypatch.setattr(analyse, "agreement", lambda *_, **__: (_ for _ in ()).throw(SystemExit(9)))
-    alignkit("study", "run", "tiny.toml", cwd=place, code=9)
+
+    def killed(*_, **__):
+        raise Terminated
+
+    monkeypatch.setattr(analyse, "agreement", killed)
+    alignkit("study", "run", "tiny.toml", cwd=place, code=TERMINATED)
     assert worked == ["correlate", "hypotheses"]
     monkeypatch.setattr(analyse, "agreement", before)
     alignkit("study", "run", "tiny.toml", cwd=place)

@@ -68,6 +68,13 @@ def test_a_config_that_is_no_object_is_named(content, tmp_path):
     assert "config.json" in _right_or_one_line(vision_model=str(tmp_path))
 
 
+def test_a_byte_order_mark_before_a_config_is_no_part_of_it(tmp_path):
+    (tmp_path / "config.json").write_text("\ufeff{}", encoding="utf-8")
+    assert read_config(tmp_path) == {}
+    assert "does not declare" in _right_or_one_line(text_model=str(tmp_path))
+    assert "does not name an architecture" in _right_or_one_line(vision_model=str(tmp_path))
+
+
 @pytest.mark.parametrize("key", TEXT_KEYS)
 def test_odd_values_of_text_models(key, text):
     for value in (*ODD, ABSENT):
