@@ -102,6 +102,7 @@ from alignkit.chain import shards
 from alignkit.chain.extract import extract
 from alignkit.runs import load_run
 target, moment = sys.argv[2], int(sys.argv[3])
+shards.TWICE = int(sys.argv[4])
 calls = 0
 real = getattr(os, target)
 def deadly(*arguments, **options):
@@ -116,15 +117,21 @@ extract(load_run(sys.argv[1]), "test", shard_size=256)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", [2, 4, 7, 24, 26, 47, 48, 49])
-def test_killed_while_files_are_put_in_place(run, moment, monkeypatch):
+@pytest.mark.parametrize(
+    ("twice", "moment"),
+    [
+        *((1, moment) for moment in (2, 4, 7, 8, 20, 27, 30, 31, 32)),
+        *((1 << 30, moment) for moment in (8, 9, 11, 12, 13)),
+    ],
+)
+def test_killed_while_files_are_put_in_place(run, twice, moment, monkeypatch):
     """At a shard, at the joined arrays, at the last renames: the next one ends it."""
     extract(run, "test")
     whole = _bytes(run)
     for path in (run.representations_folder("test"), run.alignment_folder("test")):
         subprocess.run(["rm", "-rf", path], check=True)
     done = subprocess.run(
-        [sys.executable, "-c", DIE, str(run.path), "replace", str(moment)], check=False
+        [sys.executable, "-c", DIE, str(run.path), "replace", str(moment), str(twice)], check=False
     )
     assert done.returncode == -signal.SIGKILL
     stood = len(list(shards_folder(run, "test").glob("0*-*/shard.json")))
@@ -141,7 +148,7 @@ def test_killed_while_files_are_put_in_place(run, moment, monkeypatch):
 
 @pytest.mark.slow
 def test_a_joined_array_that_is_damaged_before_the_others_are_is_not_used(run):
-    done = subprocess.run([sys.executable, "-c", DIE, run.path, "replace", "24"], check=False)
+    done = subprocess.run([sys.executable, "-c", DIE, run.path, "replace", "20", "1"], check=False)
     assert done.returncode == -signal.SIGKILL
     assert list(verify_run(run))[-1].state == "whole"
     array = min(shards_folder(run, "test").glob("whole/*.npy"))
@@ -168,9 +175,9 @@ def test_a_disk_without_space_is_refused_before_the_work(run, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda p: usage(p)._replace(free=300_000))
     with pytest.raises(AlignkitError) as refused:
         extract(run, "test")
-    # 600 samples, 20 arrays of 16 columns, and one of these twice while it is joined
+    # 600 samples, 20 arrays of 16 columns, all of these twice while they are joined
     folder = run.path / "representations"
-    assert f"need about 806.4 kB in {folder}, but only 300.0 kB are free" in str(refused.value)
+    assert f"need about 1.5 MB in {folder}, but only 300.0 kB are free" in str(refused.value)
     assert not list(shards_folder(run, "test").glob("*-*"))
     monkeypatch.undo()
     assert extract(run, "test")["n"] == 600

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import numpy as np
 from alignkit.data.facts import FILE as FACTS
 from alignkit.errors import DamagedError, DataError, UsageError
 from alignkit.progress import Progress, Reporter
-from alignkit.runs.files import discard, locked, put_folder, whole_file, write_csv, write_json
-from alignkit.runs.litter import is_spent
+from alignkit.runs.files import discard, locked, put_folder, sync, write_csv, write_json
+from alignkit.runs.litter import JOINED, is_spent
 from alignkit.runs.manifests import (
     Entry,
     entries_of,
@@ -23,13 +23,13 @@ from alignkit.runs.manifests import (
     write_checked,
 )
 from alignkit.runs.representations import RepresentationStore
-from alignkit.runs.space import ArrayFile, require_space
+from alignkit.runs.space import ArrayFile, require_space, writing
 
 BATCH = 128
 BYTES = 4  # of a float32
 SHARD = "shard.json"  # the manifest of a shard
-JOINED = "joined.json"  # the manifest of arrays whose shards are joined and removed
 SHARD_SIZE = 2048  # samples: a few minutes for a large model on a CPU
+TWICE = 256 << 20  # bytes of joined arrays, from which on their shards are removed
 
 Shard = tuple[int, int]  # the first sample, and the one after the last
 
@@ -121,8 +121,9 @@ class Shards:
         """
         rows = sum(stop - start for start, stop in shards)
         needed = BYTES * rows * sum(widths.values())
-        if list(shards) == self.missing():  # joining holds one array twice
-            needed += BYTES * self.ranges[-1][1] * max(widths.values(), default=0)
+        if list(shards) == self.missing():  # joining holds some arrays twice
+            n = BYTES * self.ranges[-1][1]
+            needed += min(n * sum(widths.values()), TWICE + n * max(widths.values(), default=0))
         require_space(
             self.store.path / "representations",
             needed if shards else 0,
@@ -178,8 +179,7 @@ class Shards:
             for site in index["sites"]
             for pool in index.get("arrays", {}).get(site, index["pools"])
         ]
-        for name in arrays:
-            self._join(whole / name)
+        self._join_arrays(whole, arrays)
         write_json(whole / "ids.json", list(ids))
         write_csv(whole / FACTS, pd.DataFrame({"id": list(ids), **facts}))
         files = entries_of(whole, ["ids.json", FACTS, *arrays])
@@ -187,25 +187,52 @@ class Shards:
         put_folder(whole, self.store.representations_folder(self.split))
         discard(self.shards_folder)
 
-    def _join(self, target: Path) -> None:
-        """Copy the shards of one array into one file, then delete them to save disk space."""
+    def _join_arrays(self, whole: Path, names: Sequence[str]) -> None:
+        """Join arrays, and now and then remove the shards of those that are safely stored."""
+        joined = _files(self.shards_folder / JOINED)
+        listed = [_files(self.folder(shard) / SHARD) for shard in self.ranges]
+        for name in joined:
+            _verify(whole / name, joined)
+        self._remove_parts(joined)
+        new: list[str] = []
+        for name in names:
+            if name in joined:
+                continue
+            self._join(whole / name, listed)
+            new.append(name)
+            if sum((whole / name).stat().st_size for name in new) >= TWICE:
+                joined = self._list(whole, joined, new)
+                self._remove_parts(new)
+                new = []
+        if new:
+            self._list(whole, joined, new)
+
+    def _list(
+        self, whole: Path, joined: Mapping[str, Entry], new: Sequence[str]
+    ) -> dict[str, Entry]:
+        """List arrays as joined, once they are on the disk."""
+        for name in new:
+            sync(whole / name)
+        files = {**joined, **entries_of(whole, new)}
+        write_checked(self.shards_folder / JOINED, {"files": files})
+        return files
+
+    def _join(self, target: Path, listed: Sequence[Mapping[str, Entry]]) -> None:
+        """Copy the shards of one array into one file."""
         parts = [self.folder(shard) / target.name for shard in self.ranges]
-        manifest = self.shards_folder / JOINED
-        joined = _files(manifest)
-        if target.name in joined:
-            _verify(target, joined)
-        else:
-            for folder in map(self.folder, self.ranges):
-                shard_file(folder, target.name)
-            arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
-            shape = (self.ranges[-1][1], arrays[0].shape[1])
-            with whole_file(target) as temporary:
-                file = ArrayFile(temporary, shape)
-                for (start, _), array in zip(self.ranges, arrays, strict=True):
-                    file.put(start, array)
-            write_checked(manifest, {"files": joined | entries_of(target.parent, [target.name])})
-        for part in parts:
-            part.unlink(missing_ok=True)
+        for part, entries in zip(parts, listed, strict=True):
+            _verify(part, entries)
+        arrays = [np.load(part, mmap_mode="r", allow_pickle=False) for part in parts]
+        with writing(target):
+            file = ArrayFile(target, (self.ranges[-1][1], arrays[0].shape[1]))
+            for (start, _), array in zip(self.ranges, arrays, strict=True):
+                file.put(start, array)
+
+    def _remove_parts(self, names: Iterable[str]) -> None:
+        """Remove arrays from all shards."""
+        for name in names:
+            for shard in self.ranges:
+                (self.folder(shard) / name).unlink(missing_ok=True)
 
     def _planned_size(self, plan: dict[str, Any], size: int, restart: bool) -> int:
         """Return the shard size of an unfinished extraction with this plan, or start a new one."""

@@ -42,9 +42,9 @@ def whole_file(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -74,8 +74,8 @@ def put_folder(source: Path, path: Path) -> None:
     with writing(path):
         for file in sorted(source.rglob("*")):
             if file.is_file():
-                _sync(file)
-        _sync(source)
+                sync(file)
+        sync(source)
         before = _put_aside(path) if path.exists() else None
         try:
             source.replace(path)
@@ -84,7 +84,7 @@ def put_folder(source: Path, path: Path) -> None:
                 before.replace(path)
                 before.parent.rmdir()
             raise
-        _sync(path.parent)
+        sync(path.parent)
         if before is not None:  # last: it may take long, and others look for the new one
             shutil.rmtree(before.parent, ignore_errors=True)
 
@@ -226,7 +226,8 @@ def _umask() -> int:
     return mask
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alignkit.runs.files import held_by_another
 
+JOINED = "joined.json"  # of shards: the manifest of the arrays that are joined
 RECENT = 3600  # seconds in which somebody may still be writing a file that nobody locks
 KINDS = {".tmp": "incompletely written", ".old": "replaced, but incompletely removed"}
 
@@ -65,7 +66,7 @@ def is_spent(shards: Path) -> bool:
     """Whether the shards of an extraction were joined, and their arrays moved into place."""
     if not shards.is_dir() or (shards / "whole").exists():
         return False
-    if not (shards / "plan.json").is_file():
+    if (shards / JOINED).is_file() or not (shards / "plan.json").is_file():
         return True
     folders = [path for path in shards.glob("[0-9]*-*") if path.is_dir() and path.suffix != ".lock"]
     return any(not any(folder.glob("*.npy")) for folder in folders)

@@ -12,7 +12,7 @@ from alignkit.runs.data import FILE as DATA
 from alignkit.runs.encoders import FILE as ENCODER
 from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.files import discard, held_by_another, locked
-from alignkit.runs.litter import is_spent
+from alignkit.runs.litter import JOINED, is_spent
 from alignkit.runs.manifests import (
     difference,
     inputs_of_table,
@@ -217,7 +217,7 @@ def _unfinished(store: RepresentationStore) -> Iterator[Part]:
         if is_spent(folder):
             continue
         # Files that were joined are in one place, and no longer in the shards.
-        places = {folder / "joined.json": folder / "whole"}
+        places = {folder / JOINED: folder / "whole"}
         places |= {file: file.parent for file in sorted(folder.glob("[0-9]*/shard.json"))}
         try:
             read_checked(folder / "plan.json")
