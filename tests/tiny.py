@@ -65,7 +65,7 @@ def without_manifests(folder: Path) -> None:
         if file.with_suffix(".csv").is_file():  # the manifest of a table
             file.unlink()
             continue
-        added = {"checksum", "format", "files", "model"}
+        added = {"checksum", "format", "files", "model", "inputs", "data"}
         if file.name == "train.json":
             added.add("performance")
         plain = {key: value for key, value in content.items() if key not in added}

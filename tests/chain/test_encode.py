@@ -1,6 +1,7 @@
 """Storing the representations of encoders."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -107,6 +108,46 @@ def test_an_encoder_is_stored_once(tmp_path, task):
     expected = torch.tensor(list(hashlib.sha256(data.texts[3].encode()).digest())).view(8, 4)
     stored = first.representation("in", "test", "mean").values
     assert np.allclose(stored[3], expected.float().mean(0))
+
+
+class Pictures:
+    """A task whose first picture may be replaced by another."""
+
+    def __init__(self, task, content):
+        self.task, self.content = task, content
+        self.target, self.fingerprint = task.target, task.fingerprint
+
+    def split(self, name):
+        split = self.task.split(name)
+        other = 255 - np.asarray(split.image(0))
+        return replace(
+            split, image=lambda i: other if i == 0 and self.content == "b" else split.image(i)
+        )
+
+    def content_digest(self, name):
+        return f"{name} {self.content}"
+
+
+def test_pictures_that_changed_are_encoded_again(tmp_path, task):
+    def stored(content, stream="vision"):
+        made = Made("tasks", "toy_match", {"object": Pictures(task.make(), content)}, {})
+        encoder, heard = Encoder(stream), Notes()
+        store(tmp_path, made, encoder, heard, pools=["mean", "last"])
+        where = store(tmp_path, made, encoder, Notes())
+        return where.representation("in", "test", "last").values.copy(), encoder.passes, heard.lines
+
+    before, passes, _ = stored("a")
+    assert passes
+    same, passes, _ = stored("a")
+    assert not passes
+    assert np.array_equal(same, before)
+    after, passes, lines = stored("b")
+    assert passes
+    assert any("stored, but the pictures are other ones now" in line for line in lines)
+    assert not np.allclose(after[0], before[0])
+    assert np.array_equal(after[1:], before[1:])
+    assert stored("a", "text")[1]
+    assert not stored("b", "text")[1]  # texts are not in pictures
 
 
 def test_poolings_and_sites_are_added_to_what_is_stored(tmp_path, task):

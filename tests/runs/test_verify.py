@@ -185,12 +185,16 @@ def test_representations_of_other_weights_are_extracted_again(run):
     manifest["model_sha256"] = manifest["files"]["model.safetensors"]["sha256"]
     write_checked(run.train_manifest, manifest)
     assert {part.path.name: part.why for part in _bad(run).values()} == {
-        "test": "the weights are other ones now"
+        "test": "the weights are other ones now",
+        "performance.json": "scored on test, but the weights are other ones now",
     }
     heard = Listening()
     measure_run(run, ["cka"], reporter=heard)
-    assert any("of other weights" in line for line in heard.said)
+    assert any("the weights are other ones now" in line for line in heard.said)
     assert not np.allclose(run.representation("t02").values, before)
+    (part,) = _bad(run).values()
+    assert "removed the scores on test, validation" in repair(run, part)
+    evaluate(run)
     assert not _bad(run)
 
 

@@ -11,6 +11,7 @@ from alignkit.alignment.options import MeasureOptions
 from alignkit.models.pairs import Pair
 from alignkit.progress import Reporter
 from alignkit.runs import Run
+from alignkit.runs.inputs import change_of_representations
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.run import POOLS
 
@@ -146,7 +147,7 @@ def extracted(
         index is None
         or pool not in index["pools"]
         or not set(sites) <= set(index["sites"])
-        or not run.are_current(index)
+        or change_of_representations(run, split, index)
     ):
         from alignkit.chain.extract import extract  # with torch, which takes seconds to import
 

@@ -21,6 +21,7 @@ from alignkit.errors import UsageError
 from alignkit.models.pairs import MAXIMA
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.config import fingerprint_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,4 +184,5 @@ class MeasuredRuns:
         self, layers: Callable[[Run], Sequence[str]], pool: str, null: int = 0
     ) -> pd.DataFrame:
         options = replace(self.options, pool=pool)
-        return layer_values(self.runs, options, layers, null, self.reporter)
+        with fingerprint_once():
+            return layer_values(self.runs, options, layers, null, self.reporter)

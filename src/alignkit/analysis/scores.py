@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.config import fingerprint_once
+from alignkit.runs.inputs import change_of_scores
 from alignkit.runs.units import unit_labels
 from alignkit.tasks.score import named_like_a_loss
 
@@ -59,6 +61,13 @@ def scores_table(
     UsageError
         When no run has the outcome.
     """
+    with fingerprint_once():
+        return _scores_table(runs, outcome, split, reporter)
+
+
+def _scores_table(
+    runs: Sequence[Run], outcome: str | None, split: str, reporter: Reporter
+) -> pd.DataFrame:
     import pandas as pd
 
     units = unit_labels(runs, "variant")
@@ -68,7 +77,7 @@ def scores_table(
     for run in runs:
         scores: dict[str, float] = {}
         try:
-            scores = run.scores(split) or _evaluated(run, split, reporter)
+            scores = _scores(run, split, reporter)
         except DataError as error:
             failures.setdefault((run.task, str(error)), []).append(run)
         known |= dict.fromkeys(scores)
@@ -97,7 +106,11 @@ def scores_table(
     return pd.DataFrame(rows)
 
 
-def _evaluated(run: Run, split: str, reporter: Reporter) -> dict[str, float]:
+def _scores(run: Run, split: str, reporter: Reporter) -> dict[str, float]:
+    """Return the stored scores of a run; score it where there are none, or they are stale."""
+    stored = run.scores(split)
+    if stored and not change_of_scores(run, split):
+        return stored
     from alignkit.chain.evaluate import evaluate  # with torch, which takes seconds to import
 
     return evaluate(run, split, reporter=reporter)

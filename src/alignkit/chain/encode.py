@@ -17,9 +17,10 @@ from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sit
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Progress, Reporter
-from alignkit.runs.config import Choice, alias_of
+from alignkit.runs.config import Choice, alias_of, content_of_task
 from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
 from alignkit.runs.files import discard, locked, read_json, whole_folder, write_json
+from alignkit.runs.inputs import OTHER_PICTURES
 from alignkit.runs.manifests import write_checked
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
@@ -99,6 +100,7 @@ def encode(
     store = EncoderStore(root / record.folder)
     sites = store.described_sites() or made.sites()
     wanted = wanted_arrays(sites, options)
+    content = content_of_task(task, split) if made.stream == "vision" else ""
     with locked(store.path):
         remove_spent(store, split)
         for pool in options.pools:
@@ -110,9 +112,15 @@ def encode(
                 )
         stored = _stored(store, split) if not options.force else {}
         arrays = _merged(sites, stored, wanted)
-        if arrays != stored:
+        is_changed = bool(stored) and _is_of_other_pictures(store, split, content)
+        if is_changed:
+            reporter.note(
+                f"{store.path}: the representations on {split} are stored, but {OTHER_PICTURES}; "
+                "they are extracted again"
+            )
+        if arrays != stored or is_changed:
             _store(store, record, sites)
-            _Encoding(made, task, store, split, arrays, options, reporter).encode_all()
+            _Encoding(made, task, store, split, arrays, options, reporter, content).encode_all()
             for line in made.notes():
                 reporter.note(f"note: {record.label}: {line}")
     return store
@@ -155,6 +163,12 @@ def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[
     return {site.name: arrays[site.name] for site in selected if site.name in arrays}
 
 
+def _is_of_other_pictures(store: EncoderStore, split: str, content: str) -> bool:
+    """Whether stored representations are of other pictures; false where either is not known."""
+    stored = (store.representation_index(split) or {}).get("data", "")
+    return bool(stored and content) and stored != content
+
+
 def _stored(store: EncoderStore, split: str) -> dict[str, list[str]]:
     return {site: store.pools(site, split) for site in store.sites(split)}
 
@@ -190,7 +204,9 @@ class _Encoding:
         arrays: dict[str, list[str]],
         options: EncodeOptions,
         reporter: Reporter,
+        content: str,
     ) -> None:
+        self.content = {"data": content} if content else {}
         self.encoder, self.store, self.split, self.arrays = encoder, store, split, arrays
         self.options, self.reporter = options, reporter
         self.task: Task = task.make()
@@ -201,7 +217,7 @@ class _Encoding:
         self.shards = Shards(
             store,
             split,
-            {"arrays": arrays},
+            {"arrays": arrays, **self.content},
             len(self.data),
             options.shard_size,
             options.force,
@@ -220,6 +236,7 @@ class _Encoding:
             "sites": list(self.arrays),
             "pools": sorted({pool for pools in self.arrays.values() for pool in pools}),
             "arrays": self.arrays,
+            **self.content,
         }
         facts = facts_of(self.task, self.data)
         facts |= {name: fact for name, fact in self._picture_facts().items() if name not in facts}

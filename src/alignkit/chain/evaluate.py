@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from alignkit.chain import model as models
 from alignkit.data.encoded import EncodedSplit
+from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import DataError, PluginError
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import walk
@@ -17,6 +19,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.runs.files import locked
+from alignkit.runs.inputs import change_of_scores, check_weights, content_now, inputs_of_scores
 from alignkit.runs.manifests import write_checked
 from alignkit.statistics.score_errors import score_errors
 from alignkit.tasks import Target
@@ -35,6 +38,8 @@ def evaluate(
     device: str = "auto",
 ) -> dict[str, float]:
     """Score a trained run on a split, unless it has been scored already.
+
+    It is scored again where its weights or the pictures of the split have changed since.
 
     Parameters
     ----------
@@ -65,14 +70,21 @@ def evaluate(
             f"{run.path} has no scores: {run.unscored}; measure works on it, but evaluate, "
             "correlate and report need trained runs"
         )
-    if not force and (stored := run.scores(split)):
-        return stored
+    stored = {} if force else run.scores(split)
+    if stored:
+        check_weights(run)
+        change = change_of_scores(run, split)
+        if not change:
+            return stored
+        reporter.note(f"{run.path}: scored on {split}, but {change}; it is scored again")
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
         used_device = choose_device(device)
+        content = content_now(run, split)
         task, samples = open_split(run, split)
         model, schedule, inputs = models.load(run, models.outputs_of(task), used_device)
-        data = EncodedSplit(samples, inputs, split, task.fingerprint, used_device)
+        identity = partial(identity_of_pictures, task, split)
+        data = EncodedSplit(samples, inputs, split, identity, used_device)
         if run.config.training.uses_labels:
             targets, outputs = predict(model, schedule, data, task.target, reporter)
             scores = _scores(task.target, targets, outputs)
@@ -82,6 +94,7 @@ def evaluate(
         performance = run.performance()
         performance["splits"][split] = scores
         performance.setdefault("errors", {})[split] = errors
+        performance.setdefault("inputs", {})[split] = inputs_of_scores(run, content)
         write_checked(run.performance_file, performance)
     return scores
 

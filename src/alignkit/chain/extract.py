@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from alignkit.chain.shards import (
 )
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
+from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
@@ -28,6 +30,7 @@ from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.runs.files import discard, locked, sha256_of, whole_folder
+from alignkit.runs.inputs import change_of_representations, check_weights, content_now
 from alignkit.runs.litter import is_spent
 from alignkit.runs.run import POOLS
 from alignkit.training.device import choose_device
@@ -45,6 +48,7 @@ def extract(
 ) -> dict[str, Any]:
     """Store the representations of a run, unless they are stored already.
 
+    They are extracted again where the weights or the pictures of the split have changed since.
     Samples are processed in shards, each stored once it is complete: an extraction that was
     interrupted resumes at the shard it had reached.
 
@@ -80,22 +84,25 @@ def extract(
     wanted = chosen_sites(run, only)
     index = run.representation_index(split)
     is_clean = not is_spent(shards_folder(run, split)) or not os.access(run.path, os.W_OK)
-    if index is not None and not force and is_clean and _holds(run, index, pools, wanted):
+    if not force:
+        check_weights(run)
+    if index is not None and not force and is_clean and _holds(run, split, index, pools, wanted):
         return _described(index)
     with locked(run.path):
         remove_spent(run, split)
         index = run.representation_index(split)  # another process may have finished it meanwhile
-        if index is not None and not force and _holds(run, index, pools, wanted):
+        if index is not None and not force and _holds(run, split, index, pools, wanted):
             return _described(index)
-        if index is not None and not run.are_current(index):
+        change = change_of_representations(run, split, index) if index is not None else ""
+        if change and not force:
             reporter.note(
-                f"{run.path}: the representations on {split} are of other weights than those of "
-                "the run now, and are extracted again"
+                f"{run.path}: the representations on {split} are stored, but {change}; they are "
+                "extracted again"
             )
-            force = True
-        if force and run.alignment_folder(split).exists():
+        replaced = force or bool(change)
+        if replaced and run.alignment_folder(split).exists():
             discard(run.alignment_folder(split))  # measured on the old representations
-        stored = index if index and not force else {"pools": [], "sites": []}
+        stored = index if index and not replaced else {"pools": [], "sites": []}
         kept = [site for site in chosen_sites(run) if site in {*wanted, *stored["sites"]}]
         all_pools = sorted({*pools, *stored["pools"]})
         return _described(
@@ -126,12 +133,14 @@ def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
 
 def _described(index: Mapping[str, Any]) -> dict[str, Any]:
     """Return an index without what it holds to be checked."""
-    return {key: value for key, value in index.items() if key not in ("files", "model")}
+    return {key: value for key, value in index.items() if key not in ("files", "model", "data")}
 
 
-def _holds(run: Run, index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]) -> bool:
+def _holds(
+    run: Run, split: str, index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]
+) -> bool:
     stored = set(pools) <= set(index["pools"]) and set(wanted) <= set(index["sites"])
-    return stored and run.are_current(index)
+    return stored and not change_of_representations(run, split, index)
 
 
 def extract_shard(
@@ -174,7 +183,7 @@ def extract_shard(
 def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
     """Return whether the representations of every site with these poolings are stored."""
     index = run.representation_index(split)
-    return index is not None and _holds(run, index, pools, chosen_sites(run))
+    return index is not None and _holds(run, split, index, pools, chosen_sites(run))
 
 
 class _Extraction:
@@ -193,12 +202,16 @@ class _Extraction:
     ) -> None:
         self.run, self.split, self.pools, self.reporter = run, split, pools, reporter
         models.make_repeatable(run.seed, run.config.training.threads)
+        self.content = content_now(run, split)
         task, self.data = open_split(run, split)
         self.task = task
         used_device = choose_device(device)
         self.model, self.schedule, inputs = models.load(run, models.outputs_of(task), used_device)
-        self.encoded = EncodedSplit(self.data, inputs, split, task.fingerprint, used_device)
+        identity = partial(identity_of_pictures, task, split)
+        self.encoded = EncodedSplit(self.data, inputs, split, identity, used_device)
         content: dict[str, Any] = {"pools": pools, "model": sha256_of(run.train_manifest)}
+        if self.content:
+            content["data"] = self.content
         self.kept = sites(self.schedule) if kept is None else list(kept)
         if self.kept != sites(self.schedule):
             content["sites"] = self.kept
@@ -210,6 +223,8 @@ class _Extraction:
         self.shards.complete(self._extract_shard, f"extract {self.split}", self.reporter)
         index: dict[str, Any] = {"sites": self.kept, "pools": self.pools}
         index["model"] = self.run.model_digest
+        if self.content:
+            index["data"] = self.content
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
         self.reporter.note(
             f"{self.run.path}: {len(self.kept)} sites x {index['n']} samples "

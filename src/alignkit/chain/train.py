@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
 from alignkit.data.encoded import EncodedSplit, ModelInputs
+from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import DataError
 from alignkit.file_names import require_utf8
 from alignkit.plugins.versions import versions
@@ -21,6 +23,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.data import fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, whole_file, write_json
+from alignkit.runs.inputs import changes_of_training, inputs_of_training
 from alignkit.runs.interrupted import train_command
 from alignkit.runs.manifests import entries_of, write_checked
 from alignkit.tasks import Split, Target, Task
@@ -56,6 +59,7 @@ def train(
     force: bool = False,
     reporter: Reporter = SILENT,
     on_epoch: OnEpoch | None = None,
+    retrain: bool = False,
 ) -> Run:
     """Train a run, unless it is trained already.
 
@@ -75,6 +79,10 @@ def train(
     on_epoch : callable, optional
         Called as ``on_epoch(epoch, scores)`` after each validation. An exception it raises
         ends the training and leaves the run untrained.
+    retrain : bool
+        Retrain where the pictures, the code of the plugins or the weights that the run starts
+        from have changed since it was trained, and begin anew where they have since the
+        checkpoint. Without it, these are only named.
 
     Returns
     -------
@@ -83,7 +91,8 @@ def train(
     Raises
     ------
     AlignkitError
-        If the folder of the run contains another run, or cannot be written to.
+        If the folder of the run contains another run, or cannot be written to; or if its
+        checkpoint is of other pictures.
     """
     run = Run(root / config.folder)
     require_utf8(run.path)
@@ -91,8 +100,10 @@ def train(
     device = choose_device(local_device(config.runtime.device))
     processes = join_processes(device)
     first = processes.is_first
+    changes = changes_of_training(config, run.inputs) if first and not force else []
+    force = processes.any(force or (retrain and bool(changes)))
     if processes.any(first and run.is_trained and not force):
-        reporter.note(f"{run.path} is already trained; retrain it with `force`")
+        reporter.note(f"{run.path} is already trained{_retrain_advice(changes)}")
         if first:
             _remove_checkpoint(run)
         return run
@@ -100,10 +111,21 @@ def train(
         # Another program may have trained it meanwhile.
         if not processes.any(first and run.is_trained and not force):
             if first:
-                _clear(run, force)
+                _clear(run, force or (retrain and _has_stale_checkpoint(run, config)))
             _train(run, config, reporter if first else SILENT, on_epoch, device, processes)
         processes.wait()
     return run
+
+
+def _retrain_advice(changes: Sequence[str]) -> str:
+    if not changes:
+        return "; retrain it with `force`"
+    return f", but {' and '.join(changes)}; train it again with: alignkit train --retrain"
+
+
+def _has_stale_checkpoint(run: Run, config: RunConfig) -> bool:
+    inputs = inputs_of_training(config)
+    return bool(Checkpoints(run.path / "checkpoint", config.identity, inputs=inputs).changes())
 
 
 def _remove_checkpoint(run: Run) -> None:
@@ -124,11 +146,12 @@ def _train(
     processes: Processes,
 ) -> None:
     make_repeatable(config.seed, config.training.threads)
+    made_from = inputs_of_training(config)
     task: Task = config.task.make()
     splits = {name: task.split(name) for name in ("train", "validation")}
     inputs = _inputs(config, splits["train"])
     data = {
-        name: EncodedSplit(split, inputs, name, task.fingerprint, device)
+        name: EncodedSplit(split, inputs, name, partial(identity_of_pictures, task, name), device)
         for name, split in splits.items()
     }
     for name, split in splits.items():
@@ -136,7 +159,7 @@ def _train(
             reporter.note(f"{config.task_name} {name}: {count} {note}")
     target = _target(task, config)
     learner, shapes = _learner(config, target, data["train"], device, processes, reporter)
-    context = _context(run, config, target, learner, shapes, data, reporter)
+    context = _context(run, config, target, learner, shapes, data, reporter, made_from)
     context.on_epoch = on_epoch
     best = Loop(context).run()
     if processes.is_first:
@@ -217,6 +240,7 @@ def _context(
     shapes: Shapes,
     data: dict[str, EncodedSplit],
     reporter: Reporter,
+    made_from: Mapping[str, Any],
 ) -> TrainingContext:
     """Return everything that the training loop works with."""
     options, runtime, first = config.training, config.runtime, learner.processes.is_first
@@ -239,6 +263,7 @@ def _context(
             config.identity,
             runtime.checkpoint_every,
             train_command(config, run.path.parents[2]),
+            made_from,
         ),
         records=Records(run.path / "tensorboard" if runtime.tensorboard and first else None),
         reporter=reporter,
@@ -277,16 +302,20 @@ def _store(
     context.records.write(run.path)
     if context.tracker is not None:
         context.tracker.write(run.path / "tracking.csv")
+    files = entries_of(run.path, [n for n in WRITTEN if (run.path / n).is_file()])
+    model = files[run.model_file.name]["sha256"]
+    made_from = context.checkpoints.inputs
+    data = made_from.get("data", {}).get("validation")
     performance = {
         "primary": context.primary.name,
         "epoch": best["epoch"],
         "splits": {"validation": best["scores"]},
+        "inputs": {"validation": {"model": model} | ({"data": data} if data else {})},
     }
     if directions:
         performance["higher_is_better"] = directions
     write_checked(run.performance_file, performance)
-    files = entries_of(run.path, [n for n in WRITTEN if (run.path / n).is_file()])
-    manifest = {"files": files, "model_sha256": files[run.model_file.name]["sha256"]}
+    manifest = {"files": files, "model_sha256": model, "inputs": made_from}
     write_checked(run.train_manifest, {**manifest, "performance": performance})
     context.checkpoints.drop()
 

@@ -109,7 +109,7 @@ def cache(
     alignkit data cache toy_redundant --vision-model vit_base_patch16_224 --from-scratch
     """
     from alignkit.cli.printing import console
-    from alignkit.data.pixels import store_pixels
+    from alignkit.data.pixels import identity_of_pictures, store_pixels
     from alignkit.runs.config import choose, choose_task
 
     chosen = choose_task(task, _folder(root, data))
@@ -120,8 +120,9 @@ def cache(
     rows = []
     for name in [check_split(name) for name in split or ()] or _splits_of(made):
         samples = made.split(name)
+        identity = identity_of_pictures(made, name)
         folder = store_pixels(
-            chosen.name, samples, inputs, name, made.fingerprint(), console.TerminalReporter()
+            chosen.name, samples, inputs, name, identity, console.TerminalReporter()
         )
         rows.append({"split": name, "n": len(samples), "folder": str(folder)})
     if json:

@@ -285,6 +285,7 @@ def _runs(
 ) -> "tuple[list[dict[str, Any]], Attempts[Columns]]":
     from alignkit.alignment.runs import run_columns
     from alignkit.alignment.table import frame, joined
+    from alignkit.runs.config import fingerprint_once
 
     def measured(run: "Run") -> "Columns":
         columns = joined(
@@ -296,7 +297,8 @@ def _runs(
         )
         return {"run": [str(run.path)] * len(columns["metric"])} | columns
 
-    done = attempted(_selectable(runs, options["layers"], streams), measured)
+    with fingerprint_once():
+        done = attempted(_selectable(runs, options["layers"], streams), measured)
     columns = joined(done.results)
     if output is not None:
         table = frame({name: values for name, values in columns.items() if name != "run"})

@@ -48,6 +48,9 @@ def list_runs(
 ) -> None:
     """List trained runs and what has been computed for each; and runs that were interrupted.
 
+    Runs of plugins whose code has changed since, and of initial weights that have, are named as
+    stale; whether their pictures have is told by `alignkit runs show` and `verify`.
+
     Example: alignkit runs list --task toy_redundant
     """
     from alignkit.cli.printing import console
@@ -69,6 +72,7 @@ def list_runs(
         console.print_json(rows)
     else:
         columns = ["run", "variant", "scores", "representations", "alignment"]
+        columns += ["stale"] if any(row["stale"] for row in rows) else []
         for row in rows:
             if len(row["alignment"]) > MOST_NAMED:  # --json names them all
                 row["alignment"] = f"{len(row['alignment'])} metrics"
@@ -89,9 +93,11 @@ def show(
     """
     from alignkit.cli.printing import console
     from alignkit.runs import load_run
+    from alignkit.runs.inputs import changes_since_training
 
     run = load_run(path)
     page = run.stored | {
+        "stale": " and ".join(changes_since_training(run)) if run.is_trained else "",
         "performance": run.performance() if run.performance_file.is_file() else None,
         "files": _files(run.path),
     }
@@ -99,7 +105,8 @@ def show(
         console.print_json(page)
         return
     facts = ("identity", "unit", "seed", "task", "architecture", "placement", "training", "data")
-    console.print_facts({key: page.get(key) for key in (*facts, "versions")})
+    shown = [*facts, *(["stale"] if page["stale"] else []), "versions"]
+    console.print_facts({key: page.get(key) for key in shown})
     if page["performance"]:
         console.print_text("")
         console.print_table(
@@ -199,7 +206,7 @@ def verify(
         bool,
         Option(
             "--retrain",
-            help="With --repair, let a run whose training is damaged count as untrained.",
+            help="With --repair, let a run whose training is damaged or stale count as untrained.",
         ),
     ] = False,
     task: Tasks = None,
@@ -221,6 +228,7 @@ def verify(
     """
     from alignkit.cli.printing import console
     from alignkit.errors import DamagedError
+    from alignkit.runs.config import fingerprint_once
     from alignkit.runs.verify import repair as repaired
     from alignkit.runs.verify import verify_encoders, verify_run
 
@@ -228,7 +236,7 @@ def verify(
     stores = [] if paths or task or placement else sorted(encoders.glob("*"))
     reporter = console.TerminalReporter()
     parts: list[tuple[Run | None, Part]] = []
-    with reporter.progress("verify", len(folders) + len(stores)) as bar:
+    with fingerprint_once(), reporter.progress("verify", len(folders) + len(stores)) as bar:
         for run in folders:
             parts += [(run, part) for part in verify_run(run)]
             bar.advance()
@@ -362,6 +370,8 @@ def import_(
 
 
 def _row(run: "Run", variant: str) -> dict[str, Any]:
+    from alignkit.runs.inputs import changes_since_training
+
     performance = run.performance()
     primary = performance["primary"]
     scores = {split: values[primary] for split, values in performance["splits"].items()}
@@ -376,6 +386,7 @@ def _row(run: "Run", variant: str) -> dict[str, Any]:
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
         "representations": extracted,
         "alignment": sorted({p.name.split(".")[0] for p in listed(run.path, "alignment/*/*.csv")}),
+        "stale": " and ".join(changes_since_training(run, pictures=False)),
     }
 
 

@@ -180,11 +180,13 @@ def measurable(runs: "Sequence[Run]", split: str, pool: str) -> "list[Run]":
     """
     from alignkit.alignment.layers import check_extracted
     from alignkit.cli.printing import console
+    from alignkit.runs.config import fingerprint_once
 
     reporter = console.TerminalReporter()
-    return attempted(
-        runs, lambda run: check_extracted(run, split, pool, reporter), complain=False
-    ).runs
+    with fingerprint_once():
+        return attempted(
+            runs, lambda run: check_extracted(run, split, pool, reporter), complain=False
+        ).runs
 
 
 def _names_data_set(root: Path, name: str) -> bool:

@@ -313,6 +313,14 @@ def train(
     ] = 1,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
+    retrain: Annotated[
+        bool,
+        Option(
+            "--retrain",
+            help="Train runs again whose pictures, plugins' code or initial weights have changed.",
+            rich_help_panel=EXECUTION,
+        ),
+    ] = False,
     dry_run: Annotated[
         bool,
         Option("--dry-run", help="Only show what would be trained.", rich_help_panel=EXECUTION),
@@ -323,7 +331,8 @@ def train(
 
     Prints each run's directory. The weights of the epoch with the best validation score are
     kept; training never reads the test split. Without options, the embedded default task and
-    placement are used. To resume an interrupted training, rerun the same command.
+    placement are used. To resume an interrupted training, rerun the same command. A run that is
+    trained already is left as it is; where what it was made from has changed since, that is said.
 
     Examples: alignkit train
 
@@ -383,7 +392,8 @@ def train(
         return
     failure = None
     try:
-        trained = train_runs(configs, runs, force, jobs, console.TerminalReporter())
+        reporter = console.TerminalReporter()
+        trained = train_runs(configs, runs, force, jobs, reporter, retrain)
     except AlignkitError as error:
         if len(configs) == 1:
             raise

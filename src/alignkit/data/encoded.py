@@ -72,8 +72,9 @@ class EncodedSplit:
     inputs : ModelInputs
     name : str
         The name of the split, for messages.
-    fingerprint : callable, optional
-        Returns the fingerprint of the data; with it, cached pixels are used if there are any.
+    identity : callable, optional
+        Returns the identity of the pictures, as ``identity_of_pictures``; with it, cached pixels
+        are used if there are any.
     device : torch.device or str
         The device for the batches.
 
@@ -88,7 +89,7 @@ class EncodedSplit:
         split: Split,
         inputs: ModelInputs,
         name: str,
-        fingerprint: Callable[[], str] | None = None,
+        identity: Callable[[], str] | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         if not len(split):
@@ -97,7 +98,7 @@ class EncodedSplit:
         self.tokens = [inputs.tokens(text) for text in split.texts]
         self._pixels: list[np.ndarray | None] = [None] * len(split)
         self._cached = 0
-        self._stored = find_pixels(split, inputs, name, fingerprint) if fingerprint else None
+        self._stored = find_pixels(split, inputs, name, identity) if identity else None
         self._lock = threading.Lock()  # batches may be prepared by several threads
 
     def __len__(self) -> int:

@@ -15,7 +15,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs.files import read_json, whole_folder, write_json
 from alignkit.runs.space import ArrayFile, require_space
-from alignkit.tasks import Split
+from alignkit.tasks import Split, Task
 
 VARIABLE = "ALIGNKIT_CACHE"
 
@@ -28,8 +28,15 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "alignkit"
 
 
+def identity_of_pictures(task: Task, split: str) -> str:
+    """Return what cached pixels of a split belong to: the data, and what the files hold now."""
+    digest: Callable[[str], str | None] | None = getattr(task, "content_digest", None)
+    content = digest(split) if digest is not None else None
+    return f"{task.fingerprint()} {content}" if content else task.fingerprint()
+
+
 def store_pixels(
-    task: str, split: Split, inputs: Any, name: str, fingerprint: str, reporter: Reporter = SILENT
+    task: str, split: Split, inputs: Any, name: str, identity: str, reporter: Reporter = SILENT
 ) -> Path:
     """Decode and resize every image of a split into a folder, unless that exists already.
 
@@ -42,8 +49,8 @@ def store_pixels(
         Its ``recipe`` identifies how pixels are made.
     name : str
         The name of the split.
-    fingerprint : str
-        The fingerprint of the data.
+    identity : str
+        Of the pictures, as by ``identity_of_pictures``.
     reporter : Reporter
 
     Returns
@@ -63,8 +70,8 @@ def store_pixels(
         raise UsageError(
             "the inputs of this architecture have no 'recipe', so its pixels cannot be cached"
         )
-    folder = cache_folder() / "pixels" / f"{task}-{name}-{_key(fingerprint, name, recipe)}"
-    if find_pixels(split, inputs, name, lambda: fingerprint) is not None:
+    folder = cache_folder() / "pixels" / f"{task}-{name}-{_key(identity, name, recipe)}"
+    if find_pixels(split, inputs, name, lambda: identity) is not None:
         reporter.note(f"{folder} exists already")
         return folder
     first = np.asarray(inputs.pixels(split.image(0)))
@@ -84,7 +91,7 @@ def store_pixels(
         manifest = {
             "task": task,
             "split": name,
-            "fingerprint": fingerprint,
+            "fingerprint": identity,
             "recipe": recipe,
             "n": len(split),
             "shape": list(first.shape),
@@ -95,7 +102,7 @@ def store_pixels(
 
 
 def find_pixels(
-    split: Split, inputs: Any, name: str, fingerprint: Callable[[], str]
+    split: Split, inputs: Any, name: str, identity: Callable[[], str]
 ) -> np.ndarray | None:
     """Open the cached pixels of a split, if they were made from the same data in the same way.
 
@@ -106,8 +113,8 @@ def find_pixels(
         Its ``recipe`` identifies how pixels are made.
     name : str
         The name of the split.
-    fingerprint : callable
-        Returns the fingerprint of the data.
+    identity : callable
+        Returns the identity of the pictures.
 
     Returns
     -------
@@ -120,10 +127,10 @@ def find_pixels(
     """
     recipe = getattr(inputs, "recipe", None)
     cache = cache_folder() / "pixels"
-    # The fingerprint may require reading all annotations: ask for it only if it can help.
+    # This may require reading all annotations and pictures: ask for it only if it can help.
     if recipe is None or not any(cache.glob(f"*-{name}-*/manifest.json")):
         return None
-    for folder in cache.glob(f"*-{name}-{_key(fingerprint(), name, recipe)}"):
+    for folder in cache.glob(f"*-{name}-{_key(identity(), name, recipe)}"):
         manifest = read_json(folder / "manifest.json", {"ids": str, "shape": [int], "*": object})
         if manifest["ids"] != _hash(list(split.ids)):
             continue
@@ -141,8 +148,8 @@ def _open_pixels(folder: Path, shape: tuple[int, ...]) -> np.ndarray:
     return pixels
 
 
-def _key(fingerprint: str, name: str, recipe: Any) -> str:
-    return _hash([fingerprint, name, recipe])[:16]
+def _key(identity: str, name: str, recipe: Any) -> str:
+    return _hash([identity, name, recipe])[:16]
 
 
 def _hash(content: Any) -> str:

@@ -12,6 +12,7 @@ from alignkit.errors import AlignkitError, UsageError
 from alignkit.jobs.steps import extract_jobs, train_job
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.config import fingerprint_once
 
 
 def train_runs(
@@ -20,6 +21,7 @@ def train_runs(
     force: bool = False,
     jobs: int = 1,
     reporter: Reporter = SILENT,
+    retrain: bool = False,
 ) -> list[Run]:
     """Train runs, ``jobs`` at a time; when more than one, each in a process of its own.
 
@@ -32,6 +34,8 @@ def train_runs(
         Train again what is trained already.
     jobs : int
     reporter : Reporter
+    retrain : bool
+        Train again what was made from pictures, code or weights that have changed since.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def train_runs(
             "`jobs` trains several runs in parallel; leave it out when a launcher such as "
             "torchrun trains one run with several processes"
         )
-    _do([train_job(config, root, force) for config in configs], jobs, "train runs", reporter)
+    todo = [train_job(config, root, force, retrain=retrain) for config in configs]
+    _do(todo, jobs, "train runs", reporter)
     return [Run(root / config.folder) for config in configs]
 
 
@@ -86,7 +91,8 @@ def extract_runs(
             sites=sites,
         )
     ]
-    _do(todo, jobs, "extract runs", reporter)
+    with fingerprint_once():
+        _do(todo, jobs, "extract runs", reporter)
 
 
 def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:

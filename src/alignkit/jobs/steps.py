@@ -14,13 +14,18 @@ WORK = "alignkit.jobs.work"
 
 
 def train_job(
-    config: RunConfig, root: Path, force: bool = False, after: Sequence[str] = (), gpus: int = 0
+    config: RunConfig,
+    root: Path,
+    force: bool = False,
+    after: Sequence[str] = (),
+    gpus: int = 0,
+    retrain: bool = False,
 ) -> Job:
     """Return the job that trains one run."""
     return Job(
         f"train {config.folder}",
         f"{WORK}:train_run",
-        {"config": config.to_json(), "root": str(root), "force": force},
+        {"config": config.to_json(), "root": str(root), "force": force, "retrain": retrain},
         after=tuple(after),
         threads=config.training.threads,
         gpus=gpus,

@@ -12,12 +12,17 @@ from alignkit.runs.config import config_from_json
 
 
 def train_run(
-    config: Mapping[str, Any], root: str, force: bool = False, reporter: Reporter = SILENT
+    config: Mapping[str, Any],
+    root: str,
+    force: bool = False,
+    retrain: bool = False,
+    reporter: Reporter = SILENT,
 ) -> str:
     """Train the run that ``RunConfig.to_json`` describes, and return its folder."""
     from alignkit.chain.train import train
 
-    return str(train(config_from_json(config), Path(root), force, reporter).path)
+    made = config_from_json(config)
+    return str(train(made, Path(root), force, reporter, retrain=retrain).path)
 
 
 def evaluate_run(run: str, split: str, reporter: Reporter = SILENT) -> dict[str, float]:

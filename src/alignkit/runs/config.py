@@ -319,22 +319,45 @@ _fingerprints: dict[str, str] | None = None
 
 @contextlib.contextmanager
 def fingerprint_once() -> Iterator[None]:
-    """Take the fingerprint of the same data only once within the block, for many runs."""
+    """Look at the same data only once within the block, for many runs."""
     global _fingerprints
-    _fingerprints = {}
+    outer = _fingerprints
+    _fingerprints = {} if outer is None else outer
     try:
         yield
     finally:
-        _fingerprints = None
+        _fingerprints = outer
 
 
 def fingerprint_of_task(task: Choice) -> str:
     """Return the fingerprint of a task's data; within ``fingerprint_once``, taken only once."""
+    return _once(task, "", lambda: str(task.make().fingerprint()))
+
+
+def content_of_task(task: Choice, split: str) -> str:
+    """Return the digest of what a split's pictures hold; empty where the task gives none.
+
+    Within ``fingerprint_once``, taken only once.
+
+    Raises
+    ------
+    AlignkitError
+        When the data are not there, or lack the split.
+    """
+
+    def content() -> str:
+        digest: Callable[[str], str | None] | None = getattr(task.make(), "content_digest", None)
+        return (digest(split) or "") if digest is not None else ""
+
+    return _once(task, split, content)
+
+
+def _once(task: Choice, what: str, look: Callable[[], str]) -> str:
     if _fingerprints is None:
-        return str(task.make().fingerprint())
-    key = json.dumps([task.name, _plain(task.options)], sort_keys=True)
+        return look()
+    key = json.dumps([task.name, _plain(task.options), what], sort_keys=True)
     if key not in _fingerprints:
-        _fingerprints[key] = str(task.make().fingerprint())
+        _fingerprints[key] = look()
     return _fingerprints[key]
 
 

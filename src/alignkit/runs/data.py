@@ -34,6 +34,18 @@ REMEMBERED: Form = {"paths?": {"*": str}, "options?": dict, "fingerprint?": str}
 def open_task(run: Run) -> Task:
     """Return the task of a run, on the data that it was trained on, wherever they are now.
 
+    Raises
+    ------
+    DataError
+        As ``find_data``.
+    """
+    task: Task = find_data(run).make()
+    return task
+
+
+def find_data(run: Run) -> Choice:
+    """Return the task of a run with the place where the data that it was trained on are now.
+
     Looked for in the place that was given last, in the one that training used, in the same
     relative to the folders above the run, and below ``$ALIGNKIT_DATA``.
 
@@ -56,8 +68,7 @@ def open_task(run: Run) -> Task:
             reasons.setdefault(_place(paths), str(error))
             continue
         if actual == expected:
-            task: Task = choice.make()
-            return task
+            return choice
         reasons[_place(paths)] = _changed(run, choice)
     raise DataError(_not_there(run, reasons))
 
@@ -167,7 +178,7 @@ def _drop_results(run: Run, force: bool) -> None:
             "alignkit evaluate --force, with the same options"
         )
     for split in scored:
-        for part in ("splits", "errors"):
+        for part in ("splits", "errors", "inputs"):
             performance.get(part, {}).pop(split, None)
     for folder in folders:
         discard(folder)

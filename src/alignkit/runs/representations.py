@@ -22,6 +22,7 @@ INDEX: Form = {
     "n": int,
     "arrays?": {"*": [str]},
     "files?": {"*": {"size": int, "sha256": str}},
+    "data?": str,
     "split?": str,
     "dtype?": str,
 }

@@ -36,8 +36,15 @@ STORED: Form = {
     "conduct?": dict,
     "data": {"fingerprint": str, "n?": {"*": int}, "splits?": {"*": str}},
 }
+# What training was made from besides the configuration, as runs/inputs.py records it.
+INPUTS: Form = {"data?": {"*": str}, "code?": {"*": str}, "init?": str}
 # What train.json may hold.
-TRAINED: Form = {"files?": {"*": {"size": int, "sha256": str}}, "model_sha256?": str, "*": object}
+TRAINED: Form = {
+    "files?": {"*": {"size": int, "sha256": str}},
+    "model_sha256?": str,
+    "inputs?": INPUTS,
+    "*": object,
+}
 # What performance.json must hold: scores, and for each score its noise.
 _SCORE = (*NUMBER, NoneType)
 PERFORMANCE: Form = {
@@ -45,6 +52,7 @@ PERFORMANCE: Form = {
     "splits": {"*": {"*": _SCORE}},
     "errors?": {"*": {"*": dict}},
     "higher_is_better?": {"*": bool},
+    "inputs?": {"*": {"*": str}},
     "unscored?": str,
 }
 POOLS = ("cls", "mean")
@@ -155,6 +163,15 @@ class Run(RepresentationStore):
     def model_digest(self) -> str:
         """The SHA-256 of the weights, as training wrote them; empty where it is not known."""
         return str(self._manifest().get("model_sha256", ""))
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What training was made from besides the configuration; empty where it is not known.
+
+        ``data``, ``code`` and ``init``, as ``alignkit.runs.inputs`` records them.
+        """
+        inputs: dict[str, Any] = self._manifest().get("inputs", {})
+        return inputs
 
     def are_current(self, index: Mapping[str, Any]) -> bool:
         """Whether representations are of the weights that the run has; true where unknown."""

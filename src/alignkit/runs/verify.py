@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -12,6 +13,7 @@ from alignkit.runs.data import FILE as DATA
 from alignkit.runs.encoders import FILE as ENCODER
 from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.files import discard, held_by_another, locked
+from alignkit.runs.inputs import change_of_representations, change_of_scores, changes_since_training
 from alignkit.runs.litter import JOINED, is_spent
 from alignkit.runs.manifests import (
     difference,
@@ -66,7 +68,8 @@ def verify_run(run: Run) -> Iterator[Part]:
     Parameters
     ----------
     run : Run
-        A folder with a trained or an interrupted run.
+        A folder with a trained or an interrupted run. Its pictures are compared where its data
+        are here.
 
     Yields
     ------
@@ -74,11 +77,11 @@ def verify_run(run: Run) -> Iterator[Part]:
     """
     if run.is_trained:
         yield from _training(run)
-        yield _object(run.performance_file, "evaluate")
+        yield _scores(run)
     if (run.path / DATA).is_file():
         yield _object(run.path / DATA, "evaluate")
     for split in _splits(run):
-        yield _representations(run, split, run.are_current)
+        yield _representations(run, split, run)
     for split in sorted(folder.name for folder in run.path.glob("alignment/*") if folder.is_dir()):
         yield from _tables(run.alignment_folder(split), run, run, split)
     if run.alignment_file.is_file():
@@ -135,7 +138,7 @@ def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
             discard(run.train_manifest)
             return "the run counts as untrained; alignkit train trains it again"
         if run is not None and part.path == run.performance_file:
-            return _restore_performance(run)
+            return _drop_stale_scores(run) if part.state == STALE else _restore_performance(run)
         discard(part.path)
         if part.path.suffix == ".csv":
             discard(manifest_of_table(part.path))
@@ -161,6 +164,20 @@ def _training(run: Run) -> Iterator[Part]:
             continue
         problem = difference(run.path / name, entry).removeprefix("is damaged: ")
         yield Part(run.path / name, "train", DAMAGED if problem else WHOLE, problem)
+    with suppress(DataError):  # damage is named by itself
+        if changes := changes_since_training(run):
+            yield Part(run.train_manifest, "train", STALE, " and ".join(changes))
+
+
+def _scores(run: Run) -> Part:
+    part = _object(run.performance_file, "evaluate")
+    if part.state != WHOLE:
+        return part
+    with suppress(DataError):
+        for split in run.performance()["splits"]:
+            if change := change_of_scores(run, split):
+                return replace(part, state=STALE, why=f"scored on {split}, but {change}")
+    return part
 
 
 def _checkpoint(manifest: Path) -> Part:
@@ -188,11 +205,7 @@ def _splits(store: RepresentationStore) -> list[str]:
     return sorted(file.parent.name for file in store.path.glob("representations/*/index.json"))
 
 
-def _representations(
-    store: RepresentationStore,
-    split: str,
-    are_current: Callable[[Mapping[str, Any]], bool] | None = None,
-) -> Part:
+def _representations(store: RepresentationStore, split: str, run: Run | None = None) -> Part:
     folder = store.representations_folder(split)
     try:
         index = store.representation_index(split) or {}
@@ -203,8 +216,10 @@ def _representations(
         problem = difference(folder / name, entry)
         if problem:
             return Part(folder, "extract", DAMAGED, f"{name} {problem}")
-    if are_current is not None and not _holds(are_current, index):
-        return Part(folder, "extract", STALE, "the weights are other ones now")
+    with suppress(DataError):  # what it is compared with is damaged, and named itself
+        change = change_of_representations(run, split, index) if run is not None else ""
+        if change:
+            return Part(folder, "extract", STALE, change)
     return Part(folder, "extract", WHOLE if files else UNVERIFIED, files=1 + len(files))
 
 
@@ -234,13 +249,6 @@ def _unfinished(store: RepresentationStore) -> Iterator[Part]:
         problems = ((path, difference(path, entry)) for path, entry in stored)
         why = next((f"{p.relative_to(folder)} {problem}" for p, problem in problems if problem), "")
         yield Part(folder, "extract", DAMAGED if why else WHOLE, why, len(stored))
-
-
-def _holds(are_current: Callable[[Mapping[str, Any]], bool], index: Mapping[str, Any]) -> bool:
-    try:
-        return are_current(index)
-    except DataError:  # what it is compared with is damaged, and named itself
-        return True
 
 
 def _tables(
@@ -276,6 +284,17 @@ def _table(file: Path, now: Mapping[str, Mapping[str, set[str]]]) -> Part:
                 why = f"the representation of {site} is another one now"
                 return Part(file, "measure", STALE, why)
     return Part(file, "measure", WHOLE if manifest_of_table(file).is_file() else UNVERIFIED)
+
+
+def _drop_stale_scores(run: Run) -> str:
+    """Remove the scores of splits that have changed, or of other weights."""
+    performance = run.performance()
+    stale = [split for split in performance["splits"] if change_of_scores(run, split)]
+    for part in ("splits", "errors", "inputs"):
+        for split in stale:
+            performance.get(part, {}).pop(split, None)
+    write_checked(run.performance_file, performance)
+    return f"removed the scores on {', '.join(stale)}; made again when they are needed"
 
 
 def _restore_performance(run: Run) -> str:

@@ -16,6 +16,7 @@ from alignkit.errors import DamagedError
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse, sites
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.inputs import change_of_representations, change_of_scores
 from alignkit.studies.tables import Measure
 
 # Tables with the keys of the rows that count.
@@ -29,20 +30,27 @@ def is_trained(run: Run, config: RunConfig) -> bool:
 
 
 def is_evaluated(run: Run, split: str) -> bool:
-    """Whether the run has scores on a split."""
-    return run.is_trained and split in run.performance()["splits"]
+    """Whether the run has scores on a split, of its weights and of the pictures as they are."""
+    return (
+        run.is_trained and split in run.performance()["splits"] and not change_of_scores(run, split)
+    )
 
 
 def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
     """Whether representations of all sites on a split are stored for all of these poolings."""
     index = run.representation_index(split) if run.is_trained else None
-    if index is None or not set(pools) <= set(index["pools"]) or not run.are_current(index):
+    if index is None or not set(pools) <= set(index["pools"]):
+        return False
+    if change_of_representations(run, split, index):
         return False
     return set(sites(run.schedule())) <= set(index["sites"])
 
 
 def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
     """Whether every metric has a value, or the reason for a missing one, on every pair of sites."""
+    index = run.representation_index(split) if run.is_trained else None
+    if index is not None and change_of_representations(run, split, index):
+        return False
     return run.is_trained and _measured(run, measure, split, pool) is not None
 
 

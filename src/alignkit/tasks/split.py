@@ -54,13 +54,16 @@ class Split:
 class Task(Protocol):
     """What a task plugin provides. The keywords of its constructor are its options.
 
-    Four further attributes are optional. ``positional``, on the class, names the option that
+    Five further attributes are optional. ``positional``, on the class, names the option that
     may be given without its name, as in ``name:VALUE``; ``reads_own_data``, on the class, is true
     if that option is a folder or table of anyone's own, which ``alignkit compare --data`` then
     takes without the name of the task. ``alias`` is the name of the task in runs and tables if
     its registered name does not tell data sets apart.
     ``split_fingerprint(name)`` returns a hash of what a model sees of one split, or None: with
     it, options that change only the test split may be given after training.
+    ``content_digest(name)`` returns a hash of what the files of a split's pictures hold, or None:
+    with it, results are made again where pictures have changed that the fingerprint knows by
+    their sizes only.
     """
 
     @property
@@ -71,7 +74,11 @@ class Task(Protocol):
         """Return the split ``train``, ``validation`` or ``test``."""
 
     def fingerprint(self) -> str:
-        """Return a hash of the content of the data, whatever folder they are in."""
+        """Return a hash of the content of the data, whatever folder they are in.
+
+        It is part of a run's identity, and asked for often: of files it may know no more than
+        their sizes, where ``content_digest`` knows what they hold.
+        """
 
 
 class Inspectable(Task, Protocol):

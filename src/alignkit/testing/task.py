@@ -29,7 +29,8 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
     AssertionError
         When lists differ in length, ids repeat within or between splits, a picture is not
         RGB, targets do not go with the loss and scores, a score leaves its range, a declared
-        score is missing, or the fingerprint or the order of the samples does not repeat.
+        score is missing, or the fingerprint, the digest of the content or the order of the
+        samples does not repeat.
     """
     from alignkit.runs.config import choose
 
@@ -51,6 +52,12 @@ def check_task(task: Any, splits: tuple[str, ...] = SPLITS) -> dict[str, int]:
         raise AssertionError("the fingerprint is not text")
     if print_ != made.fingerprint():
         raise AssertionError("the fingerprint does not repeat")
+    for name in splits if hasattr(made, "content_digest") else ():
+        digest = made.content_digest(name)
+        if not isinstance(digest, str | None):
+            raise AssertionError(f"{name}: the digest of its content is neither text nor None")
+        if digest != made.content_digest(name):
+            raise AssertionError(f"{name}: the digest of its content does not repeat")
     return counts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,20 @@ from torch import Tensor
 from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import discard, whole_file, whole_folder
+from alignkit.runs.inputs import changes_between
 from alignkit.runs.manifests import entries_of, entry_of, read_checked, verify, write_checked
+from alignkit.runs.run import INPUTS
 from alignkit.training.learner import Learner, random_state, set_random_state
 
 MANIFEST = "state.json"
 PARTS = ("weights.safetensors", "optimizer.safetensors", "random.safetensors")
 # What it must hold for the training to go on.
-STATE: Form = {"identity": str, "progress": {"step": int, "*": object}, "optimizer": [dict]}
+STATE: Form = {
+    "identity": str,
+    "inputs?": INPUTS,
+    "progress": {"step": int, "*": object},
+    "optimizer": [dict],
+}
 
 
 class Checkpoints:
@@ -41,10 +49,26 @@ class Checkpoints:
         for ``0``.
     command : str
         What resumes the training, for ``alignkit runs``.
+    inputs : mapping, optional
+        What the training is made from, as by ``inputs_of_training``; the checkpoint of other
+        pictures is refused.
+
+    Attributes
+    ----------
+    inputs : dict
+        What the training was made from when it began.
     """
 
-    def __init__(self, folder: Path, identity: str, every: str = "0", command: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identity: str,
+        every: str = "0",
+        command: str = "",
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
         self.folder, self.identity, self.command = folder, identity, command
+        self.inputs = dict(inputs or {})
         unit = every[-1] if every[-1] in "ms" else ""
         amount = int(every.removesuffix(unit))
         self.steps = amount if not unit else 0
@@ -113,6 +137,7 @@ class Checkpoints:
                 {
                     "files": files,
                     "identity": self.identity,
+                    "inputs": self.inputs,
                     "command": self.command,
                     "progress": progress,
                     "best": best_file.name,
@@ -135,7 +160,7 @@ class Checkpoints:
         Raises
         ------
         DataError
-            If it belongs to another run.
+            If it belongs to another run, or was written on other pictures.
         """
         latest = self.latest()
         if latest is None:
@@ -150,7 +175,20 @@ class Checkpoints:
                 f"{latest} is the checkpoint of another run; move it away, discard it with "
                 "`force`, or choose another folder of runs with `runs`"
             )
+        data = {"data": self.inputs.get("data", {})}
+        for change in changes_between(state.get("inputs", {}), data):
+            raise DataError(
+                f"{latest} cannot be resumed: {change}; restore them, or begin anew with: "
+                "alignkit train --retrain"
+            )
         return state
+
+    def changes(self) -> list[str]:
+        """Return what has changed since the latest checkpoint began, each as a clause."""
+        latest = self.latest()
+        if latest is None:
+            return []
+        return changes_between(read_checked(latest / MANIFEST).get("inputs", {}), self.inputs)
 
     def restore(
         self, state: dict[str, Any], learner: Learner, optimizer: torch.optim.Optimizer
@@ -200,6 +238,7 @@ class Checkpoints:
             set_random_state(own, learner.device)
         _set_global_state(state["random"])
         self._last_step = state["progress"]["step"]
+        self.inputs = dict(state.get("inputs", {}))
         return state["progress"], best
 
     def drop(self) -> None:

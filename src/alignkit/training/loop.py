@@ -274,6 +274,7 @@ class Loop:
         state = checkpoints.manifest()
         if state is None:
             return None
+        changes = checkpoints.changes()
         progress, self.best_weights = checkpoints.restore(state, self.learner, self.optimizer)
         self.position = Position(progress["epoch"], progress["batches"], progress["step"])
         self.sums, self.best = progress["sums"], progress["best"]
@@ -283,6 +284,8 @@ class Loop:
         reporter.note(
             f"resuming from step {self.position.step} of {self.steps} (epoch {self.position.epoch})"
         )
+        for change in changes:
+            reporter.note(f"{change}: the result will not be that of one training")
         here = {
             "torch": torch.__version__,
             "device": self.learner.device.type,

@@ -58,6 +58,14 @@ class TarPicture:
         """Return the size and the modification time of the archive, and the place in it."""
         return stamp(self.member.path), self.member.offset, self.member.length
 
+    def container(self) -> tuple[Path, str]:
+        """Return the archive, and the place in it."""
+        return self.member.path, f"{self.member.offset}+{self.member.length}"
+
+    def content(self) -> bytes:
+        """Return the bytes of the member."""
+        return self.member.read()
+
 
 def samples_of(path: Path) -> Iterator[tuple[str, dict[str, Member]]]:
     """Yield the samples of a shard: the key, and the members of that key by extension.

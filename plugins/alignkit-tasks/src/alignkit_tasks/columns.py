@@ -125,6 +125,15 @@ class ColumnPicture:
         """Return the size and the modification time of the file."""
         return stamp(self.path)
 
+    def container(self) -> tuple[Path, str]:
+        """Return the table, and the cell in it."""
+        return self.path, f"{self.column} {self.row}"
+
+    def content(self) -> bytes | Path | None:
+        """Return the bytes in the cell, or the file that it names; None if it is empty."""
+        content = self._content()
+        return content.content() if isinstance(content, File) else content
+
     def _content(self) -> bytes | File | None:
         """Return the bytes in the cell, or the file beside the table that it names instead.
 

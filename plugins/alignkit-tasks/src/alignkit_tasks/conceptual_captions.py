@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import alignkit
 from alignkit_tasks.conceptual_captions_layouts import LAYOUTS, Captions
+from alignkit_tasks.content import content_of_files
 from alignkit_tasks.folders import contents, data_folder
 from alignkit_tasks.records import Record, RecordedTask
 from alignkit_tasks.sources import Absent, File
@@ -128,12 +129,24 @@ class ConceptualCaptions(RecordedTask):
         """Identify the data; large shards with pictures by their sizes and first bytes."""
         root, layout = self._layout()
         files = [path for part in PUBLISHED for path in layout.files(root, part)]
-        first = next(layout.pairs(files[0], root), None)
-        if first is None or isinstance(first.picture, File):
+        if not _holds_pictures(layout, files[0], root):
             return super().fingerprint()
         content: dict[str, object] = {"task": NAME, "options": self._options()}
         content["shards"] = {str(path.relative_to(root)): _outline(path) for path in files}
         return alignkit.fingerprint_of(content)
+
+    def content_digest(self, name: str) -> str:
+        """Identify what the files of a split's pictures hold; of shards, whole files."""
+        root, layout = self._layout()
+        part = "train" if self.splits == "hash" and name == "validation" else name
+        files = layout.files(root, part) if part in PUBLISHED else []
+        if not files or not _holds_pictures(layout, files[0], root):
+            return super().content_digest(name)
+        if part == "train" and self.limit is not None:
+            pairs = self._listed(part, Counter())
+            used = {place[0] for pair in pairs if (place := pair.picture.container())}
+            files = [file for file in files if file in used]
+        return content_of_files(root, files)
 
     def split_fingerprint(self, name: str) -> None:
         """Give none: there is no test split that options could change alone."""
@@ -164,6 +177,12 @@ def _pairs(
                 notes["in a shard without a picture, left out"] += 1
             else:
                 yield pair
+
+
+def _holds_pictures(layout: Captions, file: Path, root: Path) -> bool:
+    """Whether a file of annotations is a shard, which holds the pictures too."""
+    first = next(layout.pairs(file, root), None)
+    return first is not None and not isinstance(first.picture, File)
 
 
 def _outline(path: Path) -> str:

@@ -86,6 +86,17 @@ class ArrayPicture:
         """Return the size and the modification time of the file."""
         return stamp(self.path)
 
+    def container(self) -> tuple[Path, str]:
+        """Return the file, and the row in it."""
+        return self.path, f"{self.dataset} {self.row}"
+
+    def content(self) -> bytes | None:
+        """Return the values of the row with their kind and shape, None if it is missing."""
+        if self.fault():
+            return None
+        values = np.ascontiguousarray(self._array()[self.row])
+        return f"{values.dtype.str} {values.shape} ".encode() + values.tobytes()
+
     def _array(self) -> Any:
         file = open_hdf5(self.path)
         if self.dataset not in file:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
+from alignkit_tasks.content import content_of
 from alignkit_tasks.pictures import POLICIES, Pictures, usable
 from alignkit_tasks.sources import Source
 
@@ -169,6 +170,11 @@ class RecordedTask(metaclass=ABCMeta):
             "labels": list(target.labels),
         }
         return alignkit.fingerprint_of(content)
+
+    def content_digest(self, name: str) -> str:
+        """Identify what the files of a split's pictures hold, which sizes do not tell."""
+        records = self.records(name, Counter())
+        return content_of((record.id, record.picture) for record in records)
 
     def _options(self) -> dict[str, object]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

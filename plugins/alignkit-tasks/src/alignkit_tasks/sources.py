@@ -28,6 +28,12 @@ class Source(Protocol):
     def stamp(self) -> object:
         """Return plain values that change when the picture is written again."""
 
+    def container(self) -> tuple[Path, str] | None:
+        """Return the file that holds it among others, and where; None for one of its own."""
+
+    def content(self) -> bytes | Path | None:
+        """Return its bytes, or the file that holds nothing else; None if it is missing."""
+
 
 @dataclass(frozen=True)
 class Absent:
@@ -53,6 +59,12 @@ class Absent:
     def stamp(self) -> object:
         """Return None."""
         return None
+
+    def container(self) -> None:
+        """Return None."""
+
+    def content(self) -> None:
+        """Return None."""
 
 
 @dataclass(frozen=True)
@@ -107,3 +119,11 @@ class File:
         except OSError:
             return None
         return state.st_size, state.st_mtime_ns
+
+    def container(self) -> None:
+        """Return None: it has a file of its own."""
+
+    def content(self) -> Path | None:
+        """Return the file, None if it is missing or not a regular one."""
+        place = self.place
+        return place if place.is_file() else None
