@@ -33,13 +33,31 @@ def test_depth_curves_are_means_and_fusions_stand_between_layers():
     curve = next(line for line in odd.lines if line.get_linewidth() == 1.7)
     assert np.allclose(curve.get_ydata(), [0.5, 0.6, 0.7, 0.8])
     marks = {
-        marker: [tuple(line.get_xydata()[0]) for line in odd.lines if line.get_marker() == marker]
+        marker: [
+            tuple(point)
+            for line in odd.lines
+            if line.get_marker() == marker
+            for point in line.get_xydata()
+        ]
         for marker in "^v"
     }
     assert np.allclose(marks["^"], [(0.5, 0.55), (2.5, 0.75)])  # text
     assert np.allclose(marks["v"], [(1.5, 0.65), (2.5, 0.75)])  # vision
     none = next(ax for ax in figure.axes if ax.get_title(loc="left") == "none")
     assert not [line for line in none.lines if line.get_marker() in "^v"]
+
+
+def test_depth_curves_show_other_placements_in_grey_and_every_seed():
+    ax = depth_curves(_depths(), PLACEMENTS, "cka").axes[1]
+    context, seeds = ax.collections
+    curves = [[(i, 0.1 * i + 0.5) for i in range(4)]] * 2
+    assert np.allclose(context.get_segments(), curves)
+    assert matplotlib.colors.to_hex(context.get_color()[0]) == "#d9d9d9"
+    assert np.allclose(
+        seeds.get_segments(), [[(i, 0.1 * i + seed) for i in range(4)] for seed in (0, 1)]
+    )
+    low, high = ax.get_ylim()
+    assert low < 0 < 1.3 < high < 1.4, "the curves of all seeds must be seen"
 
 
 def _grid(placement, sites_x, sites_y, value=0.5):
@@ -67,6 +85,17 @@ def test_fusions_stand_at_their_places_in_each_stream():
     assert cells[9, 9] == lookup["t03", "v03"]
     marked = [(t.get_text(), t.xy) for t in ax.texts]
     assert marked == [("f0", (4.5, 1)), ("f1", (7.5, 1)), ("f0", (1, 2.5)), ("f1", (1, 7.5))]
+
+
+def test_every_layer_of_a_map_has_a_tick_and_some_have_numbers():
+    sites = [[f"{stream}{i:02d}" for i in range(30)] for stream in "tv"]
+    figure = heatmaps(_grid("none", *sites), PLACEMENTS, "cka")
+    (ax, _) = figure.axes
+    numbered = dict(zip(ax.get_xticks(), (t.get_text() for t in ax.get_xticklabels()), strict=True))
+    assert numbered == {2 * i + 1: str(i) for i in range(0, 30, 3)}
+    below = next(line for line in ax.lines if line.get_marker() == matplotlib.markers.TICKDOWN)
+    assert sorted([*numbered, *below.get_xdata()]) == [2 * i + 1 for i in range(30)]
+    assert set(below.get_ydata()) == {0}
 
 
 def test_maps_share_a_colour_scale_and_show_what_is_undefined():

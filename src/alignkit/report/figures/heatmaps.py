@@ -11,16 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.markers import TICKRIGHT, TICKUP
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT, TICKRIGHT, TICKUP
 from matplotlib.patches import Patch
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import WIDTH, columns_for, house_style, panels, short
+from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 # A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
 _LAYER, _FUSION = 2, 1
+_SHORT = 2  # points that a tick is long
 _TICK: dict[str, Any] = {"ms": 4, "mew": 1.4, "color": "#D55E00", "clip_on": False}
 
 
@@ -117,10 +119,28 @@ def _axis(ax: Axes, axis: str, sites: Sequence[str], widths: Sequence[int], tigh
     ends = np.cumsum(widths)
     middles = ends - np.array(widths) / 2
     layers = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" not in s]
-    getattr(ax, f"set_{axis}ticks")(*_thinned(layers, 8 if tight else 13))
-    ax.tick_params(axis=axis, length=2, labelsize=6.5, pad=1.5)  # type: ignore[arg-type]
+    ax.tick_params(axis=axis, length=_SHORT, labelsize=6.5, pad=1.5)  # type: ignore[arg-type]
+    places, names = _thinned(layers, 8 if tight else 13)
+    named = [(place, name) for place, name in zip(places, names, strict=True) if name]
+    getattr(ax, f"set_{axis}ticks")([p for p, _ in named], [name for _, name in named])
+    _mark_unnamed(ax, axis, [p for p, name in zip(places, names, strict=True) if not name])
     fusions = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" in s]
     _mark_fusions(ax, axis, *_thinned(fusions, 8 if tight else 13))
+
+
+def _mark_unnamed(ax: Axes, axis: str, places: Sequence[float]) -> None:
+    """Draw the ticks of layers without a number as one line: a tick of the axis is five artists."""
+    across = axis == "x"
+    edge = [0.0] * len(places)
+    look: dict[str, Any] = {"ls": "", "ms": _SHORT, "mew": 0.8, "color": INK, "clip_on": False}
+    look["marker"] = TICKDOWN if across else TICKLEFT
+    marks = Line2D(
+        places if across else edge,
+        edge if across else places,
+        transform=ax.get_xaxis_transform() if across else ax.get_yaxis_transform(),
+        **look,
+    )
+    ax.add_line(marks)
 
 
 def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
