@@ -404,7 +404,7 @@ def test_what_can_never_be_met_is_refused_before_training(tmp_path, old, new, me
 @pytest.mark.slow
 def test_a_run_without_progress_says_which_step_has_no_result(tmp_path, monkeypatch):
     file = write_study(tmp_path, placements=("1",), seeds=(0,), tasks=("toy_match",))
-    monkeypatch.setattr("alignkit.studies.plan.is_measured", lambda *_: False)
+    monkeypatch.setattr("alignkit.studies.status.Asked.is_measured", lambda *_: False)
     done = alignkit("study", "run", file, cwd=tmp_path, code=1)
     assert (
         "measure test cls: was carried out, but what it should have written is not" in done.stderr

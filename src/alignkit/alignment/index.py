@@ -52,15 +52,30 @@ def remembered(run: Path, name: str, key: str, compute: Callable[[], str]) -> st
     key : str
     compute : callable
     """
-    entry = run / FOLDER / f"{name}.text"
+    text = recalled(run, name, key)
+    if text is None:
+        text = compute()
+        remember(run, name, key, text)
+    return text
+
+
+def recalled(run: Path, name: str, key: str) -> str | None:
+    """Return the text that a run remembers under a name; None where it is that of another key."""
     with contextlib.suppress(OSError, ValueError):
-        checksum, text = entry.read_text(encoding="utf-8").split("\n", 1)
+        checksum, text = _text_file(run, name).read_text(encoding="utf-8").split("\n", 1)
         if checksum == _checksum(key, text):
             return text
-    text = compute()
+    return None
+
+
+def remember(run: Path, name: str, key: str, text: str) -> None:
+    """Let a run remember a text that follows from a key, where it can be written to."""
     with contextlib.suppress(OSError):
-        _replace(entry, f"{_checksum(key, text)}\n{text}".encode())
-    return text
+        _replace(_text_file(run, name), f"{_checksum(key, text)}\n{text}".encode())
+
+
+def _text_file(run: Path, name: str) -> Path:
+    return run / FOLDER / f"{name}.text"
 
 
 def _checksum(key: str, text: str) -> str:

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +81,15 @@ class RunConfig:
         """The name of the task in folders and tables: its alias, or else its registered name."""
         return self.alias or self.task.name
 
-    @property
+    @cached_property
     def unit(self) -> str:
         """Hash of everything but the seed: runs that share it repeat each other."""
-        return _hash(self._content())
+        return _hash(self._content)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """Hash of everything that determines the result, without paths and versions."""
-        return _hash(self._content() | {"seed": self.seed})
+        return _hash(self._content | {"seed": self.seed})
 
     @property
     def is_default(self) -> bool:
@@ -130,6 +131,7 @@ class RunConfig:
             "data": {"fingerprint": self.fingerprint},
         }
 
+    @cached_property
     def _content(self) -> dict[str, Any]:
         # The task's options are in its fingerprint; a placement is its indices, not its name.
         content = {

@@ -126,7 +126,7 @@ def change_of_representations(run: Run, split: str, index: Mapping[str, Any]) ->
     """Return why stored representations are not those of a run now; empty where they are."""
     if not run.are_current(index):
         return OTHER_WEIGHTS
-    return _change_of_pictures(run, split, index.get("data", ""))
+    return change_of_pictures(run, split, index.get("data", ""))
 
 
 def change_of_scores(run: Run, split: str) -> str:
@@ -134,7 +134,7 @@ def change_of_scores(run: Run, split: str) -> str:
     inputs = run.performance().get("inputs", {}).get(split, {})
     if inputs.get("model", "") not in ("", run.model_digest):
         return OTHER_WEIGHTS
-    return _change_of_pictures(run, split, inputs.get("data", ""))
+    return change_of_pictures(run, split, inputs.get("data", ""))
 
 
 def inputs_of_scores(run: Run, data: str) -> dict[str, str]:
@@ -165,7 +165,8 @@ def check_weights(run: Run) -> None:
         run.trained_file(run.model_file.name)
 
 
-def _change_of_pictures(run: Run, split: str, stored: str) -> str:
+def change_of_pictures(run: Run, split: str, stored: str) -> str:
+    """Return why what was made from pictures of a digest is not of those that are there now."""
     now = content_now(run, split) if stored else ""
     return OTHER_PICTURES if now and now != stored else ""
 

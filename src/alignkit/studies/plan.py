@@ -20,10 +20,10 @@ from alignkit.studies.options import Entry
 from alignkit.studies.records import Records, State
 from alignkit.studies.splits import FewSamples, missing_split, size_of_split
 from alignkit.studies.status import (
+    Asked,
     evidence_of,
     is_evaluated,
     is_extracted,
-    is_measured,
     is_trained,
     selects_nothing,
 )
@@ -165,14 +165,15 @@ def make_plan(study: Study, gpus: int = 0) -> Plan:
     """
     study = _with_metrics(study)
     records = Records(study.runs, study.name)
+    asked = None if study.measure is None else Asked(study.measure)
     with fingerprint_once():
         runs = _distinct(_resolved(study))
         for planned in runs:
             if planned.config is not None:
-                planned.steps = list(_steps(planned, planned.config, study, records, gpus))
+                planned.steps = list(_steps(planned, planned.config, study, asked, records, gpus))
                 planned.problem = _without_data(planned, planned.config)
     plan = Plan(study, records, runs)
-    plan.analyses = _analyses(plan)
+    plan.analyses = _analyses(plan, asked)
     return plan
 
 
@@ -212,12 +213,13 @@ def _named(table: T) -> T:
     return replace(table, metrics=tuple(registry().names("metrics")))  # type: ignore[type-var]
 
 
-def _analyses(plan: Plan) -> list[Analysis]:
+def _analyses(plan: Plan, asked: Asked | None) -> list[Analysis]:
     """Return the analyses of the complete runs; they wait while runs are missing."""
     study = plan.study
     evidence = [
-        evidence_of(Run(study.runs / planned.name), study.evaluate.splits, study.measure)
+        evidence_of(Run(study.runs / planned.name), planned.config, study.evaluate.splits, asked)
         for planned in plan.complete
+        if planned.config is not None
     ]
     waits = any(p.state == "missing" and not p.waits_for_a_failure for p in plan.to_analyse)
     return plan_analyses(study, plan.complete, evidence, plan.records.folder, waits)
@@ -298,7 +300,12 @@ def _distinct(runs: Sequence[Planned]) -> list[Planned]:
 
 
 def _steps(
-    planned: Planned, config: RunConfig, study: Study, records: Records, gpus: int
+    planned: Planned,
+    config: RunConfig,
+    study: Study,
+    asked: Asked | None,
+    records: Records,
+    gpus: int,
 ) -> Iterator[Step]:
     """Yield the steps of a run: train, evaluate, extract, measure; only train for pretraining."""
     run = Run(study.runs / config.folder)
@@ -319,7 +326,7 @@ def _steps(
     for split in study.evaluate.splits:
         job = evaluate_job(run, config.training.threads, split, [train.name], gpus)
         yield step(f"evaluate {split}", is_evaluated(run, split), [job])
-    yield from _representation_steps(run, planned, config, study, step, train.name, gpus)
+    yield from _representation_steps(run, planned, config, study, asked, step, train.name, gpus)
 
 
 def _representation_steps(
@@ -327,6 +334,7 @@ def _representation_steps(
     planned: Planned,
     config: RunConfig,
     study: Study,
+    asked: Asked | None,
     step: MakeStep,
     trained: str,
     gpus: int,
@@ -337,7 +345,11 @@ def _representation_steps(
     for split in dict.fromkeys((*extract.splits, *measure.splits)):
         pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
         to_measure = measure.pools if measures and split in measure.splits else ()
-        missing = [pool for pool in to_measure if not is_measured(run, measure, split, pool)]
+        missing = [
+            pool
+            for pool in to_measure
+            if asked is None or not asked.is_measured(run, config, split, pool)
+        ]
         jobs = extract_jobs(
             run,
             config.training.threads,

@@ -5,22 +5,27 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 import os
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from alignkit.alignment.index import remembered
+from alignkit.alignment.designs import is_file
+from alignkit.alignment.index import recalled, remember, remembered
 from alignkit.alignment.rows import Key
 from alignkit.alignment.table import AlignmentTable
 from alignkit.errors import DamagedError
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse, sites
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.inputs import change_of_representations, change_of_scores
+from alignkit.runs.inputs import change_of_pictures, change_of_representations, change_of_scores
 from alignkit.studies.tables import Measure
 
 # Tables with the keys of the rows that count.
 Tables = list[tuple[AlignmentTable, list[Key]]]
+FORMAT = 1  # of what is remembered of a run
 EVIDENCE = ("metric", "parameters", "x", "y", "n", "value")
 
 
@@ -46,27 +51,134 @@ def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
     return set(sites(run.schedule())) <= set(index["sites"])
 
 
-def is_measured(run: Run, measure: Measure, split: str, pool: str) -> bool:
-    """Whether every metric has a value, or the reason for a missing one, on every pair of sites."""
-    index = run.representation_index(split) if run.is_trained else None
-    if index is not None and change_of_representations(run, split, index):
-        return False
-    return run.is_trained and _measured(run, measure, split, pool) is not None
+class Asked:
+    """What a study measures on its runs: is it all there, and what is it?
+
+    The answer for a run is remembered with the run, for the files that it was given for: by their
+    sizes and times, as nothing is read here but to skip what is done.
+
+    Parameters
+    ----------
+    measure : Measure
+        With its metrics named.
+    """
+
+    def __init__(self, measure: Measure) -> None:
+        self.measure = measure
+        self._of_files = any(map(is_file, filter(None, (measure.within, measure.groups))))
+        self._known: dict[tuple[Path, str], dict[tuple[str, str], Tables | None]] = {}
+
+    @cached_property
+    def _asked(self) -> str:
+        from alignkit.metrics import resolve
+
+        metrics = [resolve(spec) for spec in self.measure.metrics]
+        return repr((self.measure, [(m.spec, m.parameters, m.version, m.code) for m in metrics]))
+
+    def is_measured(self, run: Run, config: RunConfig, split: str, pool: str) -> bool:
+        """Whether every metric has a value, or the reason for a missing one, on every pair.
+
+        Values of representations of other weights, or of other pictures, do not count.
+        """
+        if not run.is_trained:
+            return False
+        key = self._key(run, config)
+        known = self._recalled(run, key)
+        if known is not None:
+            return not change_of_pictures(run, split, known["data"].get(split, ""))
+        index = run.representation_index(split)
+        if index is not None and change_of_representations(run, split, index):
+            return False
+        return self._tables(run, key)[split, pool] is not None
+
+    def digest(self, run: Run, config: RunConfig) -> str:
+        """Return a hash of the values of a run; without those that are missing."""
+        key = self._key(run, config)
+        known = self._recalled(run, key)
+        if known is not None:
+            return str(known["digest"])
+        parts = list(self._tables(run, key).values()) if run.is_trained else []
+        digest = _digest(run, parts)
+        pictures = self._pictures(run)
+        if key and parts and None not in parts and pictures is not None:
+            remember(run.path, "measured", key, json.dumps({"digest": digest, "data": pictures}))
+        return digest
+
+    def _pictures(self, run: Run) -> dict[str, str] | None:
+        """Return the digests of the pictures that are measured, by split; None for other ones."""
+        pictures = {}
+        for split in self.measure.splits:
+            index = run.representation_index(split) or {}
+            if change_of_representations(run, split, index):
+                return None
+            pictures[split] = str(index.get("data", ""))
+        return pictures
+
+    def _recalled(self, run: Run, key: str) -> dict[str, Any] | None:
+        """Return what a run remembers: the hash of its values, and the pictures by split."""
+        text = recalled(run.path, "measured", key) if key else None
+        return None if text is None else dict(json.loads(text))
+
+    def _tables(self, run: Run, key: str) -> dict[tuple[str, str], Tables | None]:
+        """Return the tables of every split and pooling, read once for each state of the files."""
+        if not key or (run.path, key) not in self._known:
+            self._known[run.path, key] = {
+                (split, pool): _measured(run, self.measure, split, pool)
+                for split in self.measure.splits
+                for pool in self.measure.pools
+            }
+        return self._known[run.path, key]
+
+    def _key(self, run: Run, config: RunConfig) -> str:
+        """Return a hash of all that the answer follows from; empty where further files decide."""
+        if self._of_files:
+            return ""
+        files = [run.path / "config.json", run.train_manifest, run.performance_file]
+        folders = []
+        for split in self.measure.splits:
+            files.append(run.representations_folder(split) / "index.json")
+            folders += [run.alignment_folder(split), run.alignment_folder(split) / "maxima"]
+        schedule = config.architecture.make().schedule(config.placement)
+        states = [*map(_state, files), *(_states_in(folder) for folder in folders)]
+        content = repr((FORMAT, self._asked, schedule, states))
+        return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dict[str, Any]:
+def _state(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file does; nothing where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _states_in(folder: Path) -> list[tuple[Any, ...]]:
+    try:
+        files = sorted(folder.iterdir())
+    except OSError:
+        return []
+    return [(file.name, *_state(file)) for file in files]
+
+
+def evidence_of(
+    run: Run, config: RunConfig, splits: Sequence[str], asked: Asked | None
+) -> dict[str, Any]:
     """Return what the results of analyses depend on in a run, as plain values.
 
     Its identity, its scores, and a hash of the alignment that the study measures; values that
     analyses measure in addition are not included.
     """
     scores = run.performance()["splits"]
-    parts = [
-        _measured(run, measure, split, pool) if run.is_trained else None
-        for split in (measure.splits if measure else ())
-        for pool in (measure.pools if measure else ())
-        if measure
-    ]
+    return {
+        "identity": run.stored["identity"],
+        "scores": {split: scores.get(split) for split in splits},
+        "alignment": asked.digest(run, config) if asked else _digest(run, []),
+    }
+
+
+def _digest(run: Run, parts: Sequence[Tables | None]) -> str:
+    """Return a hash of measured values."""
 
     def digest() -> str:
         return hashlib.sha256("".join(map(_text, parts)).encode()).hexdigest()
@@ -78,11 +190,7 @@ def evidence_of(run: Run, splits: Sequence[str], measure: Measure | None) -> dic
         for part in parts
     ]
     key = hashlib.sha256(repr(made_of).encode()).hexdigest()
-    return {
-        "identity": run.stored["identity"],
-        "scores": {split: scores.get(split) for split in splits},
-        "alignment": remembered(run.path, "evidence", key, digest),
-    }
+    return remembered(run.path, "evidence", key, digest)
 
 
 def _measured(run: Run, measure: Measure, split: str, pool: str) -> Tables | None:
