@@ -65,3 +65,12 @@ def test_a_long_message_is_cut_with_both_ends(capsys):
     assert err.startswith("begin xxx")
     assert "characters)" in err
     assert err.endswith("xxx end\n")
+
+
+def test_lists_in_parts_are_one_list(capsys):
+    rows = [{"x": "t00", "value": np.float64("nan")}, {"x": "é", "value": 0.1}, {}]
+    for parts in ([], [[]], [rows], [rows[:1], [], rows[1:]]):
+        console.print_json([row for part in parts for row in part])
+        expected = capsys.readouterr().out
+        console.print_json_parts(parts)
+        assert capsys.readouterr().out == expected

@@ -12,6 +12,7 @@ import pytest
 
 from alignkit.errors import AlignkitError, DataError
 from alignkit.runs import files
+from alignkit.runs.manifests import read_once
 
 
 def _clean(folder):
@@ -95,6 +96,7 @@ def test_a_disk_that_fails_at_any_call_leaves_whole_files(tmp_path, monkeypatch,
 WRITER = """
 import sys, pathlib
 from alignkit.runs import files
+from alignkit.runs.manifests import read_once
 folder = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 n = 0
@@ -204,3 +206,18 @@ def test_a_file_where_a_folder_must_be(tmp_path):
         files.locked(tmp_path / "runs" / "x"),
     ):
         pass
+
+
+def test_what_was_read_once_is_read_again_when_the_file_changed(tmp_path):
+    file, times = tmp_path / "a.json", []
+    reading = read_once(lambda path: (times.append(path), files.read_json(path))[1])
+    files.write_json(file, [1])
+    assert [reading(file), reading(file)] == [[1], [1]]
+    assert len(times) == 1
+    status = file.stat()
+    files.write_json(file, [2])  # of the same size, and set back to the same time
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert reading(file) == [2]
+    file.unlink()
+    with pytest.raises(DataError, match="there is no"):
+        reading(file)

@@ -106,7 +106,7 @@ def complete_maxima(
     """
     for streams, pairs in selection.groups.items():
         key = (selection.layers, streams)
-        distinct = list(dict.fromkeys(source.canonical_pair(table.metric, p) for p in pairs))
+        distinct = source.distinct(table.metric, pairs)
         # More layers may be stored by now than the value was taken over.
         if not table.missing([key]) and table.pairs(key) == len(distinct):
             bar.advance(len(pairs))

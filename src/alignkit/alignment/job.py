@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from alignkit.alignment.compute import complete, complete_maxima
 from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.selection import PairSelection
-from alignkit.alignment.table import frame, joined
+from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Progress, Reporter
@@ -19,36 +19,30 @@ if TYPE_CHECKING:
     from alignkit.metrics import Metric
 
 
+class JobKeywords(TypedDict, total=False):
+    """How ``measured_tables`` measures."""
+
+    label: str
+    force: bool
+    lenient: bool
+    reporter: Reporter
+
+
 def measure_pairs(
     metrics: Sequence[Metric],
     source: LayerSource,
     selection: PairSelection,
     tables: AlignmentTables,
-    *,
-    label: str = "",
-    force: bool = False,
-    lenient: bool = False,
-    reporter: Reporter = SILENT,
+    **options: Unpack[JobKeywords],
 ) -> pd.DataFrame:
-    """Measure metrics over pairs of layers as ``measured_columns`` does.
+    """Measure metrics over pairs of layers as ``measured_tables`` does.
 
     Returns
     -------
     DataFrame
         The rows of all metrics, also of those that the tables held already.
     """
-    return frame(
-        measured_columns(
-            metrics,
-            source,
-            selection,
-            tables,
-            label=label,
-            force=force,
-            lenient=lenient,
-            reporter=reporter,
-        )
-    )
+    return frame(measured_columns(metrics, source, selection, tables, **options))
 
 
 def measured_columns(
@@ -56,12 +50,30 @@ def measured_columns(
     source: LayerSource,
     selection: PairSelection,
     tables: AlignmentTables,
+    **options: Unpack[JobKeywords],
+) -> dict[str, list[Any]]:
+    """Measure metrics over pairs of layers as ``measured_tables`` does.
+
+    Returns
+    -------
+    dict of str to list
+        The rows of all metrics, also of those that the tables held already, column by column.
+    """
+    measured = measured_tables(metrics, source, selection, tables, **options)
+    return joined([table.columns(selection.keys) for table in measured])
+
+
+def measured_tables(
+    metrics: Sequence[Metric],
+    source: LayerSource,
+    selection: PairSelection,
+    tables: AlignmentTables,
     *,
     label: str = "",
     force: bool = False,
     lenient: bool = False,
     reporter: Reporter = SILENT,
-) -> dict[str, list[Any]]:
+) -> list[AlignmentTable]:
     """Measure metrics over pairs of layers where their tables lack values.
 
     Parameters
@@ -80,8 +92,8 @@ def measured_columns(
 
     Returns
     -------
-    dict of str to list
-        The rows of all metrics, also of those that the tables held already, column by column.
+    list of AlignmentTable
+        One per metric, with a value for every key of the selection.
 
     Raises
     ------
@@ -91,13 +103,13 @@ def measured_columns(
     if not lenient:
         for metric in metrics:
             check_k(metric, source.n)
-    measured: list[dict[str, list[Any]]] = []
+    complete = None if force else tables.complete(metrics, selection, source)
+    if complete is not None:
+        return complete
+    measured: list[AlignmentTable] = []
     errors: dict[str, UsageError] = {}
     total = len(metrics) * len(selection.pairs)
-    with (
-        tables.writing(metrics, selection, force),
-        reporter.progress(f"measure {label}".rstrip(), total) as bar,
-    ):
+    with tables.writing(), reporter.progress(f"measure {label}".rstrip(), total) as bar:
         for metric in metrics:
             bar.describe(" ".join(["measure", *label.split(), metric.spec]))
             try:
@@ -110,7 +122,7 @@ def measured_columns(
         raise next(iter(errors.values()))
     for spec, reason in errors.items():
         reporter.left_out(spec, reason)
-    return joined(measured)
+    return measured
 
 
 def _measure(
@@ -121,7 +133,7 @@ def _measure(
     force: bool,
     bar: Progress,
     reporter: Reporter,
-) -> dict[str, list[Any]]:
+) -> AlignmentTable:
     if force:
         tables.discard_damaged(metric, selection.is_maximum)
     table = tables.table(metric, selection.is_maximum)
@@ -147,7 +159,7 @@ def _measure(
         complete_maxima(table, source, selection, bar)
     else:
         complete(table, source, selection.pairs, bar)
-    return table.columns(selection.keys)
+    return table
 
 
 def check_k(metric: Metric, n: int) -> None:

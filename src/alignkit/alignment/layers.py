@@ -50,6 +50,10 @@ class LayerSource:
             return pair
         return min(pair, pair[::-1], key=lambda names: self.order.index(names[0]))
 
+    def distinct(self, metric: Metric, pairs: Iterable[Pair]) -> list[Pair]:
+        """Return the pairs that are measured for pairs, each once."""
+        return list(dict.fromkeys(self.canonical_pair(metric, pair) for pair in pairs))
+
     def precision(self, pair: Pair) -> str:
         """Return the lower precision of the two layers: ``float32`` or ``float64``."""
         layers = (self.left(pair[0]), self.right(pair[1]))

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from alignkit.alignment.designs import Facts
-from alignkit.alignment.job import measure_pairs, measured_columns
+from alignkit.alignment.job import measure_pairs, measured_tables
 from alignkit.alignment.layers import LayerSource, StoredLayers, extracted, joined_source
 from alignkit.alignment.options import MeasureKeywords, MeasureOptions
+from alignkit.alignment.rows import Key
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import (
     COLUMNS,
     MAXIMA_COLUMNS,
     UNKNOWN,
+    AlignmentTable,
     frame,
     is_stale,
+    joined,
     read_alignment,
     rebuild_alignment,
 )
@@ -30,9 +33,10 @@ from alignkit.runs import Run
 from alignkit.runs.files import locked
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
-    from alignkit.metrics import Metric
+    from alignkit.metrics import Design, Metric
 
 __all__ = [
     "COLUMNS",
@@ -42,7 +46,20 @@ __all__ = [
     "read_alignment",
     "rebuild_alignment",
     "run_columns",
+    "run_tables",
 ]
+
+
+class RunKeywords(MeasureKeywords, total=False):
+    """What ``run_tables`` takes beside a run and metrics."""
+
+    split: str
+    pool: str
+    layers: str
+    streams: str
+    force: bool
+    lenient: bool
+    reporter: Reporter
 
 
 def measure_run(
@@ -58,7 +75,7 @@ def measure_run(
     reporter: Reporter = SILENT,
     **options: Unpack[MeasureKeywords],
 ) -> pd.DataFrame:
-    """Measure metrics over pairs of a run's sites, as ``run_columns`` does.
+    """Measure metrics over pairs of a run's sites, as ``run_tables`` does.
 
     Returns
     -------
@@ -85,6 +102,33 @@ def measure_run(
 def run_columns(
     run: Run,
     metrics: Sequence[str],
+    names: Sequence[str] | None = None,
+    **options: Unpack[RunKeywords],
+) -> dict[str, list[Any]]:
+    """Measure metrics over pairs of a run's sites, as ``run_tables`` does.
+
+    Parameters
+    ----------
+    run : Run
+    metrics : sequence of str
+    names : sequence of str, optional
+        The columns to return; all of them when None.
+    **options
+        As for ``run_tables``.
+
+    Returns
+    -------
+    dict of str to list
+        Column by column: one row per metric and pair, with the columns ``COLUMNS``; for ``max``
+        and ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
+    """
+    tables, keys = run_tables(run, metrics, **options)
+    return joined([table.columns(keys, names) for table in tables])
+
+
+def run_tables(
+    run: Run,
+    metrics: Sequence[str],
     *,
     split: str = "test",
     pool: str = "cls",
@@ -94,7 +138,7 @@ def run_columns(
     lenient: bool = False,
     reporter: Reporter = SILENT,
     **options: Unpack[MeasureKeywords],
-) -> dict[str, list[Any]]:
+) -> tuple[list[AlignmentTable], list[Key]]:
     """Measure metrics over pairs of a run's sites; values that are stored already are read.
 
     Parameters
@@ -117,9 +161,8 @@ def run_columns(
 
     Returns
     -------
-    dict of str to list
-        Column by column: one row per metric and pair, with the columns ``COLUMNS``; for ``max``
-        and ``max-pair`` one row per metric and pair of streams, with ``MAXIMA_COLUMNS``.
+    list of AlignmentTable, list of (str, str)
+        One table per metric, and the keys of the rows that were asked for.
 
     Raises
     ------
@@ -134,12 +177,12 @@ def run_columns(
     index = extracted(run, split, pool, reporter, needed)
     rows = chosen.draw_rows(index["n"], reporter)
     subset = None if rows is None else len(rows)
-    design, columns = facts_of_run(run, split).design(chosen, rows)
+    design, columns = design_of_run(run, split, chosen, rows)
     opened = StoredLayers(run, split, pool, chosen, rows)
     digests = run.digests(split, pool)
     # Text first, so that pairs across the streams are never mirrored.
     order = sorted(index["sites"], key=stream_of)
-    return measured_columns(
+    tables = measured_tables(
         resolved,
         LayerSource(opened, opened, subset or index["n"], order, design),
         selection,
@@ -158,6 +201,7 @@ def run_columns(
         lenient=lenient,
         reporter=reporter,
     )
+    return tables, selection.keys
 
 
 @dataclass(frozen=True)
@@ -171,17 +215,15 @@ class RunTables(AlignmentTables):
 
     run: Run = field(kw_only=True)
 
-    @contextmanager
-    def writing(
-        self, metrics: Sequence[Metric], selection: PairSelection, force: bool
-    ) -> Iterator[None]:
-        """Lock the run while a table is written, and derive ``alignment.csv`` at the end.
+    def complete(
+        self, metrics: Sequence[Metric], selection: PairSelection, source: LayerSource
+    ) -> list[AlignmentTable] | None:
+        """Return the tables of metrics where ``alignment.csv`` is up to date with them too."""
+        return None if is_stale(self.run) else super().complete(metrics, selection, source)
 
-        Where nothing is missing or stale, the files need neither.
-        """
-        if not (force or self.missing(metrics, selection) or is_stale(self.run)):
-            yield
-            return
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Lock the run while tables are written, and derive ``alignment.csv`` at the end."""
         with locked(self.run.path):
             try:
                 yield
@@ -261,6 +303,18 @@ def measure_between(
         lenient=lenient,
         reporter=reporter,
     )
+
+
+def design_of_run(
+    run: Run, split: str, options: MeasureOptions, rows: np.ndarray | None
+) -> tuple[Design | None, dict[str, str]]:
+    """Return the classes and groups of a run's samples, see ``Facts.design``.
+
+    Without any, the ids of the samples are not read: whatever measures reads them.
+    """
+    if not options.within and not options.groups:
+        return None, {"within": "", "groups": ""}
+    return facts_of_run(run, split).design(options, rows)
 
 
 def facts_of_run(run: Run, split: str) -> Facts:

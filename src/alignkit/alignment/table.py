@@ -220,9 +220,15 @@ class AlignmentTable:
         """Return the rows of keys, in their order."""
         return frame(self.columns(keys))
 
-    def columns(self, keys: Sequence[Key]) -> dict[str, list[Any]]:
-        """Return the rows of keys, in their order, column by column."""
-        names = COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS
+    def columns(
+        self, keys: Sequence[Key], names: Sequence[str] | None = None
+    ) -> dict[str, list[Any]]:
+        """Return the rows of keys, in their order, column by column.
+
+        With ``names``, only the columns that these name.
+        """
+        every = COLUMNS if self.key == ("x", "y") else MAXIMA_COLUMNS
+        names = every if names is None else [name for name in every if name in names]
         stored = self._rows.stored
         if stored is not None and not self._rows.changed:
             places = [self._rows.places[key] for key in keys]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.options import MeasureOptions
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import UNKNOWN, AlignmentTable, Digests
@@ -80,18 +81,26 @@ class AlignmentTables:
             discard(file)
             discard(manifest_of_table(file))
 
-    def missing(self, metrics: Sequence[Metric], selection: PairSelection) -> bool:
-        """Return whether any value is still to be measured."""
-        return any(
-            self.table(metric, selection.is_maximum).missing(selection.keys) for metric in metrics
-        )
+    def complete(
+        self, metrics: Sequence[Metric], selection: PairSelection, source: LayerSource
+    ) -> list[AlignmentTable] | None:
+        """Return the tables of metrics where there is nothing to measure, or to say; else None."""
+        tables = []
+        for metric in metrics:
+            table = self.table(metric, selection.is_maximum)
+            if table.stale or table.missing(selection.keys):
+                return None
+            if selection.is_maximum and any(
+                table.pairs((selection.layers, streams)) != len(source.distinct(metric, pairs))
+                for streams, pairs in selection.groups.items()
+            ):
+                return None
+            tables.append(table)
+        return tables
 
     @contextmanager
-    def writing(
-        self, metrics: Sequence[Metric], selection: PairSelection, force: bool
-    ) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
         """Guard the block in which tables may be written; here, nothing has to be done."""
-        del metrics, selection, force
         yield
 
     def _file(self, metric: Metric, maxima: bool) -> Path | None:

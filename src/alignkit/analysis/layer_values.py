@@ -7,12 +7,13 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.designs import name_of, shown_name
-from alignkit.alignment.runs import run_columns
+from alignkit.alignment.runs import RunKeywords, run_columns, run_tables
 from alignkit.alignment.table import frame, joined
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.config import fingerprint_once
 from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
@@ -22,6 +23,26 @@ Columns = dict[str, list[Any]]
 
 RUN_COLUMNS = ("run", "task", "placement", "unit", "seed")
 VALUE_COLUMNS = ("metric", "x", "y", "n", "value", "reason", "chance", "calibrated")
+# The columns of a run's table of all values that are read of it.
+STORED = (
+    "split",
+    "metric",
+    "parameters",
+    "pool",
+    "x",
+    "y",
+    "n",
+    "value",
+    "reason",
+    "chance",
+    "null_mean",
+    "draw_seed",
+    "within",
+    "groups",
+    "version",
+    "code",
+)
+_READ = (*VALUE_COLUMNS, "parameters")
 
 
 def layer_values(
@@ -70,6 +91,24 @@ def layer_values(
     table = _frame(tables)
     table = table.drop_duplicates(["run", "metric", "x", "y"])
     return table[table["metric"].isin(specs.values())].reset_index(drop=True)
+
+
+def measure_layers(
+    runs: Sequence[Run],
+    options: TableOptions,
+    layers: Callable[[Run], Sequence[str]],
+    reporter: Reporter = SILENT,
+) -> None:
+    """Measure runs as ``layer_values`` does, where their values are not needed yet."""
+    if options.calibrated:  # what to permute follows from the values
+        layer_values(runs, options, layers, reporter=reporter)
+        return
+    specs = list(_by_stored_name(options.metrics).values())
+    with fingerprint_once(), reporter.progress("measure runs", len(runs)) as bar:
+        for run in {run.path: run for run in runs}.values():
+            for selection in layers(run):
+                run_tables(run, specs, **_keywords(options, selection, 0, reporter))
+            bar.advance()
 
 
 def _frame(tables: Sequence[Columns]) -> pd.DataFrame:
@@ -136,14 +175,14 @@ def stored_values(
     Returns
     -------
     DataFrame
-        Rows of ``alignment.csv``.
+        Rows of ``alignment.csv``, of its columns ``STORED`` those that it has.
 
     Raises
     ------
     DataError
         When nothing was measured yet.
     """
-    table = run.alignment()
+    table = run.alignment(STORED)
     cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
     for column, wanted in (("within", within), ("groups", groups)):
         if column in table:  # tables that are older than the column hold plain values only
@@ -161,6 +200,8 @@ def stored_values(
         return table
     draw_seed = table["draw_seed"].astype(float)
     table = table[~drawn[table.index] | draw_seed.isna() | (draw_seed == seed)]
+    if not table.duplicated(["metric", "parameters", "x", "y"]).any():
+        return table
     other = table["draw_seed"].astype(float) != seed
     first = table.assign(other=other).sort_values("other", kind="stable")
     first = first.drop_duplicates(["metric", "parameters", "x", "y"])
@@ -192,20 +233,8 @@ def _measure(
     """Measure a run, with row permutations only where calibration needs them."""
 
     def measure(metrics: Sequence[str], null: int) -> Columns:
-        columns = run_columns(
-            run,
-            metrics,
-            split=options.split,
-            pool=options.pool,
-            layers=layers,
-            samples=options.samples,
-            seed=options.seed,
-            null=null,
-            lenient=options.lenient,
-            within=options.within,
-            groups=options.groups,
-            reporter=reporter,
-        )
+        keywords = _keywords(options, layers, null, reporter)
+        columns = run_columns(run, metrics, names=_READ, **keywords)
         names = zip(columns["metric"], columns["parameters"], strict=True)
         columns["metric"] = [specs[name] for name in names]
         return {name: columns[name] for name in VALUE_COLUMNS}
@@ -224,6 +253,22 @@ def _measure(
     own = (str(run.path), run.task, run.placement, unit, run.seed)
     length = len(table["metric"])
     return {name: [value] * length for name, value in zip(RUN_COLUMNS, own, strict=True)} | table
+
+
+def _keywords(options: TableOptions, layers: str, null: int, reporter: Reporter) -> RunKeywords:
+    """Return what measuring takes of the options of a table of runs."""
+    return {
+        "split": options.split,
+        "pool": options.pool,
+        "layers": layers,
+        "samples": options.samples,
+        "seed": options.seed,
+        "null": null,
+        "lenient": options.lenient,
+        "within": options.within,
+        "groups": options.groups,
+        "reporter": reporter,
+    }
 
 
 def _without(table: Columns, metrics: Sequence[str]) -> Columns:

@@ -1,6 +1,7 @@
 """``alignkit measure``: alignment of runs, or of arrays from anywhere."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,6 +48,8 @@ from alignkit.cli.selection import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.alignment.rows import Key
+    from alignkit.alignment.table import AlignmentTable
     from alignkit.runs import Run
 
     Columns = dict[str, list[Any]]
@@ -56,6 +59,8 @@ ARRAYS = (
     ".npy, .npz, .safetensors, .pt, .h5, .mat, .csv, .tsv or .parquet files, or folders with one "
     "such file per layer"
 )
+# The columns from which notes are made.
+NOTED = ("metric", "warning", "within", "groups", "value", "chance", "null_mean")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -213,7 +218,7 @@ def measure(
         "lenient": "all" in (metric or ()),
         "reporter": console.TerminalReporter(),
     }
-    done: Attempts[Columns] | None = None
+    done: Attempts[Measured] | None = None
     if encoder:
         of_runs = given_options(
             paths=paths, placement=placement, between=between, id=id, data=data, axis=axis
@@ -248,9 +253,11 @@ def measure(
             )
         else:
             options["force"] = force
-            rows, done = _runs(chosen, specs, splits, streams or "cross", within, output, options)
-    _finish(console.records(table) if done is None else rows, json)
-    if done is not None:
+            done = _runs(chosen, specs, splits, streams or "cross", within, output, options)
+    if done is None:
+        _finish(console.records(table), json)
+    else:
+        _finish_runs(done.results, json)
         done.fail_if_any()
 
 
@@ -274,6 +281,42 @@ def _refuse_options_of_runs(between: bool, split: Any, streams: Any, *filters: A
             )
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a run: tables, of which rows are made as they are printed.
+
+    Attributes
+    ----------
+    run : str
+        Its path.
+    tables : list of (AlignmentTable, list of key)
+    """
+
+    run: str
+    tables: "list[tuple[AlignmentTable, list[Key]]]"
+
+    def columns(self, names: Sequence[str] | None = None) -> "Columns":
+        """Return the rows of all tables column by column, after the path of the run."""
+        from alignkit.alignment.table import joined
+
+        columns = joined([table.columns(keys, names) for table, keys in self.tables])
+        return {"run": [self.run] * len(columns["metric"])} | columns
+
+    def rows(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of all tables."""
+        return _rows(self.columns(names))
+
+    def noted(self) -> list[dict[str, Any]]:
+        """Return what there is to be said of the rows of tables that have anything to say."""
+        columns = [table.columns(keys, NOTED) for table, keys in self.tables]
+        return [
+            row
+            for part in columns
+            if any(any(part[name]) for name in ("warning", "within", "groups"))
+            for row in _rows(part)
+        ]
+
+
 def _runs(
     runs: "Sequence[Run]",
     specs: Sequence[str],
@@ -282,36 +325,38 @@ def _runs(
     within: str | None,
     output: Path | None,
     options: dict[str, Any],
-) -> "tuple[list[dict[str, Any]], Attempts[Columns]]":
-    from alignkit.alignment.runs import run_columns
+) -> "Attempts[Measured]":
+    from alignkit.alignment.runs import run_tables
     from alignkit.alignment.table import frame, joined
     from alignkit.runs.config import fingerprint_once
 
-    def measured(run: "Run") -> "Columns":
-        columns = joined(
-            [
-                run_columns(run, specs, split=split, streams=streams, within=classes, **options)
-                for split in splits
-                for classes in _designs(within)
-            ]
-        )
-        return {"run": [str(run.path)] * len(columns["metric"])} | columns
+    def measured(run: "Run") -> Measured:
+        tables = []
+        for split in splits:
+            for classes in _designs(within):
+                every, keys = run_tables(
+                    run, specs, split=split, streams=streams, within=classes, **options
+                )
+                tables += [(table, keys) for table in every]
+        return Measured(str(run.path), tables)
 
     with fingerprint_once():
         done = attempted(_selectable(runs, options["layers"], streams), measured)
-    columns = joined(done.results)
     if output is not None:
+        columns = joined([each.columns() for each in done.results])
         table = frame({name: values for name, values in columns.items() if name != "run"})
         table.insert(0, "run", columns["run"])
         _written(table, output)
-    return _rows(columns), done
+    return done
 
 
 def _rows(columns: "Columns") -> list[dict[str, Any]]:
     """Return rows of plain values, as ``console.records`` does: None where there is no number."""
+    from alignkit.alignment.table import NUMBERS
+
     known = [
-        [None if isinstance(v, float) and not isfinite(v) else v for v in values]
-        for values in columns.values()
+        [value if isfinite(value) else None for value in values] if name in NUMBERS else values
+        for name, values in columns.items()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*known, strict=True)]
 
@@ -433,7 +478,7 @@ def _written(table: "pd.DataFrame", output: Path | None) -> "pd.DataFrame":
     return table
 
 
-def _warnings(rows: list[dict[str, Any]]) -> list[str]:
+def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Return each warning once, after all the metrics that it is about."""
     metrics: dict[str, dict[str, None]] = {}
     for row in rows:
@@ -449,6 +494,29 @@ def _warnings(rows: list[dict[str, Any]]) -> list[str]:
 def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.values import show
+
+    _note(rows)
+    if json:
+        console.print_json(rows)
+    else:
+        show([rows])
+
+
+def _finish_runs(results: Sequence[Measured], json: bool) -> None:
+    """Print what was measured run by run: of all together there may be millions of rows."""
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.values import SHOWN, show
+
+    _note([row for each in results for row in each.noted()])
+    if json:
+        console.print_json_parts(each.rows() for each in results)
+    else:
+        show(each.rows(SHOWN) for each in results)
+
+
+def _note(rows: Sequence[dict[str, Any]]) -> None:
+    """Say what is to be known of rows, each warning once."""
+    from alignkit.cli.printing import console
     from alignkit.report.within import groups_sentence, unknown_chance, within_sentence
 
     for warning in _warnings(rows):
@@ -458,7 +526,3 @@ def _finish(rows: list[dict[str, Any]], json: bool) -> None:
     said += unknown_chance(rows)
     for line in dict.fromkeys(said):
         console.note(f"note: {line}")
-    if json:
-        console.print_json(rows)
-    else:
-        show(rows)

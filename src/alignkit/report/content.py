@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,19 @@ class Content:
         """The names of the tasks, in the order of the report."""
         return list(self.placements)
 
-    @property
+    @cached_property
     def metrics(self) -> list[str]:
         """The labels of the metrics, in the order of the report."""
-        return list(dict.fromkeys(self.alignment["label"]))
+        return list(self.alignment["label"].unique())
 
     def values(self, task: str, metric: str) -> pd.DataFrame:
         """Return the alignment of one task under one metric."""
-        table = self.alignment
-        return table[(table["task"] == task) & (table["label"] == metric)]
+        return self.alignment.iloc[self._places.get((task, metric), [])]
+
+    @cached_property
+    def _places(self) -> Mapping[tuple[str, str], Any]:
+        """The places of the rows of every task and metric: millions of rows are grouped once."""
+        return dict(self.alignment.groupby(["task", "label"], sort=False).indices)
 
 
 def gather(runs: Sequence[Run], options: TableOptions) -> Content:
@@ -120,7 +125,7 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
     if options.metrics:
         order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
         alignment = alignment[alignment["label"].isin(order)]
-        alignment = alignment.sort_values("label", key=lambda s: s.map(order), kind="stable")
+        alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")
     placements: dict[str, dict[str, Any]] = {}
     for run in ordered:
         placements.setdefault(run.task, {})[labels[run.path]] = run.stored["placement"]
@@ -152,11 +157,16 @@ def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
         options.within,
         options.groups,
     )
-    table = table.astype({"value": float, "chance": float})
-    table["chance"] = table["chance"].fillna(table["null_mean"].astype(float))
+    chance = table["chance"].astype(float).fillna(table["null_mean"].astype(float))
     spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
-    table["label"] = spelled.map({spec: spec_of(spec) for spec in spelled.unique()})
-    return table.assign(task=run.task, placement=label, seed=run.seed)
+    return table.assign(
+        value=table["value"].astype(float),
+        chance=chance,
+        label=_mapped(spelled, {spec: spec_of(spec) for spec in spelled.unique()}),
+        task=run.task,
+        placement=label,
+        seed=run.seed,
+    )
 
 
 def spec_of(spec: str) -> str:
@@ -173,6 +183,12 @@ def known_metric(spec: str) -> Any:
         return resolve(spec)
     except AlignkitError:
         return None
+
+
+def _mapped(column: pd.Series, by: Mapping[str, Any]) -> pd.Series:
+    """Map the values of a column, of which few are distinct; each of these is looked up once."""
+    places, distinct = pd.factorize(column)
+    return pd.Series(pd.Index([by[name] for name in distinct]).take(places), index=column.index)
 
 
 def _score(run: Run, label: str, options: TableOptions) -> dict[str, Any]:
@@ -227,11 +243,16 @@ def grid_means(values: pd.DataFrame) -> pd.DataFrame:
 
 def equal_depth(values: pd.DataFrame) -> pd.DataFrame:
     """Pairs of layers of equal depth: ``placement``, ``seed``, ``depth``, ``value``, ``chance``."""
-    x, y = (values[side].map(depth_of).astype(float) for side in ("x", "y"))
+    x, y = (_depths(values[side]) for side in ("x", "y"))
     same = values[x == y].assign(depth=x[x == y].astype(int))
     return same[["placement", "seed", "depth", "value", "chance", "n", "reason"]].sort_values(
         ["placement", "seed", "depth"], kind="stable"
     )
+
+
+def _depths(sites: pd.Series) -> pd.Series:
+    """Return the depths of sites, NaN of fusions and embeddings."""
+    return _mapped(sites, {site: depth_of(site) for site in sites.unique()}).astype(float)
 
 
 def shown_paths(runs: Sequence[Run]) -> list[str]:

@@ -69,11 +69,11 @@ def report_runs(
     Path
         Of ``report.html``.
     """
-    from alignkit.analysis.layer_values import layer_values
+    from alignkit.analysis.layer_values import measure_layers
 
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
-        layer_values(runs, options, lambda _: ["all"], reporter=reporter)
+        measure_layers(runs, options, lambda _: ["all"], reporter)
     correlations, joined = correlate_runs(
         runs,
         options,

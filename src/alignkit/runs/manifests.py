@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError
@@ -23,6 +23,7 @@ FORMAT = 1
 # Two keys, of which damage to one leaves the other.
 _OWN = ("format", "checksum")
 
+T = TypeVar("T")
 Entry = dict[str, Any]
 FILES: Form = {"*": {"size": int, "sha256": str}}
 _STATE: dict[str, Form] = {"files": FILES, "inputs": {"*": {"*": str}}}
@@ -56,6 +57,26 @@ def read_checked(path: Path) -> dict[str, Any]:
         if content.get("checksum") != _checksum(rest):
             raise DamagedError(f"{path} is damaged: it is not as it was written")
     return {key: value for key, value in content.items() if key not in _OWN}
+
+
+def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """Return a function that reads a file again only once the file has changed.
+
+    What it returns is shared, and not to be changed.
+    """
+
+    @lru_cache(maxsize=2048)
+    def of_state(path: Path, *_state: int) -> T:
+        return read(path)
+
+    def reading(path: Path) -> T:
+        try:
+            state = path.stat()
+        except OSError:
+            return read(path)  # which says why not
+        return of_state(path, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+
+    return reading
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

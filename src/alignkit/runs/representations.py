@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError, first_line
 from alignkit.runs.files import read_json
-from alignkit.runs.manifests import read_checked, verify
+from alignkit.runs.manifests import read_checked, read_once, verify
 
 if TYPE_CHECKING:
     from alignkit.metrics import Representation
@@ -53,11 +53,7 @@ class RepresentationStore:
     def representation_index(self, split: str) -> dict[str, Any] | None:
         """Return the manifest of the representations of a split, or None if there are none."""
         file = self.representations_folder(split) / "index.json"
-        if not file.is_file():
-            return None
-        index = read_checked(file)
-        check_form(index, INDEX, str(file))
-        return index
+        return dict(_index(file)) if file.is_file() else None
 
     def split_file(self, split: str, name: str) -> Path:
         """Return a file beside the representations of a split, checked against their index.
@@ -157,6 +153,13 @@ class RepresentationStore:
         if not pool:
             return f"alignkit extract {self.path} --split {split}"
         return f"alignkit extract {self.path} --split {split} --pool {pool}"
+
+
+@read_once
+def _index(file: Path) -> dict[str, Any]:
+    index = read_checked(file)
+    check_form(index, INDEX, str(file))
+    return index
 
 
 def _pools_by_site(index: Mapping[str, Any] | None) -> Mapping[str, Sequence[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from types import NoneType
@@ -12,7 +13,7 @@ from alignkit.documents import NUMBER, Form, check_form, read_json, require_regu
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
-from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, verify
+from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_once, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import named_like_a_loss
@@ -186,9 +187,7 @@ class Run(RepresentationStore):
     def _manifest(self) -> dict[str, Any]:
         """Return the manifest of training; empty where the run is not trained."""
         try:
-            content = read_checked(self.train_manifest) if self.is_trained else {}
-            check_form(content, TRAINED, str(self.train_manifest))
-            return content
+            return _trained(self.train_manifest) if self.is_trained else {}
         except DataError as error:
             raise DamagedError(f"{error}; see: alignkit runs verify {self.path}") from None
 
@@ -207,9 +206,7 @@ class Run(RepresentationStore):
 
     def performance(self) -> dict[str, Any]:
         """Return the scores: ``{"primary": ..., "splits": {"test": {"accuracy": ...}}}``."""
-        content = read_checked(self.performance_file)
-        check_form(content, PERFORMANCE, str(self.performance_file))
-        return content
+        return deepcopy(_performance(self.performance_file))
 
     def scores(self, split: str) -> dict[str, float]:
         """Return the scores on a split that are stored; empty where it was not scored."""
@@ -256,20 +253,40 @@ class Run(RepresentationStore):
         """Return the losses and scores of training, one row per epoch and split."""
         return _read_csv(self.trained_file("history.csv"), "alignkit train")
 
-    def alignment(self) -> pd.DataFrame:
-        """Return all alignment values, one row per metric, parameters and pair of sites."""
+    def alignment(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return all alignment values, one row per metric, parameters and pair of sites.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            The columns to read, of those that the table has; all when None.
+        """
         command = f"alignkit measure {self.path}"
         if self.alignment_file.is_file():
             try:
                 inputs_of_table(self.alignment_file)
             except DamagedError as error:
                 raise DamagedError(f"{error}; it is made again by: {command}") from None
-        return _read_csv(self.alignment_file, command)
+        return _read_csv(self.alignment_file, command, columns)
 
     def schedule(self) -> Schedule:
         """Return the schedule of the run's model, as data."""
         schedule: Schedule = self.config.architecture.make().schedule(self.config.placement)
         return schedule
+
+
+@read_once
+def _performance(file: Path) -> dict[str, Any]:
+    content = read_checked(file)
+    check_form(content, PERFORMANCE, str(file))
+    return content
+
+
+@read_once
+def _trained(file: Path) -> dict[str, Any]:
+    content = read_checked(file)
+    check_form(content, TRAINED, str(file))
+    return content
 
 
 def load_run(path: str | Path) -> Run:
@@ -354,14 +371,20 @@ def load_runs(
     return chosen
 
 
-def _read_csv(path: Path, command: str) -> pd.DataFrame:
+def _read_csv(path: Path, command: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     import pandas as pd
 
     if not path.is_file():
         raise DataError(f"there is no {path}; create it with: {command}")
     require_regular(path)
     try:
-        return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"parameters": str})
+        return pd.read_csv(
+            path,
+            keep_default_na=False,
+            na_values=[""],
+            dtype={"parameters": str},
+            usecols=None if columns is None else lambda name: name in columns,
+        )
     except (ValueError, OverflowError, pd.errors.ParserError) as error:
         raise DataError(
             f"{path} cannot be read: {first_line(error)}; create it again with: {command}"

@@ -161,6 +161,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
+def print_json_parts(parts: Iterable[Sequence[Any]]) -> None:
+    """Print lists as one JSON list, as ``print_json`` would; each is made as it is printed."""
+    begun = False
+    for part in parts:
+        if part:
+            lines = json.dumps(_plain(part), indent=2, allow_nan=False)
+            print(f"{',' if begun else '['}{lines[1:-2]}", end="")
+            begun = True
+    print("\n]" if begun else "[]")
+
+
 def print_line(text: object) -> None:
     """Print one line, such as a path, whole; control characters are escaped."""
     print(visible(text))

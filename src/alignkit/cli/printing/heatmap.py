@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def print_heatmap(
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     width = console.width if sys.stdout.isatty() else otherwise
-    grid = _Grid(rows, higher_is_better, least)
-    if not console.is_terminal:  # no colours: as plain text, which takes a tenth of the time
-        grid.style = lambda _: ""
+    # Without colours, as plain text, which takes a tenth of the time.
+    grid = _Grid(rows, higher_is_better, least, coloured=console.is_terminal)
     console.print(Text(title, style="bold"))
     console.print(Text(_summary(rows, higher_is_better)))
     for line in grid.lines(width):
@@ -92,24 +91,25 @@ def _range(values: Any) -> str:
 class _Grid:
     """Cells with their texts and colours, laid out in bands that fit the terminal."""
 
-    def __init__(self, rows: Sequence[Row], higher_is_better: bool, least: int = 5) -> None:
-        self.cells = {(row["x"], row["y"]): row for row in rows}
-        self.xs = list(dict.fromkeys(row["x"] for row in rows))
-        self.ys = list(dict.fromkeys(row["y"] for row in rows))
-        known = [row["value"] for row in rows if row["value"] is not None]
+    def __init__(
+        self, rows: Sequence[Row], higher_is_better: bool, least: int = 5, coloured: bool = True
+    ) -> None:
+        self.values = {(row["x"], row["y"]): row["value"] for row in rows}
+        self.xs = list(dict.fromkeys(x for x, _ in self.values))
+        self.ys = list(dict.fromkeys(y for _, y in self.values))
+        known = [value for value in (row["value"] for row in rows) if value is not None]
         self.low = float(min(known, default=0.0))
         self.high = float(max(known, default=0.0))
-        self.higher_is_better = higher_is_better
+        self.higher_is_better, self.coloured = higher_is_better, coloured
         # Enough digits to tell neighbours apart, as the colours do.
         spread = self.high - self.low
         self.digits = 2 if spread >= 0.05 or not spread else 3 if spread >= 0.005 else 4
-        chances = {self._text(row.get("chance")) for row in rows}
-        self.chance_below = len(chances - {""}) > 1
+        self.texts = {pair: self._text(value) or "--" for pair, value in self.values.items()}
+        self.chances = {(row["x"], row["y"]): self._text(row.get("chance")) for row in rows}
+        self.chance_below = len(set(self.chances.values()) - {""}) > 1
         self.side = max(len(str(x)) for x in self.xs)
-        digits = max([least, *(len(self._text(value)) for value in known)])
+        digits = max([least, *map(len, self.texts.values())])
         self.widths = {y: 1 + max(digits, len(str(y))) for y in self.ys}
-
-        self.style: Callable[[float], Style | str] = self._style
 
     def lines(self, width: int | None) -> "Iterator[Line]":
         """Lines of at most ``width`` characters; of any length when None."""
@@ -134,17 +134,14 @@ class _Grid:
     def _values(self, x: str, ys: Sequence[str]) -> "Line":
         line: Line = [(f"{x!s:>{self.side}}", "")]
         for y in ys:
-            row = self.cells.get((x, y))
-            text = "" if row is None else self._text(row["value"]) or "--"
-            style = "" if row is None or row["value"] is None else self.style(row["value"])
-            line.append((f"{text:>{self.widths[y]}}", style))
+            value = self.values.get((x, y))
+            style = "" if value is None or not self.coloured else self._style(value)
+            line.append((self.texts.get((x, y), "").rjust(self.widths[y]), style))
         return line
 
     def _chances(self, x: str, ys: Sequence[str]) -> "Line":
         line: Line = [(" " * self.side, "")]
-        for y in ys:
-            text = self._text(self.cells.get((x, y), {}).get("chance"))
-            line.append((f"{text:>{self.widths[y]}}", "dim"))
+        line += [(self.chances.get((x, y), "").rjust(self.widths[y]), "dim") for y in ys]
         return line
 
     def _text(self, value: float | None) -> str:

@@ -1,8 +1,12 @@
 """How alignment values are printed: grids as heat maps, all others as a table."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
+
+from alignkit.cli.printing import console
+from alignkit.cli.printing.heatmap import print_heatmap
 
 Row = dict[str, Any]
 
@@ -33,44 +37,59 @@ ALWAYS = ("metric", "n", "value")
 DESIGN = ("within", "groups")
 # What x and y are sites of: two runs, or two encoders.
 SIDES = ("run", "other", "x_encoder", "y_encoder")
+# What is read of the tables of a run, and what tells its heat maps apart beside x and y.
+SHOWN = ("parameters", "null_mean", "null_std", "low", "high", *(n for n in COLUMNS if n != "95 %"))
+_TOLD = (*SIDES, "split", "metric", "parameters", "layers", *DESIGN)
 
 
-def show(rows: Sequence[Row]) -> None:
+def show(parts: Iterable[Sequence[Row]]) -> None:
     """Print rows of ``alignkit measure``: one heat map per grid, and a table of all others.
 
     Parameters
     ----------
-    rows : sequence of dict
-        With the columns of an alignment table, optionally with ``run`` and ``other``.
+    parts : iterable of sequence of dict
+        With the columns of an alignment table, optionally with ``run`` and ``other``. Those of
+        one grid are in one part.
     """
-    from alignkit.alignment.designs import shown_name
-    from alignkit.cli.printing import console
-    from alignkit.cli.printing.heatmap import print_heatmap
-    from alignkit.metrics import resolve
-
-    metrics = {
-        key: resolve(":".join(part for part in key if part))
-        for key in {(row["metric"], row["parameters"]) for row in rows}
-    }
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(_group(row), []).append(row)
-    listed: list[Row] = []
-    for group in groups.values():
-        metric = metrics[group[0]["metric"], group[0]["parameters"]]
-        models = _of_models(group)
-        if models:
-            title = [str(group[0]["split"]), metric.spec, *_design(group[0])]
-            title.append(f"({group[0]['layers']})")
-            print_heatmap(" ".join(title), models, metric.higher_is_better)
-        if _is_grid(group):
-            title = [*_where(group[0]), metric.spec, *_design(group[0])]
-            print_heatmap(" ".join(title), group, metric.higher_is_better)
-        else:
-            shown = {name: shown_name(group[0][name]) for name in DESIGN}
-            listed += [_compact(row) | {"metric": metric.spec} | shown for row in group]
+    listed = [row for rows in parts if rows for row in _show_grids(rows)]
     if listed:
         console.print_table(*_tabulated(listed))
+
+
+def _show_grids(rows: Sequence[Row]) -> list[Row]:
+    """Print the heat maps of rows, and return what is to stand in a table."""
+    from alignkit.alignment.designs import shown_name
+    from alignkit.metrics import resolve
+
+    listed: list[Row] = []
+    for group in _grouped(rows):
+        first = group[0]
+        metric = resolve(":".join(part for part in (first["metric"], first["parameters"]) if part))
+        models = _of_models(group)
+        if models:
+            title = [str(first["split"]), metric.spec, *_design(first), f"({first['layers']})"]
+            print_heatmap(" ".join(title), models, metric.higher_is_better)
+        if _is_grid(group):
+            title = [*_where(first), metric.spec, *_design(first)]
+            print_heatmap(" ".join(title), group, metric.higher_is_better)
+        else:
+            shown = {name: shown_name(first[name]) for name in DESIGN}
+            listed += [_compact(row) | {"metric": metric.spec} | shown for row in group]
+    return listed
+
+
+def _grouped(rows: Sequence[Row]) -> list[list[Row]]:
+    """Return rows by what ``_group`` says of them; rows that are alike are asked once."""
+    told = itemgetter(*(name for name in _TOLD if name in rows[0]))
+    of_run = "run" in rows[0]
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    of: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        key = (told(row), row["x"][0], row["y"][0]) if of_run else (told(row),)
+        if key not in of:
+            of[key] = groups.setdefault(_group(row), [])
+        of[key].append(row)
+    return list(groups.values())
 
 
 def _where(row: Row) -> list[str]:
