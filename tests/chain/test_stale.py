@@ -1,6 +1,7 @@
 """Pictures, code and weights that change after a step: nothing of theirs is used silently."""
 
 import contextlib
+import json
 import shutil
 from pathlib import Path
 
@@ -154,17 +155,21 @@ def test_weights_of_changed_pictures_are_named_and_trained_again_only_when_asked
     assert heard.heard("is already trained; retrain it with `force`")
 
 
-def test_a_checkpoint_of_changed_pictures_is_not_resumed(run, monkeypatch):
-    config = _config(seed=1, runtime=RuntimeOptions(checkpoint_every="1"))
+def _crash_after(patch, step):
     plain = Loop._record
 
     def crash(self, *args):
         plain(self, *args)
-        if self.position.step > 2:
+        if self.position.step > step:
             raise KeyboardInterrupt
 
+    patch.setattr(Loop, "_record", crash)
+
+
+def test_a_checkpoint_of_changed_pictures_is_not_resumed(run, monkeypatch):
+    config = _config(seed=1, runtime=RuntimeOptions(checkpoint_every="1"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Loop, "_record", crash)
+        _crash_after(patch, 2)
         train(config, Path("runs"))
     other = Run(Path("runs") / config.folder)
     assert list(other.path.glob("checkpoint/step-*/state.json"))
@@ -290,3 +295,94 @@ def test_weights_to_start_from_that_have_changed_make_a_run_stale(run):
     ]
     train(config, Path("runs"), retrain=True)
     assert not changes_since_training(Run(second.path))
+
+
+def test_a_renamed_folder_of_data_is_the_same_run(run):
+    """Its name is part of the folder of the run, but not of the run."""
+    Path("data").rename("moved")
+    before = {path: path.stat().st_mtime_ns for path in run.path.glob("*.safetensors")}
+    words = ("--task", "folder:moved", *WORDS[2:])
+    planned = alignkit("train", *words, "--dry-run", "--json", cwd=Path.cwd()).stdout
+    assert [(row["run"], row["trained"]) for row in json.loads(planned)] == [(str(run.path), True)]
+    done = alignkit("train", *words, cwd=Path.cwd())
+    assert done.stdout.split() == [str(run.path)]
+    assert f"{run.path} is this run, of data that had another name" in done.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert not Path("runs/folder-moved").exists()
+    alignkit("evaluate", run.path, "--split", "validation", "--force", cwd=Path.cwd())
+    other = resolve_config("folder:moved", "1", TINY_MODEL, TRAINING, seed=1)
+    assert train(other, Path("runs")).path == Path("runs") / other.folder
+
+
+def test_a_checkpoint_is_resumed_after_the_data_were_renamed(run, monkeypatch):
+    config = _config(seed=1, runtime=RuntimeOptions(checkpoint_every="1"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        _crash_after(patch, 2)
+        train(config, Path("runs"))
+    Path("data").rename("moved")
+    heard = Listening()
+    moved = resolve_config("folder:moved", "1", TINY_MODEL, TRAINING, seed=1)
+    again = train(moved, Path("runs"), reporter=heard)
+    assert again.path == Path("runs") / config.folder
+    assert heard.heard("resuming from step")
+
+
+STUDY = f"""
+[grid]
+tasks = ["folder:DATA"]
+placements = ["1"]
+seeds = [0]
+[options]
+architecture = "{TINY_MODEL}"
+epochs = 3
+batch_size = 4
+learning_rate = 0.01
+[evaluate]
+splits = ["test"]
+[extract]
+splits = ["test"]
+[measure]
+splits = ["test"]
+metrics = ["cka"]
+"""
+
+
+def _study(folder):
+    Path("study.toml").write_text(STUDY.replace("DATA", folder))
+    return alignkit("study", "plan", "study.toml", "--json", cwd=Path.cwd())
+
+
+def test_a_study_makes_again_what_has_changed_and_names_stale_runs(run):
+    (planned,) = json.loads(_study("data").stdout)["runs"]
+    assert set(planned["steps"].values()) == {"done"}
+    repaint("test")
+    (planned,) = json.loads(_study("data").stdout)["runs"]
+    assert {name.split()[0]: state for name, state in planned["steps"].items()} == {
+        "train": "done",
+        "evaluate": "missing",
+        "extract": "missing",
+        "measure": "missing",
+    }
+    alignkit("study", "run", "study.toml", cwd=Path.cwd())
+    (planned,) = json.loads(_study("data").stdout)["runs"]
+    assert set(planned["steps"].values()) == {"done"}
+    repaint("train")
+    done = alignkit("study", "run", "study.toml", cwd=Path.cwd())
+    assert "trained already, but its pictures (train) have changed since" in done.stderr
+    alignkit("runs", "verify", "--repair", "--retrain", cwd=Path.cwd())
+    (planned,) = json.loads(_study("data").stdout)["runs"]
+    assert planned["steps"]["train"] == "missing"
+
+
+def test_a_study_goes_on_after_the_data_were_renamed(run):
+    before = run.model_digest
+    shutil.rmtree(run.path / "representations")
+    shutil.rmtree(run.path / "alignment")
+    Path("data").rename("moved")
+    (planned,) = json.loads(_study("moved").stdout)["runs"]
+    assert planned["run"] == str(run.path.relative_to("runs"))
+    alignkit("study", "run", "study.toml", cwd=Path.cwd())
+    (planned,) = json.loads(_study("moved").stdout)["runs"]
+    assert set(planned["steps"].values()) == {"done"}
+    assert Run(run.path).model_digest == before
+    assert not Path("runs/folder-moved").exists()

@@ -21,11 +21,12 @@ from alignkit.file_names import require_utf8
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.data import fingerprints_of_training
+from alignkit.runs.data import adopt_data, fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, whole_file, write_json
 from alignkit.runs.inputs import changes_of_training, inputs_of_training
 from alignkit.runs.interrupted import train_command
 from alignkit.runs.manifests import entries_of, write_checked
+from alignkit.runs.run import run_of
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
 from alignkit.training.auxiliary import AuxiliaryLoss
@@ -94,18 +95,22 @@ def train(
         If the folder of the run contains another run, or cannot be written to; or if its
         checkpoint is of other pictures.
     """
-    run = Run(root / config.folder)
+    run = run_of(root, config)
     require_utf8(run.path)
     _refuse_another(run, config)
     device = choose_device(local_device(config.runtime.device))
     processes = join_processes(device)
     first = processes.is_first
+    if run.path != root / config.folder:
+        reporter.note(f"{run.path} is this run, of data that had another name, and is used")
     changes = changes_of_training(config, run.inputs) if first and not force else []
     force = processes.any(force or (retrain and bool(changes)))
     if processes.any(first and run.is_trained and not force):
         reporter.note(f"{run.path} is already trained{_retrain_advice(changes)}")
         if first:
             _remove_checkpoint(run)
+            if run.path != root / config.folder:
+                adopt_data(run, config)
         return run
     with locked(run.path) if first else nullcontext():
         # Another program may have trained it meanwhile.

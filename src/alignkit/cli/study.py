@@ -256,7 +256,13 @@ def _run(
     file: Path, runs: Path | None, output: Path | None, json: bool, retry: bool, **engine: Any
 ) -> None:
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.study import analysis_rows, note_few_samples, run_row, summary
+    from alignkit.cli.printing.study import (
+        analysis_rows,
+        note_few_samples,
+        note_stale,
+        run_row,
+        summary,
+    )
     from alignkit.report.index import write_index
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.execute import analyse, execute
@@ -264,6 +270,7 @@ def _run(
     chosen = _plan(file, runs, output, **engine)
     check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     note_few_samples(chosen)
+    note_stale(chosen)
     console.note(f"{chosen.study.name}: {summary(chosen)}")
     with chosen.records.held(), _opened_when_needed(chosen) as opened:
         # Another process may have worked on the study in the meantime.

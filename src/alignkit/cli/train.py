@@ -343,7 +343,8 @@ def train(
     from alignkit.cli.printing import console
     from alignkit.errors import AlignkitError
     from alignkit.jobs.parallel import train_runs
-    from alignkit.runs import Run, RuntimeOptions, Training, resolve_config
+    from alignkit.runs import RuntimeOptions, Training, resolve_config
+    from alignkit.runs.run import run_of
 
     training = Training(
         epochs=epochs,
@@ -398,7 +399,7 @@ def train(
         if len(configs) == 1:
             raise
         failure = error
-        trained = [run for config in configs if (run := Run(runs / config.folder)).is_trained]
+        trained = [run for config in configs if (run := run_of(runs, config)).is_trained]
     if _is_secondary_process():
         return
     if json:
@@ -483,9 +484,9 @@ def _note_missing_test_splits(configs: "list[RunConfig]") -> None:
 
 def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:
     from alignkit.cli.printing import console
-    from alignkit.runs import Run
+    from alignkit.runs.run import run_of
 
-    planned = [(config, Run(root / config.folder)) for config in configs]
+    planned = [(config, run_of(root, config)) for config in configs]
     if json:
         console.print_json(
             [

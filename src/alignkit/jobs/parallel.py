@@ -13,6 +13,7 @@ from alignkit.jobs.steps import extract_jobs, train_job
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.config import fingerprint_once
+from alignkit.runs.run import run_of
 
 
 def train_runs(
@@ -54,7 +55,7 @@ def train_runs(
         )
     todo = [train_job(config, root, force, retrain=retrain) for config in configs]
     _do(todo, jobs, "train runs", reporter)
-    return [Run(root / config.folder) for config in configs]
+    return [run_of(root, config) for config in configs]
 
 
 def extract_runs(

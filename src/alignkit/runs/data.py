@@ -15,7 +15,7 @@ from alignkit.documents import Form, check_form
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.plugins import registry
 from alignkit.plugins.options import bind, options_of
-from alignkit.runs.config import Choice, fingerprint_of_task
+from alignkit.runs.config import Choice, RunConfig, fingerprint_of_task
 from alignkit.runs.files import discard, locked
 from alignkit.runs.manifests import manifest_of_table, read_checked, write_checked
 from alignkit.runs.run import Run
@@ -134,6 +134,29 @@ def use_data(run: Run, given: Options, force: bool = False) -> bool:
         changed = {key: value for key, value in options.items() if key in given}
         raise DataError(f"{run.path}: {_refusal(chosen, changed, here)}")
     return _remember(run, {"paths": paths, "options": options, "fingerprint": fingerprint}, force)
+
+
+def adopt_data(run: Run, config: RunConfig) -> None:
+    """Let a trained run use its data where they are now, if they are no longer where it knows.
+
+    Parameters
+    ----------
+    run : Run
+    config : RunConfig
+        Of the same identity, with the place of the data.
+    """
+    if not knows_data(run):
+        paths = {key: config.task.options[key] for key in _path_options(config.task)}
+        use_data(run, {key: value for key, value in paths.items() if value is not None})
+
+
+def knows_data(run: Run) -> bool:
+    """Whether the data of a run are in a place that it knows."""
+    try:
+        find_data(run)
+    except DataError:
+        return False
+    return True
 
 
 def _remembered(run: Run) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
@@ -73,7 +75,7 @@ class Run(RepresentationStore):
     @classmethod
     def planned(cls, root: Path, config: RunConfig) -> Run:
         """Return the run that a configuration will make below a folder; it need not exist."""
-        run = cls(root / config.folder)
+        run = run_of(root, config)
         run.stored = config.to_json()
         return run
 
@@ -287,6 +289,31 @@ def _trained(file: Path) -> dict[str, Any]:
     content = read_checked(file)
     check_form(content, TRAINED, str(file))
     return content
+
+
+def run_of(root: Path, config: RunConfig) -> Run:
+    """Return the run of a configuration below a folder; it need not exist.
+
+    The name of a folder of data may be part of the run's folder. Where that folder holds no run,
+    it is the one that holds the same run under another name of the data.
+    """
+    run = Run(root / config.folder)
+    if not config.alias or _is_begun(run.path):
+        return run
+    others = root.glob(f"*/{escape(config.placement.name)}/{escape(run.path.name)}")
+    return next((Run(p) for p in sorted(others) if _identity(p) == config.identity), run)
+
+
+def _is_begun(folder: Path) -> bool:
+    return (folder / "config.json").is_file() or (folder / "checkpoint").is_dir()
+
+
+def _identity(folder: Path) -> str:
+    """Return the identity of a run that is trained or has a checkpoint; empty without one."""
+    for file in (folder / "config.json", *sorted(folder.glob("checkpoint/step-*/state.json"))):
+        with suppress(DataError):
+            return str(read_json(file, {"identity": str, "*": object})["identity"])
+    return ""
 
 
 def load_run(path: str | Path) -> Run:

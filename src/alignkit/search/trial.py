@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.run import run_of
 from alignkit.search.search import Search
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def propose(search: Search, trial: optuna.Trial) -> dict[str, RunConfig]:
     for config in configs.values():
         config.architecture.make().schedule(placement)
     trial.set_user_attr("identities", [config.identity for config in configs.values()])
-    trial.set_user_attr("runs", [str(search.runs / c.folder) for c in configs.values()])
+    trial.set_user_attr("runs", [str(run_of(search.runs, c).path) for c in configs.values()])
     return configs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -13,7 +14,9 @@ from alignkit.jobs.steps import evaluate_job, extract_jobs, measure_job, train_j
 from alignkit.plugins import registry
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.config import Init, fingerprint_once
-from alignkit.runs.run import POOLS
+from alignkit.runs.data import knows_data
+from alignkit.runs.inputs import changes_of_training
+from alignkit.runs.run import POOLS, run_of
 from alignkit.studies.analyses import Analysis, plan_analyses
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
@@ -59,6 +62,10 @@ class Planned:
     pretrains : bool
         Whether it is a pretraining run, which is only trained.
     steps : list of Step
+    folder : str
+        The folder of the run, where the name of its data was another one before.
+    stale : str
+        What has changed since the run was trained, which a study does not train again.
     """
 
     entry: Entry
@@ -67,11 +74,13 @@ class Planned:
     first: Planned | None = None
     pretrains: bool = False
     steps: list[Step] = field(default_factory=list)
+    folder: str = ""
+    stale: str = ""
 
     @property
     def name(self) -> str:
         """The folder of the run, or a description where it is not resolved."""
-        return self.config.folder if self.config else self.entry.words
+        return self.folder or (self.config.folder if self.config else self.entry.words)
 
     @property
     def state(self) -> Literal["done", "missing", "failed", "unresolved"]:
@@ -170,7 +179,10 @@ def make_plan(study: Study, gpus: int = 0) -> Plan:
         runs = _distinct(_resolved(study))
         for planned in runs:
             if planned.config is not None:
+                run = run_of(study.runs, planned.config)
+                planned.folder = str(run.path.relative_to(study.runs))
                 planned.steps = list(_steps(planned, planned.config, study, asked, records, gpus))
+                planned.stale = _changes(run, planned.config)
                 planned.problem = _without_data(planned, planned.config)
     plan = Plan(study, records, runs)
     plan.analyses = _analyses(plan, asked)
@@ -286,8 +298,17 @@ def _start_from(planned: Planned, first: Planned, root: Path) -> None:
     if first.config is None:
         planned.config, planned.problem = None, f"its pretraining run: {first.problem}"
         return
-    init = Init(str(root / first.config.folder), first.config.identity)
+    init = Init(str(run_of(root, first.config).path), first.config.identity)
     planned.config = replace(planned.config, init=init)
+
+
+def _changes(run: Run, config: RunConfig) -> str:
+    """Return what has changed since a run was trained; empty where nothing has."""
+    if not is_trained(run, config):
+        return ""
+    with suppress(DataError):  # its manifest is damaged, which the step that reads it says
+        return " and ".join(changes_of_training(config, run.inputs))
+    return ""
 
 
 def _distinct(runs: Sequence[Planned]) -> list[Planned]:
@@ -308,7 +329,7 @@ def _steps(
     gpus: int,
 ) -> Iterator[Step]:
     """Yield the steps of a run: train, evaluate, extract, measure; only train for pretraining."""
-    run = Run(study.runs / config.folder)
+    run = run_of(study.runs, config)
     failures = records.failures(config.identity)
 
     def step(name: str, done: bool, jobs: list[Job]) -> Step:
@@ -320,7 +341,9 @@ def _steps(
     train = train_job(
         config, study.runs, gpus=gpus, after=[f"train {before.folder}"] if before else []
     )
-    yield step("train", is_trained(run, config), [train])
+    # One of data that had another name is told where they are by the job that would train it.
+    is_known = run.path == study.runs / config.folder or knows_data(run)
+    yield step("train", is_trained(run, config) and is_known, [train])
     if planned.pretrains:
         return
     for split in study.evaluate.splits:

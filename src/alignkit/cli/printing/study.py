@@ -28,6 +28,7 @@ def show_plan(chosen: "Plan", left: "Estimate") -> None:
     for row in one_per_reason([row for row in rows if row["problem"]], "problem"):
         console.note(f"problem of {row['run']}: {row['problem']}")
     note_few_samples(chosen)
+    note_stale(chosen)
     console.print_text(summary(chosen))
     if chosen.analyses:
         states = (f"{analysis.name} {analysis.state}" for analysis in chosen.analyses)
@@ -57,6 +58,16 @@ def note_few_samples(chosen: "Plan") -> None:
         )
 
 
+def note_stale(chosen: "Plan") -> None:
+    """Say of which trained runs the pictures, plugins or initial weights have changed since."""
+    rows = [{"run": run.name, "stale": run.stale} for run in chosen.runs if run.stale]
+    for row in one_per_reason(rows, "stale"):
+        console.note(
+            f"note: {row['run']}: trained already, but {row['stale']}; to train again: alignkit "
+            "runs verify --repair --retrain, then run the study"
+        )
+
+
 def run_row(planned: "Planned") -> dict[str, Any]:
     """Return a run of the plan as plain values."""
     config = planned.config
@@ -70,6 +81,7 @@ def run_row(planned: "Planned") -> dict[str, Any]:
         "init": planned.first.name if planned.first else None,
         "state": planned.state,
         "steps": {step.name: step.state for step in planned.steps},
+        "stale": planned.stale,
         "problem": planned.error,
     }
 
