@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT
 
 from alignkit.cleaning import visible
 
@@ -139,6 +141,31 @@ def panels(
         box = (x / across, y / down, width / across, height / down)
         axes.append(figure.add_axes(box, sharex=first, sharey=first))
     return figure, axes
+
+
+def mark_ticks(ax: Axes, axis: str, places: Sequence[float], length: float) -> None:
+    """Draw ticks without numbers as one line; a tick of an axis is five artists.
+
+    Parameters
+    ----------
+    ax : Axes
+    axis : str
+        ``x``, along the bottom, or ``y``, along the left.
+    places : sequence of float
+    length : float
+        In points.
+    """
+    across = axis == "x"
+    edge = [0.0] * len(places)
+    look: dict[str, Any] = {"ls": "", "ms": length, "mew": 0.8, "color": INK, "clip_on": False}
+    look["marker"] = TICKDOWN if across else TICKLEFT
+    marks = Line2D(
+        places if across else edge,
+        edge if across else places,
+        transform=ax.get_xaxis_transform() if across else ax.get_yaxis_transform(),
+        **look,
+    )
+    ax.add_line(marks)
 
 
 def plain(axes: Axes) -> None:

@@ -54,8 +54,8 @@ def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
 class Asked:
     """What a study measures on its runs: is it all there, and what is it?
 
-    The answer for a run is remembered with the run, for the files that it was given for: by their
-    sizes and times, as nothing is read here but to skip what is done.
+    A run is looked at once. The answer is remembered with the run, for the files that it was given
+    for: by their sizes and times, as nothing is read here but to skip what is done.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ class Asked:
     def __init__(self, measure: Measure) -> None:
         self.measure = measure
         self._of_files = any(map(is_file, filter(None, (measure.within, measure.groups))))
-        self._known: dict[tuple[Path, str], dict[tuple[str, str], Tables | None]] = {}
+        self._keys: dict[Path, str] = {}
+        self._known: dict[Path, dict[tuple[str, str], Tables | None]] = {}
 
     @cached_property
     def _asked(self) -> str:
@@ -89,7 +90,7 @@ class Asked:
         index = run.representation_index(split)
         if index is not None and change_of_representations(run, split, index):
             return False
-        return self._tables(run, key)[split, pool] is not None
+        return self._tables(run)[split, pool] is not None
 
     def digest(self, run: Run, config: RunConfig) -> str:
         """Return a hash of the values of a run; without those that are missing."""
@@ -97,7 +98,7 @@ class Asked:
         known = self._recalled(run, key)
         if known is not None:
             return str(known["digest"])
-        parts = list(self._tables(run, key).values()) if run.is_trained else []
+        parts = list(self._tables(run).values()) if run.is_trained else []
         digest = _digest(run, parts)
         pictures = self._pictures(run)
         if key and parts and None not in parts and pictures is not None:
@@ -119,20 +120,26 @@ class Asked:
         text = recalled(run.path, "measured", key) if key else None
         return None if text is None else dict(json.loads(text))
 
-    def _tables(self, run: Run, key: str) -> dict[tuple[str, str], Tables | None]:
-        """Return the tables of every split and pooling, read once for each state of the files."""
-        if not key or (run.path, key) not in self._known:
-            self._known[run.path, key] = {
+    def _tables(self, run: Run) -> dict[tuple[str, str], Tables | None]:
+        """Return the tables of every split and pooling, which are read once."""
+        if run.path not in self._known:
+            self._known[run.path] = {
                 (split, pool): _measured(run, self.measure, split, pool)
                 for split in self.measure.splits
                 for pool in self.measure.pools
             }
-        return self._known[run.path, key]
+        return self._known[run.path]
 
     def _key(self, run: Run, config: RunConfig) -> str:
-        """Return a hash of all that the answer follows from; empty where further files decide."""
-        if self._of_files:
-            return ""
+        """Return a hash of all that the answer follows from; empty where further files decide.
+
+        It is that of the files as they were when it was first asked for.
+        """
+        if run.path not in self._keys:
+            self._keys[run.path] = "" if self._of_files else self._key_now(run, config)
+        return self._keys[run.path]
+
+    def _key_now(self, run: Run, config: RunConfig) -> str:
         files = [run.path / "config.json", run.train_manifest, run.performance_file]
         folders = []
         for split in self.measure.splits:

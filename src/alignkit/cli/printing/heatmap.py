@@ -41,18 +41,17 @@ def print_heatmap(
         How wide a cell is at least.
     """
     from rich.console import Console
-    from rich.text import Text
 
     console = Console(markup=False, highlight=False, soft_wrap=True)
     width = console.width if sys.stdout.isatty() else otherwise
     # Without colours, as plain text, which takes a tenth of the time.
     grid = _Grid(rows, higher_is_better, least, coloured=console.is_terminal)
-    console.print(Text(title, style="bold"))
-    console.print(Text(_summary(rows, higher_is_better)))
+    _print(console, [(title, "bold")])
+    _print(console, [(_summary(rows, higher_is_better), "")])
     for line in grid.lines(width):
         _print(console, line)
     for reason, count in Counter(row["reason"] for row in rows if row["value"] is None).items():
-        console.print(Text(f"--: {reason} ({count} of {len(rows)})"))
+        _print(console, [(f"--: {reason} ({count} of {len(rows)})", "")])
 
 
 def _print(console: "Console", pieces: "Line") -> None:

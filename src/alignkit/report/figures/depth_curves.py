@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import ScaledTranslation, Transform
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
 from alignkit.report.style import (
     CONTEXT,
@@ -23,6 +23,7 @@ from alignkit.report.style import (
     columns_for,
     house_style,
     looks,
+    mark_ticks,
     panels,
     plain,
     short,
@@ -62,16 +63,14 @@ def depth_curves(
             0.62 * width if columns > 1 else 2.9,
             gap=(0.3, 0.42),
             margins=(0.65, 0.15, 0.3, 0.85),
-            share=True,
         )
-        for i, (name, ax) in enumerate(zip(names, axes, strict=True)):
+        for name, ax in zip(names, axes, strict=True):
             _lines(ax, every, color=CONTEXT, lw=0.8, zorder=1)
             seeds = values[values["placement"] == name]
             _curve(ax, seeds, curves[name], look[name].colour)
             _fusions(ax, curves[name], placements[name], look[name].colour)
             ax.set_title(short(name, 40), y=1)
-            ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(names))
-        axes[0].xaxis.set_major_locator(MaxNLocator(7, integer=True))
+        _scale_alike(axes, columns)
         _foot(figure, label, bool(values["chance"].notna().any()), len(names) > 1)
     return figure
 
@@ -97,6 +96,28 @@ def _curve(ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, colour: str) -> No
     ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=2.6, zorder=3)
     ax.plot(mean["depth"], mean["chance"], color=FAINT, lw=1, ls=(0, (1, 1.5)), zorder=2)
     plain(ax)
+
+
+def _scale_alike(axes: Sequence[Axes], columns: int) -> None:
+    """Give panels the scales that show all of them, with numbers on the left and at the bottom."""
+    first = axes[0]
+    first.dataLim.set(Bbox.union([ax.dataLim for ax in axes]))
+    first.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    first.autoscale_view()
+    limits = {"x": first.get_xlim(), "y": first.get_ylim()}
+    ticks = {
+        side: [tick for tick in getattr(first, f"get_{side}ticks")() if low <= tick <= high]
+        for side, (low, high) in limits.items()
+    }
+    for i, ax in enumerate(axes):
+        numbered = {"x": i + columns >= len(axes), "y": i % columns == 0}
+        for side, axis in (("x", ax.xaxis), ("y", ax.yaxis)):
+            getattr(ax, f"set_{side}lim")(limits[side])
+            if numbered[side]:
+                axis.set_major_locator(FixedLocator(ticks[side]))
+            else:
+                axis.set_major_locator(NullLocator())
+                mark_ticks(ax, side, ticks[side], 3)
 
 
 def _fusions(

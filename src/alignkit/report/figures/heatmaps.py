@@ -11,18 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.markers import TICKDOWN, TICKLEFT, TICKRIGHT, TICKUP
+from matplotlib.font_manager import FontProperties
+from matplotlib.markers import TICKRIGHT, TICKUP
 from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
+from alignkit.report.style import WIDTH, columns_for, house_style, mark_ticks, panels, short
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 # A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
 _LAYER, _FUSION = 2, 1
-_SHORT = 2  # points that a tick is long
+# Points that a tick is long, and that its number is high and away from it.
+_LENGTH, _SIZE, _PAD = 2, 6.5, 1.5
 _TICK: dict[str, Any] = {"ms": 4, "mew": 1.4, "color": "#D55E00", "clip_on": False}
 
 
@@ -119,28 +121,45 @@ def _axis(ax: Axes, axis: str, sites: Sequence[str], widths: Sequence[int], tigh
     ends = np.cumsum(widths)
     middles = ends - np.array(widths) / 2
     layers = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" not in s]
-    ax.tick_params(axis=axis, length=_SHORT, labelsize=6.5, pad=1.5)  # type: ignore[arg-type]
     places, names = _thinned(layers, 8 if tight else 13)
     named = [(place, name) for place, name in zip(places, names, strict=True) if name]
-    getattr(ax, f"set_{axis}ticks")([p for p, _ in named], [name for _, name in named])
-    _mark_unnamed(ax, axis, [p for p, name in zip(places, names, strict=True) if not name])
+    ticked = _number(ax, axis, named)
+    mark_ticks(ax, axis, [place for place in places if place not in ticked], _LENGTH)
     fusions = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" in s]
     _mark_fusions(ax, axis, *_thinned(fusions, 8 if tight else 13))
 
 
-def _mark_unnamed(ax: Axes, axis: str, places: Sequence[float]) -> None:
-    """Draw the ticks of layers without a number as one line: a tick of the axis is five artists."""
-    across = axis == "x"
-    edge = [0.0] * len(places)
-    look: dict[str, Any] = {"ls": "", "ms": _SHORT, "mew": 0.8, "color": INK, "clip_on": False}
-    look["marker"] = TICKDOWN if across else TICKLEFT
-    marks = Line2D(
-        places if across else edge,
-        edge if across else places,
-        transform=ax.get_xaxis_transform() if across else ax.get_yaxis_transform(),
-        **look,
-    )
-    ax.add_line(marks)
+def _number(ax: Axes, axis: str, named: Sequence[tuple[float, str]]) -> list[float]:
+    """Number layers beside the map: by plain text, which takes a fraction of the time of ticks.
+
+    The widest number is that of a tick, beside which matplotlib puts the name of the axis; its
+    place is returned.
+    """
+    widest = max(named, key=lambda each: _width(ax, each[1])) if named else None
+    ax.tick_params(axis=axis, length=_LENGTH, labelsize=_SIZE, pad=_PAD)  # type: ignore[arg-type]
+    ticked = [] if widest is None else [widest]
+    getattr(ax, f"set_{axis}ticks")([p for p, _ in ticked], [name for _, name in ticked])
+    across, away = axis == "x", -(_LENGTH + _PAD) / 72
+    beside = ax.get_xaxis_transform() if across else ax.get_yaxis_transform()
+    shift = (0.0, away) if across else (away, 0.0)
+    for place, name in named:
+        if (place, name) != widest:
+            ax.text(
+                place if across else 0,
+                0 if across else place,
+                name,
+                transform=beside + ScaledTranslation(*shift, ax.figure.dpi_scale_trans),
+                ha="center" if across else "right",
+                va="top" if across else "center_baseline",
+                fontsize=_SIZE,
+            )
+    return [place for place, _ in ticked]
+
+
+def _width(ax: Axes, text: str) -> float:
+    renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    font = FontProperties(size=_SIZE)
+    return float(renderer.get_text_width_height_descent(text, font, False)[0])
 
 
 def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
