@@ -23,6 +23,20 @@ class Reporter:
     def note(self, text: str) -> None:
         """Report one line."""
 
+    def explain(self, unit: str, is_done: bool, why: str) -> None:
+        """Report why a unit of work is done or not, where that was asked for.
+
+        Parameters
+        ----------
+        unit : str
+            Such as ``evaluate runs/toy_match/late/seed0 on test``.
+        is_done : bool
+        why : str
+            A clause.
+        """
+        if is_explaining():
+            self.note(f"{unit}: {'done' if is_done else 'not done again'}, as {why}")
+
     def left_out(self, spec: str, error: Exception) -> None:
         """Report that a metric is left out, and why; errors that begin with its name drop it."""
         reason = str(error).removeprefix(f"{spec}: ")
@@ -71,6 +85,17 @@ class _NoProgress:
 SILENT = Reporter()
 
 _reporter: list[Reporter] = [SILENT]
+_explains = [False]
+
+
+def explain_units(wanted: bool = True) -> None:
+    """Set whether this process says of every unit of work why it is done or not."""
+    _explains[0] = wanted
+
+
+def is_explaining() -> bool:
+    """Whether this process says of every unit of work why it is done or not."""
+    return _explains[0]
 
 
 def report_to(reporter: Reporter) -> None:

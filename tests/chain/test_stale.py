@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -386,3 +387,67 @@ def test_a_study_goes_on_after_the_data_were_renamed(run):
     assert set(planned["steps"].values()) == {"done"}
     assert Run(run.path).model_digest == before
     assert not Path("runs/folder-moved").exists()
+
+
+def _explained(*words):
+    """What a command says of units of work, without their names."""
+    said = alignkit(*words, "--explain", cwd=Path.cwd()).stderr
+    return [line for line in said.splitlines() if ": done, as " in line or ": not done ag" in line]
+
+
+def test_every_step_says_why_it_is_or_is_not_done_again(run):
+    same = "of the weights and pictures that are there now"
+    assert _explained("train", *WORDS) == [
+        f"train {run.path}: not done again, as it is trained, and nothing that it was made from "
+        "has changed"
+    ]
+    assert _explained("evaluate") == [
+        f"evaluate {run.path} on test: not done again, as the stored scores are {same}"
+    ]
+    assert _explained("extract") == [
+        f"extract {run.path} on test: not done again, as the stored representations are {same}"
+    ]
+    assert _explained("extract", "--jobs", "2") == _explained("extract")
+    (stored, new) = _explained("measure", "--metric", "cka", "--metric", "rsa")
+    assert stored.startswith(f"measure {run.path}/alignment/test/cka.cls.csv: not done again, as ")
+    assert stored.endswith("values are stored")
+    assert re.search(r"rsa.cls.csv: done, as (\d+) of \1 values are not stored as they are", new)
+    repaint("test")
+    other = "done, as the pictures are other ones now"
+    assert _explained("evaluate") == [f"evaluate {run.path} on test: {other}"]
+    extract_line, measure_line = _explained("measure", "--metric", "cka")
+    assert extract_line == f"extract {run.path} on test: {other}"
+    assert "cka.cls.csv: done, as " in measure_line
+    repaint("train")
+    (line,) = _explained("train", *WORDS, "--dry-run")
+    assert line.endswith(
+        "not done again, as it is trained, and its pictures (train) have changed since; weights "
+        "are trained again only with --retrain"
+    )
+    (line,) = _explained("train", *WORDS, "--dry-run", "--retrain")
+    assert line == f"train {run.path}: done, as its pictures (train) have changed since"
+    (line,) = _explained("train", *WORDS, "--dry-run", "--seed", "1")
+    assert line.endswith(": done, as it is not trained yet")
+    Path("data").rename("elsewhere")
+    (line,) = _explained("evaluate")
+    assert line.endswith("; the pictures are not compared, as the data are not here")
+
+
+def test_a_study_says_why_each_step_is_or_is_not_done(run):
+    _study("data")
+    name = run.path.relative_to("runs")
+    repaint("test")
+    other = "done, as the pictures are other ones now"
+    lines = _explained("study", "plan", "study.toml")
+    assert lines == [
+        f"train of {name}: not done again, as it is done",
+        f"evaluate test of {name}: {other}",
+        f"extract test of {name}: {other}",
+        f"measure test cls of {name}: done, as values are not stored as they are asked for, or "
+        "are stale",
+    ]
+    assert _explained("study", "run", "study.toml") == lines
+    assert all(
+        "not done again, as it is done" in line
+        for line in _explained("study", "plan", "study.toml")
+    )

@@ -105,6 +105,8 @@ def measured_tables(
             check_k(metric, source.n)
     complete = None if force else tables.complete(metrics, selection, source)
     if complete is not None:
+        for table in complete:
+            _explain(table, selection, label, "", reporter)
         return complete
     measured: list[AlignmentTable] = []
     errors: dict[str, UsageError] = {}
@@ -113,7 +115,9 @@ def measured_tables(
         for metric in metrics:
             bar.describe(" ".join(["measure", *label.split(), metric.spec]))
             try:
-                measured.append(_measure(metric, source, selection, tables, force, bar, reporter))
+                measured.append(
+                    _measure(metric, source, selection, tables, label, force, bar, reporter)
+                )
             except UsageError as error:
                 if not lenient:
                     raise
@@ -130,6 +134,7 @@ def _measure(
     source: LayerSource,
     selection: PairSelection,
     tables: AlignmentTables,
+    label: str,
     force: bool,
     bar: Progress,
     reporter: Reporter,
@@ -137,6 +142,7 @@ def _measure(
     if force:
         tables.discard_damaged(metric, selection.is_maximum)
     table = tables.table(metric, selection.is_maximum)
+    _explain(table, selection, label, _reason(table, selection, force), reporter)
     if force:
         table.forget(selection.keys)
     if table.stale:
@@ -160,6 +166,31 @@ def _measure(
     else:
         complete(table, source, selection.pairs, bar)
     return table
+
+
+def _reason(table: AlignmentTable, selection: PairSelection, force: bool) -> str:
+    """Return why values are measured; empty where all are stored."""
+    keys = selection.keys
+    if force:
+        return "that is asked for with `force`"
+    reasons = []
+    if table.stale:
+        reasons.append(f"the representations of {table.stale} stored values have changed")
+    if outdated := table.outdated(keys):
+        reasons.append(f"{len(outdated)} values are of another version of the metric")
+    elif others := table.of_other_code(keys):
+        reasons.append(f"{others} values are of other code of the metric")
+    missing = len(table.missing(keys))
+    if missing and not reasons:
+        reasons.append(f"{missing} of {len(keys)} values are not stored as they are asked for")
+    return " and ".join(reasons)
+
+
+def _explain(
+    table: AlignmentTable, selection: PairSelection, label: str, why: str, reporter: Reporter
+) -> None:
+    unit = f"measure {table.file or f'{table.metric.spec} of {label}'.removesuffix(' of ')}"
+    reporter.explain(unit, bool(why), why or f"all {len(selection.keys)} values are stored")
 
 
 def check_k(metric: Metric, n: int) -> None:

@@ -113,6 +113,10 @@ def encode(
         stored = _stored(store, split) if not options.force else {}
         arrays = _merged(sites, stored, wanted)
         is_changed = bool(stored) and _is_of_other_pictures(store, split, content)
+        why = OTHER_PICTURES if is_changed else _reason(stored, arrays, options.force)
+        still = "the stored representations are of the pictures that are there now"
+        kept = still if content else "the representations are stored"
+        reporter.explain(f"extract {store.path} on {split}", bool(why), why or kept)
         if is_changed:
             reporter.note(
                 f"{store.path}: the representations on {split} are stored, but {OTHER_PICTURES}; "
@@ -167,6 +171,15 @@ def _is_of_other_pictures(store: EncoderStore, split: str, content: str) -> bool
     """Whether stored representations are of other pictures; false where either is not known."""
     stored = (store.representation_index(split) or {}).get("data", "")
     return bool(stored and content) and stored != content
+
+
+def _reason(stored: dict[str, list[str]], arrays: dict[str, list[str]], force: bool) -> str:
+    """Return why an encoder is to be extracted; empty where all is stored."""
+    if force:
+        return "that is asked for with `force`"
+    if not stored:
+        return "nothing is stored yet"
+    return "" if arrays == stored else "some sites or poolings are not stored"
 
 
 def _stored(store: EncoderStore, split: str) -> dict[str, list[str]]:

@@ -19,8 +19,9 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.runs.files import locked
-from alignkit.runs.inputs import change_of_scores, check_weights, content_now, inputs_of_scores
+from alignkit.runs.inputs import check_weights, content_now, inputs_of_scores
 from alignkit.runs.manifests import write_checked
+from alignkit.runs.reasons import explain_scores, reason_to_evaluate
 from alignkit.statistics.score_errors import score_errors
 from alignkit.tasks import Target
 from alignkit.training.device import choose_device
@@ -70,13 +71,15 @@ def evaluate(
             f"{run.path} has no scores: {run.unscored}; measure works on it, but evaluate, "
             "correlate and report need trained runs"
         )
-    stored = {} if force else run.scores(split)
-    if stored:
+    stored = run.scores(split)
+    if stored and not force:
         check_weights(run)
-        change = change_of_scores(run, split)
-        if not change:
-            return stored
-        reporter.note(f"{run.path}: scored on {split}, but {change}; it is scored again")
+    reason = reason_to_evaluate(run, split, force)
+    explain_scores(reporter, run, split, reason)
+    if not reason:
+        return stored
+    if stored and run.is_trained and not force:
+        reporter.note(f"{run.path}: scored on {split}, but {reason}; it is scored again")
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
         used_device = choose_device(device)

@@ -32,6 +32,7 @@ from alignkit.runs.data import open_split
 from alignkit.runs.files import discard, locked, sha256_of, whole_folder
 from alignkit.runs.inputs import change_of_representations, check_weights, content_now
 from alignkit.runs.litter import is_spent
+from alignkit.runs.reasons import explain_representations, reason_to_extract
 from alignkit.runs.run import POOLS
 from alignkit.training.device import choose_device
 
@@ -86,12 +87,14 @@ def extract(
     is_clean = not is_spent(shards_folder(run, split)) or not os.access(run.path, os.W_OK)
     if not force:
         check_weights(run)
-    if index is not None and not force and is_clean and _holds(run, split, index, pools, wanted):
+    reason = reason_to_extract(run, split, pools, wanted, force)
+    explain_representations(reporter, run, split, reason)
+    if index is not None and not reason and is_clean:
         return _described(index)
     with locked(run.path):
         remove_spent(run, split)
         index = run.representation_index(split)  # another process may have finished it meanwhile
-        if index is not None and not force and _holds(run, split, index, pools, wanted):
+        if index is not None and not reason_to_extract(run, split, pools, wanted, force):
             return _described(index)
         change = change_of_representations(run, split, index) if index is not None else ""
         if change and not force:
@@ -136,13 +139,6 @@ def _described(index: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in index.items() if key not in ("files", "model", "data")}
 
 
-def _holds(
-    run: Run, split: str, index: Mapping[str, Any], pools: Sequence[str], wanted: Sequence[str]
-) -> bool:
-    stored = set(pools) <= set(index["pools"]) and set(wanted) <= set(index["sites"])
-    return stored and not change_of_representations(run, split, index)
-
-
 def extract_shard(
     run: Run,
     split: str,
@@ -182,8 +178,7 @@ def extract_shard(
 
 def is_extracted(run: Run, split: str, pools: Sequence[str]) -> bool:
     """Return whether the representations of every site with these poolings are stored."""
-    index = run.representation_index(split)
-    return index is not None and _holds(run, split, index, pools, chosen_sites(run))
+    return not reason_to_extract(run, split, pools)
 
 
 class _Extraction:

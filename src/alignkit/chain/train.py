@@ -26,6 +26,7 @@ from alignkit.runs.files import discard, locked, read_json, whole_file, write_js
 from alignkit.runs.inputs import changes_of_training, inputs_of_training
 from alignkit.runs.interrupted import train_command
 from alignkit.runs.manifests import entries_of, write_checked
+from alignkit.runs.reasons import explain_training, reason_to_train
 from alignkit.runs.run import run_of
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
@@ -105,6 +106,10 @@ def train(
         reporter.note(f"{run.path} is this run, of data that had another name, and is used")
     changes = changes_of_training(config, run.inputs) if first and not force else []
     force = processes.any(force or (retrain and bool(changes)))
+    if first:
+        changed = " and ".join(changes) if retrain else ""
+        why = changed or reason_to_train(run, config, force)
+        explain_training(reporter, run, config, why)
     if processes.any(first and run.is_trained and not force):
         reporter.note(f"{run.path} is already trained{_retrain_advice(changes)}")
         if first:

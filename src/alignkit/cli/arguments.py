@@ -333,6 +333,14 @@ Device = Annotated[
 Force = Annotated[
     bool, Option("--force", help="Recompute results that already exist.", rich_help_panel=EXECUTION)
 ]
+Explain = Annotated[
+    bool,
+    Option(
+        "--explain",
+        help="Say for every unit of work why it is done, or not done again.",
+        rich_help_panel=EXECUTION,
+    ),
+]
 Json = Annotated[bool, Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
 TableFile = Annotated[
     Path | None,

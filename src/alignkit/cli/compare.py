@@ -14,6 +14,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     Axis,
     Device,
+    Explain,
     Groups,
     Ids,
     Json,
@@ -146,6 +147,7 @@ def compare(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Compare two models layer by layer, or several with several; nothing is trained.
@@ -167,9 +169,11 @@ def compare(
     from alignkit.cli.printing.comparison import show
     from alignkit.cli.resources import use_memory
     from alignkit.errors import AlignkitError, UsageError
+    from alignkit.progress import explain_units
     from alignkit.report.comparison import lines
     from alignkit.report.comparison.result import compare as compared
 
+    explain_units(explain)
     if not against and len(models) < 2:
         raise UsageError(f"{models[0]} is only one model; name another to compare it with")
     if output is not None and output.is_file():

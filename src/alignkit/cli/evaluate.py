@@ -6,6 +6,7 @@ import typer
 
 from alignkit.cli.arguments import (
     Device,
+    Explain,
     Force,
     Json,
     MovedData,
@@ -32,6 +33,7 @@ def evaluate(
     data: MovedData = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
+    explain: Explain = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -47,8 +49,10 @@ def evaluate(
     """
     from alignkit.chain.evaluate import evaluate as evaluate_run
     from alignkit.cli.printing import console
+    from alignkit.progress import explain_units
     from alignkit.runs.config import fingerprint_once
 
+    explain_units(explain)
     check_split(split)
     reporter = console.TerminalReporter()
     chosen = chosen_runs(

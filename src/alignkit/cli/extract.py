@@ -12,6 +12,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     Data,
     Device,
+    Explain,
     Force,
     Json,
     Placements,
@@ -108,6 +109,7 @@ def extract(
     ] = 1,
     device: Device = "auto",
     force: Force = False,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Store the representations of every layer and fusion.
@@ -125,8 +127,10 @@ def extract(
     from alignkit.cli.printing import console
     from alignkit.errors import AlignkitError
     from alignkit.jobs.parallel import extract_runs
+    from alignkit.progress import explain_units
     from alignkit.runs.run import POOLS
 
+    explain_units(explain)
     check_split(split)
     reporter, failure = console.TerminalReporter(), None
     chosen: Sequence[RepresentationStore]

@@ -32,7 +32,7 @@ from alignkit.cli import list as list_command
 from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
 from alignkit.errors import LOWER, AlignkitError, in_one_line, is_out_of_memory
-from alignkit.progress import report_to
+from alignkit.progress import explain_units, report_to
 from alignkit.signals import INTERRUPTED, TERMINATED, end_when_told
 
 STOPPED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
@@ -111,6 +111,7 @@ def root(
     console.settings.debug = debug
     console.settings.said.clear()
     report_to(console.reporter())
+    explain_units(False)
     if plugin:
         from alignkit.plugins import use_plugin_files
 

@@ -14,6 +14,7 @@ from alignkit.cli.arguments import (
     REPRESENTATIONS,
     RUNS,
     Axis,
+    Explain,
     Force,
     Groups,
     Ids,
@@ -182,6 +183,7 @@ def measure(
     ] = "cpu",
     memory: Memory = None,
     force: Force = False,
+    explain: Explain = False,
     output: TableFile = None,
     json: Json = False,
 ) -> None:
@@ -202,7 +204,9 @@ def measure(
     from alignkit.cli.printing import console
     from alignkit.cli.resources import check_device, use_memory
     from alignkit.errors import UsageError
+    from alignkit.progress import explain_units
 
+    explain_units(explain)
     MeasureOptions(null, interval, seed, dtype)  # refuses values out of range before any work
     if output is not None and output.is_dir():
         raise UsageError(f"--output {output} is a folder; give the name of a .csv file")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from alignkit.cli.app import App
-from alignkit.cli.arguments import EXECUTION, OUTPUT, Json
+from alignkit.cli.arguments import EXECUTION, OUTPUT, Explain, Json
 
 if TYPE_CHECKING:
     from alignkit.engines import Engine
@@ -115,6 +115,7 @@ def run(
     scheduler: Scheduler = None,
     gpus: Gpus = None,
     trust_network: TrustNetwork = False,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Train, evaluate, extract and measure what is missing, then run the analyses.
@@ -131,6 +132,7 @@ def run(
         runs,
         output,
         json,
+        explain,
         retry=False,
         name=engine,
         jobs=jobs,
@@ -162,6 +164,7 @@ def retry(
         runs,
         output,
         json,
+        False,
         retry=True,
         name=engine,
         jobs=jobs,
@@ -178,6 +181,7 @@ def plan(
     jobs: Jobs = None,
     workers: Workers = None,
     gpus: Gpus = None,
+    explain: Explain = False,
     json: Json = False,
 ) -> None:
     """Show every run of a study, its progress, and an estimate of the remaining work.
@@ -187,13 +191,16 @@ def plan(
     Example: alignkit study plan examples/study.toml
     """
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.study import analysis_rows, run_row, show_plan
+    from alignkit.cli.printing.study import analysis_rows, explain_steps, run_row, show_plan
+    from alignkit.progress import explain_units
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.estimate import estimate
 
+    explain_units(explain)
     chosen = _plan(file, runs, jobs=jobs, workers=workers, gpus=gpus)
     check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     engine = chosen.study.engine
+    explain_steps(chosen)
     left = estimate(chosen, engine.workers if engine.name == "dask" else engine.jobs)
     if json:
         console.print_json(
@@ -253,16 +260,24 @@ def status(file: File, runs: Runs = None, json: Json = False) -> None:
 
 
 def _run(
-    file: Path, runs: Path | None, output: Path | None, json: bool, retry: bool, **engine: Any
+    file: Path,
+    runs: Path | None,
+    output: Path | None,
+    json: bool,
+    explain: bool,
+    retry: bool,
+    **engine: Any,
 ) -> None:
     from alignkit.cli.printing import console
     from alignkit.cli.printing.study import (
         analysis_rows,
+        explain_steps,
         note_few_samples,
         note_stale,
         run_row,
         summary,
     )
+    from alignkit.progress import explain_units
     from alignkit.report.index import write_index
     from alignkit.studies.analyses import check_analyses
     from alignkit.studies.execute import analyse, execute
@@ -271,6 +286,9 @@ def _run(
     check_analyses(chosen.study, [planned.config for planned in chosen.to_analyse])
     note_few_samples(chosen)
     note_stale(chosen)
+    explain_units(explain)
+    explain_steps(chosen)
+    explain_units(False)  # it is said of every step, also of those that no job works on
     console.note(f"{chosen.study.name}: {summary(chosen)}")
     with chosen.records.held(), _opened_when_needed(chosen) as opened:
         # Another process may have worked on the study in the meantime.

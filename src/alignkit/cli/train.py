@@ -16,6 +16,7 @@ from alignkit.cli.arguments import (
     Architecture,
     Data,
     Device,
+    Explain,
     Force,
     FromScratch,
     Json,
@@ -321,6 +322,7 @@ def train(
             rich_help_panel=EXECUTION,
         ),
     ] = False,
+    explain: Explain = False,
     dry_run: Annotated[
         bool,
         Option("--dry-run", help="Only show what would be trained.", rich_help_panel=EXECUTION),
@@ -343,9 +345,11 @@ def train(
     from alignkit.cli.printing import console
     from alignkit.errors import AlignkitError
     from alignkit.jobs.parallel import train_runs
+    from alignkit.progress import explain_units
     from alignkit.runs import RuntimeOptions, Training, resolve_config
     from alignkit.runs.run import run_of
 
+    explain_units(explain)
     training = Training(
         epochs=epochs,
         batch_size=batch_size,
@@ -390,6 +394,7 @@ def train(
     _note_missing_test_splits(configs)
     if dry_run:
         _show_planned(configs, runs, json)
+        _explain(configs, runs, force, retrain)
         return
     failure = None
     try:
@@ -500,6 +505,20 @@ def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:
         for config, run in planned
     ]
     console.print_table(rows, ["run", "trained", "identity"])
+
+
+def _explain(configs: "list[RunConfig]", root: Path, force: bool, retrain: bool) -> None:
+    """Say why runs would be trained or not, where that was asked for."""
+    from alignkit.cli.printing import console
+    from alignkit.runs.inputs import changes_of_training
+    from alignkit.runs.reasons import explain_training, reason_to_train
+    from alignkit.runs.run import run_of
+
+    for config in configs:
+        run = run_of(root, config)
+        changes = changes_of_training(config, run.inputs) if retrain and not force else []
+        why = " and ".join(changes) or reason_to_train(run, config, force)
+        explain_training(console.TerminalReporter(), run, config, why)
 
 
 def _summary(run: "Run") -> dict[str, Any]:

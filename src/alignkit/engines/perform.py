@@ -16,7 +16,7 @@ from typing import Any
 from alignkit.engines.job import Job, Outcome
 from alignkit.errors import AlignkitError, DataError, in_one_line
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
-from alignkit.progress import Reporter
+from alignkit.progress import Reporter, explain_units, is_explaining
 from alignkit.signals import Terminated
 
 # Random generators and numbers of threads belong to the process, so its jobs take turns.
@@ -91,8 +91,9 @@ def outcome_from(job: Job, fields: Mapping[str, Any]) -> Outcome:
 
 
 def this_place() -> dict[str, Any]:
-    """Return what another process must know to work as this one does: folder and plugins."""
+    """Return what another process must know to work as this one does, such as the plugins."""
     return {
+        "explains": is_explaining(),
         "folder": str(Path.cwd()),
         "plugins": os.environ.get(PLUGINS_VARIABLE),
         "plugin_files": [str(Path(file).resolve()) for file in extra_plugin_files()],
@@ -100,6 +101,7 @@ def this_place() -> dict[str, Any]:
 
 
 def _settle(place: Mapping[str, Any]) -> None:
+    explain_units(place["explains"])
     if str(Path.cwd()) != place["folder"]:
         try:
             os.chdir(place["folder"])

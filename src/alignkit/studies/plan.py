@@ -16,24 +16,18 @@ from alignkit.runs import Run, RunConfig
 from alignkit.runs.config import Init, fingerprint_once
 from alignkit.runs.data import knows_data
 from alignkit.runs.inputs import changes_of_training
+from alignkit.runs.reasons import reason_to_evaluate, reason_to_extract, reason_to_train
 from alignkit.runs.run import POOLS, run_of
 from alignkit.studies.analyses import Analysis, plan_analyses
 from alignkit.studies.file import Study
 from alignkit.studies.options import Entry
 from alignkit.studies.records import Records, State
 from alignkit.studies.splits import FewSamples, missing_split, size_of_split
-from alignkit.studies.status import (
-    Asked,
-    evidence_of,
-    is_evaluated,
-    is_extracted,
-    is_trained,
-    selects_nothing,
-)
+from alignkit.studies.status import Asked, evidence_of, selects_nothing
 from alignkit.studies.tables import Measure
 
 T = TypeVar("T")
-MakeStep = Callable[[str, bool, list[Job]], "Step"]
+MakeStep = Callable[[str, str, list[Job]], "Step"]
 
 
 @dataclass
@@ -44,6 +38,7 @@ class Step:
     jobs: list[Job]
     state: State
     error: str = ""
+    why: str = ""  # it is to be done; empty where it is done
 
 
 @dataclass
@@ -304,7 +299,7 @@ def _start_from(planned: Planned, first: Planned, root: Path) -> None:
 
 def _changes(run: Run, config: RunConfig) -> str:
     """Return what has changed since a run was trained; empty where nothing has."""
-    if not is_trained(run, config):
+    if reason_to_train(run, config):
         return ""
     with suppress(DataError):  # its manifest is damaged, which the step that reads it says
         return " and ".join(changes_of_training(config, run.inputs))
@@ -332,10 +327,9 @@ def _steps(
     run = run_of(study.runs, config)
     failures = records.failures(config.identity)
 
-    def step(name: str, done: bool, jobs: list[Job]) -> Step:
-        failed = name in failures and not done
-        state: State = "done" if done else "failed" if failed else "missing"
-        return Step(name, jobs, state, failures.get(name, ""))
+    def step(name: str, why: str, jobs: list[Job]) -> Step:
+        state: State = "done" if not why else "failed" if name in failures else "missing"
+        return Step(name, jobs, state, failures.get(name, ""), why)
 
     before = planned.first.config if planned.first else None
     train = train_job(
@@ -343,12 +337,13 @@ def _steps(
     )
     # One of data that had another name is told where they are by the job that would train it.
     is_known = run.path == study.runs / config.folder or knows_data(run)
-    yield step("train", is_trained(run, config) and is_known, [train])
+    moved = "" if is_known else "its data have another name now"
+    yield step("train", reason_to_train(run, config) or moved, [train])
     if planned.pretrains:
         return
     for split in study.evaluate.splits:
         job = evaluate_job(run, config.training.threads, split, [train.name], gpus)
-        yield step(f"evaluate {split}", is_evaluated(run, split), [job])
+        yield step(f"evaluate {split}", reason_to_evaluate(run, split), [job])
     yield from _representation_steps(run, planned, config, study, asked, step, train.name, gpus)
 
 
@@ -394,7 +389,8 @@ def _representation_steps(
                 and study.stability.covers(planned.entry.task, planned.entry.placement)
             )
         )
-        yield step(f"extract {split}", not needed or is_extracted(run, split, pools), jobs)
+        why = reason_to_extract(run, split, pools) if needed else ""
+        yield step(f"extract {split}", why, jobs)
         for pool in to_measure:
             options = {
                 "split": split,
@@ -409,7 +405,8 @@ def _representation_steps(
             job = measure_job(
                 run, config.training.threads, measure.metrics, options, [jobs[-1].name]
             )
-            yield step(f"measure {split} {pool}", pool not in missing, [job])
+            lacking = "values are not stored as they are asked for, or are stale"
+            yield step(f"measure {split} {pool}", lacking if pool in missing else "", [job])
 
 
 def _samples(config: RunConfig, split: str, samples: int | None) -> int | None:

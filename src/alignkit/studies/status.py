@@ -18,37 +18,15 @@ from alignkit.alignment.rows import Key
 from alignkit.alignment.table import AlignmentTable
 from alignkit.errors import DamagedError
 from alignkit.models.pairs import AT_FUSIONS
-from alignkit.models.schedule import Fuse, sites
+from alignkit.models.schedule import Fuse
 from alignkit.runs import Run, RunConfig
-from alignkit.runs.inputs import change_of_pictures, change_of_representations, change_of_scores
+from alignkit.runs.inputs import change_of_pictures, change_of_representations
 from alignkit.studies.tables import Measure
 
 # Tables with the keys of the rows that count.
 Tables = list[tuple[AlignmentTable, list[Key]]]
 FORMAT = 1  # of what is remembered of a run
 EVIDENCE = ("metric", "parameters", "x", "y", "n", "value")
-
-
-def is_trained(run: Run, config: RunConfig) -> bool:
-    """Whether the folder holds exactly this run, and it is trained."""
-    return run.is_trained and run.stored.get("identity") == config.identity
-
-
-def is_evaluated(run: Run, split: str) -> bool:
-    """Whether the run has scores on a split, of its weights and of the pictures as they are."""
-    return (
-        run.is_trained and split in run.performance()["splits"] and not change_of_scores(run, split)
-    )
-
-
-def is_extracted(run: Run, split: str, pools: list[str]) -> bool:
-    """Whether representations of all sites on a split are stored for all of these poolings."""
-    index = run.representation_index(split) if run.is_trained else None
-    if index is None or not set(pools) <= set(index["pools"]):
-        return False
-    if change_of_representations(run, split, index):
-        return False
-    return set(sites(run.schedule())) <= set(index["sites"])
 
 
 class Asked:

@@ -68,6 +68,17 @@ def note_stale(chosen: "Plan") -> None:
         )
 
 
+def explain_steps(chosen: "Plan") -> None:
+    """Say why each step of each run is to be done or not, where that was asked for."""
+    reporter = console.TerminalReporter()
+    for planned in chosen.runs:
+        for step in planned.steps:
+            why = step.why or "it is done"
+            if step.name == "train" and not step.why:
+                why += f", although {planned.stale}" if planned.stale else ""
+            reporter.explain(f"{step.name} of {planned.name}", bool(step.why), why)
+
+
 def run_row(planned: "Planned") -> dict[str, Any]:
     """Return a run of the plan as plain values."""
     config = planned.config
