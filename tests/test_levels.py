@@ -17,6 +17,7 @@ LEVELS = [
     "errors",
     "signals",
     "cleaning",
+    "bounds",
     "documents",
     "file_names",
     "progress",

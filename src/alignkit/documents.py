@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import stat
 import tomllib
 from collections.abc import Mapping
@@ -64,12 +65,13 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
     with os.fdopen(handle, "rb") if not _is_folder(handle) else _refuse(path, handle) as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise DataError(f"{path} is not a regular file")
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise DataError(f"{path} has more than {limit:,} bytes, which is too much for its kind")
-    return content
+        if status.st_size > limit:
+            raise DataError(f"{path} has more than {limit:,} bytes, which is too much for its kind")
+        # Not up to the limit: Python would allocate so much.
+        return file.read(status.st_size)
 
 
 def _is_folder(handle: int) -> bool:
@@ -79,22 +81,6 @@ def _is_folder(handle: int) -> bool:
 def _refuse(path: Path, handle: int) -> NoReturn:
     os.close(handle)
     raise DataError(f"{path} is not a regular file")
-
-
-def require_regular(path: Path) -> None:
-    """Refuse what exists and is neither a file nor a folder: a pipe, a socket, a device.
-
-    Raises
-    ------
-    DataError
-        With the path.
-    """
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return  # whoever opens it says why not
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise DataError(f"{path} is not a regular file")
 
 
 def read_json(path: Path, form: Form | None = None, infinite: bool = False) -> Any:
@@ -162,6 +148,8 @@ def read_toml(path: Path) -> tuple[str, dict[str, Any]]:
         text = content.decode()
         # As a file opened as text gives it; TOML allows no other line breaks.
         text = text.replace("\r\n", "\n")
+        if _LONG_PATH.search(text):  # the parser takes the square of its length
+            raise RecursionError
         value = tomllib.loads(text)
         _check_depth(value, len(text))
     except RecursionError:
@@ -232,6 +220,9 @@ def _check_type(value: Any, kinds: type | tuple[Any, ...], name: str, inside: st
         )
 
 
+# A key with more parts between points than tables may be within each other.
+_PART = r"(?:[\w-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+"
+_LONG_PATH = re.compile(rf"(?<![\w-])(?:{_PART}\.[ \t]*+){{{DEEPEST}}}")
 _TOO_DEEP = f"it is nested more than {DEEPEST} deep"
 
 
@@ -290,5 +281,8 @@ _INFINITE: dict[str, Any] = {"parse_float": float, "parse_constant": float}
 
 def _short(error: ValueError) -> str:
     """Return what a parser says, without the advice to Python's programmers on long numbers."""
+    if isinstance(error, json.JSONDecodeError):
+        line = f"line {error.lineno}, " if "\n" in error.doc else ""
+        return f"{error.msg} ({line}column {error.colno})"
     text = str(error)
     return "a number has too many digits" if "integer string" in text else text[:200]

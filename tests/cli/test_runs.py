@@ -106,10 +106,16 @@ def test_gc_removes_litter_of_results_but_not_what_may_be_written_now(tmp_path):
     names = (".a.csv.x1.tmp", "figures/.b.png.x2.tmp", ".now.csv.x3.tmp", ".hidden", "c.csv")
     for name in names:
         (results / name).write_text("half")
-    for name in names[:2]:
-        os.utime(results / name, (0, 0))
+    beside = tmp_path / ".results.x4.tmp"  # a folder of results that was not yet put in place
+    beside.mkdir()
+    (tmp_path / ".others.x5.tmp").write_text("of other results")
+    for path in (*(results / name for name in names[:2]), beside, tmp_path / ".others.x5.tmp"):
+        os.utime(path, (0, 0))
     words = ("runs", "gc", "--output", results, "--json")
     rows = {row["path"]: row["done"] for row in json.loads(alignkit(*words, cwd=tmp_path).stdout)}
+    assert rows.pop(str(beside)) == "removed"
+    assert not beside.exists()
+    assert (tmp_path / ".others.x5.tmp").exists()
     done = {str(Path(path).relative_to(results)): state for path, state in rows.items()}
     assert done == {names[0]: "removed", names[1]: "removed", names[2]: "in use, kept"}
     left = sorted(str(p.relative_to(results)) for p in results.rglob("*") if p.is_file())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from alignkit.bounds import check_holes, require_regular
 from alignkit.data.facts import label_set, label_texts
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.tables import as_ids, find_id, read_table
@@ -132,8 +133,12 @@ class Facts:
         return design, {"within": names[0], "groups": names[1]}
 
     def _of_array(self, file: Path) -> list[str]:
+        from alignkit.metrics.files.numpy_files import mapped
+
         try:
-            values = np.load(file, allow_pickle=False)
+            require_regular(file)
+            check_holes(file)
+            values = mapped(file, 0, file.stat().st_size)
         except (OSError, ValueError) as error:
             raise DataError(f"{file} cannot be read: {first_line(error)}") from None
         if values.ndim == 2 and values.dtype.kind in "biuf":

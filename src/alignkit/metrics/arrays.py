@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from alignkit.bounds import check_holes, require_regular
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.metrics import tables
 from alignkit.metrics.files.axes import GAP, Axes, axes_of, check_used
@@ -283,7 +284,9 @@ def _file(path: Path, id: str | None, reporter: Reporter) -> Content:
         )
     if kind not in SUFFIXES and not (kind == ".txt" and is_features(path.stem)):
         raise DataError(f"{path} is none of {', '.join(SUFFIXES)}")
+    require_regular(path)
     try:
+        check_holes(path)
         if kind in tables.SUFFIXES:
             samples = tables.read_samples(path, id)
             layers = samples.layers or {path.stem: samples.values}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.bounds.trial import try_reading
 from alignkit.errors import DataError
 from alignkit.tables import IdColumn, as_ids, counts_rows, find_id, read_table, shown
 from alignkit.tables.ids import is_leftover
@@ -75,9 +77,13 @@ def _text(path: Path, id: str | None) -> Samples:
     names = [name for name in table.names if name not in left_out]
     _check_header(path, names, table.names)
     cells = next(table.rows(), [])
-    for name, cell in zip(table.names, cells, strict=False):
-        if name in names and not is_number(cell) and not is_missing(cell):
-            _check_some_numbers(path, name, *table.kind(name))
+    suspect = [
+        name
+        for name, cell in zip(table.names, cells, strict=False)
+        if name not in left_out and not is_number(cell) and not is_missing(cell)
+    ]
+    for name, kind in table.kinds(suspect).items():
+        _check_some_numbers(path, name, *kind)
     values = table.numbers(names)
     _check_counting(path, names, values)
     return Samples(values, ids, (*table.notes, *notes))
@@ -142,7 +148,7 @@ def _ids(
 def _parquet(path: Path, id: str | None) -> Samples:
     frame = _frame(path)
     names = [str(name) for name in frame.columns]
-    repeated = next((name for name in names if names.count(name) > 1), None)
+    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
     if repeated is not None:
         raise DataError(f"{path}: two columns are named '{repeated}'; give them different names")
     frame.columns = names
@@ -177,7 +183,10 @@ def _frame(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        import pyarrow  # noqa: F401
+
+        try_reading(path, "parquet")
+        return pd.read_parquet(path, engine="pyarrow")
     except ImportError:
         raise ImportError(
             "reading parquet needs pyarrow: pip install 'alignkit[parquet]'"

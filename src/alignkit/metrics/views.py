@@ -10,13 +10,13 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from alignkit.bounds import free_memory
 from alignkit.errors import UsageError
 
 # How a view follows when samples are reordered; None where it cannot.
@@ -163,15 +163,3 @@ def bytes_of(value: Any) -> int:
 def free_gpu_memory() -> float:
     """Bytes that the GPU in use could still take; infinite while none is in use."""
     return torch.cuda.mem_get_info()[0] if torch.cuda.is_initialized() else math.inf
-
-
-def free_memory() -> int:
-    """Bytes that this process could still take, by the kernel's own estimate."""
-    try:
-        with Path("/proc/meminfo").open(encoding="ascii") as file:
-            line = next(line for line in file if line.startswith("MemAvailable"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        import os
-
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

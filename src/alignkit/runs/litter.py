@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from alignkit.runs.files import held_by_another
@@ -48,10 +49,19 @@ def find_litter(root: Path) -> Iterator[Litter]:
 
 
 def find_litter_of_results(folder: Path) -> Iterator[Litter]:
-    """Yield the litter below a folder of results, which no process locks: the recent is in use."""
-    for path in sorted(folder.rglob(".*")):
+    """Yield the litter in and beside results, which no process locks: the recent is in use.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder of results, or a file of them.
+    """
+    # A whole file or folder is written under such a name before it is put in its place.
+    beside = folder.parent.glob(f".{escape(folder.name)}.*")
+    for path in [*sorted(beside), *sorted(folder.rglob(".*"))]:
         why = KINDS.get(path.suffix)
-        if why and not any(parent.suffix in KINDS for parent in path.relative_to(folder).parents):
+        inner = path.relative_to(folder if folder in path.parents else folder.parent)
+        if why and not any(parent.suffix in KINDS for parent in inner.parents):
             age = time.time() - path.stat().st_mtime
             yield Litter(path, why, size_of(path), age < RECENT)
 

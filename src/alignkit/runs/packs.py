@@ -7,9 +7,12 @@ anything that is not a regular file or is outside its run.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import re
 import shutil
 import tarfile
@@ -20,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from alignkit.bounds import check_ratio
 from alignkit.documents import parse_json
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.runs.files import locked, put_folder, sha256_of, whole_file
@@ -31,6 +35,12 @@ WEIGHTS = ".safetensors"
 KINDS = (".json", ".csv", ".npy", WEIGHTS)  # nothing that could hold a pickle
 MAX_LIST_BYTES = 100_000_000
 CHUNK = 1 << 20
+# How the compressed files begin that tar can write, and what reads them.
+_COMPRESSED: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 
 
 def export_runs(
@@ -110,15 +120,17 @@ def import_runs(pack: Path, root: Path, report: Callable[[str], None]) -> dict[s
         When the pack is damaged, was modified, or holds something that is not allowed; then
         nothing is imported.
     """
-    if not pack.is_file():
+    if not pack.exists():
         raise DataError(f"there is no pack {pack}; create one with: alignkit runs export")
-    with _as_pack(pack):
-        tarfile.open(pack, "r:*").close()  # before creating a folder
+    if not pack.is_file():
+        raise DataError(f"{pack} is not a regular file; expected a pack of alignkit runs export")
+    with _as_pack(pack), _tar_to_read(pack):
+        pass  # before creating a folder
     with (
         locked(root),
         tempfile.TemporaryDirectory(prefix=".import.", suffix=".tmp", dir=root) as folder,
     ):
-        with _as_pack(pack), tarfile.open(pack, "r:*") as tar:
+        with _as_pack(pack), _tar_to_read(pack) as tar:
             listed = _unpack(tar, Path(folder), pack)
         states = {}
         for run in listed:
@@ -132,7 +144,7 @@ def _as_pack(pack: Path) -> Iterator[None]:
     """Turn errors of reading a file into one line that it is not a pack."""
     try:
         yield
-    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise DataError(
             f"{pack} is not a pack written by alignkit runs export, or it is damaged: "
             f"{first_line(error)}"
@@ -168,6 +180,7 @@ def _unpack(tar: tarfile.TarFile, folder: Path, pack: Path) -> list[dict[str, An
         f"{run['folder']}/{name}": entry for run in listed for name, entry in run["files"].items()
     }
     needed = sum(entry["size"] for entry in expected.values())
+    check_ratio(needed, pack.stat().st_size)
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise DataError(f"{pack} needs {needed} bytes, but {folder.parent} has only {free} free")
@@ -260,10 +273,45 @@ def _folder(run: Run, root: Path) -> str:
 
 
 @contextmanager
+def _tar_to_read(path: Path) -> Iterator[tarfile.TarFile]:
+    """Open a tar file, of which no more is unpacked than a file of its size may hold."""
+    with path.open("rb") as raw:
+        start = raw.read(max(map(len, _COMPRESSED)))
+    opener = next((_COMPRESSED[each] for each in _COMPRESSED if start.startswith(each)), open)
+    with (
+        opener(path, "rb") as content,
+        tarfile.open(fileobj=_Bounded(content, path.stat().st_size), mode="r:") as tar,
+    ):
+        yield tar
+
+
+class _Bounded(io.RawIOBase):
+    """What is unpacked from a file; refused where it is too much, at once or in all."""
+
+    def __init__(self, content: IO[bytes], size: int) -> None:
+        super().__init__()
+        self._content, self._size = content, size
+
+    def read(self, size: int = -1) -> bytes:
+        """Read some bytes: names and other facts on a member are read at once, however long."""
+        if not 0 <= size <= MAX_LIST_BYTES:
+            raise ValueError("a member has too long a name")
+        check_ratio(self.tell() + size, self._size)
+        return self._content.read(size)
+
+    def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, which unpacks what is before it."""
+        check_ratio(place, self._size)
+        return self._content.seek(place, whence)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._content.tell()
+
+
+@contextmanager
 def _tar_to_write(path: Path, target: Path) -> Iterator[tarfile.TarFile]:
     """Open a tar file whose bytes depend on its content only."""
-    import gzip
-
     if target.suffix not in (".gz", ".tgz"):
         with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
             yield tar

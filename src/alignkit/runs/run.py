@@ -11,7 +11,8 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from alignkit.documents import NUMBER, Form, check_form, read_json, require_regular
+from alignkit.bounds import require_regular
+from alignkit.documents import NUMBER, Form, check_form, read_json
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart

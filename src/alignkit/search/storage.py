@@ -197,7 +197,7 @@ def _locked(path: Path) -> Iterator[None]:
                 continue  # it was removed meanwhile
             try:
                 yield
-            except AlignkitError:
+            except BaseException:
                 if is_new:
                     path.unlink(missing_ok=True)
                 raise

@@ -5,8 +5,12 @@ from __future__ import annotations
 import codecs
 from pathlib import Path
 
+from alignkit.bounds import free_memory
+from alignkit.documents import read_bytes
 from alignkit.errors import DataError, MissingError
 
+# How much memory is taken for each byte of a table and for each of its lines.
+COPIES, LINE = 3, 160
 # Longer marks first: that of UTF-32 begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -40,12 +44,17 @@ def read_text(path: Path) -> str:
         When it is empty, holds something else than a table, or bytes in another encoding; the
         message names the line.
     """
+    free = free_memory()
     try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+        raw = read_bytes(path, free)
+    except MissingError:
         raise MissingError(f"{path} does not exist; expected a table") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    needed = COPIES * len(raw) + LINE * (raw.count(b"\n") + raw.count(b"\r"))
+    if needed > free:
+        raise DataError(
+            f"reading {path} takes about {needed / 1e9:,.1f} GB of memory, and "
+            f"{free / 1e9:,.1f} GB are free; save it as .parquet or .npy"
+        )
     encoding, mark = encoding_of(raw[:4096], path)
     try:
         text = raw[mark:].decode(encoding)

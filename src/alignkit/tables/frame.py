@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 # What a missing name is written as; other words, such as none, are names.
 NO_NAME = ("", "nan", "NaN", "NA", "N/A", "null")
+# So many columns that are no metrics are named each.
+MOST_NOTES = 20
 
 
 def text_frame(table: Table, names: Sequence[str]) -> pd.DataFrame:
     """Return columns as text, with missing names as NaN."""
     import pandas as pd
 
+    columns = table.columns(names)
     return pd.DataFrame(
-        {name: [_name(cell) for cell in table.texts(name)] for name in names}, dtype=object
+        {name: [_name(cell) for cell in cells] for name, cells in columns.items()}, dtype=object
     )
 
 
@@ -53,12 +56,12 @@ def typed_frame(
     DataError
         At a cell that holds no number in a column of numbers.
     """
+    import pandas as pd
+
     notes: list[str] = []
     typed: list[str] = [name for name in table.names if name in numbers and name not in names]
-    for name in table.names:
-        if name in names or name in numbers:
-            continue
-        counted, texts, first = table.kind(name)
+    free = [name for name in table.names if name not in names and name not in numbers]
+    for name, (counted, texts, first) in table.kinds(free).items():
         if name in either:
             if counted and texts:
                 raise DataError(
@@ -80,16 +83,24 @@ def typed_frame(
         else:
             where = f" ({first})" if counted else ""
             notes.append(f"column {shown(name)} holds text{where} and is no metric")
-    frame = text_frame(table, [name for name in table.names if name not in typed])
+    measured = set(typed)
+    frame = text_frame(table, [name for name in table.names if name not in measured])
     if typed:
         values = table.numbers(typed, missing=True)
-        frame = frame.assign(**{name: _whole(values[:, at]) for at, name in enumerate(typed)})
+        whole = pd.DataFrame({name: _whole(values[:, at]) for at, name in enumerate(typed)})
+        frame = pd.concat([frame, whole], axis=1) if len(frame.columns) else whole
+    more = len(notes) - MOST_NOTES
+    if more > 0:
+        notes[MOST_NOTES:] = [f"{more:,} more columns hold text, ids or numbers of rows"]
     return frame[list(table.names)], [f"{table.path}: {note}" for note in notes]
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
     """Return whole numbers as such: a seed is 0, not 0.0."""
-    whole: np.ndarray = values % 1 == 0
+    import numpy as np
+
+    with np.errstate(invalid="ignore"):  # infinity has no remainder
+        whole: np.ndarray = values % 1 == 0
     return values.astype(int) if len(values) and whole.all() else values
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 from alignkit.errors import DataError
@@ -14,6 +15,8 @@ QUOTE = '"'
 _LINE_END = re.compile(r"(\r\n|\r|\n)")
 # Blanks between cells, of tables that align their columns by blanks.
 BLANKS = " "
+# A cell of several lines has no more lines with quotes, and no more characters.
+MOST_LINES, LONGEST_CELL = 1000, 4 << 20
 
 
 @dataclass
@@ -158,13 +161,13 @@ def _fits(line: str, separator: str, width: int) -> bool:
 
 def _closing_line(lines: list[str], ends: list[str], at: int, separator: str) -> int | None:
     """Return the line on which the quotes that open on a line are all closed, if there is one."""
-    for last in range(at + 1, len(lines)):
-        if QUOTE in lines[last]:
-            joined = _joined(lines, ends, at, last)
-            if not _opens(joined, separator):
-                return last
-            if _broken(joined, separator):
-                return None
+    with_quotes = (last for last in range(at + 1, len(lines)) if QUOTE in lines[last])
+    for last in islice(with_quotes, MOST_LINES):
+        joined = _joined(lines, ends, at, last)
+        if not _opens(joined, separator):
+            return last
+        if _broken(joined, separator) or len(joined) > LONGEST_CELL:
+            return None
     return None
 
 

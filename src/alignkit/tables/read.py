@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alignkit.bounds import require_regular
 from alignkit.errors import DataError, UsageError
 from alignkit.tables.decode import encoding_of, read_text
 from alignkit.tables.ids import shown
 from alignkit.tables.numbers import Marks, find_marks, is_missing, is_number, simple_numbers
 from alignkit.tables.quotes import Rows, is_blank, rows_of
-from alignkit.tables.separator import NAMES, Layout, find_layout
+from alignkit.tables.separator import LONGEST_LINE, NAMES, TOO_LONG, Layout, find_layout
 
 if TYPE_CHECKING:
     import numpy as np
 
+SHOWN = 60  # characters of a cell in a message
 _TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -81,8 +84,16 @@ class Table:
         UsageError
             When there is no such column.
         """
-        at = self._place(name)
-        return [cells[at] for cells in self.rows()]
+        return self.columns([name])[name]
+
+    def columns(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Return the cells of columns by name, see ``texts``; all are read in one pass."""
+        places = {name: self._place(name) for name in names}
+        columns: dict[str, list[str]] = {name: [] for name in names}
+        for cells in self.rows():
+            for name, at in places.items():
+                columns[name].append(cells[at])
+        return columns
 
     def numbers(self, names: Sequence[str], missing: bool = False) -> np.ndarray:
         """Return columns of numbers, ``(rows, columns)`` in float64.
@@ -137,15 +148,21 @@ class Table:
 
         Missing cells are neither. The text is shown with its place: ``t.csv:3: 'running'``.
         """
-        numbers = texts = 0
-        first = ""
-        for row, cell in enumerate(self.texts(name)):
-            if is_number(cell):
-                numbers += 1
-            elif not is_missing(cell):
-                texts += 1
-                first = first or f"{self.where(row)}: '{cell.strip()}'"
-        return numbers, texts, first
+        return self.kinds([name])[name]
+
+    def kinds(self, names: Sequence[str]) -> dict[str, tuple[int, int, str]]:
+        """Return what columns hold, see ``kind``; all are looked at in one pass."""
+        places = [self._place(name) for name in names]
+        numbers, texts, first = [0] * len(places), [0] * len(places), [""] * len(places)
+        for row, cells in enumerate(self.rows()):
+            for column, at in enumerate(places):
+                cell = cells[at]
+                if is_number(cell):
+                    numbers[column] += 1
+                elif not is_missing(cell):
+                    texts[column] += 1
+                    first[column] = first[column] or f"{self.where(row)}: '{cell.strip():.{SHOWN}}'"
+        return dict(zip(names, zip(numbers, texts, first, strict=True), strict=True))
 
     def _truth(self, places: Sequence[int]) -> set[str]:
         """Return the columns that hold true and false throughout, which are 1 and 0."""
@@ -161,7 +178,7 @@ class Table:
         value = _TRUTH[cell.strip().lower()] if truth else marks.number(cell)
         if value is not None and (missing or not is_missing(cell)):
             return value
-        what = "holds no value" if is_missing(cell) else f"holds '{cell.strip()}'"
+        what = "holds no value" if is_missing(cell) else f"holds '{cell.strip():.{SHOWN}}'"
         raise DataError(f"{self.place(row)}: column {shown(name)} {what}; expected a number")
 
     def _place(self, name: str) -> int:
@@ -233,12 +250,15 @@ def read_rows(
 
 def _streamed(path: Path, columns: int, separator: str) -> Iterator[tuple[str, list[str]]]:
     """Read rows one by one: captions come by the million."""
+    require_regular(path)
     with path.open("rb") as file:
         encoding, mark = encoding_of(file.read(4096), path)
     line = 0
     try:
         with path.open(encoding="utf-8-sig" if mark == 3 else encoding) as file:
-            for line, row in enumerate(file, 1):
+            for line, row in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), 1):
+                if len(row) == LONGEST_LINE:
+                    raise DataError(f"{path}:{line}: {TOO_LONG}")
                 text = row.removesuffix("\n").removeprefix("\ufeff" if line == 1 else "")
                 if not is_blank(text, separator):
                     cells = text.split(separator)
@@ -290,8 +310,9 @@ def _names(
         spare += 1
     if spare:
         notes.append(f"{path}: the last {spare} column(s) have no name and no content")
-    for name in names:
-        if name and names.count(name) > 1:
+    times = Counter(names)
+    for name in times:
+        if name and times[name] > 1:
             first = names.index(name)
             second = names.index(name, first + 1)
             raise DataError(

@@ -12,6 +12,9 @@ from alignkit.tables.quotes import BLANKS, QUOTE, is_blank, split_line, split_li
 
 SEPARATORS = (",", "\t", ";", "|")
 NAMES = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars", BLANKS: "blanks"}
+MOST_COLUMNS = 100_000
+LONGEST_LINE = 32 << 20  # characters
+TOO_LONG = f"a line has more than {LONGEST_LINE:,} characters; it is damaged, or no table"
 # How many lines are looked at; all lines must fit when they are read.
 LOOK = 5000
 # A spreadsheet's way to name the separator, as the first line.
@@ -63,14 +66,33 @@ def find_layout(text: str, usual: str, path: Path) -> Layout:
         When two separators fit equally well, or the header has a quote that is not closed.
     """
     lines = split_lines(text)[0]
+    _check_lengths(lines, path)
     top = next(i for i, line in enumerate(lines) if line.strip())
     named = _NAMED.fullmatch(lines[top])
     if named:
         header = _next_line(lines, top + 1, path)
+        _check_columns(lines[header], header + 1, path)
         return _layout(lines, header, named[1], 0, path)
     header, comments = _header(lines, top, usual, path)
+    _check_columns(lines[header], header + 1, path)
     separator = _separator(lines, header, usual, path)
     return _layout(lines, header, separator, comments, path)
+
+
+def _check_lengths(lines: Sequence[str], path: Path) -> None:
+    """Refuse lines that are longer than any row, before they are cut into cells."""
+    longest = max(range(len(lines)), key=lambda at: len(lines[at]))
+    if len(lines[longest]) > LONGEST_LINE:
+        raise DataError(f"{path}:{longest + 1}: {TOO_LONG}")
+
+
+def _check_columns(line: str, number: int, path: Path) -> None:
+    columns = 1 + max(map(line.count, (*SEPARATORS, BLANKS)))
+    if columns > MOST_COLUMNS:
+        raise DataError(
+            f"{path}:{number}: {columns:,} columns are more than {MOST_COLUMNS:,}; save them as "
+            ".npy"
+        )
 
 
 def _header(lines: Sequence[str], top: int, usual: str, path: Path) -> tuple[int, int]:

@@ -233,14 +233,29 @@ def test_a_wrong_line_is_named(memes, rewrite, changed, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"id": 1, "text": \n', r"train.jsonl:9: not JSON: Expecting value \(column 18\)"),
-        (b'{"id": 1, "text": "a", "label": NaN}\n', r"train.jsonl:9: not JSON: NaN is not valid"),
-        (b'{"id": 1, "text": "a", "id": 2}\n', r"train.jsonl:9: not JSON: key 'id' appears twice"),
-        (b'{"id": ' + b"9" * 5000 + b"}\n", r"train.jsonl:9: not JSON: Exceeds the limit"),
-        (b"[" * 100000 + b"\n", r"train.jsonl:9: not JSON: .*recursion"),
-        ('{"id": 1, "text": "a"}\n'.encode("utf-16"), r"train.jsonl:9: not UTF-8 \(byte 1\)"),
-        (b"[1, 2]\n", r"train.jsonl:9: not a JSON object: \[1, 2\]"),
-        (b'{"id": 1, "text": "\xff"}\n', r"train.jsonl:9: not UTF-8 \(byte 20\)"),
+        (
+            b'{"id": 1, "text": \n',
+            r"train.jsonl:9 is not valid JSON: Expecting value \(column 18\)",
+        ),
+        (
+            b'{"id": 1, "text": "a", "label": NaN}\n',
+            r"train.jsonl:9 is not valid JSON: NaN is no number",
+        ),
+        (
+            b'{"id": 1, "text": "a", "id": 2}\n',
+            r"train.jsonl:9 is not valid JSON: it has the key 'id' twice",
+        ),
+        (
+            b'{"id": ' + b"9" * 5000 + b"}\n",
+            r"train.jsonl:9 is not valid JSON: a number has too many digits",
+        ),
+        (b"[" * 100000 + b"\n", r"train.jsonl:9 is not valid JSON: it is nested more than 64"),
+        (
+            '{"id": 1, "text": "a"}\n'.encode("utf-16"),
+            r"train.jsonl:9 is not UTF-8 text \(byte 1\)",
+        ),
+        (b"[1, 2]\n", r"train.jsonl:9 is not a JSON object: \[1, 2\]"),
+        (b'{"id": 1, "text": "\xff"}\n', r"train.jsonl:9 is not UTF-8 text \(byte 20\)"),
     ],
 )
 def test_a_malformed_line_is_named(memes, line, message):

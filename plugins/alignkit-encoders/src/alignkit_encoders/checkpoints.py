@@ -9,10 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 import alignkit
+from alignkit.bounds import check_holes
+from alignkit.metrics.files.torch_files import load_torch, read_safetensors
 
 # What wrappers and trainers put around a state dict, and before its names.
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "ema", "state_dict_ema")
@@ -39,6 +40,10 @@ def read_checkpoint(file: Path) -> Checkpoint:
     file = Path(file).expanduser()
     if not file.is_file():
         raise alignkit.DataError(f"there is no file {file}; expected weights")
+    try:
+        check_holes(file)
+    except ValueError as error:
+        raise alignkit.DataError(f"{file} cannot be read: {error}") from None
     status = file.stat()
     return _read(file, status.st_size, status.st_mtime_ns)
 
@@ -49,11 +54,11 @@ def _read(file: Path, _size: int, _time: int) -> Checkpoint:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     try:
         if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            content: Any = load_file(file)
+            content: Any = read_safetensors(file)
         else:
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            content = load_torch(file)
+    except alignkit.DataError:
+        raise
     except Exception as error:
         first = alignkit.first_line(error)
         raise alignkit.DataError(

@@ -140,7 +140,7 @@ def check_memory(make: Callable[[], nn.Module], what: str, weights: Iterable[Pat
     """
     import torch
 
-    from alignkit.metrics.views import free_memory
+    from alignkit.bounds import free_memory
 
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         count = sum(parameter.numel() for parameter in make().parameters())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,10 @@ from typing import Any
 from PIL import Image
 
 import alignkit
+from alignkit.bounds import check_holes, check_ratio, require_regular
+from alignkit.bounds.trial import try_reading
 from alignkit.data.pictures import fault_of
+from alignkit.documents import parse_json
 from alignkit.errors import first_line
 from alignkit_tasks.extras import need
 from alignkit_tasks.folders import picture_file, stamp
@@ -23,6 +25,7 @@ from alignkit_tasks.sources import File, Source
 
 # Decoded row groups to keep in memory; reading rows in order needs only one.
 KEPT_GROUPS = 4
+CELL = 8  # bytes that are taken for each row at least
 
 
 def column_names(path: Path) -> list[str]:
@@ -153,9 +156,11 @@ class _Table:
     def __init__(self, path: Path) -> None:
         pa = need("pyarrow", "arrow", path)
         self._path = path
+        require_regular(path)
         try:
+            check_holes(path)
             self._open(pa, path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise alignkit.DataError(f"{path} cannot be read: {first_line(error):.80}") from None
         self._pa = pa
 
@@ -166,6 +171,7 @@ class _Table:
 
             self._parquet = pyarrow.parquet.ParquetFile(path)
             self._schema = self._parquet.schema_arrow
+            check_ratio(CELL * self._parquet.metadata.num_rows, path.stat().st_size)
             sizes = [
                 self._parquet.metadata.row_group(i).num_rows
                 for i in range(self._parquet.num_row_groups)
@@ -175,6 +181,7 @@ class _Table:
             self._group = lru_cache(KEPT_GROUPS)(self._read_group)
             self._reading = Lock()  # a Parquet reader must not be used by two threads at once
             return
+        try_reading(path, "arrow")
         try:
             self._whole = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except pa.ArrowInvalid:  # the streaming format has no footer
@@ -225,11 +232,12 @@ class _Table:
     def classes(self) -> dict[str, list[str]]:
         """Return the names of classes by column, as ``datasets`` stores them beside the table."""
         try:
-            stored = json.loads((self._schema.metadata or {}).get(b"huggingface", b"{}"))
+            text = (self._schema.metadata or {}).get(b"huggingface", b"{}")
+            stored = parse_json(text, f"{self._path}: its classes")
             features = stored.get("info", {}).get("features", {})
             named = {name: feature.get("feature", feature) for name, feature in features.items()}
             return {name: feature["names"] for name, feature in named.items() if "names" in feature}
-        except (ValueError, AttributeError, TypeError):
+        except (alignkit.DataError, AttributeError, TypeError):
             return {}
 
     def holds_paths(self, column: str) -> bool:
@@ -241,6 +249,8 @@ class _Table:
     def rows(self, names: list[str]) -> list[dict[str, object]]:
         """Read some columns, one dictionary per row."""
         with self._told():
+            if self._parquet:
+                try_reading(self._path, "parquet", names)
             table = (
                 self._parquet.read(columns=names) if self._parquet else self._whole.select(names)
             )
@@ -252,7 +262,7 @@ class _Table:
         """Say in one line that the file is damaged where it is."""
         try:
             yield
-        except (self._pa.ArrowException, OSError) as error:
+        except (self._pa.ArrowException, OSError, ValueError) as error:
             raise alignkit.DataError(
                 f"{self._path} cannot be read: {first_line(error):.80}"
             ) from None
@@ -285,7 +295,11 @@ class _Table:
 
 def _table(path: Path) -> _Table:
     # A handle must not be shared with the forked workers of a data loader.
-    return _opened(path, stamp(path), os.getpid())
+    try:
+        known = stamp(path)
+    except OSError as error:
+        raise alignkit.DataError(f"{path} cannot be read: {error.strerror}") from None
+    return _opened(path, known, os.getpid())
 
 
 @lru_cache(64)

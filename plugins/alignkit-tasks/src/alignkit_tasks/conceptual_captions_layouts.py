@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import alignkit
+from alignkit.documents import parse_json
 from alignkit.file_names import listed, readable
 from alignkit.tables import read_rows, read_table
 from alignkit_tasks.archives import PICTURES, Member, TarPicture, samples_of
@@ -99,7 +99,7 @@ def _caption(parts: dict[str, Member], where: str) -> str:
     try:
         if "txt" in parts:
             return parts["txt"].read().decode("utf-8-sig")
-        content = json.loads(parts["json"].read()) if "json" in parts else {}
+        content = parse_json(parts["json"].read(), where, {}) if "json" in parts else {}
     except ValueError as error:
         raise alignkit.DataError(f"{where}: the caption cannot be read: {error!s:.60}") from None
     caption = next((content[key] for key in CAPTIONS if key in content), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import PIL
 
 import alignkit
 from alignkit.data.pixels import cache_folder
+from alignkit.documents import read_json
 from alignkit.progress import current_reporter
 from alignkit.runs.files import write_json
 from alignkit_tasks.sources import Source
@@ -87,9 +87,9 @@ def _fault(source: Source) -> Fault | None:
 
 def _read(path: Path) -> Mapping[int, Fault] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         return {int(i): Fault(*fault) for i, fault in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (alignkit.DataError, ValueError, TypeError, AttributeError):
         return None
 
 

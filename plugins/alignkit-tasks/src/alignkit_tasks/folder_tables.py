@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import alignkit
+from alignkit.documents import parse_json
 from alignkit.file_names import listed
 from alignkit.tables import read_table
 from alignkit_tasks.columns import ColumnPicture
@@ -326,8 +326,8 @@ def labels_of(value: object, separator: str, where: str) -> UserLabel:
     """
     if isinstance(value, str) and value.strip().startswith("[") and value.strip().endswith("]"):
         try:
-            value = json.loads(value)
-        except ValueError:
+            value = parse_json(value, where)
+        except alignkit.DataError:
             raise alignkit.DataError(
                 f"{where}: the label {value!r:.40} is not a JSON list"
             ) from None

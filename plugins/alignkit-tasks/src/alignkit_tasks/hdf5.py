@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image
 
 import alignkit
+from alignkit.bounds import check_holes
+from alignkit.bounds.trial import try_reading
 from alignkit_tasks.extras import need
 from alignkit_tasks.folders import stamp
 
@@ -35,9 +37,13 @@ def open_hdf5(path: Path) -> Any:
 def _opened(path: Path, _stamp: object, _process: int) -> Any:
     h5py = need("h5py", "hdf5", path)
     try:
+        check_holes(path)
+        try_reading(path, "pictures")
         return h5py.File(path, "r")
     except OSError as error:
         raise alignkit.DataError(f"{path} is not HDF5: {error!s:.80}") from None
+    except ValueError as error:
+        raise alignkit.DataError(f"{path} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)

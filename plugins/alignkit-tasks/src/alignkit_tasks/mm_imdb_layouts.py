@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import alignkit
+from alignkit.documents import parse_json
 from alignkit.file_names import listed
 from alignkit.tables import read_table
 from alignkit_tasks.columns import column_names, picture_in, read_columns
@@ -98,7 +98,7 @@ def _poster(folder: Path, number: str) -> Source:
 def _movie(details: Path, number: str, poster: Source) -> Movie:
     path = inner_path(details, f"{number}.json", "split.json")
     try:
-        fields = read_json(path)
+        fields = read_json(path, infinite=True)  # of a large dump only a few keys matter
     except alignkit.MissingError:
         raise alignkit.MissingError(f"there is no {path}, which the split lists") from None
     if not isinstance(fields, dict):
@@ -154,7 +154,9 @@ def _read_hdf5(folder: Path) -> Movies:
             raise alignkit.DataError(f"{path} has no '{name}'; it has: {', '.join(file)}")
     ids = [_decoded(number) for number in file["imdb_ids"][:]]
     names = file["genres"].attrs.get("target_names")
-    labels = tuple(json.loads(_decoded(names))) if names is not None else GENRES
+    labels = GENRES
+    if names is not None:
+        labels = tuple(parse_json(_decoded(names), f"{path}: target_names", [str]))
     flags = file["genres"][:]
     parts: dict[str, list[Movie]] = {}
     for part, rows in _hdf5_rows(file, len(ids)).items():

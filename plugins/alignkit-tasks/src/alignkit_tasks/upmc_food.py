@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 import alignkit
+from alignkit.documents import read_bytes
 from alignkit_tasks.folders import read_layout
 from alignkit_tasks.records import Record, RecordedTask, classes
 from alignkit_tasks.splits import held_out, study_split
@@ -108,8 +109,9 @@ class UpmcFood(RecordedTask):
                 f"{NAME}: this copy holds no pages (texts_txt/); use `task={NAME}:text=title`"
             )
         try:
-            return dish.page.read_text(encoding="utf-8", errors="replace").strip()
-        except FileNotFoundError:
+            page = read_bytes(dish.page).decode(errors="replace")
+            return page.replace("\r\n", "\n").replace("\r", "\n").strip()
+        except alignkit.MissingError:
             return None
 
     def _labels(self) -> tuple[str, ...]:

@@ -19,6 +19,8 @@ MASKS = ("attention_mask", "mask")
 INPUTS = ("input_ids", "token_type_ids", "position_ids", "padding_mask")
 # So many names are listed in a message.
 SHOWN = 6
+# So many arrays a file may hold, of which each is a layer, a row or an id.
+MOST_ARRAYS = 100_000
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,18 @@ def sort_out(path: Path, members: Mapping[str, Any]) -> Content:
         rows = np.stack([_as_numpy(value) for value in vectors.values()])
         return Content({path.stem: rows}, as_ids(list(vectors)), None, tuple(notes), by_name=True)
     return Content(kept, sample_ids, None if mask is None else mask[1], tuple(notes))
+
+
+def check_number(arrays: int) -> None:
+    """Refuse more arrays in a file than are of use.
+
+    Raises
+    ------
+    ValueError
+        When there are more than ``MOST_ARRAYS``.
+    """
+    if arrays > MOST_ARRAYS:
+        raise ValueError(f"it holds more than {MOST_ARRAYS:,} arrays; stack them before saving")
 
 
 def is_array(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignkit.documents import read_json
+from alignkit.documents import read_bytes, read_json
 from alignkit.errors import DataError, UsageError
 from alignkit.file_names import is_leftover
 from alignkit.metrics.files.content import MASKS, Content
@@ -238,7 +238,7 @@ def _listed_ids(path: Path) -> list[str]:
 
 def _listed_names(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_bytes(path).decode("utf-8-sig").splitlines()
     except ValueError:
         raise DataError(
             f"{path} is no text in UTF-8; expected one name of a file per line"

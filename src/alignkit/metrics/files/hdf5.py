@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from alignkit.bounds.trial import try_reading
 from alignkit.errors import first_line
+from alignkit.metrics.files.content import check_number
 
 NEEDED = "reading HDF5 needs h5py: pip install 'alignkit[hdf5]'"
 
@@ -29,19 +31,20 @@ def read_hdf5(path: Path) -> dict[str, Any]:
 
 
 def opened(path: Path) -> Any:
-    """Open a file with h5py.
+    """Open a file with h5py, after another process has tried to read it.
 
     Raises
     ------
     ImportError
         When h5py is not installed.
     ValueError
-        When it is no such file.
+        When it is no such file, or reading it would not end or fill the memory.
     """
     try:
         import h5py
     except ImportError:
         raise ImportError(NEEDED) from None
+    try_reading(path, "hdf5")
     try:
         return h5py.File(path, "r")
     except OSError as error:
@@ -71,6 +74,7 @@ def _datasets(file: Any) -> dict[str, Any]:
             raise ValueError("it is a data frame of pandas; save it as .parquet")
         if isinstance(item, h5py.Dataset):
             inside[name] = item
+            check_number(len(inside))
 
     file.visititems(visit)
     return inside

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from alignkit.bounds import RATIO, most_of
+
 HEADER = 128
 DEEPEST = 64
-SMALL = 64 << 20  # bytes; so much may be unpacked from a file of any size
-RATIO = 200  # of what is unpacked to what is stored; arrays of numbers are far below it
 
 _NUMBERS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8, 16: 1, 17: 2, 18: 4}
 _MATRIX, _COMPRESSED = 14, 15
@@ -46,9 +46,11 @@ def check_tags(path: Path) -> None:
         if order is None or 0 in start[:4]:  # of version 4
             return
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            left = most_of(len(content))
             for kind, begin, end in _elements(content, HEADER, len(content), order, padded=False):
                 if kind == _COMPRESSED:
-                    whole = _unpacked(content[begin:end])
+                    whole = _unpacked(content[begin:end], left)
+                    left -= len(whole)
                     _check_all(whole, 0, len(whole), order, 1)
                 else:
                     _check(content, kind, begin, end, order, 1)
@@ -97,8 +99,7 @@ def _elements(
         begin = first + (size if not padded or kind == _COMPRESSED else -(-size // 8) * 8)
 
 
-def _unpacked(packed: bytes) -> bytes:
-    most = max(SMALL, RATIO * len(packed))
+def _unpacked(packed: bytes, most: int) -> bytes:
     stream = zlib.decompressobj()
     try:
         whole = stream.decompress(packed, most + 1)

@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from alignkit.bounds import check_ratio
 from alignkit.errors import first_line
+from alignkit.metrics.files.content import check_number
 from alignkit.metrics.files.hdf5 import opened, own
 from alignkit.metrics.files.mat_tags import check_tags
 
 # Version 7.3 is HDF5 behind 512 bytes that say so.
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _REFERENCES = "#"
+_MOST_AXES = 32
 
 
 def read_mat(path: Path) -> dict[str, Any]:
@@ -78,26 +81,38 @@ def _opened_up(name: str, value: Any) -> dict[str, Any]:
 def _version_7_3(path: Path) -> dict[str, Any]:
     """Read HDF5 as MATLAB writes it: axes in reverse, texts as numbers, cells as references."""
     members: dict[str, Any] = {}
+    groups: set[int] = set()
     with opened(path) as file:
         for name, item in own(file).items():
             if not name.startswith(_REFERENCES):
-                members |= _of_item(file, name, item)
+                members |= _of_item(file, name, item, groups)
+                check_number(len(members))
     return members
 
 
-def _of_item(file: Any, name: str, item: Any) -> dict[str, Any]:
+def _of_item(file: Any, name: str, item: Any, groups: set[int]) -> dict[str, Any]:
     if "MATLAB_sparse" in item.attrs:
         raise ValueError(f"{name} is sparse; save full({name})")
     if hasattr(item, "keys"):
+        import h5py
+
+        place = h5py.h5o.get_info(item.id).addr
+        if place in groups:  # or a group in itself would have no end
+            raise ValueError(f"the structure {name} stands in two places; save it once")
+        groups.add(place)
         inside: dict[str, Any] = {}
         for field, value in own(item).items():
-            inside |= _of_item(file, f"{name}/{field}", value)
+            inside |= _of_item(file, f"{name}/{field}", value, groups)
         return inside
     kind = item.attrs.get("MATLAB_class", b"")
     if "MATLAB_empty" in item.attrs:
-        return {name: np.empty(tuple(int(size) for size in item[()].ravel()))}
+        shape = tuple(int(size) for size in item[()].ravel()[:_MOST_AXES])
+        if 0 not in shape:
+            raise ValueError(f"{name} is marked as empty, and its shape is {shape}")
+        return {name: np.empty(shape)}
     if kind == b"cell":
         cells = [file[reference] for reference in item[()].ravel()]
+        check_ratio(4 * sum(int(cell.size) for cell in cells), Path(file.filename).stat().st_size)
         texts = [cell.attrs.get("MATLAB_class") == b"char" for cell in cells]
         return {name: [_text(cell) for cell in cells] if all(texts) else item[()].T}
     if kind == b"char":

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from alignkit.bounds import check_ratio
 from alignkit.file_names import is_leftover
+from alignkit.metrics.files.content import check_number
 
 
 def read_npy(path: Path) -> dict[str, Any]:
@@ -23,11 +25,15 @@ def read_npz(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        When a member is no array, holds objects, or does not fit its header.
+        When a member is no array, holds objects, or does not fit its header; when the members
+        are far larger than the archive.
     """
     arrays: dict[str, Any] = {}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
+        members = archive.infolist()
+        check_number(len(members))
+        check_ratio(sum(member.file_size for member in members), path.stat().st_size)
+        for member in members:
             if is_leftover(member.filename):
                 continue
             if not member.filename.endswith(".npy"):

@@ -6,14 +6,19 @@ import pickle  # nosec B403  # only the name of its error
 import re
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from alignkit.bounds import check_ratio
+from alignkit.documents import DEEPEST, parse_json
 from alignkit.errors import DataError, first_line
+from alignkit.metrics.files.content import check_number
 
 _NEEDS = re.compile(r"GLOBAL ([\w.]+)")
+LONGEST_HEADER = 32 << 20  # bytes
 _SAVE = "save tensors, or a tuple or dict of them, with torch.save"
 
 
@@ -27,12 +32,23 @@ def read_safetensors(path: Path) -> dict[str, Any]:
     """
     from safetensors import SafetensorError, safe_open
 
+    _check_header(path)
     try:
         # Torch's tensors are mapped from the file, and there are bfloat16 ones.
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise ValueError(str(error)) from None
+
+
+def _check_header(path: Path) -> None:
+    """Refuse what safetensors takes: names that occur twice, and any number of them."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if size > LONGEST_HEADER:
+            raise ValueError(f"its header has more than {LONGEST_HEADER:,} bytes")
+        names = parse_json(file.read(size), f"{path}: its header", {})
+    check_number(len(names))
 
 
 def read_torch(path: Path) -> dict[str, Any]:
@@ -47,21 +63,29 @@ def read_torch(path: Path) -> dict[str, Any]:
     ValueError
         When the file is damaged, or its tensors are not plain.
     """
-    content = _loaded(path)
+    content = load_torch(path)
     if isinstance(content, torch.Tensor):
+        check_ratio(content.nbytes, path.stat().st_size)
         return {path.stem: _plain(content)}
     if not isinstance(content, (dict, list, tuple)):
         raise DataError(f"{path} holds {type(content).__name__}; {_SAVE}")
-    members = _members(content, "")
+    members = _members(content, path)
     if len(members) == 1 and "" in members:
         return {path.stem: members[""]}
     return members
 
 
-def _loaded(path: Path) -> Any:
-    in_zip = zipfile.is_zipfile(path)
-    if in_zip and _is_script(path):
-        raise DataError(f"{path} holds a TorchScript model, whose code is never run; {_SAVE}")
+def load_torch(path: Path) -> Any:
+    """Return what ``torch.save`` wrote, without running code.
+
+    Raises
+    ------
+    DataError
+        When it holds objects that only code could restore.
+    ValueError
+        When the file is damaged, or its members are far larger than it.
+    """
+    in_zip = _is_zip(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -82,34 +106,63 @@ def _loaded(path: Path) -> Any:
         raise ValueError(f"it is not what torch.save writes ({type(error).__name__})") from None
 
 
-def _is_script(path: Path) -> bool:
+def _is_zip(path: Path) -> bool:
+    """Return whether a file has the present format of torch, and check its members."""
+    if not zipfile.is_zipfile(path):
+        return False
     with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("constants.pkl") for name in archive.namelist())
+        members = archive.infolist()
+    if any(member.filename.endswith("constants.pkl") for member in members):
+        raise DataError(f"{path} holds a TorchScript model, whose code is never run; {_SAVE}")
+    check_ratio(sum(member.file_size for member in members), path.stat().st_size)
+    return True
 
 
-def _members(content: Any, name: str) -> dict[str, Any]:
-    """Return the leaves of dicts, tuples and lists by name."""
+def _members(content: Any, path: Path) -> dict[str, Any]:
+    """Return the leaves of dicts, tuples and lists by name.
+
+    They are counted, as a small file may hold one list in many places of many others.
+    """
+    leaves: dict[str, Any] = {}
+    whole, size = 0, path.stat().st_size
+    for count, (name, value) in enumerate(_leaves(content, "", size), 1):
+        check_number(count)
+        # A tensor may show one stored number in any number of places.
+        whole += value.nbytes if isinstance(value, torch.Tensor) else 0
+        check_ratio(whole, size)
+        leaves[name] = value
+    return leaves
+
+
+def _leaves(content: Any, name: str, size: int, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    if depth > DEEPEST:
+        raise ValueError(f"its tensors are nested more than {DEEPEST} deep")
     if isinstance(content, torch.Tensor):
-        return {name: _plain(content)}
+        yield name, _plain(content)
+        return
     if isinstance(content, dict):
         pairs = [(str(key), value) for key, value in content.items()]
     elif isinstance(content, (list, tuple)):
         if not any(isinstance(value, (torch.Tensor, dict, list, tuple)) for value in content):
-            return {name: list(content)}
+            yield name, list(content)
+            return
         if any(isinstance(value, (list, tuple)) for value in content):
             raise ValueError(
                 "it holds a list of lists of tensors; join batches, and save one tensor per layer"
             )
         rows = [value for value in content if isinstance(value, torch.Tensor) and value.ndim == 1]
         if len(rows) == len(content) > 1 and len({len(row) for row in rows}) == 1:
-            return {name: torch.stack([_plain(row) for row in rows])}
+            check_ratio(sum(row.nbytes for row in rows), size)
+            yield name, torch.stack([_plain(row) for row in rows])
+            return
         pairs = [(str(place), value) for place, value in enumerate(content)]
     else:
-        return {name: content}
-    inside: dict[str, Any] = {}
+        yield name, content
+        return
+    if not pairs and depth:  # an empty one is a leaf too, or many of them would not be counted
+        yield name, None
     for key, value in pairs:
-        inside |= _members(value, f"{name}/{key}" if name else key)
-    return inside
+        yield from _leaves(value, f"{name}/{key}" if name else key, size, depth + 1)
 
 
 def _plain(tensor: torch.Tensor) -> torch.Tensor:
