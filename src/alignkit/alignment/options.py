@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from alignkit.bounds.counts import check_count, check_seed
 from alignkit.errors import UsageError
 from alignkit.progress import Reporter
 
@@ -69,11 +70,11 @@ class MeasureOptions:
     groups: str = ""
 
     def __post_init__(self) -> None:
-        for name, value in (("null", self.null), ("seed", self.seed)):
-            if value < 0:
-                raise UsageError(f"`{name}` is {value}; it must be at least 0")
+        check_count("null", self.null, 0)
+        check_seed(self.seed)
         if self.interval < 0 or self.interval == 1:
             raise UsageError(f"`interval` is {self.interval}; it must be 0 or at least 2")
+        check_count("interval", self.interval, 0)
         if self.samples is not None and self.samples < 2:
             raise UsageError(f"`samples` is {self.samples}; it must be at least 2")
         if self.dtype not in DTYPES:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alignkit.analysis.layer_rules import check_rule
-from alignkit.errors import UsageError
+from alignkit.bounds.counts import check_count, check_seed
 
 NULL = 20
 
@@ -66,8 +66,8 @@ class TableOptions:
 
     def __post_init__(self) -> None:
         check_rule(self.layer)
-        if self.null < 0:
-            raise UsageError(f"`null` is {self.null}; it must be at least 0")
+        check_count("null", self.null, 0)
+        check_seed(self.seed)
 
 
 def canonical_specs(metrics: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alignkit.alignment.layers import extracted
+from alignkit.bounds.counts import check_count, check_seed
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
@@ -116,10 +117,9 @@ def plan_settings(
         raise UsageError(f"`samples` is {sizes[-1]}, but {least.name} has {least.n} samples")
     if sizes[0] < 4:
         raise UsageError(f"`samples` is {sizes[0]}; at least 4 are needed")
-    if splits < 1:
-        raise UsageError(f"`splits` is {splits}; it must be at least 1")
-    if null < 0:
-        raise UsageError(f"`null` is {null}; it must be at least 0")
+    check_count("splits", splits, 1)
+    check_count("null", null, 0)
+    check_seed(seed)
     neighbours = sorted(set(k)) if k else [count for count in DEFAULT_K if count < sizes[-1] // 2]
     for count in neighbours:
         if not 1 <= count < sizes[-1]:

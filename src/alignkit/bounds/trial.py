@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class _Helper:
         self._owner = 0
         self._alone = threading.Lock()
 
-    def ask(self, asked: dict[str, object]) -> dict[str, Any]:
+    def ask(self, asked: Mapping[str, object]) -> dict[str, Any]:
         """Return the answer to a request.
 
         Raises
@@ -127,7 +127,7 @@ def _started() -> subprocess.Popen[str]:
     )
 
 
-def _answer(process: subprocess.Popen[str], asked: dict[str, object]) -> str:
+def _answer(process: subprocess.Popen[str], asked: Mapping[str, object]) -> str:
     assert process.stdin is not None
     assert process.stdout is not None
     with suppress(BrokenPipeError):

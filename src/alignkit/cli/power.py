@@ -113,12 +113,15 @@ def power(
 
     alignkit power --icc-outcome 0.7 --icc-metric 0.9 --simulate 2000 --figures figures
     """
+    from alignkit.bounds.counts import check_count, check_seed
     from alignkit.cli.printing import console
     from alignkit.cli.printing.power import show
     from alignkit.report.cautions import power_cautions
     from alignkit.statistics.power import plan
     from alignkit.statistics.requirements import MIN_UNITS
 
+    check_count("simulate", simulate, 0)
+    check_seed(seed)
     here = _asked(placements) or _placements_here(runs)
     if here is not None and here.placements < MIN_UNITS and here.runs:
         console.note(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from alignkit.bounds.counts import MOST_PROCESSES, check_count
 from alignkit.engines.job import Job, Outcome
 from alignkit.engines.local import visible_gpus
 from alignkit.engines.perform import outcome_from, perform_elsewhere, this_place
@@ -82,8 +83,7 @@ class DaskEngine:
         scratch: Path = Path(),
         reporter: Reporter = SILENT,
     ) -> None:
-        if workers < 1:
-            raise UsageError(f"`workers` is {workers}; it must be at least 1")
+        check_count("workers", workers, 1, MOST_PROCESSES)
         if scheduler and queue:
             raise UsageError("both `scheduler` and a batch system were given; choose one")
         self._scheduler, self._reporter, self._is_wait_reported = scheduler, reporter, False

@@ -13,9 +13,9 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from alignkit.bounds.counts import MOST_PROCESSES, check_count
 from alignkit.engines.job import Engine, Job, Outcome
 from alignkit.engines.perform import outcome_from, perform, perform_elsewhere, this_place
-from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.signals import end_when_told
 
@@ -38,12 +38,10 @@ def local_engine(jobs: int = 1, gpus: int = 0, reporter: Reporter = SILENT) -> E
     Raises
     ------
     UsageError
-        For fewer than one job or a negative number of GPUs.
+        For fewer than one job, a negative number of GPUs, or more than any machine has.
     """
-    if jobs < 1:
-        raise UsageError(f"`jobs` is {jobs}; it must be at least 1")
-    if gpus < 0:
-        raise UsageError(f"`gpus` is {gpus}; it must be at least 0")
+    check_count("jobs", jobs, 1, MOST_PROCESSES)
+    check_count("gpus", gpus, 0, MOST_PROCESSES)
     return InProcess(reporter) if jobs == 1 else Processes(jobs, gpus)
 
 

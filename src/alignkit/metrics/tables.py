@@ -186,7 +186,7 @@ def _frame(path: Path) -> pd.DataFrame:
         import pyarrow  # noqa: F401
 
         try_reading(path, "parquet")
-        return pd.read_parquet(path, engine="pyarrow")
+        return pd.read_parquet(path)
     except ImportError:
         raise ImportError(
             "reading parquet needs pyarrow: pip install 'alignkit[parquet]'"

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from alignkit.bounds.counts import check_seed
 from alignkit.errors import DataError, PluginError, UsageError
 from alignkit.models.placement import Placement, parse_placement
 from alignkit.plugins import registry
@@ -251,8 +252,7 @@ def resolve_config(
     where = choose_placement(placement, built.make())
     built = built.resolved()
     built.make().schedule(where)
-    if seed < 0:
-        raise UsageError(f"`seed` is {seed}; it must be at least 0")
+    check_seed(seed)
     training = training or Training()
     runtime = runtime or RuntimeOptions()
     for aux in training.weighted_aux:

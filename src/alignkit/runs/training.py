@@ -13,6 +13,7 @@ from alignkit.plugins.options import format_spec, parse_spec
 T = TypeVar("T")
 
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
+MOST_EPOCHS = 1_000_000
 MOST_THREADS = 4096  # more than any machine has cores
 OBJECTIVES = ("task", "mlm", "mim", "itm")
 PRETRAINING = ("mlm", "mim", "itm")
@@ -127,6 +128,7 @@ class Training:
 
     def __post_init__(self) -> None:
         _require(self.epochs >= 0, "epochs", self.epochs, "at least 0")
+        _require(self.epochs <= MOST_EPOCHS, "epochs", self.epochs, f"at most {MOST_EPOCHS:,}")
         _require(self.batch_size >= 1, "batch_size", self.batch_size, "at least 1")
         _require(self.learning_rate > 0, "learning_rate", self.learning_rate, "above 0")
         _require(0 <= self.warmup < 1, "warmup", self.warmup, "from 0 to below 1")
@@ -210,6 +212,7 @@ class RuntimeOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))
         _require(self.workers >= 0, "workers", self.workers, "at least 0")
+        _require(self.workers <= MOST_THREADS, "workers", self.workers, f"at most {MOST_THREADS}")
         _require(
             re.fullmatch(r"\d+[ms]?", self.checkpoint_every) is not None,
             "checkpoint_every",

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.bounds.counts import check_seed
 from alignkit.errors import UsageError
 from alignkit.plugins.options import bind
 from alignkit.runs import RunConfig, Training, resolve_config
@@ -215,8 +216,7 @@ class Search:
             For an unknown name, a bound that is not a range, or an objective that a task lacks.
         """
         self.to_json()
-        if self.seed < 0:
-            raise UsageError(f"`seed` is {self.seed}; it must be at least 0")
+        check_seed(self.seed)
         check_objectives(self.resolved_objectives, self.configs)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from alignkit.bounds.counts import MOST_PROCESSES, check_count
 from alignkit.cleaning import print_message
 from alignkit.engines.local import stop_with_parent
 from alignkit.errors import AlignkitError, UsageError, in_one_line
@@ -105,8 +106,7 @@ def run_search(
         ("heartbeat", storage.heartbeat, 1),
         ("retries", storage.retries, 0),
     ):
-        if value < least:
-            raise UsageError(f"`{name}` is {value}; it must be at least {least}")
+        check_count(name, value, least, MOST_PROCESSES if name == "workers" else 10**9)
     silence_optuna()
     search.check()
     with one_line_errors(storage.url):

@@ -34,6 +34,9 @@ class TrueValues(NamedTuple):
     text: np.ndarray
 
 
+MOST_SAMPLES = 10_000_000  # of a split, which is generated in memory
+
+
 @dataclass(frozen=True)
 class SyntheticTask:
     """A synthetic task; subclasses define the values and the best possible score.
@@ -68,6 +71,9 @@ class SyntheticTask:
     def __post_init__(self) -> None:
         for option in ("n_train", "n_validation", "n_test", "distractors", "data_seed"):
             self._require(getattr(self, option) >= 0, option, "at least 0")
+        for option in ("n_train", "n_validation", "n_test"):
+            most = f"at most {MOST_SAMPLES:,}"
+            self._require(getattr(self, option) <= MOST_SAMPLES, option, most)
         self._require(2 <= self.values <= len(COLOURS), "values", f"from 2 to {len(COLOURS)}")
         self._require(0 <= self.noise <= 1, "noise", "a probability between 0 and 1")
         self._require(self.distractors <= 4, "distractors", "at most 4")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,12 @@ PRESETS: Mapping[str, Mapping[str, OptionValue]] = {
     },
 }
 DEEPEST = 10_000  # layers of a stream, counted before a schedule of them is made
+# The largest size that is taken, well above that of any published model.
+_LARGEST: Mapping[int, Sequence[str]] = {
+    10_000: ("heads", "patch_size", "image_size"),
+    1_000_000: ("width", "text_width", "vision_width", "feedforward", "head_width", "max_tokens"),
+    10_000_000: ("vocabulary",),
+}
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,15 @@ class StreamOptions:
         """Return the width of a small stream."""
         return (self.text_width if stream == "text" else self.vision_width) or self.width
 
+    def least_weights(self) -> int:
+        """Return how many weights the layers of the small streams have at least."""
+        small = [stream for stream in STREAMS if not self.model_of(stream)]
+        widths = {stream: self.width_of(stream) for stream in small}
+        return sum(
+            (self.depth_of(stream) or self.depth) * (4 * wide * wide + 2 * wide * self.feedforward)
+            for stream, wide in widths.items()
+        )
+
     @property
     def longest_text(self) -> int:
         """The maximum length of a text in tokens, by ``max_tokens``."""
@@ -222,6 +237,10 @@ class StreamOptions:
         for name in ("depth", "text_depth", "vision_depth"):
             value = getattr(self, name)
             self.require(value is None or value <= DEEPEST, name, f"at most {DEEPEST:,}")
+        for most, names in _LARGEST.items():
+            for name in names:
+                value = getattr(self, name)
+                self.require(value is None or value <= most, name, f"at most {most:,}")
         self.require(self.dropout is None or 0 <= self.dropout < 1, "dropout", "from 0 to below 1")
         if not self.vision_model:
             size = self.image_size or 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import alignkit
+from alignkit.bounds import free_memory
 from alignkit_vilbert.freeze import STREAMS, parse_freeze
 from alignkit_vilbert.named import depth_of, pinned
 from alignkit_vilbert.options import StreamOptions
@@ -126,6 +127,7 @@ class TwoStream:
         """
         from alignkit_vilbert.model import TwoStreamModel, make_streams
 
+        self._check_memory()
         streams = make_streams(self.options, inputs)
         fusions = self.fusions(placement, streams["text"], streams["vision"])
         return TwoStreamModel(self.options, streams, fusions, n_outputs)
@@ -171,6 +173,18 @@ class TwoStream:
             (None for the first), and returns the three anew.
         """
         raise NotImplementedError
+
+    def _check_memory(self) -> None:
+        """Refuse a model that has no place in memory, before any of it is built."""
+        import torch
+
+        needed, free = 4 * self.options.least_weights(), free_memory()
+        if needed > free and torch.get_default_device().type != "meta":
+            raise alignkit.UsageError(
+                f"a model of this depth and width has more than {needed // 4:,} weights, which "
+                f"take {needed / 1e9:,.1f} GB of memory; {free / 1e9:,.1f} GB are free on this "
+                "machine"
+            )
 
     @property
     def _takes_plain_inputs(self) -> bool:

@@ -11,6 +11,7 @@ from alignkit.analysis.options import TableOptions, canonical_specs
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
 from alignkit.analysis.units import label_units, report_pooled_placements
+from alignkit.bounds.counts import check_count
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
@@ -56,8 +57,7 @@ class Evidence:
     ) -> None:
         if options.layer == "all":
             raise UsageError("`layer` is all, which gives many values per run; choose one rule")
-        if permutations < 1:
-            raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
+        check_count("permutations", permutations, 1)
         check_independent(unit)
         if unit == "placement":
             refuse_variants(runs)

@@ -65,8 +65,9 @@ def read_torch(path: Path) -> dict[str, Any]:
     """
     content = load_torch(path)
     if isinstance(content, torch.Tensor):
-        check_ratio(content.nbytes, path.stat().st_size)
-        return {path.stem: _plain(content)}
+        whole = _plain(content)
+        check_ratio(whole.nbytes, path.stat().st_size)
+        return {path.stem: whole}
     if not isinstance(content, (dict, list, tuple)):
         raise DataError(f"{path} holds {type(content).__name__}; {_SAVE}")
     members = _members(content, path)
@@ -152,8 +153,9 @@ def _leaves(content: Any, name: str, size: int, depth: int = 0) -> Iterator[tupl
             )
         rows = [value for value in content if isinstance(value, torch.Tensor) and value.ndim == 1]
         if len(rows) == len(content) > 1 and len({len(row) for row in rows}) == 1:
-            check_ratio(sum(row.nbytes for row in rows), size)
-            yield name, torch.stack([_plain(row) for row in rows])
+            plain = [_plain(row) for row in rows]
+            check_ratio(sum(row.nbytes for row in plain), size)
+            yield name, torch.stack(plain)
             return
         pairs = [(str(place), value) for place, value in enumerate(content)]
     else:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from alignkit.bounds.counts import check_count
 from alignkit.errors import UsageError
 from alignkit.statistics.controls import encode_controls
 from alignkit.statistics.correlation.cautions import (
@@ -148,8 +149,7 @@ def correlate(
     """
     if not metrics:
         raise UsageError("there is no metric to correlate; the table has no other numeric column")
-    if permutations < 1:
-        raise UsageError(f"`permutations` is {permutations}; it must be at least 1")
+    check_count("permutations", permutations, 1)
     check_margin(margin)
     metrics = list(dict.fromkeys(metrics))
     question = Question(
