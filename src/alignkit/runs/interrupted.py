@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.errors import DataError
-from alignkit.models.placement import parse_placement
 from alignkit.plugins import registry
 from alignkit.plugins.options import format_spec, options_of
 from alignkit.runs.config import RunConfig
@@ -87,9 +86,7 @@ def _placement(config: RunConfig) -> str:
     placement = config.placement
     if placement.name in registry().names("placements"):
         return placement.name
-    written = "/".join(",".join(map(str, side)) for side in (placement.text, placement.vision))
-    assert parse_placement(written) is not None
-    return written
+    return "/".join(",".join(map(str, side)) for side in (placement.text, placement.vision))
 
 
 def _differing(options: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
