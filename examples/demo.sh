@@ -1,6 +1,6 @@
 #!/bin/sh
 # The whole chain on real pictures and texts: 8 placements x 2 seeds of the emoji task, and a
-# control whose answer is known. About seven minutes on two cores.
+# control whose answer is known. About TIME minutes on two cores.
 #   sh examples/demo.sh FOLDER      EPOCHS=1 makes it a quick look instead
 set -eu
 folder=${1:-demo}
@@ -11,12 +11,11 @@ control=$folder/control
 alignkit train --task emoji \
     --placement none --placement early_early --placement early --placement middle \
     --placement late --placement asymmetric --placement optuna1 --placement full \
-    --seed 0 --seed 1 --epochs "${EPOCHS:-4}" --batch-size 64 --bucket --learning-rate 0.001 \
+    --seed 0 --seed 1 --epochs "${EPOCHS:-3}" --batch-size 64 --bucket --learning-rate 0.001 \
     --jobs 2 --runs "$runs"
 # The control: picture and caption carry halves of the label, and share nothing.
 alignkit train --task toy_unique:values=8,n_train=512,n_validation=128,n_test=512 \
-    --placement none --placement late --seed 0 --seed 1 --epochs "${EPOCHS:-8}" --jobs 2 \
-    --runs "$control"
+    --placement none --placement late --epochs "${EPOCHS:-8}" --jobs 2 --runs "$control"
 
 # 2. Measure alignment over every pair of layers; representations are extracted first.
 alignkit --quiet measure --metric unbiased_cka --metric mknn --layers all --runs "$runs" \

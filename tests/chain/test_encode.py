@@ -187,6 +187,19 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path, task):
         assert np.array_equal(np.load(file), np.load(other))
 
 
+def test_batches_on_a_cpu_have_16_samples_by_default(tmp_path, task):
+    sizes = []
+
+    class Counting(Encoder):
+        def prepare(self, samples):
+            sizes.append(len(samples))
+            return super().prepare(samples)
+
+    store(tmp_path, task, Counting(), batch_size=None)
+    n = len(task.make().split("test"))
+    assert sizes == [16] * (n // 16) + [n % 16] * bool(n % 16)
+
+
 def test_one_sample_that_does_not_fit_is_one_line(tmp_path, task):
     with pytest.raises(OutOfMemoryError, match="not even one sample fits"):
         store(tmp_path, task, Encoder(fits=0))

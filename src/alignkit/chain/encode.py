@@ -26,6 +26,8 @@ from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
 
 BATCH = 64
+# Larger ones are no faster on a processor: their states fit into no cache.
+CPU_BATCH = 16
 PICTURES = "pictures.json"
 
 
@@ -39,8 +41,8 @@ class EncodeOptions:
         Names or globs; the default sites of the encoder when empty.
     pools : sequence of str
         Poolings; the default of each site when empty.
-    batch_size : int
-        Samples per forward pass, halved where memory runs out.
+    batch_size : int, optional
+        Samples per forward pass, halved where memory runs out; by default 64, and 16 on a CPU.
     shard_size : int, optional
         Samples per shard, rounded up to whole batches.
     device : str
@@ -50,7 +52,7 @@ class EncodeOptions:
 
     sites: Sequence[str] = ()
     pools: Sequence[str] = ()
-    batch_size: int = BATCH
+    batch_size: int | None = None
     shard_size: int | None = None
     device: str = "auto"
     force: bool = False
@@ -93,7 +95,7 @@ def encode(
         If not even one sample fits.
     """
     options = options or EncodeOptions()
-    if options.batch_size < 1:
+    if options.batch_size is not None and options.batch_size < 1:
         raise UsageError(f"`batch_size` is {options.batch_size}; it must be at least 1")
     made: Encoder = encoder.make()
     record = record_of(encoder, made, task)
@@ -225,7 +227,9 @@ class _Encoding:
         self.task: Task = task.make()
         self.data: Split = self.task.split(split)
         self.device = choose_device(options.device)
-        self.batch_size = options.batch_size
+        default = CPU_BATCH if self.device.type == "cpu" else BATCH
+        self.batch = options.batch_size or default
+        self.fitting = self.batch  # the largest part of a batch that fits into memory
         self.seen: dict[int, str] = {}  # what tells the pictures of a shard apart, by row
         self.shards = Shards(
             store,
@@ -234,7 +238,7 @@ class _Encoding:
             len(self.data),
             options.shard_size,
             options.force,
-            options.batch_size,
+            self.batch,
         )
 
     def encode_all(self) -> None:
@@ -267,8 +271,8 @@ class _Encoding:
         start, stop = shard
         with whole_folder(self.shards.folder(shard)) as folder, torch.inference_mode():
             writer = ShardWriter(folder, stop - start)
-            for first in range(start, stop, self.options.batch_size):
-                rows = range(first, min(first + self.options.batch_size, stop))
+            for first in range(start, stop, self.batch):
+                rows = range(first, min(first + self.batch, stop))
                 self._encode_batch(rows, start, writer)
                 bar.advance(len(rows))
             if self.seen:
@@ -287,7 +291,7 @@ class _Encoding:
         """Encode some rows; where memory runs out, halve the batch and go on."""
         done = rows.start
         while done < rows.stop:
-            part = range(done, min(done + self.batch_size, rows.stop))
+            part = range(done, min(done + self.fitting, rows.stop))
             try:
                 self._encode_rows(part, start, writer)
             except (RuntimeError, MemoryError) as error:
@@ -303,12 +307,12 @@ class _Encoding:
                 f"{self.store.label}: not even one sample fits into the memory of {self.device}; "
                 "use another `device`, half precision or fewer tokens"
             )
-        self.batch_size = max(1, n // 2)
+        self.fitting = max(1, n // 2)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
         self.reporter.note(
             f"note: {self.store.label}: memory ran out at {n} samples a batch; goes on with "
-            f"{self.batch_size}"
+            f"{self.fitting}"
         )
 
     def _encode_rows(self, rows: range, start: int, writer: ShardWriter) -> None:

@@ -8,7 +8,6 @@ import typer
 from alignkit.cli.arguments import (
     ALIGNMENT,
     DATA,
-    EXECUTION,
     MODEL,
     OUTPUT,
     REPRESENTATIONS,
@@ -26,7 +25,7 @@ from alignkit.cli.arguments import (
     Seed,
     Within,
 )
-from alignkit.cli.encoders import EncodersFolder
+from alignkit.cli.encoders import EncoderBatch, EncodersFolder
 from alignkit.cli.pages import link_results
 
 Option = typer.Option
@@ -123,15 +122,7 @@ def compare(
     samples: Samples = None,
     id: Ids = None,
     encoders: EncodersFolder = Path("encoders"),
-    batch_size: Annotated[
-        int,
-        Option(
-            "--batch-size",
-            metavar="N",
-            help="Samples per forward pass of an encoder, halved where memory runs out.",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = 64,
+    batch_size: EncoderBatch = None,
     seed: Seed = 0,
     dtype: Precision = "auto",
     device: Device = "auto",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alignkit.cli.arguments import RUNS
+from alignkit.cli.arguments import EXECUTION, RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,16 @@ EncodersFolder = Annotated[
         metavar="FOLDER",
         help="Folder that holds the representations of encoders.",
         rich_help_panel=RUNS,
+    ),
+]
+EncoderBatch = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N",
+        help="Samples per forward pass of an encoder, halved where memory runs out.",
+        show_default="64; 16 on a CPU",
+        rich_help_panel=EXECUTION,
     ),
 ]
 

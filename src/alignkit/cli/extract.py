@@ -22,7 +22,7 @@ from alignkit.cli.arguments import (
     Tasks,
     complete,
 )
-from alignkit.cli.encoders import EncodersFolder, extract_encoders
+from alignkit.cli.encoders import EncoderBatch, EncodersFolder, extract_encoders
 from alignkit.cli.selection import check_split, chosen_runs, given_options, refuse
 
 if TYPE_CHECKING:
@@ -87,16 +87,7 @@ def extract(
             rich_help_panel=EXECUTION,
         ),
     ] = None,
-    batch_size: Annotated[
-        int | None,
-        Option(
-            "--batch-size",
-            metavar="N",
-            help="Samples per forward pass of an encoder, halved where memory runs out.",
-            show_default="64",
-            rich_help_panel=EXECUTION,
-        ),
-    ] = None,
+    batch_size: EncoderBatch = None,
     jobs: Annotated[
         int,
         Option(

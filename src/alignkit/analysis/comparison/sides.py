@@ -54,7 +54,8 @@ class SideOptions:
         or one for each. Without a pooling, that of each layer is its default.
     encoders : Path
         The folder in which encoders are stored.
-    batch_size : int
+    batch_size : int, optional
+        As for ``EncodeOptions``.
     device : str
     ids : sequence of str
         The column of ids of tables: none where it is found by its name, one for both sides, or
@@ -66,7 +67,7 @@ class SideOptions:
     pool: Sequence[str] = ()
     axis: Sequence[str] = ()
     encoders: Path = DEFAULT_ENCODERS
-    batch_size: int = 64
+    batch_size: int | None = None
     device: str = "auto"
     ids: Sequence[str] = ()
 

@@ -156,7 +156,7 @@ def compare(
     seed: int = 0,
     dtype: str = "auto",
     device: str = "auto",
-    batch_size: int = 64,
+    batch_size: int | None = None,
     encoders: str | Path = DEFAULT_ENCODERS,
     id: str | Sequence[str] = (),
     reporter: Reporter = SILENT,
@@ -192,7 +192,7 @@ def compare(
     within, groups, samples, seed, dtype
         As for ``alignkit measure``.
     device : str
-    batch_size : int
+    batch_size : int, optional
         Samples per forward pass of an encoder, halved where memory runs out.
     encoders : path
         The folder in which representations of encoders are stored, once per encoder and data.
