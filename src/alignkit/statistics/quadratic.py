@@ -8,7 +8,7 @@ import numpy as np
 
 from alignkit.statistics.permutation import UnitPermutations, one_sided_p
 from alignkit.statistics.requirements import LEVEL, MIN_UNITS, is_constant
-from alignkit.statistics.two_lines import rises_and_falls
+from alignkit.statistics.rise_and_fall import rises_and_falls
 
 TIE = 1e-9
 
@@ -47,7 +47,7 @@ class Optimum:
         direction of ``kind``.
     both_sides : bool or None
         Whether the score changes towards the turning point before it and away from it after
-        (``alignkit.statistics.two_lines``).
+        (``alignkit.statistics.rise_and_fall``).
     coefficients : tuple of float
         Of 1, x and x squared, in raw units.
     reason : str
@@ -102,6 +102,7 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
     beta, covariance = least_squares(design, v)
     (t, null), (usual_t, usual_null) = curvature_tests(x, y, permutations.indices)
     point, low, high = _turning_point(beta, covariance, n)
+    variance = float(((v - design @ beta) ** 2).sum()) / (n - 3)
     sign = 1 if beta[2] < 0 else -1
     ends = None if low is None or high is None else (z.min() <= low and high <= z.max())
     return Optimum(
@@ -119,7 +120,9 @@ def quadratic_fit(x: np.ndarray, y: np.ndarray, permutations: UnitPermutations) 
         within=None if point is None else bool(z.min() <= point <= z.max()),
         inside=bool(ends),
         bent=one_sided_p(-sign * usual_t, -sign * usual_null, permutations.exact) < LEVEL,
-        both_sides=None if point is None else rises_and_falls(z, sign * v, point),
+        both_sides=(
+            None if point is None else rises_and_falls(z, sign * v, point, variance, n - 3)
+        ),
         coefficients=_in_raw_units(beta, x, y),
     )
 

@@ -43,7 +43,8 @@ def is_there_an_optimum(evidence: Evidence) -> Answer:
     settings = evidence.settings | {
         "scheme": "residuals of the linear fit are permuted over units, jointly in all tests on "
         "the same units; the quadratic term is studentised (p: HC4; bent: its ordinary standard "
-        "error) and tested one-sided; a line on each side of the turning point; Fieller's interval"
+        "error) and tested one-sided; both sides by what monotone curves leave of a parabola "
+        "around the turning point; Fieller's interval"
     }
     return Answer("optimum", TITLE, {"quadratic": rows}, settings, {"units": units})
 
