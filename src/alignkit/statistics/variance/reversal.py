@@ -85,7 +85,8 @@ def disagreement(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
         the noise of a task. 0 where these tasks agree.
     """
     weights = np.broadcast_to(weights, means.shape)
-    return _left_over(means, weights, _orders(means, weights)).min(axis=0)
+    least: np.ndarray = _left_over(means, weights, _orders(means, weights)).min(axis=0)
+    return least
 
 
 def agreeing(means: np.ndarray, weights: np.ndarray) -> np.ndarray:
