@@ -90,7 +90,9 @@ def _lines(ax: Axes, lines: Sequence[np.ndarray], **look: Any) -> None:
 
 
 def _curve(ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, colour: str) -> None:
-    each = [_line(seed) for _, seed in seeds.groupby("seed")]
+    in_turn = seeds.sort_values("seed", kind="stable")
+    ends = np.flatnonzero(np.diff(in_turn["seed"])) + 1
+    each = np.split(_line(in_turn), ends)
     if len(each) > 1:
         _lines(ax, each, color=colour, lw=0.7, alpha=0.4, zorder=2)
     ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=2.6, zorder=3)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -18,7 +20,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import WIDTH, columns_for, house_style, mark_ticks, panels, short
+from alignkit.report.style import DPI, WIDTH, columns_for, house_style, mark_ticks, panels, short
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 # A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
@@ -83,10 +85,11 @@ def _one(
     colours: str,
     tight: bool,
 ) -> None:
-    xs = in_order(values["x"], placement["text"])
-    ys = in_order(values["y"], placement["vision"])
-    grid = values.pivot_table(index="x", columns="y", values="value", dropna=False)
-    cells = grid.reindex(index=xs, columns=ys).to_numpy(float)
+    xs = in_order(list(values["x"].unique()), placement["text"])
+    ys = in_order(list(values["y"].unique()), placement["vision"])
+    cells = np.full((len(xs), len(ys)), np.nan)
+    rows, columns = (pd.Index(sites).get_indexer(values[c]) for c, sites in (("x", xs), ("y", ys)))
+    cells[rows, columns] = values["value"].to_numpy(float)
     tall, wide = ([_cells(site) for site in sites] for sites in (xs, ys))
     if np.isnan(cells).any():  # they are see-through
         ax.patch.set(**UNDEFINED)
@@ -135,7 +138,7 @@ def _number(ax: Axes, axis: str, named: Sequence[tuple[float, str]]) -> list[flo
     The widest number is that of a tick, beside which matplotlib puts the name of the axis; its
     place is returned.
     """
-    widest = max(named, key=lambda each: _width(ax, each[1])) if named else None
+    widest = max(named, key=lambda each: _width(each[1])) if named else None
     ax.tick_params(axis=axis, length=_LENGTH, labelsize=_SIZE, pad=_PAD)  # type: ignore[arg-type]
     ticked = [] if widest is None else [widest]
     getattr(ax, f"set_{axis}ticks")([p for p, _ in ticked], [name for _, name in ticked])
@@ -156,10 +159,10 @@ def _number(ax: Axes, axis: str, named: Sequence[tuple[float, str]]) -> list[flo
     return [place for place, _ in ticked]
 
 
-def _width(ax: Axes, text: str) -> float:
-    renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    font = FontProperties(size=_SIZE)
-    return float(renderer.get_text_width_height_descent(text, font, False)[0])
+@lru_cache(maxsize=1024)
+def _width(text: str) -> float:
+    renderer = RendererAgg(1, 1, DPI)
+    return float(renderer.get_text_width_height_descent(text, FontProperties(size=_SIZE), False)[0])
 
 
 def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
