@@ -13,7 +13,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, NoReturn
@@ -184,6 +184,8 @@ def check_form(value: Any, form: Form, name: str, inside: str = "") -> None:
         _check_keys(value, form, name, inside)
     elif isinstance(form, list):
         _check_type(value, list, name, inside)
+        if _are_plain(value, form[0]):
+            return
         for number, item in enumerate(value):
             check_form(item, form[0], name, f"{inside}[{number}]")
     elif isinstance(form, tuple) and isinstance(form[0], Mapping):  # an object, or null
@@ -199,12 +201,33 @@ def _check_keys(value: dict[str, Any], form: Mapping[str, Any], name: str, insid
         key, optional = key.removesuffix("?"), key.endswith("?")
         place = f"{inside}.{key}" if inside else key
         if key == "*":
-            for other in value.keys() - known:
+            others = value.keys() - known
+            if _are_plain(map(value.__getitem__, others), inner):
+                continue
+            for other in others:
                 check_form(value[other], inner, name, f"{inside}.{other}" if inside else other)
         elif key in value:
             check_form(value[key], inner, name, place)
         elif not optional:
             raise DataError(f"{name} lacks '{place}': it is damaged, or of another kind")
+
+
+def _are_plain(values: Iterable[Any], form: Form) -> bool:
+    """Whether values are surely of a simple form; most of what is read is, and there is much."""
+    if isinstance(form, type):
+        return all(type(value) is form for value in values)
+    if isinstance(form, Mapping) and all(isinstance(inner, type) for inner in form.values()):
+        keys = form.keys()
+        if "*" in keys:
+            return len(keys) == 1 and all(
+                type(value) is dict and _are_plain(value.values(), form["*"]) for value in values
+            )
+        return all(
+            type(value) is dict
+            and all(key in value and type(value[key]) is kind for key, kind in form.items())
+            for value in values
+        )
+    return False
 
 
 def _check_type(value: Any, kinds: type | tuple[Any, ...], name: str, inside: str) -> None:

@@ -193,7 +193,9 @@ def stored_values(
     if "version" not in table:  # the table is older than the column
         table["version"] = 1
     table["code"] = table["code"].fillna("") if "code" in table else ""
-    largest = table.groupby(["metric", "parameters"])["n"].transform("max")
+    largest = table["n"]
+    if largest.nunique() > 1:
+        largest = table.groupby(["metric", "parameters"])["n"].transform("max")
     drawn = table["n"] < largest
     table = table[table["n"] == (largest if samples is None else largest.clip(upper=samples))]
     if "draw_seed" not in table:  # the table is older than the column
