@@ -10,6 +10,7 @@ from alignkit.cleaning import message
 from alignkit.documents import check_form, parse_json, read_bytes, read_toml
 from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.runs import load_runs
+from hostile.inputs import INPUTS
 from tiny import alignkit
 
 CHAIN = (
@@ -206,3 +207,23 @@ def test_a_metric_that_ends_the_program_is_a_failure_of_the_runs(workspace, body
     done = alignkit(*words, cwd=workspace, code=1)
     assert "Traceback" not in done.stderr
     assert ("RecursionError" if "Rec" in body else "SystemExit") in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("family", "how", "said"),
+    [
+        ("HDF5", "links without end", "reading it does not end"),
+        ("npz", "members upon each other", "more than 200 times its size"),
+        ("no regular files", "a pipe as x.npy", "is not a regular file"),
+        ("torch", "a call of the shell", "which only code could restore"),
+    ],
+)
+def test_measure_ends_with_one_line(tmp_path, monkeypatch, family, how, said):
+    monkeypatch.setattr("alignkit.bounds.trial.SECONDS", 1)
+    (each,) = (each for each in INPUTS if (each.family, each.how) == (family, how))
+    each.write(tmp_path / each.name)
+    done = alignkit("measure", each.name, each.name, cwd=tmp_path, code=1)
+    assert done.stdout == ""
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
+    assert said in line
+    assert not (tmp_path / "canary").exists()

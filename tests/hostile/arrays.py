@@ -154,6 +154,10 @@ def tensor(shape: object = (4, 3), begin: int = 0, end: int = 96, kind: str = "F
     return {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
 
 
+def _many(entry: str) -> bytes:
+    return b"{" + ",".join(f'"{number}": {entry}' for number in range(100_001)).encode() + b"}"
+
+
 SAFETENSORS = {
     "a header of 10^9 bytes": safetensors({"x": tensor()}, length=10**9),
     "a header of 2^63 bytes": safetensors({"x": tensor()}, length=2**63),
@@ -175,9 +179,7 @@ SAFETENSORS = {
     "a header nested 10^5 deep": safetensors(b"[" * 100_000),
     "a header that is no text": safetensors(b"\xff" * 40),
     "a name twice": safetensors(b'{"x": %s, "x": %s}' % ((json.dumps(tensor()).encode(),) * 2)),
-    "100,001 tensors": lambda: safetensors(
-        {str(number): tensor((1, 0), 0, 0) for number in range(100_001)}, b""
-    ),
+    "100,001 tensors": lambda: safetensors(_many(json.dumps(tensor((1, 0), 0, 0))), b""),
     "a pickle": pickle.dumps({"a": 1}),
 }
 
@@ -456,7 +458,8 @@ def _long_texts():
 def _long_lists():
     import pyarrow as pa
 
-    return pa.array([[0.0] * 4_000_000] * 3, pa.list_(pa.float64()))
+    ends = pa.array([0, 4_000_000, 8_000_000, 12_000_000], pa.int32())
+    return pa.ListArray.from_arrays(ends, pa.array(np.zeros(12_000_000)))
 
 
 PARQUET = {

@@ -16,7 +16,7 @@ from alignkit.runs.space import DiskError
 from alignkit.search import journal_file
 from alignkit.search.journal_file import JournalFile, JournalLock
 from alignkit.search.stale_trials import this_worker
-from alignkit.search.storage import open_storage, parse_url
+from alignkit.search.storage import exclusive, open_storage, parse_url
 
 RECORDS = [{"op_code": 1, "number": i} for i in range(3)]
 
@@ -107,3 +107,16 @@ def test_a_journal_with_a_damaged_record_is_refused_by_a_search_too(tmp_path, da
     file.write_bytes(content + damage + content)
     with pytest.raises(DataError, match="trials is not a complete journal of Optuna; remove"):
         open_storage(parse_url(f"journal:///{file}"), 60)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_a_lock_beside_a_storage_that_fails_is_removed(tmp_path, error):
+    url = parse_url(f"sqlite:///{tmp_path}/a.db")
+    with pytest.raises(error), exclusive(url, "s"):
+        assert (tmp_path / "a.db.turn").exists()
+        raise error
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a.db.turn").touch()  # which other workers use
+    with pytest.raises(error), exclusive(url, "s"):
+        raise error
+    assert (tmp_path / "a.db.turn").exists()

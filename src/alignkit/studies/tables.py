@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
+from alignkit.bounds.counts import LARGEST_SEED
 from alignkit.errors import UsageError
 from alignkit.runs.run import POOLS
 from alignkit.statistics.equivalence import MARGIN
@@ -255,6 +256,8 @@ def _check_value(source: Source, table: str, key: str, value: Any) -> None:
 
 def as_type(source: Source, table: str, key: str, value: Any, hint: Any) -> Any:
     """Check a value against a type; a single value counts as a list with one item."""
+    if isinstance(value, int) and abs(value) > LARGEST_SEED:
+        raise source.error(table, key, f"{key} is {value}; it must be below 2^63")
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
         hint = next(arm for arm in typing.get_args(hint) if arm is not type(None))
     if typing.get_origin(hint) is tuple:

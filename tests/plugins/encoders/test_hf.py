@@ -303,3 +303,27 @@ def test_a_model_of_two_towers_asks_which(tmp_path):
         hf(model=str(folder))
     with pytest.raises(alignkit.UsageError, match="name a model"):
         hf()
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+def test_a_commit_of_the_hub_is_asked_for_and_said(tmp_path, monkeypatch):
+    from alignkit_encoders.folders import fetched_folder, split_commit
+
+    asked, told = [], []
+
+    def snapshot(repository, allow_patterns, revision=None):
+        asked.append((repository, revision))
+        return str(tmp_path / "snapshots" / COMMIT)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot)
+    monkeypatch.setattr("alignkit_encoders.folders._tell_once", told.append)
+    fetched_folder(f"some/bert@{COMMIT}", "the model", "x")
+    assert not told
+    folder = fetched_folder("some/bert", "the model", "x")
+    assert asked == [("some/bert", COMMIT), ("some/bert", None)]
+    assert told == [f"note: the model is read as it is in some/bert@{COMMIT}"]
+    assert folder.name == COMMIT
+    assert split_commit("minilm@3f2a9c41d07b") == ("minilm@3f2a9c41d07b", "")
+    assert split_commit(f"@{COMMIT}") == (f"@{COMMIT}", "")

@@ -13,6 +13,7 @@ from alignkit_encoders.folders import (
     read_config,
     read_timm_config,
     require_safetensors,
+    split_commit,
 )
 from alignkit_encoders.quiet import quiet
 from alignkit_encoders.sizes import check_memory, check_sizes, check_vocabulary
@@ -30,4 +31,5 @@ __all__ = [
     "read_config",
     "read_timm_config",
     "require_safetensors",
+    "split_commit",
 ]

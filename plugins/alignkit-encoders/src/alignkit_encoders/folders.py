@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import alignkit
 from alignkit.documents import read_json
 from alignkit.file_names import listed
+from alignkit.progress import current_reporter
 from alignkit_encoders.sizes import check_sizes
 
+_COMMIT = re.compile("[0-9a-f]{40}")
 INDEX = "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 # No weights in other formats, of which a repository may hold several copies.
@@ -47,10 +50,13 @@ def local_folder(name: str) -> Path | None:
 def fetched_folder(repository: str, what: str, instead: str) -> Path:
     """Return a folder with a hub repository's files, downloaded unless they are cached.
 
+    The commit that they are of is said, so that it can be named.
+
     Parameters
     ----------
     repository : str
-        Its name on the Hugging Face hub.
+        Its name on the Hugging Face hub; with ``@`` and a commit hash of 40 digits, the files of
+        that commit and no others.
     what : str
         The model, as messages name it.
     instead : str
@@ -65,14 +71,33 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
+    name, commit = split_commit(repository)
+    pinned = {"revision": commit} if commit else {}
     try:
-        # The repository is the user's choice, and its files are safetensors and JSON only.
-        return Path(snapshot_download(repository, allow_patterns=list(FETCHED)))  # nosec B615
+        # Without a commit, what is read is the user's choice: safetensors and JSON only, and the
+        # identities of encoders hold the hash of their content.
+        folder = Path(
+            snapshot_download(name, allow_patterns=list(FETCHED), **pinned)  # nosec B615
+        )
     except Exception as error:  # the hub's client lets through what its transport raises
         reason = alignkit.first_line(error).removeprefix("Got: ")
         raise alignkit.DataError(
             f"{what} is not on this machine and cannot be downloaded ({reason}); {instead}"
         ) from None
+    if not commit and _COMMIT.fullmatch(folder.name):
+        _tell_once(f"note: {what} is read as it is in {name}@{folder.name}")
+    return folder
+
+
+def split_commit(repository: str) -> tuple[str, str]:
+    """Split the name of a repository from the commit behind it, which is empty without one."""
+    name, _, commit = repository.rpartition("@")
+    return (name, commit) if _COMMIT.fullmatch(commit) and name else (repository, "")
+
+
+@cache
+def _tell_once(text: str) -> None:
+    current_reporter().note(text)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

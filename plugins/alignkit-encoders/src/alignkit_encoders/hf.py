@@ -18,6 +18,7 @@ from alignkit_encoders.folders import (
     read_config,
     read_object,
     require_safetensors,
+    split_commit,
 )
 from alignkit_encoders.modules import (
     ModuleEncoder,
@@ -59,7 +60,8 @@ def hf(
     Parameters
     ----------
     model : str
-        A folder, or a name on the Hugging Face hub that is cached or can be downloaded.
+        A folder, or a name on the Hugging Face hub that is cached or can be downloaded; with
+        ``@`` and a commit hash of 40 digits, as it is in that commit.
     tower : str
         ``text`` or ``vision``, of a model that has both.
     dtype : str
@@ -86,7 +88,7 @@ def hf(
     folder = local or fetched_folder(
         model, f"model '{model}'", "name a folder with config.json and model.safetensors"
     )
-    name = local.name if local else model.split("/")[-1]
+    name = local.name if local else split_commit(model)[0].split("/")[-1]
     source = Source(folder, name, tower, dtype, from_scratch, init_seed)
     if source.stream == "text":
         return TextModel(source, max_tokens, padding)

@@ -17,6 +17,7 @@ from alignkit_encoders import (
     local_folder,
     read_config,
     require_safetensors,
+    split_commit,
 )
 from alignkit_vilbert.options import StreamOptions
 
@@ -201,7 +202,7 @@ def _given_folder(stream: str, options: StreamOptions) -> Path | None:
     name, folder = options.model_of(stream), options.folder_of(stream)
     if folder is None:
         local = local_folder(name)
-        if local is None and "@" in name:
+        if local is None and "@" in name and not split_commit(name)[1]:
             raise alignkit.DataError(
                 f"{stream} model '{name}' is named by its content only; "
                 f"name its folder too: {stream}_folder=..."
