@@ -275,7 +275,8 @@ def test_names_are_read_from_the_hubs_cache_without_pickles(monkeypatch, tmp_pat
     }
     asked = []
 
-    def snapshot(repository, allow_patterns):
+    def snapshot(repository, allow_patterns, revision):
+        assert revision is None
         asked.append(repository)
         for pickled in ("pytorch_model.bin", "model.pt", "tf_model.h5", "flax_model.msgpack"):
             assert not any(fnmatch(pickled, pattern) for pattern in allow_patterns)

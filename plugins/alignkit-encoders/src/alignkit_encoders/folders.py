@@ -72,18 +72,17 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
 
     disable_progress_bars()
     name, commit = split_commit(repository)
-    pinned = {"revision": commit} if commit else {}
     try:
         # Without a commit, what is read is the user's choice: safetensors and JSON only, and the
         # identities of encoders hold the hash of their content.
-        folder = Path(
-            snapshot_download(name, allow_patterns=list(FETCHED), **pinned)  # nosec B615
-        )
+        patterns = list(FETCHED)
+        fetched = snapshot_download(name, revision=commit or None, allow_patterns=patterns)  # nosec B615
     except Exception as error:  # the hub's client lets through what its transport raises
         reason = alignkit.first_line(error).removeprefix("Got: ")
         raise alignkit.DataError(
             f"{what} is not on this machine and cannot be downloaded ({reason}); {instead}"
         ) from None
+    folder = Path(fetched)
     if not commit and _COMMIT.fullmatch(folder.name):
         _tell_once(f"note: {what} is read as it is in {name}@{folder.name}")
     return folder
