@@ -66,6 +66,8 @@ def _one_line(done):
         (("train", "--seed", "1" + "0" * 30), "it must be below 2^63"),
         (("train", "--epochs", "1000000000"), "--epochs is 1000000000; it must be at most 1,000,"),
         (("train", "--workers", "1000000000"), "--workers is 1000000000; it must be at most 4096"),
+        (("sanity", "--samples", "1000000000"), "--samples is 1000000000; it must be at most 1,0"),
+        (("sanity", "--width", "1000000000"), "--width is 1000000000; it must be at most"),
         (("power", "--simulate", "1000000000"), "--simulate is 1000000000; it must be at most 1,"),
         (("train", "--data", "x"), "task 'emoji' does not read a folder; leave out --data"),
         (("train", "--jobs", "0"), "--jobs is 0"),

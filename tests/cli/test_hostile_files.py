@@ -227,3 +227,10 @@ def test_measure_ends_with_one_line(tmp_path, monkeypatch, family, how, said):
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
     assert said in line
     assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("words", [("correlate",), ("consistency",), ("study", "run")])
+def test_a_device_is_no_table(tmp_path, words):
+    done = alignkit(*words, "/dev/zero", cwd=tmp_path, code=2 if words[0] == "study" else 1)
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Error: "))
+    assert "/dev/zero is not a regular file" in line

@@ -11,7 +11,7 @@ import atexit
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404  # runs Python on a file of its own
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -116,7 +116,7 @@ class _Helper:
 
 def _started() -> subprocess.Popen[str]:
     # A session of its own: Ctrl-C is for the command, which then closes the pipe.
-    return subprocess.Popen(
+    return subprocess.Popen(  # nosec B603
         [sys.executable, "-P", str(_READER)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

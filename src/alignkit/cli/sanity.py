@@ -13,6 +13,9 @@ from alignkit.cli.selection import metrics_or_all
 if TYPE_CHECKING:
     from alignkit.testing import Examination
 
+# Of the synthetic data, which are made several times.
+MOST_SAMPLES, MOST_NUMBERS = 1_000_000, 100_000_000
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands of this file."""
@@ -41,11 +44,15 @@ def sanity(
 
     Example: alignkit sanity --metric unbiased_cka --metric mknn:k=5
     """
+    from alignkit.bounds.counts import check_count, check_seed
     from alignkit.cli.printing import console
     from alignkit.cli.printing.sanity import show
     from alignkit.metrics import resolve
     from alignkit.testing import examine
 
+    check_count("samples", samples, 1, MOST_SAMPLES)
+    check_count("width", width, 1, MOST_NUMBERS // samples)
+    check_seed(seed)
     specs, _ = metrics_or_all(metric)
     metrics = [resolve(spec) for spec in specs]
     examinations = []

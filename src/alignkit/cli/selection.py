@@ -274,8 +274,10 @@ def read_table(path: Path, expected: str) -> "Table":
     from alignkit.cli.printing import console
     from alignkit.tables import read_table as read
 
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path} does not exist; expected a CSV file with {expected}")
+    if not path.is_file():
+        raise DataError(f"{path} is not a regular file; expected a CSV file with {expected}")
     table = read(path, index=True)
     for note in table.notes:
         console.note(f"note: {note}")
