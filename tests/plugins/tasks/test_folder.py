@@ -12,7 +12,7 @@ from PIL import Image
 
 import alignkit
 from alignkit_tasks.folder import Folder
-from alignkit_tasks.folder_tables import labels_of
+from alignkit_tasks.folder_tables import labels_of, table_files
 from alignkit_tasks.splits import held_out
 
 LABELS = ("cat", "dog", "owl")
@@ -48,6 +48,20 @@ def test_further_columns_are_facts_of_the_samples(tmp_path):
     split = Folder(write(tmp_path / "data", table)).split("train")
     assert set(split.facts) == {"scene"}
     assert split.facts["scene"] == [f"s{int(name[1:]) % 7}" for name in split.ids]
+
+
+def test_the_folder_is_looked_through_as_often_for_many_rows_as_for_few(tmp_path, monkeypatch):
+    looks = []
+    monkeypatch.setattr(
+        "alignkit_tasks.folder.table_files", lambda root: looks.append(root) or table_files(root)
+    )
+
+    def count(n):
+        looks.clear()
+        Folder(write(tmp_path / str(n), rows(n))).split("train")
+        return len(looks)
+
+    assert count(60) == count(180)
 
 
 @pytest.mark.parametrize("name", ["data.csv", "data.jsonl", "data.tsv"])

@@ -65,6 +65,7 @@ class _Place:
 def _digests(sources: Sequence[Source]) -> Iterator[str]:
     """Yield the digest of every picture; of one that is missing, the empty text."""
     states: dict[Path, Stamp | None] = {}
+    here = str(Path.cwd())
     with (
         closing(_Remembered(cache_folder() / FILE)) as remembered,
         ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool,
@@ -73,7 +74,7 @@ def _digests(sources: Sequence[Source]) -> Iterator[str]:
         bar: Progress | None = None
         for start in range(0, len(sources), CHUNK):
             chunk = sources[start : start + CHUNK]
-            places = [_place(source, states) for source in chunk]
+            places = [_place(source, here, states) for source in chunk]
             known = remembered.known([place.key for place in places if place])
             new = {
                 row: (source, place)
@@ -113,7 +114,7 @@ def _is_settled(place: _Place) -> bool:
     return is_old and _stamp(place.file) == place.state
 
 
-def _place(source: Source, states: dict[Path, Stamp | None]) -> _Place | None:
+def _place(source: Source, here: str, states: dict[Path, Stamp | None]) -> _Place | None:
     """Return where a picture is, None if it is missing; a container is looked at once."""
     container = source.container()
     if container is None:
@@ -128,7 +129,7 @@ def _place(source: Source, states: dict[Path, Stamp | None]) -> _Place | None:
         state = states[file]
     if state is None:
         return None
-    text = repr((str(file.absolute()), within, state))
+    text = repr(("" if file.is_absolute() else here, str(file), within, state))
     key = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).digest()
     return _Place(file, state, key)
 

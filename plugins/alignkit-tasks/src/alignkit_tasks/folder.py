@@ -123,10 +123,8 @@ class Folder(RecordedTask):
 
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Return the rows of a split, as defined by the table or held out at random."""
-        table = self._table
-        splits = _split_rows(
-            table, self._labels, self.validation_share, self.test_share, self.data_seed
-        )
+        table, labels = self._table, self._labels
+        splits = _split_rows(table, labels, self.validation_share, self.test_share, self.data_seed)
         if split not in splits:
             raise alignkit.UsageError(
                 f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(splits)}"
@@ -141,7 +139,7 @@ class Folder(RecordedTask):
                 _id(table, row),
                 str(row.cells.get(table.columns["text"]) or ""),
                 _picture(self.pictures or table.base, table, row),
-                self._labels[row.number],
+                labels[row.number],
                 row.where,
                 _further(table, row),
             )
