@@ -24,6 +24,8 @@ test-fast: $(VENV)/.installed-dev
 # every write of a search, 200 kills of commands at random, 500 flips in stored files, and 25 times
 # eight commands together: hours. docs/reliability.md has the counts.
 torture: $(VENV)/.installed-dev
+	cd tests && $(abspath $(VENV))/bin/python -m hostile
+	$(VENV)/bin/python -m pytest -q tests/test_hostile_inputs.py
 	$(VENV)/bin/python tests/torture/fuzz.py --executions 100000
 	$(VENV)/bin/python tests/torture/faults.py
 	$(VENV)/bin/python tests/torture/lost_trials.py
