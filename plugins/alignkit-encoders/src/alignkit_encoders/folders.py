@@ -76,7 +76,7 @@ def fetched_folder(repository: str, what: str, instead: str) -> Path:
         # Without a commit, what is read is the user's choice: safetensors and JSON only, and the
         # identities of encoders hold the hash of their content.
         patterns = list(FETCHED)
-        fetched = snapshot_download(name, revision=commit or None, allow_patterns=patterns)  # nosec B615
+        fetched = snapshot_download(name, revision=commit or None, allow_patterns=patterns)
     except Exception as error:  # the hub's client lets through what its transport raises
         reason = alignkit.first_line(error).removeprefix("Got: ")
         raise alignkit.DataError(

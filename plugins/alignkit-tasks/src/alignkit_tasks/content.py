@@ -161,8 +161,11 @@ class _Remembered:
 
     def known(self, keys: Sequence[bytes]) -> dict[bytes, str]:
         """Return the digests that are remembered; a damaged one is not."""
-        marks = ",".join("?" * len(keys))
-        rows = self._do(f"SELECT key, value FROM digests WHERE key IN ({marks})", keys)
+        rows = [
+            (key, value)
+            for key in keys
+            for (value,) in self._do("SELECT value FROM digests WHERE key = ?", (key,))
+        ]
         return {
             key: value[:_DIGEST].hex()
             for key, value in rows
@@ -176,7 +179,7 @@ class _Remembered:
             with suppress(sqlite3.Error), self._base:
                 self._base.executemany("INSERT OR REPLACE INTO digests VALUES (?, ?)", rows)
 
-    def _do(self, command: str, values: Sequence[bytes] = ()) -> list[tuple[bytes, bytes]]:
+    def _do(self, command: str, values: Sequence[bytes] = ()) -> list[tuple[bytes]]:
         if self._base is None:
             return []
         try:
