@@ -1,6 +1,6 @@
 #!/bin/sh
 # The whole chain on real pictures and texts: 8 placements x 2 seeds of the emoji task, and a
-# control whose answer is known. About TIME minutes on two cores.
+# control whose answer is known. About five minutes on two cores.
 #   sh examples/demo.sh FOLDER      EPOCHS=1 makes it a quick look instead
 set -eu
 folder=${1:-demo}
