@@ -359,7 +359,9 @@ def _rows(columns: "Columns") -> list[dict[str, Any]]:
     from alignkit.alignment.table import NUMBERS
 
     known = [
-        [value if isfinite(value) else None for value in values] if name in NUMBERS else values
+        values
+        if name not in NUMBERS or all(map(isfinite, values))
+        else [value if isfinite(value) else None for value in values]
         for name, values in columns.items()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*known, strict=True)]

@@ -103,9 +103,18 @@ class _Grid:
         # Enough digits to tell neighbours apart, as the colours do.
         spread = self.high - self.low
         self.digits = 2 if spread >= 0.05 or not spread else 3 if spread >= 0.005 else 4
-        self.texts = {pair: self._text(value) or "--" for pair, value in self.values.items()}
-        self.chances = {(row["x"], row["y"]): self._text(row.get("chance")) for row in rows}
-        self.chance_below = len(set(self.chances.values()) - {""}) > 1
+        form = f"{{:.{self.digits}f}}".format
+        self.texts = {
+            pair: "--" if value is None else form(value) for pair, value in self.values.items()
+        }
+        chances = {row.get("chance") for row in rows}
+        shown = {chance: "" if chance is None else form(chance) for chance in chances}
+        self.chance_below = len(set(shown.values()) - {""}) > 1
+        self.chances = (
+            {(row["x"], row["y"]): shown[row.get("chance")] for row in rows}
+            if self.chance_below
+            else {}
+        )
         self.side = max(len(str(x)) for x in self.xs)
         digits = max([least, *map(len, self.texts.values())])
         self.widths = {y: 1 + max(digits, len(str(y))) for y in self.ys}
@@ -132,9 +141,12 @@ class _Grid:
 
     def _values(self, x: str, ys: Sequence[str]) -> "Line":
         line: Line = [(f"{x!s:>{self.side}}", "")]
+        if not self.coloured:
+            cells = [self.texts.get((x, y), "").rjust(self.widths[y]) for y in ys]
+            return [*line, ("".join(cells), "")]
         for y in ys:
             value = self.values.get((x, y))
-            style = "" if value is None or not self.coloured else self._style(value)
+            style = "" if value is None else self._style(value)
             line.append((self.texts.get((x, y), "").rjust(self.widths[y]), style))
         return line
 
@@ -142,9 +154,6 @@ class _Grid:
         line: Line = [(" " * self.side, "")]
         line += [(self.chances.get((x, y), "").rjust(self.widths[y]), "dim") for y in ys]
         return line
-
-    def _text(self, value: float | None) -> str:
-        return "" if value is None else f"{value:.{self.digits}f}"
 
     def _style(self, value: float) -> "Style":
         from rich.color import Color
