@@ -45,12 +45,18 @@ def _damage_manifest(run):
     manifest.write_text(json.dumps(content | {"checksum": "0" * 64}))
 
 
+def _empty_manifest(run):
+    table(run).with_suffix(".json").write_text("{}")
+
+
 def _replace_representations(run):
     index = run.representations_folder("test") / "index.json"
     index.unlink()
 
 
-@pytest.mark.parametrize("change", [_flip, _damage_manifest, lambda run: table(run).unlink()])
+@pytest.mark.parametrize(
+    "change", [_flip, _damage_manifest, _empty_manifest, lambda run: table(run).unlink()]
+)
 def test_a_table_that_changed_does_not_count(measured, change):
     run, _ = measured
     change(run)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alignkit.documents import Form, check_form
-from alignkit.errors import DamagedError
+from alignkit.errors import DamagedError, DataError
 from alignkit.runs.files import read_json, sha256_of, write_json, write_text
 
 FORMAT = 1
@@ -206,8 +206,11 @@ def inputs_of_table(path: Path) -> dict[str, Any]:
 
 def _states(manifest: Path, table: str) -> list[dict[str, Any]]:
     """Return what a table's manifest says of the table, and of the one before it."""
-    content = read_checked(manifest)
-    check_form(content, _TABLE, str(manifest))
+    try:
+        content = read_checked(manifest)
+        check_form(content, _TABLE, str(manifest))
+    except DataError as error:  # whatever is wrong with it, the table cannot be checked
+        raise DamagedError(str(error)) from None
     states = [content, content["previous"]] if "previous" in content else [content]
     if not all(table in state["files"] for state in states):
         raise DamagedError(f"{manifest} does not list {table}")
