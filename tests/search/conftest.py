@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from alignkit.progress import SILENT
 from alignkit.search.search import Search
 from alignkit.search.storage import parse_url
 from alignkit.search.workers import StudyStorage, run_search
@@ -20,7 +21,7 @@ from tiny import TINY_MODEL, TINY_TASK
 def tiny_search(tmp_path):
     """Make and run a search in the test's folder; gives its study."""
 
-    def run(trials, storage=None, study="s", workers=1, heartbeat=60, **asked):
+    def run(trials, storage=None, study="s", workers=1, heartbeat=60, reporter=SILENT, **asked):
         given = {
             "tasks": (TINY_TASK,),
             "architecture": TINY_MODEL,
@@ -29,7 +30,7 @@ def tiny_search(tmp_path):
         }
         url = parse_url(storage or f"sqlite:///{tmp_path}/search.db")
         stored = StudyStorage(url, study, heartbeat)
-        return run_search(Search(**given | asked), stored, trials, workers)
+        return run_search(Search(**given | asked), stored, trials, workers, reporter)
 
     return run
 

@@ -11,6 +11,7 @@ from alignkit.chain import train as training
 from alignkit.chain.model import load
 from alignkit.errors import DataError, UsageError
 from alignkit.plugins import use_plugin_files
+from alignkit.progress import Reporter
 from alignkit.runs import load_run, load_runs
 from alignkit.search.workers import finished
 from tiny import TINY_MODEL, TINY_TASK, alignkit
@@ -40,6 +41,20 @@ def test_a_trial_is_a_normal_run(tiny_search, tmp_path):
     assert run.performance()["splits"]["validation"]["auroc"] == trial.value
     assert "test" not in run.performance()["splits"]
     assert list(run.config.placement.text) == trial.user_attrs["placement"]["text"]
+
+
+@pytest.mark.slow
+def test_a_run_of_other_code_than_now_is_used_and_named(tiny_search, monkeypatch):
+    before = tiny_search(1, study="before").trials[0]
+    assert "stale" not in before.user_attrs
+    monkeypatch.setattr("alignkit.runs.inputs.code_of", lambda entry: f"new {entry.name}")
+    said = []
+    reporter = Reporter()
+    monkeypatch.setattr(reporter, "note", said.append)
+    after = tiny_search(1, study="after", reporter=reporter).trials[0]
+    assert after.user_attrs["runs"] == before.user_attrs["runs"]
+    assert "the code of its architecture vilbert" in after.user_attrs["stale"]
+    assert any("its run was trained before, but the code of its" in line for line in said)
 
 
 @pytest.mark.slow

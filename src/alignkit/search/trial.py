@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.inputs import changes_of_training
 from alignkit.runs.run import run_of
 from alignkit.search.search import Search
 
@@ -82,12 +83,19 @@ def run_trial(
         return list(duplicate.values)
     runs: dict[str, Run] = {}
     for name, config in configs.items():
+        if changes := _changes_since(run_of(search.runs, config), config):
+            trial.set_user_attr("stale", changes)
         runs[name] = train(config, search.runs, on_epoch=_pruning_callback(search, name, trial))
     values = [objective.of(runs) for objective in search.resolved_objectives]
     duplicate = _duplicate(study, trial)  # another worker may have drawn the same meanwhile
     if duplicate is not None and duplicate.state.name == "COMPLETE":
         trial.set_user_attr("duplicate_of", duplicate.number)
     return values
+
+
+def _changes_since(run: Run, config: RunConfig) -> str:
+    """Return what has changed since a run was trained, as a clause; empty for one that is not."""
+    return " and ".join(changes_of_training(config, run.inputs)) if run.is_trained else ""
 
 
 def _duplicate(study: optuna.Study, trial: optuna.Trial) -> FrozenTrial | None:

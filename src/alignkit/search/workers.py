@@ -284,7 +284,8 @@ def _line(study: optuna.Study, number: int) -> str:
         names = study.metric_names or []
         text = ", ".join(f"{n} {v:.4g}" for n, v in zip(names, trial.values, strict=False))
         same = f" (the same as trial {attrs['duplicate_of']})" if "duplicate_of" in attrs else ""
-        return f"trial {number}, {where}: {text}{same}"
+        stale = f"; its run was trained before, but {attrs['stale']}" if "stale" in attrs else ""
+        return f"trial {number}, {where}: {text}{same}{stale}"
     why = attrs.get("error") or attrs.get("pruned") or "repeated by another worker"
     return f"trial {number}, {where}: {trial.state.name}, {why}"
 
