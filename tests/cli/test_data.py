@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 from PIL import Image
@@ -165,12 +166,24 @@ def test_a_path_is_a_task(mine, tmp_path, form):
 
 @pytest.mark.slow
 def test_two_folders_are_two_tasks(mine, tmp_path):
+    other = shutil.copytree(mine, tmp_path / "other")
+    table = other / "data.csv"
+    table.write_text(table.read_text().replace("a red thing 0", "a red thing of another kind"))
+    for folder in (mine, other):
+        alignkit("train", "--task", "folder", "--data", folder, *TRAIN, cwd=tmp_path)
+    listed = json.loads(alignkit("runs", "--json", cwd=tmp_path).stdout)
+    assert {run["task"] for run in listed} == {"folder-my_pictures", "folder-other"}
+
+
+def test_a_folder_and_the_table_in_it_are_the_same_data(mine, tmp_path):
     other = mine.rename(tmp_path / "other")
     (tmp_path / "My pictures").symlink_to(tmp_path / "nowhere")
-    for words in (("--task", "folder", "--data", other), ("--task", f"folder:{other}/data.csv")):
-        alignkit("train", *words, *TRAIN, cwd=tmp_path)
-    found = json.loads(alignkit("runs", "--json", cwd=tmp_path).stdout)
-    assert {run["task"] for run in found} == {"folder-other", "folder-data"}
+    words = (("--task", "folder", "--data", other), ("--task", f"folder:{other}/data.csv"))
+    first, second = (alignkit("train", *given, *TRAIN, cwd=tmp_path) for given in words)
+    assert "this run, of data that had another name" in second.stderr
+    assert first.stdout == second.stdout
+    (run,) = json.loads(alignkit("runs", "--json", cwd=tmp_path).stdout)
+    assert run["task"] == "folder-other"
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_a_run_knows_the_direction_without_its_plugin(tmp_path):
 
 
 def test_a_run_whose_scores_all_rise_stores_no_direction(tiny_run):
-    assert set(tiny_run.performance()) == {"primary", "epoch", "splits"}
+    assert set(tiny_run.performance()) == {"primary", "epoch", "splits", "inputs"}
     assert tiny_run.higher_is_better("auroc")
     assert not tiny_run.higher_is_better("loss")
 

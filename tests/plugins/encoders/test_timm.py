@@ -157,7 +157,7 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(tmp_path):
         "shape": (state | {first: torch.zeros(2)}, f"{first} has shape \\(2,\\)"),
         "other": ({"a": torch.zeros(2)}, "has no tensor with a name of this model"),
         "empty": ({}, "holds no state dict"),
-        "code": ({"a": Harmful()}, "cannot be read as plain tensors"),
+        "code": ({"a": Harmful()}, "holds print, which only code could restore"),
     }
     for name, (content, message) in cases.items():
         torch.save(content, tmp_path / f"{name}.pt")
