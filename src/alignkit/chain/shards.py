@@ -195,15 +195,17 @@ class Shards:
             _verify(whole / name, joined)
         self._remove_parts(joined)
         new: list[str] = []
+        size = 0
         for name in names:
             if name in joined:
                 continue
             self._join(whole / name, listed)
             new.append(name)
-            if sum((whole / name).stat().st_size for name in new) >= TWICE:
+            size += (whole / name).stat().st_size
+            if size >= TWICE:
                 joined = self._list(whole, joined, new)
                 self._remove_parts(new)
-                new = []
+                new, size = [], 0
         if new:
             self._list(whole, joined, new)
 
