@@ -81,10 +81,11 @@ def run_trial(
     if duplicate is not None:
         trial.set_user_attr("duplicate_of", duplicate.number)
         return list(duplicate.values)
+    before = [_changes_since(run_of(search.runs, config), config) for config in configs.values()]
+    if stale := " and ".join(dict.fromkeys(filter(None, before))):
+        trial.set_user_attr("stale", stale)
     runs: dict[str, Run] = {}
     for name, config in configs.items():
-        if changes := _changes_since(run_of(search.runs, config), config):
-            trial.set_user_attr("stale", changes)
         runs[name] = train(config, search.runs, on_epoch=_pruning_callback(search, name, trial))
     values = [objective.of(runs) for objective in search.resolved_objectives]
     duplicate = _duplicate(study, trial)  # another worker may have drawn the same meanwhile
