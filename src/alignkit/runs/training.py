@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
+from alignkit.bounds.counts import MOST_PROCESSES
 from alignkit.errors import UsageError
 from alignkit.plugins.options import format_spec, parse_spec
 
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 MOST_EPOCHS = 1_000_000
-MOST_THREADS = 4096  # more than any machine has cores
+_MOST = f"at most {MOST_PROCESSES}"
 OBJECTIVES = ("task", "mlm", "mim", "itm")
 PRETRAINING = ("mlm", "mim", "itm")
 
@@ -137,7 +138,9 @@ class Training:
         _require(self.clip >= 0, "clip", self.clip, "at least 0")
         _require(self.patience >= 0, "patience", self.patience, "at least 0")
         _require(self.threads >= 1, "threads", self.threads, "at least 1")
-        _require(self.threads <= MOST_THREADS, "threads", self.threads, f"at most {MOST_THREADS}")
+        _require(
+            self.threads <= MOST_PROCESSES, "threads", self.threads, f"at most {MOST_PROCESSES}"
+        )
         _require(self.accumulate >= 1, "accumulate", self.accumulate, "at least 1")
         known = ", ".join(PRECISIONS)
         _require(self.precision in PRECISIONS, "precision", self.precision, f"one of: {known}")
@@ -212,7 +215,9 @@ class RuntimeOptions:
     def __post_init__(self) -> None:
         object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))
         _require(self.workers >= 0, "workers", self.workers, "at least 0")
-        _require(self.workers <= MOST_THREADS, "workers", self.workers, f"at most {MOST_THREADS}")
+        _require(
+            self.workers <= MOST_PROCESSES, "workers", self.workers, f"at most {MOST_PROCESSES}"
+        )
         _require(
             re.fullmatch(r"\d+[ms]?", self.checkpoint_every) is not None,
             "checkpoint_every",
