@@ -11,7 +11,8 @@ from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Progress, Reporter
+from alignkit.progress import SILENT, Progress, Reporter, is_explaining
+from alignkit.runs.reasons import FORCED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,11 +104,11 @@ def measured_tables(
     if not lenient:
         for metric in metrics:
             check_k(metric, source.n)
-    complete = None if force else tables.complete(metrics, selection, source)
-    if complete is not None:
-        for table in complete:
-            _explain(table, selection, label, "", reporter)
-        return complete
+    stored = None if force else tables.complete(metrics, selection, source)
+    if stored is not None:
+        for table in stored:
+            _explain(table, selection, label, False, reporter)
+        return stored
     measured: list[AlignmentTable] = []
     errors: dict[str, UsageError] = {}
     total = len(metrics) * len(selection.pairs)
@@ -142,7 +143,7 @@ def _measure(
     if force:
         tables.discard_damaged(metric, selection.is_maximum)
     table = tables.table(metric, selection.is_maximum)
-    _explain(table, selection, label, _reason(table, selection, force), reporter)
+    _explain(table, selection, label, force, reporter)
     if force:
         table.forget(selection.keys)
     if table.stale:
@@ -172,7 +173,7 @@ def _reason(table: AlignmentTable, selection: PairSelection, force: bool) -> str
     """Return why values are measured; empty where all are stored."""
     keys = selection.keys
     if force:
-        return "that is asked for with `force`"
+        return FORCED
     reasons = []
     if table.stale:
         reasons.append(f"the representations of {table.stale} stored values have changed")
@@ -187,8 +188,12 @@ def _reason(table: AlignmentTable, selection: PairSelection, force: bool) -> str
 
 
 def _explain(
-    table: AlignmentTable, selection: PairSelection, label: str, why: str, reporter: Reporter
+    table: AlignmentTable, selection: PairSelection, label: str, force: bool, reporter: Reporter
 ) -> None:
+    """Say why values are measured or not, where that was asked for."""
+    if not is_explaining():
+        return
+    why = _reason(table, selection, force)
     unit = f"measure {table.file or f'{table.metric.spec} of {label}'.removesuffix(' of ')}"
     reporter.explain(unit, bool(why), why or f"all {len(selection.keys)} values are stored")
 

@@ -20,8 +20,9 @@ from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs.config import Choice, alias_of, content_of_task
 from alignkit.runs.encoders import FILE, EncoderRecord, EncoderStore
 from alignkit.runs.files import discard, locked, read_json, whole_folder, write_json
-from alignkit.runs.inputs import OTHER_PICTURES
+from alignkit.runs.inputs import change_of_content
 from alignkit.runs.manifests import write_checked
+from alignkit.runs.reasons import FORCED, NOTHING_STORED
 from alignkit.tasks import Split, Task
 from alignkit.training.device import choose_device
 
@@ -114,17 +115,18 @@ def encode(
                 )
         stored = _stored(store, split) if not options.force else {}
         arrays = _merged(sites, stored, wanted)
-        is_changed = bool(stored) and _is_of_other_pictures(store, split, content)
-        why = OTHER_PICTURES if is_changed else _reason(stored, arrays, options.force)
+        held = (store.representation_index(split) or {}).get("data", "") if stored else ""
+        change = change_of_content(held, content)
+        why = change or _reason(stored, arrays, options.force)
         still = "the stored representations are of the pictures that are there now"
         kept = still if content else "the representations are stored"
         reporter.explain(f"extract {store.path} on {split}", bool(why), why or kept)
-        if is_changed:
+        if change:
             reporter.note(
-                f"{store.path}: the representations on {split} are stored, but {OTHER_PICTURES}; "
+                f"{store.path}: the representations on {split} are stored, but {change}; "
                 "they are extracted again"
             )
-        if arrays != stored or is_changed:
+        if arrays != stored or change:
             _store(store, record, sites)
             _Encoding(made, task, store, split, arrays, options, reporter, content).encode_all()
             for line in made.notes():
@@ -169,18 +171,12 @@ def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[
     return {site.name: arrays[site.name] for site in selected if site.name in arrays}
 
 
-def _is_of_other_pictures(store: EncoderStore, split: str, content: str) -> bool:
-    """Whether stored representations are of other pictures; false where either is not known."""
-    stored = (store.representation_index(split) or {}).get("data", "")
-    return bool(stored and content) and stored != content
-
-
 def _reason(stored: dict[str, list[str]], arrays: dict[str, list[str]], force: bool) -> str:
     """Return why an encoder is to be extracted; empty where all is stored."""
     if force:
-        return "that is asked for with `force`"
+        return FORCED
     if not stored:
-        return "nothing is stored yet"
+        return NOTHING_STORED
     return "" if arrays == stored else "some sites or poolings are not stored"
 
 

@@ -17,6 +17,7 @@ from alignkit.models.schedule import Schedule
 from alignkit.models.walk import walk
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.config import fingerprint_once
 from alignkit.runs.data import open_split
 from alignkit.runs.files import locked
 from alignkit.runs.inputs import check_weights, content_now, inputs_of_scores
@@ -31,6 +32,7 @@ BATCH = 128
 ROUNDING = 1e-9  # how far rounding may take a score out of its range
 
 
+@fingerprint_once()
 def evaluate(
     run: Run,
     split: str = "test",

@@ -28,6 +28,7 @@ from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState, walk
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
+from alignkit.runs.config import fingerprint_once
 from alignkit.runs.data import open_split
 from alignkit.runs.files import discard, locked, sha256_of, whole_folder
 from alignkit.runs.inputs import change_of_representations, check_weights, content_now
@@ -37,6 +38,7 @@ from alignkit.runs.run import POOLS
 from alignkit.training.device import choose_device
 
 
+@fingerprint_once()
 def extract(
     run: Run,
     split: str = "test",

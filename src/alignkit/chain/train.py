@@ -109,7 +109,7 @@ def train(
     if first:
         changed = " and ".join(changes) if retrain else ""
         why = changed or reason_to_train(run, config, force)
-        explain_training(reporter, run, config, why)
+        explain_training(reporter, run, why, changes)
     if processes.any(first and run.is_trained and not force):
         reporter.note(f"{run.path} is already trained{_retrain_advice(changes)}")
         if first:

@@ -510,15 +510,19 @@ def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:
 def _explain(configs: "list[RunConfig]", root: Path, force: bool, retrain: bool) -> None:
     """Say why runs would be trained or not, where that was asked for."""
     from alignkit.cli.printing import console
+    from alignkit.progress import is_explaining
     from alignkit.runs.inputs import changes_of_training
     from alignkit.runs.reasons import explain_training, reason_to_train
     from alignkit.runs.run import run_of
 
+    if not is_explaining():
+        return
     for config in configs:
         run = run_of(root, config)
-        changes = changes_of_training(config, run.inputs) if retrain and not force else []
-        why = " and ".join(changes) or reason_to_train(run, config, force)
-        explain_training(console.TerminalReporter(), run, config, why)
+        changes = changes_of_training(config, run.inputs) if not force else []
+        changed = " and ".join(changes) if retrain else ""
+        why = changed or reason_to_train(run, config, force)
+        explain_training(console.TerminalReporter(), run, why, changes)
 
 
 def _summary(run: "Run") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs.files import read_json, whole_folder, write_json
 from alignkit.runs.space import ArrayFile, require_space
 from alignkit.tasks import Split, Task
+from alignkit.tasks.split import content_digest_of
 
 VARIABLE = "ALIGNKIT_CACHE"
 
@@ -30,8 +31,7 @@ def cache_folder() -> Path:
 
 def identity_of_pictures(task: Task, split: str) -> str:
     """Return what cached pixels of a split belong to: the data, and what the files hold now."""
-    digest: Callable[[str], str | None] | None = getattr(task, "content_digest", None)
-    content = digest(split) if digest is not None else None
+    content = content_digest_of(task, split)
     return f"{task.fingerprint()} {content}" if content else task.fingerprint()
 
 

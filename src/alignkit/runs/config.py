@@ -21,6 +21,7 @@ from alignkit.plugins.registry import singular
 from alignkit.runs.files import read_json
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
+from alignkit.tasks.split import content_digest_of
 
 # It becomes a folder; letters of every script are welcome.
 _ALIAS = re.compile(r"\w[\w.+-]{0,199}")
@@ -346,12 +347,7 @@ def content_of_task(task: Choice, split: str) -> str:
     AlignkitError
         When the data are not there, or lack the split.
     """
-
-    def content() -> str:
-        digest: Callable[[str], str | None] | None = getattr(task.make(), "content_digest", None)
-        return (digest(split) or "") if digest is not None else ""
-
-    return _once(task, split, content)
+    return _once(task, split, lambda: content_digest_of(task.make(), split))
 
 
 def _once(task: Choice, what: str, look: Callable[[], str]) -> str:

@@ -167,8 +167,12 @@ def check_weights(run: Run) -> None:
 
 def change_of_pictures(run: Run, split: str, stored: str) -> str:
     """Return why what was made from pictures of a digest is not of those that are there now."""
-    now = content_now(run, split) if stored else ""
-    return OTHER_PICTURES if now and now != stored else ""
+    return change_of_content(stored, content_now(run, split) if stored else "")
+
+
+def change_of_content(stored: str, now: str) -> str:
+    """Return why two digests of pictures differ; empty where they do not, or one is not known."""
+    return OTHER_PICTURES if stored and now and stored != now else ""
 
 
 def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

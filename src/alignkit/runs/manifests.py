@@ -65,7 +65,7 @@ def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
     What it returns is shared, and not to be changed.
     """
 
-    @lru_cache(maxsize=2048)
+    @lru_cache(maxsize=4096)
     def of_state(path: Path, *_state: int) -> T:
         return read(path)
 
@@ -107,10 +107,10 @@ def entry_of(path: Path) -> Entry:
     return {"size": path.stat().st_size, "sha256": digest_of(path)}
 
 
+@read_once
 def digest_of(path: Path) -> str:
     """Return the SHA-256 of a file; one that did not change meanwhile is read once."""
-    state = path.stat()
-    return _digest(path, state.st_ino, state.st_mtime_ns, state.st_size)
+    return sha256_of(path)
 
 
 def verify(path: Path, entries: Mapping[str, Entry]) -> Path:
@@ -220,11 +220,6 @@ def _states(manifest: Path, table: str) -> list[dict[str, Any]]:
 def manifest_of_table(path: Path) -> Path:
     """Return the manifest of a table."""
     return path.with_suffix(".json")
-
-
-@lru_cache(maxsize=4096)
-def _digest(path: Path, *_state: int) -> str:
-    return sha256_of(path)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:

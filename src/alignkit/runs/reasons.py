@@ -9,10 +9,11 @@ from alignkit.models.schedule import sites
 from alignkit.progress import Reporter, is_explaining
 from alignkit.runs.config import RunConfig
 from alignkit.runs.data import find_data
-from alignkit.runs.inputs import change_of_representations, change_of_scores, changes_of_training
+from alignkit.runs.inputs import change_of_representations, change_of_scores
 from alignkit.runs.run import Run
 
 UNTRAINED = "it is not trained yet"
+NOTHING_STORED = "nothing is stored yet"
 FORCED = "that is asked for with `force`"
 
 
@@ -65,7 +66,7 @@ def reason_to_extract(
         return UNTRAINED
     index = run.representation_index(split)
     if index is None:
-        return "nothing is stored yet"
+        return NOTHING_STORED
     missing = [pool for pool in pools if pool not in index["pools"]]
     if missing:
         return f"pooling {' and '.join(missing)} is not stored"
@@ -76,21 +77,22 @@ def reason_to_extract(
     return FORCED if force else change_of_representations(run, split, index)
 
 
-def explain_training(reporter: Reporter, run: Run, config: RunConfig, why: str) -> None:
+def explain_training(reporter: Reporter, run: Run, why: str, changes: Sequence[str]) -> None:
     """Say why a run is trained or not, where that was asked for.
 
     Parameters
     ----------
     reporter : Reporter
     run : Run
-    config : RunConfig
     why : str
         The reason to train; empty for none.
+    changes : sequence of str
+        What has changed since it was trained, as by ``changes_of_training``.
     """
     if not is_explaining():
         return
     if not why:
-        kept = " and ".join(changes_of_training(config, run.inputs))
+        kept = " and ".join(changes)
         known = "nothing that it was made from has changed" + _uncompared(run, "train")
         old = "an earlier version did not record what it was made from"
         why = f"it is trained, and {kept or (known if run.inputs else old)}"

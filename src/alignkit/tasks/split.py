@@ -109,3 +109,9 @@ def fingerprint_of(content: Mapping[str, Any]) -> str:
     """Return a data fingerprint: a hash of plain values such as options, counts, checksums."""
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def content_digest_of(task: Task, name: str) -> str:
+    """Return the digest of what a split's pictures hold; empty where the task gives none."""
+    digest: Callable[[str], str | None] | None = getattr(task, "content_digest", None)
+    return (digest(name) or "") if digest is not None else ""
