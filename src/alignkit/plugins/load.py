@@ -117,9 +117,9 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
         manager.register(module, name=plugin.name)
         plugin.hooks = tuple(sorted(hook.name for hook in manager.get_hookcallers(module) or ()))
         _check_hooks(manager)
-    except Terminated:  # this process was told to end: no fault of the plugin
+    except (KeyboardInterrupt, Terminated):  # this process was told to end
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         plugin.error = in_one_line(error)
         plugin.traceback = traceback.format_exc()
         plugin.entries.clear()

@@ -11,9 +11,9 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import PluginError, UsageError, in_one_line
+from alignkit.plugins.calls import PluginCall, check_command, is_fault
 from alignkit.plugins.declared import declared_options
 from alignkit.plugins.options import Option, options_of
-from alignkit.signals import Terminated
 
 if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import Register
@@ -70,6 +70,17 @@ class Entry:
     default: bool = False
     declarations: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def title(self) -> str:
+        """Kind, name and owner, as messages begin with them: ``metric 'rv' of rv 0.1``."""
+        return f"{singular(self.kind)} '{self.name}' of {self.plugin.label}"
+
+    @property
+    def check(self) -> str:
+        """The command that checks it."""
+        file = self.plugin.file if self.plugin.is_file else ""
+        return check_command(singular(self.kind), self.name, file)
+
     def load(self) -> Any:
         """Return the target, imported if it was given as ``"module:attr"``.
 
@@ -83,13 +94,11 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except Terminated:  # this process was told to end: no fault of the plugin
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"{singular(self.kind)} '{self.name}' of {self.plugin.label} cannot be imported "
-                f"from '{self.target}': {in_one_line(error)}"
-            ) from error
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            said = f"cannot be imported from '{self.target}': {in_one_line(error)}"
+            raise PluginCall(self).failed(said) from error
 
     def options(self) -> Mapping[str, Option]:
         """Return the options of the target; it is imported only where its source does not tell.
