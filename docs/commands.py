@@ -35,6 +35,7 @@ COMMANDS = (
     "list",
     "show",
     "plugins",
+    "plugins check",
     "runs",
     "runs list",
     "runs show",

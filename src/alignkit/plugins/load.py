@@ -156,7 +156,7 @@ def _named(name: str, installed: list[Source]) -> list[Source]:
     """Return the plugins of a ``.py`` file or of an installed distribution."""
     if name.endswith(".py"):
         return [_from_file(Path(name))]
-    matches = [s for s in installed if _normal(s.plugin.distribution) == _normal(name)]
+    matches = [s for s in installed if normal_name(s.plugin.distribution) == normal_name(name)]
     if not matches:
         known = sorted({source.plugin.distribution for source in installed})
         raise UsageError(
@@ -210,6 +210,6 @@ def _from_file(path: Path) -> Source:
     return Source(plugin, load)
 
 
-def _normal(name: str) -> str:
+def normal_name(name: str) -> str:
     """Normalise a distribution's name, as PyPI does."""
     return re.sub(r"[-_.]+", "-", name).lower()

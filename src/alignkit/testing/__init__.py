@@ -9,14 +9,18 @@ a test.
 
 from alignkit.testing.metric import Check, Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
+from alignkit.testing.plugin import Result, check_plugin, examine_plugin
 from alignkit.testing.task import check_task
 
 __all__ = [
     "Check",
     "Examination",
+    "Result",
     "check_architecture",
     "check_metric",
     "check_placement",
+    "check_plugin",
     "check_task",
     "examine",
+    "examine_plugin",
 ]
