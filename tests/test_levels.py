@@ -42,7 +42,10 @@ LEVELS = [
     "cli",
 ]
 # The package's own name stands above everything: it gives the public names. What may use it:
-USES_THE_PACKAGE = {"cli": "prints the version, which stands there"}
+USES_THE_PACKAGE = {
+    "cli": "prints the version, which stands there",
+    "plugins": "types what the hooks receive with the public names, as plugins do",
+}
 
 
 def imported(file: Path, modules: set[str]) -> Iterator[str]:

@@ -47,5 +47,5 @@ class Colours:
 
 
 @alignkit.hookimpl
-def register_tasks(register):
+def register_tasks(register: alignkit.RegisterTasks) -> None:
     register("colours", Colours, summary="Whether the text names the colour of the picture")

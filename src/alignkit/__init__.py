@@ -17,19 +17,34 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "AlignkitError": "alignkit.errors",
+    "Architecture": "alignkit.models.protocols",
     "Binary": "alignkit.tasks",
     "Comparison": "alignkit.report.comparison.result",
     "DataError": "alignkit.errors",
     "Encoder": "alignkit.models.encoders",
     "EncoderSite": "alignkit.models.encoders",
     "Fuse": "alignkit.models.schedule",
+    "Fusion": "alignkit.models.protocols",
+    "Inputs": "alignkit.models.protocols",
+    "Loss": "alignkit.training.protocols",
+    "LossDeclarations": "alignkit.plugins.hookspecs",
+    "Metric": "alignkit.metrics.protocols",
+    "MetricDeclarations": "alignkit.plugins.hookspecs",
     "MissingError": "alignkit.errors",
+    "Model": "alignkit.models.protocols",
     "ModelSize": "alignkit.models.size",
     "MultiLabel": "alignkit.tasks",
     "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
     "PluginError": "alignkit.errors",
+    "PreparedMetric": "alignkit.metrics.protocols",
     "Record": "alignkit.models.schedule",
+    "RegisterArchitectures": "alignkit.plugins.hookspecs",
+    "RegisterEncoders": "alignkit.plugins.hookspecs",
+    "RegisterLosses": "alignkit.plugins.hookspecs",
+    "RegisterMetrics": "alignkit.plugins.hookspecs",
+    "RegisterPlacements": "alignkit.plugins.hookspecs",
+    "RegisterTasks": "alignkit.plugins.hookspecs",
     "Representation": "alignkit.metrics",
     "Run": "alignkit.runs",
     "RunLayer": "alignkit.models.schedule",
@@ -37,19 +52,22 @@ _PUBLIC = {
     "SingleLabel": "alignkit.tasks",
     "SiteState": "alignkit.models.encoders",
     "Split": "alignkit.tasks",
+    "Step": "alignkit.models.schedule",
+    "Stream": "alignkit.models.protocols",
     "StreamState": "alignkit.models.walk",
     "Target": "alignkit.tasks",
     "Task": "alignkit.tasks",
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
+    "Vocabulary": "alignkit.models.protocols",
     "between_layers": "alignkit.models.schedule",
     "compare": "alignkit.report.comparison.result",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
     "first_line": "alignkit.errors",
     "fusion_site": "alignkit.models.schedule",
-    "hookimpl": "alignkit.plugins.hookspecs",
     "gram": "alignkit.metrics",
+    "hookimpl": "alignkit.plugins.hookspecs",
     "inner": "alignkit.metrics",
     "input_site": "alignkit.models.schedule",
     "is_out_of_memory": "alignkit.errors",
@@ -71,19 +89,22 @@ _RENAMED = {"spread": "parallel_map"}
 __all__ = [*_PUBLIC, *_RENAMED, "__version__"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _RENAMED:
-        new = _RENAMED[name]
-        message = (
-            f"alignkit.{name} is now alignkit.{new}; the old name will be removed in version 0.3"
-        )
-        warnings.warn(message, DeprecationWarning, stacklevel=2)
-        return __getattr__(new)
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'alignkit' has no attribute '{name}'")
-    value = getattr(importlib.import_module(_PUBLIC[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker would take any name for one that exists
+
+    def __getattr__(name: str) -> Any:
+        if name in _RENAMED:
+            new = _RENAMED[name]
+            message = (
+                f"alignkit.{name} is now alignkit.{new}; "
+                "the old name will be removed in version 0.3"
+            )
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            return __getattr__(new)
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'alignkit' has no attribute '{name}'")
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
@@ -107,13 +128,22 @@ if TYPE_CHECKING:
     from alignkit.metrics import parallel_map as parallel_map
     from alignkit.metrics import permuted_products as permuted_products
     from alignkit.metrics import read_arrays as read_arrays
+    from alignkit.metrics.protocols import Metric as Metric
+    from alignkit.metrics.protocols import PreparedMetric as PreparedMetric
     from alignkit.models.encoders import Encoder as Encoder
     from alignkit.models.encoders import EncoderSite as EncoderSite
     from alignkit.models.encoders import SiteState as SiteState
     from alignkit.models.placement import Placement as Placement
+    from alignkit.models.protocols import Architecture as Architecture
+    from alignkit.models.protocols import Fusion as Fusion
+    from alignkit.models.protocols import Inputs as Inputs
+    from alignkit.models.protocols import Model as Model
+    from alignkit.models.protocols import Stream as Stream
+    from alignkit.models.protocols import Vocabulary as Vocabulary
     from alignkit.models.schedule import Fuse as Fuse
     from alignkit.models.schedule import Record as Record
     from alignkit.models.schedule import RunLayer as RunLayer
+    from alignkit.models.schedule import Step as Step
     from alignkit.models.schedule import between_layers as between_layers
     from alignkit.models.schedule import fusion_site as fusion_site
     from alignkit.models.schedule import input_site as input_site
@@ -122,6 +152,14 @@ if TYPE_CHECKING:
     from alignkit.models.size import ModelSize as ModelSize
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins import names as names
+    from alignkit.plugins.hookspecs import LossDeclarations as LossDeclarations
+    from alignkit.plugins.hookspecs import MetricDeclarations as MetricDeclarations
+    from alignkit.plugins.hookspecs import RegisterArchitectures as RegisterArchitectures
+    from alignkit.plugins.hookspecs import RegisterEncoders as RegisterEncoders
+    from alignkit.plugins.hookspecs import RegisterLosses as RegisterLosses
+    from alignkit.plugins.hookspecs import RegisterMetrics as RegisterMetrics
+    from alignkit.plugins.hookspecs import RegisterPlacements as RegisterPlacements
+    from alignkit.plugins.hookspecs import RegisterTasks as RegisterTasks
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.report.comparison.result import Comparison as Comparison
     from alignkit.report.comparison.result import compare as compare
@@ -138,3 +176,6 @@ if TYPE_CHECKING:
     from alignkit.tasks import Task as Task
     from alignkit.tasks import default_root as default_root
     from alignkit.tasks import fingerprint_of as fingerprint_of
+    from alignkit.training.protocols import Loss as Loss
+
+    spread = parallel_map

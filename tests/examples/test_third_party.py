@@ -1,6 +1,7 @@
 """What a third party adds without touching core: a metric, a placement, a task."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def installed(tmp_path_factory):
 def test_a_metric_is_two_files_of_under_30_lines():
     lines = [
         line
-        for name in ("alignkit_rv.py", "pyproject.toml")
+        for name in ("alignkit_rv/plugin.py", "pyproject.toml")
         for line in (THIRD / "alignkit-rv" / name).read_text().splitlines()
     ]
     assert len(lines) < 30
@@ -46,7 +47,7 @@ def test_a_metric_is_two_files_of_under_30_lines():
 
 @pytest.mark.slow
 def test_the_installed_metric_is_listed_and_measured(installed, tmp_path):
-    path = {"PYTHONPATH": str(installed)}
+    path = {"PYTHONPATH": os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])}
     rows = json.loads(alignkit_process("list", "metrics", "--json", cwd=tmp_path, **path).stdout)
     assert {
         "name": "rv",
@@ -64,7 +65,7 @@ def test_the_installed_metric_is_listed_and_measured(installed, tmp_path):
 
 
 def test_the_bare_file_works_before_packaging(tmp_path):
-    file = THIRD / "alignkit-rv" / "alignkit_rv.py"
+    file = THIRD / "alignkit-rv" / "alignkit_rv" / "plugin.py"
     rows = json.loads(alignkit("--plugin", file, "list", "metrics", "--json", cwd=tmp_path).stdout)
     assert "rv" in {row["name"] for row in rows}
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from alignkit.data.encoded import ModelInputs
 from alignkit.errors import DataError, first_line
+from alignkit.models.protocols import Inputs
 from alignkit.models.schedule import Schedule, check_schedule
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, whole_file, write_json
@@ -31,7 +31,7 @@ def outputs_of(task: Task) -> int:
     return max(1, task.target.n_outputs) if task.target is not None else 1
 
 
-def build(config: RunConfig, n_outputs: int, inputs: ModelInputs) -> tuple[nn.Module, Schedule]:
+def build(config: RunConfig, n_outputs: int, inputs: Inputs) -> tuple[nn.Module, Schedule]:
     """Return a freshly initialised model and its schedule, checked against each other.
 
     Parameters
@@ -39,7 +39,7 @@ def build(config: RunConfig, n_outputs: int, inputs: ModelInputs) -> tuple[nn.Mo
     config : RunConfig
     n_outputs : int
         The number of logits.
-    inputs : ModelInputs
+    inputs : Inputs
     """
     architecture = config.architecture.make()
     schedule = architecture.schedule(config.placement)
@@ -48,7 +48,7 @@ def build(config: RunConfig, n_outputs: int, inputs: ModelInputs) -> tuple[nn.Mo
     return model, schedule
 
 
-def save(run: Run, model: nn.Module, inputs: ModelInputs) -> None:
+def save(run: Run, model: nn.Module, inputs: Inputs) -> None:
     """Store the weights, and what the inputs learned from the training texts."""
     write_json(run.path / "inputs.json", inputs.to_json())
     with whole_file(run.model_file) as temporary:
@@ -57,7 +57,7 @@ def save(run: Run, model: nn.Module, inputs: ModelInputs) -> None:
 
 def load(
     run: Run, n_outputs: int, device: torch.device | str = "cpu"
-) -> tuple[nn.Module, Schedule, ModelInputs]:
+) -> tuple[nn.Module, Schedule, Inputs]:
     """Return the trained model of a run, its schedule and its inputs.
 
     The model is in evaluation mode.
@@ -76,7 +76,7 @@ def load(
             "import an export that includes them"
         )
     architecture = run.config.architecture.make()
-    inputs: ModelInputs = architecture.load_inputs(read_json(run.trained_file("inputs.json")))
+    inputs: Inputs = architecture.load_inputs(read_json(run.trained_file("inputs.json")))
     model, schedule = build(run.config, n_outputs, inputs)
     weights = run.trained_file(run.model_file.name)
     try:

@@ -14,10 +14,11 @@ from safetensors.torch import save_file
 
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
-from alignkit.data.encoded import EncodedSplit, ModelInputs
+from alignkit.data.encoded import EncodedSplit
 from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import DataError
 from alignkit.file_names import require_utf8
+from alignkit.models.protocols import Inputs
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
@@ -184,14 +185,14 @@ def _train(
         _store(run, stored, learner, inputs, context, best, directions)
 
 
-def _inputs(config: RunConfig, train: Split) -> ModelInputs:
+def _inputs(config: RunConfig, train: Split) -> Inputs:
     """Return inputs fitted on the training texts, or those of the run to start from."""
     architecture = config.architecture.make()
     if config.init is None:
-        fitted: ModelInputs = architecture.inputs(train.texts)
+        fitted: Inputs = architecture.inputs(train.texts)
         return fitted
     stored = read_json(open_init(config.init).trained_file("inputs.json"))
-    loaded: ModelInputs = architecture.load_inputs(stored)
+    loaded: Inputs = architecture.load_inputs(stored)
     return loaded
 
 
@@ -297,7 +298,7 @@ def _store(
     run: Run,
     stored: dict[str, Any],
     learner: Learner,
-    inputs: ModelInputs,
+    inputs: Inputs,
     context: TrainingContext,
     best: BestEpoch,
     directions: dict[str, bool],

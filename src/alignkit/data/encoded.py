@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from alignkit.data.pixels import find_pixels
 from alignkit.errors import DataError
+from alignkit.models.protocols import Inputs, Vocabulary
 from alignkit.tasks import Split
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # Up to this many bytes of pixels are kept in memory; other images are opened every time.
 CACHE_BYTES = 2 << 30
@@ -25,51 +22,13 @@ BUCKET_BATCHES = 64
 Batch = dict[str, dict[str, torch.Tensor]]  # inputs of a model, by stream and name
 
 
-class Vocabulary(Protocol):
-    """What masked language modelling needs to know of a tokenizer.
-
-    Attributes
-    ----------
-    size : int
-        The number of tokens.
-    mask : int
-        The index of the mask token.
-    special : set of int
-        The indices of the tokens that are not words.
-    """
-
-    size: int
-    mask: int
-    special: set[int]
-
-
-class ModelInputs(Protocol):
-    """How an architecture turns texts and images into tensors; its ``inputs`` returns one.
-
-    For ``mlm`` it also has a ``vocabulary``, and for cached pixels a ``recipe``: plain values
-    that identify how pixels are made.
-    """
-
-    def tokens(self, text: str) -> np.ndarray:
-        """Return the token indices of a text, ``(length,)``."""
-
-    def pixels(self, image: Image | np.ndarray) -> np.ndarray:
-        """Return the pixels of an image, ``(3, size, size)``."""
-
-    def batch(self, tokens: Sequence[np.ndarray], pixels: np.ndarray) -> Batch:
-        """Return the inputs of a model, with texts padded to the longest among them."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values from which the architecture's ``load_inputs`` restores this."""
-
-
 class EncodedSplit:
     """One split of a task, encoded for one model and served in batches.
 
     Parameters
     ----------
     split : Split
-    inputs : ModelInputs
+    inputs : Inputs
     name : str
         The name of the split, for messages.
     identity : callable, optional
@@ -87,7 +46,7 @@ class EncodedSplit:
     def __init__(
         self,
         split: Split,
-        inputs: ModelInputs,
+        inputs: Inputs,
         name: str,
         identity: Callable[[], str] | None = None,
         device: torch.device | str = "cpu",

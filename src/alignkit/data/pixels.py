@@ -45,7 +45,7 @@ def store_pixels(
     task : str
         The name of the task, for the name of the folder; its content is identified by a key.
     split : Split
-    inputs : ModelInputs
+    inputs : Inputs
         Its ``recipe`` identifies how pixels are made.
     name : str
         The name of the split.
@@ -109,7 +109,7 @@ def find_pixels(
     Parameters
     ----------
     split : Split
-    inputs : ModelInputs
+    inputs : Inputs
         Its ``recipe`` identifies how pixels are made.
     name : str
         The name of the split.

@@ -134,17 +134,15 @@ class Encoder(Protocol):
     ``from_scratch`` gives random weights instead of trained ones, which ``compare`` uses as a
     control. A method ``describe()`` may return further facts by name, such as the number of
     parameters, which ``alignkit show encoder`` prints.
-
-    Attributes
-    ----------
-    stream : str
-        ``text`` or ``vision``.
-    label : str
-        A short name for tables, such as ``all-MiniLM-L6-v2``.
     """
 
-    stream: str
-    label: str
+    @property
+    def stream(self) -> str:
+        """The stream that it encodes, ``text`` or ``vision``."""
+
+    @property
+    def label(self) -> str:
+        """A short name for tables, such as ``all-MiniLM-L6-v2``."""
 
     def sites(self) -> Sequence[EncoderSite]:
         """Return every site that is offered, in the order of the forward pass."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,38 +50,6 @@ class StreamState:
         if pool == "cls" and self.cls:
             return self.tokens[:, 0]
         return mean_over(self.tokens, self.content)
-
-
-class Stream(Protocol):
-    """One stream: an embedding, and layers that can be run one at a time."""
-
-    def embed(self, **inputs: Tensor) -> StreamState:
-        """Embed a batch, whose form depends on the stream's inputs."""
-
-    def layer(self, index: int, state: StreamState) -> StreamState:
-        """Run one layer, 0-based."""
-
-
-class Fusion(Protocol):
-    """One fusion: computes new states of both streams from their states."""
-
-    def __call__(
-        self, text: StreamState, vision: StreamState, carry: Any
-    ) -> tuple[StreamState, StreamState, Any]:
-        """Return both states anew, and what is passed to the next fusion as ``carry``.
-
-        The first fusion gets None as ``carry``; most fusions return it unchanged.
-        """
-
-
-class Model(Protocol):
-    """The model that an architecture builds, a ``torch.nn.Module``."""
-
-    streams: Mapping[str, Stream]
-    fusions: Sequence[Fusion]
-
-    def head(self, text: StreamState, vision: StreamState) -> Tensor:
-        """Return logits ``(batch, n_outputs)`` from the last states of both streams."""
 
 
 def walk(

@@ -4,109 +4,197 @@ Each hook receives ``register``; call it once for every name that you add::
 
     register(name, target, *, summary="", default=False, **declarations)
 
-``target`` is a ``"module:attr"`` string, which keeps importing the plugin cheap, or the
-object itself. The target's keyword parameters are its options: users set them as
-``name:key=value,key=value``.
+``name`` consists of lower-case letters, digits and underscores. ``target`` is a
+``"module:attr"`` string, which keeps importing the plugin cheap, or the object itself; its
+keyword parameters are its options, which users set as ``name:key=value,key=value``.
+``summary`` is one line for ``alignkit list``, by default the first line of the docstring, and
+``default`` makes this the default of its kind. ``declarations`` are what the target states about
+itself; each kind has its own.
+
+The types below are public: ``def register_metrics(register: alignkit.RegisterMetrics) -> None``
+lets a type checker find a target of another signature and a declaration that does not exist.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, TypeVar, Unpack
 
 import pluggy
+
+if TYPE_CHECKING:
+    # The names that a plugin writes; nothing below stands above the plugins when it runs.
+    import alignkit
 
 hookspec = pluggy.HookspecMarker("alignkit")
 hookimpl = pluggy.HookimplMarker("alignkit")
 
+Target_contra = TypeVar("Target_contra", contravariant=True)
+Invariance: TypeAlias = Literal["rotation", "scale", "shift", "linear"]
 
-class Register(Protocol):
-    """The callable that every hook receives: it registers one name."""
+
+class Register(Protocol[Target_contra]):
+    """What hooks receive whose kinds have no declarations: it registers one name."""
+
+    def __call__(
+        self, name: str, target: str | Target_contra, *, summary: str = "", default: bool = False
+    ) -> None:
+        """Register a target under a name."""
+
+
+class MetricDeclarations(TypedDict, total=False):
+    """What a metric declares about itself, all of it optional.
+
+    Attributes
+    ----------
+    range : (float, float)
+        The lowest and the highest possible value.
+    best : float
+        The value of perfect alignment; the highest, unless it is stated.
+    symmetric : bool
+        Whether swapping x and y gives the same value.
+    invariances : sequence of str
+        Any of ``rotation``, ``scale``, ``shift`` and ``linear``.
+    chance : str or callable
+        ``"module:function"`` with the metric's arguments, which returns the mean over all
+        permutations of rows.
+    null : str or callable
+        ``"module:function"`` of two lists of layers and a list of orders of the samples, which
+        returns all values with the rows permuted at once.
+    version : int
+        1 by default; raise it when the definition changes, so that stored values of an older
+        version are measured again.
+    ties : str or callable
+        ``"module:function"`` with the metric's arguments, which returns
+        ``[x.ties(k, distance), y.ties(k, distance)]``; with ties, the metric scores less than
+        its best value on identical input, and calibration takes that score for the best.
+    identity : str
+        A note, if identical inputs do not give the best value.
+    inflated : bool
+        Whether unrelated data score high when there are fewer samples than columns.
+    variants : mapping
+        ``{option: {value: declarations}}``, where an option changes declarations.
+    within : str
+        ``classes`` if the value within classes is the mean over classes of the value in each, as
+        for metrics of neighbours; by default, ``means``, classes are moved to a common mean.
+    cost, paper : str
+        How the cost grows, and the source of the definition, for ``alignkit show``.
+    """
+
+    range: tuple[float, float]
+    best: float
+    symmetric: bool
+    invariances: Sequence[Invariance]
+    chance: str | Callable[..., float]
+    null: str | Callable[..., Any]
+    version: int
+    ties: str | Callable[..., Any]
+    identity: str
+    inflated: bool
+    variants: Mapping[str, Mapping[Any, MetricDeclarations]]
+    within: Literal["means", "classes"]
+    cost: str
+    paper: str
+
+
+class RegisterMetrics(Protocol):
+    """What ``register_metrics`` receives: it registers one metric."""
 
     def __call__(
         self,
         name: str,
-        target: object,
+        target: str | alignkit.Metric | type[alignkit.PreparedMetric],
         *,
         summary: str = "",
         default: bool = False,
-        **declarations: object,
+        **declarations: Unpack[MetricDeclarations],
     ) -> None:
-        """Register a target under a name.
+        """Register a metric under a name, with what it declares about itself."""
 
-        Parameters
-        ----------
-        name : str
-            Lower-case letters, digits and underscores.
-        target : str or object
-            ``"module:attr"``, or the object itself.
-        summary : str
-            One line for ``alignkit list``; by default the first line of the docstring.
-        default : bool
-            Whether this is the default of its kind.
-        **declarations
-            What the target declares about itself; each kind has its own.
-        """
+
+class LossDeclarations(TypedDict, total=False):
+    """What an auxiliary loss declares about itself, all of it optional.
+
+    Attributes
+    ----------
+    maximise : bool
+        Whether it is a similarity whose best value is 1; ``1 - value`` is then minimised.
+    paper : str
+        The source of the definition.
+    """
+
+    maximise: bool
+    paper: str
+
+
+class RegisterLosses(Protocol):
+    """What ``register_losses`` receives: it registers one auxiliary loss."""
+
+    def __call__(
+        self,
+        name: str,
+        target: str | alignkit.Loss,
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: Unpack[LossDeclarations],
+    ) -> None:
+        """Register an auxiliary loss under a name, with what it declares about itself."""
+
+
+RegisterArchitectures: TypeAlias = Register["Callable[..., alignkit.Architecture]"]
+RegisterPlacements: TypeAlias = Register[
+    "alignkit.Placement | Sequence[int] | Mapping[str, Sequence[int]]"
+]
+RegisterTasks: TypeAlias = Register["Callable[..., alignkit.Task]"]
+RegisterEncoders: TypeAlias = Register["Callable[..., alignkit.Encoder]"]
+
+# By kind, for those that have declarations.
+DECLARATIONS: dict[str, frozenset[str]] = {
+    "metrics": frozenset(MetricDeclarations.__annotations__),
+    "losses": frozenset(LossDeclarations.__annotations__),
+}
 
 
 @hookspec(historic=True)
-def register_metrics(register: Register) -> None:
-    """Register metrics: functions of two ``alignkit.Representation`` that return a float.
+def register_metrics(register: RegisterMetrics) -> None:
+    """Register metrics: functions of two ``alignkit.Representation`` that return a number.
 
-    Declarations, all optional:
-
-    - ``range=(low, high)``, ``best`` (the value of perfect alignment), ``symmetric``;
-    - ``invariances``, any of ``"rotation"``, ``"scale"``, ``"shift"``, ``"linear"``;
-    - ``chance``: ``"module:function"`` with the metric's arguments, which returns the mean over
-      all permutations of rows;
-    - ``null``: ``"module:function"`` of two lists of layers and a list of orders of the samples,
-      which returns all values with the rows permuted at once;
-    - ``version``: a whole number, 1 by default; raise it when the definition changes, so that
-      stored values of an older version are measured again;
-    - ``ties``: ``"module:function"`` with the metric's arguments, which returns
-      ``[x.ties(k, distance), y.ties(k, distance)]``; with ties, the metric scores less than its
-      best value on identical input, and calibration takes that score for the best;
-    - ``identity``: a note, if identical inputs do not give the best value;
-    - ``inflated``: true if unrelated data score high when there are fewer samples than columns;
-    - ``variants``: ``{option: {value: declarations}}``, where an option changes declarations;
-    - ``within``: ``"classes"`` if the value within classes is the mean over classes of the value
-      in each, as for metrics of neighbours; by default classes are moved to a common mean;
-    - ``cost`` and ``paper``, for ``alignkit show``.
+    See ``alignkit.Metric`` for the function, ``alignkit.PreparedMetric`` for a class that works
+    on each layer once, and ``alignkit.MetricDeclarations`` for the declarations.
     """
 
 
 @hookspec(historic=True)
-def register_architectures(register: Register) -> None:
-    """Register architectures: classes with ``depths``, ``schedule`` and ``build``."""
+def register_architectures(register: RegisterArchitectures) -> None:
+    """Register architectures: classes with the methods of ``alignkit.Architecture``."""
 
 
 @hookspec(historic=True)
-def register_placements(register: Register) -> None:
-    """Register placements: a list of layer indices, or ``alignkit.Placement(text, vision)``."""
+def register_placements(register: RegisterPlacements) -> None:
+    """Register placements: a list of layer indices, or ``alignkit.Placement(text, vision)``.
 
-
-@hookspec(historic=True)
-def register_tasks(register: Register) -> None:
-    """Register tasks: classes with ``target``, ``split`` and ``fingerprint``.
-
-    Optional attributes: ``positional`` (the option whose name may be omitted), ``alias``, and,
-    for ``alignkit data``, ``published`` and ``listed``; see ``alignkit.tasks``.
+    A mapping with ``text`` and ``vision`` is a placement, too.
     """
 
 
 @hookspec(historic=True)
-def register_losses(register: Register) -> None:
+def register_tasks(register: RegisterTasks) -> None:
+    """Register tasks: classes with the methods of ``alignkit.Task``."""
+
+
+@hookspec(historic=True)
+def register_losses(register: RegisterLosses) -> None:
     """Register auxiliary losses: functions of two tensors that return a scalar tensor.
 
-    The arguments are the ``(n, text width)`` and ``(n, vision width)`` representations of the
-    same n samples, in float32 and with gradients. The value is minimised; a similarity whose
-    best value is 1 declares ``maximise=True``, and ``1 - value`` is minimised instead.
-    Declarations: ``maximise``, ``paper``.
+    See ``alignkit.Loss`` for the function, and ``alignkit.LossDeclarations``.
     """
 
 
 @hookspec(historic=True)
-def register_encoders(register: Register) -> None:
+def register_encoders(register: RegisterEncoders) -> None:
     """Register encoders: classes, or functions that return an ``alignkit.Encoder``.
 
     An encoder is a frozen model of one stream, text or vision, with representations at named
-    sites. Its keyword parameters are its options; the class or function attribute
-    ``positional`` names the option that may be given without its name, as in ``hf:FOLDER``.
+    sites.
     """

@@ -5,18 +5,16 @@ from __future__ import annotations
 import importlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins.calls import PluginCall, check_command, is_fault
 from alignkit.plugins.declared import declared_options
+from alignkit.plugins.hookspecs import DECLARATIONS
 from alignkit.plugins.options import Option, options_of
-
-if TYPE_CHECKING:
-    from alignkit.plugins.hookspecs import Register
 
 KINDS = ("metrics", "architectures", "placements", "tasks", "losses", "encoders")
 
@@ -227,7 +225,7 @@ class Collector:
         """Make a plugin the owner of everything registered from now on."""
         self._plugin = plugin
 
-    def registrar(self, kind: str) -> Register:
+    def registrar(self, kind: str) -> Callable[..., None]:
         """Return the ``register`` callable that the hooks of a kind receive."""
 
         def register(
@@ -283,8 +281,8 @@ def _checked(kind: str, name: str, target: object, declarations: Mapping[str, ob
         return as_placement(target, name)
     if kind == "metrics":
         check_declarations(name, declarations)
-    if kind == "losses":
-        _check_known(f"loss '{name}'", declarations, {"maximise", "paper"})
+    else:
+        _check_known(kind, name, declarations)
     return target
 
 
@@ -296,23 +294,7 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
     PluginError
         For a declaration that metrics do not have, an empty range, or a version below 1.
     """
-    known = {
-        "range",
-        "best",
-        "symmetric",
-        "invariances",
-        "chance",
-        "null",
-        "cost",
-        "paper",
-        "identity",
-        "inflated",
-        "variants",
-        "within",
-        "ties",
-        "version",
-    }
-    _check_known(f"metric '{name}'", declarations, known)
+    _check_known("metrics", name, declarations)
     low, high = declarations.get("range", (float("-inf"), float("inf")))
     if not low < high:
         raise PluginError(f"metric '{name}' declares an empty range ({low}, {high})")
@@ -327,11 +309,13 @@ def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
         )
 
 
-def _check_known(what: str, declarations: Mapping[str, object], known: set[str]) -> None:
+def _check_known(kind: str, name: str, declarations: Mapping[str, object]) -> None:
+    known = DECLARATIONS.get(kind, frozenset())
     unknown = sorted(set(declarations) - known)
     if unknown:
         raise PluginError(
-            f"{what} declares {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+            f"{singular(kind)} '{name}' declares {', '.join(unknown)}; "
+            f"known: {', '.join(sorted(known)) or 'none'}"
         )
 
 

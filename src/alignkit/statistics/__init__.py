@@ -9,11 +9,12 @@ if TYPE_CHECKING:
 
 __all__ = ["FAMILY", "Correlations", "correlate"]
 
+if not TYPE_CHECKING:  # a type checker would take any name for one that exists
 
-def __getattr__(name: str) -> Any:
-    # When it is used: smaller parts are used without pandas and scipy.
-    if name not in __all__:
-        raise AttributeError(f"module 'alignkit.statistics' has no attribute '{name}'")
-    from alignkit.statistics.correlation import correlate as module
+    def __getattr__(name: str) -> Any:
+        # When it is used: smaller parts are used without pandas and scipy.
+        if name not in __all__:
+            raise AttributeError(f"module 'alignkit.statistics' has no attribute '{name}'")
+        from alignkit.statistics.correlation import correlate as module
 
-    return getattr(module, name)
+        return getattr(module, name)

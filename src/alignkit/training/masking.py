@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alignkit.data.encoded import Vocabulary
 from alignkit.errors import DataError
+from alignkit.models.protocols import Vocabulary
 
 # Of the chosen words, 80% are masked, 10% replaced, 10% left unchanged (Devlin et al. 2019).
 MASKED, REPLACED = 0.8, 0.9

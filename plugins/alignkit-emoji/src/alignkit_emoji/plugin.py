@@ -1,12 +1,10 @@
 """Registration of the task."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_tasks(register: Callable[..., None]) -> None:
+def register_tasks(register: alignkit.RegisterTasks) -> None:
     """Register the emoji task."""
     register(
         "emoji",

@@ -1,12 +1,10 @@
 """The plugin: encoders by where their models come from."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_encoders(register: Callable[..., None]) -> None:
+def register_encoders(register: alignkit.RegisterEncoders) -> None:
     """Register the encoders."""
     register(
         "hf",

@@ -1,12 +1,10 @@
 """The plugin: three architectures."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_architectures(register: Callable[..., None]) -> None:
+def register_architectures(register: alignkit.RegisterArchitectures) -> None:
     """Register the architectures ``lxmert``, ``mbt`` and ``one_way``."""
     register(
         "lxmert",

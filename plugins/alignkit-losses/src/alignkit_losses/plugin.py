@@ -1,12 +1,10 @@
 """Registration of the losses."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_losses(register: Callable[..., None]) -> None:
+def register_losses(register: alignkit.RegisterLosses) -> None:
     """Register the losses of this plugin."""
     register(
         "contrastive",

@@ -1,7 +1,7 @@
 """Registered metrics and losses, with what each metric declares about itself."""
 
 import math
-from collections.abc import Callable
+from typing import Final
 
 import alignkit
 
@@ -9,21 +9,26 @@ import alignkit
 VERSIONED = True
 
 HERE = "alignkit_metrics"
-ROTATION, SCALE, SHIFT, LINEAR = "rotation", "scale", "shift", "linear"
-SHAPE = (ROTATION, SCALE, SHIFT)
+DEFAULT = "unbiased_cka"
+ROTATION: Final = "rotation"
+SCALE: Final = "scale"
+SHIFT: Final = "shift"
+LINEAR: Final = "linear"
+SHAPE: Final = (ROTATION, SCALE, SHIFT)
 
 # Symmetric similarities in [0, 1], the most common case.
-SIMILARITY: dict[str, object] = {"range": (0.0, 1.0), "best": 1.0, "symmetric": True}
-SIGNED: dict[str, object] = SIMILARITY | {"range": (-1.0, 1.0)}
-NORMED = {"normed": {True: {"invariances": (ROTATION, SCALE)}}}
+SIMILARITY: alignkit.MetricDeclarations = {"range": (0.0, 1.0), "best": 1.0, "symmetric": True}
+SIGNED: alignkit.MetricDeclarations = SIMILARITY | {"range": (-1.0, 1.0)}
+WITHOUT_SHIFT: alignkit.MetricDeclarations = {"invariances": (ROTATION, SCALE)}
+NORMED = {"normed": {True: WITHOUT_SHIFT}}
 GRAM_COST = "n^2 d per layer and n^2 per pair"
 KNN_COST = "n^2 d per layer and n k per pair"
-SET_TIES = {"ties": f"{HERE}.lookups:set_ties", "version": 2}
-LIST_TIES = {"ties": f"{HERE}.lookups:list_ties", "version": 2}
+SET_TIES: alignkit.MetricDeclarations = {"ties": f"{HERE}.lookups:set_ties", "version": 2}
+LIST_TIES: alignkit.MetricDeclarations = {"ties": f"{HERE}.lookups:list_ties", "version": 2}
 CCA_COST = "one SVD per layer and one of rank x rank per pair"
 
 # Name: module, summary, declarations.
-METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
+METRICS: dict[str, tuple[str, str, alignkit.MetricDeclarations]] = {
     "cka": (
         "kernels",
         "Linear CKA (biased); inflated when there are few samples for the width",
@@ -43,7 +48,6 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
         "Linear CKA from the unbiased HSIC estimator; 0 at chance for any number of samples",
         SIGNED
         | {
-            "default": True,
             "null": f"{HERE}.kernels:unbiased_cka_null",
             "invariances": SHAPE,
             "chance": f"{HERE}.kernels:zero_chance",
@@ -336,10 +340,11 @@ METRICS: dict[str, tuple[str, str, dict[str, object]]] = {
 
 
 @alignkit.hookimpl
-def register_metrics(register: Callable[..., None]) -> None:
+def register_metrics(register: alignkit.RegisterMetrics) -> None:
     """Register every metric of ``METRICS``."""
     for name, (module, summary, declarations) in METRICS.items():
-        register(name, f"{HERE}.{module}:{name}", summary=summary, **declarations)
+        target, default = f"{HERE}.{module}:{name}", name == DEFAULT
+        register(name, target, summary=summary, default=default, **declarations)
 
 
 LOSSES = {
@@ -350,7 +355,7 @@ LOSSES = {
 
 
 @alignkit.hookimpl
-def register_losses(register: Callable[..., None]) -> None:
+def register_losses(register: alignkit.RegisterLosses) -> None:
     """Register every loss of ``LOSSES``, each under the name of its metric."""
     for name, summary in LOSSES.items():
         target, paper = f"{HERE}.losses:{name}", METRICS[name][2]["paper"]

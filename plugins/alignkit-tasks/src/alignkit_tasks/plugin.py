@@ -1,12 +1,10 @@
 """Registration of the tasks of this plugin."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_tasks(register: Callable[..., None]) -> None:
+def register_tasks(register: alignkit.RegisterTasks) -> None:
     """Register the data sets of this plugin."""
     register(
         "hateful_memes",

@@ -1,12 +1,10 @@
 """Registration of the synthetic tasks."""
 
-from collections.abc import Callable
-
 import alignkit
 
 
 @alignkit.hookimpl
-def register_tasks(register: Callable[..., None]) -> None:
+def register_tasks(register: alignkit.RegisterTasks) -> None:
     """Register the four synthetic tasks."""
     register(
         "toy_redundant",

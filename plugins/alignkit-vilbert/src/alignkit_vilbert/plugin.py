@@ -1,7 +1,5 @@
 """The plugin: the architecture ``vilbert`` and the placements of the literature."""
 
-from collections.abc import Callable
-
 import alignkit
 
 # Layer indices of text and vision, and a summary.
@@ -25,7 +23,7 @@ PLACEMENTS: dict[str, tuple[list[int], list[int], str]] = {
 
 
 @alignkit.hookimpl
-def register_architectures(register: Callable[..., None]) -> None:
+def register_architectures(register: alignkit.RegisterArchitectures) -> None:
     """Register the architecture ``vilbert``, the default."""
     register(
         "vilbert",
@@ -36,7 +34,7 @@ def register_architectures(register: Callable[..., None]) -> None:
 
 
 @alignkit.hookimpl
-def register_placements(register: Callable[..., None]) -> None:
+def register_placements(register: alignkit.RegisterPlacements) -> None:
     """Register the placements; ``late`` is the default."""
     for name, (text, vision, summary) in PLACEMENTS.items():
         register(name, {"text": text, "vision": vision}, summary=summary, default=name == "late")

@@ -1,0 +1,1 @@
+"""The RV coefficient as a metric of alignkit."""
