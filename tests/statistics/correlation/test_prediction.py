@@ -136,3 +136,9 @@ def test_without_an_association_prediction_is_rarely_claimed(design):
     assert says / 300 < 0.06 + 3 * 0.0137
     if design is robust.gaussian:
         assert 0.05 - 3 * 0.0126 < small / 300 < 0.05 + 3 * 0.0126
+
+
+def test_prediction_with_a_control_keeps_its_level_and_finds_what_is_there():
+    says, _, small = prediction.predicted_with_control(12, 300)
+    assert says / 300 < 0.06 and small / 300 < 0.09
+    assert prediction.predicted_with_control(12, 300, r=0.7)[0] / 300 > 0.45
