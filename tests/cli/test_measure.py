@@ -55,6 +55,28 @@ def arrays(tmp_path):
     return tmp_path
 
 
+def test_many_grids_are_a_line_each_and_few_are_heat_maps(place):
+    metrics = [w for k in range(1, 5) for w in ("--metric", f"mknn:k={k}")]
+    maps = alignkit("measure", *metrics, cwd=place).stdout
+    assert maps.count("n=") == 12  # of three runs
+    printed = alignkit("measure", *metrics, "--metric", "information_imbalance", cwd=place)
+    assert "15 grids, one line each" in printed.stderr
+    assert "n=" not in printed.stdout
+    table = [line.split() for line in printed.stdout.splitlines()]
+    assert table[0][-3:] == ["text", "and", "vision"]
+    rows = _rows("--metric", "information_imbalance", cwd=place)
+    for run in {row["run"] for row in rows}:
+        of_run = [row for row in rows if row["run"] == run]
+        values = [row["value"] for row in of_run]
+        most = min(of_run, key=lambda row: row["value"])  # a distance
+        name = run.removeprefix("runs/toy_match/")
+        (line,) = (r for r in table if r[:2] == [name, "information_imbalance"])
+        shown = [min(values), sum(values) / len(values), max(values)]
+        assert line[3] == str(len(values))
+        assert [float(cell) for cell in line[4:7]] == pytest.approx(shown, abs=1e-4)
+        assert line[7:9] == [most["x"], most["y"]]
+
+
 def _rows(*words, cwd):
     return json.loads(alignkit("measure", *words, "--json", cwd=cwd).stdout)
 

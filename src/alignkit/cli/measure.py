@@ -511,13 +511,14 @@ def _finish(rows: list[dict[str, Any]], json: bool) -> None:
 def _finish_runs(results: Sequence[Measured], json: bool) -> None:
     """Print what was measured run by run: of all together there may be millions of rows."""
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.values import SHOWN, show
+    from alignkit.cli.printing.values import MOST_HEATMAPS, SHOWN, show
 
     _note([row for each in results for row in each.noted()])
     if json:
         console.print_json_parts(each.rows() for each in results)
     else:
-        show(each.rows(SHOWN) for each in results)
+        grids = sum(len(each.tables) for each in results)
+        show((each.rows(SHOWN) for each in results), briefly=grids > MOST_HEATMAPS)
 
 
 def _note(rows: Sequence[dict[str, Any]]) -> None:

@@ -1,15 +1,20 @@
-"""How alignment values are printed: grids as heat maps, all others as a table."""
+"""How alignment values are printed: grids as heat maps or a line each, all others as a table."""
 
 import os
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.printing import console
 from alignkit.cli.printing.heatmap import print_heatmap
 
+if TYPE_CHECKING:
+    from alignkit.metrics import Metric
+
 Row = dict[str, Any]
 
+# Grids of which each is printed as a heat map; of more, one line each, which can be compared.
+MOST_HEATMAPS = 12
 COLUMNS = (
     "run",
     "x_encoder",
@@ -34,6 +39,24 @@ COLUMNS = (
     "reason",
 )
 ALWAYS = ("metric", "n", "value")
+_STREAMS = {"t": "text", "v": "vision"}
+GRID_COLUMNS = (
+    "run",
+    "split",
+    "metric",
+    "within",
+    "groups",
+    "streams",
+    "n",
+    "pairs",
+    "undefined",
+    "lowest",
+    "mean",
+    "highest",
+    "most aligned",
+    "chance",
+    "p <= 0.05",
+)
 DESIGN = ("within", "groups")
 # What x and y are sites of: two runs, or two encoders.
 SIDES = ("run", "other", "x_encoder", "y_encoder")
@@ -42,7 +65,7 @@ SHOWN = ("parameters", "null_mean", "null_std", "low", "high", *(n for n in COLU
 _TOLD = (*SIDES, "split", "metric", "parameters", "layers", *DESIGN)
 
 
-def show(parts: Iterable[Sequence[Row]]) -> None:
+def show(parts: Iterable[Sequence[Row]], briefly: bool = False) -> None:
     """Print rows of ``alignkit measure``: one heat map per grid, and a table of all others.
 
     Parameters
@@ -50,14 +73,30 @@ def show(parts: Iterable[Sequence[Row]]) -> None:
     parts : iterable of sequence of dict
         With the columns of an alignment table, optionally with ``run`` and ``other``. Those of
         one grid are in one part.
+    briefly : bool
+        Whether to print one line per grid instead of its heat map.
     """
-    listed = [row for rows in parts if rows for row in _show_grids(rows)]
+    grids: list[Row] = []
+    listed = [row for rows in parts if rows for row in _show_grids(rows, grids, briefly)]
+    if grids:
+        shown = [name for name in GRID_COLUMNS if any(row[name] not in (None, "") for row in grids)]
+        console.print_table(*_tabulated(grids, shown))
+        console.note(
+            f"{len(grids)} grids, one line each; heat maps are printed of up to {MOST_HEATMAPS}: "
+            "name fewer runs or metrics to see them. Every value is in the alignment.csv of its "
+            "run, and printed with --json"
+        )
     if listed:
-        console.print_table(*_tabulated(listed))
+        names = [
+            name
+            for name in COLUMNS
+            if name in ALWAYS or any(row.get(name) not in (None, "") for row in listed)
+        ]
+        console.print_table(*_tabulated(listed, names))
 
 
-def _show_grids(rows: Sequence[Row]) -> list[Row]:
-    """Print the heat maps of rows, and return what is to stand in a table."""
+def _show_grids(rows: Sequence[Row], grids: list[Row], briefly: bool) -> list[Row]:
+    """Print the heat maps of rows, or add a line each to grids; return the rows of no grid."""
     from alignkit.alignment.designs import shown_name
     from alignkit.metrics import resolve
 
@@ -69,7 +108,10 @@ def _show_grids(rows: Sequence[Row]) -> list[Row]:
         if models:
             title = [str(first["split"]), metric.spec, *_design(first), f"({first['layers']})"]
             print_heatmap(" ".join(title), models, metric.higher_is_better)
-        if _is_grid(group):
+        if briefly and _is_grid(group):
+            design = {name: shown_name(first[name]) for name in DESIGN}
+            grids.append(_in_a_line(group, metric) | design)
+        elif _is_grid(group):
             title = [*_where(first), metric.spec, *_design(first)]
             print_heatmap(" ".join(title), group, metric.higher_is_better)
         else:
@@ -127,6 +169,37 @@ def _is_grid(group: Sequence[Row]) -> bool:
     return min(len(xs), len(ys)) > 1 and 2 * len(group) > len(xs) * len(ys)
 
 
+def _in_a_line(group: Sequence[Row], metric: "Metric") -> Row:
+    """Return what a grid comes to: its range, its mean, and its most aligned pair."""
+    first = group[0]
+    known = [row for row in group if row["value"] is not None]
+    values = [row["value"] for row in known]
+    chances = [row["chance"] for row in known if row["chance"] is not None]
+    tests = [row["p"] for row in group if row["p"] is not None]
+    line: Row = dict.fromkeys(GRID_COLUMNS) | {
+        "run": first["run"],
+        "split": first["split"],
+        "metric": metric.spec,
+        "streams": " and ".join(_STREAMS[str(first[side])[0]] for side in "xy"),
+        "n": first["n"],
+        "pairs": len(group),
+        "undefined": len(group) - len(known) or None,
+    }
+    if known:
+        best = (max if metric.higher_is_better else min)(known, key=itemgetter("value"))
+        line |= {
+            "lowest": min(values),
+            "mean": sum(values) / len(values),
+            "highest": max(values),
+            "most aligned": f"{best['x']} {best['y']}",
+        }
+    if chances:
+        line["chance"] = sum(chances) / len(chances)
+    if tests:
+        line["p <= 0.05"] = f"{sum(p <= 0.05 for p in tests)} of {len(tests)}"
+    return line
+
+
 def _compact(row: Row) -> Row:
     """Return a row with its interval and its null distribution in one column each."""
     row = row | {"95 %": None, "null": None}
@@ -137,13 +210,8 @@ def _compact(row: Row) -> Row:
     return row
 
 
-def _tabulated(rows: Sequence[Row]) -> tuple[Sequence[Row], list[str], str]:
-    """Return the rows, the columns that are not empty, and a title with what all rows share."""
-    names = [
-        name
-        for name in COLUMNS
-        if name in ALWAYS or any(row.get(name) not in (None, "") for row in rows)
-    ]
+def _tabulated(rows: Sequence[Row], names: list[str]) -> tuple[Sequence[Row], list[str], str]:
+    """Return the rows, the columns whose values differ, and a title with what all rows share."""
     title: list[str] = []
     for name in ("run", "x_encoder", "y_encoder", "split", "layers", "streams"):
         values = {_text(row, name) for row in rows} - {""}
