@@ -40,13 +40,23 @@ def _states(cwd):
     return {one["analysis"]: one["state"] for one in _json("plan", cwd)["analyses"]}
 
 
+def _reasons(cwd):
+    """Return what ``--explain`` says of each analysis."""
+    said = alignkit("study", "plan", "tiny.toml", "--explain", cwd=cwd).stderr.splitlines()
+    lines = (line.partition(": ") for line in said)
+    return {name: why for name, _, why in lines if name in NAMES}
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """A study of four runs with every question asked, to be read only."""
     folder = tmp_path_factory.mktemp("analyses")
     write_study(folder, seeds=(0,), more=MORE)
     assert _states(folder) == dict.fromkeys(NAMES, "missing")
+    waiting = "done, as runs of it are still to be done"
+    assert _reasons(folder) == dict.fromkeys(NAMES, waiting)
     alignkit("study", "run", "tiny.toml", cwd=folder)
+    assert _reasons(folder) == dict.fromkeys(NAMES, "not done again, as it is done")
     return folder
 
 
@@ -126,6 +136,9 @@ def test_what_is_gone_or_changed_is_made_again_the_same(place, worked):
     (place / "results" / "correlate.last.csv").write_text("edited")
     expected = dict.fromkeys(NAMES, "done") | {"correlate last": "missing", "stability": "missing"}
     assert _states(place) == expected
+    reasons = _reasons(place)
+    assert reasons["correlate last"] == "done, as results/correlate.last.csv was changed"
+    assert reasons["stability"] == "done, as results/stability/models.csv is gone"
     alignkit("study", "run", "tiny.toml", cwd=place)
     assert worked == ["correlate", "stability"]
     assert bytes_of(place) == before
@@ -135,6 +148,7 @@ def test_what_is_gone_or_changed_is_made_again_the_same(place, worked):
 def test_other_options_or_values_do_them_anew(place, worked):
     file = place / "tiny.toml"
     file.write_text(file.read_text().replace("[agreement]", "[agreement]\nalike = 0.5"))
+    assert _reasons(place)["agreement"] == "done, as its settings changed since"
     alignkit("study", "run", "tiny.toml", cwd=place)
     assert worked == ["agreement"]
     (table,) = (place / "runs" / "toy_match" / "none").glob("*/alignment/test/cka.cls.csv")
@@ -143,6 +157,8 @@ def test_other_options_or_values_do_them_anew(place, worked):
     row = dict(zip(first.split(","), rows[0].split(","), strict=True))
     table.write_text(table.read_text().replace(row["value"], "0.25", 1))
     assert _states(place)["correlate last"] == "missing"
+    other_values = "done, as scores or alignment of its runs changed since"
+    assert _reasons(place)["correlate last"] == other_values
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ WORK = "alignkit.studies.analyse"
 # What the record of an analysis must hold.
 ANALYSED: Form = {
     "key": str,
+    "stands_on?": {"*": str},
     "seconds?": NUMBER,
     "shown?": [str],
     "files?": {"*": str},
@@ -54,6 +55,8 @@ class Analysis:
         Its work, on the runs that are complete.
     key : str
         Hash of everything that its result stands on.
+    stands_on : dict of str to str
+        The same in parts, each by its name in a sentence.
     record : Path
         Remembers, under the key, the files that it wrote, or its error.
     waits : bool
@@ -63,6 +66,7 @@ class Analysis:
     name: str
     unit: Job
     key: str
+    stands_on: dict[str, str]
     record: Path
     waits: bool = False
 
@@ -73,11 +77,28 @@ class Analysis:
             return "missing"
         if self.error:
             return "failed"
-        stored = self._stored.get("files")
-        if stored is None:
-            return "missing"
-        whole = all(Path(f).is_file() and sha256_of(Path(f)) == told for f, told in stored.items())
-        return "done" if whole else "missing"
+        return "missing" if self.why else "done"
+
+    @property
+    def why(self) -> str:
+        """Why it is to be done, as a clause; empty where it is done."""
+        if self.waits:
+            return "runs of it are still to be done"
+        if self.error:
+            return "it failed"
+        record = self._record
+        if not record:
+            return "it was not done yet"
+        if record["key"] != self.key:
+            told = record.get("stands_on", {})
+            changed = [name for name, key in self.stands_on.items() if told.get(name, key) != key]
+            return f"{' and '.join(changed) or 'what it stands on'} changed since"
+        for file, told in record["files"].items():
+            if not Path(file).is_file():
+                return f"{file} is gone"
+            if sha256_of(Path(file)) != told:
+                return f"{file} was changed"
+        return ""
 
     @property
     def error(self) -> str:
@@ -91,7 +112,11 @@ class Analysis:
 
     def add(self, outcome: Outcome) -> None:
         """Remember how it ended."""
-        stored: dict[str, Any] = {"key": self.key, "seconds": round(outcome.seconds, 3)}
+        stored: dict[str, Any] = {
+            "key": self.key,
+            "stands_on": self.stands_on,
+            "seconds": round(outcome.seconds, 3),
+        }
         if outcome.state == "done":
             files = {file: sha256_of(Path(file)) for file in outcome.value["files"]}
             stored |= {"shown": outcome.value["shown"], "files": files}
@@ -101,11 +126,21 @@ class Analysis:
 
     @property
     def _stored(self) -> dict[str, Any]:
+        """The record, where it is of just this analysis; otherwise empty."""
+        record = self._record
+        return record if record.get("key") == self.key else {}
+
+    @property
+    def _record(self) -> dict[str, Any]:
         try:
             record: dict[str, Any] = read_json(self.record, ANALYSED)
         except DataError:  # none, or one that says nothing: the analysis is made again
             return {}
-        return record if record["key"] == self.key else {}
+        return record
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def plan_analyses(
@@ -133,11 +168,16 @@ def plan_analyses(
     for name, work, options, chosen in _asked(study, runs):
         paths = [str(study.runs / p.name) for p in chosen]
         unit = Job(name, f"{WORK}:{work}", {"runs": paths, **options})
-        stands_on = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
-        content = [unit.work, unit.arguments, stands_on, told]
-        key = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+        values = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
+        key = _hash([unit.work, unit.arguments, values, told])
+        stands_on = {
+            "its settings": _hash([unit.work, options]),
+            "its runs": _hash(paths),
+            "scores or alignment of its runs": _hash(values),
+            "alignkit or a plugin": _hash(told),
+        }
         record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
-        analyses.append(Analysis(name, unit, key, record, waits or not chosen))
+        analyses.append(Analysis(name, unit, key, stands_on, record, waits or not chosen))
     return analyses
 
 

@@ -69,7 +69,7 @@ def note_stale(chosen: "Plan") -> None:
 
 
 def explain_steps(chosen: "Plan") -> None:
-    """Say why each step of each run is to be done or not, where that was asked for."""
+    """Say why each step and each analysis is to be done or not, where that was asked for."""
     reporter = console.TerminalReporter()
     for planned in chosen.runs:
         for step in planned.steps:
@@ -77,6 +77,8 @@ def explain_steps(chosen: "Plan") -> None:
             if step.name == "train" and not step.why:
                 why += f", although {planned.stale}" if planned.stale else ""
             reporter.explain(f"{step.name} of {planned.name}", bool(step.why), why)
+    for analysis in chosen.analyses:
+        reporter.explain(analysis.name, bool(analysis.why), analysis.why or "it is done")
 
 
 def run_row(planned: "Planned") -> dict[str, Any]:
