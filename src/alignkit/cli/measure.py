@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -308,16 +307,20 @@ class Measured:
 
     def rows(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the rows of all tables."""
-        return _rows(self.columns(names))
+        from alignkit.cli.printing.values import plain_rows
+
+        return plain_rows(self.columns(names))
 
     def noted(self) -> list[dict[str, Any]]:
         """Return what there is to be said of the rows of tables that have anything to say."""
+        from alignkit.cli.printing.values import plain_rows
+
         columns = [table.columns(keys, NOTED) for table, keys in self.tables]
         return [
             row
             for part in columns
             if any(any(part[name]) for name in ("warning", "within", "groups"))
-            for row in _rows(part)
+            for row in plain_rows(part)
         ]
 
 
@@ -352,19 +355,6 @@ def _runs(
         table.insert(0, "run", columns["run"])
         _written(table, output)
     return done
-
-
-def _rows(columns: "Columns") -> list[dict[str, Any]]:
-    """Return rows of plain values, as ``console.records`` does: None where there is no number."""
-    from alignkit.alignment.table import NUMBERS
-
-    known = [
-        values
-        if name not in NUMBERS or all(map(isfinite, values))
-        else [value if isfinite(value) else None for value in values]
-        for name, values in columns.items()
-    ]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*known, strict=True)]
 
 
 def _selectable(runs: "Sequence[Run]", layers: str, streams: str) -> "list[Run]":
@@ -511,14 +501,15 @@ def _finish(rows: list[dict[str, Any]], json: bool) -> None:
 def _finish_runs(results: Sequence[Measured], json: bool) -> None:
     """Print what was measured run by run: of all together there may be millions of rows."""
     from alignkit.cli.printing import console
-    from alignkit.cli.printing.values import MOST_HEATMAPS, SHOWN, show
+    from alignkit.cli.printing.values import MOST_HEATMAPS, SHOWN, show, show_briefly
 
     _note([row for each in results for row in each.noted()])
     if json:
         console.print_json_parts(each.rows() for each in results)
+    elif sum(len(each.tables) for each in results) > MOST_HEATMAPS:
+        show_briefly((each.run, table, keys) for each in results for table, keys in each.tables)
     else:
-        grids = sum(len(each.tables) for each in results)
-        show((each.rows(SHOWN) for each in results), briefly=grids > MOST_HEATMAPS)
+        show(each.rows(SHOWN) for each in results)
 
 
 def _note(rows: Sequence[dict[str, Any]]) -> None:

@@ -1,15 +1,18 @@
 """How alignment values are printed: grids as heat maps or a line each, all others as a table."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from operator import itemgetter
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.printing import console
 from alignkit.cli.printing.heatmap import print_heatmap
 
 if TYPE_CHECKING:
-    from alignkit.metrics import Metric
+    from alignkit.alignment.rows import Key
+    from alignkit.alignment.table import AlignmentTable
 
 Row = dict[str, Any]
 
@@ -62,10 +65,11 @@ DESIGN = ("within", "groups")
 SIDES = ("run", "other", "x_encoder", "y_encoder")
 # What is read of the tables of a run, and what tells its heat maps apart beside x and y.
 SHOWN = ("parameters", "null_mean", "null_std", "low", "high", *(n for n in COLUMNS if n != "95 %"))
+_IN_A_LINE = ("split", *DESIGN, "x", "y", "n", "value", "chance", "p")
 _TOLD = (*SIDES, "split", "metric", "parameters", "layers", *DESIGN)
 
 
-def show(parts: Iterable[Sequence[Row]], briefly: bool = False) -> None:
+def show(parts: Iterable[Sequence[Row]]) -> None:
     """Print rows of ``alignkit measure``: one heat map per grid, and a table of all others.
 
     Parameters
@@ -73,31 +77,66 @@ def show(parts: Iterable[Sequence[Row]], briefly: bool = False) -> None:
     parts : iterable of sequence of dict
         With the columns of an alignment table, optionally with ``run`` and ``other``. Those of
         one grid are in one part.
-    briefly : bool
-        Whether to print one line per grid instead of its heat map.
     """
-    grids: list[Row] = []
-    listed = [row for rows in parts if rows for row in _show_grids(rows, grids, briefly)]
+    _print_listed([row for rows in parts if rows for row in _show_grids(rows)])
+
+
+def show_briefly(parts: Iterable[tuple[str, "AlignmentTable", Sequence["Key"]]]) -> None:
+    """Print what was measured of many runs: one line per grid, and a table of all others.
+
+    Parameters
+    ----------
+    parts : iterable of (str, AlignmentTable, list of key)
+        The path of a run, and a table with the rows to show.
+    """
+    grids, listed = [], []
+    for run, table, keys in parts:
+        lines = _grids_in_lines(table.columns(keys, _IN_A_LINE), table.metric.higher_is_better)
+        if lines is None:
+            rows = table.columns(keys, SHOWN)
+            listed += [
+                _compact(row) | {"run": run, "metric": table.metric.spec} | _shown_design(row)
+                for row in plain_rows(rows)
+            ]
+        else:
+            grids += [{"run": run, "metric": table.metric.spec} | line for line in lines]
     if grids:
-        shown = [name for name in GRID_COLUMNS if any(row[name] not in (None, "") for row in grids)]
-        console.print_table(*_tabulated(grids, shown))
+        names = [name for name in GRID_COLUMNS if any(r.get(name) not in (None, "") for r in grids)]
+        console.print_table(*_tabulated(grids, names))
         console.note(
             f"{len(grids)} grids, one line each; heat maps are printed of up to {MOST_HEATMAPS}: "
             "name fewer runs or metrics to see them. Every value is in the alignment.csv of its "
             "run, and printed with --json"
         )
-    if listed:
-        names = [
-            name
-            for name in COLUMNS
-            if name in ALWAYS or any(row.get(name) not in (None, "") for row in listed)
-        ]
-        console.print_table(*_tabulated(listed, names))
+    _print_listed(listed)
 
 
-def _show_grids(rows: Sequence[Row], grids: list[Row], briefly: bool) -> list[Row]:
-    """Print the heat maps of rows, or add a line each to grids; return the rows of no grid."""
-    from alignkit.alignment.designs import shown_name
+def plain_rows(columns: Mapping[str, list[Any]]) -> list[Row]:
+    """Return the rows of an alignment table as ``console.records`` does: None for no number."""
+    from alignkit.alignment.table import NUMBERS
+
+    known = [
+        values
+        if name not in NUMBERS or all(map(isfinite, values))
+        else [value if isfinite(value) else None for value in values]
+        for name, values in columns.items()
+    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*known, strict=True)]
+
+
+def _print_listed(rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    names = [
+        name
+        for name in COLUMNS
+        if name in ALWAYS or any(row.get(name) not in (None, "") for row in rows)
+    ]
+    console.print_table(*_tabulated(rows, names))
+
+
+def _show_grids(rows: Sequence[Row]) -> list[Row]:
+    """Print the heat maps of rows, and return what is to stand in a table."""
     from alignkit.metrics import resolve
 
     listed: list[Row] = []
@@ -108,16 +147,19 @@ def _show_grids(rows: Sequence[Row], grids: list[Row], briefly: bool) -> list[Ro
         if models:
             title = [str(first["split"]), metric.spec, *_design(first), f"({first['layers']})"]
             print_heatmap(" ".join(title), models, metric.higher_is_better)
-        if briefly and _is_grid(group):
-            design = {name: shown_name(first[name]) for name in DESIGN}
-            grids.append(_in_a_line(group, metric) | design)
-        elif _is_grid(group):
+        if _is_grid(group):
             title = [*_where(first), metric.spec, *_design(first)]
             print_heatmap(" ".join(title), group, metric.higher_is_better)
         else:
-            shown = {name: shown_name(first[name]) for name in DESIGN}
+            shown = _shown_design(first)
             listed += [_compact(row) | {"metric": metric.spec} | shown for row in group]
     return listed
+
+
+def _shown_design(row: Row) -> Row:
+    from alignkit.alignment.designs import shown_name
+
+    return {name: shown_name(row[name]) for name in DESIGN}
 
 
 def _grouped(rows: Sequence[Row]) -> list[list[Row]]:
@@ -165,36 +207,53 @@ def _group(row: Row) -> tuple[str, ...]:
 
 def _is_grid(group: Sequence[Row]) -> bool:
     """Return whether the pairs form a grid, most of whose cells have a value."""
-    xs, ys = ({row[side] for row in group} for side in ("x", "y"))
-    return min(len(xs), len(ys)) > 1 and 2 * len(group) > len(xs) * len(ys)
+    return _are_grid(*([row[side] for row in group] for side in "xy"))
 
 
-def _in_a_line(group: Sequence[Row], metric: "Metric") -> Row:
+def _are_grid(xs: Sequence[str], ys: Sequence[str]) -> bool:
+    across, down = len(set(xs)), len(set(ys))
+    return min(across, down) > 1 and 2 * len(xs) > across * down
+
+
+def _grids_in_lines(columns: Mapping[str, list[Any]], higher: bool) -> list[Row] | None:
+    """Return what each grid of a table comes to, by streams; None where any is no grid."""
+    streams: dict[tuple[str, str], list[int]] = {}
+    for i, (x, y) in enumerate(zip(columns["x"], columns["y"], strict=True)):
+        streams.setdefault((x[0], y[0]), []).append(i)
+    lines = []
+    for places in streams.values():
+        chosen = columns
+        if len(streams) > 1:
+            chosen = {name: [values[i] for i in places] for name, values in columns.items()}
+        if not _are_grid(chosen["x"], chosen["y"]):
+            return None
+        lines.append(_in_a_line(chosen, higher))
+    return lines
+
+
+def _in_a_line(columns: Mapping[str, list[Any]], higher: bool) -> Row:
     """Return what a grid comes to: its range, its mean, and its most aligned pair."""
-    first = group[0]
-    known = [row for row in group if row["value"] is not None]
-    values = [row["value"] for row in known]
-    chances = [row["chance"] for row in known if row["chance"] is not None]
-    tests = [row["p"] for row in group if row["p"] is not None]
-    line: Row = dict.fromkeys(GRID_COLUMNS) | {
-        "run": first["run"],
+    first = {name: values[0] for name, values in columns.items()}
+    values = [value for value in columns["value"] if value == value]  # NaN is undefined
+    chances = [chance for chance in columns["chance"] if chance == chance]
+    tests = [p for p in columns["p"] if p == p]
+    line: Row = _shown_design(first) | {
         "split": first["split"],
-        "metric": metric.spec,
-        "streams": " and ".join(_STREAMS[str(first[side])[0]] for side in "xy"),
+        "streams": " and ".join(_STREAMS[first[side][0]] for side in "xy"),
         "n": first["n"],
-        "pairs": len(group),
-        "undefined": len(group) - len(known) or None,
+        "pairs": len(columns["value"]),
+        "undefined": len(columns["value"]) - len(values) or None,
     }
-    if known:
-        best = (max if metric.higher_is_better else min)(known, key=itemgetter("value"))
+    if values:
+        best = columns["value"].index(max(values) if higher else min(values))
         line |= {
             "lowest": min(values),
-            "mean": sum(values) / len(values),
+            "mean": fmean(values),
             "highest": max(values),
-            "most aligned": f"{best['x']} {best['y']}",
+            "most aligned": f"{columns['x'][best]} {columns['y'][best]}",
         }
     if chances:
-        line["chance"] = sum(chances) / len(chances)
+        line["chance"] = fmean(chances)
     if tests:
         line["p <= 0.05"] = f"{sum(p <= 0.05 for p in tests)} of {len(tests)}"
     return line
