@@ -26,6 +26,7 @@ LEVELS = [
     "models",
     "statistics",
     "plugins",
+    "contracts",
     "engines",
     "metrics",
     "runs",

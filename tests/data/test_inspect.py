@@ -1,11 +1,13 @@
 """What is found in data: counts, repetitions, overlaps, pictures, problems."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from alignkit.data.inspect import inspect_data
 from alignkit.errors import DataError, MissingError, UsageError
-from alignkit.tasks import Binary, MultiLabel, SingleLabel, Split
+from alignkit.tasks import Binary, MultiLabel, SingleLabel, Split, Target
 from alignkit_toy.match import Match
 
 
@@ -120,3 +122,55 @@ def test_what_the_loader_refuses_is_a_problem():
     findings = inspect_data(Refusing(train=made_split(list("ab"))))
     assert findings.problems == ["train: will not"]
     assert findings.splits[0]["used"] == 0
+
+
+@dataclass(frozen=True)
+class Worst(Binary):
+    """Judged by the worse of two groups, whose number is the second column."""
+
+    primary: str = "worst"
+
+
+@dataclass(frozen=True)
+class Height(Target):
+    """A number to predict."""
+
+    labels: tuple = ("height",)
+    primary: str = "rmse"
+
+
+@pytest.mark.parametrize(
+    ("target", "targets"),
+    [
+        (Worst(), np.array([[0, 1], [1, 1], [1, 1]])),
+        (Height(), np.array([0.5, -1.5, 2.5])),
+        (Height(), np.array([3, 1, 2])),
+        (SingleLabel(("a", "b")), np.array([[0.5, 0.5]] * 3)),
+        (MultiLabel(("a", "b")), np.array([[1, 0, 0]] * 3)),
+    ],
+)
+def test_targets_that_are_no_labels_are_not_counted_as_labels(target, targets):
+    task = Made(target, train=made_split(["a", "b", "c"], targets))
+    findings = inspect_data(task)
+    assert findings.labels == []
+    assert findings.problems == []
+    assert findings.splits[0]["without_label"] == 0
+    assert findings.splits[0]["notes"] == {"targets that are no labels": 3}
+
+
+def test_a_split_that_differs_when_it_is_read_again_is_a_problem_of_verify():
+    class Changing(Made):
+        asked = 0
+
+        def split(self, name):
+            self.asked += 1
+            targets = (np.arange(4) + self.asked) % 2
+            return made_split([f"{name}{i}" for i in range(4)], targets)
+
+        listed = split
+
+    assert inspect_data(Changing()).problems == []
+    assert inspect_data(Changing(), pictures=True).problems == [
+        f"{name}: other targets, or another order, when read again"
+        for name in ("train", "validation", "test")
+    ]

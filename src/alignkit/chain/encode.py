@@ -12,7 +12,7 @@ import torch
 
 from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, remove_spent, shard_file
 from alignkit.data.facts import PICTURE, facts_of, picture_fact
-from alignkit.errors import DataError, OutOfMemoryError, UsageError, is_out_of_memory
+from alignkit.errors import OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
@@ -321,12 +321,6 @@ class _Encoding:
         inputs = self.encoder.prepare(self._samples(rows))
         on_device = {name: value.to(self.device) for name, value in inputs.items()}
         self.encoder.encode(on_device, list(self.arrays), record)
-        missing = [site for site in self.arrays if (site, self.arrays[site][0]) not in pooled]
-        if missing:
-            raise DataError(
-                f"{self.store.label} gave no state at {', '.join(missing)}; such a site can be "
-                "left out with `sites`"
-            )
         for (site, pool), values in pooled.items():
             writer.put(rows.start - start, site, pool, values.cpu().numpy())
 

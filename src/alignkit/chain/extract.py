@@ -20,12 +20,13 @@ from alignkit.chain.shards import (
     remove_spent,
     shards_folder,
 )
+from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import UsageError
 from alignkit.models.schedule import sites
-from alignkit.models.walk import StreamState, walk
+from alignkit.models.walk import StreamState
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.runs import Run
 from alignkit.runs.config import fingerprint_once
@@ -244,7 +245,7 @@ class _Extraction:
 
         if shards:
             with torch.inference_mode():
-                walk(self.model, self.schedule, self.encoded.batch([0]), record)
+                run_model(self.model, self.schedule, self.encoded.batch([0]), record)
             self.shards.require_space(widths, shards)
 
     def _extract_shard(self, shard: Shard, bar: Progress | None = None) -> None:
@@ -262,7 +263,7 @@ class _Extraction:
                             values = state.pooled(pool).float().cpu().numpy()
                             writer.put(place, site, pool, values)
 
-                    walk(self.model, self.schedule, self.encoded.batch(rows), record)
+                    run_model(self.model, self.schedule, self.encoded.batch(rows), record)
                     if bar is not None:
                         bar.advance(len(rows))
                 commit_shard(folder)

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from alignkit.errors import DataError, first_line
+from alignkit.errors import DataError, UsageError, first_line
 from alignkit.models.protocols import Inputs
 from alignkit.models.schedule import Schedule, check_schedule
+from alignkit.plugins.calls import PluginCall
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, whole_file, write_json
 from alignkit.tasks import Task
@@ -44,7 +45,13 @@ def build(config: RunConfig, n_outputs: int, inputs: Inputs) -> tuple[nn.Module,
     architecture = config.architecture.make()
     schedule = architecture.schedule(config.placement)
     model: Any = architecture.build(config.placement, n_outputs, inputs)
-    check_schedule(schedule, architecture.depths(), len(model.fusions))
+    try:
+        check_schedule(schedule, architecture.depths(), len(model.fusions))
+    except UsageError as error:
+        call = PluginCall(
+            config.architecture.entry, f"a model on placement '{config.placement.name}'"
+        )
+        raise call.failed(f"gave one that does not go with its {error}") from None
     return model, schedule
 
 

@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 
 from alignkit.chain.evaluate import score
 from alignkit.chain.model import build, make_repeatable, save
+from alignkit.contracts.inputs import check_stored
+from alignkit.contracts.model import SAMPLES, check_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.pixels import identity_of_pictures
 from alignkit.errors import DataError
@@ -190,6 +192,8 @@ def _inputs(config: RunConfig, train: Split) -> Inputs:
     architecture = config.architecture.make()
     if config.init is None:
         fitted: Inputs = architecture.inputs(train.texts)
+        if len(train):
+            check_stored(architecture, fitted, train.texts[0], train.image(0))
         return fitted
     stored = read_json(open_init(config.init).trained_file("inputs.json"))
     loaded: Inputs = architecture.load_inputs(stored)
@@ -217,8 +221,10 @@ def _learner(
 ) -> tuple[Learner, Shapes]:
     """Build the model and its objectives, initialised from another run if requested."""
     options = config.training
-    model, schedule = build(config, target.n_outputs if target else 1, data.inputs)
+    n_outputs = target.n_outputs if target else 1
+    model, schedule = build(config, n_outputs, data.inputs)
     model.to(device)
+    check_model(model, schedule, data.batch(range(min(SAMPLES, len(data)))), n_outputs)
     shapes = probe_shapes(model, schedule, data)
     weights = None
     if options.class_weights and options.uses_labels and target is not None:

@@ -477,14 +477,16 @@ def _note_scores(trained: "Sequence[Run]", root: Path) -> None:
 def _note_missing_test_splits(configs: "list[RunConfig]") -> None:
     """Say before training which data will have no test split to score or measure."""
     from alignkit.cli.printing import console
-    from alignkit.errors import AlignkitError
+    from alignkit.errors import AlignkitError, PluginError
 
     tasks = {config.fingerprint: config for config in configs if config.training.uses_labels}
     for config in tasks.values():
         try:
             config.task.make().split("test")
         except AlignkitError as error:
-            console.note(f"note: there is no test split, which training does not need: {error}")
+            broken = isinstance(error, PluginError)
+            what = "the test split cannot be read" if broken else "there is no test split"
+            console.note(f"note: {what}, which training does not need: {error}")
 
 
 def _show_planned(configs: "list[RunConfig]", root: Path, json: bool) -> None:

@@ -11,6 +11,7 @@ from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.representations import RepresentationStore
+from alignkit.tasks import are_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,11 +35,11 @@ def facts_of(task: Task, split: Split) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        ``label``, of several labels the whole set (``drama|war``), absent where the split has
-        none; ``text``, the same for equal texts; and the facts that the task gives.
+        ``label``, of several labels the whole set (``drama|war``), absent where the targets of the
+        split are no labels; ``text``, the same for equal texts; and the facts that the task gives.
     """
     facts = {"text": [_digest(text.encode()) for text in split.texts]}
-    if split.targets is not None:
+    if split.targets is not None and are_labels(task.target, split.targets):
         facts = {"label": label_texts(split.targets, task.target.labels)} | facts
     return facts | {name: [str(value) for value in column] for name, column in split.facts.items()}
 

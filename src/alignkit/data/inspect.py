@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.errors import AlignkitError, DataError, MissingError, UsageError
+from alignkit.contracts.task import difference
+from alignkit.errors import AlignkitError, DataError, MissingError, PluginError, UsageError
 from alignkit.progress import SILENT, Reporter
-from alignkit.tasks import SPLITS, Pairs, Split, Task
+from alignkit.tasks import SPLITS, Pairs, Split, Target, Task, are_labels
 
 
 @dataclass
@@ -64,8 +65,10 @@ def inspect_data(task: Task, pictures: bool = False, reporter: Reporter = SILENT
         if split is None:
             continue
         listed[name] = split
-        row = _listed_counts(name, split)
-        row |= _used_counts(task, name, findings)
+        row = _listed_counts(name, split, task.target)
+        row |= _used_counts(task, name, findings, pictures)
+        if split.targets is not None and not _has_labels(split, task.target):
+            row["notes"]["targets that are no labels"] = len(split)
         if pictures:
             row |= _decode_images(name, split, findings, reporter)
         findings.splits.append(row)
@@ -80,17 +83,18 @@ def _listed_split(task: Task, name: str, findings: Findings) -> Split | None:
         return getattr(task, "listed", task.split)(name)
     except UsageError:  # the task has no such split, and says so
         return None
-    except DataError as error:
+    except (DataError, PluginError) as error:
         findings.problems.append(f"{name}: {error}")
         return None
 
 
-def _listed_counts(name: str, split: Split) -> dict[str, Any]:
+def _listed_counts(name: str, split: Split, target: Target | None) -> dict[str, Any]:
     ids, texts = Counter(split.ids), Counter(split.texts)
     without = len(split)
     if split.targets is not None:
-        rows = np.asarray(split.targets).reshape(len(split), -1)
-        without = int((rows < 0).all(axis=1).sum()) if rows.size else 0
+        labels = _has_labels(split, target)
+        rows = split.targets.reshape(len(split), -1)
+        without = int((rows < 0).all(axis=1).sum()) if labels and rows.size else 0
     return {
         "split": name,
         "listed": len(split),
@@ -104,16 +108,20 @@ def _listed_counts(name: str, split: Split) -> dict[str, Any]:
     }
 
 
-def _used_counts(task: Task, name: str, findings: Findings) -> dict[str, Any]:
+def _used_counts(task: Task, name: str, findings: Findings, again: bool) -> dict[str, Any]:
     try:
         used = task.split(name)
+        differs = difference(used, task.split(name)) if again else ""
     except AlignkitError as error:
         findings.problems.append(f"{name}: {error}")
         return {"used": 0, "notes": {}}
-    if used.targets is None and not isinstance(task.target, Pairs) and name != "test":
+    unlabelled = task.target is None or isinstance(task.target, Pairs)
+    if used.targets is None and not unlabelled and name != "test":
         findings.problems.append(f"{name}: no sample has a label")
     if len(set(used.ids)) < len(used):
         findings.problems.append(f"{name}: {len(used) - len(set(used.ids))} ids are repeated")
+    if differs:
+        findings.problems.append(f"{name}: other {differs}, or another order, when read again")
     return {"used": len(used), "notes": dict(used.notes)}
 
 
@@ -126,7 +134,7 @@ def _decode_images(
         for i, identity in enumerate(split.ids):
             try:
                 split.image(i)
-            except DataError as error:
+            except (DataError, PluginError) as error:
                 fault = "missing" if isinstance(error, MissingError) else "broken"
                 faults[fault] += 1
                 findings.pictures.append(
@@ -146,7 +154,7 @@ def _compare_with_published(task: Task, findings: Findings) -> None:
     published: Mapping[str, Any] = getattr(task, "published", {})
     rows = {row["split"]: row for row in findings.splits}
     counts = {name: row["listed"] for name, row in rows.items()}
-    counts["labels"] = len(task.target.labels)
+    counts["labels"] = len(task.target.labels) if task.target is not None else 0
     for key, expected in published.items():
         parts = key.split("+")
         low, high = expected if isinstance(expected, tuple) else (expected, expected)
@@ -165,25 +173,33 @@ def _compare_with_published(task: Task, findings: Findings) -> None:
 
 
 def _count_labels(task: Task, listed: Mapping[str, Split], findings: Findings) -> None:
-    names = list(task.target.labels)
-    counts = {name: _label_counts(split, len(names)) for name, split in listed.items()}
+    target = task.target
+    names = list(target.labels) if target is not None else []
+    counts = {name: _label_counts(split, target) for name, split in listed.items()}
     findings.labels = [
         {"label": label, **{name: counts[name][i] for name in listed if counts[name]}}
         for i, label in enumerate(names)
     ]
+    if not any(counts.values()):
+        findings.labels = []
     for row in findings.labels:
         if row.get("train") == 0:
             findings.problems.append(f"train: no sample has the label '{row['label']}'")
 
 
-def _label_counts(split: Split, n_labels: int) -> list[int]:
-    """Return the number of samples with each label; nothing for a split without labels."""
-    if split.targets is None:
+def _has_labels(split: Split, target: Target | None) -> bool:
+    return split.targets is not None and target is not None and are_labels(target, split.targets)
+
+
+def _label_counts(split: Split, target: Target | None) -> list[int]:
+    """Return the number of samples with each label; nothing where the targets are no labels."""
+    if target is None or split.targets is None or not are_labels(target, split.targets):
         return []
-    targets = np.asarray(split.targets)
+    targets = split.targets
     if targets.ndim == 2:
         return [int(count) for count in (targets > 0).sum(axis=0)]
-    return [int(count) for count in np.bincount(targets[targets >= 0], minlength=n_labels)]
+    known = targets[targets >= 0].astype(np.int64)
+    return [int(count) for count in np.bincount(known, minlength=len(target.labels))]
 
 
 def _compare_splits(listed: Mapping[str, Split], findings: Findings) -> None:

@@ -105,7 +105,11 @@ class Vocabulary(Protocol):
 
 
 class Model(Protocol):
-    """The model that an architecture builds, a ``torch.nn.Module``."""
+    """The model that an architecture builds, a ``torch.nn.Module``.
+
+    Where the head reads one stream only, the optional attribute ``reads`` says which:
+    ``("text",)``. A head that ignores a stream without saying so is taken for a fault.
+    """
 
     @property
     def streams(self) -> Mapping[str, Stream] | nn.ModuleDict:
@@ -130,7 +134,11 @@ class Stream(Protocol):
 
 
 class Fusion(Protocol):
-    """One fusion: computes new states of both streams from their states."""
+    """One fusion: computes new states of both streams from their states.
+
+    The optional attribute ``detached`` names the streams whose gradient it cuts on purpose:
+    ``("vision",)``. A gradient that is cut without that is taken for a fault.
+    """
 
     def __call__(
         self, text: StreamState, vision: StreamState, carry: Any

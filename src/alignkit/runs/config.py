@@ -16,8 +16,9 @@ from alignkit.bounds.counts import check_seed
 from alignkit.errors import DataError, PluginError, UsageError
 from alignkit.models.placement import Placement, parse_placement
 from alignkit.plugins import registry
+from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
-from alignkit.plugins.registry import singular
+from alignkit.plugins.registry import Entry, singular
 from alignkit.runs.files import read_json
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
@@ -37,9 +38,14 @@ class Choice:
     changed: Mapping[str, Any]
 
     @property
+    def entry(self) -> Entry:
+        """Whose name it is."""
+        return registry().get(self.kind, self.name)
+
+    @property
     def content(self) -> dict[str, Any]:
         """The options that determine a result: all but paths."""
-        known = options_of(registry().get(self.kind, self.name).load())
+        known = options_of(self.entry.load())
         return {key: v for key, v in self.options.items() if not known[key].is_path}
 
     def make(self, **further: Any) -> Any:
@@ -47,7 +53,12 @@ class Choice:
         options = {**self.options, **further}
         if self.kind == "tasks" and options.get("root", ...) is None:
             options["root"] = default_root(self.name)
-        return registry().get(self.kind, self.name).load()(**options)
+        from alignkit.contracts.kinds import made_by
+
+        target = self.entry.load()
+        with PluginCall(self.entry, f"a {singular(self.kind)} with its options"):
+            made = target(**options)
+        return made_by(self.entry, made)
 
     def resolved(self) -> Choice:
         """Return the choice with the options filled in that the object derives or looks up."""
@@ -386,7 +397,9 @@ def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:
     differing = {k: v for k, v in changed(target, options).items() if k not in paths}
     if kind == "architectures" and differing:
         # Neither does an option that is written out with the value that None would mean.
-        defaults = _with_defaults(target(), bind(target, {}))
+        with PluginCall(registry().get(kind, name), "an architecture with its default options"):
+            plain = target()
+        defaults = _with_defaults(plain, bind(target, {}))
         differing = {k: v for k, v in differing.items() if v != defaults[k]}
     return Choice(kind, name, options, differing)
 

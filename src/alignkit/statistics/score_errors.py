@@ -9,7 +9,7 @@ import numpy as np
 
 from alignkit.errors import AlignkitError
 from alignkit.statistics.scores import accuracy_error, auroc_error, bootstrap_errors
-from alignkit.tasks import Binary, MultiLabel, SingleLabel, Target
+from alignkit.tasks import Binary, MultiLabel, SingleLabel, Target, are_labels
 
 
 def score_errors(
@@ -42,13 +42,14 @@ def score_errors(
             raise ValueError(str(error)) from None
 
     errors = {}
-    if isinstance(target, Binary) and "auroc" in scores:
+    plain = are_labels(target, targets)
+    if plain and isinstance(target, Binary) and "auroc" in scores:
         errors["auroc"] = auroc_error(targets, outputs[:, 0])
-    if isinstance(target, (Binary, SingleLabel)) and "accuracy" in scores:
+    if plain and isinstance(target, (Binary, SingleLabel)) and "accuracy" in scores:
         errors["accuracy"] = accuracy_error(round(scores["accuracy"] * n), n)
     if set(scores) - set(errors) - {"loss", "n"}:
         errors = {**bootstrap_errors(on, n), **errors}
-    chance = _chance(target, targets)
+    chance = _chance(target, targets) if plain else {}
     return {
         name: error.to_json() | ({"chance": chance[name]} if name in chance else {})
         for name, error in sorted(errors.items())

@@ -3,7 +3,7 @@
 from alignkit.tasks.root import default_root
 from alignkit.tasks.score import Score, named_like_a_loss
 from alignkit.tasks.split import SPLITS, Inspectable, Split, Task, fingerprint_of
-from alignkit.tasks.target import Binary, MultiLabel, Pairs, SingleLabel, Target
+from alignkit.tasks.target import Binary, MultiLabel, Pairs, SingleLabel, Target, are_labels
 
 __all__ = [
     "SPLITS",
@@ -16,6 +16,7 @@ __all__ = [
     "Split",
     "Target",
     "Task",
+    "are_labels",
     "default_root",
     "fingerprint_of",
     "named_like_a_loss",

@@ -226,6 +226,30 @@ class Pairs(Target):
         raise DataError(_NO_LABELS)
 
 
+def are_labels(target: Target, targets: np.ndarray) -> bool:
+    """Return whether targets are labels of the target by their index, or sets of them.
+
+    Others, such as numbers to predict or pairs of a label and a group, only the target can read.
+
+    Parameters
+    ----------
+    target : Target
+    targets : ndarray
+        -1 stands for a label that is missing.
+    """
+    kinds = ((SingleLabel, Binary, Pairs), MultiLabel)
+    one, several = (isinstance(target, kind) for kind in kinds)
+    if targets.dtype.kind not in ("biuf" if one or several else "biu"):
+        return False
+    if targets.ndim == 1 and not several:
+        highest, whole = len(target.labels) - 1, bool((targets == targets.astype(int)).all())
+    elif targets.ndim == 2 and targets.shape[1] == len(target.labels) and not one:
+        highest, whole = 1, bool(((targets == 0) | (targets == 1) | (targets == -1)).all())
+    else:
+        return False
+    return whole and bool(((targets >= -1) & (targets <= highest)).all())
+
+
 def _f1(hits: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return F1 from counts ``(labels,)`` of hits, true and predicted; 0 where there is none.
 

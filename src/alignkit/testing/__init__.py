@@ -7,9 +7,12 @@ Each returns what it measured, and raises ``AssertionError`` naming what fails, 
 a test.
 """
 
+from alignkit.testing.encoder import check_encoder
+from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import Check, Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.plugin import Result, check_plugin, examine_plugin
+from alignkit.testing.target import check_target
 from alignkit.testing.task import check_task
 
 __all__ = [
@@ -17,9 +20,12 @@ __all__ = [
     "Examination",
     "Result",
     "check_architecture",
+    "check_encoder",
+    "check_loss",
     "check_metric",
     "check_placement",
     "check_plugin",
+    "check_target",
     "check_task",
     "examine",
     "examine_plugin",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from alignkit.errors import UsageError
 from alignkit.models.placement import STREAMS, Placement, as_placement
-from alignkit.models.schedule import Fuse, check_schedule, fusion_site, sites
+from alignkit.models.schedule import Fuse, Record, RunLayer, sites, stream_of
 from alignkit.plugins import registry
+from alignkit.plugins.calls import PluginCall
+from alignkit.testing.faults import as_failures, owner_of
 
 
 def check_placement(placement: Any, architecture: str | None = None) -> list[Any]:
@@ -28,19 +31,25 @@ def check_placement(placement: Any, architecture: str | None = None) -> list[Any
     Raises
     ------
     AssertionError
-        When a fusion is lost, or leaves a stream without a site after it.
+        When a fusion is lost, stands elsewhere, or leaves a stream without a site after it.
     UsageError
         When the placement is not legal, or too deep for the architecture.
     """
     from alignkit.runs.config import choose, choose_placement
 
-    chosen = choose_placement(placement) if isinstance(placement, str) else as_placement(placement)
-    built = choose("architectures", architecture).make()
-    return _laid_out(built, chosen)
+    with as_failures():
+        chosen = (
+            choose_placement(placement) if isinstance(placement, str) else as_placement(placement)
+        )
+        choice = choose("architectures", architecture)
+        return _laid_out(choice.make(), chosen, choice.entry)
 
 
 def check_architecture(architecture: str, task: str | None = None) -> dict[str, int]:
     """Build a model on every registered placement that fits, and walk a few samples through.
+
+    An architecture may refuse placements with a ``UsageError``; one of them it must take, which
+    may be its own.
 
     Parameters
     ----------
@@ -57,88 +66,85 @@ def check_architecture(architecture: str, task: str | None = None) -> dict[str, 
     Raises
     ------
     AssertionError
-        When the schedule is broken, a site is not recorded or recorded with another shape,
-        logits are not finite or of the wrong shape, a walk does not repeat, no gradient
-        flows, or the inputs do not survive being stored.
+        When the schedule is broken or does not follow the placement; when a step fails, gives a
+        state of another form or that depends on nothing, cuts a gradient, or mixes samples; when
+        a site is not recorded, logits are not finite or of the wrong shape, or a walk does not
+        repeat; when the head ignores a stream; or when the inputs do not survive being stored.
     """
-    from alignkit.errors import UsageError
     from alignkit.runs.config import choose
 
-    built = choose("architectures", architecture).make()
-    data = choose("tasks", task).make()
-    placements = [Placement([], [])]
-    placements += [entry.load() for entry in registry().entries("placements")]
-    depths = built.depths()
-    counts = {}
-    for placement in placements:
-        try:
-            placement.check_depths(depths)
-        except UsageError:
-            continue  # made for a deeper model
-        counts[placement.name] = _walks(built, placement, data)
-    return counts
+    with as_failures():
+        built = choose("architectures", architecture).make()
+        data = choose("tasks", task).make()
+        owner = owner_of("architectures", architecture)
+        counts = {}
+        for placement in _placements(built):
+            try:
+                schedule = _laid_out(built, placement, owner)
+            except UsageError:
+                continue  # made for a deeper model, or for another architecture
+            counts[placement.name] = _walks(built, placement, schedule, data)
+        if not counts:
+            call = PluginCall(owner, "the schedules of all placements")
+            raise call.failed("takes none of them; it needs a `default_placement`")
+        return counts
 
 
-def _laid_out(built: Any, placement: Placement) -> list[Any]:
-    schedule = list(built.schedule(placement))
-    fusions = sum(isinstance(step, Fuse) for step in schedule)
-    check_schedule(schedule, built.depths(), fusions)
-    if fusions != len(placement):
-        raise AssertionError(
-            f"placement '{placement.name}' has {len(placement)} fusions, the schedule {fusions}"
-        )
-    recorded = set(sites(schedule))
-    for fusion in range(fusions):
-        lost = {fusion_site(stream, fusion) for stream in STREAMS} - recorded
-        if lost:
-            raise AssertionError(
-                f"placement '{placement.name}': {', '.join(sorted(lost))} is not recorded"
-            )
+def _placements(built: Any) -> list[Placement]:
+    """Return an architecture's own placement, none at all, and every registered one."""
+    from alignkit.runs.config import choose_placement
+
+    own = [built.default_placement()] if hasattr(built, "default_placement") else []
+    registered = [choose_placement(name) for name in registry().names("placements")]
+    return [*own, Placement([], []), *registered]
+
+
+def _laid_out(built: Any, placement: Placement, owner: Any) -> list[Any]:
+    """Return the schedule, in which both streams have a site after every fusion."""
+    schedule: list[Any] = built.schedule(placement)
+    waiting: dict[str, int] = {}
+    call = PluginCall(owner, f"the schedule of placement '{placement.name}'")
+    for step in [*schedule, None]:
+        if isinstance(step, Record):
+            waiting.pop(stream_of(step.site), None)
+            continue
+        late = STREAMS if not isinstance(step, RunLayer) else (step.stream,)
+        for stream in late:
+            if stream in waiting:
+                raise call.failed(
+                    f"gave one without a site of the {stream} stream after fusion {waiting[stream]}"
+                )
+        if isinstance(step, Fuse):
+            waiting = dict.fromkeys(STREAMS, step.fusion)
     return schedule
 
 
-def _walks(built: Any, placement: Placement, data: Any, samples: int = 4) -> int:
+def _walks(
+    built: Any, placement: Placement, schedule: list[Any], data: Any, samples: int = 4
+) -> int:
     import numpy as np
     import torch
 
-    from alignkit.models.walk import count_parameters, walk
+    from alignkit.contracts.inputs import check_stored
+    from alignkit.contracts.model import check_model, owner_of, run_model
+    from alignkit.models.walk import count_parameters
 
-    schedule = _laid_out(built, placement)
     split = data.split("train")
-    inputs = built.load_inputs(_through_json(built.inputs(split.texts)))
+    inputs = built.inputs(split.texts)
+    check_stored(built, inputs, split.texts[0], split.image(0))
     torch.manual_seed(0)
     model = built.build(placement, data.target.n_outputs, inputs)
     pixels = np.stack([np.asarray(inputs.pixels(split.image(i))) for i in range(samples)])
     batch = inputs.batch([inputs.tokens(split.texts[i]) for i in range(samples)], pixels)
+    check_model(model, schedule, batch, data.target.n_outputs)
     shapes: dict[str, Any] = {}
-    logits = walk(
+    run_model(
         model.eval(),
         schedule,
         batch,
         lambda site, state: shapes.update({site: state.pooled("cls").shape}),
     )
-    label = f"placement '{placement.name}'"
+    call = PluginCall(owner_of(model), f"a walk on placement '{placement.name}'")
     if set(shapes) != set(sites(schedule)):
-        raise AssertionError(f"{label}: not every site is recorded")
-    if not all(shape[0] == samples for shape in shapes.values()):
-        raise AssertionError(f"{label}: samples are lost")
-    expected = (samples, data.target.n_outputs)
-    if tuple(logits.shape) != expected:
-        raise AssertionError(f"{label}: logits {tuple(logits.shape)}, not {expected}")
-    if not bool(torch.isfinite(logits).all()):
-        raise AssertionError(f"{label}: logits are not finite")
-    again = walk(model, schedule, batch)
-    if not torch.equal(logits, again):
-        raise AssertionError(f"{label}: a second walk gives other logits")
-    logits.sum().backward()
-    flows = any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in model.parameters())
-    if not flows:
-        raise AssertionError(f"{label}: no gradient reaches a parameter")
+        raise call.failed("left sites of its schedule out")
     return count_parameters(model)
-
-
-def _through_json(inputs: Any) -> Any:
-    """Return inputs as a run would read them back."""
-    import json
-
-    return json.loads(json.dumps(inputs.to_json()))

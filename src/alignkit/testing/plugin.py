@@ -18,6 +18,8 @@ from alignkit.plugins.options import options_of
 from alignkit.plugins.registry import singular
 from alignkit.progress import Reporter
 from alignkit.runs.config import choose
+from alignkit.testing.encoder import check_encoder
+from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.task import check_task
@@ -41,6 +43,16 @@ _CHECKS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], str]]] = {
         "splits, pictures, loss and scores",
         check_task,
         lambda counts: ", ".join(f"{n} {split}" for split, n in counts.items()) + " samples",
+    ),
+    "losses": (
+        "value, gradient and training",
+        check_loss,
+        lambda values: ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
+    ),
+    "encoders": (
+        "sites and representations",
+        check_encoder,
+        lambda widths: _counted(len(widths), "site"),
     ),
 }
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
+from alignkit.contracts.loss import check_loss_once, check_scalar
 from alignkit.errors import UsageError
 from alignkit.models.pairs import SelectionError, select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import registry
+from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import bind
 from alignkit.runs.training import Weighted
 from alignkit.training.objectives import Outputs, Shapes
@@ -53,7 +56,9 @@ class AuxiliaryLoss(nn.Module):
             raise UsageError(f"`aux={spec}`: pool={self.pool} must be cls or mean")
         width = _projection_width(given.pop("projection", "0"), spec)
         self.function = entry.load()
+        self.call = PluginCall(entry, "its value", "a tensor that holds one floating-point number")
         self.options = _bound_options(self.function, given, spec)
+        self.is_checked = False
         self.maximise = bool(entry.declarations.get("maximise", False))
         self.text: nn.Module = nn.Identity()
         self.vision: nn.Module = nn.Identity()
@@ -80,7 +85,13 @@ class AuxiliaryLoss(nn.Module):
 
     def forward(self, text: Tensor, vision: Tensor) -> Tensor:
         """Return the value to minimise, a scalar."""
-        value: Tensor = self.function(self.text(text), self.vision(vision), **self.options)
+        sides = self.text(text), self.vision(vision)
+        if not self.is_checked:
+            check_loss_once(self.call, partial(self.function, **self.options), *sides)
+            self.is_checked = True
+        with self.call:
+            value = self.function(*sides, **self.options)
+        value = check_scalar(self.call, value, *sides)
         return 1 - value if self.maximise else value
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from alignkit.contracts.model import run_model
 from alignkit.models.schedule import Schedule
-from alignkit.models.walk import StreamState, walk
+from alignkit.models.walk import StreamState
 from alignkit.training.auxiliary import MIN_SAMPLES, AuxiliaryLoss
 from alignkit.training.batches import Batch
 from alignkit.training.device import mixed_precision
@@ -81,7 +82,7 @@ class Learner:
                 states[site] = state
 
         with mixed_precision(self.precision, self.device):
-            return Outputs(walk(self.model, self.schedule, batch.inputs, keep), states)
+            return Outputs(run_model(self.model, self.schedule, batch.inputs, keep), states)
 
     def terms(self, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
         """Return the mean loss and the number of correct predictions of every objective.

@@ -14,9 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.models.schedule import Schedule, head_site
-from alignkit.models.walk import StreamState, walk
+from alignkit.models.walk import StreamState
 from alignkit.runs.training import Weighted
 from alignkit.tasks import Target
 from alignkit.training.masking import PatchGrid
@@ -68,7 +69,9 @@ def probe_shapes(model: nn.Module, schedule: Schedule, data: EncodedSplit) -> Sh
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        walk(model, schedule, data.batch([0]), lambda site, state: states.update({site: state}))
+        run_model(
+            model, schedule, data.batch([0]), lambda site, state: states.update({site: state})
+        )
     model.train(was_training)
     text, vision = states[sites["text"]], states[sites["vision"]]
     patches = int(vision.content[0].sum())

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.metrics import Representation, grid, resolve
 from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
-from alignkit.models.walk import StreamState, walk
+from alignkit.models.walk import StreamState
 from alignkit.plugins.options import format_spec
 from alignkit.runs import RuntimeOptions
 from alignkit.runs.files import write_csv
@@ -137,7 +138,7 @@ class Tracker:
         self.model.eval()
         with torch.inference_mode():
             for start in range(0, len(self.probe_set), BATCH):
-                walk(
+                run_model(
                     self.model,
                     self.schedule,
                     self.data.batch(self.probe_set[start : start + BATCH]),

@@ -29,6 +29,11 @@ class TwoStreamModel(nn.Module):
         In the order of the schedule.
     n_outputs : int
         Number of logits.
+
+    Attributes
+    ----------
+    reads : tuple of str
+        The streams whose states the head reads.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class TwoStreamModel(nn.Module):
         super().__init__()
         self.streams = nn.ModuleDict(streams)
         self.fusions = nn.ModuleList(fusions)
+        self.reads = (options.head,) if options.head in STREAMS else STREAMS
         self.classifier = Head(options, streams["text"].width, streams["vision"].width, n_outputs)
         for stream in STREAMS:
             if not options.model_of(stream):
