@@ -55,6 +55,7 @@ def test_where_the_data_lie_is_no_part_of_the_identity(tmp_path):
         "    def __init__(self, root: Path | None = None): self.root = root\n"
         "    target = alignkit.Binary()\n"
         "    def fingerprint(self): return 'same'\n"
+        "    def split(self, name): raise NotImplementedError\n"
         "@alignkit.hookimpl\n"
         "def register_tasks(register): register('t', T)\n"
     )

@@ -193,7 +193,7 @@ def _inputs(config: RunConfig, train: Split) -> Inputs:
     if config.init is None:
         fitted: Inputs = architecture.inputs(train.texts)
         if len(train):
-            check_stored(architecture, fitted, train.texts[0], train.image(0))
+            check_stored(architecture, fitted, train.texts[0])
         return fitted
     stored = read_json(open_init(config.init).trained_file("inputs.json"))
     loaded: Inputs = architecture.load_inputs(stored)

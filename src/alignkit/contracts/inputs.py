@@ -75,8 +75,16 @@ def _checked_part(call: PluginCall, stream: str, part: Any) -> dict[str, Tensor]
     return dict(part)
 
 
-def check_stored(architecture: Any, inputs: Any, text: str, image: Any) -> None:
+def check_stored(architecture: Any, inputs: Any, text: str, image: Any = None) -> None:
     """Check that inputs are the same when a run reads them back: before it trains for hours.
+
+    Parameters
+    ----------
+    architecture : GuardedArchitecture
+    inputs : GuardedInputs
+    text : str
+    image : Image or ndarray, optional
+        A picture, where one is at hand: reading one is slow, and pixels may be cached.
 
     Raises
     ------
@@ -84,10 +92,9 @@ def check_stored(architecture: Any, inputs: Any, text: str, image: Any) -> None:
         If they cannot be stored, or give other tokens or pixels afterwards.
     """
     restored = architecture.load_inputs(json.loads(json.dumps(inputs.to_json())))
-    same = np.array_equal(inputs.tokens(text), restored.tokens(text))
-    if not same or not np.array_equal(inputs.pixels(image), restored.pixels(image)):
-        what = "pixels of a picture" if same else "tokens of a text"
-        owner = object.__getattribute__(architecture, "_owner")
-        raise PluginCall(owner, "`load_inputs` of what `to_json` gave").failed(
-            f"gave inputs that make other {what} than those that were stored"
-        )
+    owner = object.__getattribute__(architecture, "_owner")
+    call = PluginCall(owner, "`load_inputs` of what `to_json` gave")
+    if not np.array_equal(inputs.tokens(text), restored.tokens(text)):
+        raise call.failed("gave inputs that make other tokens of a text than before")
+    if image is not None and not np.array_equal(inputs.pixels(image), restored.pixels(image)):
+        raise call.failed("gave inputs that make other pixels than before")
