@@ -70,6 +70,9 @@ def plugins(
         [row | {"registers": _counts(row["names"])} for row in rows],
         [*columns, "file", "hooks", "seconds"] if verbose else columns,
     )
+    for row in rows:
+        for note in row["notes"]:
+            console.print_line(f"{row['plugin']} {note}")
     if verbose:
         for plugin in registry().plugins:
             if plugin.error:
@@ -146,6 +149,8 @@ def _brief(result: "Result") -> str:
 
 
 def _plugin_row(plugin: "Plugin") -> dict[str, Any]:
+    from alignkit.plugins.requirements import unmet
+
     names: dict[str, list[str]] = {}
     for entry in plugin.entries:
         names.setdefault(entry.kind, []).append(entry.name)
@@ -159,6 +164,7 @@ def _plugin_row(plugin: "Plugin") -> dict[str, Any]:
         "hooks": list(plugin.hooks),
         "seconds": round(plugin.seconds, 4),
         "error": plugin.error,
+        "notes": [*plugin.notes, *(f"requires {each}" for each in unmet(plugin.requires))],
         "requires": list(plugin.requires),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import sys
@@ -13,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -22,11 +23,19 @@ import pluggy
 from alignkit.cleaning import print_message
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
+from alignkit.plugins.calls import described
+from alignkit.plugins.printing import caught_prints
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
+from alignkit.plugins.requirements import said_of_unmet
 from alignkit.signals import Terminated
 
 GROUP = "alignkit"
 PLUGINS_VARIABLE = "ALIGNKIT_PLUGINS"
+SLOW = 3.0  # seconds to load a plugin, of which every command is the slower
+# Groups of entry points under which somebody would look for plugins of alignkit.
+_NEARLY = re.compile(
+    r"align[-_.]?kit[-_.]?(plug[-_.]?ins?|entry[-_.]?points|hooks|metrics|tasks)?s?"
+)
 
 _extra_files: list[Path] = []
 
@@ -55,6 +64,8 @@ def registry() -> Registry:
                 f"alignkit: plugin {plugin.name} ({plugin.label}) is left out: {plugin.error}; "
                 "see 'alignkit plugins -v'"
             )
+        for note in plugin.notes:
+            _say(f"alignkit: plugin {plugin.name} ({plugin.label}) {note}")
     for kind, name, owners in loaded.contested():
         _say(
             f"alignkit: {singular(kind)} '{name}' is claimed by {' and '.join(owners)}; "
@@ -99,7 +110,9 @@ def load_plugins(sources: Iterable[Source]) -> Registry:
     for kind in KINDS:
         # Historic: pluggy remembers the call and makes it to every plugin registered later.
         hook = getattr(manager.hook, f"register_{kind}")
-        hook.call_historic(kwargs={"register": collector.registrar(kind)})
+        hook.call_historic(
+            partial(_refuse_result, hook.name), {"register": collector.registrar(kind)}
+        )
     for source in sources:
         _load_one(manager, collector, source)
         loaded.add(source.plugin)
@@ -111,38 +124,90 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
     plugin, started = source.plugin, time.perf_counter()
     collector.bind(plugin)
     try:
-        module = source.load()
-        plugin.file = plugin.file or str(getattr(module, "__file__", "") or "")
-        plugin.versioned = getattr(module, "VERSIONED", False) is True
-        manager.register(module, name=plugin.name)
-        plugin.hooks = tuple(sorted(hook.name for hook in manager.get_hookcallers(module) or ()))
-        _check_hooks(manager)
+        with caught_prints(plugin.notes, "when it is imported"):
+            module = source.load()
+            plugin.file = plugin.file or str(getattr(module, "__file__", "") or "")
+            plugin.versioned = getattr(module, "VERSIONED", False) is True
+            plugin.hooks = tuple(sorted(_checked_hooks(manager, module)))
+            manager.register(module, name=plugin.name)
     except (KeyboardInterrupt, Terminated):  # this process was told to end
         raise
     except BaseException as error:
-        plugin.error = in_one_line(error)
+        plugin.error = in_one_line(error) + said_of_unmet(plugin.distribution, plugin.requires)
         plugin.traceback = traceback.format_exc()
         plugin.entries.clear()
         if manager.has_plugin(plugin.name):
             manager.unregister(name=plugin.name)
     plugin.seconds = time.perf_counter() - started
+    if plugin.seconds > SLOW:
+        plugin.notes.append(
+            f"took {plugin.seconds:.1f} s to load; register its names as 'module:attribute', so "
+            "that their code is imported when it is used"
+        )
 
 
-def _check_hooks(manager: pluggy.PluginManager) -> None:
-    """Raise a PluginError for a misspelt hook, which pluggy would silently ignore."""
+def _checked_hooks(manager: pluggy.PluginManager, module: object) -> list[str]:
+    """Return the names of the hooks of a plugin.
+
+    Raises
+    ------
+    PluginError
+        Where it has none, and for what pluggy would silently ignore: a misspelt hook, one that
+        is not marked, and one whose parameters are not those of the hook.
+    """
     known = [f"register_{kind}" for kind in KINDS]
-    for name in vars(manager.hook):
-        if name.startswith("_") or name in known or not getattr(manager.hook, name).get_hookimpls():
-            continue
-        close = get_close_matches(name, known, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
-        raise PluginError(f"unknown hook '{name}'{hint}")
+    if not isinstance(module, ModuleType) and inspect.isroutine(module):
+        raise PluginError(
+            f"its entry point is {described(module)}; expected the module that holds the hooks"
+        )
+    marked = [name for name in dir(module) if manager.parse_hookimpl_opts(module, name)]
+    for name in marked:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}"
+            raise PluginError(f"unknown hook '{name}'{hint}")
+        _check_parameters(name, getattr(module, name))
+    for name in (each for each in known if each not in marked):
+        function = getattr(module, name, None)
+        own = getattr(function, "__module__", None) == getattr(module, "__name__", None)
+        if inspect.isfunction(function) and own:
+            raise PluginError(f"hook '{name}' is not marked; write @alignkit.hookimpl above it")
+    if not marked:
+        raise PluginError(
+            "it has no hooks; expected functions marked with @alignkit.hookimpl, such as "
+            "register_metrics(register)"
+        )
+    return marked
+
+
+def _check_parameters(name: str, function: Callable[..., object]) -> None:
+    needed = [
+        parameter.name
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.default is parameter.empty
+    ]
+    if needed != ["register"]:
+        raise PluginError(
+            f"hook '{name}' takes ({', '.join(needed)}); expected one parameter: "
+            f"def {name}(register)"
+        )
+
+
+def _refuse_result(name: str, result: object) -> None:
+    raise PluginError(
+        f"hook '{name}' returned {described(result)}; expected no result: call register(name, "
+        "target) for every name"
+    )
 
 
 def _sources() -> list[Source]:
     """Return the plugins named by ``ALIGNKIT_PLUGINS``, or all installed ones if it is unset."""
     selection = os.environ.get(PLUGINS_VARIABLE)
-    installed = [_from_entry_point(point) for point in _entry_points()]
+    points = importlib.metadata.entry_points()
+    installed = [_from_entry_point(point) for point in _sorted(points.select(group=GROUP))]
+    for group in sorted(points.groups - {GROUP}):
+        if _NEARLY.fullmatch(group.lower()):
+            installed += [_misplaced(point) for point in _sorted(points.select(group=group))]
     if selection is None:
         return installed
     return [
@@ -166,9 +231,20 @@ def _named(name: str, installed: list[Source]) -> list[Source]:
     return matches
 
 
-def _entry_points() -> list[importlib.metadata.EntryPoint]:
-    points = importlib.metadata.entry_points(group=GROUP)
+def _sorted(points: importlib.metadata.EntryPoints) -> list[importlib.metadata.EntryPoint]:
     return sorted(points, key=lambda point: (point.dist.name if point.dist else "", point.name))
+
+
+def _misplaced(point: importlib.metadata.EntryPoint) -> Source:
+    """Return a plugin that fails to load, as its entry point is in another group."""
+
+    def load() -> ModuleType:
+        raise PluginError(
+            f"its entry point is in the group '{point.group}'; expected '{GROUP}': write "
+            f"[project.entry-points.{GROUP}] in its pyproject.toml, and install it again"
+        )
+
+    return Source(_from_entry_point(point).plugin, load)
 
 
 def _from_entry_point(point: importlib.metadata.EntryPoint) -> Source:

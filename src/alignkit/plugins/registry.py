@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import ModuleType
 from typing import Any
 
+from alignkit.cleaning import print_message
 from alignkit.errors import PluginError, UsageError, in_one_line
-from alignkit.plugins.calls import PluginCall, check_command, is_fault
+from alignkit.plugins.calls import PluginCall, check_command, described, is_fault
+from alignkit.plugins.declarations import TARGET, check_declarations
 from alignkit.plugins.declared import declared_options
 from alignkit.plugins.hookspecs import DECLARATIONS
 from alignkit.plugins.options import Option, options_of
+from alignkit.plugins.printing import caught_prints
+from alignkit.plugins.requirements import said_of_unmet
 
 KINDS = ("metrics", "architectures", "placements", "tasks", "losses", "encoders")
 
@@ -32,7 +38,7 @@ class Plugin:
     """One plugin: an entry point of a distribution, or a ``.py`` file.
 
     ``versioned`` plugins vouch for the versions that they declare; ``code`` is the key of its
-    code, once it was asked for.
+    code, once it was asked for; ``notes`` is what is to be said of it although it works.
     """
 
     name: str
@@ -49,6 +55,7 @@ class Plugin:
     is_file: bool = False
     versioned: bool = False
     code: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -89,14 +96,33 @@ class Entry:
         """
         if not isinstance(self.target, str):
             return self.target
-        module, _, attribute = self.target.partition(":")
+        name, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            target = getattr(self._imported(name), attribute)
         except BaseException as error:
             if not is_fault(error):
                 raise
             said = f"cannot be imported from '{self.target}': {in_one_line(error)}"
+            if isinstance(error, AttributeError) and name in sys.modules:
+                close = get_close_matches(attribute, dir(sys.modules[name]), n=1)
+                said += f"; did you mean '{close[0]}'?" if close else ""
+            said += said_of_unmet(self.plugin.distribution, self.plugin.requires)
             raise PluginCall(self).failed(said) from error
+        if not callable(target) and self.kind != "placements":
+            said = f"is {described(target)} at '{self.target}'"
+            raise PluginCall(self, expected="a function or a class").failed(said)
+        return target
+
+    def _imported(self, module: str) -> ModuleType:
+        """Import a module of the plugin; what it prints is named on stderr."""
+        if module in sys.modules:
+            return importlib.import_module(module)  # which waits until it is complete
+        notes: list[str] = []
+        with caught_prints(notes, "when it is imported"):
+            imported = importlib.import_module(module)
+        for note in notes:
+            print_message(f"alignkit: {self.title} {note}")
+        return imported
 
     def options(self) -> Mapping[str, Option]:
         """Return the options of the target; it is imported only where its source does not tell.
@@ -238,6 +264,7 @@ class Collector:
         ) -> None:
             self._take(kind, name, target, summary, default, declarations)
 
+        register.__qualname__ = "register"  # as messages name it where arguments are missing
         return register
 
     def _take(
@@ -257,9 +284,10 @@ class Collector:
             )
         if any(entry.kind == kind and entry.name == name for entry in self._plugin.entries):
             raise PluginError(f"{singular(kind)} '{name}' is registered twice")
-        if isinstance(target, str) and not re.fullmatch(r"[\w.]+:\w+", target):
+        if not isinstance(summary, str) or not isinstance(default, bool):
             raise PluginError(
-                f"target {target!r} of '{name}' is not of the form 'module:attribute'"
+                f"{singular(kind)} '{name}' has summary={described(summary)} and "
+                f"default={described(default)}; expected a text, and True or False"
             )
         entry = Entry(
             kind,
@@ -275,48 +303,20 @@ class Collector:
 
 def _checked(kind: str, name: str, target: object, declarations: Mapping[str, object]) -> object:
     """Return the target, or raise while the owner of a faulty registration is known."""
+    title = f"{singular(kind)} '{name}'"
+    check_declarations(title, DECLARATIONS.get(kind, frozenset()), declarations)
     if kind == "placements" and not isinstance(target, str):
         from alignkit.models.placement import as_placement
 
         return as_placement(target, name)
-    if kind == "metrics":
-        check_declarations(name, declarations)
-    else:
-        _check_known(kind, name, declarations)
+    if isinstance(target, str) and not TARGET.fullmatch(target):
+        raise PluginError(f"target {target!r} of '{name}' is not of the form 'module:attribute'")
+    if not isinstance(target, str) and not callable(target):
+        raise PluginError(
+            f"the target of {title} is {described(target)}; expected a function or a class, or "
+            "'module:attribute'"
+        )
     return target
-
-
-def check_declarations(name: str, declarations: Mapping[str, Any]) -> None:
-    """Check what a metric declares about itself.
-
-    Raises
-    ------
-    PluginError
-        For a declaration that metrics do not have, an empty range, or a version below 1.
-    """
-    _check_known("metrics", name, declarations)
-    low, high = declarations.get("range", (float("-inf"), float("inf")))
-    if not low < high:
-        raise PluginError(f"metric '{name}' declares an empty range ({low}, {high})")
-    if declarations.get("within", "means") not in ("means", "classes"):
-        raise PluginError(
-            f"metric '{name}' declares within={declarations['within']!r}; known: means, classes"
-        )
-    version = declarations.get("version", 1)
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise PluginError(
-            f"metric '{name}' declares version {version!r}; it must be a whole number from 1"
-        )
-
-
-def _check_known(kind: str, name: str, declarations: Mapping[str, object]) -> None:
-    known = DECLARATIONS.get(kind, frozenset())
-    unknown = sorted(set(declarations) - known)
-    if unknown:
-        raise PluginError(
-            f"{singular(kind)} '{name}' declares {', '.join(unknown)}; "
-            f"known: {', '.join(sorted(known)) or 'none'}"
-        )
 
 
 def _first_line(target: object) -> str:

@@ -283,14 +283,15 @@ class _Bench:
 
 
 def _metric(metric: str | Callable[..., Any], declared: dict[str, Any]) -> Metric:
+    from alignkit.plugins.declarations import check_declarations
+    from alignkit.plugins.hookspecs import DECLARATIONS
     from alignkit.plugins.options import bind
-    from alignkit.plugins.registry import check_declarations
 
     if isinstance(metric, str):
         if declared:
             raise UsageError(f"'{metric}' is registered with its declarations; leave them out here")
         return resolve(metric)
     name = getattr(metric, "__name__", type(metric).__name__)
-    check_declarations(name, declared)
+    check_declarations(f"metric '{name}'", DECLARATIONS["metrics"], declared)
     declared = {key: value for key, value in declared.items() if key != "variants"}
     return Metric(name, bind(metric, {}), name, metric, declared)
