@@ -135,7 +135,13 @@ def test_what_does_not_load_is_the_only_row(tmp_path):
     assert (only["check"], only["result"]) == ("loads", "fails")
     assert "absent_module" in only["detail"]
     (tmp_path / "empty.py").write_text("")
-    rows = json.loads(run("plugins", "check", "empty.py", "--json", cwd=tmp_path, code=1).stdout)
+    (only,) = json.loads(run("plugins", "check", "empty.py", "--json", cwd=tmp_path, code=1).stdout)
+    assert (only["check"], only["result"]) == ("loads", "fails")
+    assert "it has no hooks" in only["detail"]
+    (tmp_path / "idle.py").write_text(
+        "import alignkit\n\n\n@alignkit.hookimpl\ndef register_metrics(register):\n    pass\n"
+    )
+    rows = json.loads(run("plugins", "check", "idle.py", "--json", cwd=tmp_path, code=1).stdout)
     assert [row["result"] for row in rows] == ["holds", "fails", "holds"]
 
 
