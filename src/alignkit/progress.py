@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -41,6 +41,25 @@ class Reporter:
         """Report that a metric is left out, and why; errors that begin with its name drop it."""
         reason = str(error).removeprefix(f"{spec}: ")
         self.note(f"note: {spec} is left out: {reason}")
+
+    def unmeasured(self, errors: Mapping[str, Exception], lenient: bool) -> None:
+        """Report why metrics are not among the results: left out if lenient, else failed."""
+        for spec, error in errors.items():
+            if lenient:
+                self.left_out(spec, error)
+            else:
+                self.failed(spec, error)
+
+    def failed(self, spec: str, error: Exception) -> None:
+        """Report that a metric failed, once all others are measured; unless shown, it is raised.
+
+        Raises
+        ------
+        Exception
+            The error.
+        """
+        del spec
+        raise error
 
     def measured_again(self, spec: str, file: str, values: int, why: str, brief: str) -> None:
         """Report that stored values are measured again, since something else computed them.

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import alignkit
-from alignkit.errors import UsageError
+from alignkit.errors import PluginError, UsageError
 from alignkit.metrics import Representation, grid, maximum, measure, resolve
+from alignkit.metrics.checks import check_at_first_use
 
 
 def _layers(n=20, count=3, seed=0, ids=None):
@@ -135,6 +136,8 @@ def test_a_metric_may_prepare_each_layer_once(monkeypatch):
 
     metric = Metric("slow", {"factor": 2.0}, "slow:factor=2.0", Slow)
     xs, ys = _layers(), _layers(seed=1)
+    check_at_first_use(metric)
+    prepared.clear()
     values = grid(metric, xs, ys)
     assert len(prepared) == 6
     assert values[4].value == pytest.approx(2 * xs[1].values.sum() * ys[1].values.sum())
@@ -143,8 +146,11 @@ def test_a_metric_may_prepare_each_layer_once(monkeypatch):
 def test_a_value_beyond_its_declared_range_is_an_error():
     from alignkit.metrics.metric import Metric
 
-    metric = Metric("odd", {}, "odd", lambda x, y: 1.5, {"range": (0, 1), "best": 1})
-    with pytest.raises(UsageError, match=r"odd gave 1.5, outside its declared range 0 to 1"):
+    def odd(x, y):
+        return 1.5 if x.n == 20 else float(np.array_equal(x.values, y.values))
+
+    metric = Metric("odd", {}, "odd", odd, {"range": (0, 1), "best": 1})
+    with pytest.raises(PluginError, match=r"'odd', .* gave 1.5; expected a number from 0 to 1"):
         grid(metric, _layers(count=1), _layers(count=1))
 
 

@@ -24,7 +24,8 @@ class Mistake:
         After ``alignkit --plugin wrong.py``, in a folder with ``x.npy`` and ``y.npy``, two
         related arrays of 40 samples.
     line : str
-        What a line of stderr says, whole; of a line in brackets, ``[...]``, anything.
+        What a line of stderr says, whole; ``[...]`` stands for anything. Empty where the message
+        is part of the results, on stdout.
     code : int
         The exit code: 0 where others go on.
     stdout : str

@@ -10,7 +10,7 @@ from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
-from alignkit.errors import UsageError
+from alignkit.errors import PluginError, UsageError
 from alignkit.progress import SILENT, Progress, Reporter, is_explaining
 from alignkit.runs.reasons import FORCED
 
@@ -94,12 +94,14 @@ def measured_tables(
     Returns
     -------
     list of AlignmentTable
-        One per metric, with a value for every key of the selection.
+        One per metric that works, with a value for every key of the selection.
 
     Raises
     ------
     UsageError
         When a metric cannot be computed on these data; if lenient, when none can.
+    PluginError
+        When no metric works, or one does not and the reporter does not show errors.
     """
     if not lenient:
         for metric in metrics:
@@ -110,7 +112,7 @@ def measured_tables(
             _explain(table, selection, label, False, reporter)
         return stored
     measured: list[AlignmentTable] = []
-    errors: dict[str, UsageError] = {}
+    errors: dict[str, UsageError | PluginError] = {}
     total = len(metrics) * len(selection.pairs)
     with tables.writing(), reporter.progress(f"measure {label}".rstrip(), total) as bar:
         for metric in metrics:
@@ -119,14 +121,13 @@ def measured_tables(
                 measured.append(
                     _measure(metric, source, selection, tables, label, force, bar, reporter)
                 )
-            except UsageError as error:
-                if not lenient:
+            except (UsageError, PluginError) as error:
+                if isinstance(error, UsageError) and not lenient:
                     raise
                 errors[metric.spec] = error
     if not measured:
         raise next(iter(errors.values()))
-    for spec, reason in errors.items():
-        reporter.left_out(spec, reason)
+    reporter.unmeasured(errors, lenient)
     return measured
 
 

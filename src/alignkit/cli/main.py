@@ -110,6 +110,7 @@ def root(
     console.settings.quiet = quiet
     console.settings.debug = debug
     console.settings.said.clear()
+    console.settings.failed.clear()
     report_to(console.reporter())
     explain_units(False)
     if plugin:
@@ -134,7 +135,8 @@ def _run() -> int:
     except SystemExit as stop:
         if stop.code in STOPPED:  # Typer makes one of a Ctrl-C too
             console.say(f"Error: {STOPPED[stop.code]}; rerun the same command to resume")
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        return code or int(bool(console.settings.failed))
     except AlignkitError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -145,7 +147,7 @@ def _run() -> int:
         return _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}", 1)
     except Exception as error:  # the last resort: of a plugin, a library, or a mistake of ours
         return _fail(LOWER if is_out_of_memory(error) else _unexpected(error), 1)
-    return 0
+    return int(bool(console.settings.failed))
 
 
 def _unexpected(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from alignkit.errors import UndefinedError
+from alignkit.metrics.checks import check_at_first_use
 from alignkit.metrics.design import PLAIN, Arrangement, Design
 from alignkit.metrics.joining import matched
 from alignkit.metrics.metric import Metric, resolve
@@ -170,6 +171,7 @@ def grid(
     UsageError
         For invalid arguments. Degenerate data give a value of None with a reason.
     """
+    check_at_first_use(metric)
     given_xs, given_ys, pairs = _aligned(xs, ys, pairs)
     design.check_length(given_xs[0].n)
     arranged = design.arrange(metric)
@@ -218,6 +220,7 @@ def maximum(
         That of the best pair, with the null, p, calibrated value and interval of the maximum.
         Undefined when every pair is; pairs without a value are left out, which its warning says.
     """
+    check_at_first_use(metric)
     given_xs, given_ys, pairs = _aligned(xs, ys, pairs)
     design.check_length(given_xs[0].n)
     arranged = design.arrange(metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.errors import UndefinedError, UsageError
+from alignkit.errors import UndefinedError
 from alignkit.plugins import Entry, registry
+from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.code import code_of
 from alignkit.plugins.options import bind, changed, format_spec, parse_spec
 
@@ -100,9 +102,17 @@ class Metric:
         """Whether swapping x and y gives the same value."""
         return bool(self.declared.get("symmetric", False))
 
+    @property
+    def owner(self) -> Entry | str:
+        """Whose code it is, as messages name it."""
+        return self.source if isinstance(self.source, Entry) else f"metric '{self.name}'"
+
     def prepare(self, x: Representation) -> Any:
         """Do the work of one layer, once; plain functions leave it to the shared views."""
-        return self._pair.prepare(x) if self._pair else x
+        if self._pair is None:
+            return x
+        with self._call("a prepared layer"):
+            return self._pair.prepare(x)
 
     def compare(self, a: Any, b: Any) -> float:
         """Compare two prepared layers.
@@ -111,15 +121,21 @@ class Metric:
         ------
         UndefinedError
             On degenerate data.
+        PluginError
+            When the metric fails, or gives what is no number or beyond its range.
         """
-        value = self._pair.compare(a, b) if self._pair else self.target(a, b, **self.parameters)
-        return self._settled(float(value))
+        with self._value_call:
+            if self._pair is None:
+                value = self.target(a, b, **self.parameters)
+            else:
+                value = self._pair.compare(a, b)
+        return self._settled(value, self._value_call)
 
     def chance(self, x: Representation, y: Representation) -> float | None:
         """Return the mean over all permutations of rows in closed form; None where unknown."""
-        source = self._declared_function("chance")
-        value = None if source is None else source(x, y, **self.parameters)
-        return None if value is None else float(value)
+        call = self._call("its chance level", f"{self._expected}, or None")
+        value = self._declared("chance", call, x, y)
+        return None if value is None else self._settled(value, call)
 
     @property
     def permutes(self) -> bool:
@@ -128,7 +144,8 @@ class Metric:
 
     def permute(self, prepared: Any, order: Tensor) -> Any:
         """Reorder the samples of a prepared layer."""
-        return self._pair.permute(prepared, order)
+        with self._call("a permuted layer"):
+            return self._pair.permute(prepared, order)
 
     def null(
         self, xs: Sequence[Representation], ys: Sequence[Representation], orders: Sequence[Tensor]
@@ -138,23 +155,59 @@ class Metric:
         Returns
         -------
         ndarray (len(orders), len(xs), len(ys)) or None
+            NaN where a permutation has no value.
         """
-        source = self._declared_function("null")
-        values = None if source is None else source(xs, ys, orders, **self.parameters)
-        return None if values is None else np.clip(values, *self.range)
-
-    def _declared_function(self, name: str) -> Any:
-        source = self.declared.get(name)
-        if isinstance(source, str):
-            module, _, attribute = source.partition(":")
-            return getattr(importlib.import_module(module), attribute)
-        return source
+        shape = len(orders), len(xs), len(ys)
+        call = self._call("its null", f"an array of shape {shape} with values {self._bounds}")
+        values = self._declared("null", call, xs, ys, orders)
+        if values is None:
+            return None
+        with call:
+            array = np.asarray(values)
+        if array.shape != shape or array.dtype.kind not in "fiu":
+            raise call.gave(values)
+        low, high = self.range
+        off = (array < low - _slack(low)) | (array > high + _slack(high)) | np.isinf(array)
+        if off.any():
+            raise call.gave(array[off][0].item())
+        return np.clip(array.astype(float), low, high)
 
     def ties(self, x: Representation, y: Representation) -> list[Ties | None]:
         """Return how neighbours tie in x and in y; empty where ties do not matter."""
-        source = self._declared_function("ties")
-        ties: list[Ties | None] = [] if source is None else source(x, y, **self.parameters)
-        return ties if any(side is not None for side in ties) else []
+        call = self._call("its ties", "what x.ties(k, distance) and y.ties(k, distance) return")
+        ties = self._declared("ties", call, x, y)
+        if ties is None:
+            return []
+        if not isinstance(ties, (list, tuple)) or not all(map(_is_ties, ties)):
+            raise call.gave(ties)
+        return list(ties) if any(side is not None for side in ties) else []
+
+    def _declared(self, name: str, call: PluginCall, *given: Any) -> Any:
+        """Call a function that is declared, by its name in a module or itself; None without."""
+        source = self.declared.get(name)
+        if source is None:
+            return None
+        with call:
+            if isinstance(source, str):
+                module, _, attribute = source.partition(":")
+                source = getattr(importlib.import_module(module), attribute)
+            return source(*given, **self.parameters)
+
+    def _call(self, asked: str, expected: str = "") -> PluginCall:
+        return PluginCall(self.owner, asked, expected)
+
+    @cached_property
+    def _value_call(self) -> PluginCall:
+        return self._call("its value", self._expected)
+
+    @property
+    def _expected(self) -> str:
+        return f"a number {self._bounds}".rstrip()
+
+    @property
+    def _bounds(self) -> str:
+        low, high = self.range
+        return f"from {low:g} to {high:g}" if self.range != (-math.inf, math.inf) else ""
 
     def warning(self, x: Representation, y: Representation) -> str:
         """Return what a reader of a value on these data should know; empty for nothing."""
@@ -195,20 +248,46 @@ class Metric:
 
     @cached_property
     def _pair(self) -> Any:
-        return self.target(**self.parameters) if isinstance(self.target, type) else None
+        """The object that prepares and compares, for a metric that is a class."""
+        target = self.target
+        if not isinstance(target, type):
+            return None
+        call = self._call("its object", "one with prepare(x) and compare(a, b)")
+        with call:
+            pair = target(**self.parameters)
+        for method in ("prepare", "compare"):
+            if not callable(getattr(pair, method, None)):
+                raise call.failed(f"has no method '{method}'")
+        return pair
 
-    def _settled(self, value: float) -> float:
+    def _settled(self, value: Any, call: PluginCall) -> float:
+        """Return a value as a number in the declared range."""
+        number = value if type(value) is float else _as_number(value)
+        if number is None:
+            raise call.gave(value)
         low, high = self.range
-        if value != value:
+        if number != number:
             raise UndefinedError(f"{self.name} gave no number on these data")
-        if low <= value <= high:
-            return value
-        nearest = min(max(value, low), high)
-        if abs(value - nearest) > ROUNDING * max(1.0, abs(nearest)):
-            raise UsageError(
-                f"{self.name} gave {value}, outside its declared range {low:g} to {high:g}"
-            )
-        return nearest
+        if not low - _slack(low) <= number <= high + _slack(high) or math.isinf(number):
+            raise call.gave(value)
+        return min(max(number, low), high)
+
+
+def _slack(end: float) -> float:
+    """Return how far beyond an end of the range a value may be by rounding."""
+    return ROUNDING * max(1.0, abs(end)) if math.isfinite(end) else 0.0
+
+
+def _as_number(value: Any) -> float | None:
+    """Return a number of any library, also an array or tensor without dimensions; else None."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return float(value) if plain else None
+
+
+def _is_ties(value: object) -> bool:
+    return value is None or hasattr(value, "exceeding")
 
 
 def resolve(spec: str) -> Metric:

@@ -62,7 +62,9 @@ METRICS: dict[str, tuple[str, str, alignkit.MetricDeclarations]] = {
         SIMILARITY
         | {
             "null": f"{HERE}.kernels:cka_rbf_null",
-            "invariances": SHAPE,
+            "invariances": ("rotation", "shift"),
+            # A bandwidth that is given does not follow the scale of the data.
+            "variants": {"bandwidth": {None: {"invariances": SHAPE}}},
             "chance": f"{HERE}.kernels:cka_rbf_chance",
             "version": 2,
             "cost": GRAM_COST,

@@ -20,7 +20,7 @@ from alignkit.alignment.table import UNKNOWN
 from alignkit.alignment.tables import AlignmentTables
 from alignkit.analysis.comparison.models import Layers, Model
 from alignkit.analysis.comparison.samples import Joined, join_samples
-from alignkit.errors import UsageError
+from alignkit.errors import PluginError, UsageError
 from alignkit.metrics import Metric, resolve
 from alignkit.models.pairs import MAXIMA, Pair, select_array_pairs
 from alignkit.plugins import registry
@@ -120,24 +120,24 @@ def measure_models(
     metrics, lenient = resolve_metrics(options.metrics)
     values: list[pd.DataFrame] = []
     best: list[pd.DataFrame] = []
-    left_out: dict[str, UsageError] = {}
+    left_out: dict[str, UsageError | PluginError] = {}
     for pair in pairs:
         for metric in metrics:
             if metric.spec in left_out:
                 continue
             try:
                 tables = comparer.measure(pair.x, pair.y, metric)
-            except UsageError as error:
-                if not lenient:
+            except (UsageError, PluginError) as error:
+                if isinstance(error, UsageError) and not lenient:
                     raise
                 left_out[metric.spec] = error
-                reporter.left_out(metric.spec, error)
             else:
                 for grid, maximum in tables:
                     values.append(_labelled(grid, pair))
                     best.append(_labelled(maximum, pair))
     if not values:
         raise next(iter(left_out.values()))
+    reporter.unmeasured(left_out, lenient)
     return Measured(
         pd.concat(values, ignore_index=True),
         pd.concat(best, ignore_index=True),

@@ -30,11 +30,14 @@ class Settings:
     quiet, debug : bool
     said : set of str
         Notes that the command has printed; many runs have the same to say, such as of their data.
+    failed : set of str
+        What the command could not do although it went on, so that its exit code is 1.
     """
 
     quiet: bool = False
     debug: bool = False
     said: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
 
 
 settings = Settings()
@@ -91,6 +94,14 @@ class TerminalReporter(Reporter):
             settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
                 say(as_options(text.replace("\n", "\\n")))
+
+    def failed(self, spec: str, error: Exception) -> None:
+        """Name a metric that failed; the command goes on, and ends with exit code 1."""
+        if settings.debug:
+            raise error
+        if spec not in settings.failed:
+            settings.failed.add(spec)
+            say(as_options(f"Error: {error!s}"))
 
     def measured_again(self, spec: str, file: str, values: int, why: str, brief: str) -> None:
         """Count values that are measured again, of many runs, for one line at the end."""
