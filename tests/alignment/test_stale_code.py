@@ -24,7 +24,7 @@ def constant(x, y):
 
 @alignkit.hookimpl
 def register_metrics(register):
-    register("mine", constant, range=(0, 1))
+    register("mine", constant, range=(0, 1), identity="the same everywhere")
 """
 
 
