@@ -52,6 +52,7 @@ MISTAKES = [
     value("value is a text", "return '0.5'", "gave '0.5'"),
     value("value is a flag", "return True", "gave True"),
     value("value is infinite", "return float('inf')", "gave inf"),
+    value("value is not a number", "return float('nan')", "gave nan"),
     value("value is infinite, no range", "return float('inf')", "gave inf", ""),
     value("value is a pair", "return 0.5, 0.1", "gave a tuple of 2"),
     value("value beyond the range", "return 1.5", "gave 1.5"),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from alignkit.errors import PluginError, UndefinedError, UsageError
-from alignkit.metrics.metric import Metric
+from alignkit.metrics.metric import Metric, NoNumberError
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.views import VIEWS
 from alignkit.plugins.calls import PluginCall
@@ -66,6 +66,8 @@ def _error_of(metric: Metric) -> PluginError | None:
             checks = [check() for _, check in bench.checks(values)]
         except UsageError:  # parameters that do not go with so few samples
             continue
+        except NoNumberError:
+            return metric.value_call.gave(float("nan"))
         except UndefinedError:  # not made for such data; of the user's, it says so itself
             return None
         except PluginError as error:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 ROUNDING = 1e-6
 
 
+class NoNumberError(UndefinedError):
+    """A metric gave NaN, without a reason."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A registered metric with its parameters.
@@ -124,12 +128,12 @@ class Metric:
         PluginError
             When the metric fails, or gives what is no number or beyond its range.
         """
-        with self._value_call:
+        with self.value_call:
             if self._pair is None:
                 value = self.target(a, b, **self.parameters)
             else:
                 value = self._pair.compare(a, b)
-        return self._settled(value, self._value_call)
+        return self._settled(value, self.value_call)
 
     def chance(self, x: Representation, y: Representation) -> float | None:
         """Return the mean over all permutations of rows in closed form; None where unknown."""
@@ -197,7 +201,8 @@ class Metric:
         return PluginCall(self.owner, asked, expected)
 
     @cached_property
-    def _value_call(self) -> PluginCall:
+    def value_call(self) -> PluginCall:
+        """The call for a value."""
         return self._call("its value", self._expected)
 
     @property
@@ -267,7 +272,7 @@ class Metric:
             raise call.gave(value)
         low, high = self.range
         if number != number:
-            raise UndefinedError(f"{self.name} gave no number on these data")
+            raise NoNumberError(f"{self.name} gave no number on these data")
         if not low - _slack(low) <= number <= high + _slack(high) or math.isinf(number):
             raise call.gave(value)
         return min(max(number, low), high)
