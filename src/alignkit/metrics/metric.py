@@ -174,7 +174,8 @@ class Metric:
         off = (array < low - _slack(low)) | (array > high + _slack(high)) | np.isinf(array)
         if off.any():
             raise call.gave(array[off][0].item())
-        return np.clip(array.astype(float), low, high)
+        clipped: np.ndarray = np.clip(array.astype(float), low, high)
+        return clipped
 
     def ties(self, x: Representation, y: Representation) -> list[Ties | None]:
         """Return how neighbours tie in x and in y; empty where ties do not matter."""

@@ -7,9 +7,10 @@ Each returns what it measured, and raises ``AssertionError`` naming what fails, 
 a test.
 """
 
+from alignkit.metrics.checks import Check
 from alignkit.testing.encoder import check_encoder
 from alignkit.testing.loss import check_loss
-from alignkit.testing.metric import Check, Examination, check_metric, examine
+from alignkit.testing.metric import Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.plugin import Result, check_plugin, examine_plugin
 from alignkit.testing.target import check_target
