@@ -231,4 +231,13 @@ MISTAKES = [
         '"value": 0.5',
         distribution={"code": "print('hello')\ndef mine(x, y):\n    return 0.5"},
     ),
+    Mistake(
+        "requirement that is not met although it loads",
+        GOOD,
+        "plugins",
+        "",
+        0,
+        "wrong-dist:wrong requires numpy>=99 (installed: ",
+        {"requires": ["numpy>=99"]},
+    ),
 ]

@@ -67,9 +67,9 @@ def attempted(
     for run in runs:
         try:
             done.results.append(step(run))
-        except Terminated:
+        except (KeyboardInterrupt, Terminated):
             raise
-        except (Exception, SystemExit) as error:  # a plugin may end as if it were a program
+        except BaseException as error:  # a plugin may end as if it were a program
             if console.settings.debug:
                 raise
             failure = error if isinstance(error, Exception) else AlignkitError(in_one_line(error))

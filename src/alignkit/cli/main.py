@@ -145,12 +145,12 @@ def _run() -> int:
         return _fail(f"a name or text is not UTF-8: {error}; rename the file, or convert it", 1)
     except OSError as error:
         return _fail(f"{error.filename or 'a file or the output'}: {error.strerror or error}", 1)
-    except Exception as error:  # the last resort: of a plugin, a library, or a mistake of ours
+    except BaseException as error:  # the last resort: of a plugin, a library, or a mistake of ours
         return _fail(LOWER if is_out_of_memory(error) else _unexpected(error), 1)
     return int(bool(console.settings.failed))
 
 
-def _unexpected(error: Exception) -> str:
+def _unexpected(error: BaseException) -> str:
     return (
         f"{in_one_line(error)}; this was not expected: run the command again with "
         "alignkit --debug for the traceback, and report it"

@@ -46,9 +46,9 @@ def perform(job: Job, reporter: Reporter) -> Outcome:
         with _turn, _threads(job.threads):
             value = _function(job.work)(**job.arguments, reporter=reporter)
         return Outcome(job, value=value, seconds=time.perf_counter() - started)
-    except Terminated:  # this process was told to end: no fault of the job
+    except (KeyboardInterrupt, Terminated):  # this process was told to end: no fault of the job
         raise
-    except (Exception, SystemExit) as error:  # a plugin may end as if it were a program
+    except BaseException as error:  # a plugin may end as if it were a program
         return Outcome(
             job,
             "failed",
