@@ -36,6 +36,7 @@ COMMANDS = (
     "show",
     "plugins",
     "plugins check",
+    "new",
     "runs",
     "runs list",
     "runs show",
@@ -47,6 +48,7 @@ COMMANDS = (
     "data info",
     "data verify",
     "data cache",
+    "doctor",
 )
 
 EXIT_CODES = """## Exit codes

@@ -38,6 +38,8 @@ LEVELS = [
     "jobs",
     "analysis",
     "report",
+    "scaffold",
+    "doctor",
     "search",
     "studies",
     "cli",

@@ -12,10 +12,12 @@ from alignkit.cli import (
     consistency,
     correlate,
     data,
+    doctor,
     evaluate,
     extract,
     hypotheses,
     measure,
+    new,
     plugins,
     power,
     report,
@@ -62,8 +64,10 @@ for command in (
     list_command,
     show,
     plugins,
+    new,
     runs,
     data,
+    doctor,
 ):
     command.add_to(app)
 use_options_of(app)
