@@ -11,9 +11,12 @@ import numpy as np
 import torch
 
 from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, remove_spent, shard_file
+from alignkit.contracts.encoder import check_pooled
+from alignkit.contracts.guard import whose
 from alignkit.data.facts import PICTURE, facts_of, picture_fact
 from alignkit.errors import OutOfMemoryError, UsageError, is_out_of_memory
 from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
+from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
 from alignkit.progress import SILENT, Progress, Reporter
@@ -226,6 +229,7 @@ class _Encoding:
         default = CPU_BATCH if self.device.type == "cpu" else BATCH
         self.batch = options.batch_size or default
         self.fitting = self.batch  # the largest part of a batch that fits into memory
+        self.call, self.is_checked = PluginCall(whose(encoder), "the states of a batch"), False
         self.seen: dict[int, str] = {}  # what tells the pictures of a shard apart, by row
         self.shards = Shards(
             store,
@@ -321,6 +325,10 @@ class _Encoding:
         inputs = self.encoder.prepare(self._samples(rows))
         on_device = {name: value.to(self.device) for name, value in inputs.items()}
         self.encoder.encode(on_device, list(self.arrays), record)
+        if not self.is_checked:
+            for (site, pool), values in pooled.items():
+                check_pooled(self.call, site, pool, values)
+            self.is_checked = True
         for (site, pool), values in pooled.items():
             writer.put(rows.start - start, site, pool, values.cpu().numpy())
 

@@ -20,7 +20,7 @@ from alignkit.chain.shards import (
     remove_spent,
     shards_folder,
 )
-from alignkit.contracts.model import run_model
+from alignkit.contracts.model import SAMPLES, check_model, run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.data.pixels import identity_of_pictures
@@ -244,6 +244,11 @@ class _Extraction:
                 widths[f"{site}.{pool}"] = state.pooled(pool).shape[-1]
 
         if shards:
+            few = range(min(SAMPLES, len(self.encoded)))
+            outputs = models.outputs_of(self.task)
+            check_model(
+                self.model, self.schedule, self.encoded.batch(few), outputs, gradients=False
+            )
             with torch.inference_mode():
                 run_model(self.model, self.schedule, self.encoded.batch([0]), record)
             self.shards.require_space(widths, shards)

@@ -126,7 +126,7 @@ def check_sites(call: PluginCall, sites: Any) -> list[EncoderSite]:
         if isinstance(site.pools, str) or not site.pools or unknown:
             said = f"the pooling {unknown[0]!r}" if unknown else described(site.pools)
             raise call.failed(
-                f"gave {said} as `pools` of '{site.name}'; poolings are {', '.join(POOLINGS)}"
+                f"gave {said} as poolings of '{site.name}'; poolings are {', '.join(POOLINGS)}"
             )
     return list(sites)
 

@@ -87,6 +87,14 @@ class Guarded:
             return getattr(self._made, name)
 
 
+def whose(made: Any) -> Owner | str:
+    """Return whose an object is that a guard stands for; of another, what messages call it."""
+    if issubclass(type(made), Guarded):
+        owner: Owner | str = object.__getattribute__(made, "_owner")
+        return owner
+    return f"the object {type(made).__name__}"
+
+
 def _class_of(made: Any) -> str:
     return "None" if made is None else f"of the class {type(made).__name__},"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.contracts.guard import Guarded
+from alignkit.contracts.guard import Guarded, whose
 from alignkit.models.placement import STREAMS
 from alignkit.plugins.calls import PluginCall, described
 
@@ -92,8 +92,7 @@ def check_stored(architecture: Any, inputs: Any, text: str, image: Any = None) -
         If they cannot be stored, or give other tokens or pixels afterwards.
     """
     restored = architecture.load_inputs(json.loads(json.dumps(inputs.to_json())))
-    owner = object.__getattribute__(architecture, "_owner")
-    call = PluginCall(owner, "`load_inputs` of what `to_json` gave")
+    call = PluginCall(whose(architecture), "`load_inputs` of what `to_json` gave")
     if not np.array_equal(inputs.tokens(text), restored.tokens(text)):
         raise call.failed("gave inputs that make other tokens of a text than before")
     if image is not None and not np.array_equal(inputs.pixels(image), restored.pixels(image)):

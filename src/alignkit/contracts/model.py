@@ -114,7 +114,7 @@ def check_model(
         try:
             with torch.set_grad_enabled(gradients):
                 logits = _Steps(model, schedule, owner or owner_of(model), gradients).run(batch)
-            _check_logits(logits, model, schedule, batch, n_outputs, owner or owner_of(model))
+                _check_logits(logits, model, schedule, batch, n_outputs, owner or owner_of(model))
         finally:
             model.train(was_training)
 
@@ -274,7 +274,7 @@ class _Steps:
         found = compute(given.states)
         if not bool(torch.isfinite(found["logits"]).all()):
             raise call.failed("gave NaN or infinite values")
-        detached = getattr(self.model.head, "detached", ())
+        detached = getattr(self.model, "detached", ())
         reads = self._check_paths(call, given, compute, found, detached)["logits"]
         declared = set(getattr(self.model, "reads", STREAMS))
         for stream in STREAMS:
@@ -312,10 +312,11 @@ class _Steps:
             for name in self._changed_by(stream, given, compute, found):
                 cut = self.gradients and given.learnt[stream] and stream not in flows[name]
                 if cut and stream not in detached:
-                    what = "the logits" if name == "logits" else f"the {name} state"
+                    head = name == "logits"
+                    what, who = ("logits", "the model") if head else (f"{name} state", "it")
                     raise call.failed(
-                        f"cuts the gradient from {what} to the {stream} stream; if it is meant "
-                        f"to, say so with `detached = ({stream!r},)`"
+                        f"cuts the gradient from the {what} to the {stream} stream; if it is meant "
+                        f"to, {who} says so with `detached = ({stream!r},)`"
                     )
                 reads[name].add(stream)
         for name in found:

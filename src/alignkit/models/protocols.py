@@ -108,7 +108,8 @@ class Model(Protocol):
     """The model that an architecture builds, a ``torch.nn.Module``.
 
     Where the head reads one stream only, the optional attribute ``reads`` says which:
-    ``("text",)``. A head that ignores a stream without saying so is taken for a fault.
+    ``("text",)``; ``detached`` names the streams whose gradient it cuts on purpose. A head that
+    ignores or cuts a stream without saying so is taken for a fault.
     """
 
     @property
