@@ -31,7 +31,6 @@ LEVELS = [
     "metrics",
     "runs",
     "data",
-    "testing",
     "training",
     "chain",
     "alignment",
@@ -42,6 +41,7 @@ LEVELS = [
     "doctor",
     "search",
     "studies",
+    "testing",
     "cli",
 ]
 # The package's own name stands above everything: it gives the public names. What may use it:

@@ -99,7 +99,9 @@ def _strings_and_imports(tree: ast.AST) -> set[str]:
 def _plugin_names() -> set[str]:
     from alignkit.plugins import KINDS, registry
 
-    names = {entry.name for kind in KINDS for entry in registry().entries(kind)}
+    every = [entry for kind in KINDS for entry in registry().entries(kind)]
+    # What comes with alignkit itself is registered as well.
+    names = {entry.name for entry in every if entry.plugin.name != "alignkit"}
     folders = {folder.name for folder in PLUGINS.iterdir() if folder.is_dir()}
     return names | folders | {folder.replace("-", "_") for folder in folders}
 

@@ -1,12 +1,54 @@
-"""Placements are plain data. This file can be used as it is:
+"""Placements are plain data, or functions of the depth; a space is what a search varies.
 
-alignkit --plugin examples/third_party/placements.py train --placement two_late
+This file can be used as it is:
+
+alignkit --plugin examples/third_party/placements.py train --placement evenly:count=4
+alignkit --plugin examples/third_party/placements.py search run --space block:count=2
 """
 
 import alignkit
+
+
+def evenly(depths, count: int = 3):
+    """Spread over the depth of each stream, the last before its last layer."""
+    shortest = min(depths.values())
+    if not 1 <= count <= shortest:
+        raise alignkit.UsageError(
+            f"placement 'evenly': count={count} must be from 1 to the depth, {shortest}"
+        )
+    return {
+        stream: [depth * (i + 1) // count - 1 for i in range(count)]
+        for stream, depth in depths.items()
+    }
+
+
+def block(context, count: int = 3):
+    """Vary where a block of consecutive fusions begins, in each stream.
+
+    Parameters
+    ----------
+    count : int
+        Number of fusions.
+    """
+    starts = {s: alignkit.Bound(0, depth - count + 1) for s, depth in context.depths.items()}
+    if any(bound.low > bound.high for bound in starts.values()):
+        raise alignkit.UsageError(f"space 'block': count={count} is more than the streams hold")
+    return alignkit.Space(
+        "block",
+        {f"{stream}_start": bound for stream, bound in starts.items()},
+        lambda values: alignkit.Placement(
+            *(range(values[f"{s}_start"], values[f"{s}_start"] + count) for s in starts)
+        ),
+    )
 
 
 @alignkit.hookimpl
 def register_placements(register: alignkit.RegisterPlacements) -> None:
     register("two_late", [8, 11], summary="two fusions, both late")
     register("crossed", {"text": [9, 11], "vision": [3, 5]}, summary="late text, early vision")
+    register("evenly", evenly)
+
+
+@alignkit.hookimpl
+def register_spaces(register: alignkit.RegisterSpaces) -> None:
+    register("block", block)

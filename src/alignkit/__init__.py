@@ -19,6 +19,7 @@ _PUBLIC = {
     "AlignkitError": "alignkit.errors",
     "Architecture": "alignkit.models.protocols",
     "Binary": "alignkit.tasks",
+    "Bound": "alignkit.search.bounds",
     "Comparison": "alignkit.report.comparison.result",
     "DataError": "alignkit.errors",
     "Encoder": "alignkit.models.encoders",
@@ -36,12 +37,17 @@ _PUBLIC = {
     "MultiLabel": "alignkit.tasks",
     "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
+    "Predictions": "alignkit.tasks",
     "PluginError": "alignkit.errors",
     "PreparedMetric": "alignkit.metrics.protocols",
     "Record": "alignkit.models.schedule",
     "RegisterArchitectures": "alignkit.plugins.hookspecs",
     "RegisterEncoders": "alignkit.plugins.hookspecs",
+    "RegisterLayerRules": "alignkit.plugins.hookspecs",
     "RegisterLosses": "alignkit.plugins.hookspecs",
+    "RegisterScores": "alignkit.plugins.hookspecs",
+    "RegisterSections": "alignkit.plugins.hookspecs",
+    "RegisterSpaces": "alignkit.plugins.hookspecs",
     "RegisterMetrics": "alignkit.plugins.hookspecs",
     "RegisterPlacements": "alignkit.plugins.hookspecs",
     "RegisterTasks": "alignkit.plugins.hookspecs",
@@ -49,8 +55,14 @@ _PUBLIC = {
     "Run": "alignkit.runs",
     "RunLayer": "alignkit.models.schedule",
     "Score": "alignkit.tasks",
+    "ScoreDeclarations": "alignkit.plugins.hookspecs",
+    "Section": "alignkit.report.sections",
+    "SectionFigure": "alignkit.report.sections",
     "SingleLabel": "alignkit.tasks",
     "SiteState": "alignkit.models.encoders",
+    "Space": "alignkit.search.spaces",
+    "SpaceContext": "alignkit.search.spaces",
+    "SpaceDeclarations": "alignkit.plugins.hookspecs",
     "Split": "alignkit.tasks",
     "Step": "alignkit.models.schedule",
     "Stream": "alignkit.models.protocols",
@@ -156,19 +168,31 @@ if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import MetricDeclarations as MetricDeclarations
     from alignkit.plugins.hookspecs import RegisterArchitectures as RegisterArchitectures
     from alignkit.plugins.hookspecs import RegisterEncoders as RegisterEncoders
+    from alignkit.plugins.hookspecs import RegisterLayerRules as RegisterLayerRules
     from alignkit.plugins.hookspecs import RegisterLosses as RegisterLosses
     from alignkit.plugins.hookspecs import RegisterMetrics as RegisterMetrics
     from alignkit.plugins.hookspecs import RegisterPlacements as RegisterPlacements
+    from alignkit.plugins.hookspecs import RegisterScores as RegisterScores
+    from alignkit.plugins.hookspecs import RegisterSections as RegisterSections
+    from alignkit.plugins.hookspecs import RegisterSpaces as RegisterSpaces
     from alignkit.plugins.hookspecs import RegisterTasks as RegisterTasks
+    from alignkit.plugins.hookspecs import ScoreDeclarations as ScoreDeclarations
+    from alignkit.plugins.hookspecs import SpaceDeclarations as SpaceDeclarations
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.report.comparison.result import Comparison as Comparison
     from alignkit.report.comparison.result import compare as compare
+    from alignkit.report.sections import Section as Section
+    from alignkit.report.sections import SectionFigure as SectionFigure
     from alignkit.runs import Run as Run
     from alignkit.runs import load_run as load_run
     from alignkit.runs import load_runs as load_runs
+    from alignkit.search.bounds import Bound as Bound
+    from alignkit.search.spaces import Space as Space
+    from alignkit.search.spaces import SpaceContext as SpaceContext
     from alignkit.tasks import Binary as Binary
     from alignkit.tasks import MultiLabel as MultiLabel
     from alignkit.tasks import Pairs as Pairs
+    from alignkit.tasks import Predictions as Predictions
     from alignkit.tasks import Score as Score
     from alignkit.tasks import SingleLabel as SingleLabel
     from alignkit.tasks import Split as Split

@@ -112,8 +112,10 @@ def test_runs_side_by_side(tmp_path):
 
 def test_placements_are_held_against_each_streams_depth(tmp_path):
     text = text_folder(tmp_path / "t")
+    done = _train(tmp_path, "--text-model", text, "--placement", "middle", "-a", SMALL, code=2)
+    assert "text index 6 (fusion 0) is beyond the depth of the text stream, 3" in done.stderr
     done = _train(tmp_path, "--text-model", text, "--placement", "late", "-a", SMALL, code=2)
-    assert "text index 9 (fusion 0) is beyond the depth of the text stream, 3" in done.stderr
+    assert "late': count=3 is more than the depth of the vision stream, 2; write" in done.stderr
     done = _train(tmp_path, "--text-model", text, "--placement", "2/3", "-a", SMALL, code=2)
     assert "vision index 3 (fusion 0) is beyond the depth of the vision stream, 2" in done.stderr
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tiny import TINY_TASK, alignkit, alignkit_process
+from alignkit.errors import UsageError
+from alignkit.plugins import use_plugin_files
+from alignkit.testing import check_placement, check_space
+from tiny import TINY_MODEL, TINY_TASK, alignkit, alignkit_process
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 THIRD = EXAMPLES / "third_party"
@@ -90,6 +93,31 @@ def test_a_placement_is_one_line(tmp_path):
         cwd=tmp_path,
     )
     assert "/two_late/" in done.stdout
+
+
+def test_a_placement_by_depth_and_a_space(tmp_path):
+    use_plugin_files([THIRD / "placements.py"])
+    try:
+        steps = [str(step) for step in check_placement("evenly:count=2", TINY_MODEL)]
+        assert steps.index("fuse    0") < steps.index("run     text layer 0") + 6
+        assert check_space("block", TINY_MODEL) == 4  # starts 0 and 1 in each stream
+        with pytest.raises(UsageError, match="count=5 is more than the streams hold"):
+            check_space("block:count=5", TINY_MODEL)
+    finally:
+        use_plugin_files([])
+    words = ("search", "run", "--space", "block:count=3", "--task", TINY_TASK, "--trials", "1")
+    done = alignkit(
+        "--plugin",
+        THIRD / "placements.py",
+        *words,
+        "--architecture",
+        TINY_MODEL,
+        "--epochs",
+        "0",
+        "--json",
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout)
 
 
 @pytest.mark.slow

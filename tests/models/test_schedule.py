@@ -17,7 +17,7 @@ from alignkit.models.schedule import (
     head_site,
     sites,
 )
-from alignkit.plugins import registry
+from alignkit.runs.placements import choose_placement
 
 DEPTHS = {"text": 12, "vision": 12}
 PUBLISHED = {
@@ -49,7 +49,7 @@ def _layers_before_fusions(schedule, stream):
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_placements(name):
-    placement = registry().get("placements", name).load()
+    placement = choose_placement(name)
     assert (list(placement.text), list(placement.vision)) == PUBLISHED[name]
     schedule = between_layers(placement, DEPTHS)
     # Index k means after k layers, so before layer k: no off-by-one.

@@ -12,6 +12,7 @@ import pytest
 import alignkit
 from alignkit.plugins import KINDS
 from alignkit.plugins.hookspecs import DECLARATIONS
+from alignkit.plugins.registry import singular
 
 ROOT = Path(__file__).parents[2]
 
@@ -206,7 +207,7 @@ def test_every_kind_has_a_type_of_its_register(kind):
 
 def test_declarations_are_documented_and_known():
     for kind, known in DECLARATIONS.items():
-        types = getattr(alignkit, {"metrics": "Metric", "losses": "Loss"}[kind] + "Declarations")
+        types = getattr(alignkit, f"{singular(kind).title()}Declarations")
         documented = re.findall(r"^    (\w[\w, ]*) : ", types.__doc__, flags=re.MULTILINE)
         assert {name for line in documented for name in line.split(", ")} == known
 

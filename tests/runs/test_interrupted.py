@@ -26,6 +26,8 @@ CONFIGS = {
         "runtime": RuntimeOptions(track=("cka", "mknn:k=3"), track_every="5s", tensorboard=True),
     },
     "a name": {"placement": "3,4,10"},
+    "options of a placement": {"placement": "late:count=4"},
+    "by depth": {"placement": "late", "architecture": TINY_MODEL},
     "no fusion": {"placement": "none", "architecture": TINY_MODEL},
 }
 

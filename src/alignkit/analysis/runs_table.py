@@ -167,7 +167,7 @@ class MeasuredRuns:
             raise UsageError(
                 f"`layer` is {rule}, but no run has these sites; list them with: alignkit show"
             )
-        return self._measure(lambda run: [layers[run.path]] if layers[run.path] else [], pool)
+        return self._measure(lambda run: layers[run.path], pool)
 
     def _maxima(self, rule: str, pool: str) -> pd.DataFrame:
         """Return the best values with their own null: that of the best of permuted rows."""

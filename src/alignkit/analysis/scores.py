@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from alignkit.chain.extra_scores import choose_score, is_extra_score
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -70,6 +71,8 @@ def _scores_table(
 ) -> pd.DataFrame:
     import pandas as pd
 
+    if outcome is not None and is_extra_score(outcome):
+        outcome = choose_score(outcome).name
     units = unit_labels(runs, "variant")
     rows: list[dict[str, Any]] = []
     known: dict[str, None] = {}
@@ -77,7 +80,7 @@ def _scores_table(
     for run in runs:
         scores: dict[str, float] = {}
         try:
-            scores = _scores(run, split, reporter)
+            scores = _scores(run, outcome, split, reporter)
         except DataError as error:
             failures.setdefault((run.task, str(error)), []).append(run)
         known |= dict.fromkeys(scores)
@@ -106,11 +109,17 @@ def _scores_table(
     return pd.DataFrame(rows)
 
 
-def _scores(run: Run, split: str, reporter: Reporter) -> dict[str, float]:
-    """Return the stored scores of a run; score it where there are none, or they are stale."""
+def _scores(run: Run, outcome: str | None, split: str, reporter: Reporter) -> dict[str, float]:
+    """Return the stored scores of a run; score it where there are none, or they are stale.
+
+    It is scored, too, for an outcome that a plugin adds and that is not stored.
+    """
     stored = run.scores(split)
-    if stored and not change_of_scores(run, split):
+    added = outcome is not None and outcome not in stored and is_extra_score(outcome)
+    if stored and not added and not change_of_scores(run, split):
         return stored
     from alignkit.chain.evaluate import evaluate  # with torch, which takes seconds to import
 
+    if outcome is not None and added:
+        return evaluate(run, split, reporter=reporter, extra=[outcome])
     return evaluate(run, split, reporter=reporter)

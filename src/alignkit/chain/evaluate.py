@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -9,10 +10,12 @@ import torch
 from torch import nn
 
 from alignkit.chain import model as models
+from alignkit.chain.extra_scores import choose_scores
 from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
+from alignkit.data.facts import facts_of
 from alignkit.data.pixels import identity_of_pictures
-from alignkit.errors import DataError
+from alignkit.errors import DataError, UsageError
 from alignkit.models.schedule import Schedule
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -23,7 +26,8 @@ from alignkit.runs.inputs import check_weights, content_now, inputs_of_scores
 from alignkit.runs.manifests import write_checked
 from alignkit.runs.reasons import explain_scores, reason_to_evaluate
 from alignkit.statistics.score_errors import score_errors
-from alignkit.tasks import Target
+from alignkit.tasks import Predictions, Target
+from alignkit.tasks.score import stored_directions
 from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes
 
@@ -37,6 +41,7 @@ def evaluate(
     force: bool = False,
     reporter: Reporter = SILENT,
     device: str = "auto",
+    extra: Sequence[str] = (),
 ) -> dict[str, float]:
     """Score a trained run on a split, unless it has been scored already.
 
@@ -51,6 +56,9 @@ def evaluate(
     reporter : Reporter
     device : str
         ``cpu``, ``cuda``, ``cuda:1``, ``mps`` or ``auto``.
+    extra : sequence of str
+        Registered scores beside those of the task, as ``name:key=value``. Those that are stored
+        are made again together with the others.
 
     Returns
     -------
@@ -74,7 +82,10 @@ def evaluate(
     stored = run.scores(split)
     if stored and not force:
         check_weights(run)
-    reason = reason_to_evaluate(run, split, force)
+    wanted = choose_scores([*run.extra_scores(split), *extra])
+    missing = [name for name in wanted if name not in stored]
+    lacking = f"it has no score {' and '.join(missing)} yet" if stored and missing else ""
+    reason = reason_to_evaluate(run, split, force) or lacking
     explain_scores(reporter, run, split, reason)
     if not reason:
         return stored
@@ -92,12 +103,27 @@ def evaluate(
             targets, outputs = predict(model, schedule, data, task.target, reporter)
             scores = _scores(task.target, targets, outputs)
             errors = score_errors(task.target, targets, outputs.numpy(), scores)
+            predictions = Predictions(
+                targets, outputs.numpy(), samples.ids, facts_of(task, samples), task.target.labels
+            )
+            for each in wanted.values():
+                each.check_target(task.target)
+            scores |= {name: each.of(predictions) for name, each in wanted.items()}
+        elif wanted:
+            raise UsageError(
+                f"{run.path} was trained without labels; {' and '.join(wanted)} needs them"
+            )
         else:
             scores, errors = _score_pretraining(run, model, schedule, data), {}
         performance = run.performance()
         performance["splits"][split] = scores
         performance.setdefault("errors", {})[split] = errors
         performance.setdefault("inputs", {})[split] = inputs_of_scores(run, content)
+        if wanted:
+            performance.setdefault("extra", {})[split] = list(wanted)
+            performance.setdefault("higher_is_better", {}).update(
+                stored_directions(tuple(each.declaration for each in wanted.values()))
+            )
         write_checked(run.performance_file, performance)
     return scores
 

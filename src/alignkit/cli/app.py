@@ -38,7 +38,7 @@ class App(typer.Typer):
     """A Typer application whose commands share one layout of their help."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=Group, **settings)
+        super().__init__(**{"cls": Group} | settings)
 
     def command(self, *args: Any, **settings: Any) -> Callable[[Any], Any]:
         """Register a command, as Typer does."""

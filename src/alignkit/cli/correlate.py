@@ -51,8 +51,8 @@ Layer = Annotated[
         "--layer",
         metavar="LAYER",
         help="How the layers of a run become one value: last, mean, max, max-pair, half, a layer "
-        "index or a pair of sites (t.f0:v.f0); all reports every pair on its own. Choose it "
-        "before you look at the outcomes.",
+        "index, a pair of sites (t.f0:v.f0) or a registered rule (upper:share=0.25); all reports "
+        "every pair on its own. Choose it before you look at the outcomes.",
         rich_help_panel=ALIGNMENT,
     ),
 ]

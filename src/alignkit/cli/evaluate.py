@@ -1,6 +1,7 @@
 """``alignkit evaluate``: score trained runs."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -15,6 +16,7 @@ from alignkit.cli.arguments import (
     RunsFolder,
     SplitName,
     Tasks,
+    complete,
 )
 from alignkit.cli.attempts import attempted
 from alignkit.cli.selection import check_split, chosen_runs
@@ -28,6 +30,16 @@ def add_to(app: typer.Typer) -> None:
 def evaluate(
     paths: RunPaths = None,
     split: SplitName = "test",
+    score: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--score",
+            metavar="SCORE",
+            help="Also give this score, as NAME or NAME:KEY=VALUE; repeatable. All: alignkit list "
+            "scores.",
+            autocompletion=complete("scores"),
+        ),
+    ] = None,
     task: Tasks = None,
     placement: Placements = None,
     data: MovedData = None,
@@ -46,20 +58,26 @@ def evaluate(
     Examples: alignkit evaluate --task toy_redundant --split test
 
     alignkit evaluate --task hateful_memes:test=test_seen
+
+    alignkit evaluate --score worst_group_accuracy:group=category
     """
     from alignkit.chain.evaluate import evaluate as evaluate_run
+    from alignkit.chain.extra_scores import choose_scores
     from alignkit.cli.printing import console
     from alignkit.progress import explain_units
     from alignkit.runs.config import fingerprint_once
 
     explain_units(explain)
     check_split(split)
+    extra = list(choose_scores(score or []))
     reporter = console.TerminalReporter()
     chosen = chosen_runs(
         paths, runs, task, placement, scored=True, splits=[split], data=data, force=force
     )
     with fingerprint_once():
-        done = attempted(chosen, lambda run: evaluate_run(run, split, force, reporter, device))
+        done = attempted(
+            chosen, lambda run: evaluate_run(run, split, force, reporter, device, extra)
+        )
     rows = [
         {
             "task": run.task,

@@ -17,13 +17,14 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metrics, architectures, placements, tasks, losses or encoders.",
+            help="metrics, architectures, placements, tasks, losses, encoders, spaces, scores, "
+            "sections or layer_rules.",
             autocompletion=complete_kind,
         ),
     ],
     json: Json = False,
 ) -> None:
-    """List metrics, architectures, placements, tasks, losses or encoders.
+    """List the registered names of a kind, such as metrics or placements.
 
     Example: alignkit list metrics
     """

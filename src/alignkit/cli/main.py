@@ -33,6 +33,7 @@ from alignkit.cli import (
 from alignkit.cli import list as list_command
 from alignkit.cli.app import App
 from alignkit.cli.options import as_options, use_options_of
+from alignkit.cli.plugin_commands import Root
 from alignkit.errors import LOWER, AlignkitError, in_one_line, is_out_of_memory
 from alignkit.progress import explain_units, report_to
 from alignkit.signals import INTERRUPTED, TERMINATED, end_when_told
@@ -40,6 +41,7 @@ from alignkit.signals import INTERRUPTED, TERMINATED, end_when_told
 STOPPED = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 app = App(
     name="alignkit",
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -25,6 +25,7 @@ from alignkit.cli.arguments import (
     Unit,
     Where,
     Within,
+    complete,
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.pages import link_results
@@ -55,6 +56,17 @@ def report(
     permutations: Permutations = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
+    section: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--section",
+            metavar="SECTION",
+            help="Add this section of a plugin, as NAME or NAME:KEY=VALUE; repeatable; 'all' for "
+            "every one: alignkit list sections.",
+            autocompletion=complete("sections"),
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -79,8 +91,10 @@ def report(
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.report.results import report_runs
+    from alignkit.report.sections import choose_sections
     from alignkit.runs.units import select_runs
 
+    choose_sections(section or ())
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
@@ -105,6 +119,7 @@ def report(
         margin=margin,
         permutations=permutations,
         measure=True,
+        sections=section or (),
         reporter=console.TerminalReporter(),
     )
     link_results(output)

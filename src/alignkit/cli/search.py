@@ -60,7 +60,9 @@ def run(
         Option(
             "--space",
             metavar="SPACE",
-            help="Search space: placement, placement:distinct=true, named, mask or hparams.",
+            help="Search space: placement, placement:distinct=true, named, mask, hparams or one "
+            "that a plugin adds.",
+            autocompletion=complete("spaces"),
             rich_help_panel=SPACE,
         ),
     ] = "placement",

@@ -24,7 +24,8 @@ def show(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metric, architecture, placement, task, loss or encoder.",
+            help="metric, architecture, placement, task, loss, encoder, space, score, section "
+            "or layer_rule.",
             autocompletion=complete_kind,
         ),
     ],

@@ -96,8 +96,8 @@ def train(
             "--placement",
             "-p",
             metavar="PLACEMENT",
-            help="Placement of co-attention: a name, layer indices for both streams (3,4,10) "
-            "or for each (text/vision: 6,7/3,5); repeatable.",
+            help="Placement of co-attention: a name, with its options (late:count=4), layer "
+            "indices for both streams (3,4,10) or for each (text/vision: 6,7/3,5); repeatable.",
             show_default="the embedded placement",
             autocompletion=complete("placements"),
             rich_help_panel=MODEL,
@@ -435,17 +435,22 @@ def _note_what_was_chosen(configs: "list[RunConfig]") -> None:
 
 
 def _note_names(given: "Sequence[str | None]", configs: "list[RunConfig]") -> None:
-    """Say under which name a placement is known whose indices were given, and what it means."""
+    """Say how a placement is named whose indices or options were given, and what it means."""
     from alignkit.cli.printing import console
     from alignkit.models.placement import parse_placement
+    from alignkit.runs.placements import choose_placement
 
     for text in dict.fromkeys(given):
         written = parse_placement(text) if text else None
-        for config in configs if written else ():
-            placement = config.placement
-            if written and (placement.text, placement.vision) == (written.text, written.vision):
-                same = placement.text == placement.vision
-                where = "" if same or placement.name != written.name else f": {_where(placement)}"
+        if not text or (written is None and ":" not in text):
+            continue
+        for config in configs:
+            meant, placement = written, config.placement
+            if meant is None:
+                meant = choose_placement(text, config.architecture.make())
+            if (placement.text, placement.vision) == (meant.text, meant.vision):
+                same = placement.text == placement.vision or written is None
+                where = "" if same or placement.name != meant.name else f": {_where(placement)}"
                 console.note(f"placement {text} is named {placement.name}{where}")
                 break
 

@@ -14,6 +14,7 @@ from alignkit.plugins.calls import described
 TARGET = re.compile(r"[\w.]+:\w+")
 INVARIANCES = ("rotation", "scale", "shift", "linear")
 WITHIN = ("means", "classes")
+PLACEMENTS = ("candidates", "fixed")
 
 
 def check_declarations(title: str, known: Collection[str], declarations: Mapping[str, Any]) -> None:
@@ -97,6 +98,15 @@ def _within(value: Any) -> str:
     return "" if value in WITHIN else f"one of {', '.join(WITHIN)}{_meant(value, WITHIN)}"
 
 
+def _placements(value: Any) -> str:
+    return "" if value in PLACEMENTS else f"one of {', '.join(PLACEMENTS)}"
+
+
+def _targets(value: Any) -> str:
+    several = isinstance(value, (tuple, list)) and value and all(isinstance(v, str) for v in value)
+    return "" if several else "names of classes of targets, as in ('Binary', 'SingleLabel')"
+
+
 def _invariances(value: Any) -> str:
     several = f"several of {', '.join(INVARIANCES)}, as in ('rotation', 'scale')"
     if isinstance(value, str) or not isinstance(value, (tuple, list, set, frozenset)):
@@ -129,4 +139,7 @@ CHECKS: dict[str, Callable[[Any], str]] = {
     "cost": _text,
     "paper": _text,
     "maximise": _flag,
+    "higher_is_better": _flag,
+    "targets": _targets,
+    "placements": _placements,
 }

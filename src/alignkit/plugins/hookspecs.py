@@ -30,6 +30,7 @@ hookspec = pluggy.HookspecMarker("alignkit")
 hookimpl = pluggy.HookimplMarker("alignkit")
 
 Target_contra = TypeVar("Target_contra", contravariant=True)
+Layers: TypeAlias = Sequence[int] | Mapping[str, Sequence[int]]
 Invariance: TypeAlias = Literal["rotation", "scale", "shift", "linear"]
 
 
@@ -142,10 +143,74 @@ class RegisterLosses(Protocol):
         """Register an auxiliary loss under a name, with what it declares about itself."""
 
 
+class SpaceDeclarations(TypedDict, total=False):
+    """What a search space declares about itself.
+
+    Attributes
+    ----------
+    placements : str
+        What it does with ``--placement``: ``candidates`` if it chooses among them, ``fixed`` if it
+        leaves the one that is given as it is; by default, none can be given.
+    """
+
+    placements: Literal["candidates", "fixed"]
+
+
+class RegisterSpaces(Protocol):
+    """What ``register_spaces`` receives: it registers one search space."""
+
+    def __call__(
+        self,
+        name: str,
+        target: str | Callable[..., alignkit.Space],
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: Unpack[SpaceDeclarations],
+    ) -> None:
+        """Register a search space under a name, with what it declares about itself."""
+
+
+class ScoreDeclarations(TypedDict, total=False):
+    """What a score declares about itself, all of it optional.
+
+    Attributes
+    ----------
+    higher_is_better : bool
+        True by default.
+    range : (float, float)
+        The lowest and the highest possible value; 0 and 1 by default.
+    targets : sequence of str
+        The classes of targets that it is for, such as ``("Binary", "SingleLabel")``, and their
+        subclasses; all by default.
+    """
+
+    higher_is_better: bool
+    range: tuple[float, float]
+    targets: Sequence[str]
+
+
+class RegisterScores(Protocol):
+    """What ``register_scores`` receives: it registers one score."""
+
+    def __call__(
+        self,
+        name: str,
+        target: str | Callable[..., float],
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: Unpack[ScoreDeclarations],
+    ) -> None:
+        """Register a score under a name, with what it declares about itself."""
+
+
 RegisterArchitectures: TypeAlias = Register["Callable[..., alignkit.Architecture]"]
 RegisterPlacements: TypeAlias = Register[
-    "alignkit.Placement | Sequence[int] | Mapping[str, Sequence[int]]"
+    "Layers | alignkit.Placement | Callable[..., Layers | alignkit.Placement]"
 ]
+RegisterLayerRules: TypeAlias = Register["Callable[..., Sequence[tuple[str, str]]]"]
+RegisterSections: TypeAlias = Register["Callable[..., alignkit.Section | None]"]
 RegisterTasks: TypeAlias = Register["Callable[..., alignkit.Task]"]
 RegisterEncoders: TypeAlias = Register["Callable[..., alignkit.Encoder]"]
 
@@ -153,6 +218,8 @@ RegisterEncoders: TypeAlias = Register["Callable[..., alignkit.Encoder]"]
 DECLARATIONS: dict[str, frozenset[str]] = {
     "metrics": frozenset(MetricDeclarations.__annotations__),
     "losses": frozenset(LossDeclarations.__annotations__),
+    "scores": frozenset(ScoreDeclarations.__annotations__),
+    "spaces": frozenset(SpaceDeclarations.__annotations__),
 }
 
 
@@ -172,9 +239,49 @@ def register_architectures(register: RegisterArchitectures) -> None:
 
 @hookspec(historic=True)
 def register_placements(register: RegisterPlacements) -> None:
-    """Register placements: a list of layer indices, or ``alignkit.Placement(text, vision)``.
+    """Register placements: lists of layer indices, or functions that return them.
 
-    A mapping with ``text`` and ``vision`` is a placement, too.
+    A list is that of both streams; ``{"text": [...], "vision": [...]}`` and
+    ``alignkit.Placement(text, vision)`` have one for each. A function receives the number of layers
+    of each stream, ``{"text": 12, "vision": 12}``, and the options of the placement.
+    """
+
+
+@hookspec(historic=True)
+def register_scores(register: RegisterScores) -> None:
+    """Register scores: functions of ``alignkit.Predictions`` that return a number.
+
+    They are given beside those of a task's target, with ``alignkit evaluate --score``. See
+    ``alignkit.ScoreDeclarations``.
+    """
+
+
+@hookspec(historic=True)
+def register_sections(register: RegisterSections) -> None:
+    """Register sections of a report: functions of what it shows that return a ``Section``.
+
+    The argument has the tables ``alignment``, ``scores`` and ``history``, and the ``runs``; the
+    result is an ``alignkit.Section``, or None where there is nothing to show. They are added with
+    ``alignkit report --section``.
+    """
+
+
+@hookspec(historic=True)
+def register_layer_rules(register: RegisterLayerRules) -> None:
+    """Register layer rules: functions that return the pairs of sites whose mean is a run's value.
+
+    They receive the sites of the text and of the vision stream, in order: ``t.in``, ``t00`` for a
+    layer, ``t.f0`` after a fusion. They are chosen with ``--layer``.
+    """
+
+
+@hookspec(historic=True)
+def register_spaces(register: RegisterSpaces) -> None:
+    """Register search spaces: functions of an ``alignkit.SpaceContext`` that return a ``Space``.
+
+    An ``alignkit.Space`` has the ``bounds`` of its parameters, each an ``alignkit.Bound``, and
+    ``to_placement``, which turns values by parameter into an ``alignkit.Placement``. See
+    ``alignkit.SpaceDeclarations``.
     """
 
 

@@ -57,7 +57,7 @@ def registry() -> Registry:
 
     A plugin that fails to load is left out, with one line on stderr.
     """
-    loaded = load_plugins([*_sources(), *(_from_file(path) for path in _extra_files)])
+    loaded = load_plugins([_own(), *_sources(), *(_from_file(path) for path in _extra_files)])
     for plugin in loaded.plugins:
         if plugin.error:
             _say(
@@ -84,7 +84,9 @@ def names(kind: str) -> list[str]:
     Parameters
     ----------
     kind : str
-        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``losses`` or ``encoders``.
+        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``losses``, ``encoders``,
+        ``spaces``, ``scores``, ``sections``
+        or ``layer_rules``.
 
     Raises
     ------
@@ -198,6 +200,17 @@ def _refuse_result(name: str, result: object) -> None:
         f"hook '{name}' returned {described(result)}; expected no result: call register(name, "
         "target) for every name"
     )
+
+
+def _own() -> Source:
+    """Return what comes with alignkit itself, which no selection leaves out."""
+    plugin = Plugin(
+        name=GROUP,
+        distribution=GROUP,
+        version=importlib.import_module(GROUP).__version__,
+        module="alignkit.plugins.core",
+    )
+    return Source(plugin, lambda: importlib.import_module(plugin.module))
 
 
 def _sources() -> list[Source]:

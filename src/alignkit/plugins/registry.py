@@ -22,7 +22,18 @@ from alignkit.plugins.options import Option, options_of
 from alignkit.plugins.printing import caught_prints
 from alignkit.plugins.requirements import said_of_unmet
 
-KINDS = ("metrics", "architectures", "placements", "tasks", "losses", "encoders")
+KINDS = (
+    "metrics",
+    "architectures",
+    "placements",
+    "tasks",
+    "losses",
+    "encoders",
+    "spaces",
+    "scores",
+    "sections",
+    "layer_rules",
+)
 
 # Names become parts of paths and specs, so they hold nothing special to a shell or file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_]*")
@@ -305,7 +316,7 @@ def _checked(kind: str, name: str, target: object, declarations: Mapping[str, ob
     """Return the target, or raise while the owner of a faulty registration is known."""
     title = f"{singular(kind)} '{name}'"
     check_declarations(title, DECLARATIONS.get(kind, frozenset()), declarations)
-    if kind == "placements" and not isinstance(target, str):
+    if kind == "placements" and not isinstance(target, str) and not callable(target):
         from alignkit.models.placement import as_placement
 
         return as_placement(target, name)

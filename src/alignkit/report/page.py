@@ -10,6 +10,7 @@ import pandas as pd
 
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.questions import Answer
+from alignkit.progress import SILENT, Reporter
 from alignkit.report import sentences, tables
 from alignkit.report.cautions import caution_lines
 from alignkit.report.content import Content, gather, shown_paths
@@ -18,6 +19,7 @@ from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, tra
 from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.report.rendering import render
 from alignkit.report.rise import rise_sentences
+from alignkit.report.sections import added_sections, choose_sections
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text
 
@@ -31,6 +33,8 @@ def write_report(
     options: TableOptions | None = None,
     title: str = "Alignment and performance",
     rises: Answer | None = None,
+    added: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` from measured runs.
 
@@ -50,6 +54,10 @@ def write_report(
     title : str
     rises : Answer, optional
         The answer to whether alignment rises across fusions, said first.
+    added : sequence of str
+        Sections of plugins, as ``name:key=value``. One that fails is named, on the page too, and
+        left out.
+    reporter : Reporter
 
     Returns
     -------
@@ -61,7 +69,7 @@ def write_report(
     DataError
         When a run is not measured yet.
     """
-    folder = Path(folder)
+    folder, chosen = Path(folder), choose_sections(added)
     content = gather(runs, options or TableOptions(()))
     figures = FigureFolder(folder / "figures")
     facts = _facts(content, correlations, rises) | {
@@ -69,6 +77,12 @@ def write_report(
         "explained": EXPLAINED,
         "sections": _sections(content, figures, correlations, table),
     }
+    facts["added"], failures = added_sections(chosen, content, figures)
+    facts["warnings"] = [*facts["warnings"], *failures]
+    for line in failures:
+        reporter.note(line)
+    if added:
+        facts["settings"] |= {"sections": list(added)}
     write_text(folder / "report.md", render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
     page = folder / "report.html"

@@ -21,6 +21,7 @@ from alignkit.report.correlations import write_figures
 from alignkit.report.page import write_report
 from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
+from alignkit.report.sections import choose_sections
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_results, write_text
 from alignkit.runs.units import unit_labels
@@ -42,6 +43,7 @@ def report_runs(
     margin: float = MARGIN,
     permutations: int = 9999,
     measure: bool = False,
+    sections: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Path:
     """Correlate runs and write their report; everything in it follows the same options.
@@ -63,6 +65,8 @@ def report_runs(
     measure : bool
         Measure all pairs of layers first; without it, maps and curves show what is stored, and
         the head says whether alignment rises across fusions only where it is stored.
+    sections : sequence of str
+        Sections of plugins to add, as ``name:key=value``.
 
     Returns
     -------
@@ -71,6 +75,7 @@ def report_runs(
     """
     from alignkit.analysis.layer_values import measure_layers
 
+    choose_sections(sections)
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
         measure_layers(runs, options, lambda _: ["all"], reporter)
@@ -86,7 +91,14 @@ def report_runs(
     )
     rises = _rises(runs, options, unit, permutations, measure, reporter)
     return write_report(
-        runs, folder, correlations=correlations, table=joined, options=options, rises=rises
+        runs,
+        folder,
+        correlations=correlations,
+        table=joined,
+        options=options,
+        rises=rises,
+        added=sections,
+        reporter=reporter,
     )
 
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from alignkit.bounds.counts import check_seed
 from alignkit.errors import DataError, PluginError, UsageError
-from alignkit.models.placement import Placement, parse_placement
+from alignkit.models.placement import Placement
 from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
 from alignkit.plugins.registry import Entry, singular
 from alignkit.runs.files import read_json
+from alignkit.runs.placements import choose_placement
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
 from alignkit.tasks.split import content_digest_of
@@ -196,33 +197,6 @@ def choose_task(spec: str | None, root: str | None = None) -> Choice:
     """
     chosen = choose("tasks", spec)
     return chosen if root is None else _with_root(chosen, root)
-
-
-def choose_placement(text: str | None, architecture: Any = None) -> Placement:
-    """Resolve a placement by name, or written out as ``3,4,10`` or ``6,7/3,5``.
-
-    Without a text, it is the architecture's own default placement if there is one, otherwise
-    the registered default.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name or an invalid list.
-    """
-    default: Callable[[], Placement] | None = getattr(architecture, "default_placement", None)
-    if not text and default is not None:
-        return default()
-    written_out = parse_placement(text) if text else None
-    known: Placement
-    if written_out is None:
-        entry = registry().get("placements", text) if text else registry().default("placements")
-        known = entry.load()
-        return known
-    for entry in registry().entries("placements"):
-        known = entry.load()
-        if (known.text, known.vision) == (written_out.text, written_out.vision):
-            return known
-    return written_out
 
 
 def resolve_config(

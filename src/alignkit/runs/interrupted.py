@@ -13,6 +13,7 @@ from alignkit.plugins import registry
 from alignkit.plugins.options import format_spec, options_of
 from alignkit.runs.config import RunConfig
 from alignkit.runs.files import held_by_another, read_json
+from alignkit.runs.placements import placements_that_fit
 from alignkit.runs.training import RuntimeOptions, Training
 
 # Options of `alignkit train` that are not named after their parameter.
@@ -84,7 +85,8 @@ def _spec(chosen: Any) -> str:
 
 def _placement(config: RunConfig) -> str:
     placement = config.placement
-    if placement.name in registry().names("placements"):
+    known = placements_that_fit(config.architecture.make().depths())
+    if any(each == placement for each in known):
         return placement.name
     return "/".join(",".join(map(str, side)) for side in (placement.text, placement.vision))
 

@@ -56,6 +56,7 @@ PERFORMANCE: Form = {
     "splits": {"*": {"*": _SCORE}},
     "errors?": {"*": {"*": dict}},
     "higher_is_better?": {"*": bool},
+    "extra?": {"*": [str]},
     "inputs?": {"*": {"*": str}},
     "unscored?": str,
 }
@@ -217,6 +218,13 @@ class Run(RepresentationStore):
             return {}
         scores: dict[str, float] = self.performance()["splits"].get(split, {})
         return scores
+
+    def extra_scores(self, split: str) -> list[str]:
+        """Return the names of stored scores on a split that its task does not give by itself."""
+        names: list[str] = []
+        if self.performance_file.is_file():
+            names = self.performance().get("extra", {}).get(split, names)
+        return names
 
     def higher_is_better(self, score: str) -> bool:
         """Return whether higher values of a score are better, as the run's task declared it.

@@ -113,13 +113,3 @@ def _thinned(indices: Sequence[int], count: int) -> list[int]:
         return [indices[(len(indices) - 1) // 2]]
     step = (len(indices) - 1) / (count - 1)
     return [indices[round(i * step)] for i in range(count)]
-
-
-def with_registered_name(placement: Placement) -> Placement:
-    """Return the registered placement with these indices, or the placement itself."""
-    from alignkit.runs.config import choose_placement
-
-    if not len(placement):
-        return placement
-    text, vision = (",".join(map(str, getattr(placement, stream))) for stream in STREAMS)
-    return choose_placement(f"{text}/{vision}")

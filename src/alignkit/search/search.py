@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.bounds.counts import check_seed
 from alignkit.errors import UsageError
+from alignkit.plugins import registry
 from alignkit.plugins.options import bind
 from alignkit.runs import RunConfig, Training, resolve_config
 from alignkit.search.bounds import parse_bound
@@ -35,10 +36,10 @@ class Search:
     tasks : tuple of str
         Specs of tasks; a trial trains one run for each.
     space : str
-        ``placement``, ``named``, ``mask`` or ``hparams``, with its options.
+        A registered space, with its options.
     bounds, objectives, placements : tuple of str
-        As on the command line. The placements are the choices of the space ``named``; the
-        space ``hparams`` may fix one.
+        As on the command line. The placements are the choices of a space that takes
+        candidates, or the one that a space leaves as it is.
     architecture, data : str or None
     training : mapping
         Training options that are the same in all trials.
@@ -82,9 +83,10 @@ class Search:
 
     def _fixed_placement(self) -> str | None:
         """Return the placement of all trials, or one without blocks where the space chooses."""
-        if self.space_name == "named":
+        takes = registry().get("spaces", self.space_name).declarations.get("placements")
+        if takes == "candidates":
             return NO_BLOCKS
-        if self.space_name == "hparams" and len(self.placements) < 2:
+        if takes == "fixed" and len(self.placements) < 2:
             return self.placements[0] if self.placements else None
         if self.placements:
             raise UsageError(

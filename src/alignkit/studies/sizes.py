@@ -10,7 +10,8 @@ from typing import Any
 from alignkit.errors import AlignkitError
 from alignkit.models.size import ModelSize
 from alignkit.runs import Training
-from alignkit.runs.config import choose, choose_placement, choose_task
+from alignkit.runs.config import choose, choose_task
+from alignkit.runs.placements import choose_placement
 from alignkit.runs.run import POOLS
 from alignkit.studies.file import Study
 from alignkit.studies.plan import Planned

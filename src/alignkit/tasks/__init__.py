@@ -1,5 +1,6 @@
 """What a task is: splits of image-text pairs, their targets, a loss and scores."""
 
+from alignkit.tasks.predictions import Predictions
 from alignkit.tasks.root import default_root
 from alignkit.tasks.score import Score, named_like_a_loss
 from alignkit.tasks.split import SPLITS, Inspectable, Split, Task, fingerprint_of
@@ -11,6 +12,7 @@ __all__ = [
     "Inspectable",
     "MultiLabel",
     "Pairs",
+    "Predictions",
     "Score",
     "SingleLabel",
     "Split",

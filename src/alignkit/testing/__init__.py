@@ -9,10 +9,14 @@ a test.
 
 from alignkit.metrics.checks import Check
 from alignkit.testing.encoder import check_encoder
+from alignkit.testing.layer_rule import check_layer_rule
 from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.plugin import Result, check_plugin, examine_plugin
+from alignkit.testing.score import check_score
+from alignkit.testing.section import check_section
+from alignkit.testing.space import check_space
 from alignkit.testing.target import check_target
 from alignkit.testing.task import check_task
 
@@ -22,11 +26,15 @@ __all__ = [
     "Result",
     "check_architecture",
     "check_encoder",
+    "check_layer_rule",
     "check_loss",
     "check_metric",
     "check_placement",
     "check_plugin",
     "check_target",
+    "check_score",
+    "check_section",
+    "check_space",
     "check_task",
     "examine",
     "examine_plugin",

@@ -7,7 +7,6 @@ from typing import Any
 from alignkit.errors import UsageError
 from alignkit.models.placement import STREAMS, Placement, as_placement
 from alignkit.models.schedule import Fuse, Record, RunLayer, sites, stream_of
-from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.testing.faults import as_failures, owner_of
 
@@ -18,8 +17,9 @@ def check_placement(placement: Any, architecture: str | None = None) -> list[Any
     Parameters
     ----------
     placement
-        A registered name, indices as text (``"3,4/5,6"``), a list, a mapping with ``text``
-        and ``vision``, or an ``alignkit.Placement``.
+        A registered name with its options (``"late:count=4"``), indices as text
+        (``"3,4/5,6"``), a list, a mapping with ``text`` and ``vision``, an
+        ``alignkit.Placement``, or a function that returns one of these for the depths.
     architecture : str, optional
         As ``name:key=value``; the default one if not given.
 
@@ -35,14 +35,16 @@ def check_placement(placement: Any, architecture: str | None = None) -> list[Any
     UsageError
         When the placement is not legal, or too deep for the architecture.
     """
-    from alignkit.runs.config import choose, choose_placement
+    from alignkit.runs.config import choose
+    from alignkit.runs.placements import choose_placement
 
     with as_failures():
-        chosen = (
-            choose_placement(placement) if isinstance(placement, str) else as_placement(placement)
-        )
         choice = choose("architectures", architecture)
-        return _laid_out(choice.make(), chosen, choice.entry)
+        built = choice.make()
+        if isinstance(placement, str):
+            return _laid_out(built, choose_placement(placement, built), choice.entry)
+        given = placement(built.depths()) if callable(placement) else placement
+        return _laid_out(built, as_placement(given), choice.entry)
 
 
 def check_architecture(architecture: str, task: str | None = None) -> dict[str, int]:
@@ -92,11 +94,14 @@ def check_architecture(architecture: str, task: str | None = None) -> dict[str, 
 
 def _placements(built: Any) -> list[Placement]:
     """Return an architecture's own placement, none at all, and every registered one."""
-    from alignkit.runs.config import choose_placement
+    from alignkit.runs.placements import placements_that_fit
 
     own = [built.default_placement()] if hasattr(built, "default_placement") else []
-    registered = [choose_placement(name) for name in registry().names("placements")]
-    return [*own, Placement([], []), *registered]
+    every = [*own, Placement([], []), *placements_that_fit(built.depths())]
+    once: dict[Any, Placement] = {}
+    for placement in every:
+        once.setdefault((placement.text, placement.vision), placement)
+    return list(once.values())
 
 
 def _laid_out(built: Any, placement: Placement, owner: Any) -> list[Any]:

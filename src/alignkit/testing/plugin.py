@@ -19,9 +19,13 @@ from alignkit.plugins.registry import singular
 from alignkit.progress import Reporter
 from alignkit.runs.config import choose
 from alignkit.testing.encoder import check_encoder
+from alignkit.testing.layer_rule import check_layer_rule
 from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import examine
 from alignkit.testing.model import check_architecture, check_placement
+from alignkit.testing.score import check_score
+from alignkit.testing.section import check_section
+from alignkit.testing.space import check_space
 from alignkit.testing.task import check_task
 
 HOLDS, FAILS, NOT_CHECKED = "holds", "fails", "not checked"
@@ -38,6 +42,26 @@ _CHECKS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], str]]] = {
         "fits the default architecture",
         check_placement,
         lambda schedule: f"{_counted(len(schedule), 'step')} of the schedule",
+    ),
+    "scores": (
+        "numbers in its range, in any order of the samples",
+        check_score,
+        lambda values: ", ".join(f"{v:.3f} on {target}" for target, v in values.items()),
+    ),
+    "sections": (
+        "can be made, of made-up tables",
+        check_section,
+        lambda made: "nothing to show" if made is None else f"'{made.title}'",
+    ),
+    "layer_rules": (
+        "names layers on every placement",
+        check_layer_rule,
+        lambda counts: f"on {_counted(len(counts), 'placement')}",
+    ),
+    "spaces": (
+        "its points can be trained",
+        check_space,
+        lambda runs: f"{_counted(runs, 'run')} of 50 points",
     ),
     "tasks": (
         "splits, pictures, loss and scores",
@@ -258,6 +282,13 @@ def _needed(entry: Entry, spec: str) -> str:
 
     That may be options without which it makes nothing, a package, or data in a folder.
     """
+    if ":" not in spec and entry.kind == "scores":
+        try:
+            check_score(spec)
+        except UsageError as error:
+            return str(error)
+        except Exception:  # the check itself says it
+            return ""
     if ":" in spec or entry.kind not in ("tasks", "encoders", "architectures"):
         return ""
     target = entry.load()

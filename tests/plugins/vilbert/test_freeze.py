@@ -126,7 +126,9 @@ def test_the_count_is_shown(tmp_path):
     layer = 3 * 16 * 16 + 3 * 16 + 16 * 16 + 16 + 2 * 16 * 32 + 32 + 16 + 4 * 16
     assert " are trainable and 0 frozen" in free
     assert f" are trainable and {layer:,} frozen" in frozen
-    assert "placement none (placement 'late': text index 9" in " ".join(free.split())
+    assert "placement late (its schedule follows)" in " ".join(free.split())
+    shallow = command("show", "architecture", spec.replace("depth=3", "depth=2"), cwd=tmp_path)
+    assert "placement none (placement 'late': count=3" in " ".join(shallow.stdout.split())
 
 
 @pytest.mark.slow

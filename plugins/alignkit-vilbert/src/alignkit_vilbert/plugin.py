@@ -1,25 +1,7 @@
 """The plugin: the architecture ``vilbert`` and the placements of the literature."""
 
 import alignkit
-
-# Layer indices of text and vision, and a summary.
-PLACEMENTS: dict[str, tuple[list[int], list[int], str]] = {
-    "none": ([], [], "no co-attention; the streams meet only in the head"),
-    "early_early": ([0, 1, 2], [0, 1, 2], "before layers 0 to 2"),
-    "early": ([3, 4, 5], [3, 4, 5], "before layers 3 to 5"),
-    "middle": ([6, 7, 8], [6, 7, 8], "before layers 6 to 8"),
-    "late": ([9, 10, 11], [9, 10, 11], "before layers 9 to 11"),
-    "asymmetric": (
-        [6, 7, 8, 9],
-        [3, 5, 7, 9],
-        "earlier in the vision stream than in the text stream",
-    ),
-    "optuna1": ([3, 6], [6, 8], "found by search on hateful_memes"),
-    "optuna2": ([7, 9, 10, 11], [6, 7, 9, 10], "found by search on mm_imdb"),
-    "hybrid1": ([3, 4, 10], [3, 4, 10], "two early fusions and a late one"),
-    "hybrid2": ([4, 10, 11], [4, 10, 11], "one early fusion and two late ones"),
-    "full": (list(range(12)), list(range(12)), "before every layer"),
-}
+from alignkit_vilbert.placements import LISTED, early, late, middle
 
 
 @alignkit.hookimpl
@@ -36,5 +18,8 @@ def register_architectures(register: alignkit.RegisterArchitectures) -> None:
 @alignkit.hookimpl
 def register_placements(register: alignkit.RegisterPlacements) -> None:
     """Register the placements; ``late`` is the default."""
-    for name, (text, vision, summary) in PLACEMENTS.items():
-        register(name, {"text": text, "vision": vision}, summary=summary, default=name == "late")
+    for name, (text, vision, summary) in LISTED.items():
+        register(name, {"text": text, "vision": vision}, summary=summary)
+    register("early", early, summary="before layers 3 to 5; early:count=4, to 6")
+    register("middle", middle, summary="before layers 6 to 8; middle:count=4, to 9")
+    register("late", late, summary="before the last three layers; late:count=4", default=True)

@@ -3,6 +3,7 @@
 import inspect
 import re
 import sys
+from collections.abc import Mapping
 from itertools import zip_longest
 from typing import Any
 
@@ -13,9 +14,10 @@ from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
-from alignkit.plugins.options import bind, options_of
+from alignkit.plugins.options import bind, options_of, parse_spec
 from alignkit.plugins.registry import singular
-from alignkit.runs.config import choose, choose_placement, parse_choice
+from alignkit.runs.config import choose, parse_choice
+from alignkit.runs.placements import choose_placement
 
 # What the types of options are called.
 TYPES = {
@@ -75,25 +77,31 @@ def _said(key: str, value: Any) -> Any:
 
 
 def _placement(_kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
-    placement = choose_placement(name)
     architecture = choose("architectures", None)
+    made = architecture.make()
+    placement = choose_placement(name, made)
     facts: dict[str, Any] = {"name": placement.name}
-    if placement.name in registry().names("placements"):
-        facts |= _owner(registry().get("placements", placement.name))
+    asked = name.partition(":")[0]
+    if {asked, placement.name} & set(registry().names("placements")):
+        entry = registry().get("placements", asked if ":" in name else placement.name)
+        target, given = entry.load(), parse_spec(name)[1] if ":" in name else {}
+        facts |= _owner(entry)
+        if callable(target):
+            facts["options"] = _options(target, bind(target, given, f"placement '{entry.name}'"))
     facts |= {
         "text": list(placement.text),
         "vision": list(placement.vision),
         "fusions": len(placement),
         "architecture": architecture.name,
     }
-    return facts, architecture.make().schedule(placement)
+    return facts, made.schedule(placement)
 
 
 def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     facts, _ = _declared(kind, name)
     architecture = choose(kind, name).make()
-    placement = choose_placement(None, architecture)
     try:
+        placement = choose_placement(None, architecture)
         schedule = architecture.schedule(placement)
         facts["placement"] = f"{placement.name} (its schedule follows)"
     except UsageError as error:  # streams too shallow for the embedded default
@@ -145,12 +153,16 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
         facts.setdefault("version", 1)
     if kind == "tasks":
         facts |= _target_facts(target, bound)
-    facts["options"] = [
+    facts["options"] = _options(target, bound)
+    facts["documentation"] = _documentation(target)
+    return facts, []
+
+
+def _options(target: Any, bound: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
         {"option": o.name, "value": bound[o.name], "default": o.default, "type": o.type.__name__}
         for o in options_of(target).values()
     ]
-    facts["documentation"] = _documentation(target)
-    return facts, []
 
 
 def _documentation(target: Any) -> list[str]:

@@ -1,0 +1,103 @@
+"""Scores that plugins add to those of a task's target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from alignkit.errors import UsageError
+from alignkit.plugins import Entry, registry
+from alignkit.plugins.calls import PluginCall
+from alignkit.plugins.options import format_spec
+from alignkit.runs.config import choose
+from alignkit.tasks import Predictions, Score, Target
+
+ROUNDING = 1e-9  # how far rounding may take a score out of its range
+
+
+@dataclass(frozen=True)
+class ExtraScore:
+    """A registered score with its options.
+
+    Attributes
+    ----------
+    entry : Entry
+    options : dict of str to object
+    name : str
+        As it is stored: with the options that differ from their defaults.
+    """
+
+    entry: Entry
+    options: dict[str, Any]
+    name: str
+
+    @cached_property
+    def declaration(self) -> Score:
+        """The direction and the range of its values."""
+        stated = self.entry.declarations
+        low, high = stated.get("range", (0.0, 1.0))
+        return Score(self.name, bool(stated.get("higher_is_better", True)), low, high)
+
+    def check_target(self, target: Target) -> None:
+        """Refuse a target that the score is not for.
+
+        Raises
+        ------
+        UsageError
+        """
+        fitting = self.entry.declarations.get("targets", ("Target",))
+        if not {each.__name__ for each in target.__class__.__mro__} & set(fitting):
+            raise UsageError(
+                f"score '{self.name}' is for a target {' or '.join(fitting)}; that of the task is "
+                f"{target.__class__.__name__}"
+            )
+
+    def of(self, predictions: Predictions) -> float:
+        """Return the score of predictions.
+
+        Raises
+        ------
+        AlignkitError
+            When the score is undefined on them.
+        PluginError
+            When it is no finite number, or outside the range that it declares.
+        """
+        low, high = self.declaration.low, self.declaration.high
+        call = PluginCall(
+            self.entry, "the score of predictions", f"a number in [{low:g}, {high:g}]"
+        )
+        with call:
+            value = self.entry.load()(predictions, **self.options)
+            number = float(value)
+        if not math.isfinite(number) or not low - ROUNDING <= number <= high + ROUNDING:
+            raise call.gave(value)
+        return number
+
+
+def choose_score(spec: str) -> ExtraScore:
+    """Resolve ``name:key=value`` to a registered score.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name or option.
+    """
+    chosen = choose("scores", spec)
+    return ExtraScore(
+        registry().get("scores", chosen.name),
+        dict(chosen.options),
+        format_spec(chosen.name, chosen.changed),
+    )
+
+
+def is_extra_score(name: str) -> bool:
+    """Return whether the name of an outcome, with its options, is that of a registered score."""
+    return name.partition(":")[0].strip() in registry().names("scores")
+
+
+def choose_scores(specs: Sequence[str]) -> dict[str, ExtraScore]:
+    """Return registered scores by the name under which they are stored, each once."""
+    return {score.name: score for score in map(choose_score, specs)}

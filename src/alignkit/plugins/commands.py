@@ -1,0 +1,80 @@
+"""Commands that plugins add, known from their entry points alone until one of them is called."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from alignkit.errors import PluginError
+from alignkit.plugins.calls import PluginCall
+from alignkit.plugins.load import PLUGINS_VARIABLE, normal_name
+
+COMMANDS = "alignkit.commands"
+
+
+@dataclass(frozen=True)
+class InstalledCommand:
+    """A command of a distribution: its name, and where its code is."""
+
+    name: str
+    point: importlib.metadata.EntryPoint
+
+    @property
+    def distribution(self) -> str:
+        """The distribution and its version."""
+        dist = self.point.dist
+        return f"{dist.name} {dist.version}" if dist else "unknown"
+
+    def load(self) -> Any:
+        """Return the Typer application or the function.
+
+        Raises
+        ------
+        PluginError
+            When it cannot be imported.
+        """
+        with PluginCall(f"command '{self.name}' of {self.distribution}", "its code"):
+            return self.point.load()
+
+
+def installed_commands() -> dict[str, InstalledCommand]:
+    """Return the commands of all distributions that ``ALIGNKIT_PLUGINS`` does not leave out.
+
+    A name that two distributions claim is that of a command that cannot be loaded.
+    """
+    found: dict[str, InstalledCommand] = {}
+    points = importlib.metadata.entry_points(group=COMMANDS)
+    for point in sorted(points, key=lambda each: (each.name, each.dist.name if each.dist else "")):
+        command = InstalledCommand(point.name, point)
+        if not _is_selected(point.dist.name if point.dist else ""):
+            continue
+        other = found.get(point.name)
+        found[point.name] = _Contested(point.name, point, other) if other else command
+    return found
+
+
+@dataclass(frozen=True)
+class _Contested(InstalledCommand):
+    """A command that two distributions add."""
+
+    other: InstalledCommand
+
+    def load(self) -> Any:
+        raise PluginError(
+            f"command '{self.name}' is claimed by {self.other.distribution} and "
+            f"{self.distribution}; uninstall one of them, or select plugins with {PLUGINS_VARIABLE}"
+        )
+
+
+def _is_selected(distribution: str) -> bool:
+    """Return whether the variable selects a distribution, by naming it or by leaving out others."""
+    selection = os.environ.get(PLUGINS_VARIABLE)
+    if selection is None:
+        return True
+    names = [name.strip() for name in selection.split(",") if name.strip()]
+    unwanted = {normal_name(name[1:]) for name in names if name.startswith("-")}
+    wanted = {normal_name(name) for name in names if not name.startswith("-")}
+    own = normal_name(distribution)
+    return own not in unwanted and (own in wanted or (not wanted and bool(unwanted)))

@@ -1,0 +1,64 @@
+"""What comes with alignkit itself, registered through the same hooks as everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alignkit.plugins.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from alignkit.plugins.hookspecs import RegisterLayerRules, RegisterScores, RegisterSpaces
+
+SCORES = "alignkit.tasks.group_scores"
+SPACES = "alignkit.search.own_spaces"
+
+
+@hookimpl
+def register_layer_rules(register: RegisterLayerRules) -> None:
+    """Register the rule for the upper layers; those without options are words of ``layer``."""
+    register(
+        "upper",
+        "alignkit.analysis.layer_rules:upper",
+        summary="Mean over the layers of equal depth in the upper part of the streams",
+    )
+
+
+@hookimpl
+def register_scores(register: RegisterScores) -> None:
+    """Register the scores of the group on which a model does worst."""
+    register(
+        "worst_group_accuracy",
+        f"{SCORES}:worst_group_accuracy",
+        summary="Lowest accuracy of a group of samples, by default of a class",
+        targets=("Binary", "SingleLabel"),
+    )
+    register(
+        "worst_group_auroc",
+        f"{SCORES}:worst_group_auroc",
+        summary="Lowest AUROC within a group of samples",
+        targets=("Binary",),
+    )
+
+
+@hookimpl
+def register_spaces(register: RegisterSpaces) -> None:
+    """Register the search spaces; ``placement`` is the default."""
+    register(
+        "placement",
+        f"{SPACES}:placement",
+        summary="Number of fusions, and their centre and spread in each stream",
+        default=True,
+    )
+    register(
+        "named",
+        f"{SPACES}:named",
+        summary="Registered placements, or those that are named, each once",
+        placements="candidates",
+    )
+    register("mask", f"{SPACES}:mask", summary="Whether each layer of each stream has a fusion")
+    register(
+        "hparams",
+        f"{SPACES}:hparams",
+        summary="Learning rate, epochs and dropout, at one placement",
+        placements="fixed",
+    )
