@@ -1,12 +1,18 @@
 """Options: one syntax, read off signatures, checked with suggestions."""
 
+import enum
+import json
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal, NewType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alignkit.errors import UsageError
+from alignkit.plugins.option_types import plain_value
 from alignkit.plugins.options import bind, changed, format_spec, options_of, parse_spec
 
 
@@ -56,7 +62,7 @@ def test_paths_are_known_as_such():
     ("given_options", "message"),
     [
         ({"kk": "3"}, "m has no option 'kk'; did you mean 'k'?"),
-        ({"k": "three"}, "option k='three' is not a whole number (default 10)"),
+        ({"k": "three"}, "option `k=three` is not a whole number (default 10)"),
         ({"k": "3.5"}, "not a whole number"),
         ({"scale": "big"}, "not a number"),
         ({"normed": "maybe"}, "not true or false"),
@@ -122,3 +128,134 @@ def test_several_names_are_one_option():
     spec = format_spec("x", {"objectives": ("mlm", "itm")})
     assert spec == "x:objectives=mlm+itm"
     assert bind(target, parse_spec(spec)[1]) == {"objectives": ("mlm", "itm")}
+
+
+class Side(enum.Enum):
+    LEFT = "l"
+    RIGHT = "r"
+
+
+Name = NewType("Name", str)
+
+# Annotation, default, text, and the value; None where the text is refused, with the message.
+TYPED = [
+    (int, 1, "12345678901234567890", 12345678901234567890, ""),
+    (int, 1, "1e3", 1000, ""),
+    (int, 1, "true", None, "`o=true` is not a whole number (default 1)"),
+    (int, 1, "", None, "`o=` is not a whole number"),
+    (float, 0.5, "1e-3", 0.001, ""),
+    (float, 0.5, "nan", None, "`o=nan` is not a number (default 0.5)"),
+    (bool, True, "No", False, ""),
+    (bool, True, "2", None, "`o=2` is not true or false (default true)"),
+    (str, "a", "007", "007", ""),
+    (Path, Path("a"), "b/c", Path("b/c"), ""),
+    (Path, Path("a"), "", None, "`o=` is not a path (default a)"),
+    (Path | None, None, "none", None, None),
+    (Literal["mean", "max"], "mean", "max", "max", ""),
+    (
+        Literal["mean", "max"],
+        "mean",
+        "maxx",
+        None,
+        "`o=maxx` is not one of mean, max; did you mean 'max'? (default mean)",
+    ),
+    (Literal[1, 2, "all"], 1, "2", 2, ""),
+    (Literal[1, 2, "all"], 1, "all", "all", ""),
+    (Literal[True, "auto"], "auto", "true", True, ""),
+    (Literal["a"] | None, None, "none", None, None),
+    (Side, Side.LEFT, "RIGHT", Side.RIGHT, ""),
+    (Side, Side.LEFT, "r", Side.RIGHT, ""),
+    (Side, Side.LEFT, "up", None, "`o=up` is not one of LEFT, RIGHT (default LEFT)"),
+    (list[int], [1], "1+-2", [1, -2], ""),
+    (list[int], [1], "", [], ""),
+    (list[int], (), "3", [3], ""),
+    (
+        list[int],
+        [1, 2],
+        "1+a",
+        None,
+        "is not values, each a whole number, joined by + (default 1+2)",
+    ),
+    (list[int], [1], "1++2", None, "`o=1++2` is not values"),
+    (list[float], [1.0], "1e+3+2.5", [1000.0, 2.5], ""),
+    (Sequence[str], (), "image+text", ("image", "text"), ""),
+    (list[Path], [], "a+b/c", [Path("a"), Path("b/c")], ""),
+    (list[Literal["a", "b"]], ["a"], "b+c", None, "each one of a, b, joined by +"),
+    (tuple[float, ...], (), "1+2", (1.0, 2.0), ""),
+    (tuple[int, int], (1, 2), "3+4", (3, 4), ""),
+    (tuple[int, str], (1, "a"), "3+b", (3, "b"), ""),
+    (tuple[int, int], (1, 2), "3", None, "is not 2 values"),
+    (list[int] | None, None, "none", None, None),
+    (int | str, 3, "4", 4, ""),
+    (int | str, 3, "all", "all", ""),
+    (int | Literal["auto"], 3, "all", None, "`o=all` is not a whole number or one of auto"),
+    (Name, Name("a"), "b", "b", ""),
+    (Annotated[int, "rows"], 3, "4", 4, ""),
+    (dict[str, int], {}, "a", None, "an option of type dict"),
+    (Callable[[int], int], abs, "abs", None, "it is set in Python, not by text"),
+    (None, 3, "4", 4, ""),
+    (None, "a", "4", "4", ""),
+    (None, [1, 2], "3+4", [3, 4], ""),
+    (None, (), "a+b", ("a", "b"), ""),
+    (None, Side.LEFT, "RIGHT", Side.RIGHT, ""),
+]
+
+
+def _target_of(annotation, default):
+    def target(x, y, o=default):
+        return 0.0
+
+    if annotation is not None:
+        target.__annotations__["o"] = annotation
+    return target
+
+
+@pytest.mark.parametrize(("annotation", "default", "text", "value", "message"), TYPED)
+def test_the_annotation_says_what_an_option_takes(annotation, default, text, value, message):
+    target = _target_of(annotation, default)
+    if message:
+        with pytest.raises(UsageError) as caught:
+            bind(target, {"o": text}, "m")
+        assert message in str(caught.value)
+        return
+    bound = bind(target, {"o": text}, "m")["o"]
+    assert (bound, type(bound)) == (value, type(value))
+    # What is stored, as JSON and as a spec, is read back as the same value.
+    assert bind(target, {"o": json.loads(json.dumps(plain_value(bound)))})["o"] == value
+    if bound not in ([], ()):
+        assert bind(target, parse_spec(format_spec("m", {"o": bound}))[1])["o"] == value
+
+
+def test_a_value_given_in_python_is_checked_in_the_same_way():
+    lists = _target_of(list[int], [1])
+    assert bind(lists, {"o": (1, 2)}) == {"o": [1, 2]}
+    assert bind(lists, {"o": 3}) == {"o": [3]}
+    with pytest.raises(UsageError, match=r"`o=\{'a': 1\}` is not values"):
+        bind(lists, {"o": {"a": 1}})
+    with pytest.raises(UsageError, match=r"`o=1\+2` is not text"):
+        bind(_target_of(str, "a"), {"o": [1, 2]})
+    table = {"a": 1}
+    assert bind(_target_of(dict[str, int], {}), {"o": table})["o"] is table
+
+
+def test_what_differs_from_the_default_is_seen_whatever_sequence_it_is():
+    target = _target_of(list[int], (1, 2))
+    assert changed(target, bind(target, {"o": "1+2"})) == {}
+    assert changed(target, bind(target, {"o": "2+1"})) == {"o": [2, 1]}
+
+
+def test_paths_are_found_within_other_types():
+    for annotation in (Path, Path | None, list[Path], tuple[Path, ...], Path | str):
+        assert options_of(_target_of(annotation, None))["o"].is_path, annotation
+    for annotation in (str, list[str], Literal["Path"]):
+        assert not options_of(_target_of(annotation, None))["o"].is_path, annotation
+
+
+def test_the_page_says_what_every_type_takes():
+    page = (Path(__file__).parents[2] / "docs/plugins.md").read_text()
+    names = {"Literal": Literal, "Path": Path, "Side": Side}
+    rows = re.findall(r"^\| `([^`]+)` \| `o=([^`]*)` \| `([^`]+)` \|", page, flags=re.MULTILINE)
+    assert len(rows) >= 9
+    for annotation, text, value in rows:
+        target = _target_of(eval(annotation.replace("\\|", "|"), dict(names)), None)
+        assert bind(target, {"o": text})["o"] == eval(value, dict(names)), annotation

@@ -2,39 +2,52 @@
 
 A target's keyword parameters are its options. They are read from its signature, so a plugin
 declares its options once, and the command line, ``alignkit show`` and the stored configuration
-follow.
+follow. What values an option takes follows from its annotation: see ``option_types``.
 """
 
 from __future__ import annotations
 
 import inspect
-import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from alignkit.errors import UsageError
-
-_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+from alignkit.plugins.option_types import (
+    converted,
+    described,
+    hints_of,
+    holds_paths,
+    named,
+    option_type,
+    text_of,
+)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a target: its name, type and default, and whether it may be None."""
+    """One option of a target: its name, type and default, and whether it may be None.
+
+    The type is what ``option_type`` makes of the annotation: int, ``Literal["a", "b"]``,
+    ``tuple[float, ...]``.
+    """
 
     name: str
-    type: type
+    type: Any
     default: Any
     optional: bool = False
 
     @property
     def is_path(self) -> bool:
-        """Whether the option is a path; paths are not part of a run's identity."""
-        return self.type is Path
+        """Whether the option is a path, or several; paths are not part of a run's identity."""
+        return holds_paths(self.type)
+
+    @property
+    def type_name(self) -> str:
+        """The type as ``alignkit show`` prints it: ``int``, ``a or b``, ``list of float``."""
+        return named(self.type)
 
     def convert(self, value: object) -> Any:
         """Convert text, or a value from a file, to the option's type.
@@ -47,25 +60,12 @@ class Option:
         if self.optional and (value is None or value in ("none", "None", "")):
             return None
         try:
-            return self._convert(value)
-        except (TypeError, ValueError, KeyError, OverflowError):
+            return converted(self.type, value)
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(
-                f"option {self.name}={value!r} is not {_describe(self.type)} "
-                f"(default {self.default!r})"
+                f"option `{self.name}={text_of(value)}` is not {described(self.type, value)} "
+                f"(default {text_of(self.default)})"
             ) from None
-
-    def _convert(self, value: Any) -> Any:
-        if self.type is bool:
-            return value if isinstance(value, bool) else _BOOLEANS[str(value).lower()]
-        if self.type is int:
-            number = float(value)
-            if isinstance(value, bool) or number != int(number):
-                raise ValueError(value)
-            return int(number)
-        if self.type is tuple:
-            names = value.split("+") if isinstance(value, str) else value
-            return tuple(name.strip() for name in names if name.strip())
-        return self.type(value)
 
 
 def parse_spec(spec: str, positional: str | None = None) -> tuple[str, dict[str, str]]:
@@ -105,7 +105,9 @@ def format_spec(name: str, options: Mapping[str, object]) -> str:
     """Format a name and its options as text that ``parse_spec`` can read."""
     if not options:
         return name
-    return name + ":" + ",".join(f"{key}={_text(value)}" for key, value in sorted(options.items()))
+    return (
+        name + ":" + ",".join(f"{key}={text_of(value)}" for key, value in sorted(options.items()))
+    )
 
 
 def options_of(target: Callable[..., object]) -> dict[str, Option]:
@@ -126,12 +128,12 @@ def _read_options(target: Callable[..., object]) -> dict[str, Option]:
         signature = inspect.signature(target)
     except (TypeError, ValueError):
         return {}
-    hints = _hints(target)
+    hints = hints_of(target)
     options = {}
     for parameter in signature.parameters.values():
         if parameter.default is inspect.Parameter.empty:
             continue
-        kind, optional = _plain_type(hints.get(parameter.name), parameter.default)
+        kind, optional = option_type(hints.get(parameter.name), parameter.default)
         options[parameter.name] = Option(parameter.name, kind, parameter.default, optional)
     return options
 
@@ -171,7 +173,12 @@ def changed(
 ) -> dict[str, Any]:
     """Return the options whose values differ from the target's defaults."""
     options = _known(target)
-    return {key: value for key, value in bound.items() if value != options[key].default}
+    return {k: v for k, v in bound.items() if _as_given(v) != _as_given(options[k].default)}
+
+
+def _as_given(value: object) -> object:
+    """Return a list as a tuple: a default may be one where the annotation says the other."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _known(target: Callable[..., object] | Mapping[str, Option]) -> Mapping[str, Option]:
@@ -185,53 +192,3 @@ def _suggest(key: str, options: Mapping[str, Option]) -> str:
     close = get_close_matches(key, options, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"{hint} It has: {', '.join(options)}" if close else f"; it has: {', '.join(options)}"
-
-
-def _hints(target: Callable[..., object]) -> dict[str, Any]:
-    """Return the annotations of the parameters, for a dataclass those of its fields."""
-    # Inherited fields must be resolved in the module that declares them.
-    sources = [target, target.__init__] if inspect.isclass(target) else [target]
-    hints: dict[str, Any] = {}
-    for source in sources:
-        try:
-            hints |= typing.get_type_hints(source)
-        except Exception:  # nosec B112  # an annotation that only a type checker can resolve
-            continue
-    return hints
-
-
-def _plain_type(hint: Any, default: object) -> tuple[type, bool]:
-    """Reduce an annotation to a plain type, and to whether None is allowed.
-
-    The type is int, float, bool, str, Path, or tuple for several names.
-    """
-    optional = default is None
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        arms = [arm for arm in typing.get_args(hint) if arm is not type(None)]
-        optional = optional or len(arms) < len(typing.get_args(hint))
-        hint = float if set(arms) == {int, float} else arms[0] if len(arms) == 1 else str
-    if typing.get_origin(hint) is typing.Literal:
-        hint = type(typing.get_args(hint)[0])
-    if hint == tuple[str, ...]:
-        return tuple, optional
-    if hint in (int, float, bool, str, Path):
-        return hint, optional
-    return (type(default) if type(default) in (int, float, bool, str) else str), optional
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return "+".join(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _describe(kind: type) -> str:
-    descriptions: dict[type, str] = {
-        int: "a whole number",
-        float: "a number",
-        bool: "true or false",
-        str: "text",
-        Path: "a path",
-        tuple: "names joined by +",
-    }
-    return descriptions.get(kind, kind.__name__)

@@ -17,6 +17,7 @@ from alignkit.errors import DataError, PluginError, UsageError
 from alignkit.models.placement import Placement
 from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
+from alignkit.plugins.option_types import plain_value
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
 from alignkit.plugins.registry import Entry, singular
 from alignkit.runs.files import read_json
@@ -395,10 +396,7 @@ def _is_default_architecture(name: str) -> bool:
 
 
 def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    simple = (int, float, bool, str, type(None))
-    return {
-        key: value if isinstance(value, simple) else str(value) for key, value in options.items()
-    }
+    return {key: plain_value(value) for key, value in options.items()}
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.models.placement import Placement
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry, registry
+from alignkit.plugins.option_types import plain_value
 from alignkit.plugins.options import bind, options_of, parse_spec
 from alignkit.plugins.registry import singular
 from alignkit.runs.config import choose, parse_choice
@@ -160,7 +161,12 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
 
 def _options(target: Any, bound: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
-        {"option": o.name, "value": bound[o.name], "default": o.default, "type": o.type.__name__}
+        {
+            "option": o.name,
+            "value": plain_value(bound[o.name]),
+            "default": plain_value(o.default),
+            "type": o.type_name,
+        }
         for o in options_of(target).values()
     ]
 
