@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
-from alignkit.errors import UndefinedError
+from alignkit.errors import UndefinedError, UsageError
+from alignkit.metrics import protocols
 from alignkit.metrics.checks import check_at_first_use
 from alignkit.metrics.design import PLAIN, Arrangement, Design
 from alignkit.metrics.joining import matched
-from alignkit.metrics.metric import Metric, resolve
+from alignkit.metrics.metric import Metric, metric_of, resolve
 from alignkit.metrics.representation import Representation
 from alignkit.metrics.resample import calibrated, null_values, p_value, resampled_values
 from alignkit.metrics.resample import interval as interval_around
@@ -22,6 +23,8 @@ from alignkit.metrics.views import trim_memory
 from alignkit.metrics.workers import parallel_map, workers
 from alignkit.plugins import registry
 from alignkit.plugins.options import format_spec
+
+Comparing: TypeAlias = protocols.Metric | type[protocols.PreparedMetric]
 
 
 @dataclass(frozen=True)
@@ -74,24 +77,43 @@ class Value:
     warning: str = ""
 
 
+@overload
 def measure(
     x: Any,
     y: Any,
-    metric: str | None = None,
+    metric: str | Comparing | None = None,
     *,
     within: Any = None,
     groups: Any = None,
     **parameters: Any,
-) -> float:
+) -> float: ...
+
+
+@overload
+def measure(
+    x: Any, y: Any, metric: list[Any] | tuple[Any, ...], *, within: Any = None, groups: Any = None
+) -> dict[str, float]: ...
+
+
+def measure(
+    x: Any,
+    y: Any,
+    metric: str | Comparing | list[Any] | tuple[Any, ...] | None = None,
+    *,
+    within: Any = None,
+    groups: Any = None,
+    **parameters: Any,
+) -> float | dict[str, float]:
     """Measure the alignment of two arrays over the same samples.
 
     Parameters
     ----------
     x, y : array_like (n, width)
         Rows are samples, in the same order; widths may differ.
-    metric : str, optional
+    metric : str, callable or list of these, optional
         A registered metric, as ``name`` or ``name:key=value``; by default the one that
-        ``alignkit list metrics`` marks, unbiased CKA.
+        ``alignkit list metrics`` marks, unbiased CKA. Or a function of two
+        ``alignkit.Representation``, as ``alignkit.Metric``. Or several of both.
     within : array_like (n,) or (n, labels), optional
         The class of every sample, as numbers or texts, or its set of labels as zeros and ones:
         the value is that within classes, which a shared class alone does not raise.
@@ -99,12 +121,13 @@ def measure(
         The group of every sample, such as the picture of a caption; samples of one group are
         not neighbours.
     **parameters
-        The metric's parameters.
+        The metric's parameters, where there is one metric.
 
     Returns
     -------
-    float
-        Range and direction are the metric's: ``alignkit show metric NAME``.
+    float, or dict of str to float
+        Range and direction are the metric's: ``alignkit show metric NAME``. Of several metrics,
+        the values by metric: as it was named, or by the name of the function.
 
     Raises
     ------
@@ -112,15 +135,44 @@ def measure(
         For invalid arguments: lengths that differ, values that are not finite, k >= n, classes
         or groups that change nothing.
     UndefinedError
-        When the metric is undefined on these data, with the reason.
+        When a metric is undefined on these data, with the reason.
     """
-    metric = metric or registry().default("metrics").name
-    chosen = resolve(format_spec(metric, parameters) if parameters else metric)
+    several = isinstance(metric, (list, tuple))
+    if several and parameters:
+        names = ", ".join(f"`{name}`" for name in parameters)
+        raise UsageError(
+            f"{names} would go to each of several metrics; write them with the one that has them, "
+            "as in 'svcca:dims=10'"
+        )
+    chosen = _named(metric if isinstance(metric, (list, tuple)) else [metric], parameters)
     design = Design.of(within, groups)
-    (result,) = grid(chosen, [_representation(x, "x")], [_representation(y, "y")], design=design)
-    if result.value is None:
-        raise UndefinedError(result.reason)
-    return result.value
+    layers = _representation(x, "x"), _representation(y, "y")
+    values = {}
+    for name, each in chosen.items():
+        (result,) = grid(each, [layers[0]], [layers[1]], design=design)
+        if result.value is None:
+            raise UndefinedError(f"{name}: {result.reason}" if several else result.reason)
+        values[name] = result.value
+    return values if several else next(iter(values.values()))
+
+
+def _named(metrics: Sequence[Any], parameters: Mapping[str, Any]) -> dict[str, Metric]:
+    """Return metrics by the names that they are given in Python."""
+    chosen: dict[str, Metric] = {}
+    for metric in metrics:
+        metric = registry().default("metrics").name if metric is None else metric
+        if isinstance(metric, str):
+            name = metric
+            made = resolve(format_spec(metric, parameters) if parameters else metric)
+        else:
+            made = metric_of(metric, parameters)
+            name = made.name
+        if name in chosen:
+            raise UsageError(f"`metric` has two that are called '{name}'; give each another name")
+        chosen[name] = made
+    if not chosen:
+        raise UsageError("`metric` is an empty list; name one: alignkit list metrics")
+    return chosen
 
 
 def grid(

@@ -313,3 +313,33 @@ def resolve(spec: str) -> Metric:
         declared |= by_value.get(parameters.get(option), {})
     spec = format_spec(name, changed(options, parameters))
     return Metric(name, parameters, spec, entry, declared)
+
+
+def metric_of(
+    target: Any, parameters: Mapping[str, Any], declared: Mapping[str, Any] | None = None
+) -> Metric:
+    """Return a metric that is not registered: a function, or a class that prepares.
+
+    Parameters
+    ----------
+    target : callable
+        See ``alignkit.Metric`` and ``alignkit.PreparedMetric``.
+    parameters : mapping
+        Values of its options; the others have their defaults.
+    declared : mapping, optional
+        What it declares about itself.
+
+    Raises
+    ------
+    UsageError
+        When it cannot be called, or has no such option.
+    """
+    if not callable(target):
+        raise UsageError(
+            f"`metric` is {target!r}; expected a name, a function of two representations, or a "
+            "list of these"
+        )
+    function = getattr(target, "func", target)  # of functools.partial
+    name = getattr(function, "__name__", type(function).__name__)
+    declared = {key: value for key, value in (declared or {}).items() if key != "variants"}
+    return Metric(name, bind(target, parameters, f"metric '{name}'"), name, target, declared)

@@ -9,6 +9,7 @@ from typing import Any
 from alignkit.errors import PluginError, UndefinedError, UsageError
 from alignkit.metrics import Metric, resolve
 from alignkit.metrics.checks import Bench, Check
+from alignkit.metrics.metric import metric_of
 
 
 @dataclass(frozen=True)
@@ -154,13 +155,11 @@ def _checks(bench: Bench, values: dict[str, float | None], reasons: dict[str, st
 def _metric(metric: str | Callable[..., Any], declared: dict[str, Any]) -> Metric:
     from alignkit.plugins.declarations import check_declarations
     from alignkit.plugins.hookspecs import DECLARATIONS
-    from alignkit.plugins.options import bind
 
     if isinstance(metric, str):
         if declared:
             raise UsageError(f"'{metric}' is registered with its declarations; leave them out here")
         return resolve(metric)
-    name = getattr(metric, "__name__", type(metric).__name__)
-    check_declarations(f"metric '{name}'", DECLARATIONS["metrics"], declared)
-    declared = {key: value for key, value in declared.items() if key != "variants"}
-    return Metric(name, bind(metric, {}), name, metric, declared)
+    made = metric_of(metric, {}, declared)
+    check_declarations(f"metric '{made.name}'", DECLARATIONS["metrics"], declared)
+    return made
