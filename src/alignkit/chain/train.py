@@ -26,8 +26,9 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.data import adopt_data, fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, whole_file, write_json
-from alignkit.runs.inputs import changes_of_training, inputs_of_training
+from alignkit.runs.inputs import changes_of_training, inputs_of_training, names_of
 from alignkit.runs.interrupted import train_command
+from alignkit.runs.makers import makers_of
 from alignkit.runs.manifests import entries_of, write_checked
 from alignkit.runs.reasons import explain_training, reason_to_train
 from alignkit.runs.run import run_of
@@ -340,7 +341,7 @@ def _store(
 def _stored_config(
     config: RunConfig, task: Task, target: Target | None, splits: dict[str, Split]
 ) -> dict[str, Any]:
-    """Return the configuration with labels, counts, notes and versions, for ``config.json``."""
+    """Return the content of ``config.json``: with labels, counts, notes, plugins and versions."""
     stored = config.to_json()
     stored["data"] |= {
         "labels": list(target.labels) if target else [],
@@ -350,7 +351,7 @@ def _stored_config(
     fingerprints = fingerprints_of_training(task)
     if fingerprints:
         stored["data"]["splits"] = fingerprints
-    return stored | {"versions": versions()}
+    return stored | {"plugins": makers_of(names_of(config)), "versions": versions()}
 
 
 def _refuse_another(run: Run, config: RunConfig) -> None:

@@ -94,9 +94,11 @@ def show(
     from alignkit.cli.printing import console
     from alignkit.runs import load_run
     from alignkit.runs.inputs import changes_since_training
+    from alignkit.runs.makers import missing_plugins
 
     run = load_run(path)
     page = run.stored | {
+        "missing": missing_plugins(run.stored),
         "stale": " and ".join(changes_since_training(run)) if run.is_trained else "",
         "performance": run.performance() if run.performance_file.is_file() else None,
         "files": _files(run.path),
@@ -105,8 +107,8 @@ def show(
         console.print_json(page)
         return
     facts = ("identity", "unit", "seed", "task", "architecture", "placement", "training", "data")
-    shown = [*facts, *(["stale"] if page["stale"] else []), "versions"]
-    console.print_facts({key: page.get(key) for key in shown})
+    shown = [*facts, *(key for key in ("stale", "missing") if page[key]), "plugins", "versions"]
+    console.print_facts({key: page[key] for key in shown if key in page})
     if page["performance"]:
         console.print_text("")
         console.print_table(

@@ -21,6 +21,7 @@ from alignkit.plugins.option_types import plain_value
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
 from alignkit.plugins.registry import Entry, singular
 from alignkit.runs.files import read_json
+from alignkit.runs.makers import require_plugins
 from alignkit.runs.placements import choose_placement
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
@@ -346,7 +347,14 @@ def _once(task: Choice, what: str, look: Callable[[], str]) -> str:
 
 
 def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
-    """Read what ``RunConfig.to_json`` wrote."""
+    """Read what ``RunConfig.to_json`` wrote.
+
+    Raises
+    ------
+    UsageError
+        When a plugin that it needs is not installed.
+    """
+    require_plugins(stored)
     return RunConfig(
         task=_bound("tasks", stored["task"]["name"], stored["task"]["options"]),
         architecture=_bound(

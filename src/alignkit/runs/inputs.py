@@ -180,12 +180,17 @@ def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [name for name, value in then.items() if now.get(name) and now[name] != value]
 
 
+def names_of(config: RunConfig) -> list[tuple[str, str]]:
+    """Return the kinds and names of the plugins that a training calls."""
+    names = [("tasks", config.task.name), ("architectures", config.architecture.name)]
+    return names + [("losses", aux.name) for aux in config.training.weighted_aux]
+
+
 def _code_of_training(config: RunConfig) -> dict[str, str]:
     """Return the keys of the code of a run's plugins, by ``architecture NAME`` and so on."""
-    chosen = [("tasks", config.task.name), ("architectures", config.architecture.name)]
-    chosen += [("losses", aux.name) for aux in config.training.weighted_aux]
     return {
-        f"{singular(kind)} {name}": code_of(registry().get(kind, name)) for kind, name in chosen
+        f"{singular(kind)} {name}": code_of(registry().get(kind, name))
+        for kind, name in names_of(config)
     }
 
 

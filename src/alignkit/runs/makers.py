@@ -1,0 +1,86 @@
+"""Which plugins a run was made with, and what to say of those that are not there any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alignkit.errors import UsageError
+from alignkit.plugins import registry
+from alignkit.plugins.registry import singular
+from alignkit.plugins.versions import versions
+
+
+def makers_of(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the distributions and versions behind names, as ``config.json`` holds them.
+
+    Parameters
+    ----------
+    names : iterable of (str, str)
+        Kinds and names.
+
+    Returns
+    -------
+    dict of str to str
+        By kind and name, such as ``{"task emoji": "alignkit-emoji 0.1.0"}``.
+    """
+    return {
+        f"{singular(kind)} {name}": registry().get(kind, name).plugin.label for kind, name in names
+    }
+
+
+def missing_plugins(stored: Mapping[str, Any]) -> list[str]:
+    """Return a line for each name of a stored run that no plugin registers now.
+
+    Parameters
+    ----------
+    stored : mapping
+        The content of ``config.json``. Of a run that does not say which plugin registered its
+        names, all that it was made with and that are not installed are named.
+    """
+    chosen = [("tasks", stored["task"]["name"]), ("architectures", stored["architecture"]["name"])]
+    missing = [
+        (singular(kind), name) for kind, name in chosen if name not in registry().names(kind)
+    ]
+    return [
+        f"{kind} '{name}' is not installed{_made_with(f'{kind} {name}', stored)}"
+        for kind, name in missing
+    ]
+
+
+def require_plugins(stored: Mapping[str, Any]) -> None:
+    """Refuse to work with a stored run whose task or architecture no plugin registers.
+
+    Raises
+    ------
+    UsageError
+        Which names the distributions and versions that the run was made with.
+    """
+    missing = missing_plugins(stored)
+    if missing:
+        raise UsageError("; ".join(missing))
+
+
+def _made_with(name: str, stored: Mapping[str, Any]) -> str:
+    """Return what a name was made with, and how to have that again."""
+    label = stored.get("plugins", {}).get(name)
+    labels = [label] if label else _gone(stored)
+    if not labels:
+        return ""
+    made = "it was registered by" if label else "the run was made with"
+    broken = {plugin.distribution for plugin in registry().plugins if plugin.error}
+    if broken & {each.partition(" ")[0] for each in labels}:
+        return f"; {made} {' and '.join(labels)}, which does not load now: alignkit plugins -v"
+    packages = [each.replace(" ", "==") for each in labels if not each.endswith(".py")]
+    again = [f"pip install {' '.join(packages)}"] if packages else []
+    again += [f"alignkit --plugin {file} ..." for file in labels if file.endswith(".py")]
+    return f"; {made} {' and '.join(labels)}; to have it again: {' and '.join(again)}"
+
+
+def _gone(stored: Mapping[str, Any]) -> list[str]:
+    """Return what an older run was made with, all plugins together, and is not installed now."""
+    working = {plugin.distribution for plugin in registry().plugins if not plugin.error}
+    broken = {plugin.distribution for plugin in registry().plugins} - working
+    now = versions().keys() - broken
+    then = stored.get("versions", {})
+    return [f"{name} {version}".strip() for name, version in then.items() if name not in now]
