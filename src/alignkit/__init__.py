@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AlignkitDeprecationWarning": "alignkit.errors",
     "AlignkitError": "alignkit.errors",
     "Architecture": "alignkit.models.protocols",
     "Binary": "alignkit.tasks",
@@ -35,6 +36,7 @@ _PUBLIC = {
     "Model": "alignkit.models.protocols",
     "ModelSize": "alignkit.models.size",
     "MultiLabel": "alignkit.tasks",
+    "PLUGIN_API": "alignkit.plugins.api",
     "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
     "Predictions": "alignkit.tasks",
@@ -110,7 +112,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that exists
                 f"alignkit.{name} is now alignkit.{new}; "
                 "the old name will be removed in version 0.3"
             )
-            warnings.warn(message, DeprecationWarning, stacklevel=2)
+            warnings.warn(message, __getattr__("AlignkitDeprecationWarning"), stacklevel=2)
             return __getattr__(new)
         if name not in _PUBLIC:
             raise AttributeError(f"module 'alignkit' has no attribute '{name}'")
@@ -125,6 +127,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from alignkit.data.pictures import open_picture as open_picture
+    from alignkit.errors import AlignkitDeprecationWarning as AlignkitDeprecationWarning
     from alignkit.errors import AlignkitError as AlignkitError
     from alignkit.errors import DataError as DataError
     from alignkit.errors import MissingError as MissingError
@@ -164,6 +167,7 @@ if TYPE_CHECKING:
     from alignkit.models.size import ModelSize as ModelSize
     from alignkit.models.walk import StreamState as StreamState
     from alignkit.plugins import names as names
+    from alignkit.plugins.api import PLUGIN_API as PLUGIN_API
     from alignkit.plugins.hookspecs import LossDeclarations as LossDeclarations
     from alignkit.plugins.hookspecs import MetricDeclarations as MetricDeclarations
     from alignkit.plugins.hookspecs import RegisterArchitectures as RegisterArchitectures

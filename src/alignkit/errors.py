@@ -104,6 +104,10 @@ class PluginError(AlignkitError):
     """A plugin cannot be loaded, breaks its own declarations, or claims a name that is taken."""
 
 
+class AlignkitDeprecationWarning(DeprecationWarning):
+    """Something of alignkit is used that will go; the message says when, and what to use."""
+
+
 class UndefinedError(AlignkitError, ArithmeticError):
     """A metric is undefined on degenerate data, such as a constant representation.
 

@@ -25,7 +25,7 @@ def _one_line(done):
         (("train", "--placement", "lat"), "unknown placement 'lat'; did you mean 'late'?"),
         (("train", "--architecture", "vilbrt"), "did you mean 'vilbert'?"),
         (("train", "--task", "toy_match:nose=1"), "no option 'nose'; did you mean 'noise'?"),
-        (("train", "--task", "toy_match:noise=much"), "`noise=much` is not a number"),
+        (("train", "--task", "toy_match:noise=much"), "'noise=much' is not a number"),
         (("train", "--placement", "3,4/5"), "2 text and 1 vision indices"),
         (("train", "--placement", "5,3"), "text indices [5, 3] must be strictly increasing"),
         (("train", "--placement", "3,3"), "must be strictly increasing"),

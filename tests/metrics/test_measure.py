@@ -73,7 +73,7 @@ def test_classes_and_groups_go_to_every_metric():
         (["cka", "cka"], {}, "two that are called 'cka'"),
         ([lambda x, y: 0.1, lambda x, y: 0.2], {}, "two that are called '<lambda>'"),
         (first_columns, {"colum": 1}, "metric 'first_columns' has no option 'colum'; did you mean"),
-        (first_columns, {"column": "b"}, "`column=b` is not a whole number"),
+        (first_columns, {"column": "b"}, "'column=b' is not a whole number"),
         (["cka", "kca"], {}, "unknown metric 'kca'"),
     ],
 )

@@ -62,7 +62,7 @@ def test_paths_are_known_as_such():
     ("given_options", "message"),
     [
         ({"kk": "3"}, "m has no option 'kk'; did you mean 'k'?"),
-        ({"k": "three"}, "option `k=three` is not a whole number (default 10)"),
+        ({"k": "three"}, "option 'k=three' is not a whole number (default 10)"),
         ({"k": "3.5"}, "not a whole number"),
         ({"scale": "big"}, "not a number"),
         ({"normed": "maybe"}, "not true or false"),
@@ -141,15 +141,15 @@ Name = NewType("Name", str)
 TYPED = [
     (int, 1, "12345678901234567890", 12345678901234567890, ""),
     (int, 1, "1e3", 1000, ""),
-    (int, 1, "true", None, "`o=true` is not a whole number (default 1)"),
-    (int, 1, "", None, "`o=` is not a whole number"),
+    (int, 1, "true", None, "'o=true' is not a whole number (default 1)"),
+    (int, 1, "", None, "'o=' is not a whole number"),
     (float, 0.5, "1e-3", 0.001, ""),
-    (float, 0.5, "nan", None, "`o=nan` is not a number (default 0.5)"),
+    (float, 0.5, "nan", None, "'o=nan' is not a number (default 0.5)"),
     (bool, True, "No", False, ""),
-    (bool, True, "2", None, "`o=2` is not true or false (default true)"),
+    (bool, True, "2", None, "'o=2' is not true or false (default true)"),
     (str, "a", "007", "007", ""),
     (Path, Path("a"), "b/c", Path("b/c"), ""),
-    (Path, Path("a"), "", None, "`o=` is not a path (default a)"),
+    (Path, Path("a"), "", None, "'o=' is not a path (default a)"),
     (Path | None, None, "none", None, None),
     (Literal["mean", "max"], "mean", "max", "max", ""),
     (
@@ -157,7 +157,7 @@ TYPED = [
         "mean",
         "maxx",
         None,
-        "`o=maxx` is not one of mean, max; did you mean 'max'? (default mean)",
+        "'o=maxx' is not one of mean, max; did you mean 'max'? (default mean)",
     ),
     (Literal[1, 2, "all"], 1, "2", 2, ""),
     (Literal[1, 2, "all"], 1, "all", "all", ""),
@@ -165,7 +165,7 @@ TYPED = [
     (Literal["a"] | None, None, "none", None, None),
     (Side, Side.LEFT, "RIGHT", Side.RIGHT, ""),
     (Side, Side.LEFT, "r", Side.RIGHT, ""),
-    (Side, Side.LEFT, "up", None, "`o=up` is not one of LEFT, RIGHT (default LEFT)"),
+    (Side, Side.LEFT, "up", None, "'o=up' is not one of LEFT, RIGHT (default LEFT)"),
     (list[int], [1], "1+-2", [1, -2], ""),
     (list[int], [1], "", [], ""),
     (list[int], (), "3", [3], ""),
@@ -176,7 +176,7 @@ TYPED = [
         None,
         "is not values, each a whole number, joined by + (default 1+2)",
     ),
-    (list[int], [1], "1++2", None, "`o=1++2` is not values"),
+    (list[int], [1], "1++2", None, "'o=1++2' is not values"),
     (list[float], [1.0], "1e+3+2.5", [1000.0, 2.5], ""),
     (Sequence[str], (), "image+text", ("image", "text"), ""),
     (list[Path], [], "a+b/c", [Path("a"), Path("b/c")], ""),
@@ -188,7 +188,7 @@ TYPED = [
     (list[int] | None, None, "none", None, None),
     (int | str, 3, "4", 4, ""),
     (int | str, 3, "all", "all", ""),
-    (int | Literal["auto"], 3, "all", None, "`o=all` is not a whole number or one of auto"),
+    (int | Literal["auto"], 3, "all", None, "'o=all' is not a whole number or one of auto"),
     (Name, Name("a"), "b", "b", ""),
     (Annotated[int, "rows"], 3, "4", 4, ""),
     (dict[str, int], {}, "a", None, "an option of type dict"),
@@ -230,9 +230,9 @@ def test_a_value_given_in_python_is_checked_in_the_same_way():
     lists = _target_of(list[int], [1])
     assert bind(lists, {"o": (1, 2)}) == {"o": [1, 2]}
     assert bind(lists, {"o": 3}) == {"o": [3]}
-    with pytest.raises(UsageError, match=r"`o=\{'a': 1\}` is not values"):
+    with pytest.raises(UsageError, match=r"'o=\{'a': 1\}' is not values"):
         bind(lists, {"o": {"a": 1}})
-    with pytest.raises(UsageError, match=r"`o=1\+2` is not text"):
+    with pytest.raises(UsageError, match=r"'o=1\+2' is not text"):
         bind(_target_of(str, "a"), {"o": [1, 2]})
     table = {"a": 1}
     assert bind(_target_of(dict[str, int], {}), {"o": table})["o"] is table

@@ -234,7 +234,12 @@ def _learner(
     Collator(data, options.weighted_objectives, config.seed, shapes.grid)
     objectives = build_objectives(options.weighted_objectives, target, shapes, data, weights)
     aux = torch.nn.ModuleDict(
-        {spec.name: AuxiliaryLoss(spec, schedule, shapes) for spec in options.weighted_aux}
+        {
+            spec.name.replace(".", "_"): AuxiliaryLoss(
+                spec, schedule, shapes
+            )  # no module has a dot
+            for spec in options.weighted_aux
+        }
     )
     width = max(shapes.text_width, shapes.vision_width)
     precision = choose_precision(options.precision, device, width)

@@ -306,7 +306,7 @@ def resolve(spec: str) -> Metric:
     """
     name, given = parse_spec(spec)
     entry = registry().get("metrics", name)
-    options = entry.options()
+    name, options = entry.name, entry.options()
     parameters = bind(options, given, f"metric '{name}'")
     declared = dict(entry.declarations)
     for option, by_value in declared.pop("variants", {}).items():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from alignkit.errors import UsageError
+from alignkit.errors import AlignkitDeprecationWarning, UsageError
 from alignkit.metrics import neighbours as search
 from alignkit.metrics.matrix import Matrix, Reordered, Rows, to_numpy
 from alignkit.metrics.products import gram, inner
@@ -306,7 +306,7 @@ class Representation(Matrix):
 
     def _renamed(self, old: str, new: str) -> Any:
         message = f"Representation.{old} is now .{new}; the old name will be removed in version 0.3"
-        warnings.warn(message, DeprecationWarning, stacklevel=3)
+        warnings.warn(message, AlignkitDeprecationWarning, stacklevel=3)
         return getattr(self, new)
 
     def _normalized(self) -> Tensor:

@@ -23,9 +23,17 @@ import pluggy
 from alignkit.cleaning import print_message
 from alignkit.errors import PluginError, UsageError, in_one_line
 from alignkit.plugins import hookspecs
+from alignkit.plugins.api import (
+    PLUGIN_API,
+    check_requirement,
+    check_stated,
+    named_deprecations,
+    other_in_source,
+)
 from alignkit.plugins.calls import described
 from alignkit.plugins.printing import caught_prints
-from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, singular
+from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, file_module, singular
+from alignkit.plugins.registry import normal_name as normal_name
 from alignkit.plugins.requirements import said_of_unmet
 from alignkit.signals import Terminated
 
@@ -69,7 +77,7 @@ def registry() -> Registry:
     for kind, name, owners in loaded.contested():
         _say(
             f"alignkit: {singular(kind)} '{name}' is claimed by {' and '.join(owners)}; "
-            "it cannot be used until one of them is uninstalled"
+            f"write {' or '.join(entry.name for entry in loaded.claims(kind, name))}"
         )
     return loaded
 
@@ -126,8 +134,10 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
     plugin, started = source.plugin, time.perf_counter()
     collector.bind(plugin)
     try:
-        with caught_prints(plugin.notes, "when it is imported"):
+        check_requirement(plugin.requires)
+        with caught_prints(plugin.notes, "when it is imported"), named_deprecations(plugin.notes):
             module = source.load()
+            check_stated(getattr(module, "PLUGIN_API", PLUGIN_API))
             plugin.file = plugin.file or str(getattr(module, "__file__", "") or "")
             plugin.versioned = getattr(module, "VERSIONED", False) is True
             plugin.hooks = tuple(sorted(_checked_hooks(manager, module)))
@@ -135,7 +145,8 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
     except (KeyboardInterrupt, Terminated):  # this process was told to end
         raise
     except BaseException as error:
-        plugin.error = in_one_line(error) + said_of_unmet(plugin.distribution, plugin.requires)
+        plugin.error = other_in_source(plugin) or in_one_line(error)
+        plugin.error += said_of_unmet(plugin.distribution, plugin.requires)
         plugin.traceback = traceback.format_exc()
         plugin.entries.clear()
         if manager.has_plugin(plugin.name):
@@ -214,7 +225,11 @@ def _own() -> Source:
 
 
 def _sources() -> list[Source]:
-    """Return the plugins named by ``ALIGNKIT_PLUGINS``, or all installed ones if it is unset."""
+    """Return the installed plugins that ``ALIGNKIT_PLUGINS`` selects; all if it is unset.
+
+    It lists what to load: distributions and ``.py`` files; or, each after a minus, distributions
+    not to load.
+    """
     selection = os.environ.get(PLUGINS_VARIABLE)
     points = importlib.metadata.entry_points()
     installed = [_from_entry_point(point) for point in _sorted(points.select(group=GROUP))]
@@ -223,17 +238,22 @@ def _sources() -> list[Source]:
             installed += [_misplaced(point) for point in _sorted(points.select(group=group))]
     if selection is None:
         return installed
-    return [
-        source
-        for name in dict.fromkeys(part.strip() for part in selection.split(",") if part.strip())
-        for source in _named(name, installed)
-    ]
+    names = dict.fromkeys(part.strip() for part in selection.split(",") if part.strip())
+    wanted = [name for name in names if not name.startswith("-")]
+    unwanted = [name.removeprefix("-").strip() for name in names if name.startswith("-")]
+    out = [source for name in unwanted for source in _of_distribution(name, installed)]
+    chosen = [source for name in wanted for source in _named(name, installed)]
+    if unwanted and not wanted:
+        chosen = installed
+    return [source for source in chosen if source not in out]
 
 
 def _named(name: str, installed: list[Source]) -> list[Source]:
     """Return the plugins of a ``.py`` file or of an installed distribution."""
-    if name.endswith(".py"):
-        return [_from_file(Path(name))]
+    return [_from_file(Path(name))] if name.endswith(".py") else _of_distribution(name, installed)
+
+
+def _of_distribution(name: str, installed: list[Source]) -> list[Source]:
     matches = [s for s in installed if normal_name(s.plugin.distribution) == normal_name(name)]
     if not matches:
         known = sorted({source.plugin.distribution for source in installed})
@@ -285,9 +305,7 @@ def _from_file(path: Path) -> Source:
     def load() -> ModuleType:
         if not path.is_file():
             raise PluginError(f"file {path} does not exist")
-        # A unique module name, so that a file named like a package does not shadow the package.
-        suffix = re.sub(r"\W", "_", str(path.resolve()))
-        name = f"alignkit_plugin_file_{suffix}"
+        name = file_module(path)
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise PluginError(f"{path} is not a Python file")
@@ -297,8 +315,3 @@ def _from_file(path: Path) -> Source:
         return module
 
     return Source(plugin, load)
-
-
-def normal_name(name: str) -> str:
-    """Normalise a distribution's name, as PyPI does."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -63,7 +63,7 @@ class Option:
             return converted(self.type, value)
         except (TypeError, ValueError, OverflowError):
             raise UsageError(
-                f"option `{self.name}={text_of(value)}` is not {described(self.type, value)} "
+                f"option '{self.name}={text_of(value)}' is not {described(self.type, value)} "
                 f"(default {text_of(self.default)})"
             ) from None
 

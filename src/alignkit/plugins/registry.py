@@ -7,8 +7,9 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -73,6 +74,30 @@ class Plugin:
         """The distribution and its version, as shown in messages."""
         return f"{self.distribution} {self.version}".strip()
 
+    def own_module(self, name: str) -> str:
+        """Return under which name a module is imported: that of a ``.py`` file is its own.
+
+        A file named like a package must not shadow the package, so it has a name of its own;
+        in ``"my_file:function"`` it is called as its author calls it.
+        """
+        return file_module(self.file) if self.is_file and name == self.module else name
+
+
+def file_module(file: str | Path) -> str:
+    """Return the name under which a ``.py`` file is imported."""
+    suffix = re.sub(r"\W", "_", str(Path(file).resolve()))
+    return f"alignkit_plugin_file_{suffix}"
+
+
+def in_path(name: str) -> str:
+    """Return a name as a part of a path: ``alignkit-rv.rv`` for ``alignkit-rv/rv``."""
+    return name.replace("/", ".")
+
+
+def normal_name(name: str) -> str:
+    """Normalise a distribution's name, as PyPI does."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -97,6 +122,15 @@ class Entry:
         file = self.plugin.file if self.plugin.is_file else ""
         return check_command(singular(self.kind), self.name, file)
 
+    def qualified(self) -> Entry:
+        """Return the entry under its name with its distribution, ``alignkit-rv/rv``."""
+        from alignkit.models.placement import Placement, as_placement
+
+        name, target = f"{self.plugin.distribution}/{self.name}", self.target
+        if isinstance(target, Placement):
+            target = as_placement(target, in_path(name))
+        return replace(self, name=name, target=target)
+
     def load(self) -> Any:
         """Return the target, imported if it was given as ``"module:attr"``.
 
@@ -108,6 +142,7 @@ class Entry:
         if not isinstance(self.target, str):
             return self.target
         name, _, attribute = self.target.partition(":")
+        name = self.plugin.own_module(name)
         try:
             target = getattr(self._imported(name), attribute)
         except BaseException as error:
@@ -143,7 +178,10 @@ class Entry:
         PluginError
             If it has to be imported and cannot be.
         """
-        declared = declared_options(self.target) if isinstance(self.target, str) else None
+        if not isinstance(self.target, str):
+            return options_of(self.target)  # type: ignore[arg-type]
+        name, _, attribute = self.target.partition(":")
+        declared = declared_options(f"{self.plugin.own_module(name)}:{attribute}")
         return options_of(self.load()) if declared is None else declared
 
 
@@ -163,15 +201,33 @@ class Registry:
             self._entries[entry.kind][entry.name].append(entry)
 
     def names(self, kind: str) -> list[str]:
-        """Return the registered names of a kind, sorted."""
-        return sorted(self._entries[_known_kind(kind)])
+        """Return the names of a kind, sorted; one that several claim is ``distribution/name``."""
+        return [entry.name for entry in self.entries(kind)]
 
     def entries(self, kind: str) -> list[Entry]:
         """Return the entries of a kind, sorted by name; a contested name has one for each owner."""
-        return [entry for name in self.names(kind) for entry in self._entries[kind][name]]
+        by_name = self._entries[_known_kind(kind)]
+        return [entry for name in sorted(by_name) for entry in self.claims(kind, name)]
+
+    def claims(self, kind: str, name: str) -> list[Entry]:
+        """Return the entries that a name may mean: none, one, or one for each that claims it.
+
+        Parameters
+        ----------
+        kind : str
+        name : str
+            With its distribution, ``alignkit-rv/rv``, or without. Of the entries of a name that
+            several claim, the name has its distribution.
+        """
+        owner, _, plain = name.rpartition("/")
+        claims = self._entries[_known_kind(kind)].get(plain, [])
+        if len(claims) > 1:
+            claims = sorted((entry.qualified() for entry in claims), key=lambda entry: entry.name)
+        wanted = normal_name(owner)
+        return [e for e in claims if not owner or normal_name(e.plugin.distribution) == wanted]
 
     def get(self, kind: str, name: str) -> Entry:
-        """Return the entry of a name.
+        """Return the entry of a name, with or without its distribution, as ``alignkit-rv/rv``.
 
         Raises
         ------
@@ -180,14 +236,16 @@ class Registry:
         PluginError
             For a name that several distributions claim.
         """
-        claims = self._entries[_known_kind(kind)].get(name, [])
+        claims = self.claims(kind, name)
         if not claims:
             raise UsageError(self._unknown(kind, name))
         if len(claims) > 1:
             owners = " and ".join(sorted(entry.plugin.label for entry in claims))
+            names = list(dict.fromkeys(entry.name for entry in claims))
+            way = f"write {' or '.join(names)}" if len(names) > 1 else "uninstall one of them"
             raise PluginError(
-                f"{singular(kind)} '{name}' is claimed by {owners}; uninstall one of them, or "
-                "select plugins with ALIGNKIT_PLUGINS"
+                f"{singular(kind)} '{name}' is claimed by {owners}; {way}, or select plugins with "
+                "ALIGNKIT_PLUGINS"
             )
         return claims[0]
 
@@ -307,7 +365,7 @@ class Collector:
             self._plugin,
             summary or _first_line(target),
             default,
-            declarations,
+            _own_targets(self._plugin, declarations),
         )
         self._plugin.entries.append(entry)
 
@@ -328,6 +386,20 @@ def _checked(kind: str, name: str, target: object, declarations: Mapping[str, ob
             "'module:attribute'"
         )
     return target
+
+
+def _own_targets(plugin: Plugin, declarations: Mapping[str, Any]) -> dict[str, Any]:
+    """Return declarations, with ``"my_file:function"`` as the name of the file's own module."""
+
+    def own(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: own(each) for key, each in value.items()}
+        if not isinstance(value, str) or not TARGET.fullmatch(value):
+            return value
+        module, _, attribute = value.partition(":")
+        return f"{plugin.own_module(module)}:{attribute}"
+
+    return {key: own(value) for key, value in declarations.items()}
 
 
 def _first_line(target: object) -> str:

@@ -19,9 +19,9 @@ from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.option_types import plain_value
 from alignkit.plugins.options import bind, changed, options_of, parse_spec
-from alignkit.plugins.registry import Entry, singular
+from alignkit.plugins.registry import Entry, in_path, singular
 from alignkit.runs.files import read_json
-from alignkit.runs.makers import require_plugins
+from alignkit.runs.makers import owned_name, require_plugins
 from alignkit.runs.placements import choose_placement
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
@@ -55,7 +55,7 @@ class Choice:
         """Build the chosen object; the default folder of a task is below ``$ALIGNKIT_DATA``."""
         options = {**self.options, **further}
         if self.kind == "tasks" and options.get("root", ...) is None:
-            options["root"] = default_root(self.name)
+            options["root"] = default_root(self.name.rpartition("/")[2])
         from alignkit.contracts.kinds import made_by
 
         target = self.entry.load()
@@ -95,7 +95,7 @@ class RunConfig:
     @property
     def task_name(self) -> str:
         """The name of the task in folders and tables: its alias, or else its registered name."""
-        return self.alias or self.task.name
+        return self.alias or in_path(self.task.name)
 
     @cached_property
     def unit(self) -> str:
@@ -180,7 +180,7 @@ def choose(kind: str, spec: str | None, further: Mapping[str, Any] | None = None
             raise UsageError(
                 f"option '{key}' is given both in '{spec}' and separately; give it once"
             )
-    return _bound(kind, name, {**given, **(further or {})})
+    return _bound(kind, registry().get(kind, name).name, {**given, **(further or {})})
 
 
 def parse_choice(kind: str, spec: str) -> tuple[str, dict[str, str]]:
@@ -356,10 +356,8 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
     """
     require_plugins(stored)
     return RunConfig(
-        task=_bound("tasks", stored["task"]["name"], stored["task"]["options"]),
-        architecture=_bound(
-            "architectures", stored["architecture"]["name"], stored["architecture"]["options"]
-        ),
+        task=_stored_choice("tasks", "task", stored),
+        architecture=_stored_choice("architectures", "architecture", stored),
         placement=Placement(
             stored["placement"]["text"], stored["placement"]["vision"], stored["placement"]["name"]
         ),
@@ -370,6 +368,11 @@ def config_from_json(stored: Mapping[str, Any]) -> RunConfig:
         init=Init(**stored["init"]) if stored.get("init") else None,
         runtime=read_options(RuntimeOptions, stored.get("conduct", {})),
     )
+
+
+def _stored_choice(kind: str, section: str, stored: Mapping[str, Any]) -> Choice:
+    content = stored[section]
+    return _bound(kind, owned_name(kind, content["name"], stored), content["options"])
 
 
 def _bound(kind: str, name: str, given: Mapping[str, Any]) -> Choice:

@@ -39,9 +39,7 @@ def missing_plugins(stored: Mapping[str, Any]) -> list[str]:
         names, all that it was made with and that are not installed are named.
     """
     chosen = [("tasks", stored["task"]["name"]), ("architectures", stored["architecture"]["name"])]
-    missing = [
-        (singular(kind), name) for kind, name in chosen if name not in registry().names(kind)
-    ]
+    missing = [(singular(kind), name) for kind, name in chosen if not registry().claims(kind, name)]
     return [
         f"{kind} '{name}' is not installed{_made_with(f'{kind} {name}', stored)}"
         for kind, name in missing
@@ -59,6 +57,14 @@ def require_plugins(stored: Mapping[str, Any]) -> None:
     missing = missing_plugins(stored)
     if missing:
         raise UsageError("; ".join(missing))
+
+
+def owned_name(kind: str, name: str, stored: Mapping[str, Any]) -> str:
+    """Return a name of a stored run, with the distribution that it had where several claim it."""
+    label = stored.get("plugins", {}).get(f"{singular(kind)} {name}", "")
+    claims = registry().claims(kind, name)
+    mine = [entry.name for entry in claims if entry.plugin.distribution == label.partition(" ")[0]]
+    return mine[0] if len(claims) > 1 and mine else name
 
 
 def _made_with(name: str, stored: Mapping[str, Any]) -> str:

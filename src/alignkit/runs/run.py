@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from alignkit.bounds import require_regular
 from alignkit.documents import NUMBER, Form, check_form, read_json
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
+from alignkit.plugins.registry import in_path
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_once, verify
@@ -142,7 +143,8 @@ class Run(RepresentationStore):
     @property
     def stored_task(self) -> str:
         """The name of the task as it is stored."""
-        return str(self.stored["task"].get("alias") or self.stored["task"]["name"])
+        task = self.stored["task"]
+        return str(task.get("alias") or in_path(task["name"]))
 
     @property
     def placement(self) -> str:
