@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.errors import UndefinedError
+from alignkit.errors import UndefinedError, UsageError
 from alignkit.plugins import Entry, registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.code import code_of
