@@ -117,20 +117,43 @@ def test_python_of_the_readme_runs(place, monkeypatch):
 
 
 @pytest.mark.slow
-def test_plugins_of_the_documentation_work(place):
-    for number, block in enumerate(_blocks(ROOT / "docs" / "plugins.md", "python")):
-        if "hookimpl" not in block:  # a part of a plugin
-            exec(block, {"__name__": "part"})
-            continue
+def test_plugins_of_the_documentation_hold_every_check(place):
+    """As ``alignkit.testing`` has them: what the page shows first is what is copied first."""
+    blocks = [b for b in _blocks(ROOT / "docs" / "plugins.md", "python") if "hookimpl" in b]
+    assert len(blocks) >= 4
+    for number, block in enumerate(blocks):
         file = place / f"plugin{number}.py"
         file.write_text(block)
-        done = alignkit("--plugin", file, "plugins", "--json", cwd=place)
-        assert '"failed"' not in done.stdout
-        assert str(file) in done.stdout
+        done = alignkit("plugins", "check", file, "--json", cwd=place)
+        results = json.loads(done.stdout)
+        assert len(results) >= 3, block
+        assert {result["result"] for result in results} <= {"holds", "not checked"}, results
     done = alignkit(
         "--plugin", place / "plugin0.py", "measure", "x.npy", "y.npy", "--metric", "rv", cwd=place
     )
     assert "rv" in done.stdout
+
+
+def test_targets_of_the_documentation_hold_every_check():
+    import alignkit as public
+    from alignkit.testing import check_task
+
+    (block,) = [b for b in _blocks(ROOT / "docs" / "plugins.md", "python") if "Forecast" in b]
+    names = {"__name__": "forecast"}
+    exec(block, names)
+
+    class Weather:
+        target = names["Forecast"]()
+
+        def fingerprint(self):
+            return "weather"
+
+        def split(self, name):
+            images = np.zeros((12, 8, 8, 3), np.uint8)
+            ids = [f"{name}{i}" for i in range(12)]
+            return public.Split(ids, ["rain?"] * 12, images.__getitem__, np.arange(12) % 2)
+
+    assert check_task(Weather()) == {"train": 12, "validation": 12, "test": 12}
 
 
 @pytest.mark.slow
