@@ -1,18 +1,19 @@
-"""Time ``alignkit --help``, compared with the help of a bare Typer program.
+"""CPU time of ``alignkit --help`` and ``alignkit list``, also with many plugins installed.
 
-Both are run alternately and compared by the median of the pairwise ratios, so that drifts in
-the speed of the machine cancel out.
+``--help`` is compared with the help of a bare Typer program, and ``list`` with that without the
+plugins. Both are run alternately and compared by the median of the pairwise ratios or
+differences, so that drifts in the speed of the machine cancel out.
 
-    python benchmarks/startup.py [RUNS]
+    python benchmarks/startup.py [RUNS] [PLUGINS]
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 BARE = '''
@@ -39,15 +40,58 @@ def command{i}(
 '''
 
 
-def seconds(command: list[str]) -> float:
-    """Return the wall time of a command, discarding its output."""
-    started = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+PLUGIN = """
+import alignkit
+
+PLUGIN_API = 1
 
 
-def main(runs: int) -> None:
-    """Print both medians and the ratio."""
+@alignkit.hookimpl
+def register_metrics(register):
+    register("{name}", "{name}_code:similarity", summary="A metric", range=(0, 1), best=1)
+
+
+@alignkit.hookimpl
+def register_tasks(register):
+    register("{name}", "{name}_code:Task", summary="A task")
+"""
+CODE = """
+import torch
+
+
+def similarity(x, y, k: int = 10):
+    return torch.corrcoef(torch.stack([x.tensor.flatten(), y.tensor.flatten()]))[0, 1]
+"""
+
+
+def install(folder: Path, plugins: int) -> None:
+    """Write plugins into a folder as pip does, each a distribution of a metric and a task."""
+    for number in range(plugins):
+        name = f"plugin_{number:02d}"
+        (folder / f"{name}.py").write_text(PLUGIN.format(name=name))
+        (folder / f"{name}_code.py").write_text(CODE)
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        requires = "Requires-Dist: alignkit>=0.1,<0.2\nRequires-Dist: torch"
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}\n"
+        (info / "METADATA").write_text(metadata)
+        (info / "entry_points.txt").write_text(f"[alignkit]\n{name} = {name}\n")
+
+
+def seconds(command: list[str], path: str = "") -> float:
+    """Return the CPU time of a command, discarding its output; others may use the machine."""
+    paths = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH", "")]))
+    before = os.times()
+    subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths}
+    )
+    after = os.times()
+    spent = after.children_user - before.children_user
+    return spent + after.children_system - before.children_system
+
+
+def compare_with_bare(runs: int) -> None:
+    """Print the medians of both helps, and the ratio."""
     with tempfile.TemporaryDirectory() as folder:
         bare = Path(folder) / "bare.py"
         commands = "".join(COMMAND.format(i=i) for i in range(10))
@@ -61,5 +105,22 @@ def main(runs: int) -> None:
     print(f"ratio, median of {runs} pairs: {statistics.median(a / b for a, b in pairs):.2f}")
 
 
+def compare_with_plugins(runs: int, plugins: int) -> None:
+    """Print the medians of two commands without and with more plugins, and the difference."""
+    with tempfile.TemporaryDirectory() as folder:
+        install(Path(folder), plugins)
+        for words in (["--help"], ["list", "metrics"]):
+            command = [sys.executable, "-m", "alignkit", *words]
+            seconds(command, folder), seconds(command)
+            pairs = [(seconds(command, folder), seconds(command)) for _ in range(runs)]
+            many, none = (statistics.median(side) for side in zip(*pairs, strict=True))
+            added = statistics.median(a - b for a, b in pairs)
+            print(f"alignkit {' '.join(words)}: {none:.3f} s; {plugins} plugins more: {many:.3f} s")
+            print(f"difference, median of {runs} pairs: {added:+.3f} s")
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    numbers = [int(each) for each in sys.argv[1:]]
+    runs, plugins = [*numbers, *(15, 50)[len(numbers) :]]
+    compare_with_bare(runs)
+    compare_with_plugins(runs, plugins)

@@ -1,6 +1,7 @@
 """Core stays light, and core names no plugin."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -120,3 +121,26 @@ def test_core_names_no_plugin(file):
     modules = {word.split(".")[0] for word in found}
     assert not (found | modules) & names
     assert not {word for word in found if word.startswith("alignkit_")} - {"alignkit_plugin_file_"}
+
+
+@pytest.fixture
+def many_plugins(tmp_path, monkeypatch):
+    """Fifty more distributions, whose code imports torch."""
+    from startup import install
+
+    install(tmp_path, 50)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+
+
+def test_fifty_plugins_are_listed_without_their_code(many_plugins):
+    names = "import alignkit; assert 'plugin_49' in alignkit.names('metrics')"
+    for code in (HELP.format(words=["list", "metrics", "--json"]), names):
+        loaded = {name for name in _imported(code) if name.startswith("plugin_")}
+        assert len(loaded) == 50, code
+        assert not {name for name in loaded if name.endswith("_code")}
+
+
+def test_help_loads_none_of_fifty_plugins(many_plugins):
+    for words in (["--help"], ["measure", "--help"]):
+        loaded = _imported(HELP.format(words=words))
+        assert not {name for name in loaded if name.startswith(("plugin_", "alignkit_"))}

@@ -7,6 +7,7 @@ import importlib.util
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,11 +31,17 @@ def check_requirement(requires: Iterable[str]) -> None:
     ------
     PluginError
     """
-    of_alignkit = [line for line in requires if _name_of(line) == "alignkit"]
-    with contextlib.suppress(PackageNotFoundError):  # it is used from its source
+    if _for_others(tuple(line for line in requires if _name_of(line) == "alignkit")):
+        raise PluginError("it is made for other versions of alignkit")
+
+
+@cache  # most plugins require the same
+def _for_others(requires: tuple[str, ...]) -> bool:
+    try:
         version("alignkit")
-        if unmet(of_alignkit):
-            raise PluginError("it is made for other versions of alignkit")
+    except PackageNotFoundError:  # it is used from its source
+        return False
+    return bool(unmet(requires))
 
 
 def check_stated(stated: object) -> None:

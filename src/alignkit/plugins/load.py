@@ -232,10 +232,11 @@ def _sources() -> list[Source]:
     """
     selection = os.environ.get(PLUGINS_VARIABLE)
     points = importlib.metadata.entry_points()
-    installed = [_from_entry_point(point) for point in _sorted(points.select(group=GROUP))]
-    for group in sorted(points.groups - {GROUP}):
+    installed = [_from_entry_point(point) for point in points.select(group=GROUP)]
+    for group in points.groups - {GROUP}:
         if _NEARLY.fullmatch(group.lower()):
-            installed += [_misplaced(point) for point in _sorted(points.select(group=group))]
+            installed += [_misplaced(point) for point in points.select(group=group)]
+    installed.sort(key=lambda source: source.plugin.name)
     if selection is None:
         return installed
     names = dict.fromkeys(part.strip() for part in selection.split(",") if part.strip())
@@ -264,10 +265,6 @@ def _of_distribution(name: str, installed: list[Source]) -> list[Source]:
     return matches
 
 
-def _sorted(points: importlib.metadata.EntryPoints) -> list[importlib.metadata.EntryPoint]:
-    return sorted(points, key=lambda point: (point.dist.name if point.dist else "", point.name))
-
-
 def _misplaced(point: importlib.metadata.EntryPoint) -> Source:
     """Return a plugin that fails to load, as its entry point is in another group."""
 
@@ -281,13 +278,16 @@ def _misplaced(point: importlib.metadata.EntryPoint) -> Source:
 
 
 def _from_entry_point(point: importlib.metadata.EntryPoint) -> Source:
-    distribution = point.dist.name if point.dist else "unknown"
+    if point.dist is None:
+        return Source(Plugin(f"unknown:{point.name}", "unknown", "", point.value), point.load)
+    metadata = point.dist.metadata  # which is read anew each time it is asked for
+    distribution, requires = metadata["Name"], metadata.get_all("Requires-Dist")
     plugin = Plugin(
         name=f"{distribution}:{point.name}",
         distribution=distribution,
-        version=point.dist.version if point.dist else "",
+        version=metadata["Version"],
         module=point.value,
-        requires=tuple(point.dist.requires or ()) if point.dist else (),
+        requires=tuple(point.dist.requires or () if requires is None else requires),
     )
     return Source(plugin, point.load)
 
