@@ -11,6 +11,7 @@ from alignkit.models.placement import Placement, as_placement, parse_placement
 from alignkit.plugins import Entry, registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import bind, changed, parse_spec
+from alignkit.plugins.registry import in_path
 
 Depths = Mapping[str, int]
 
@@ -41,7 +42,11 @@ def choose_placement(text: str | None, architecture: Any = None) -> Placement:
     name, given = parse_spec(text) if text else (registry().default("placements").name, {})
     entry = registry().get("placements", name)
     placement = placement_of(entry, depths, given)
-    return placement if placement.name == name else with_registered_name(placement, depths)
+    return (
+        placement
+        if placement.name == in_path(entry.name)
+        else with_registered_name(placement, depths)
+    )
 
 
 def placement_of(entry: Entry, depths: Depths, given: Mapping[str, object] = {}) -> Placement:
@@ -68,13 +73,13 @@ def placement_of(entry: Entry, depths: Depths, given: Mapping[str, object] = {})
     target, what = entry.load(), f"placement '{entry.name}'"
     if not callable(target):
         bind({}, given, what)
-        return as_placement(target, entry.name)
+        return as_placement(target, in_path(entry.name))
     options = bind(target, given, what)
     with PluginCall(entry, "the layers of its fusions", _EXPECTED) as call:
         value = target(dict(depths), **options)
     if not isinstance(value, (Placement, list, tuple, Mapping)):
         raise call.gave(value)
-    made = as_placement(value, entry.name)
+    made = as_placement(value, in_path(entry.name))
     return Placement(made.text, made.vision) if changed(target, options) else made
 
 
