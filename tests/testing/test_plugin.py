@@ -36,6 +36,9 @@ class Reader:
     def __init__(self, root: "Path | None" = None):
         pass
 
+    def fingerprint(self):
+        return "reader"
+
     def split(self, name):
         raise alignkit.DataError("reader needs its data: name the folder; expected: a table")
 
@@ -181,7 +184,7 @@ def test_options_of_a_name_are_used(tmp_path):
     [
         (["mkn"], "did you mean 'mknn'?"),
         (["alignkit-metric"], "did you mean 'alignkit-metrics'?"),
-        (["zzzzz"], "installed: alignkit-emoji"),
+        (["zzzzz"], "installed: alignkit, alignkit-emoji"),
         (["metric", "late"], "unknown metric 'late'"),
         (["absent.py"], "there is no file absent.py"),
     ],
