@@ -42,6 +42,9 @@ class Reader:
     def split(self, name):
         raise alignkit.DataError("reader needs its data: name the folder; expected: a table")
 
+    def fingerprint(self):
+        return "none"
+
 class Broken(Reader):
     def __init__(self):
         pass
