@@ -6,10 +6,10 @@ from alignkit.plugins import KINDS, registry
 from alignkit.testing import examine_plugin
 
 NAMES = sorted({(kind, entry.name) for kind in KINDS for entry in registry().entries(kind)})
-# What needs data, a model or a folder, and is counted as not checked.
+# What needs data, a model, a folder or an option, and is counted as not checked.
 NEED = {
     *("conceptual_captions", "folder", "hateful_memes", "mm_imdb", "upmc_food"),
-    *("hf", "module", "timm"),
+    *("hf", "module", "timm", "worst_group_auroc"),
 }
 
 
