@@ -162,7 +162,8 @@ class Metric:
             NaN where a permutation has no value.
         """
         shape = len(orders), len(xs), len(ys)
-        call = self._call("its null", f"an array of shape {shape} with values {self._bounds}")
+        within = f" with values {self._bounds}" if self._bounds else ""
+        call = self._call("its null", f"an array of shape {shape}{within}")
         values = self._declared("null", call, xs, ys, orders)
         if values is None:
             return None
