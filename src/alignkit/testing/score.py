@@ -41,9 +41,9 @@ def check_score(score: str) -> dict[str, float]:
     chosen = choose_score(score)
     fitting = chosen.entry.declarations.get("targets", ("Target",))
     found = {
-        type(target).__name__: _checked(chosen, target)
+        target.__class__.__name__: _checked(chosen, target)
         for target in _TARGETS
-        if {each.__name__ for each in type(target).__mro__} & set(fitting)
+        if {each.__name__ for each in target.__class__.__mro__} & set(fitting)
     }
     if not found:
         raise AssertionError(f"score '{score}' is for {' or '.join(fitting)}, which alignkit lacks")
@@ -90,7 +90,7 @@ def _checked(score: ExtraScore, target: Target) -> float:
             raise AssertionError(f"{label}: it writes to its input")
         return value
 
-    label = f"score '{score.name}' on {type(target).__name__}"
+    label = f"score '{score.name}' on {target.__class__.__name__}"
     straight = np.arange(SAMPLES)
     value, again = of(logits, straight), of(logits, straight)
     if value != again:

@@ -153,7 +153,7 @@ def _declared(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
     if kind == "metrics":
         facts.setdefault("version", 1)
     if kind == "tasks":
-        facts |= _target_facts(target, bound)
+        facts |= _target_facts(name)
     facts["options"] = _options(target, bound)
     facts["documentation"] = _documentation(target)
     return facts, []
@@ -195,15 +195,15 @@ def _owner(entry: Entry) -> dict[str, Any]:
     return {"summary": entry.summary, "plugin": entry.plugin.label}
 
 
-def _target_facts(task: Any, options: dict[str, Any]) -> dict[str, Any]:
+def _target_facts(task: str) -> dict[str, Any]:
     try:
-        target = task(**options).target
+        target = choose("tasks", task).make().target
     except DataError:
         return {"kind": "the labels are read from the data; name their folder to see them"}
     if target is None:
         return {"kind": "pairs without labels"}
     return {
-        "kind": type(target).__name__,
+        "kind": target.__class__.__name__,
         "labels": list(target.labels),
         "primary score": target.primary,
     }
