@@ -46,6 +46,11 @@ def test_bound_values_survive_the_text(k, scale, normed, dims):
     assert bind(target, parse_spec(spec)[1]) | given_options == bind(target, parse_spec(spec)[1])
 
 
+def test_the_text_of_options_is_that_of_stored_tables():
+    options = {"dims": None, "standardised": False, "threshold": 0.99, "sets": ("a", "b")}
+    assert format_spec("m", options) == "m:dims=None,sets=a+b,standardised=false,threshold=0.99"
+
+
 def test_defaults_are_filled_in_and_changes_found():
     bound = bind(target, {"k": "20"})
     assert bound["k"] == 20

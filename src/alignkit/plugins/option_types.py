@@ -134,12 +134,12 @@ def holds_paths(kind: Any) -> bool:
 
 
 def text_of(value: object) -> str:
-    """Return a value as the text that ``converted`` reads."""
+    """Return a value as the text that ``converted`` reads; stored tables hold these texts."""
     if isinstance(value, (tuple, list)):
         return "+".join(text_of(each) for each in value)
     if isinstance(value, enum.Enum):
         return value.name
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def plain_value(value: object) -> Any:
