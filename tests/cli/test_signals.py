@@ -38,7 +38,8 @@ def test_a_signal_outside_the_training_loop(
         os.kill(os.getpid(), number)
         time.sleep(5)  # a handler runs before the next bytecode
 
-    monkeypatch.setattr(Registry, "names", killed)
+    for asked in ("names", "entries"):
+        monkeypatch.setattr(Registry, asked, killed)
     monkeypatch.setattr(Run, "stored", property(killed))
     cwd = tiny_run.path.parents[3]
     done = alignkit(*command.split(), cwd=cwd, code=code)

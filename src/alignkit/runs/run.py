@@ -40,6 +40,8 @@ STORED: Form = {
     "init?": ({"run": str, "identity": str}, NoneType),
     "conduct?": dict,
     "data": {"fingerprint": str, "n?": {"*": int}, "splits?": {"*": str}},
+    "versions?": {"*": str},
+    "plugins?": {"*": str},
 }
 # What training was made from besides the configuration, as runs/inputs.py records it.
 INPUTS: Form = {"data?": {"*": str}, "code?": {"*": str}, "init?": str}
