@@ -28,5 +28,7 @@ def test_weights_and_operations_are_those_of_the_built_model(placement, further)
     batch = inputs.batch([inputs.tokens("w1 " * (length - 2))], torch.zeros(1, 3, 32, 32).numpy())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         walk(model, architecture.schedule(placement), batch)
-    # Attention itself, embeddings and the head are left out.
-    assert counter.get_total_flops() / 1.3 < size.flops < counter.get_total_flops() * 1.3
+    # Attention itself, embeddings and the head are left out; new versions of torch count it.
+    operations = counter.get_flop_counts()["Global"].items()
+    counted = sum(flops for operation, flops in operations if "attention" not in str(operation))
+    assert counted / 1.3 < size.flops < counted * 1.3
