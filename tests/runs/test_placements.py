@@ -75,7 +75,7 @@ def test_late_is_late_in_streams_of_any_depth():
     ("text", "message"),
     [
         ("late:cont=2", "placement 'late' has no option 'cont'; did you mean 'count'?"),
-        ("late:count=two", "option count='two' is not a whole number"),
+        ("late:count=two", "option 'count=two' is not a whole number"),
         ("late:count=0", "count=0 must be at least 1"),
         ("none:count=1", "placement 'none' has no option 'count'; it has none"),
         ("lat:count=1", "unknown placement 'lat'; did you mean 'late'?"),
