@@ -32,7 +32,7 @@ def check_score(score: str) -> dict[str, float]:
     ------
     AssertionError
         When it depends on the order of the samples, does not repeat, writes to its input, is not
-        better for right predictions than for wrong ones, or is for none of these targets.
+        better for right predictions than for wrong or random ones, or is for none of these targets.
     UsageError
         When it needs options.
     PluginError
@@ -100,9 +100,12 @@ def _checked(score: ExtraScore, target: Target) -> float:
         raise AssertionError(f"{label}: {value:.6g}, {shuffled:.6g} in another order of samples")
     right = 4 * (np.eye(n)[targets] if targets.ndim == 1 and n > 1 else _column(targets)) - 2
     best, worst = of(right.astype(np.float32), straight), of(-right.astype(np.float32), straight)
-    if not score.declaration.is_better(best, worst):
+    # A difference between groups is 0 for both the right and the wrong ones.
+    is_better, others = score.declaration.is_better, (worst, value)
+    if any(is_better(it, best) for it in others) or not any(is_better(best, it) for it in others):
         raise AssertionError(
-            f"{label}: {best:.6g} for right predictions is not better than {worst:.6g} for wrong"
+            f"{label}: {best:.6g} for right predictions is not better than {worst:.6g} for wrong "
+            f"and {value:.6g} for random ones"
         )
     return value
 
