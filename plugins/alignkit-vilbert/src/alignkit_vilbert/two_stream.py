@@ -58,13 +58,23 @@ class TwoStream:
         Raises
         ------
         DataError
-            When the files of a named model are missing.
+            When the files of a named model are missing, and its shape is unknown.
         UsageError
             When ``freeze`` names a layer that does not exist.
         """
-        depths = {stream: depth_of(stream, self.options) for stream in STREAMS}
+        depths = {stream: self._depth_of(stream) for stream in STREAMS}
         parse_freeze(self.options.freeze, depths)
         return depths
+
+    def _depth_of(self, stream: str) -> int:
+        try:
+            return depth_of(stream, self.options)
+        except alignkit.DataError:
+            try:
+                return depth_of(stream, replace(self.options, from_scratch=True))
+            except alignkit.AlignkitError:
+                pass
+            raise
 
     def resolve(self) -> dict[str, str | int | Path]:
         """Look up the named models; return their depths and names by content, to be stored."""
