@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -70,10 +71,10 @@ class TwoStream:
         try:
             return depth_of(stream, self.options)
         except alignkit.DataError:
-            try:
+            if Path(getattr(self.options, f"{stream}_model") or "").exists():
+                raise
+            with suppress(alignkit.AlignkitError):  # a published model, whose shape is known
                 return depth_of(stream, replace(self.options, from_scratch=True))
-            except alignkit.AlignkitError:
-                pass
             raise
 
     def resolve(self) -> dict[str, str | int | Path]:
