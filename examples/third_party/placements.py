@@ -6,10 +6,13 @@ alignkit --plugin examples/third_party/placements.py train --placement evenly:co
 alignkit --plugin examples/third_party/placements.py search run --space block:count=2
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import alignkit
 
 
-def evenly(depths, count: int = 3):
+def evenly(depths: Mapping[str, int], count: int = 3) -> dict[str, list[int]]:
     """Spread over the depth of each stream, the last before its last layer."""
     shortest = min(depths.values())
     if not 1 <= count <= shortest:
@@ -22,7 +25,7 @@ def evenly(depths, count: int = 3):
     }
 
 
-def block(context, count: int = 3):
+def block(context: Any, count: int = 3) -> alignkit.Space:
     """Vary where a block of consecutive fusions begins, in each stream.
 
     Parameters

@@ -3,10 +3,12 @@
 alignkit --plugin examples/third_party/seeds_section.py report --section seeds
 """
 
+from typing import Any
+
 import alignkit
 
 
-def seeds(content, least: int = 2):
+def seeds(content: Any, least: int = 2) -> alignkit.Section | None:
     """Range of the scores over the seeds of a placement.
 
     Parameters
@@ -37,5 +39,5 @@ def seeds(content, least: int = 2):
 
 
 @alignkit.hookimpl
-def register_sections(register):
+def register_sections(register: alignkit.RegisterSections) -> None:
     register("seeds", seeds)
