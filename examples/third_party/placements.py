@@ -36,13 +36,14 @@ def block(context: Any, count: int = 3) -> alignkit.Space:
     starts = {s: alignkit.Bound(0, depth - count + 1) for s, depth in context.depths.items()}
     if any(bound.low > bound.high for bound in starts.values()):
         raise alignkit.UsageError(f"space 'block': count={count} is more than the streams hold")
-    return alignkit.Space(
-        "block",
-        {f"{stream}_start": bound for stream, bound in starts.items()},
-        lambda values: alignkit.Placement(
-            *(range(values[f"{s}_start"], values[f"{s}_start"] + count) for s in starts)
-        ),
-    )
+
+    def chosen(values: Mapping[str, Any]) -> alignkit.Placement:
+        first = [values[f"{stream}_start"] for stream in starts]
+        text, vision = (range(start, start + count) for start in first)
+        return alignkit.Placement(text, vision)
+
+    varied = {f"{stream}_start": bound for stream, bound in starts.items()}
+    return alignkit.Space("block", varied, chosen)
 
 
 @alignkit.hookimpl
