@@ -265,7 +265,10 @@ class Bench:
     def _ties(self) -> Check:
         """Check that identical input scores less than the best only where there are ties."""
         x = Representation(np.round(self.x[:, :2]) + 0.5)  # no row of zeros
-        ties, value = bool(self.bare.ties(x, x)), self._compared(x, x)
+        try:
+            ties, value = bool(self.bare.ties(x, x)), self._compared(x, x)
+        except UndefinedError as error:  # of ordered neighbours, where many tie
+            return Check("ties", True, f"undefined where many tie: {error}")
         best = self.metric.best
         holds = ties or "identity" in self.metric.declared
         holds = holds or not abs(value - best) > BEST_TOLERANCE * max(1.0, abs(best))
