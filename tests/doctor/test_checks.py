@@ -15,8 +15,9 @@ import pytest
 
 from alignkit.doctor import diagnose, files, interface, machine, run, software
 from alignkit.doctor.child import ChildError, answer_of
-from alignkit.doctor.finding import Finding, in_bytes
+from alignkit.doctor.finding import Finding
 from alignkit.plugins import use_plugin_files
+from alignkit.runs.space import in_bytes
 
 Usage = namedtuple("Usage", "total used free")
 HERE = Path()
@@ -293,6 +294,14 @@ def test_data(tmp_path, monkeypatch):
     assert "is a task's" in _only(files.check_data(HERE), "warning").found
     (tmp_path / "hateful_memes").mkdir()
     assert "has hateful_memes" in _all_ok(files.check_data(HERE))
+
+
+def test_locks_that_were_not_looked_at_are_said(tmp_path, monkeypatch):
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "one" / files.LOCK).touch()
+    assert "enough for" not in _all_ok(files.check_locks(tmp_path / "runs"))
+    monkeypatch.setattr(files, "PATIENCE", -1.0)
+    assert "of those that -1 s are enough for" in _all_ok(files.check_locks(tmp_path / "runs"))
 
 
 def test_caches(tmp_path, monkeypatch):

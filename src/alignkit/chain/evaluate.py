@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from alignkit.chain import model as models
-from alignkit.chain.extra_scores import choose_scores
+from alignkit.chain.extra_scores import ExtraScore, choose_scores
 from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
@@ -26,7 +26,7 @@ from alignkit.runs.inputs import check_weights, content_now, inputs_of_scores
 from alignkit.runs.manifests import write_checked
 from alignkit.runs.reasons import explain_scores, reason_to_evaluate
 from alignkit.statistics.score_errors import score_errors
-from alignkit.tasks import Predictions, Target
+from alignkit.tasks import Predictions, Target, Task
 from alignkit.tasks.score import stored_directions
 from alignkit.training.device import choose_device
 from alignkit.training.processes import Processes
@@ -96,6 +96,7 @@ def evaluate(
         used_device = choose_device(device)
         content = content_now(run, split)
         task, samples = open_split(run, split)
+        _check_extra(run, task, wanted)
         model, schedule, inputs = models.load(run, models.outputs_of(task), used_device)
         identity = partial(identity_of_pictures, task, split)
         data = EncodedSplit(samples, inputs, split, identity, used_device)
@@ -103,16 +104,12 @@ def evaluate(
             targets, outputs = predict(model, schedule, data, task.target, reporter)
             scores = _scores(task.target, targets, outputs)
             errors = score_errors(task.target, targets, outputs.numpy(), scores)
-            predictions = Predictions(
-                targets, outputs.numpy(), samples.ids, facts_of(task, samples), task.target.labels
-            )
-            for each in wanted.values():
-                each.check_target(task.target)
-            scores |= {name: each.of(predictions) for name, each in wanted.items()}
-        elif wanted:
-            raise UsageError(
-                f"{run.path} was trained without labels; {' and '.join(wanted)} needs them"
-            )
+            if wanted:
+                facts = facts_of(task, samples)
+                predictions = Predictions(
+                    targets, outputs.numpy(), samples.ids, facts, task.target.labels
+                )
+                scores |= {name: each.of(predictions) for name, each in wanted.items()}
         else:
             scores, errors = _score_pretraining(run, model, schedule, data), {}
         performance = run.performance()
@@ -190,6 +187,17 @@ def _scores(target: Target, targets: np.ndarray, outputs: torch.Tensor) -> dict[
         loss = target.loss(outputs.double(), torch.from_numpy(targets))
     scores = target.scores(targets, outputs.numpy())
     return {**scores, "loss": float(loss), "n": len(targets)}
+
+
+def _check_extra(run: Run, task: Task, wanted: Mapping[str, ExtraScore]) -> None:
+    """Refuse scores that are not for the target of a run, before it predicts anything."""
+    if wanted and (not run.config.training.uses_labels or task.target is None):
+        raise UsageError(
+            f"{run.path} was trained without labels; {' and '.join(wanted)} needs them"
+        )
+    for each in wanted.values():
+        assert task.target is not None
+        each.check_target(task.target)
 
 
 def _score_pretraining(

@@ -15,11 +15,12 @@ from typing import TypeVar
 
 from alignkit.data.pixels import VARIABLE as CACHE
 from alignkit.data.pixels import cache_folder
-from alignkit.doctor.finding import OK, PROBLEM, WARNING, Finding, in_bytes
+from alignkit.doctor.finding import OK, PROBLEM, WARNING, Finding
 from alignkit.errors import AlignkitError
 from alignkit.plugins import registry
 from alignkit.runs.files import LOCK, held_by_another, sync
 from alignkit.runs.litter import find_litter
+from alignkit.runs.space import in_bytes
 from alignkit.tasks.root import VARIABLE as DATA
 
 Item = TypeVar("Item")
@@ -113,7 +114,8 @@ def check_locks(runs: Path) -> list[Finding]:
         return [Finding("locks", OK, f"there is no folder {runs} yet")]
     holders = _holders()
     findings, held = [], 0
-    for lock in _for_some_time(_locks(runs)):
+    looked = _Patient()
+    for lock in looked.at(_locks(runs)):
         if not held_by_another(lock.parent):
             continue
         held += 1
@@ -123,7 +125,7 @@ def check_locks(runs: Path) -> list[Finding]:
             found = f"{lock.parent} is held by process {process}, which is stopped"
             remedy = f"let it go on: kill -CONT {process}; or end it: kill -KILL {process}"
             findings.append(Finding("locks", WARNING, found, remedy))
-    litter = [each for each in _for_some_time(find_litter(runs)) if not each.in_use]
+    litter = [each for each in looked.at(find_litter(runs)) if not each.in_use]
     if litter:
         size = in_bytes(sum(each.bytes for each in litter))
         found = f"killed commands have left {len(litter)} files or folders, {size}, in {runs}"
@@ -131,7 +133,8 @@ def check_locks(runs: Path) -> list[Finding]:
     if findings:
         return findings
     said = f"{held} in {runs} held by running commands" if held else f"none in {runs} is held"
-    return [Finding("locks", OK, said)]
+    part = f", of those that {PATIENCE:g} s are enough for" if looked.is_cut else ""
+    return [Finding("locks", OK, said + part)]
 
 
 def _locks(runs: Path) -> Iterator[Path]:
@@ -140,13 +143,19 @@ def _locks(runs: Path) -> Iterator[Path]:
             yield Path(folder) / LOCK
 
 
-def _for_some_time(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield items until patience ends: there may be a million runs."""
-    until = time.monotonic() + PATIENCE
-    for item in items:
-        yield item
-        if time.monotonic() > until:
-            return
+class _Patient:
+    """Looks at items until patience ends: there may be a million runs."""
+
+    def __init__(self) -> None:
+        self.is_cut = False
+
+    def at(self, items: Iterable[Item]) -> Iterator[Item]:
+        until = time.monotonic() + PATIENCE
+        for item in items:
+            if time.monotonic() > until:
+                self.is_cut = True
+                return
+            yield item
 
 
 def _holders() -> dict[tuple[int, int, int], int]:

@@ -27,16 +27,3 @@ class Finding:
     state: str
     found: str
     remedy: str = ""
-
-
-def in_bytes(number: float) -> str:
-    """Return a size as people write it.
-
-    >>> in_bytes(512), in_bytes(2_500_000)
-    ('512 B', '2.5 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from alignkit.doctor.child import ChildError, answer_of
-from alignkit.doctor.finding import OK, PROBLEM, WARNING, Finding, in_bytes
+from alignkit.doctor.finding import OK, PROBLEM, WARNING, Finding
+from alignkit.runs.space import in_bytes
 
 NVIDIA = Path("/proc/driver/nvidia/version")  # there where the driver is loaded
 QUOTA = Path("/sys/fs/cgroup/cpu.max")  # "quota period" in microseconds, or "max period"

@@ -23,7 +23,6 @@ def torch_facts() -> dict[str, Any]:
             "kind": pool["user_api"],
             "version": pool["version"] or "",
             "threads": pool["num_threads"],
-            "file": pool["filepath"],
             "prefix": pool["prefix"],
         }
         for pool in threadpool_info()
@@ -77,8 +76,6 @@ def font_facts() -> dict[str, Any]:
         "font": font_manager.get_font(path).family_name,
         "latin": ord("a") in known,
         "lacks": [script for script, letter in scripts.items() if ord(letter) not in known],
-        "cache": matplotlib.get_cachedir(),
-        "backend": matplotlib.get_backend(),
     }
 
 

@@ -35,8 +35,8 @@ class DiskError(AlignkitError, OSError):
 
     def __init__(self, path: Path, code: int, reason: str) -> None:
         super().__init__(
-            f"cannot write {path}: {reason} ({_size(_free(path))} free); free some space or check "
-            "the disk, then rerun the same command"
+            f"cannot write {path}: {reason} ({in_bytes(_free(path))} free); free some space or "
+            "check the disk, then rerun the same command"
         )
         self.errno: int = code
         self.reason = reason
@@ -84,8 +84,8 @@ def require_space(folder: Path, needed: int, what: str, advice: str) -> None:
     free = _free(folder)
     if needed > free:
         raise AlignkitError(
-            f"{what} need about {_size(needed)} in {folder}, but only {_size(free)} are free; "
-            f"{advice}"
+            f"{what} need about {in_bytes(needed)} in {folder}, but only {in_bytes(free)} are "
+            f"free; {advice}"
         )
 
 
@@ -157,7 +157,7 @@ def _free(path: Path) -> int:
     return shutil.disk_usage(existing).free
 
 
-def _size(size: int) -> str:
+def in_bytes(size: int) -> str:
     """Return a number of bytes as people write it, such as ``1.5 GB``."""
     power = min(len(str(size)) - 1, 12) // 3
     unit = ("bytes", "kB", "MB", "GB", "TB")[power]
