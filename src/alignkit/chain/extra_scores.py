@@ -15,8 +15,6 @@ from alignkit.plugins.options import format_spec
 from alignkit.runs.config import choose
 from alignkit.tasks import Predictions, Score, Target
 
-ROUNDING = 1e-9  # how far rounding may take a score out of its range
-
 
 @dataclass(frozen=True)
 class ExtraScore:
@@ -41,6 +39,16 @@ class ExtraScore:
         low, high = stated.get("range", (0.0, 1.0))
         return Score(self.name, bool(stated.get("higher_is_better", True)), low, high)
 
+    @property
+    def targets(self) -> Sequence[str]:
+        """The names of the classes of targets that it is for."""
+        stated: Sequence[str] = self.entry.declarations.get("targets", ("Target",))
+        return stated
+
+    def fits(self, target: Target) -> bool:
+        """Return whether the score is for a target of this class, or one that it inherits from."""
+        return not {each.__name__ for each in target.__class__.__mro__}.isdisjoint(self.targets)
+
     def check_target(self, target: Target) -> None:
         """Refuse a target that the score is not for.
 
@@ -48,11 +56,10 @@ class ExtraScore:
         ------
         UsageError
         """
-        fitting = self.entry.declarations.get("targets", ("Target",))
-        if not {each.__name__ for each in target.__class__.__mro__} & set(fitting):
+        if not self.fits(target):
             raise UsageError(
-                f"score '{self.name}' is for a target {' or '.join(fitting)}; that of the task is "
-                f"{target.__class__.__name__}"
+                f"score '{self.name}' is for a target {' or '.join(self.targets)}; that of the "
+                f"task is {target.__class__.__name__}"
             )
 
     def of(self, predictions: Predictions) -> float:
@@ -72,7 +79,7 @@ class ExtraScore:
         with call:
             value = self.entry.load()(predictions, **self.options)
             number = float(value)
-        if not math.isfinite(number) or not low - ROUNDING <= number <= high + ROUNDING:
+        if not math.isfinite(number) or not self.declaration.allows(number):
             raise call.gave(value)
         return number
 

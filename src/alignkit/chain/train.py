@@ -235,9 +235,8 @@ def _learner(
     objectives = build_objectives(options.weighted_objectives, target, shapes, data, weights)
     aux = torch.nn.ModuleDict(
         {
-            spec.name.replace(".", "_"): AuxiliaryLoss(
-                spec, schedule, shapes
-            )  # no module has a dot
+            # The name of a module has no dot.
+            spec.name.replace(".", "_"): AuxiliaryLoss(spec, schedule, shapes)
             for spec in options.weighted_aux
         }
     )

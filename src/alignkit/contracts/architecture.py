@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from alignkit.contracts.guard import Guarded
+from alignkit.contracts.guard import Check, Guarded, of_type
 from alignkit.contracts.model import remember_owner
 from alignkit.errors import UsageError
 from alignkit.models.placement import STREAMS, Placement
@@ -21,6 +21,11 @@ class GuardedArchitecture(Guarded):
     """An architecture whose schedules, inputs and models are checked as they are made."""
 
     required = ("depths", "schedule", "inputs", "load_inputs", "build")
+    optional: ClassVar[Mapping[str, Check]] = {
+        "default_placement": of_type(Placement, "an alignkit.Placement"),
+        "resolve": of_type(Mapping, "the values of options by name"),
+        "size": of_type(ModelSize, "an alignkit.ModelSize"),
+    }
 
     def depths(self) -> dict[str, int]:
         """Return the number of layers of each stream."""
@@ -61,27 +66,6 @@ class GuardedArchitecture(Guarded):
         return check_parts(call, model, self._owner)
 
 
-def _placement(call: PluginCall, placement: Any) -> Placement:
-    if not isinstance(placement, Placement):
-        raise call.failed(f"gave {described(placement)}; expected an alignkit.Placement")
-    return placement
-
-
-def _options(call: PluginCall, options: Any) -> Mapping[str, Any]:
-    if not isinstance(options, Mapping):
-        raise call.failed(f"gave {described(options)}; expected the values of options by name")
-    return options
-
-
-def _size(call: PluginCall, size: Any) -> ModelSize:
-    if not isinstance(size, ModelSize):
-        raise call.failed(f"gave {described(size)}; expected an alignkit.ModelSize")
-    return size
-
-
-GuardedArchitecture.optional = {"default_placement": _placement, "resolve": _options, "size": _size}
-
-
 def check_parts(call: PluginCall, model: Any, owner: Any) -> nn.Module:
     """Return a model that has what the schedule needs, and remember whose it is.
 
@@ -94,7 +78,7 @@ def check_parts(call: PluginCall, model: Any, owner: Any) -> nn.Module:
 
     if not isinstance(model, nn.Module):
         raise call.gave(model)
-    call = PluginCall(call.owner, call.asked)
+    call = call.without_expected()
     missing = [name for name in ("streams", "fusions", "head") if not hasattr(model, name)]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
@@ -133,7 +117,7 @@ def check_steps(
     if isinstance(schedule, str | Mapping) or not hasattr(schedule, "__iter__"):
         raise call.gave(schedule)
     steps = list(schedule)
-    call = PluginCall(call.owner, call.asked)
+    call = call.without_expected()
     for step in steps:
         if not isinstance(step, RunLayer | Fuse | Record):
             raise call.failed(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alignkit.contracts.guard import Guarded
+from alignkit.contracts.guard import Guarded, check_json
 from alignkit.models.encoders import POOLINGS, EncoderSite, SiteState
 from alignkit.models.placement import STREAMS
 from alignkit.plugins.calls import PluginCall, described
@@ -49,11 +48,7 @@ class GuardedEncoder(Guarded):
         identity = self._ask(call, "identity")
         if not isinstance(identity, Mapping) or not identity:
             raise call.gave(identity)
-        try:
-            json.dumps(dict(identity))
-        except (TypeError, ValueError) as error:
-            raise call.failed(f"gave what JSON cannot hold: {error}") from None
-        return dict(identity)
+        return check_json(call, identity)
 
     def notes(self) -> list[str]:
         """Return lines a reader should know."""

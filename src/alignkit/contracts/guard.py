@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -85,6 +86,32 @@ class Guarded:
         """Return an attribute of the object."""
         with call:
             return getattr(self._made, name)
+
+
+def of_type(kind: type[Any] | tuple[type[Any], ...], expected: str) -> Check:
+    """Return a check that an answer is of a type; of which errors say ``expected``."""
+
+    def check(call: PluginCall, value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise call.failed(f"gave {described(value)}; expected {expected}")
+        return value
+
+    return check
+
+
+def check_json(call: PluginCall, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain values by name.
+
+    Raises
+    ------
+    PluginError
+        If JSON cannot hold them.
+    """
+    try:
+        json.dumps(dict(value))
+    except (TypeError, ValueError) as error:
+        raise call.failed(f"gave what JSON cannot hold: {error}") from None
+    return dict(value)
 
 
 def whose(made: Any) -> Owner | str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.contracts.guard import Guarded, whose
+from alignkit.contracts.guard import Guarded, check_json, whose
 from alignkit.models.placement import STREAMS
 from alignkit.plugins.calls import PluginCall, described
 
@@ -57,11 +57,7 @@ class GuardedInputs(Guarded):
         stored = self._ask(call, "to_json")
         if not isinstance(stored, dict):
             raise call.gave(stored)
-        try:
-            json.dumps(stored)
-        except (TypeError, ValueError) as error:
-            raise call.failed(f"gave what JSON cannot hold: {error}") from None
-        return stored
+        return check_json(call, stored)
 
 
 def _checked_part(call: PluginCall, stream: str, part: Any) -> dict[str, Tensor]:

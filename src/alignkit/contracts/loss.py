@@ -21,11 +21,9 @@ def check_scalar(call: PluginCall, value: Any, *inputs: Tensor) -> Tensor:
     """
     import torch
 
-    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+    if not isinstance(value, torch.Tensor) or value.numel() != 1 or not value.is_floating_point():
         raise call.gave(value)
-    if not value.is_floating_point():
-        raise call.gave(value)
-    plain = PluginCall(call.owner, call.asked)
+    plain = call.without_expected()
     needs = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
     if needs and not value.requires_grad:
         raise plain.failed("gave a value without a gradient, from which nothing can be learnt")
@@ -51,7 +49,7 @@ def check_loss_once(call: PluginCall, function: Callable[..., Any], *sides: Tens
     """
     import torch
 
-    plain = PluginCall(call.owner, call.asked)
+    plain = call.without_expected()
     with torch.enable_grad():
         leaves = [side.detach().clone().requires_grad_() for side in sides]
         given = [leaf * 1 for leaf in leaves]  # as in training, where they are results themselves

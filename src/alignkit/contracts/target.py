@@ -18,8 +18,6 @@ from alignkit.tasks import Binary, MultiLabel, Score, SingleLabel, Split, Target
 if TYPE_CHECKING:
     import torch
 
-ROUNDING = 1e-9  # how far rounding may take a score out of its range
-
 
 class GuardedTarget(Guarded):
     """A target whose loss and scores are checked whenever they are computed."""
@@ -96,16 +94,16 @@ def check_targets(call: PluginCall, split: Split, target: Target) -> Split:
         raise call.failed(f"gave {described(targets)}; expected numbers")
     if not np.isfinite(targets).all():
         raise call.failed(f"gave NaN or infinite values{_where(split, ~np.isfinite(targets))}")
-    if _keeps_loss(own, MultiLabel):
+    if keeps_loss(own, MultiLabel):
         return _check_columns(call, split, own.n_outputs)
-    if _keeps_loss(own, SingleLabel):
+    if keeps_loss(own, SingleLabel):
         return _check_classes(call, split, own.n_outputs)
-    if _keeps_loss(own, Binary):
+    if keeps_loss(own, Binary):
         return _check_classes(call, split, 2)
     return split
 
 
-def _keeps_loss(target: Target, kind: type[Target]) -> bool:
+def keeps_loss(target: Target, kind: type[Target]) -> bool:
     """Return whether a target reads its targets as one of alignkit's own does."""
     return isinstance(target, kind) and type(target).loss is kind.loss
 
@@ -149,7 +147,7 @@ def check_scores(call: PluginCall, scores: Any, target: GuardedTarget) -> dict[s
     """
     if not isinstance(scores, Mapping):
         raise call.gave(scores)
-    call = PluginCall(call.owner, call.asked)
+    call = call.without_expected()
     found: dict[str, float] = {}
     for name, value in scores.items():
         if not isinstance(name, str) or not isinstance(value, numbers.Real):
@@ -162,7 +160,7 @@ def check_scores(call: PluginCall, scores: Any, target: GuardedTarget) -> dict[s
             raise call.failed(f"gave {', '.join(found) or 'none'}, without '{name}', its {which}")
     for name, value in found.items():
         score = declared.get(name) or Score.undeclared(name)
-        if not math.isnan(value) and not score.low - ROUNDING <= value <= score.high + ROUNDING:
+        if not math.isnan(value) and not score.allows(value):
             bounds = f"[{score.low:g}, {score.high:g}]"
             hint = (
                 "its declared range"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alignkit.contracts.guard import Guarded
+from alignkit.contracts.guard import Guarded, of_type
 from alignkit.contracts.target import GuardedTarget, check_targets
 from alignkit.plugins.calls import PluginCall, described
 from alignkit.tasks import Split, Target
@@ -55,23 +55,12 @@ def _listed(call: PluginCall, split: Any) -> Split:
     return check_split(call, split, listed=True)
 
 
-def _text_or_none(call: PluginCall, value: Any) -> Any:
-    if not isinstance(value, str | None):
-        raise call.failed(f"gave {described(value)}; expected text or None")
-    return value
-
-
-def _mapping(call: PluginCall, value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise call.failed(f"gave {described(value)}; expected numbers by the name of a split")
-    return value
-
-
+_text_or_none = of_type((str, type(None)), "text or None")
 GuardedTask.optional = {
     "listed": _listed,
     "content_digest": _text_or_none,
     "split_fingerprint": _text_or_none,
-    "published": _mapping,
+    "published": of_type(Mapping, "numbers by the name of a split"),
 }
 
 
@@ -92,9 +81,8 @@ class GuardedImage:
         with call:
             picture = self.image(index)
         if isinstance(picture, np.ndarray):
-            if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-                raise call.gave(picture)
-            if not picture.size:
+            rgb = picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8
+            if not rgb or not picture.size:
                 raise call.gave(picture)
         elif getattr(picture, "mode", None) != "RGB":
             mode = getattr(picture, "mode", "")
@@ -122,7 +110,7 @@ def check_split(call: PluginCall, split: Any, listed: bool = False) -> Split:
     """
     if not isinstance(split, Split):
         raise call.gave(split)
-    call = PluginCall(call.owner, call.asked)
+    call = call.without_expected()
     for name in ("ids", "texts"):
         _check_texts(call, name, getattr(split, name))
     n = len(split.ids)

@@ -85,6 +85,10 @@ class PluginCall:
         said = f"cannot be called: {error}" if unfit else f"raised {in_one_line(error)}"
         raise self.failed(said) from error
 
+    def without_expected(self) -> PluginCall:
+        """Return the same call for errors that say themselves what was expected."""
+        return PluginCall(self.owner, self.asked)
+
     def gave(self, value: object) -> PluginError:
         """Return the error for a value that is not what was expected."""
         return self.failed(f"gave {described(value)}")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 from dataclasses import dataclass
 from typing import Any
 
 from alignkit.errors import PluginError
 from alignkit.plugins.calls import PluginCall
-from alignkit.plugins.load import PLUGINS_VARIABLE, normal_name
+from alignkit.plugins.load import PLUGINS_VARIABLE, normal_name, selection
 
 COMMANDS = "alignkit.commands"
 
@@ -70,11 +69,9 @@ class _Contested(InstalledCommand):
 
 def _is_selected(distribution: str) -> bool:
     """Return whether the variable selects a distribution, by naming it or by leaving out others."""
-    selection = os.environ.get(PLUGINS_VARIABLE)
-    if selection is None:
+    selected = selection()
+    if selected is None:
         return True
-    names = [name.strip() for name in selection.split(",") if name.strip()]
-    unwanted = {normal_name(name[1:]) for name in names if name.startswith("-")}
-    wanted = {normal_name(name) for name in names if not name.startswith("-")}
+    wanted, unwanted = ({normal_name(name) for name in names} for names in selected)
     own = normal_name(distribution)
     return own not in unwanted and (own in wanted or (not wanted and bool(unwanted)))

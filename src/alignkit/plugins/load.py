@@ -93,8 +93,7 @@ def names(kind: str) -> list[str]:
     ----------
     kind : str
         ``metrics``, ``architectures``, ``placements``, ``tasks``, ``losses``, ``encoders``,
-        ``spaces``, ``scores``, ``sections``
-        or ``layer_rules``.
+        ``spaces``, ``scores``, ``sections`` or ``layer_rules``.
 
     Raises
     ------
@@ -224,24 +223,32 @@ def _own() -> Source:
     return Source(plugin, lambda: importlib.import_module(plugin.module))
 
 
+def selection() -> tuple[list[str], list[str]] | None:
+    """Return what ``ALIGNKIT_PLUGINS`` names to load, and what not to; None if it is unset."""
+    value = os.environ.get(PLUGINS_VARIABLE)
+    if value is None:
+        return None
+    names = dict.fromkeys(part.strip() for part in value.split(",") if part.strip())
+    wanted = [name for name in names if not name.startswith("-")]
+    return wanted, [name.removeprefix("-").strip() for name in names if name.startswith("-")]
+
+
 def _sources() -> list[Source]:
     """Return the installed plugins that ``ALIGNKIT_PLUGINS`` selects; all if it is unset.
 
     It lists what to load: distributions and ``.py`` files; or, each after a minus, distributions
     not to load.
     """
-    selection = os.environ.get(PLUGINS_VARIABLE)
+    selected = selection()
     points = importlib.metadata.entry_points()
     installed = [_from_entry_point(point) for point in points.select(group=GROUP)]
     for group in points.groups - {GROUP}:
         if _NEARLY.fullmatch(group.lower()):
             installed += [_misplaced(point) for point in points.select(group=group)]
     installed.sort(key=lambda source: source.plugin.name)
-    if selection is None:
+    if selected is None:
         return installed
-    names = dict.fromkeys(part.strip() for part in selection.split(",") if part.strip())
-    wanted = [name for name in names if not name.startswith("-")]
-    unwanted = [name.removeprefix("-").strip() for name in names if name.startswith("-")]
+    wanted, unwanted = selected
     out = [source for name in unwanted for source in _of_distribution(name, installed)]
     chosen = [source for name in wanted for source in _named(name, installed)]
     if unwanted and not wanted:

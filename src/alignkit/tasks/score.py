@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 # A score whose name contains one of these words is better the lower it is, unless declared.
 LOSS_WORDS = frozenset({"loss", "losses", "error", "errors", "perplexity", "nll"})
+ROUNDING = 1e-9  # how far rounding may take a score out of its range
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Score:
         if named_like_a_loss(name):
             return cls(name, higher_is_better=False, high=math.inf)
         return cls(name)
+
+    def allows(self, value: float) -> bool:
+        """Return whether a value is in the range, but for rounding; NaN is not."""
+        return self.low - ROUNDING <= value <= self.high + ROUNDING
 
     def is_better(self, value: float, than: float) -> bool:
         """Return whether a value is strictly better than another; any is better than NaN."""

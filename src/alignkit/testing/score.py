@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from alignkit.chain.extra_scores import ROUNDING, ExtraScore, choose_score
+from alignkit.chain.extra_scores import ExtraScore, choose_score
 from alignkit.tasks import Binary, MultiLabel, Predictions, SingleLabel, Target
+from alignkit.tasks.score import ROUNDING
 
 SAMPLES = 60
 _TARGETS = (Binary(), SingleLabel(("a", "b", "c")), MultiLabel(("a", "b", "c")))
@@ -39,14 +40,14 @@ def check_score(score: str) -> dict[str, float]:
         When it fails, is no finite number, or is outside the range that it declares.
     """
     chosen = choose_score(score)
-    fitting = chosen.entry.declarations.get("targets", ("Target",))
     found = {
         target.__class__.__name__: _checked(chosen, target)
         for target in _TARGETS
-        if {each.__name__ for each in target.__class__.__mro__} & set(fitting)
+        if chosen.fits(target)
     }
     if not found:
-        raise AssertionError(f"score '{score}' is for {' or '.join(fitting)}, which alignkit lacks")
+        named = " or ".join(chosen.targets)
+        raise AssertionError(f"score '{score}' is for {named}, which alignkit lacks")
     return found
 
 
