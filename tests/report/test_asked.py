@@ -113,3 +113,20 @@ def test_the_default_metrics_are_those_of_correlate(runs, tmp_path):
     words = ("--runs", root, "--task", "toy_match", "--permutations", "9", "--json")
     correlated = json.loads(alignkit("correlate", *words, cwd=tmp_path).stdout)
     assert reported == [row["metric"] for row in correlated] == default_metrics()
+
+
+def test_figures_are_also_written_in_the_formats_that_are_asked_for(runs, tmp_path):
+    paths = [run.path for run in runs[:2]]
+    short = ("--metric", "cka", "--permutations", "9", "--output")
+    also = ("--figure-format", "pdf", "--figure-format", "png")
+    alignkit("report", *paths, *short, "r", *also, cwd=tmp_path)
+    files = list((tmp_path / "r" / "figures").iterdir())
+    for file in files:
+        beside = {other.suffix for other in files if other.stem == file.stem}
+        assert beside == {".svg", ".csv", ".pdf", ".png"}
+    assert {file.read_bytes()[:4] for file in files if file.suffix == ".pdf"} == {b"%PDF"}
+    refused = alignkit(
+        "report", *paths, *short, "s", "--figure-format", "eps", cwd=tmp_path, code=2
+    )
+    assert "`--figure-format eps` is not a format; choose png or pdf" in refused.stderr
+    assert not (tmp_path / "s").exists()

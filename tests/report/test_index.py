@@ -14,6 +14,8 @@ def test_every_result_is_linked_once_and_the_page_is_written_only_when_it_change
         "report/report.html",
         "report/figures/depth.png",
         "report/figures/depth.csv",
+        "report/figures/depth.svg",
+        "report/figures/alone.svg",
         "hypotheses/answers.md",
         "a & b.csv",
         ".hidden.csv",
@@ -25,6 +27,7 @@ def test_every_result_is_linked_once_and_the_page_is_written_only_when_it_change
     assert re.findall(r'href="([^"]+)"', text) == [
         "report/report.html",
         "hypotheses/answers.md",
+        "report/figures/alone.svg",
         "report/figures/depth.png",
         "a%20%26%20b.csv",
         "runs.last.csv",

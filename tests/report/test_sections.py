@@ -94,7 +94,7 @@ def test_the_example_is_a_section_with_a_table_and_a_figure(study, tmp_path):
         assert f"<td>{lowest:.4g}</td>" in page
         assert f" {lowest:.4g} |" in markdown
     assert (tmp_path / "r" / "figures" / "seeds-1.csv").is_file()
-    assert "](figures/seeds-1.png)" in markdown
+    assert "](figures/seeds-1.svg)" in markdown
     settings = json.loads((tmp_path / "r" / "settings.json").read_text())
     assert settings["sections"] == ["seeds:least=3"]
 

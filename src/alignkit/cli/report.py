@@ -67,6 +67,15 @@ def report(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    figure_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--figure-format",
+            metavar="FORMAT",
+            help="Write every figure as png or pdf too, beside SVG; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -84,17 +93,19 @@ def report(
     metric), and whether it is associated with performance, with the power to find that. Heat maps,
     alignment by depth, and alignment against scores follow. Missing alignment values and scores
     are computed first. Prints the path of report.html; the same folder
-    contains report.md and, in figures/, every figure with its data.
+    contains report.md and, in figures/, every figure as SVG with its data as CSV.
 
     Example: alignkit report --metric unbiased_cka --metric mknn --output report
     """
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
+    from alignkit.report.figures.folder import check_formats
     from alignkit.report.results import report_runs
     from alignkit.report.sections import choose_sections
     from alignkit.runs.units import select_runs
 
     choose_sections(section or ())
+    check_formats(figure_format or ())
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
@@ -120,6 +131,7 @@ def report(
         permutations=permutations,
         measure=True,
         sections=section or (),
+        figure_formats=figure_format or (),
         reporter=console.TerminalReporter(),
     )
     link_results(output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from html import unescape
 from pathlib import Path
 from urllib.parse import quote, unquote
@@ -16,7 +16,7 @@ NAME = "index.html"
 KINDS = (
     ("Reports", (".html",)),
     ("Answers", (".md",)),
-    ("Figures", (".png",)),
+    ("Figures", (".png", ".svg")),
     ("Tables", (".csv",)),
 )
 STYLE = "body{font:16px/1.5 sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}"
@@ -104,9 +104,10 @@ def _below(folder: Path) -> Iterator[Path]:
 
 def _write(folder: Path, title: str, paths: Iterable[Path]) -> Path:
     files = sorted(path.relative_to(folder) for path in paths)
+    every = set(files)
     parts = [f"<h1>{as_html(title)}</h1>"]
     for heading, endings in KINDS:
-        shown = [file for file in files if file.suffix in endings and not _is_aside(file)]
+        shown = [f for f in files if f.suffix in endings and not _is_aside(f, every)]
         if shown:
             parts.append(f"<h2>{heading}</h2>\n<ul>\n{_links(shown)}\n</ul>")
     text = (
@@ -119,8 +120,10 @@ def _write(folder: Path, title: str, paths: Iterable[Path]) -> Path:
     return page
 
 
-def _is_aside(file: Path) -> bool:
-    """Whether a file is no result of its own: a page, or the data of a figure that is linked."""
+def _is_aside(file: Path, others: Collection[Path]) -> bool:
+    """Whether a file is no result of its own: a page, or a figure's data or second picture."""
+    if file.suffix == ".svg":
+        return file.with_suffix(".png") in others
     return file.name == NAME or (file.suffix == ".csv" and "figures" in file.parts)
 
 

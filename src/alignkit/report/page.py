@@ -34,6 +34,7 @@ def write_report(
     title: str = "Alignment and performance",
     rises: Answer | None = None,
     added: Sequence[str] = (),
+    figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Path:
     """Write ``report.html``, ``report.md`` and ``figures/`` from measured runs.
@@ -57,6 +58,8 @@ def write_report(
     added : sequence of str
         Sections of plugins, as ``name:key=value``. One that fails is named, on the page too, and
         left out.
+    figure_formats : sequence of str
+        What to write figures as beside SVG: ``png``, ``pdf``.
     reporter : Reporter
 
     Returns
@@ -71,7 +74,7 @@ def write_report(
     """
     folder, chosen = Path(folder), choose_sections(added)
     content = gather(runs, options or TableOptions(()))
-    figures = FigureFolder(folder / "figures")
+    figures = FigureFolder(folder / "figures", figure_formats)
     facts = _facts(content, correlations, rises) | {
         "title": title,
         "explained": EXPLAINED,

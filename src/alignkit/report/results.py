@@ -18,6 +18,7 @@ from alignkit.analysis.questions.fusions import layers_around_fusions
 from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
+from alignkit.report.figures.folder import check_formats
 from alignkit.report.page import write_report
 from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
@@ -44,6 +45,7 @@ def report_runs(
     permutations: int = 9999,
     measure: bool = False,
     sections: Sequence[str] = (),
+    figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Path:
     """Correlate runs and write their report; everything in it follows the same options.
@@ -67,6 +69,8 @@ def report_runs(
         the head says whether alignment rises across fusions only where it is stored.
     sections : sequence of str
         Sections of plugins to add, as ``name:key=value``.
+    figure_formats : sequence of str
+        What to write figures as beside SVG: ``png``, ``pdf``.
 
     Returns
     -------
@@ -76,6 +80,7 @@ def report_runs(
     from alignkit.analysis.layer_values import measure_layers
 
     choose_sections(sections)
+    check_formats(figure_formats)
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
         measure_layers(runs, options, lambda _: ["all"], reporter)
@@ -98,6 +103,7 @@ def report_runs(
         options=options,
         rises=rises,
         added=sections,
+        figure_formats=figure_formats,
         reporter=reporter,
     )
 

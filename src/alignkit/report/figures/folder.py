@@ -1,16 +1,32 @@
-"""Figures written as SVG, PNG and perhaps PDF, with the CSV of the data of each."""
+"""Figures written as SVG, and in other formats, with the CSV of the data of each."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.cleaning import visible
+from alignkit.errors import UsageError
 from alignkit.report.style import pdf, png, svg
 from alignkit.runs.files import whole_file, write_results, write_text
+
+# Beside SVG: PNG for slides and for viewers that show no SVG, PDF for papers.
+FORMATS = {"png": png, "pdf": pdf}
+
+
+def check_formats(names: Sequence[str]) -> None:
+    """Raise ``UsageError`` unless every name is a format that figures can be written as."""
+    for name in names:
+        if name not in FORMATS:
+            raise UsageError(
+                f"`figure_format={visible(name)}` is not a format; choose {' or '.join(FORMATS)} "
+                "(every figure is written as SVG in any case)"
+            )
 
 
 @dataclass(frozen=True)
@@ -34,12 +50,12 @@ class FigureFolder:
     Parameters
     ----------
     folder : Path
-    for_papers : bool
-        Whether to write each as PDF too.
+    formats : sequence of str
+        What else to write each as, beside SVG: any of ``FORMATS``.
     """
 
-    def __init__(self, folder: Path, for_papers: bool = False) -> None:
-        self.folder, self.for_papers = folder, for_papers
+    def __init__(self, folder: Path, formats: Sequence[str] = ("png",)) -> None:
+        self.folder, self.formats = folder, tuple(formats)
         self.names: list[str] = []
 
     def add(
@@ -49,11 +65,9 @@ class FigureFolder:
         name = self._free(name)
         picture = svg(figure)
         write_text(self.folder / f"{name}.svg", picture)
-        with whole_file(self.folder / f"{name}.png") as temporary:
-            temporary.write_bytes(png(figure))
-        if self.for_papers:
-            with whole_file(self.folder / f"{name}.pdf") as temporary:
-                temporary.write_bytes(pdf(figure))
+        for chosen in self.formats:
+            with whole_file(self.folder / f"{name}.{chosen}") as temporary:
+                temporary.write_bytes(FORMATS[chosen](figure))
         write_results(self.folder / f"{name}.csv", data)
         return Shown(name, title, alternative, picture)
 
