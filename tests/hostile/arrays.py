@@ -326,6 +326,26 @@ def _packed_chunk(file) -> None:
     data.id.write_direct_chunk((0, 0), packed_zeros(4 << 10))
 
 
+def _packed_pictures(file) -> None:
+    """Small pictures whose chunk unpacks to far more than a chunk is."""
+    kept = {"chunks": (2, 3, 8, 8), "compression": "gzip"}
+    pictures = file.create_dataset("images", (4, 3, 8, 8), "u1", **kept)
+    pictures.id.write_direct_chunk((0, 0, 0, 0), packed_zeros(4 << 10))
+
+
+def _chunk_of_all(file) -> None:
+    """One picture, whose chunk has room for 10^9 of them."""
+    kept = {"maxshape": (None, 3, 8, 8), "chunks": (20_000_000, 3, 8, 8), "compression": "gzip"}
+    pictures = file.create_dataset("images", (1, 3, 8, 8), "u1", **kept)
+    pictures.id.write_direct_chunk((0, 0, 0, 0), packed_zeros(3 << 10))
+
+
+PIXELS = {
+    "a chunk that unpacks to 4 GB": lambda: hdf5(_packed_pictures),
+    "one picture in a chunk of 4 GB": lambda: hdf5(_chunk_of_all),
+}
+
+
 def _groups_in_each_other(file) -> None:
     group = file.create_group("g")
     group["g"] = group
@@ -475,6 +495,35 @@ PARQUET = {
     "a footer that is none": lambda: b"PAR1" + b"\xff" * 40 + struct.pack("<I", 40) + b"PAR1",
     "the magic number only": lambda: b"PAR1",
     "empty": lambda: b"",
+}
+
+
+def _picture(size: int) -> bytes:
+    """A picture that can be read, with zeros behind it."""
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "BMP")
+    return out.getvalue().ljust(size, b"\0")
+
+
+def _one_picture():
+    import pyarrow as pa
+
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(10_000, "int32")), pa.array([_picture(1_000_000)])
+    )
+
+
+def _equal_pictures():
+    import pyarrow as pa
+
+    return pa.array([_picture(20_000_000)] * 50)
+
+
+CELLS = {
+    "10,000 times one picture of a million bytes": lambda: repeated(1, {"image": _one_picture()}),
+    "50 pictures of 20 million equal bytes": lambda: repeated(1, {"image": _equal_pictures()}),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostile.arrays import HDF5, MAT, NPY, NPZ, PARQUET, PT, SAFETENSORS
+from hostile.arrays import CELLS, HDF5, MAT, NPY, NPZ, PARQUET, PIXELS, PT, SAFETENSORS
 from hostile.contents import DOCUMENTS, TABLES
 from hostile.packs import PACKS
 from hostile.places import PLACES, WIDE
@@ -108,6 +108,12 @@ def _read_pixels(path: Path) -> None:
     from alignkit_tasks.hdf5 import ArrayPicture
 
     ArrayPicture(path, "images", 0).open()
+
+
+def _read_cell(path: Path) -> None:
+    from alignkit_tasks.columns import ColumnPicture
+
+    ColumnPicture(path, "image", 0).open()
 
 
 def _read_columns(path: Path) -> None:
@@ -287,8 +293,9 @@ _CONTENTS = (
     *((family, name, contents, _read_arrays) for family, name, contents in _ARRAYS),
     ("weights of torch", "w.pt", PT, _read_weights),
     ("weights in safetensors", "w.safetensors", SAFETENSORS, _read_weights),
-    ("HDF5 of pictures", "images.h5", HDF5, _read_pixels),
+    ("HDF5 of pictures", "images.h5", HDF5 | PIXELS, _read_pixels),
     ("Parquet of a task", "t.parquet", PARQUET, _read_columns),
+    ("Parquet of pictures", "p.parquet", CELLS, _read_cell),
     ("pictures", "x.png", PICTURES, _read_picture),
     ("packs", "x.tar", PACKS, _read_pack),
     ("configurations of models", "config.json", CONFIGS, _read_config),

@@ -117,7 +117,12 @@ def _hdf5(asked: dict[str, Any], alive: Alive, numbers: bool = True) -> int:
 
 
 def _hdf5_of_pictures(asked: dict[str, Any], alive: Alive) -> int:
-    return _hdf5(asked, alive, numbers=False)
+    if asked["part"] is None:
+        return _hdf5(asked, alive, numbers=False)
+    import h5py
+
+    with _opened(lambda: h5py.File(asked["path"], "r")) as file:
+        return int(file[asked["columns"][0]][asked["part"]].nbytes)
 
 
 def _walk(data: Any, alive: Alive, read: bool) -> None:
@@ -139,11 +144,13 @@ def _parquet(asked: dict[str, Any], alive: Alive) -> int:
     import pyarrow.parquet
 
     file = _opened(lambda: pyarrow.parquet.ParquetFile(asked["path"]))
-    rows = file.metadata.num_rows
+    groups = range(file.num_row_groups) if asked["part"] is None else [asked["part"]]
+    rows = sum(file.metadata.row_group(group).num_rows for group in groups)
     columns = len(file.schema_arrow) if asked["columns"] is None else len(asked["columns"])
     if rows * columns * _CELL > asked["most"]:
         return int(rows * columns * _CELL)
-    return _sum(file.iter_batches(columns=asked["columns"], use_threads=False), asked, alive)
+    batches = file.iter_batches(row_groups=groups, columns=asked["columns"], use_threads=False)
+    return _sum(batches, asked, alive)
 
 
 def _arrow(asked: dict[str, Any], alive: Alive) -> int:

@@ -33,7 +33,9 @@ _ENVIRONMENT = {  # libraries that reserve memory for threads would need it all
 }
 
 
-def try_reading(path: Path, kind: str, columns: Sequence[str] | None = None) -> None:
+def try_reading(
+    path: Path, kind: str, columns: Sequence[str] | None = None, part: int | None = None
+) -> None:
     """Read a file in another process, and refuse it where this does not end well.
 
     What is damaged in other ways may not be told: whoever reads the file in earnest says so.
@@ -42,10 +44,12 @@ def try_reading(path: Path, kind: str, columns: Sequence[str] | None = None) -> 
     ----------
     path : Path
     kind : str
-        ``hdf5``, of which all is read; ``pictures`` for HDF5 of which numbers are not;
-        ``parquet`` or ``arrow``.
+        ``hdf5``, of which all is read; ``pictures`` for HDF5 of which numbers are not, unless
+        a part is named; ``parquet`` or ``arrow``.
     columns : sequence of str, optional
-        Of a table those that are read.
+        Of a table those that are read; of ``pictures`` the array of which a part is read.
+    part : int, optional
+        Of Parquet the row group, and of ``pictures`` the row, that is read; all by default.
 
     Raises
     ------
@@ -60,6 +64,7 @@ def try_reading(path: Path, kind: str, columns: Sequence[str] | None = None) -> 
         "path": str(path.absolute()),
         "kind": kind,
         "columns": columns if columns is None else list(columns),
+        "part": part,
         "most": most,
         "memory": memory,
         "seconds": SECONDS,

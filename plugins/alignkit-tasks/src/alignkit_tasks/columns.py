@@ -179,6 +179,7 @@ class _Table:
             self._groups = [i for i, size in enumerate(sizes) for _ in range(size)]
             self._starts = [sum(sizes[:i]) for i in range(len(sizes))]
             self._group = lru_cache(KEPT_GROUPS)(self._read_group)
+            self._tried: set[tuple[int, str]] = set()
             self._reading = Lock()  # a Parquet reader must not be used by two threads at once
             return
         try_reading(path, "arrow")
@@ -290,6 +291,9 @@ class _Table:
     def _read_group(self, group: int, column: str) -> Any:
         assert self._parquet is not None
         with self._reading, self._told():
+            if (group, column) not in self._tried:
+                try_reading(self._path, "parquet", [column], group)
+                self._tried.add((group, column))
             return self._parquet.read_row_group(group, columns=[column]).column(column)
 
 

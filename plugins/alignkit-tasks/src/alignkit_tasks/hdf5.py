@@ -46,6 +46,12 @@ def _opened(path: Path, _stamp: object, _process: int) -> Any:
         raise alignkit.DataError(f"{path} cannot be read: {error}") from None
 
 
+@lru_cache(1 << 16)
+def _try_chunk(path: Path, _stamp: object, dataset: str, row: int) -> None:
+    """Read the chunks of a row apart first, once: what they unpack to is not known before."""
+    try_reading(path, "pictures", [dataset], row)
+
+
 @dataclass(frozen=True)
 class ArrayPicture:
     """One row of an ``(n, 3, height, width)`` or ``(n, height, width, 3)`` array."""
@@ -67,10 +73,7 @@ class ArrayPicture:
         """
         if self.fault():
             raise alignkit.MissingError(f"there is no picture {self}")
-        try:
-            pixels = np.asarray(self._array()[self.row])
-        except (OSError, RuntimeError) as error:
-            raise alignkit.DataError(f"{self} cannot be read: {error!s:.80}") from None
+        pixels = self._values()
         if pixels.shape[0] == 3:
             pixels = pixels.transpose(1, 2, 0)
         if not pixels.size:
@@ -100,8 +103,18 @@ class ArrayPicture:
         """Return the values of the row with their kind and shape, None if it is missing."""
         if self.fault():
             return None
-        values = np.ascontiguousarray(self._array()[self.row])
+        values = np.ascontiguousarray(self._values())
         return f"{values.dtype.str} {values.shape} ".encode() + values.tobytes()
+
+    def _values(self) -> np.ndarray:
+        array = self._array()
+        try:
+            if array.chunks is not None:
+                chunk = self.row // array.chunks[0]
+                _try_chunk(self.path, stamp(self.path), self.dataset, chunk * array.chunks[0])
+            return np.asarray(array[self.row])
+        except (OSError, RuntimeError, ValueError) as error:
+            raise alignkit.DataError(f"{self} cannot be read: {error!s:.80}") from None
 
     def _array(self) -> Any:
         file = open_hdf5(self.path)
