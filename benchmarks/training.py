@@ -29,8 +29,9 @@ from alignkit.data.encoded import EncodedSplit
 from alignkit.models.walk import count_parameters, walk
 from alignkit.runs import Training, resolve_config
 from alignkit.training.batches import Collator
+from alignkit.training.build import build_objectives
 from alignkit.training.learner import Learner
-from alignkit.training.objectives import build_objectives, probe_shapes
+from alignkit.training.objectives import Parts, probe_shapes
 from alignkit.training.optimizer import make_optimizer
 from alignkit.training.processes import Processes
 
@@ -61,14 +62,13 @@ class Ours:
         make_repeatable(0, 1)
         data = EncodedSplit(split, config.architecture.make().inputs(split.texts), "train")
         built, schedule = build(config, task.target.n_outputs, data.inputs)
-        shapes = probe_shapes(built, schedule, data)
-        chosen = config.training.weighted_objectives
-        heads = build_objectives(chosen, task.target, shapes, data)
+        parts = Parts(probe_shapes(built, schedule, data), data, task.target)
+        heads = build_objectives(config.training.weighted_objectives, parts, schedule)
         self.learner = Learner(
             built, schedule, heads, nn.ModuleDict(), "float32", torch.device("cpu"), Processes()
         )
         self.learner.train()
-        self.prepare = Collator(data, chosen, 0, shapes.grid)
+        self.prepare = Collator(data, heads, 0)
         self.optimizer = make_optimizer(self.learner.named_parameters(), config.training)
         self.parameters = [p for _, p in self.learner.named_parameters()]
         self.order = data.shuffled(batch, 0, 1)

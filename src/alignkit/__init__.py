@@ -37,6 +37,10 @@ _PUBLIC = {
     "ModelSize": "alignkit.models.size",
     "MultiLabel": "alignkit.tasks",
     "PLUGIN_API": "alignkit.plugins.api",
+    "Objective": "alignkit.training.protocols",
+    "ObjectiveContext": "alignkit.training.protocols",
+    "ObjectiveDeclarations": "alignkit.plugins.hookspecs",
+    "ObjectiveSamples": "alignkit.training.protocols",
     "Pairs": "alignkit.tasks",
     "Placement": "alignkit.models.placement",
     "Predictions": "alignkit.tasks",
@@ -47,6 +51,7 @@ _PUBLIC = {
     "RegisterEncoders": "alignkit.plugins.hookspecs",
     "RegisterLayerRules": "alignkit.plugins.hookspecs",
     "RegisterLosses": "alignkit.plugins.hookspecs",
+    "RegisterObjectives": "alignkit.plugins.hookspecs",
     "RegisterScores": "alignkit.plugins.hookspecs",
     "RegisterSections": "alignkit.plugins.hookspecs",
     "RegisterSpaces": "alignkit.plugins.hookspecs",
@@ -170,11 +175,13 @@ if TYPE_CHECKING:
     from alignkit.plugins.api import PLUGIN_API as PLUGIN_API
     from alignkit.plugins.hookspecs import LossDeclarations as LossDeclarations
     from alignkit.plugins.hookspecs import MetricDeclarations as MetricDeclarations
+    from alignkit.plugins.hookspecs import ObjectiveDeclarations as ObjectiveDeclarations
     from alignkit.plugins.hookspecs import RegisterArchitectures as RegisterArchitectures
     from alignkit.plugins.hookspecs import RegisterEncoders as RegisterEncoders
     from alignkit.plugins.hookspecs import RegisterLayerRules as RegisterLayerRules
     from alignkit.plugins.hookspecs import RegisterLosses as RegisterLosses
     from alignkit.plugins.hookspecs import RegisterMetrics as RegisterMetrics
+    from alignkit.plugins.hookspecs import RegisterObjectives as RegisterObjectives
     from alignkit.plugins.hookspecs import RegisterPlacements as RegisterPlacements
     from alignkit.plugins.hookspecs import RegisterScores as RegisterScores
     from alignkit.plugins.hookspecs import RegisterSections as RegisterSections
@@ -205,5 +212,8 @@ if TYPE_CHECKING:
     from alignkit.tasks import default_root as default_root
     from alignkit.tasks import fingerprint_of as fingerprint_of
     from alignkit.training.protocols import Loss as Loss
+    from alignkit.training.protocols import Objective as Objective
+    from alignkit.training.protocols import ObjectiveContext as ObjectiveContext
+    from alignkit.training.protocols import ObjectiveSamples as ObjectiveSamples
 
     spread = parallel_map

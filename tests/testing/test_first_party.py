@@ -10,6 +10,7 @@ NAMES = sorted({(kind, entry.name) for kind in KINDS for entry in registry().ent
 NEED = {
     *("conceptual_captions", "folder", "hateful_memes", "mm_imdb", "upmc_food"),
     *("hf", "module", "timm", "worst_group_auroc"),
+    *("task", "mlm", "mim", "itm"),  # objectives of alignkit itself
 }
 
 

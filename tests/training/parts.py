@@ -8,10 +8,10 @@ import torch
 from alignkit.chain.model import build, make_repeatable
 from alignkit.data.encoded import EncodedSplit
 from alignkit.runs import Training, resolve_config
-from alignkit.training.auxiliary import AuxiliaryLoss
 from alignkit.training.batches import Collator
+from alignkit.training.build import build_aux, build_objectives
 from alignkit.training.learner import Learner
-from alignkit.training.objectives import build_objectives, probe_shapes
+from alignkit.training.objectives import Parts, probe_shapes
 from alignkit.training.processes import Processes
 from tiny import TINY_MODEL, TINY_TASK
 
@@ -36,16 +36,14 @@ def learner_and_batches(task=TINY_TASK, model=TINY_MODEL, seed=0, double=False, 
     make_repeatable(seed, 1)
     built, schedule = build(chosen, target.n_outputs, data.inputs)
     shapes = probe_shapes(built, schedule, data)
-    wanted = chosen.training.weighted_objectives
     weights = None
     if chosen.training.class_weights:
         weights = target.class_weights(data.targets())
-    objectives = build_objectives(wanted, target, shapes, data, weights)
-    aux = torch.nn.ModuleDict(
-        {spec.name: AuxiliaryLoss(spec, schedule, shapes) for spec in chosen.training.weighted_aux}
-    )
+    parts = Parts(shapes, data, target, weights)
+    objectives = build_objectives(chosen.training.weighted_objectives, parts, schedule)
+    aux = build_aux(chosen.training.weighted_aux, schedule, shapes)
     learner = Learner(built, schedule, objectives, aux, "float32", torch.device("cpu"), Processes())
-    return learner, Collator(data, wanted, seed, shapes.grid)
+    return learner, Collator(data, objectives, seed)
 
 
 def gradients(learner, group):

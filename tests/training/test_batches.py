@@ -1,6 +1,7 @@
 """Batches for the objectives: functions of (seed, epoch, sample), each picture opened once."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import torch
 
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training
-from alignkit.tasks import Split
+from alignkit.tasks import Binary, Split
 from alignkit.training.batches import Collator, prefetch
+from alignkit.training.build import build_objectives
 from alignkit.training.masking import GREY, PatchGrid
+from alignkit.training.objectives import Parts, Shapes
 from parts import encoded, learner_and_batches
 
 PRETRAIN = ("pretrain",)
@@ -134,22 +137,32 @@ def test_workers_change_nothing_and_keep_the_order():
 
 def test_what_an_objective_needs_is_asked_for_before_the_work():
     data = encoded()
-    objectives = Training(objectives=("mim",)).weighted_objectives
+    shapes = Shapes(16, 16, None, "t02", "v02")
+
+    def prepare(*names):
+        chosen = Training(objectives=names).weighted_objectives
+        parts = Parts(shapes, data, Binary())
+        return Collator(data, build_objectives(chosen, parts, []), 0)
+
     with pytest.raises(UsageError, match="needs a square grid of patches"):
-        Collator(data, objectives, 0, None)
+        prepare("mim")
     data.split = Split(data.split.ids, data.split.texts, data.split.image, None)
     with pytest.raises(DataError, match="the train split has no labels"):
-        Collator(data, Training().weighted_objectives, 0, None)
-    Collator(data, Training(objectives=("mlm", "itm")).weighted_objectives, 0, None)
+        prepare("task")
+    prepare("mlm", "itm")
+    data.inputs = SimpleNamespace()
+    with pytest.raises(UsageError, match="needs a vocabulary with a mask token"):
+        prepare("mlm")
 
 
 @pytest.mark.parametrize(
     ("objective", "message"),
     [
         ("mlm=1:share=0", "share=0 must be above 0 and below 1"),
-        ("mlm=1:share=much", "share=much must be"),
+        ("mlm=1:share=much", "'share=much' is not a number"),
+        ("mlm=1:share=1", "share=1 must be above 0 and below 1"),
         ("itm=1:ratio=0.5", "has no option 'ratio'; it has: share"),
-        ("task=1:share=0.5", "`objectives=task` has no options"),
+        ("task=1:share=0.5", "objective 'task' has no option 'share'; it has none"),
     ],
 )
 def test_faulty_options_of_an_objective(objective, message):

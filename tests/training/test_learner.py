@@ -28,7 +28,16 @@ def test_accumulated_gradients_are_those_of_one_batch(sizes):
     _compare(sizes)
 
 
-@pytest.mark.parametrize("objectives", [("mlm",), ("itm",), ("task", "mlm=0.5", "itm=2")])
+@pytest.mark.parametrize(
+    "objectives",
+    [
+        ("mlm",),
+        ("itm",),
+        ("task", "mlm=0.5", "itm=2"),
+        ("itc=1:width=8",),
+        ("itc=0.5:width=8,pool=mean", "mlm", "itm", "task"),
+    ],
+)
 def test_words_and_pairs_are_averaged_over_the_whole_group(objectives):
     _compare((25, 3, 12), objectives=objectives)
 

@@ -77,6 +77,8 @@ def _crash_after(monkeypatch, step, method="_record"):
 VARIANTS = {
     "plain": {},
     "pretrain": {"objectives": ("pretrain",), "aux": ("contrastive=0.1:projection=8",)},
+    "contrast": {"objectives": ("itc=1:width=8",)},
+    "contrast and words": {"objectives": ("itc=0.5:width=8", "mlm", "itm", "task")},
     "bf16, bucket": {"precision": "bf16", "bucket": True, "class_weights": True},
     "fp16": {"precision": "fp16"},
     "patience": {"patience": 2, "learning_rate": 0.05, "epochs": 8},

@@ -23,6 +23,7 @@ from alignkit.runs.config import fingerprint_once
 from alignkit.runs.data import open_split
 from alignkit.runs.files import locked
 from alignkit.runs.inputs import check_weights, content_now, inputs_of_scores
+from alignkit.runs.makers import require_plugins
 from alignkit.runs.manifests import write_checked
 from alignkit.runs.reasons import explain_scores, reason_to_evaluate
 from alignkit.statistics.score_errors import score_errors
@@ -91,6 +92,8 @@ def evaluate(
         return stored
     if stored and run.is_trained and not force:
         reporter.note(f"{run.path}: scored on {split}, but {reason}; it is scored again")
+    if not run.config.training.uses_labels:
+        require_plugins(run.stored, ["objectives"])
     with locked(run.path):
         models.make_repeatable(run.seed, run.config.training.threads)
         used_device = choose_device(device)
@@ -205,13 +208,14 @@ def _score_pretraining(
 ) -> dict[str, float]:
     """Score a run without labels by its objectives, using the stored heads."""
     from alignkit.training.batches import Collator
+    from alignkit.training.build import build_objectives
     from alignkit.training.learner import Learner
-    from alignkit.training.objectives import build_objectives, probe_shapes
+    from alignkit.training.objectives import Parts, probe_shapes
     from alignkit.training.validation import load_heads, score_objectives
 
     chosen = run.config.training.pretraining
-    shapes = probe_shapes(model, schedule, data)
-    objectives = build_objectives(chosen, None, shapes, data)
+    parts = Parts(probe_shapes(model, schedule, data), data)
+    objectives = build_objectives(chosen, parts, schedule, run.stored)
     device = torch.device(data.device)
     learner = Learner(
         model,
@@ -223,4 +227,4 @@ def _score_pretraining(
         Processes(),
     )
     load_heads(run, learner)
-    return score_objectives(learner, Collator(data, chosen, run.seed, shapes.grid))
+    return score_objectives(learner, Collator(data, learner.objectives, run.seed))

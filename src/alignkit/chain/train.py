@@ -34,16 +34,17 @@ from alignkit.runs.reasons import explain_training, reason_to_train
 from alignkit.runs.run import run_of
 from alignkit.tasks import Split, Target, Task
 from alignkit.tasks.score import stored_directions
-from alignkit.training.auxiliary import AuxiliaryLoss
 from alignkit.training.batches import Collator
+from alignkit.training.build import build_aux, build_objectives
 from alignkit.training.checkpoint import Checkpoints
 from alignkit.training.device import choose_device, choose_precision
 from alignkit.training.initial import HEADS, open_init, transfer_weights
 from alignkit.training.learner import Learner
 from alignkit.training.loop import BestEpoch, Loop, OnEpoch, TrainingContext
-from alignkit.training.objectives import Shapes, build_objectives, probe_shapes
+from alignkit.training.objectives import Parts, probe_shapes
 from alignkit.training.processes import Processes, join_processes, local_device
 from alignkit.training.records import Records
+from alignkit.training.step_objectives import StepObjective
 from alignkit.training.tracking import Tracker
 from alignkit.training.validation import primary_score, score_objectives
 
@@ -172,8 +173,8 @@ def _train(
         for note, count in split.notes.items():
             reporter.note(f"{config.task_name} {name}: {count} {note}")
     target = _target(task, config)
-    learner, shapes = _learner(config, target, data["train"], device, processes, reporter)
-    context = _context(run, config, target, learner, shapes, data, reporter, made_from)
+    learner = _learner(config, target, data["train"], device, processes, reporter)
+    context = _context(run, config, target, learner, data, reporter, made_from)
     context.on_epoch = on_epoch
     best = Loop(context).run()
     if processes.is_first:
@@ -219,7 +220,7 @@ def _learner(
     device: torch.device,
     processes: Processes,
     reporter: Reporter,
-) -> tuple[Learner, Shapes]:
+) -> Learner:
     """Build the model and its objectives, initialised from another run if requested."""
     options = config.training
     n_outputs = target.n_outputs if target else 1
@@ -230,16 +231,12 @@ def _learner(
     weights = None
     if options.class_weights and options.uses_labels and target is not None:
         weights = target.class_weights(data.targets())
-    # This checks the grid of patches and the labels before any head is built.
-    Collator(data, options.weighted_objectives, config.seed, shapes.grid)
-    objectives = build_objectives(options.weighted_objectives, target, shapes, data, weights)
-    aux = torch.nn.ModuleDict(
-        {
-            # The name of a module has no dot.
-            spec.name.replace(".", "_"): AuxiliaryLoss(spec, schedule, shapes)
-            for spec in options.weighted_aux
-        }
-    )
+    parts = Parts(shapes, data, target, weights)
+    objectives = build_objectives(options.weighted_objectives, parts, schedule)
+    for each in objectives.values():
+        if isinstance(each, StepObjective) and each.where:
+            reporter.note(f"objective '{each.name}' {each.where}")
+    aux = build_aux(options.weighted_aux, schedule, shapes)
     width = max(shapes.text_width, shapes.vision_width)
     precision = choose_precision(options.precision, device, width)
     learner = Learner(
@@ -251,7 +248,7 @@ def _learner(
     processes.broadcast([*model.state_dict().values(), *learner.heads.state_dict().values()])
     if processes.rank:
         torch.manual_seed(config.seed + 1_000_003 * processes.rank)  # its own dropout
-    return learner, shapes
+    return learner
 
 
 def _context(
@@ -259,7 +256,6 @@ def _context(
     config: RunConfig,
     target: Target | None,
     learner: Learner,
-    shapes: Shapes,
     data: dict[str, EncodedSplit],
     reporter: Reporter,
     made_from: Mapping[str, Any],
@@ -267,8 +263,7 @@ def _context(
     """Return everything that the training loop works with."""
     options, runtime, first = config.training, config.runtime, learner.processes.is_first
     collators = {
-        name: Collator(data[name], options.weighted_objectives, config.seed, shapes.grid)
-        for name in data
+        name: Collator(split, learner.objectives, config.seed) for name, split in data.items()
     }
     tracker = None
     if runtime.track and first:

@@ -44,10 +44,9 @@ def add_to(app: typer.Typer) -> None:
     app.command(rich_help_panel="Chain")(train)
 
 
-def _complete_objective(incomplete: str) -> list[str]:
-    from alignkit.runs.training import OBJECTIVES
-
-    return [name for name in (*OBJECTIVES, "pretrain") if name.startswith(incomplete)]
+def _complete_objective(incomplete: str) -> list[tuple[str, str]]:
+    named = complete("objectives")(incomplete)
+    return named + [("pretrain", "mlm, mim and itm")] * "pretrain".startswith(incomplete)
 
 
 def train(
@@ -219,8 +218,9 @@ def train(
         Option(
             "--objective",
             metavar="OBJECTIVE",
-            help="Training objective: task, mlm, mim, itm, or pretrain for the last three; as "
-            "NAME, NAME=WEIGHT or NAME=WEIGHT:KEY=VALUE (mlm=0.5:share=0.2); repeatable.",
+            help="Training objective: task, mlm, mim, itm, itc, one of a plugin, or pretrain for "
+            "mlm, mim and itm; as NAME, NAME=WEIGHT or NAME=WEIGHT:KEY=VALUE "
+            "(mlm=0.5:share=0.2); repeatable.",
             show_default="task",
             autocompletion=_complete_objective,
             rich_help_panel=LOSSES,

@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 from alignkit.plugins.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from alignkit.plugins.hookspecs import RegisterLayerRules, RegisterScores, RegisterSpaces
+    from alignkit.plugins.hookspecs import (
+        RegisterLayerRules,
+        RegisterObjectives,
+        RegisterScores,
+        RegisterSpaces,
+    )
 
+OBJECTIVES = "alignkit.training.objectives"
 SCORES = "alignkit.tasks.group_scores"
 SPACES = "alignkit.search.own_spaces"
 
@@ -20,6 +26,29 @@ def register_layer_rules(register: RegisterLayerRules) -> None:
         "upper",
         "alignkit.analysis.layer_rules:upper",
         summary="Mean over the layers of equal depth in the upper part of the streams",
+    )
+
+
+@hookimpl
+def register_objectives(register: RegisterObjectives) -> None:
+    """Register the objectives that are averaged over samples, words and patches."""
+    register("task", f"{OBJECTIVES}:TaskLoss", summary="The task's own loss, which needs labels")
+    register(
+        "mlm",
+        f"{OBJECTIVES}:MaskedWords",
+        summary="Masked language modelling: predict the words that were masked",
+        paper="Devlin et al. 2019, arXiv:1810.04805",
+    )
+    register(
+        "mim",
+        f"{OBJECTIVES}:MaskedPatches",
+        summary="Masked image contrast: tell which patch was masked",
+    )
+    register(
+        "itm",
+        f"{OBJECTIVES}:Matching",
+        summary="Image-text matching: tell own captions from those of other pictures",
+        paper="Lu et al. 2019, arXiv:1908.02265",
     )
 
 

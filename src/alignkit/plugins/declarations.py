@@ -10,6 +10,7 @@ from typing import Any
 
 from alignkit.errors import PluginError
 from alignkit.plugins.calls import described
+from alignkit.tasks.score import named_like_a_loss
 
 TARGET = re.compile(r"[\w.]+:\w+")
 INVARIANCES = ("rotation", "scale", "shift", "linear")
@@ -107,6 +108,15 @@ def _targets(value: Any) -> str:
     return "" if several else "names of classes of targets, as in ('Binary', 'SingleLabel')"
 
 
+def _scores(value: Any) -> str:
+    several = isinstance(value, (tuple, list)) and all(isinstance(v, str) for v in value)
+    named = several and all(re.fullmatch("[a-z0-9_]+", name) for name in value)
+    if not named or "accuracy" in value:
+        return "names of scores in lower-case letters, digits and underscores, without accuracy"
+    wrong = [name for name in value if named_like_a_loss(name)]
+    return f"scores of which higher is better, which {wrong[0]} does not say" if wrong else ""
+
+
 def _invariances(value: Any) -> str:
     several = f"several of {', '.join(INVARIANCES)}, as in ('rotation', 'scale')"
     if isinstance(value, str) or not isinstance(value, (tuple, list, set, frozenset)):
@@ -142,4 +152,5 @@ CHECKS: dict[str, Callable[[Any], str]] = {
     "higher_is_better": _flag,
     "targets": _targets,
     "placements": _placements,
+    "scores": _scores,
 }

@@ -143,6 +143,36 @@ class RegisterLosses(Protocol):
         """Register an auxiliary loss under a name, with what it declares about itself."""
 
 
+class ObjectiveDeclarations(TypedDict, total=False):
+    """What a training objective declares about itself, all of it optional.
+
+    Attributes
+    ----------
+    scores : sequence of str
+        The scores that it gives beside ``accuracy``; in [0, 1], and higher is better.
+    paper : str
+        The source of the definition.
+    """
+
+    scores: Sequence[str]
+    paper: str
+
+
+class RegisterObjectives(Protocol):
+    """What ``register_objectives`` receives: it registers one training objective."""
+
+    def __call__(
+        self,
+        name: str,
+        target: str | Callable[[alignkit.ObjectiveContext], alignkit.Objective],
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: Unpack[ObjectiveDeclarations],
+    ) -> None:
+        """Register an objective under a name, with what it declares about itself."""
+
+
 class SpaceDeclarations(TypedDict, total=False):
     """What a search space declares about itself.
 
@@ -217,6 +247,7 @@ RegisterEncoders: TypeAlias = Register["Callable[..., alignkit.Encoder]"]
 # By kind, for those that have declarations.
 DECLARATIONS: dict[str, frozenset[str]] = {
     "metrics": frozenset(MetricDeclarations.__annotations__),
+    "objectives": frozenset(ObjectiveDeclarations.__annotations__),
     "losses": frozenset(LossDeclarations.__annotations__),
     "scores": frozenset(ScoreDeclarations.__annotations__),
     "spaces": frozenset(SpaceDeclarations.__annotations__),
@@ -288,6 +319,16 @@ def register_spaces(register: RegisterSpaces) -> None:
 @hookspec(historic=True)
 def register_tasks(register: RegisterTasks) -> None:
     """Register tasks: classes with the methods of ``alignkit.Task``."""
+
+
+@hookspec(historic=True)
+def register_objectives(register: RegisterObjectives) -> None:
+    """Register training objectives: classes, or functions that return an ``alignkit.Objective``.
+
+    They receive an ``alignkit.ObjectiveContext``. An objective is a ``torch.nn.Module`` that turns
+    both streams' representations of the samples of an optimiser step into a loss. They are chosen
+    with ``--objective``. See ``alignkit.ObjectiveDeclarations``.
+    """
 
 
 @hookspec(historic=True)

@@ -92,8 +92,8 @@ def names(kind: str) -> list[str]:
     Parameters
     ----------
     kind : str
-        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``losses``, ``encoders``,
-        ``spaces``, ``scores``, ``sections`` or ``layer_rules``.
+        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``objectives``,
+        ``losses``, ``encoders``, ``spaces``, ``scores``, ``sections`` or ``layer_rules``.
 
     Raises
     ------

@@ -28,6 +28,7 @@ KINDS = (
     "architectures",
     "placements",
     "tasks",
+    "objectives",
     "losses",
     "encoders",
     "spaces",

@@ -183,6 +183,7 @@ def _differing(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def names_of(config: RunConfig) -> list[tuple[str, str]]:
     """Return the kinds and names of the plugins that a training calls."""
     names = [("tasks", config.task.name), ("architectures", config.architecture.name)]
+    names += [("objectives", each.name) for each in config.training.plugin_objectives]
     return names + [("losses", aux.name) for aux in config.training.weighted_aux]
 
 
@@ -191,6 +192,7 @@ def _code_of_training(config: RunConfig) -> dict[str, str]:
     return {
         f"{singular(kind)} {name}": code_of(registry().get(kind, name))
         for kind, name in names_of(config)
+        if registry().claims(kind, name)  # what is not installed cannot be compared
     }
 
 

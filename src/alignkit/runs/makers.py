@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from alignkit.errors import UsageError
-from alignkit.plugins import registry
+from alignkit.plugins import KINDS, registry
 from alignkit.plugins.registry import singular
 from alignkit.plugins.versions import versions
+
+# What only training needs, and scores without labels.
+TRAINED_BY = ("objectives", "losses")
 
 
 def makers_of(names: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -29,7 +32,7 @@ def makers_of(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     }
 
 
-def missing_plugins(stored: Mapping[str, Any]) -> list[str]:
+def missing_plugins(stored: Mapping[str, Any], kinds: Sequence[str] = KINDS) -> list[str]:
     """Return a line for each name of a stored run that no plugin registers now.
 
     Parameters
@@ -37,8 +40,14 @@ def missing_plugins(stored: Mapping[str, Any]) -> list[str]:
     stored : mapping
         The content of ``config.json``. Of a run that does not say which plugin registered its
         names, all that it was made with and that are not installed are named.
+    kinds : sequence of str
+        Of the names: of these kinds only.
     """
     chosen = [("tasks", stored["task"]["name"]), ("architectures", stored["architecture"]["name"])]
+    for made in stored.get("plugins", {}):
+        word, _, name = made.partition(" ")
+        chosen += [(kind, name) for kind in TRAINED_BY if singular(kind) == word]
+    chosen = [(kind, name) for kind, name in chosen if kind in kinds]
     missing = [(singular(kind), name) for kind, name in chosen if not registry().claims(kind, name)]
     return [
         f"{kind} '{name}' is not installed{_made_with(f'{kind} {name}', stored)}"
@@ -46,15 +55,24 @@ def missing_plugins(stored: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def require_plugins(stored: Mapping[str, Any]) -> None:
-    """Refuse to work with a stored run whose task or architecture no plugin registers.
+def require_plugins(
+    stored: Mapping[str, Any], kinds: Sequence[str] = ("tasks", "architectures")
+) -> None:
+    """Refuse to work with a stored run whose names no plugin registers.
+
+    Parameters
+    ----------
+    stored : mapping
+        The content of ``config.json``.
+    kinds : sequence of str
+        The kinds that the work needs; by default, what every work on a run needs.
 
     Raises
     ------
     UsageError
         Which names the distributions and versions that the run was made with.
     """
-    missing = missing_plugins(stored)
+    missing = missing_plugins(stored, kinds)
     if missing:
         raise UsageError("; ".join(missing))
 

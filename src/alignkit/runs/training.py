@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from alignkit.bounds.counts import MOST_PROCESSES
 from alignkit.errors import UsageError
+from alignkit.plugins import Entry, registry
 from alignkit.plugins.options import format_spec, parse_spec
 
 T = TypeVar("T")
@@ -16,8 +17,11 @@ T = TypeVar("T")
 PRECISIONS = ("auto", "float32", "bf16", "fp16")
 MOST_EPOCHS = 1_000_000
 _MOST = f"at most {MOST_PROCESSES}"
+# alignkit's own objectives, in the order in which they are summed; those of plugins follow by name.
 OBJECTIVES = ("task", "mlm", "mim", "itm")
-PRETRAINING = ("mlm", "mim", "itm")
+PRETRAIN = ("mlm", "mim", "itm")  # what `pretrain` stands for
+
+OWN = "alignkit"  # the distribution that registers them
 
 # Options added after runs had been stored: they enter the identity only when they are not at
 # their default, so that stored runs keep their identity.
@@ -31,6 +35,11 @@ class Weighted:
     name: str
     weight: float = 1.0
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name as that of a torch module, which has no dot, and in the names of columns."""
+        return self.name.replace(".", "_")
 
     def __str__(self) -> str:
         """Return the spec that ``parse_weighted`` reads."""
@@ -69,6 +78,22 @@ def parse_weighted(spec: str, parameter: str, weight: float | None = None) -> We
     return Weighted(name.strip(), value, dict(sorted(options.items())))
 
 
+def objective_entry(name: str) -> Entry:
+    """Return whose objective a name is; alignkit's own keep theirs, whatever plugins claim.
+
+    Raises
+    ------
+    UsageError
+        For an unknown name, with a suggestion.
+    PluginError
+        For a name that several plugins claim.
+    """
+    try:
+        return registry().get("objectives", f"{OWN}/{name}" if name in OBJECTIVES else name)
+    except UsageError as error:
+        raise UsageError(f"{error}, or pretrain for {', '.join(PRETRAIN)}") from None
+
+
 @dataclass(frozen=True)
 class Training:
     """Training options that determine the result.
@@ -104,9 +129,9 @@ class Training:
     bucket : bool
         Batch texts of similar length, to reduce padding.
     objectives : tuple of str
-        ``name``, ``name=weight`` or ``name=weight:key=value`` of ``task`` (the task's own
-        loss), ``mlm``, ``mim``, ``itm``; ``pretrain`` means the last three. Empty means
-        ``task`` alone.
+        Registered objectives, as ``name``, ``name=weight`` or ``name=weight:key=value``:
+        ``task`` (the task's own loss), ``mlm``, ``mim``, ``itm``, those of plugins; ``pretrain``
+        means the second to the fourth. Empty means ``task`` alone.
     aux : tuple of str
         Registered losses to add to the objectives, as ``name=weight:key=value``.
     """
@@ -167,7 +192,12 @@ class Training:
     @property
     def pretraining(self) -> list[Weighted]:
         """The objectives that need no labels."""
-        return [o for o in self.weighted_objectives if o.name in PRETRAINING]
+        return [o for o in self.weighted_objectives if o.name != "task"]
+
+    @property
+    def plugin_objectives(self) -> list[Weighted]:
+        """The objectives of plugins."""
+        return [o for o in self.weighted_objectives if o.name not in OBJECTIVES]
 
     def to_json(self) -> dict[str, Any]:
         """Return every option as plain values."""
@@ -245,21 +275,25 @@ def read_options(kind: type[T], stored: Mapping[str, Any]) -> T:
 
 
 def _objectives(specs: Iterable[str]) -> tuple[str, ...]:
-    """Check names, expand ``pretrain`` and sort; empty for the task's loss alone."""
+    """Expand ``pretrain`` and sort; empty for the task's loss alone."""
     chosen: list[Weighted] = []
     for spec in specs:
         objective = parse_weighted(spec, "objectives", 1)
-        names = PRETRAINING if objective.name == "pretrain" else (objective.name,)
-        _require(
-            set(names) <= set(OBJECTIVES),
-            "objectives",
-            spec,
-            f"one of: {', '.join(OBJECTIVES)}, pretrain",
-        )
+        names = PRETRAIN if objective.name == "pretrain" else (_plain_name(objective.name),)
         chosen += [Weighted(name, objective.weight, objective.options) for name in names]
-    chosen.sort(key=lambda objective: OBJECTIVES.index(objective.name))
+    chosen.sort(key=lambda objective: (_place(objective.name), objective.name))
     objectives = _distinct(chosen, "objectives")
     return () if objectives == ("task=1",) else objectives
+
+
+def _place(name: str) -> int:
+    return OBJECTIVES.index(name) if name in OBJECTIVES else len(OBJECTIVES)
+
+
+def _plain_name(name: str) -> str:
+    """Return ``mlm`` for ``alignkit/mlm``, which it means without its distribution as well."""
+    plain = name.removeprefix(f"{OWN}/")
+    return plain if plain in OBJECTIVES else name
 
 
 def _distinct(chosen: Iterable[Weighted], parameter: str) -> tuple[str, ...]:

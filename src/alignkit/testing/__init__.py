@@ -13,6 +13,7 @@ from alignkit.testing.layer_rule import check_layer_rule
 from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
+from alignkit.testing.objective import check_objective
 from alignkit.testing.plugin import Result, check_plugin, examine_plugin
 from alignkit.testing.score import check_score
 from alignkit.testing.section import check_section
@@ -29,6 +30,7 @@ __all__ = [
     "check_layer_rule",
     "check_loss",
     "check_metric",
+    "check_objective",
     "check_placement",
     "check_plugin",
     "check_target",

@@ -18,11 +18,13 @@ from alignkit.plugins.options import options_of
 from alignkit.plugins.registry import singular
 from alignkit.progress import Reporter
 from alignkit.runs.config import choose
+from alignkit.runs.training import OWN
 from alignkit.testing.encoder import check_encoder
 from alignkit.testing.layer_rule import check_layer_rule
 from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import examine
 from alignkit.testing.model import check_architecture, check_placement
+from alignkit.testing.objective import check_objective
 from alignkit.testing.score import check_score
 from alignkit.testing.section import check_section
 from alignkit.testing.space import check_space
@@ -67,6 +69,11 @@ _CHECKS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], str]]] = {
         "splits, pictures, loss and scores",
         check_task,
         lambda counts: ", ".join(f"{n} {split}" for split, n in counts.items()) + " samples",
+    ),
+    "objectives": (
+        "loss, gradient, training and scores",
+        check_objective,
+        lambda values: ", ".join(f"{name} {value:.4g}" for name, value in values.items()),
     ),
     "losses": (
         "value, gradient and training",
@@ -289,6 +296,8 @@ def _needed(entry: Entry, spec: str) -> str:
             return str(error)
         except Exception:  # the check itself says it
             return ""
+    if entry.kind == "objectives" and entry.plugin.distribution == OWN:
+        return "alignkit's own, which its tests check"
     if ":" in spec or entry.kind not in ("tasks", "encoders", "architectures"):
         return ""
     target = entry.load()

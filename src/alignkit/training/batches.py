@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from alignkit.errors import UsageError
-from alignkit.runs.training import Weighted
+from alignkit.runs.training import PRETRAIN
 from alignkit.training.draws import sample_keys, uniforms
-from alignkit.training.masking import Captions, PatchGrid, choose_share, mask_words
+from alignkit.training.masking import Captions, choose_share, equal_texts, mask_words
+from alignkit.training.protocols import ObjectiveSamples
+from alignkit.training.step_objectives import StepObjective
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from alignkit.data.encoded import EncodedSplit
 
 Inputs = dict[str, dict[str, torch.Tensor]]
@@ -38,6 +42,9 @@ class Batch:
         How many samples, words or patches each objective averages over.
     pairs : Tensor of bool (n,) or None
         Which samples have their own caption; None if all have.
+    samples : ObjectiveSamples or None
+        Which texts and pictures are equal, before masking and swapping; None unless an objective
+        asks for it.
     """
 
     inputs: Inputs
@@ -45,6 +52,7 @@ class Batch:
     labels: dict[str, dict[str, torch.Tensor]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     pairs: torch.Tensor | None = None
+    samples: ObjectiveSamples | None = None
 
 
 class Collator:
@@ -57,92 +65,87 @@ class Collator:
     Parameters
     ----------
     data : EncodedSplit
-    objectives : sequence of Weighted
+    objectives : mapping of str to nn.Module
+        The objectives by name.
     seed : int
         The seed of the run.
-    grid : PatchGrid or None
-        The grid of the vision stream's patches; needed by ``mim``.
 
     Raises
     ------
-    UsageError
-        If an objective is not possible with this architecture.
     DataError
         If the split lacks what an objective needs: labels, or captions that differ.
     """
 
-    def __init__(
-        self, data: EncodedSplit, objectives: Sequence[Weighted], seed: int, grid: PatchGrid | None
-    ) -> None:
-        self.data, self.seed = data, seed
-        self.objectives = {o.name: dict(o.options) for o in objectives}
-        self.keys = sample_keys(data.split.ids) if self.objectives.keys() - {"task"} else None
-        if "task" in self.objectives:
-            if self.objectives["task"]:
-                raise UsageError("`objectives=task` has no options")
+    def __init__(self, data: EncodedSplit, objectives: Mapping[str, nn.Module], seed: int) -> None:
+        self.data, self.seed, self.names = data, seed, list(objectives)
+        named: dict[str, Any] = dict(objectives.items())  # a ModuleDict has no `get`
+        self.words, self.patches = named.get("mlm"), named.get("mim")
+        self.matching = named.get("itm")
+        self.keys = sample_keys(data.split.ids) if set(named) & set(PRETRAIN) else None
+        if "task" in named:
             data.targets()  # fail early if the split has no labels
-        if "mlm" in self.objectives:
-            self.word_share = _share(self.objectives["mlm"], "mlm", 0.15)
-            if data.vocabulary is None:
-                raise UsageError(
-                    "`objectives=mlm` needs a vocabulary with a mask token, which the inputs of "
-                    "this architecture lack; leave it out"
-                )
-        if "mim" in self.objectives:
-            self.patch_share = _share(self.objectives["mim"], "mim", 0.3)
-            if grid is None:
-                raise UsageError(
-                    "`objectives=mim` needs a square grid of patches, which the vision stream of "
-                    "this architecture lacks; leave it out"
-                )
-            self.grid = grid
-        if "itm" in self.objectives:
-            self.swap_share = _share(self.objectives["itm"], "itm", 0.5)
+        if self.matching is not None:
             self.captions = Captions(data.split.texts, data.name)
+        compares = any(isinstance(each, StepObjective) for each in named.values())
+        self.texts = equal_texts(data.split.texts) if compares else None
 
     def __call__(self, rows: np.ndarray, epoch: int) -> Batch:
         """Return the batch of these rows; the epoch decides what is masked and swapped."""
         if not len(rows):  # a process may have no share of a small batch
-            return Batch({}, 0, counts=dict.fromkeys(self.objectives, 0))
-        if self.keys is None:
-            batch = Batch(self.data.batch(rows), len(rows))
-        else:
-            batch = self._pretraining(rows, epoch)
-        if "task" in self.objectives:
+            return Batch({}, 0, counts=dict.fromkeys(self.names, 0))
+        batch = self.plain(rows) if self.keys is None else self._pretraining(rows, epoch)
+        if "task" in self.names:
             own = slice(None) if batch.pairs is None else batch.pairs.cpu().numpy()
             targets = torch.from_numpy(self.data.targets(rows[own])).to(self.data.device)
             self._label(batch, "task", len(targets), target=targets)
         return batch
 
+    def plain(self, rows: np.ndarray) -> Batch:
+        """Return the batch of these rows with nothing masked or swapped, and without labels."""
+        pixels = self.data.pixels(rows)
+        tokens = [self.data.tokens[int(row)] for row in rows]
+        return Batch(self.data.joined(tokens, pixels), len(rows), samples=self._same(rows, pixels))
+
     def _pretraining(self, rows: np.ndarray, epoch: int) -> Batch:
         """Return a batch with words and patches masked and captions swapped, as requested."""
         caption_rows = rows
         pairs = np.ones(len(rows), dtype=bool)  # whether each sample keeps its own caption
-        if "itm" in self.objectives:
+        if self.matching is not None:
             draws = self._draws(rows, epoch, "itm", 2)
-            pairs = draws[:, 0] >= self.swap_share
+            pairs = draws[:, 0] >= self.matching.share
             caption_rows = np.where(pairs, rows, self.captions.other(rows, draws[:, 1]))
         tokens = [self.data.tokens[int(row)] for row in caption_rows]
-        pixels = self.data.pixels(rows)
-        if "mlm" in self.objectives:
+        plain = pixels = self.data.pixels(rows)
+        if self.words is not None:
             original = tokens
             tokens, words = self._mask_words(tokens, rows, epoch)
-        if "mim" in self.objectives:
-            plain, patches = pixels, self._choose_patches(rows, epoch)
-            pixels = self.grid.hide(pixels, patches)
-        batch = Batch(self.data.joined(tokens, pixels), len(rows))
-        if "itm" in self.objectives:
+        if self.patches is not None:
+            patches = self._choose_patches(rows, epoch)
+            pixels = self.patches.grid.hide(pixels, patches)
+        batch = Batch(self.data.joined(tokens, pixels), len(rows), samples=self._same(rows, plain))
+        if self.matching is not None:
             batch.pairs = torch.from_numpy(pairs).to(self.data.device)
             self._label(batch, "itm", len(rows), match=torch.from_numpy(pairs).float())
-        if "mlm" in self.objectives:
+        if self.words is not None:
             row, column = np.nonzero(words & pairs[:, None])
             targets = np.array([original[i][j] for i, j in zip(row, column, strict=True)], np.int64)
             self._label(batch, "mlm", len(row), row=row, column=column, token=targets)
-        if "mim" in self.objectives:
+        if self.patches is not None:
             row, patch = np.nonzero(patches & pairs[:, None])
-            values = self.grid.patches(plain)[row, patch]
+            values = self.patches.grid.patches(plain)[row, patch]
             self._label(batch, "mim", len(row), row=row, patch=patch, pixels=values)
         return batch
+
+    def _same(self, rows: np.ndarray, pixels: np.ndarray) -> ObjectiveSamples | None:
+        """Return which texts and pictures of some rows are equal, by their hashes for pictures."""
+        if self.texts is None:
+            return None
+        hashes = [blake2b(picture.tobytes(), digest_size=8).digest() for picture in pixels]
+        images = np.frombuffer(b"".join(hashes), np.int64).copy()
+        device = self.data.device
+        return ObjectiveSamples(
+            torch.from_numpy(self.texts[rows]).to(device), torch.from_numpy(images).to(device)
+        )
 
     def _mask_words(
         self, tokens: list[np.ndarray], rows: np.ndarray, epoch: int
@@ -152,11 +155,13 @@ class Collator:
             self._draws(rows, epoch, f"mlm {what}", longest) for what in ("choice", "fate", "word")
         ]
         assert self.data.vocabulary is not None
-        return mask_words(tokens, self.data.vocabulary, self.word_share, np.stack(draws, axis=-1))
+        assert self.words is not None
+        return mask_words(tokens, self.data.vocabulary, self.words.share, np.stack(draws, axis=-1))
 
     def _choose_patches(self, rows: np.ndarray, epoch: int) -> np.ndarray:
-        draws = self._draws(rows, epoch, "mim", self.grid.side**2)
-        return choose_share(np.ones(draws.shape, dtype=bool), self.patch_share, draws)
+        assert self.patches is not None
+        draws = self._draws(rows, epoch, "mim", self.patches.grid.side**2)
+        return choose_share(np.ones(draws.shape, dtype=bool), self.patches.share, draws)
 
     def _draws(self, rows: np.ndarray, epoch: int, purpose: str, columns: int) -> np.ndarray:
         assert self.keys is not None
@@ -198,18 +203,3 @@ def prefetch(
                 yield [future.result() for future in pending.popleft()]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _share(options: dict[str, str], name: str, default: float) -> float:
-    unknown = sorted(set(options) - {"share"})
-    if unknown:
-        raise UsageError(f"`objectives={name}` has no option '{unknown[0]}'; it has: share")
-    try:
-        share = float(options.get("share", default))
-    except ValueError:
-        share = 0.0
-    if not 0 < share < 1:
-        raise UsageError(
-            f"`objectives={name}`: share={options['share']} must be above 0 and below 1"
-        )
-    return share

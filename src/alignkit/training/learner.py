@@ -10,24 +10,25 @@ from torch import Tensor, nn
 from alignkit.contracts.model import run_model
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState
-from alignkit.training.auxiliary import MIN_SAMPLES, AuxiliaryLoss
 from alignkit.training.batches import Batch
 from alignkit.training.device import mixed_precision
-from alignkit.training.objectives import Objective, Outputs, TaskLoss
+from alignkit.training.objectives import BatchObjective, Outputs, TaskLoss
 from alignkit.training.processes import Processes
+from alignkit.training.protocols import ObjectiveSamples
+from alignkit.training.step_terms import StepTerm, joined, own_captions
 
 Gradients = tuple[Tensor, Tensor]  # of a loss, with respect to both representations
-Means = dict[str, float | Tensor]  # by objective and auxiliary loss
+Means = dict[str, float | Tensor]  # by objective and auxiliary loss, as in the history
 
 
 class Learner:
     """A model with its objectives and auxiliary losses, run forward and backward.
 
-    The loss of a step is that of the union of its batches: every objective is averaged over
-    all samples, words or patches of the group, however the group is divided into batches.
-    Auxiliary losses see the whole group as well: its representations are collected without a
-    graph, the gradient of the loss with respect to them is computed, and each batch is run
-    again to propagate that gradient (gradient caching, Gao et al. 2021).
+    The loss of a step is that of the union of its batches: alignkit's own objectives are averaged
+    over all samples, words or patches of the group, however the group is divided into batches.
+    Objectives of plugins and auxiliary losses see the whole group as well: its representations are
+    collected without a graph, the gradient of the loss with respect to them is computed, and each
+    batch is run again to propagate that gradient (gradient caching, Gao et al. 2021).
 
     Parameters
     ----------
@@ -56,12 +57,15 @@ class Learner:
     ) -> None:
         self.model, self.schedule = model, schedule
         self.heads = nn.ModuleDict({"objectives": objectives, "aux": aux})
-        self.objectives: dict[str, Objective] = dict(objectives.items())  # type: ignore[arg-type]
-        self.aux: dict[str, AuxiliaryLoss] = dict(aux.items())  # type: ignore[arg-type]
+        self.objectives, self.aux = dict(objectives.items()), dict(aux.items())
+        # By the names of their means:
+        self.by_batch = {n: o for n, o in objectives.items() if isinstance(o, BatchObjective)}
+        self.by_step = {n: o for n, o in objectives.items() if isinstance(o, StepTerm)}
+        self.by_step |= {f"aux_{n}": a for n, a in aux.items() if isinstance(a, StepTerm)}
         self.precision, self.device, self.processes = precision, device, processes
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self.sites = {site for aux_loss in self.aux.values() for site in aux_loss.sites}
-        self.sites.update(site for term in self.objectives.values() for site in term.sites)
+        self.sites = {site for term in self.by_step.values() for site in term.sites}
+        self.sites.update(site for term in self.by_batch.values() for site in term.sites)
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Yield the parameters of the model, then those of the heads, with their names."""
@@ -85,13 +89,13 @@ class Learner:
             return Outputs(run_model(self.model, self.schedule, batch.inputs, keep), states)
 
     def terms(self, outputs: Outputs, batch: Batch) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return the mean loss and the number of correct predictions of every objective.
+        """Return the mean loss and the number of correct predictions of alignkit's own objectives.
 
         Objectives that apply to nothing in the batch are left out.
         """
         terms = {}
         with mixed_precision(self.precision, self.device):
-            for name, objective in self.objectives.items():
+            for name, objective in self.by_batch.items():
                 if not batch.counts[name]:
                     continue
                 more = (batch.pairs,) if isinstance(objective, TaskLoss) else ()
@@ -113,11 +117,11 @@ class Learner:
             processes.
         """
         totals = self.processes.total(
-            {name: sum(batch.counts[name] for batch in group) for name in self.objectives}
+            {name: sum(batch.counts[name] for batch in group) for name in self.by_batch}
         )
-        means: Means = dict.fromkeys(self.objectives, 0.0)
+        means: Means = dict.fromkeys(self.by_batch, 0.0)
         single = len(group) == 1 and self.processes.size == 1
-        cached = self._aux_gradients(group, means) if self.aux and not single else None
+        cached = self._step_gradients(group, means) if self.by_step and not single else None
         for index, batch in enumerate(group):
             if not batch.n:
                 continue
@@ -125,31 +129,31 @@ class Learner:
             losses = []
             for name, (mean, _) in self.terms(outputs, batch).items():
                 share = batch.counts[name] / totals[name]
-                losses.append(mean * (self.objectives[name].weight * share))
+                losses.append(mean * (self.by_batch[name].weight * share))
                 means[name] += mean.detach() * share
             if single:
-                losses += self._aux_losses(outputs, batch, means)
+                losses += self._step_losses(outputs, batch, means)
             self._propagate(losses, outputs, batch, cached[index] if cached else {})
         return self._totals(means)
 
-    def _aux_losses(self, outputs: Outputs, batch: Batch, means: Means) -> list[Tensor]:
-        """Return the weighted auxiliary losses of a step that is a single batch."""
-        losses = []
-        for name, aux in self.aux.items():
-            text, vision = aux.representations(outputs, batch.pairs)
-            if len(text) >= MIN_SAMPLES:
-                value = aux(text, vision)
-                losses.append(value * aux.weight)
-                means[f"aux_{name}"] = value.detach()
+    def _step_losses(self, outputs: Outputs, batch: Batch, means: Means) -> list[Tensor]:
+        """Return the weighted terms of a step that is a single batch."""
+        losses, samples = [], self._samples([batch])
+        for name, term in self.by_step.items():
+            text, vision = term.representations(outputs, batch.pairs)
+            if len(text) >= term.min_samples:
+                value = term(text, vision, samples)
+                losses.append(value * term.weight)
+                means[name] = value.detach()
         return losses
 
-    def _aux_gradients(self, group: Sequence[Batch], means: Means) -> list[dict[str, Gradients]]:
-        """Return the gradients of the auxiliary losses of a whole group, batch by batch."""
-        batches = self._representations(group)
+    def _step_gradients(self, group: Sequence[Batch], means: Means) -> list[dict[str, Gradients]]:
+        """Return the gradients of the terms of a whole group, batch by batch."""
+        batches, samples = self._representations(group), self._samples(group)
         gradients: list[dict[str, Gradients]] = [{} for _ in group]
-        for name, aux in self.aux.items():
+        for name, term in self.by_step.items():
             sizes = [len(part[name][0]) if part else 0 for part in batches]
-            empty = [torch.zeros(0, width, device=self.device) for width in aux.widths]
+            empty = [torch.zeros(0, width, device=self.device) for width in term.widths]
             sides = [
                 torch.cat([empty[side], *(part[name][side] for part in batches if part)])
                 for side in (0, 1)
@@ -158,20 +162,30 @@ class Learner:
             for side in sides:
                 everyone, own = self.processes.gather(side)
                 leaves.append(everyone.detach().requires_grad_())
-            if len(leaves[0]) < MIN_SAMPLES:
+            if len(leaves[0]) < term.min_samples:
                 continue
-            value = aux(*leaves)
-            self.scaler.scale(value * aux.weight).backward()
+            value = term(*leaves, samples)
+            self.scaler.scale(value * term.weight).backward()
             if not self.processes.is_first:  # every process has seen all rows: count them once
-                aux.zero_grad(set_to_none=True)
-            means[f"aux_{name}"] = value.detach() / self.processes.size
+                term.zero_grad(set_to_none=True)
+            means[name] = value.detach() / self.processes.size
             text, vision = (torch.split(_gradient(leaf)[own], sizes) for leaf in leaves)
             for batch_gradients, *pair in zip(gradients, text, vision, strict=True):
                 batch_gradients[name] = (pair[0], pair[1])
         return gradients
 
+    def _samples(self, group: Sequence[Batch]) -> ObjectiveSamples:
+        """Return which samples of a step are equal, of all processes, without swapped captions."""
+        own = joined(
+            [own_captions(batch.samples, batch.pairs) for batch in group if batch.samples],
+            self.device,
+        )
+        return ObjectiveSamples(
+            self.processes.gather(own.texts)[0], self.processes.gather(own.images)[0]
+        )
+
     def _representations(self, group: Sequence[Batch]) -> list[dict[str, tuple[Tensor, Tensor]]]:
-        """Return what each auxiliary loss reads of every batch, without a graph.
+        """Return what each term reads of every batch, without a graph.
 
         The generators are put back afterwards, so that dropout repeats in the second pass.
         """
@@ -181,7 +195,7 @@ class Learner:
             for batch in group:
                 outputs = self.forward(batch) if batch.n else None
                 representations.append(
-                    {n: aux.representations(outputs, batch.pairs) for n, aux in self.aux.items()}
+                    {n: t.representations(outputs, batch.pairs) for n, t in self.by_step.items()}
                     if outputs
                     else {}
                 )
@@ -199,7 +213,7 @@ class Learner:
             gradients.append(None)
         for name, pair in cached.items():
             for side, gradient in zip(
-                self.aux[name].representations(outputs, batch.pairs), pair, strict=True
+                self.by_step[name].representations(outputs, batch.pairs), pair, strict=True
             ):
                 if side.requires_grad:  # unless everything before it is frozen
                     roots.append(side)
@@ -210,8 +224,7 @@ class Learner:
     def _totals(self, means: Means) -> dict[str, float]:
         """Return the terms summed over processes, and their weighted sum as ``loss``."""
         values = self.processes.total({name: float(value) for name, value in means.items()})
-        weights = {n: o.weight for n, o in self.objectives.items()}
-        weights |= {f"aux_{n}": a.weight for n, a in self.aux.items()}
+        weights = {n: term.weight for n, term in (self.by_batch | self.by_step).items()}
         return {"loss": sum(weights[name] * value for name, value in values.items())} | values
 
 

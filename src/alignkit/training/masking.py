@@ -104,6 +104,13 @@ class PatchGrid:
         return np.where(covered, np.array(GREY, dtype=pixels.dtype), pixels)
 
 
+def equal_texts(texts: Sequence[str]) -> np.ndarray:
+    """Return a number for every text, ``(n,)``: one for all equal but for case and spacing."""
+    plain = np.array([" ".join(text.lower().split()) for text in texts])
+    numbers: np.ndarray = np.unique(plain, return_inverse=True)[1]
+    return numbers
+
+
 class Captions:
     """Draws captions of other samples as negatives, never one equal to the sample's own.
 
@@ -121,8 +128,7 @@ class Captions:
     """
 
     def __init__(self, texts: Sequence[str], split: str) -> None:
-        plain = np.array([" ".join(text.lower().split()) for text in texts])
-        _, self.group = np.unique(plain, return_inverse=True)
+        self.group = equal_texts(texts)
         self.order = np.argsort(self.group, kind="stable")
         self.size = np.bincount(self.group)
         self.start = np.cumsum(self.size) - self.size

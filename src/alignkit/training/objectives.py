@@ -1,13 +1,13 @@
-"""Training objectives: the task's own loss, and three that need no labels.
+"""alignkit's own objectives: the task's loss, and three that need no labels.
 
-The heads of the objectives belong to them, not to the architecture: they read the streams'
-last states, whose widths are all that core has to know. They are stored apart from the model.
+Each is a mean over the samples, words or patches of a batch. The heads of the objectives belong to
+them, not to the architecture: they read the streams' last states, whose widths are all that core
+has to know. They are stored apart from the model.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
+from alignkit.errors import UsageError
 from alignkit.models.schedule import Schedule, head_site
 from alignkit.models.walk import StreamState
-from alignkit.runs.training import Weighted
 from alignkit.tasks import Target
 from alignkit.training.masking import PatchGrid
 
@@ -86,22 +86,38 @@ def probe_shapes(model: nn.Module, schedule: Schedule, data: EncodedSplit) -> Sh
     )
 
 
-class Objective(nn.Module):
-    """One term of the training loss.
+@dataclass(frozen=True)
+class Parts:
+    """What the objectives of a training are made for.
 
     Attributes
     ----------
-    name : str
+    shapes : Shapes
+    data : EncodedSplit
+    target : Target or None
+        Needed by ``task``.
+    class_weights : Tensor or None
+        Weights of the labels in the task's loss.
+    """
+
+    shapes: Shapes
+    data: EncodedSplit
+    target: Target | None = None
+    class_weights: Tensor | None = None
+
+
+class BatchObjective(nn.Module):
+    """A term of the training loss that is a mean over the samples, words or patches of a batch.
+
+    Attributes
+    ----------
     weight : float
     sites : tuple of str
         The sites whose states it reads.
     """
 
+    weight: float = 1.0
     sites: tuple[str, ...] = ()
-
-    def __init__(self, name: str, weight: float) -> None:
-        super().__init__()
-        self.name, self.weight = name, weight
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the mean loss over the batch, and the number of correct predictions.
@@ -115,13 +131,13 @@ class Objective(nn.Module):
         raise NotImplementedError
 
 
-class TaskLoss(Objective):
+class TaskLoss(BatchObjective):
     """The task's own loss, on the samples that have their own caption."""
 
-    def __init__(self, weight: float, target: Target, class_weights: Tensor | None = None) -> None:
-        super().__init__("task", weight)
-        self.target = target
-        self.class_weights = class_weights
+    def __init__(self, parts: Parts) -> None:
+        super().__init__()
+        assert parts.target is not None
+        self.target, self.class_weights = parts.target, parts.class_weights
 
     def forward(
         self, outputs: Outputs, labels: dict[str, Tensor], pairs: Tensor | None = None
@@ -134,15 +150,29 @@ class TaskLoss(Objective):
         return self.target.loss(logits, labels["target"], *more), logits.new_zeros(())
 
 
-class MaskedWords(Objective):
-    """Masked language modelling: predict the original word (Devlin et al. 2019)."""
+class MaskedWords(BatchObjective):
+    """Masked language modelling: predict the original word (Devlin et al. 2019).
 
-    def __init__(self, weight: float, shapes: Shapes, vocabulary: int) -> None:
-        super().__init__("mlm", weight)
-        self.sites = (shapes.text_site,)
-        self.read = nn.Sequential(
-            nn.LayerNorm(shapes.text_width), nn.Linear(shapes.text_width, vocabulary)
-        )
+    Of the words that are selected, 80 % are replaced by the mask token, 10 % by another word, and
+    10 % are left unchanged.
+
+    Parameters
+    ----------
+    share : float
+        The fraction of the words of a text to select, above 0 and below 1; at least one word.
+    """
+
+    def __init__(self, parts: Parts, share: float = 0.15) -> None:
+        super().__init__()
+        self.share = _share(share, "mlm")
+        if parts.data.vocabulary is None:
+            raise UsageError(
+                "`objectives=mlm` needs a vocabulary with a mask token, which the inputs of "
+                "this architecture lack; leave it out"
+            )
+        width, words = parts.shapes.text_width, parts.data.vocabulary.size
+        self.sites = (parts.shapes.text_site,)
+        self.read = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, words))
 
     def forward(self, outputs: Outputs, labels: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Return the mean cross-entropy over chosen words, and the number predicted correctly."""
@@ -152,15 +182,28 @@ class MaskedWords(Objective):
         return F.cross_entropy(logits, labels["token"]), correct
 
 
-class MaskedPatches(Objective):
+class MaskedPatches(BatchObjective):
     """Masked image contrast: identify the patch that was masked.
 
     The state at a masked place is compared with the original patch there; the other masked
     patches of the batch are the negatives. Patches with equal pixels count as one candidate.
+
+    Parameters
+    ----------
+    share : float
+        The fraction of the patches of a picture to grey out, above 0 and below 1.
     """
 
-    def __init__(self, weight: float, shapes: Shapes, pixels: int) -> None:
-        super().__init__("mim", weight)
+    def __init__(self, parts: Parts, share: float = 0.3) -> None:
+        super().__init__()
+        self.share, shapes = _share(share, "mim"), parts.shapes
+        if shapes.grid is None:
+            raise UsageError(
+                "`objectives=mim` needs a square grid of patches, which the vision stream of "
+                "this architecture lacks; leave it out"
+            )
+        self.grid = shapes.grid
+        pixels = self.grid.patches(parts.data.pixels([0])).shape[-1]
         width = min(shapes.vision_width, 256)
         self.sites = (shapes.vision_site,)
         self.read = nn.Sequential(
@@ -180,11 +223,19 @@ class MaskedPatches(Objective):
         return F.cross_entropy(logits, label), (logits.argmax(1) == label).sum()
 
 
-class Matching(Objective):
-    """Alignment prediction: whether a caption is the image's own (Lu et al. 2019)."""
+class Matching(BatchObjective):
+    """Alignment prediction: whether a caption is the image's own (Lu et al. 2019).
 
-    def __init__(self, weight: float, shapes: Shapes) -> None:
-        super().__init__("itm", weight)
+    Parameters
+    ----------
+    share : float
+        The fraction of the samples, above 0 and below 1, that are given a caption of the same
+        split that differs from their own.
+    """
+
+    def __init__(self, parts: Parts, share: float = 0.5) -> None:
+        super().__init__()
+        self.share, shapes = _share(share, "itm"), parts.shapes
         width = min(shapes.text_width, shapes.vision_width)
         self.sites = (shapes.text_site, shapes.vision_site)
         self.text = nn.Sequential(
@@ -203,37 +254,7 @@ class Matching(Objective):
         return F.binary_cross_entropy_with_logits(logits, labels["match"]), correct
 
 
-def build_objectives(
-    chosen: Sequence[Weighted],
-    target: Target | None,
-    shapes: Shapes,
-    data: EncodedSplit,
-    class_weights: Tensor | None = None,
-) -> nn.ModuleDict:
-    """Return the objectives of a run by name, their heads initialised by torch's generator.
-
-    Parameters
-    ----------
-    chosen : sequence of Weighted
-    target : Target or None
-        Needed by ``task``.
-    shapes : Shapes
-    data : EncodedSplit
-    class_weights : Tensor, optional
-        Weights of the labels in the task's loss.
-    """
-    built: dict[str, Objective] = {}
-    for spec in chosen:
-        if spec.name == "task":
-            assert target is not None
-            built["task"] = TaskLoss(spec.weight, target, class_weights)
-        if spec.name == "mlm":
-            assert data.vocabulary is not None
-            built["mlm"] = MaskedWords(spec.weight, shapes, data.vocabulary.size)
-        if spec.name == "mim":
-            assert shapes.grid is not None
-            pixels = shapes.grid.patches(data.pixels([0])).shape[-1]
-            built["mim"] = MaskedPatches(spec.weight, shapes, pixels)
-        if spec.name == "itm":
-            built["itm"] = Matching(spec.weight, shapes)
-    return nn.ModuleDict(built)
+def _share(share: float, name: str) -> float:
+    if not 0 < share < 1:
+        raise UsageError(f"`objectives={name}`: share={share:g} must be above 0 and below 1")
+    return share

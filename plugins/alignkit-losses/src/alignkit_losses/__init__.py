@@ -1,1 +1,1 @@
-"""Auxiliary losses that compare the two streams pair by pair."""
+"""Auxiliary losses and an objective that compare the two streams pair by pair."""
