@@ -57,6 +57,7 @@ _PUBLIC = {
     "RegisterSpaces": "alignkit.plugins.hookspecs",
     "RegisterMetrics": "alignkit.plugins.hookspecs",
     "RegisterPlacements": "alignkit.plugins.hookspecs",
+    "RegisterTargets": "alignkit.plugins.hookspecs",
     "RegisterTasks": "alignkit.plugins.hookspecs",
     "Representation": "alignkit.metrics",
     "Run": "alignkit.runs",
@@ -75,12 +76,15 @@ _PUBLIC = {
     "Stream": "alignkit.models.protocols",
     "StreamState": "alignkit.models.walk",
     "Target": "alignkit.tasks",
+    "TargetChoice": "alignkit.runs.targets",
+    "TargetDeclarations": "alignkit.plugins.hookspecs",
     "Task": "alignkit.tasks",
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
     "Vocabulary": "alignkit.models.protocols",
     "between_layers": "alignkit.models.schedule",
     "compare": "alignkit.report.comparison.result",
+    "choose_target": "alignkit.runs.targets",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
     "first_line": "alignkit.errors",
@@ -186,9 +190,11 @@ if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import RegisterScores as RegisterScores
     from alignkit.plugins.hookspecs import RegisterSections as RegisterSections
     from alignkit.plugins.hookspecs import RegisterSpaces as RegisterSpaces
+    from alignkit.plugins.hookspecs import RegisterTargets as RegisterTargets
     from alignkit.plugins.hookspecs import RegisterTasks as RegisterTasks
     from alignkit.plugins.hookspecs import ScoreDeclarations as ScoreDeclarations
     from alignkit.plugins.hookspecs import SpaceDeclarations as SpaceDeclarations
+    from alignkit.plugins.hookspecs import TargetDeclarations as TargetDeclarations
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.report.comparison.result import Comparison as Comparison
     from alignkit.report.comparison.result import compare as compare
@@ -197,6 +203,8 @@ if TYPE_CHECKING:
     from alignkit.runs import Run as Run
     from alignkit.runs import load_run as load_run
     from alignkit.runs import load_runs as load_runs
+    from alignkit.runs.targets import TargetChoice as TargetChoice
+    from alignkit.runs.targets import choose_target as choose_target
     from alignkit.search.bounds import Bound as Bound
     from alignkit.search.spaces import Space as Space
     from alignkit.search.spaces import SpaceContext as SpaceContext

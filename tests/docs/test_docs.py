@@ -166,6 +166,9 @@ def test_every_command_about_own_data_runs(place):
         Image.new("RGB", (8, 8), "red").save(place / f"my_data/img/{i}.jpg")
         rows.append(f"img/{i}.jpg,a thing {i},{('red', 'blue')[i % 2]}")
     (place / "my_data/data.csv").write_text("\n".join(rows) + "\n")
+    rows = ["image,text,stars,price"]
+    rows += [f"my_data/img/{i}.jpg,review {i},{i % 5 + 1},{20 + 1.5 * i}" for i in range(40)]
+    (place / "reviews.csv").write_text("\n".join(rows) + "\n")
     (place / "captions").mkdir()
     rows = ["image,caption,split"]
     for i in range(12):

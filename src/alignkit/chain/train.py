@@ -26,7 +26,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, RunConfig
 from alignkit.runs.data import adopt_data, fingerprints_of_training
 from alignkit.runs.files import discard, locked, read_json, whole_file, write_json
-from alignkit.runs.inputs import changes_of_training, inputs_of_training, names_of
+from alignkit.runs.inputs import changes_of_training, inputs_of_training, name_of_target, names_of
 from alignkit.runs.interrupted import train_command
 from alignkit.runs.makers import makers_of
 from alignkit.runs.manifests import entries_of, write_checked
@@ -350,7 +350,10 @@ def _stored_config(
     fingerprints = fingerprints_of_training(task)
     if fingerprints:
         stored["data"]["splits"] = fingerprints
-    return stored | {"plugins": makers_of(names_of(config)), "versions": versions()}
+    return stored | {
+        "plugins": makers_of([*names_of(config), *name_of_target(target)]),
+        "versions": versions(),
+    }
 
 
 def _refuse_another(run: Run, config: RunConfig) -> None:

@@ -17,8 +17,8 @@ def list_names(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metrics, architectures, placements, tasks, objectives, losses, encoders, "
-            "spaces, scores, sections or layer_rules.",
+            help="metrics, architectures, placements, tasks, targets, objectives, losses, "
+            "encoders, spaces, scores, sections or layer_rules.",
             autocompletion=complete_kind,
         ),
     ],

@@ -43,9 +43,9 @@ def new(
 ) -> None:
     """Write a new plugin: a small distribution that works, to be changed into your own.
 
-    A target, which is the loss and scores of a task, comes with a task that uses it. The folder of
-    the plugin, alignkit-NAME, holds the code with an example, a test that uses alignkit.testing, a
-    pyproject.toml, a workflow that runs the test, and a README. Prints the folder.
+    The folder of the plugin, alignkit-NAME, holds the code with an example, a test that uses
+    alignkit.testing, a pyproject.toml, a workflow that runs the test, and a README. Prints the
+    folder.
 
     Example: alignkit new metric my_metric
     """

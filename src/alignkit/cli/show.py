@@ -24,8 +24,8 @@ def show(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metric, architecture, placement, task, objective, loss, encoder, space, "
-            "score, section or layer_rule.",
+            help="metric, architecture, placement, task, target, objective, loss, encoder, "
+            "space, score, section or layer_rule.",
             autocompletion=complete_kind,
         ),
     ],

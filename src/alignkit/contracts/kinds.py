@@ -27,4 +27,8 @@ def made_by(entry: Entry, made: Any) -> Any:
         from alignkit.contracts.encoder import GuardedEncoder
 
         return GuardedEncoder(made, entry)
+    if entry.kind == "targets":
+        from alignkit.contracts.target import guarded_target
+
+        return guarded_target(made, entry)
     return made

@@ -12,7 +12,7 @@ import numpy as np
 
 from alignkit.contracts.guard import Guarded, plain
 from alignkit.contracts.loss import check_scalar
-from alignkit.plugins.calls import PluginCall, described
+from alignkit.plugins.calls import Owner, PluginCall, described
 from alignkit.tasks import Binary, MultiLabel, Score, SingleLabel, Split, Target
 
 if TYPE_CHECKING:
@@ -25,9 +25,16 @@ class GuardedTarget(Guarded):
     what = "its target"
 
     @property
+    def _of(self) -> str:
+        return "" if is_registered(self._owner) else super()._of
+
+    def _call_for(self, part: str, expected: str) -> PluginCall:
+        return self._call(part_of_target(self._owner, part), expected)
+
+    @property
     def n_outputs(self) -> int:
         """The number of logits per sample."""
-        call = self._call("`n_outputs` of its target", "a whole number from 0")
+        call = self._call_for("`n_outputs`", "a whole number from 0")
         n = self._read(call, "n_outputs")
         if not isinstance(n, int) or isinstance(n, bool) or n < 0:
             raise call.gave(n)
@@ -36,7 +43,7 @@ class GuardedTarget(Guarded):
     @property
     def primary(self) -> str:
         """The name of the score that selects the best epoch."""
-        call = self._call("`primary` of its target", "the name of a score")
+        call = self._call_for("`primary`", "the name of a score")
         primary = self._read(call, "primary")
         if not isinstance(primary, str):
             raise call.gave(primary)
@@ -44,19 +51,19 @@ class GuardedTarget(Guarded):
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor, *more: Any) -> torch.Tensor:
         """Return the mean loss over a batch, with a gradient where the logits have one."""
-        call = self._call("the loss of its target", "a tensor that holds one floating-point number")
+        call = self._call_for("loss", "a tensor that holds one floating-point number")
         return check_scalar(call, self._ask(call, "loss", logits, targets, *more), logits)
 
     def scores(self, targets: np.ndarray, logits: np.ndarray) -> dict[str, float]:
         """Return every score by name."""
-        call = self._call("the scores of its target", "numbers by the name of a score")
+        call = self._call_for("scores", "numbers by the name of a score")
         return check_scores(call, self._ask(call, "scores", targets, logits), self)
 
     def class_weights(self, targets: np.ndarray) -> torch.Tensor:
         """Return weights that balance the labels."""
         import torch
 
-        call = self._call("the class weights of its target", "a tensor of finite numbers")
+        call = self._call_for("class weights", "a tensor of finite numbers")
         weights = self._ask(call, "class_weights", targets)
         if not isinstance(weights, torch.Tensor) or not bool(torch.isfinite(weights).all()):
             raise call.gave(weights)
@@ -64,7 +71,7 @@ class GuardedTarget(Guarded):
 
     def declared_scores(self) -> tuple[Score, ...]:
         """Return the direction and range of the scores."""
-        call = self._call("`declared_scores` of its target", "a tuple of alignkit.Score")
+        call = self._call_for("`declared_scores`", "a tuple of alignkit.Score")
         declared = self._ask(call, "declared_scores")
         if not isinstance(declared, tuple | list):
             raise call.gave(declared)
@@ -76,6 +83,35 @@ class GuardedTarget(Guarded):
                     f"gave '{score.name}' the empty range [{score.low}, {score.high}]"
                 )
         return tuple(declared)
+
+
+def guarded_target(made: Any, owner: Owner | str) -> Target:
+    """Return a target that a plugin made, guarded.
+
+    Raises
+    ------
+    PluginError
+        If it is none.
+    """
+    if not isinstance(made, Target):
+        raise PluginCall(owner, "a target for labels", "an alignkit.Target").gave(made)
+    return GuardedTarget(made, owner)  # type: ignore[return-value]
+
+
+def is_registered(owner: Owner | str) -> bool:
+    """Return whether the owner of a target is the target itself, and not the task that has it."""
+    return getattr(owner, "kind", "") == "targets"
+
+
+def part_of_target(owner: Owner | str, part: str) -> str:
+    """Return what is asked of a target, as messages name it after its owner.
+
+    >>> part_of_target("task 'mine'", "loss"), part_of_target("task 'mine'", "`primary`")
+    ('the loss of its target', '`primary` of its target')
+    """
+    if is_registered(owner):
+        return f"its {part}"
+    return f"{part} of its target" if part.startswith("`") else f"the {part} of its target"
 
 
 def check_targets(call: PluginCall, split: Split, target: Target) -> Split:

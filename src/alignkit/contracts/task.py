@@ -29,6 +29,8 @@ class GuardedTask(Guarded):
             return None
         if not isinstance(target, Target):
             raise call.gave(target)
+        if issubclass(type(target), GuardedTarget):  # a registered one, whose owner is another
+            return target
         return GuardedTarget(target, self._owner)  # type: ignore[return-value]
 
     def split(self, name: str) -> Split:

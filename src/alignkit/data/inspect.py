@@ -94,7 +94,9 @@ def _listed_counts(name: str, split: Split, target: Target | None) -> dict[str, 
     if split.targets is not None:
         labels = _has_labels(split, target)
         rows = split.targets.reshape(len(split), -1)
-        without = int((rows < 0).all(axis=1).sum()) if labels and rows.size else 0
+        numbers = rows.dtype.kind == "f"
+        missing = rows < 0 if labels else np.isnan(rows) if numbers else np.zeros_like(rows, bool)
+        without = int(missing.all(axis=1).sum()) if rows.size else 0
     return {
         "split": name,
         "listed": len(split),

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
         RegisterObjectives,
         RegisterScores,
         RegisterSpaces,
+        RegisterTargets,
     )
 
 OBJECTIVES = "alignkit.training.objectives"
 SCORES = "alignkit.tasks.group_scores"
 SPACES = "alignkit.search.own_spaces"
+TARGETS = "alignkit.tasks.own_targets"
 
 
 @hookimpl
@@ -90,4 +92,21 @@ def register_spaces(register: RegisterSpaces) -> None:
         f"{SPACES}:hparams",
         summary="Learning rate, epochs and dropout, at one placement",
         placements="fixed",
+    )
+
+
+@hookimpl
+def register_targets(register: RegisterTargets) -> None:
+    """Register the targets for labels."""
+    register("single", f"{TARGETS}:single", summary="One label of several: accuracy, macro F1")
+    register(
+        "binary",
+        f"{TARGETS}:binary",
+        summary="Yes or no, the second label being yes: AUROC, accuracy",
+    )
+    register(
+        "multi",
+        f"{TARGETS}:multi",
+        summary="Any subset of the labels: macro F1, micro F1",
+        reads="labels",
     )

@@ -16,6 +16,7 @@ TARGET = re.compile(r"[\w.]+:\w+")
 INVARIANCES = ("rotation", "scale", "shift", "linear")
 WITHIN = ("means", "classes")
 PLACEMENTS = ("candidates", "fixed")
+READS = ("label", "labels", "number")
 
 
 def check_declarations(title: str, known: Collection[str], declarations: Mapping[str, Any]) -> None:
@@ -103,6 +104,10 @@ def _placements(value: Any) -> str:
     return "" if value in PLACEMENTS else f"one of {', '.join(PLACEMENTS)}"
 
 
+def _reads(value: Any) -> str:
+    return "" if value in READS else f"one of {', '.join(READS)}{_meant(value, READS)}"
+
+
 def _targets(value: Any) -> str:
     several = isinstance(value, (tuple, list)) and value and all(isinstance(v, str) for v in value)
     return "" if several else "names of classes of targets, as in ('Binary', 'SingleLabel')"
@@ -153,4 +158,5 @@ CHECKS: dict[str, Callable[[Any], str]] = {
     "targets": _targets,
     "placements": _placements,
     "scores": _scores,
+    "reads": _reads,
 }

@@ -235,6 +235,35 @@ class RegisterScores(Protocol):
         """Register a score under a name, with what it declares about itself."""
 
 
+class TargetDeclarations(TypedDict, total=False):
+    """What a target declares about itself.
+
+    Attributes
+    ----------
+    reads : str
+        What it is given of each sample: ``label``, the index of one label (the default);
+        ``labels``, zeros and ones, one for each label; or ``number``, for which ``labels`` is the
+        name of what is predicted.
+    """
+
+    reads: Literal["label", "labels", "number"]
+
+
+class RegisterTargets(Protocol):
+    """What ``register_targets`` receives: it registers one target."""
+
+    def __call__(
+        self,
+        name: str,
+        target: str | Callable[..., alignkit.Target],
+        *,
+        summary: str = "",
+        default: bool = False,
+        **declarations: Unpack[TargetDeclarations],
+    ) -> None:
+        """Register a target under a name, with what it declares about itself."""
+
+
 RegisterArchitectures: TypeAlias = Register["Callable[..., alignkit.Architecture]"]
 RegisterPlacements: TypeAlias = Register[
     "Layers | alignkit.Placement | Callable[..., Layers | alignkit.Placement]"
@@ -251,6 +280,7 @@ DECLARATIONS: dict[str, frozenset[str]] = {
     "losses": frozenset(LossDeclarations.__annotations__),
     "scores": frozenset(ScoreDeclarations.__annotations__),
     "spaces": frozenset(SpaceDeclarations.__annotations__),
+    "targets": frozenset(TargetDeclarations.__annotations__),
 }
 
 
@@ -319,6 +349,16 @@ def register_spaces(register: RegisterSpaces) -> None:
 @hookspec(historic=True)
 def register_tasks(register: RegisterTasks) -> None:
     """Register tasks: classes with the methods of ``alignkit.Task``."""
+
+
+@hookspec(historic=True)
+def register_targets(register: RegisterTargets) -> None:
+    """Register targets: classes, or functions that return an ``alignkit.Target``.
+
+    They are called with ``labels``, the names of the labels, and their options. A task that lets
+    its users choose the target makes it with ``alignkit.choose_target``. See
+    ``alignkit.TargetDeclarations``.
+    """
 
 
 @hookspec(historic=True)

@@ -92,7 +92,7 @@ def names(kind: str) -> list[str]:
     Parameters
     ----------
     kind : str
-        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``objectives``,
+        ``metrics``, ``architectures``, ``placements``, ``tasks``, ``targets``, ``objectives``,
         ``losses``, ``encoders``, ``spaces``, ``scores``, ``sections`` or ``layer_rules``.
 
     Raises

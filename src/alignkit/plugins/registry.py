@@ -28,6 +28,7 @@ KINDS = (
     "architectures",
     "placements",
     "tasks",
+    "targets",
     "objectives",
     "losses",
     "encoders",

@@ -8,7 +8,7 @@ be looked at now, counts as unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,10 @@ from alignkit.plugins.code import code_of
 from alignkit.plugins.registry import singular
 from alignkit.runs.config import RunConfig, content_of_task
 from alignkit.runs.data import SEEN, find_data
+from alignkit.runs.makers import targets_in
 from alignkit.runs.run import Run
+from alignkit.runs.targets import target_entry
+from alignkit.tasks import Target
 
 OTHER_WEIGHTS = "the weights are other ones now"
 OTHER_PICTURES = "the pictures are other ones now"
@@ -44,7 +47,7 @@ def inputs_of_training(config: RunConfig) -> dict[str, Any]:
     data = {split: content_of_task(config.task, split) for split in SEEN}
     inputs: dict[str, Any] = {
         "data": {split: digest for split, digest in data.items() if digest},
-        "code": _code_of_training(config),
+        "code": _code_of([*names_of(config), *name_of_target(config.task.make().target)]),
         "init": _weights_of(config.init.run) if config.init else "",
     }
     return {key: value for key, value in inputs.items() if value}
@@ -79,7 +82,8 @@ def changes_of_training(config: RunConfig, stored: Mapping[str, Any]) -> list[st
         with suppress(AlignkitError, OSError):  # what is not here cannot be compared
             now["data"][split] = content_of_task(config.task, split)
     if stored.get("code"):
-        now["code"] = _code_of_training(config)
+        named = [("targets", name) for name in targets_in(stored["code"])]
+        now["code"] = _code_of([*names_of(config), *named])
     if config.init is not None:
         now["init"] = _weights_of(config.init.run)
     return changes_between(stored, now)
@@ -187,11 +191,17 @@ def names_of(config: RunConfig) -> list[tuple[str, str]]:
     return names + [("losses", aux.name) for aux in config.training.weighted_aux]
 
 
-def _code_of_training(config: RunConfig) -> dict[str, str]:
+def name_of_target(target: Target | None) -> list[tuple[str, str]]:
+    """Return the kind and name of a target that a plugin registers; empty for any other."""
+    entry = target_entry(target)
+    return [("targets", entry.name)] if entry else []
+
+
+def _code_of(names: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the keys of the code of a run's plugins, by ``architecture NAME`` and so on."""
     return {
         f"{singular(kind)} {name}": code_of(registry().get(kind, name))
-        for kind, name in names_of(config)
+        for kind, name in names
         if registry().claims(kind, name)  # what is not installed cannot be compared
     }
 

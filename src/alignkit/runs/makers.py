@@ -10,8 +10,10 @@ from alignkit.plugins import KINDS, registry
 from alignkit.plugins.registry import singular
 from alignkit.plugins.versions import versions
 
-# What only training needs, and scores without labels.
-TRAINED_BY = ("objectives", "losses")
+# What all work on a run needs; objectives and losses, only training and scores without labels do.
+NEEDED = ("tasks", "targets", "architectures")
+# What is known from the plugins that a run recorded.
+RECORDED = ("targets", "objectives", "losses")
 
 
 def makers_of(names: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -46,7 +48,7 @@ def missing_plugins(stored: Mapping[str, Any], kinds: Sequence[str] = KINDS) -> 
     chosen = [("tasks", stored["task"]["name"]), ("architectures", stored["architecture"]["name"])]
     for made in stored.get("plugins", {}):
         word, _, name = made.partition(" ")
-        chosen += [(kind, name) for kind in TRAINED_BY if singular(kind) == word]
+        chosen += [(kind, name) for kind in RECORDED if singular(kind) == word]
     chosen = [(kind, name) for kind, name in chosen if kind in kinds]
     missing = [(singular(kind), name) for kind, name in chosen if not registry().claims(kind, name)]
     return [
@@ -55,9 +57,7 @@ def missing_plugins(stored: Mapping[str, Any], kinds: Sequence[str] = KINDS) -> 
     ]
 
 
-def require_plugins(
-    stored: Mapping[str, Any], kinds: Sequence[str] = ("tasks", "architectures")
-) -> None:
+def require_plugins(stored: Mapping[str, Any], kinds: Sequence[str] = NEEDED) -> None:
     """Refuse to work with a stored run whose names no plugin registers.
 
     Parameters
@@ -75,6 +75,11 @@ def require_plugins(
     missing = missing_plugins(stored, kinds)
     if missing:
         raise UsageError("; ".join(missing))
+
+
+def targets_in(stored: Mapping[str, Any]) -> list[str]:
+    """Return the names of registered targets in what is stored by kind and name."""
+    return [name.removeprefix("target ") for name in stored if name.startswith("target ")]
 
 
 def owned_name(kind: str, name: str, stored: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ SCAFFOLDS = {
     "architecture": Kind("architectures", "alignkit train --architecture {name}", ("tasks",)),
     "task": Kind("tasks", "alignkit train --task {name}"),
     "encoder": Kind("encoders", "alignkit show encoder {name}"),
-    "target": Kind("tasks", "alignkit train --task {name}"),
+    "target": Kind("targets", "alignkit train --task folder:PATH,kind={name}"),
     "loss": Kind("losses", "alignkit train --aux {name}=0.1"),
 }
 

@@ -28,6 +28,7 @@ from alignkit.testing.objective import check_objective
 from alignkit.testing.score import check_score
 from alignkit.testing.section import check_section
 from alignkit.testing.space import check_space
+from alignkit.testing.target import check_target
 from alignkit.testing.task import check_task
 
 HOLDS, FAILS, NOT_CHECKED = "holds", "fails", "not checked"
@@ -69,6 +70,11 @@ _CHECKS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], str]]] = {
         "splits, pictures, loss and scores",
         check_task,
         lambda counts: ", ".join(f"{n} {split}" for split, n in counts.items()) + " samples",
+    ),
+    "targets": (
+        "loss and scores",
+        check_target,
+        lambda scores: ", ".join(f"{name} {value:.4g}" for name, value in scores.items()),
     ),
     "objectives": (
         "loss, gradient, training and scores",

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alignkit.contracts.guard import plain
-from alignkit.contracts.target import GuardedTarget, keeps_loss
+from alignkit.contracts.guard import plain, whose
+from alignkit.contracts.target import GuardedTarget, is_registered, keeps_loss, part_of_target
 from alignkit.errors import UsageError
 from alignkit.plugins.calls import Owner, PluginCall
+from alignkit.runs.targets import choose_target
 from alignkit.tasks import Binary, MultiLabel, SingleLabel, Target
 from alignkit.testing.faults import as_failures, owner_of
 
@@ -18,21 +19,24 @@ if TYPE_CHECKING:
     import torch
 
 SAMPLES = 64  # made up; and no more of given ones are learnt
+NUMBERS_OF_LABELS = (4, 2)  # those that are tried
 STEPS, RATE = 100, 0.2  # of the descent that shows which scores are better
 TOLERANCE = 1e-6
 
 
 def check_target(
-    target: Target, targets: np.ndarray | None = None, *, seed: int = 0, of: Owner | str = ""
+    target: str | Target, targets: np.ndarray | None = None, *, seed: int = 0, of: Owner | str = ""
 ) -> dict[str, float]:
     """Compute a target's loss and scores on made-up logits, and learn logits by its loss.
 
     Parameters
     ----------
-    target : Target
+    target : str or Target
+        A registered target, as ``name:key=value``, which is made for labels that are made up; or
+        the thing itself.
     targets : ndarray (n,) or (n, n_labels), optional
-        Those of a split. They can be left out where the target reads them as ``SingleLabel``,
-        ``Binary`` or ``MultiLabel`` does; some are then made up.
+        Those of a split. They can be left out of a registered target, and where the target reads
+        them as ``SingleLabel``, ``Binary`` or ``MultiLabel`` does; some are then made up.
     seed : int
         Of the logits.
     of : Owner or str
@@ -54,8 +58,11 @@ def check_target(
         When targets are needed.
     """
     rng = np.random.default_rng(seed)
-    owner = of or owner_of("targets", target)
     with as_failures():
+        if isinstance(target, str):
+            target, made_up = _registered(target, rng)
+            targets = made_up if targets is None else targets
+        owner = of or _owner_of(target)
         guarded: Any = GuardedTarget(plain(target), owner)
         rows = _made_up(target, rng) if targets is None else np.asarray(targets)
         logits = rng.standard_normal((len(rows), guarded.n_outputs)).astype(np.float32)
@@ -75,6 +82,34 @@ def check_target(
         return learnt
 
 
+def _owner_of(target: Target) -> Owner | str:
+    """Return whose a target is: its registered name where it has one."""
+    owner = whose(target)
+    return owner if is_registered(owner) else owner_of("targets", target)
+
+
+def _registered(spec: str, rng: np.random.Generator) -> tuple[Target, np.ndarray]:
+    """Return a registered target for made-up labels, and targets of the form that it declares.
+
+    Labels are numbers, as grades are, and as many as the target takes.
+    """
+    chosen = choose_target(spec)
+    if chosen.reads == "number":
+        return chosen.make(["number"]), rng.standard_normal(SAMPLES).astype(np.float32)
+    refused: UsageError | None = None
+    for count in NUMBERS_OF_LABELS:
+        try:
+            target = chosen.make([str(grade) for grade in range(count)])
+        except UsageError as error:
+            refused = refused or error
+            continue
+        if chosen.reads == "labels":
+            return target, rng.integers(0, 2, (SAMPLES, count))
+        return target, rng.permutation(np.arange(SAMPLES) % count)
+    assert refused is not None
+    raise refused
+
+
 def _made_up(target: Target, rng: np.random.Generator) -> np.ndarray:
     """Return targets of the form that one of alignkit's own targets reads."""
     own = plain(target)
@@ -91,7 +126,7 @@ def _made_up(target: Target, rng: np.random.Generator) -> np.ndarray:
 
 
 def _scores(target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any) -> dict[str, float]:
-    call = PluginCall(owner, "the scores of its target")
+    call = PluginCall(owner, part_of_target(owner, "scores"))
     given = rows.copy(), logits.copy()
     scores: dict[str, float] = target.scores(*given)
     if not (np.array_equal(given[0], rows) and np.array_equal(given[1], logits)):
@@ -108,7 +143,7 @@ def _check_loss(target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any) -
     """Check that the loss has a gradient, and that it is a mean over samples."""
     import torch
 
-    call = PluginCall(owner, "the loss of its target")
+    call = PluginCall(owner, part_of_target(owner, "loss"))
     leaf = torch.from_numpy(logits).double().requires_grad_()
     labels = torch.from_numpy(rows)
     loss = target.loss(leaf, labels)

@@ -141,7 +141,7 @@ def test_a_missing_test_split_is_said(tmp_path):
 def test_what_is_predicted_is_found_in_the_labels(tmp_path, labels, kind, names):
     table = [row | {"label": labels[i % len(labels)]} for i, row in enumerate(rows(24))]
     task = Folder(write(tmp_path, table, "data.jsonl"))
-    assert type(task.target) is kind
+    assert task.target.__class__ is kind
     assert tuple(task.target.labels) == names
     split = task.split("train")
     if kind is alignkit.MultiLabel:
@@ -158,7 +158,7 @@ def test_what_is_predicted_is_found_in_the_labels(tmp_path, labels, kind, names)
 def test_what_is_predicted_can_be_said(tmp_path):
     table = [row | {"label": ("a|b", "c")[i % 2]} for i, row in enumerate(rows(24))]
     write(tmp_path, table)
-    assert type(Folder(tmp_path, kind="single").target) is alignkit.SingleLabel
+    assert Folder(tmp_path, kind="single").target.__class__ is alignkit.SingleLabel
     assert Folder(tmp_path, separator="&").target.labels == ("a|b", "c")
     with pytest.raises(alignkit.UsageError, match="kind=binary, but the labels are: cat, dog, owl"):
         _ = Folder(write(tmp_path / "x", rows()), kind="binary").target

@@ -23,6 +23,7 @@ from alignkit_tasks.folder_tables import (
     UserLabel,
     in_one_spelling,
     labels_of,
+    number_of,
     read,
     table_files,
 )
@@ -32,6 +33,7 @@ from alignkit_tasks.sources import Source
 from alignkit_tasks.splits import held_out
 
 NAME = "folder"
+# Kinds of target whose name alone tells the digest of a split from that of another kind.
 KINDS = ("auto", "single", "binary", "multi")
 CAPTIONS = ("all", "first")
 # Facts that are known of the samples of every task.
@@ -57,7 +59,9 @@ class Folder(RecordedTask):
         table. Without ids, rows are numbered. ``label=folder`` takes the name of the folder that
         a picture lies in.
     kind : str
-        ``single``, ``binary`` or ``multi``; ``auto`` infers it from the labels.
+        What is predicted: a registered target such as ``single``, ``binary``, ``multi``,
+        ``ordinal`` or ``regression:scale=10``, whose options are joined by ``+``; see
+        ``alignkit list targets``. ``auto`` infers it from the labels.
     separator : str
         What separates several labels in one cell.
     captions : str
@@ -90,12 +94,13 @@ class Folder(RecordedTask):
 
     name: ClassVar[str] = NAME
     reads_own_data: ClassVar[bool] = True
-    choices: ClassVar[Mapping[str, Sequence[str]]] = {"kind": KINDS, "captions": CAPTIONS}
+    choices: ClassVar[Mapping[str, Sequence[str]]] = {"captions": CAPTIONS}
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.validation_share + self.test_share >= 1:
             raise alignkit.UsageError(f"{NAME}: validation_share + test_share must be less than 1")
+        _ = self._reads  # which refuses an unknown kind
 
     @property
     def alias(self) -> str:
@@ -105,16 +110,16 @@ class Folder(RecordedTask):
 
     @property
     def target(self) -> alignkit.Target:
-        """The kind of target and the labels, inferred from the data."""
+        """The target with the labels of the data, of the kind that is named or inferred."""
         kind, names = self._kind()
-        match kind:
-            case "binary":
-                return alignkit.Binary(names)
-            case "multi":
-                return alignkit.MultiLabel(names)
-            case "single":
-                return alignkit.SingleLabel(names)
-        return alignkit.Pairs()
+        if kind == "pairs":
+            return alignkit.Pairs()
+        try:
+            return alignkit.choose_target(kind).make(names)
+        except alignkit.UsageError as error:
+            raise alignkit.UsageError(
+                f"{NAME}: kind={kind}, but the labels are: {', '.join(names[:FEW])} ({error})"
+            ) from None
 
     @property
     def labelled(self) -> bool:  # type: ignore[override]
@@ -124,7 +129,8 @@ class Folder(RecordedTask):
     def records(self, split: str, notes: Counter[str]) -> list[Record]:
         """Return the rows of a split, as defined by the table or held out at random."""
         table, labels = self._table, self._labels
-        splits = _split_rows(table, labels, self.validation_share, self.test_share, self.data_seed)
+        strata = [None] * len(labels) if self._reads == "number" else labels
+        splits = _split_rows(table, strata, self.validation_share, self.test_share, self.data_seed)
         if split not in splits:
             raise alignkit.UsageError(
                 f"{NAME}: {self._root} has no {split} rows; it has: {', '.join(splits)}"
@@ -147,11 +153,26 @@ class Folder(RecordedTask):
         ]
 
     def encode(self, records: Sequence[Record]) -> np.ndarray | None:
-        """Return the indices of the labels, for multi-label tasks zeros and ones."""
+        """Return indices of labels, zeros and ones, or numbers, as the target reads them."""
         kind, names = self._kind()
-        if kind == "multi":
-            return one_hot(records, names)
-        return None if kind == "pairs" else classes(records, names)
+        if kind == "pairs":
+            return None
+        _ = self.target  # which refuses labels that do not go with it
+        match alignkit.choose_target(kind).reads:
+            case "number":
+                return np.array([record.label for record in records], dtype=np.float32)
+            case "labels":
+                return one_hot(records, names)
+        return classes(records, names)
+
+    def split_fingerprint(self, name: str) -> str | None:
+        """Identify what a model sees of a split, with the options of what is predicted."""
+        own = super().split_fingerprint(name)
+        return (
+            own
+            if self.kind in KINDS
+            else alignkit.fingerprint_of({"split": own, "kind": self.kind})
+        )
 
     @property
     def _root(self) -> Path:
@@ -178,19 +199,39 @@ class Folder(RecordedTask):
     @property
     def _labels(self) -> Sequence[UserLabel]:
         """The label of every row of the table, None for rows without one."""
-        return _labels(self._table, self.kind, self.separator)
+        return _labels(self._table, self._reads, self.separator)
+
+    @property
+    def _reads(self) -> str:
+        """What the target reads of a label; empty where that is inferred."""
+        try:
+            return "" if self.kind == "auto" else alignkit.choose_target(self.kind).reads
+        except alignkit.UsageError as error:
+            raise alignkit.UsageError(f"{NAME}: kind={self.kind}: {error}") from None
+
+    @property
+    def unknown(self) -> float:  # type: ignore[override]
+        """What stands for a missing label: -1, or NaN for a number."""
+        return np.nan if self._reads == "number" else -1
 
     def _kind(self) -> tuple[str, tuple[str, ...]]:
         """Return the kind of target and the labels, sorted."""
         labels = [label for label in self._labels if label is not None]
         if not self.labelled:
             return "pairs", ()
+        column, reads = self._table.columns["label"], self._reads
+        if reads == "number":
+            return self.kind, (column,)
         several = any(isinstance(label, tuple) for label in labels)
+        if several and reads == "label":
+            raise alignkit.UsageError(
+                f"{NAME}: kind={self.kind}, but rows of {self._root} have several labels"
+            )
         names = _ordered({name for label in labels for name in _as_tuple(label)})
         if len(names) < 2 and not several:
             raise alignkit.DataError(
                 f"{NAME}: {self._root} has {len(names)} label ({', '.join(names) or 'none'}) in "
-                f"the column '{self._table.columns['label']}'; at least 2 are needed"
+                f"the column '{column}'; at least 2 are needed"
             )
         if not several and len(names) == len(labels) > FEW:
             raise alignkit.DataError(
@@ -198,10 +239,6 @@ class Folder(RecordedTask):
                 "name the column of the labels with label=COLUMN"
             )
         kind = "multi" if several else "binary" if len(names) == 2 else "single"
-        if self.kind == "binary" and kind != "binary":
-            raise alignkit.UsageError(
-                f"{NAME}: kind=binary, but the labels are: {', '.join(names[:FEW])}"
-            )
         return (kind if self.kind == "auto" else self.kind), names
 
 
@@ -217,14 +254,16 @@ def _read(
 
 
 @lru_cache(4)
-def _labels(table: Table, kind: str, separator: str) -> Sequence[UserLabel]:
+def _labels(table: Table, reads: str, separator: str) -> Sequence[UserLabel]:
     if "label" not in table.columns:
         return [None] * len(table.rows)
     column = table.columns["label"]
-    separator = "" if kind in ("single", "binary") else separator
+    if reads == "number":
+        return [number_of(row.cells.get(column), row.where) for row in table.rows]
+    separator = "" if reads == "label" else separator
     labels = [labels_of(row.cells.get(column), separator, row.where) for row in table.rows]
     labels = in_one_spelling(labels, table.rows)
-    if kind == "multi" or any(isinstance(label, tuple) for label in labels):
+    if reads == "labels" or any(isinstance(label, tuple) for label in labels):
         return [None if label is None else _as_tuple(label) for label in labels]
     return labels
 

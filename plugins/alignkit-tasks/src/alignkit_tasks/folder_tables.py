@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -339,6 +340,25 @@ def labels_of(value: object, separator: str, where: str) -> UserLabel:
     if separator and separator in name:
         return tuple(dict.fromkeys(part.strip() for part in name.split(separator) if part.strip()))
     return name
+
+
+def number_of(value: object, where: str) -> str | None:
+    """Read the label cell as a number, which is returned as text; None if it is empty.
+
+    Raises
+    ------
+    alignkit.DataError
+        If it holds anything but a finite number.
+    """
+    if value is None or value == "":
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(str(value))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise alignkit.DataError(f"{where}: the label {value!r:.40} is not a finite number")
+    return repr(number)
 
 
 def _name(value: object, where: str) -> str:

@@ -1,4 +1,4 @@
-"""Registration of the tasks of this plugin."""
+"""Registration of the tasks and targets of this plugin."""
 
 import alignkit
 
@@ -30,4 +30,20 @@ def register_tasks(register: alignkit.RegisterTasks) -> None:
         "folder",
         "alignkit_tasks.folder:Folder",
         summary="Your own data, folder:PATH: a CSV or JSONL table of images, texts and labels",
+    )
+
+
+@alignkit.hookimpl
+def register_targets(register: alignkit.RegisterTargets) -> None:
+    """Register what can be predicted of users' own data beside labels."""
+    register(
+        "ordinal",
+        "alignkit_tasks.targets:Ordinal",
+        summary="Grades in the order of their numbers: mean distance, accuracy",
+    )
+    register(
+        "regression",
+        "alignkit_tasks.targets:Regression",
+        summary="A number: root mean squared error, mean absolute error, R2",
+        reads="number",
     )

@@ -50,6 +50,7 @@ class RecordedTask(metaclass=ABCMeta):
     positional: ClassVar[str] = "root"
     choices: ClassVar[Mapping[str, Sequence[str]]] = {}
     labelled: ClassVar[bool] = True
+    unknown: float = -1  # what stands for a label that is missing
     images: str
 
     def __post_init__(self) -> None:
@@ -131,7 +132,7 @@ class RecordedTask(metaclass=ABCMeta):
         encoded = self.encode([records[i] for i in labelled]) if labelled else None
         targets = None
         if encoded is not None:
-            targets = np.full((len(records), *encoded.shape[1:]), -1, dtype=np.int64)
+            targets = np.full((len(records), *encoded.shape[1:]), self.unknown, encoded.dtype)
             targets[labelled] = encoded
         return alignkit.Split(
             ids=ids,
@@ -166,7 +167,7 @@ class RecordedTask(metaclass=ABCMeta):
         content = {
             "records": _digest(self.records(name, Counter())),
             "images": self.images,
-            "target": type(target).__name__,
+            "target": target.__class__.__name__,
             "labels": list(target.labels),
         }
         return alignkit.fingerprint_of(content)
