@@ -20,11 +20,36 @@ TOP = """
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 import alignkit
 from alignkit import Representation
 """
+
+
+def _objective(constructor: str, forward: str, scores: str) -> str:
+    """An objective with these parameters of its methods, and its registration."""
+    return f"""
+class Own(nn.Module):
+    def __init__(self, {constructor}) -> None:
+        super().__init__()
+
+    def forward(self, {forward}) -> Tensor:
+        return text.sum()
+
+    def {scores}(
+        self, text: Tensor, vision: Tensor, samples: alignkit.ObjectiveSamples
+    ) -> dict[str, float]:
+        return {{}}
+
+def f(register: alignkit.RegisterObjectives) -> None:
+    register('own', Own)"""
+
+
+CONTEXT = "context: alignkit.ObjectiveContext"
+SIDES = "text: Tensor, vision: Tensor"
+GIVEN = f"{SIDES}, samples: alignkit.ObjectiveSamples"
+NO_OBJECTIVE = 'incompatible type "type[Own]"'
 
 # What each file holds, and what is said of its last statement.
 WRONG = {
@@ -74,6 +99,9 @@ WRONG = {
         "def f(register: alignkit.RegisterLosses) -> None:\n    register('one', one)",
         'incompatible type "Callable[[Tensor], Tensor]"',
     ),
+    "objective without scores": (_objective(CONTEXT, GIVEN, "score"), NO_OBJECTIVE),
+    "objective of two tensors": (_objective(CONTEXT, SIDES, "scores"), NO_OBJECTIVE),
+    "objective made of widths": (_objective("a: int, b: int", GIVEN, "scores"), NO_OBJECTIVE),
     "encoder without sites": (
         "class Bare:\n    stream = 'text'\n    label = 'bare'\n"
         "def f(register: alignkit.RegisterEncoders) -> None:\n    register('bare', Bare)",
@@ -85,6 +113,7 @@ RIGHT = """
 from alignkit_emoji.task import Emoji
 from alignkit_encoders.packages import efficientnet_lite0, minilm
 from alignkit_fusions.bottleneck import Mbt
+from alignkit_losses.itc import ImageTextContrast
 from alignkit_losses.pairs import contrastive
 from alignkit_metrics.kernels import cka
 from alignkit_tasks.folder import Folder
@@ -125,6 +154,11 @@ def register_placements(register: alignkit.RegisterPlacements) -> None:
 def register_tasks(register: alignkit.RegisterTasks) -> None:
     register("emoji", Emoji)
     register("folder", Folder)
+
+
+@alignkit.hookimpl
+def register_objectives(register: alignkit.RegisterObjectives) -> None:
+    register("itc", ImageTextContrast, scores=("recall",), paper="Radford et al. 2021")
 
 
 @alignkit.hookimpl

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ACCURACY = "accuracy"
 METHODS = ("forward", "scores")
-GIVEN = ("text", "vision", "samples")
 LOSS = ("its loss", "a tensor that holds one floating-point number")
 
 
@@ -31,17 +30,19 @@ def require_objective(made: Any, owner: Owner | str) -> nn.Module:
 
     call = PluginCall(owner)
     if not isinstance(made, nn.Module):
-        raise call.failed(f"is {described(made)}; expected a torch.nn.Module")
+        plain = type(made).__module__ == "builtins"
+        what = described(made) if plain else f"of the class {type(made).__name__}"
+        raise call.failed(f"is {what}; expected a torch.nn.Module")
     for name in METHODS:
         method = getattr(made, name, None)
         own = getattr(type(made), name, None)
         if method is None or own is nn.Module.forward:
             raise call.failed(f"is of the class {type(made).__name__}, without `{name}`")
         try:
-            inspect.signature(method).bind(*GIVEN)
+            inspect.signature(method).bind(*range(3))  # text, vision and samples
         except TypeError as error:
             raise call.failed(
-                f"has `{name}` that cannot be called with {', '.join(GIVEN)}: {error}"
+                f"has a `{name}` that cannot be called with text, vision and samples: {error}"
             ) from None
     return made
 
