@@ -128,5 +128,5 @@ def test_figures_are_also_written_in_the_formats_that_are_asked_for(runs, tmp_pa
     refused = alignkit(
         "report", *paths, *short, "s", "--figure-format", "eps", cwd=tmp_path, code=2
     )
-    assert "--figure-format eps is not a format; choose png or pdf" in refused.stderr
+    assert "'eps' is no format of figures; choose svg, png, pdf" in refused.stderr
     assert not (tmp_path / "s").exists()

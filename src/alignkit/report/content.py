@@ -102,7 +102,7 @@ class Content:
         return dict(self.alignment.groupby(["task", "label"], sort=False).indices)
 
 
-def gather(runs: Sequence[Run], options: TableOptions) -> Content:
+def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True) -> Content:
     """Read what runs hold.
 
     Parameters
@@ -111,6 +111,8 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
     options : TableOptions
         Metrics (everything that was measured where none is named), outcome, split, pool and
         the draw of samples.
+    measured : bool
+        Whether to read alignment; without it, the content has none.
 
     Raises
     ------
@@ -121,8 +123,10 @@ def gather(runs: Sequence[Run], options: TableOptions) -> Content:
     ranks = {run.path: _by_depth(run, variants[run.path]) for run in runs}
     ordered = sorted(runs, key=lambda run: ranks[run.path])
     labels = unit_labels(ordered, "variant")
-    alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
-    if options.metrics:
+    alignment = pd.DataFrame({"label": []})
+    if measured:
+        alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
+    if options.metrics and measured:
         order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
         alignment = alignment[alignment["label"].isin(order)]
         alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")

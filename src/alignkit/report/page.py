@@ -74,7 +74,7 @@ def write_report(
     """
     folder, chosen = Path(folder), choose_sections(added)
     content = gather(runs, options or TableOptions(()))
-    figures = FigureFolder(folder / "figures", figure_formats)
+    figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
     facts = _facts(content, correlations, rises) | {
         "title": title,
         "explained": EXPLAINED,

@@ -13,7 +13,7 @@ from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
 from alignkit.report.figures.scatter import scatter
 from alignkit.report.figures.training_curves import training_curves
-from alignkit.report.style import Look, looks
+from alignkit.report.style import Look, looks, named
 from alignkit.statistics.correlation.units import with_units
 
 # How to read each kind of figure; shown once per kind.
@@ -106,7 +106,7 @@ def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]
                     f"{task}-{metric}-depth",
                     depth_curves(values, placements, metric, _look(content, placements)),
                     values,
-                    f"{metric} by depth{content.drawn}",
+                    f"{named(metric, 200)} by depth{content.drawn}",
                     _ends_in_words(values, metric),
                 ),
             )
@@ -116,9 +116,10 @@ def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
     last = values[values["depth"] == values["depth"].max()]
     means = last.groupby("placement", sort=False)["value"].mean().dropna()
     if means.empty:
-        return f"{metric} by depth, one panel per placement."
-    return f"{metric} by depth, one panel per placement. At the last layer it is " + ", ".join(
-        f"{value:.2f} for {placement}" for placement, value in means.items()
+        return f"{named(metric, 200)} by depth, one panel per placement."
+    return (
+        f"{named(metric, 200)} by depth, one panel per placement. At the last layer it is "
+        + ", ".join(f"{value:.2f} for {placement}" for placement, value in means.items())
     )
 
 
@@ -134,6 +135,7 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
             if grid["x"].nunique() < 2 or grid["y"].nunique() < 2:
                 continue
             chance = float(grid["chance"].mean()) if grid["chance"].notna().any() else None
+            low, high = grid["value"].min(), grid["value"].max()
             figure = heatmaps(grid, content.placements[task], metric, limits, chance, down)
             yield (
                 task,
@@ -141,9 +143,9 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
                     f"{task}-{metric}-layers",
                     figure,
                     grid,
-                    f"{metric} for all pairs of layers{content.drawn}",
-                    f"{metric} for every pair of text and vision layers, one map per placement; "
-                    f"values from {grid['value'].min():.2f} to {grid['value'].max():.2f}.",
+                    f"{named(metric, 200)} for all pairs of layers{content.drawn}",
+                    f"{named(metric, 200)} for every pair of text and vision layers, one map per "
+                    f"placement; values from {low:.2f} to {high:.2f}.",
                 ),
             )
 
@@ -160,8 +162,8 @@ def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Sho
                 f"{task}-training",
                 training_curves(history, score, look),
                 history,
-                f"{score} and loss against epochs",
-                f"Validation {score} and loss by epoch, one line per placement.",
+                f"{named(score)} and loss against epochs",
+                f"Validation {named(score)} and loss by epoch, one line per placement.",
             ),
         )
 

@@ -7,10 +7,12 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
@@ -20,6 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 
 from alignkit.cleaning import visible
+from alignkit.report.proper_names import proper_name
 
 # Okabe and Ito's colours without their yellow, which white paper swallows; then Tol's muted ones.
 PALETTE = (
@@ -42,7 +45,6 @@ PALETTE = (
 )
 MARKERS = "osD^vPX<>hp*dH8"
 INK, FAINT, CONTEXT = "#222222", "#777777", "#D9D9D9"
-WIDTH = 9.6  # inches of a full row of panels
 DPI = 150
 
 # Text stays text, so that it can be searched. Names are no formulas: "$" is a dollar.
@@ -68,6 +70,63 @@ _SETTINGS: Any = {
     "legend.fontsize": 8,
     "hatch.linewidth": 0.6,
 }
+_SIZES = [name for name in _SETTINGS if name.endswith("size")]
+
+
+WIDTH = 9.6  # inches of a full row of panels in a report
+
+
+@dataclass(frozen=True)
+class Page:
+    """What figures are drawn for: a report on a screen by default.
+
+    Attributes
+    ----------
+    width : float
+        Inches of a full row of panels.
+    type_size : float or None
+        Points of all type; by default, every figure has sizes of its own.
+    style : str
+        A style of matplotlib, by name or file, that is applied over that of the project.
+    """
+
+    width: float = WIDTH
+    type_size: float | None = None
+    style: str = ""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it is one column of a paper with two, with no room beside a panel."""
+        return self.width < 5
+
+
+_REPORT = Page()
+_page: ContextVar[Page] = ContextVar("page")
+
+
+def page() -> Page:
+    """Return the page that figures are drawn for."""
+    return _page.get(_REPORT)
+
+
+@contextmanager
+def drawn_for(other: Page) -> Iterator[None]:
+    """Draw all figures of the block for a page."""
+    before = _page.set(other)
+    try:
+        yield
+    finally:
+        _page.reset(before)
+
+
+def full_width() -> float:
+    """Inches of a full row of panels."""
+    return page().width
+
+
+def type_size(size: float) -> float:
+    """Points of type that is this large in a report; on a page with one size, that size."""
+    return page().type_size or size
 
 
 @dataclass(frozen=True)
@@ -92,14 +151,32 @@ def house_style() -> Iterator[None]:
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
+        here = page()
+        if here.type_size:
+            matplotlib.rcParams.update(dict.fromkeys(_SIZES, here.type_size))
+        if here.style:
+            matplotlib.style.use(here.style)
         # The page shows such a letter in another font; only the PNG has a box for it.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
 
 
-def columns_for(count: int) -> int:
-    """Panels beside each other: as even a block as can be, at most four wide."""
-    return {0: 1, 4: 2, 7: 4, 8: 4}.get(count, min(3, count) if count < 10 else 4)
+def columns_for(
+    count: int, least: float = 0.0, *, margins: float = 0.0, gap: float = 0.0, most: int = 4
+) -> int:
+    """Panels beside each other: as even a block as can be, at most four wide.
+
+    Parameters
+    ----------
+    count : int
+    least : float
+        Inches that a panel is wide at least; with ``margins``, of both sides, and ``gap`` between
+        panels, they are fewer on a narrow page.
+    most : int
+    """
+    even = {0: 1, 4: 2, 7: 4, 8: 4}.get(count, min(3, count) if count < 10 else 4)
+    fit = int((full_width() - margins + gap) / (least + gap)) if least else even
+    return max(1, min(even, most, fit))
 
 
 def panels(
@@ -172,6 +249,17 @@ def plain(axes: Axes) -> None:
     """Only the two axes that carry numbers."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(length=3)
+
+
+def room_for(most: int, inches: float) -> int:
+    """Return how many letters fit into so many inches, at most as many as in a report."""
+    size = page().type_size
+    return most if size is None else max(6, min(most, int(inches * 72 / (0.58 * size))))
+
+
+def named(name: object, most: int = 24) -> str:
+    """Return the name of a metric, a score or a task as a figure shows it: for papers, in full."""
+    return short(proper_name(str(name)) if page().type_size else name, most)
 
 
 def short(text: object, most: int = 24) -> str:

@@ -49,7 +49,7 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
     """
     folder = Path(folder)
     rows, title = best_rows(measured), lines.title(measured)
-    drawn = FigureFolder(folder / "figures", formats=("png", "pdf"))
+    drawn = FigureFolder(folder / "figures", formats=("svg", "png", "pdf"))
     settings = settings_of(measured)
     facts = {
         "title": title,

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from alignkit.report.style import INK, short
+from alignkit.report.style import INK, named, type_size
 
 UNDEFINED: dict[str, Any] = {"facecolor": "#cccccc", "edgecolor": "#777777", "hatch": "////"}
 
@@ -21,8 +21,8 @@ def colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float
     box = ((width - 0.85) / width, (height - 0.55 - tall) / height, 0.13 / width, tall / height)
     bar = figure.colorbar(mapped, cax=figure.add_axes(box))
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=7)
-    bar.set_label(short(label, 40), fontsize=8)
+    bar.ax.tick_params(length=2, labelsize=type_size(7))
+    bar.set_label(named(label, 40), fontsize=type_size(8))
     low, high = mapped.get_clim()
     if chance is not None and low <= chance <= high:
         bar.ax.plot([0, 1], [chance, chance], color="white", lw=1.6)
@@ -34,7 +34,7 @@ def colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float
             textcoords="offset points",
             ha="right",
             va="center",
-            fontsize=6.5,
+            fontsize=type_size(6.5),
         )
 
 

@@ -18,15 +18,19 @@ from alignkit.report.style import (
     CONTEXT,
     FAINT,
     INK,
-    WIDTH,
     Look,
     columns_for,
+    full_width,
     house_style,
     looks,
     mark_ticks,
+    named,
+    page,
     panels,
     plain,
+    room_for,
     short,
+    type_size,
 )
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
@@ -53,8 +57,8 @@ def depth_curves(
     means = values.groupby(["placement", "depth"])[["value", "chance"]].mean().reset_index()
     curves = {name: means[means["placement"] == name] for name in names}
     every = [_line(curve) for curve in curves.values()]
-    columns = columns_for(len(names))
-    width = min(5.2, (WIDTH - 0.8 - 0.3 * (columns - 1)) / columns)
+    columns = columns_for(len(names), 1.05, margins=0.8, gap=0.3)
+    width = min(5.2, (full_width() - 0.8 - 0.3 * (columns - 1)) / columns)
     with house_style():
         figure, axes = panels(
             len(names),
@@ -62,14 +66,14 @@ def depth_curves(
             width,
             0.62 * width if columns > 1 else 2.9,
             gap=(0.3, 0.42),
-            margins=(0.65, 0.15, 0.3, 0.85),
+            margins=(0.65, 0.15, 0.3, 1.05 if page().is_narrow else 0.85),
         )
         for name, ax in zip(names, axes, strict=True):
             _lines(ax, every, color=CONTEXT, lw=0.8, zorder=1)
             seeds = values[values["placement"] == name]
             _curve(ax, seeds, curves[name], look[name].colour)
             _fusions(ax, curves[name], placements[name], look[name].colour)
-            ax.set_title(short(name, 40), y=1)
+            ax.set_title(short(name, room_for(40, width)), y=1)
         _scale_alike(axes, columns)
         _foot(figure, label, bool(values["chance"].notna().any()), len(names) > 1)
     return figure
@@ -161,15 +165,23 @@ def _raised(ax: Axes, points: float) -> Transform:
 def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
     """Label the shared axes once, and explain the marks."""
     height = figure.get_figheight()
-    figure.text(0.5, 0.52 / height, "layer", ha="center", va="center", fontsize=8.5)
+    rows = 2 if page().is_narrow else 1
+    figure.text(
+        0.5,
+        (0.32 + 0.2 * rows) / height,
+        "layer",
+        ha="center",
+        va="center",
+        fontsize=type_size(8.5),
+    )
     figure.text(
         0.14 / figure.get_figwidth(),
         0.5,
-        short(label, 40),
+        named(label, 40),
         ha="center",
         va="center",
         rotation=90,
-        fontsize=8.5,
+        fontsize=type_size(8.5),
     )
     mark: dict[str, Any] = {"color": INK, "ls": "", "ms": 5.5}
     handles = [
@@ -180,4 +192,4 @@ def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
         handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label="chance"))
     if several:
         handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label="other placements"))
-    figure.legend(handles=handles, loc="lower center", ncols=4, bbox_to_anchor=(0.5, 0))
+    figure.legend(handles=handles, loc="lower center", ncols=4 // rows, bbox_to_anchor=(0.5, 0))

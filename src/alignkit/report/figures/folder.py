@@ -1,9 +1,9 @@
-"""Figures written as SVG, and in other formats, with the CSV of the data of each."""
+"""Figures written as SVG, PNG or PDF, with the CSV of the data of each."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +13,14 @@ from matplotlib.figure import Figure
 from alignkit.cleaning import visible
 from alignkit.errors import UsageError
 from alignkit.report.style import pdf, png, svg
-from alignkit.runs.files import whole_file, write_results, write_text
+from alignkit.runs.files import whole_file, write_results
 
-# Beside SVG: PNG for slides and for viewers that show no SVG, PDF for papers.
-FORMATS = {"png": png, "pdf": pdf}
+# PNG for slides and for viewers that show no SVG, PDF for papers.
+FORMATS: dict[str, Callable[[Figure], bytes]] = {
+    "svg": lambda figure: svg(figure).encode(),
+    "png": png,
+    "pdf": pdf,
+}
 
 
 def check_formats(names: Sequence[str]) -> None:
@@ -24,14 +28,13 @@ def check_formats(names: Sequence[str]) -> None:
     for name in names:
         if name not in FORMATS:
             raise UsageError(
-                f"`figure_format={visible(name)}` is not a format; choose {' or '.join(FORMATS)} "
-                "(every figure is written as SVG in any case)"
+                f"'{visible(name)}' is no format of figures; choose {', '.join(FORMATS)}"
             )
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on the page: its file name, what it shows, and its bytes."""
+    """A figure on the page: its file name, what it shows, and its SVG; empty if not drawn."""
 
     name: str
     title: str
@@ -51,11 +54,11 @@ class FigureFolder:
     ----------
     folder : Path
     formats : sequence of str
-        What else to write each as, beside SVG: any of ``FORMATS``.
+        What to write each as: any of ``FORMATS``.
     """
 
-    def __init__(self, folder: Path, formats: Sequence[str] = ("png",)) -> None:
-        self.folder, self.formats = folder, tuple(formats)
+    def __init__(self, folder: Path, formats: Sequence[str] = ("svg", "png")) -> None:
+        self.folder, self.formats = folder, tuple(dict.fromkeys(formats))
         self.names: list[str] = []
 
     def add(
@@ -63,13 +66,12 @@ class FigureFolder:
     ) -> Shown:
         """Write a figure and its data."""
         name = self._free(name)
-        picture = svg(figure)
-        write_text(self.folder / f"{name}.svg", picture)
-        for chosen in self.formats:
+        written = {chosen: FORMATS[chosen](figure) for chosen in self.formats}
+        for chosen, content in written.items():
             with whole_file(self.folder / f"{name}.{chosen}") as temporary:
-                temporary.write_bytes(FORMATS[chosen](figure))
+                temporary.write_bytes(content)
         write_results(self.folder / f"{name}.csv", data)
-        return Shown(name, title, alternative, picture)
+        return Shown(name, title, alternative, written.get("svg", b"").decode())
 
     def _free(self, name: str) -> str:
         """A file name that any system takes, and that no other figure has."""

@@ -11,7 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignkit.report.formatting import p_text
-from alignkit.report.style import FAINT, INK, PALETTE, WIDTH, house_style, panels, plain, short
+from alignkit.report.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    full_width,
+    house_style,
+    named,
+    page,
+    panels,
+    plain,
+    room_for,
+    short,
+    type_size,
+)
 
 _ROW = 0.27  # inches
 
@@ -26,18 +39,15 @@ def forest(rows: pd.DataFrame) -> Figure:
     """
     with house_style():
         figure, ax, heights = task_blocks(rows, right=2.9)
+        narrow = page().is_narrow
         ax.axvline(0, color=FAINT, lw=0.8, zorder=0)
         for height, (_, row) in zip(heights, rows.iterrows(), strict=True):
             _estimate(ax, height, row)
-        ax.set_xlabel("Pearson's r over placements with 95 % interval (bar: Spearman's ρ)")
-        ax.annotate(
-            "p, corrected p, verdict",
-            (1.02, 1),
-            xycoords="axes fraction",
-            va="bottom",
-            fontsize=7.5,
-            color=FAINT,
-        )
+        if narrow:
+            ax.set_xlabel("Pearson's r with 95 % interval")
+        else:
+            ax.set_xlabel("Pearson's r over placements with 95 % interval (bar: Spearman's ρ)")
+            _beside(ax, 1, "p, corrected p, verdict", FAINT, va="bottom", xycoords="axes fraction")
     return figure
 
 
@@ -61,14 +71,13 @@ def _estimate(ax: Axes, height: float, row: Any) -> None:
     if pd.notna(row["p"]):
         corrected = p_text(row["p_adjusted"]) if pd.notna(row["p_adjusted"]) else ""
         said = f"{p_text(row['p'])}, {corrected}, {said}"
-    ax.annotate(
-        said,
-        (1.02, height),
-        xycoords=("axes fraction", "data"),
-        va="center",
-        fontsize=7.5,
-        color=colour,
-    )
+    if not page().is_narrow:
+        _beside(ax, height, said, colour)
+
+
+def _beside(ax: Axes, height: float, text: str, colour: str, **more: Any) -> None:
+    look = {"xycoords": ("axes fraction", "data"), "va": "center"} | more
+    ax.annotate(text, (1.02, height), fontsize=type_size(7.5), color=colour, **look)
 
 
 def task_blocks(rows: pd.DataFrame, right: float) -> tuple[Figure, Axes, Sequence[float]]:
@@ -81,21 +90,26 @@ def task_blocks(rows: pd.DataFrame, right: float) -> tuple[Figure, Axes, Sequenc
         for metric in part["metric"]:
             at -= 1.0
             heights.append(at)
-            names.append(short(metric, 26))
+            names.append(named(metric, 26))
         at -= 0.4
     left = 0.5 + 0.068 * max([len(name) for name in names] + [len(b) for _, b in blocks])
+    if page().is_narrow:  # room for the interval first: what stands beside is in the table
+        left, right = min(left, 0.5 * full_width()), 0.2
+        names = [short(name, room_for(26, left - 0.15)) for name in names]
     tall = _ROW * -at
-    figure, (ax,) = panels(1, 1, WIDTH - left - right, tall, margins=(left, right, 0.3, 0.45))
+    figure, (ax,) = panels(
+        1, 1, full_width() - left - right, tall, margins=(left, right, 0.3, 0.45)
+    )
     for height, task in blocks:
         ax.annotate(
-            short(task, 40),
+            named(task, 40),
             (0, height),
             xycoords=("axes fraction", "data"),
             va="center",
             ha="right",
             xytext=(-6, 0),
             textcoords="offset points",
-            fontsize=8.5,
+            fontsize=type_size(8.5),
             fontweight="bold",
         )
     ax.set_yticks(heights, names)

@@ -20,7 +20,18 @@ from matplotlib.transforms import ScaledTranslation
 
 from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import DPI, WIDTH, columns_for, house_style, mark_ticks, panels, short
+from alignkit.report.style import (
+    DPI,
+    columns_for,
+    full_width,
+    house_style,
+    mark_ticks,
+    page,
+    panels,
+    room_for,
+    short,
+    type_size,
+)
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 # A layer is so many cells of the picture wide, a fusion one: the layers stay the grid.
@@ -56,11 +67,12 @@ def heatmaps(
         Turns the colours round, so that bright is aligned for a distance too.
     """
     names = [name for name in placements if name in set(values["placement"])]
-    columns = columns_for(len(names))
+    columns, of_three = (columns_for(n, 1.15, margins=1.95, gap=0.62) for n in (len(names), 3))
     scale = scale_of(values["value"], limits)
     colours = "viridis_r" if lower_is_aligned else "viridis"
     # One size for one to three columns: a single map must not fill the page.
-    side = (WIDTH - 1.95 - 0.62 * (max(3, columns) - 1)) / max(3, columns)
+    across = max(of_three, columns)
+    side = (full_width() - 1.95 - 0.62 * (across - 1)) / across
     fusions = any(placements[name]["text"] for name in names)
     with house_style():
         figure, axes = panels(
@@ -68,8 +80,12 @@ def heatmaps(
         )
         for name, ax in zip(names, axes, strict=True):
             part = values[values["placement"] == name]
-            _one(ax, part, placements[name], scale, colours, columns > 3)
-            ax.set_title(short(name, 34), pad=16 if fusions else 5, y=1)
+            _one(ax, part, placements[name], scale, colours, side)
+            ax.set_title(
+                short(name, room_for(34, side + 0.5)),
+                pad=(16 if page().type_size is None else 19) if fusions else 5,
+                y=1,
+            )
         colour_bar(figure, ScalarMappable(scale, colours), label, chance)
         if values["value"].isna().any():
             handle = Patch(**UNDEFINED, label="undefined")
@@ -83,7 +99,7 @@ def _one(
     placement: Mapping[str, Sequence[int]],
     scale: Normalize,
     colours: str,
-    tight: bool,
+    side: float,
 ) -> None:
     xs = in_order(list(values["x"].unique()), placement["text"])
     ys = in_order(list(values["y"].unique()), placement["vision"])
@@ -102,8 +118,8 @@ def _one(
         aspect="auto",
         extent=(0, sum(wide), 0, sum(tall)),
     )
-    _axis(ax, "x", ys, wide, tight)
-    _axis(ax, "y", xs, tall, False)
+    _axis(ax, "x", ys, wide, _most(side, 13 if side > 1.8 else 8, 1.9))
+    _axis(ax, "y", xs, tall, _most(side, 13, 1.35))
     ax.set_xlabel("vision layer", labelpad=2)
     ax.set_ylabel("text layer", labelpad=2)
     for spine in ax.spines.values():
@@ -119,33 +135,40 @@ def _repeated(cells: np.ndarray, tall: Sequence[int], wide: Sequence[int]) -> np
     return np.ma.masked_invalid(np.repeat(np.repeat(cells, tall, axis=0), wide, axis=1))
 
 
-def _axis(ax: Axes, axis: str, sites: Sequence[str], widths: Sequence[int], tight: bool) -> None:
+def _most(side: float, in_report: int, apart: float) -> int:
+    """How many numbers fit along a side; ``apart`` is their distance in sizes of their type."""
+    size = page().type_size
+    return in_report if size is None else min(in_report, int(side * 72 / (apart * size)))
+
+
+def _axis(ax: Axes, axis: str, sites: Sequence[str], widths: Sequence[int], most: int) -> None:
     """Layers are numbered on one side of the map, fusions are marked on the other."""
     ends = np.cumsum(widths)
     middles = ends - np.array(widths) / 2
     layers = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" not in s]
-    places, names = _thinned(layers, 8 if tight else 13)
-    named = [(place, name) for place, name in zip(places, names, strict=True) if name]
-    ticked = _number(ax, axis, named)
+    places, names = _thinned(layers, most)
+    shown = [(place, name) for place, name in zip(places, names, strict=True) if name]
+    ticked = _number(ax, axis, shown)
     mark_ticks(ax, axis, [place for place in places if place not in ticked], _LENGTH)
     fusions = [(m, short_name(s)) for m, s in zip(middles, sites, strict=True) if ".f" in s]
-    _mark_fusions(ax, axis, *_thinned(fusions, 8 if tight else 13))
+    _mark_fusions(ax, axis, *_thinned(fusions, most))
 
 
-def _number(ax: Axes, axis: str, named: Sequence[tuple[float, str]]) -> list[float]:
+def _number(ax: Axes, axis: str, shown: Sequence[tuple[float, str]]) -> list[float]:
     """Number layers beside the map: by plain text, which takes a fraction of the time of ticks.
 
     The widest number is that of a tick, beside which matplotlib puts the name of the axis; its
     place is returned.
     """
-    widest = max(named, key=lambda each: _width(each[1])) if named else None
-    ax.tick_params(axis=axis, length=_LENGTH, labelsize=_SIZE, pad=_PAD)  # type: ignore[arg-type]
+    size = type_size(_SIZE)
+    widest = max(shown, key=lambda each: _width(each[1])) if shown else None
+    ax.tick_params(axis=axis, length=_LENGTH, labelsize=size, pad=_PAD)  # type: ignore[arg-type]
     ticked = [] if widest is None else [widest]
     getattr(ax, f"set_{axis}ticks")([p for p, _ in ticked], [name for _, name in ticked])
     across, away = axis == "x", -(_LENGTH + _PAD) / 72
     beside = ax.get_xaxis_transform() if across else ax.get_yaxis_transform()
     shift = (0.0, away) if across else (away, 0.0)
-    for place, name in named:
+    for place, name in shown:
         if (place, name) != widest:
             ax.text(
                 place if across else 0,
@@ -154,7 +177,7 @@ def _number(ax: Axes, axis: str, named: Sequence[tuple[float, str]]) -> list[flo
                 transform=beside + ScaledTranslation(*shift, ax.figure.dpi_scale_trans),
                 ha="center" if across else "right",
                 va="top" if across else "center_baseline",
-                fontsize=_SIZE,
+                fontsize=size,
             )
     return [place for place, _ in ticked]
 
@@ -178,7 +201,7 @@ def _mark_fusions(ax: Axes, axis: str, places: Sequence[float], names: Sequence[
             (place, 1) if axis == "x" else (1, place),
             textcoords="offset points",
             xytext=(0, 5) if axis == "x" else (5, 0),
-            fontsize=6,
+            fontsize=type_size(6),
             color="#A04000",
             xycoords=("data", "axes fraction") if axis == "x" else ("axes fraction", "data"),
             ha="center" if axis == "x" else "left",

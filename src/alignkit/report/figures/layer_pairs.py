@@ -10,7 +10,17 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from alignkit.report.sites import in_order, short_name
-from alignkit.report.style import INK, WIDTH, columns_for, house_style, panels, short
+from alignkit.report.style import (
+    INK,
+    columns_for,
+    full_width,
+    house_style,
+    named,
+    page,
+    panels,
+    room_for,
+    type_size,
+)
 from alignkit.statistics.requirements import LEVEL
 
 _COLOURS, _SCALE = "RdBu_r", Normalize(-1, 1)
@@ -26,17 +36,19 @@ def layer_pairs(rows: pd.DataFrame) -> Figure:
         ``p_adjusted``.
     """
     metrics = list(dict.fromkeys(rows["metric"]))
-    columns = min(columns_for(len(metrics)), 3)
-    side = (WIDTH - 1.95 - 0.75 * 2) / 3
+    columns, of_three = (
+        columns_for(n, 1.3, margins=1.95, gap=0.75, most=3) for n in (len(metrics), 3)
+    )
+    side = (full_width() - 1.95 - 0.75 * (of_three - 1)) / of_three
     with house_style():
         figure, axes = panels(
             len(metrics), columns, side, side, gap=(0.75, 0.85), margins=(0.55, 1.3, 0.4, 0.6)
         )
         for metric, ax in zip(metrics, axes, strict=True):
             _one(ax, rows[rows["metric"] == metric])
-            ax.set_title(short(metric, 30), y=1)
+            ax.set_title(named(metric, room_for(30, side)), y=1)
         _colour_bar(figure)
-        figure.text(0.99, 0.02, f"dot: corrected p < {LEVEL}", ha="right", fontsize=7.5)
+        figure.text(0.99, 0.02, f"dot: corrected p < {LEVEL}", ha="right", fontsize=type_size(7.5))
     return figure
 
 
@@ -52,11 +64,11 @@ def _one(ax: Axes, rows: pd.DataFrame) -> None:
     )
     for pair in rows[rows["p_adjusted"].astype(float) < LEVEL].itertuples():
         ax.plot(ys.index(pair.y), xs.index(pair.x), "o", ms=4, mfc="white", mec=INK, mew=0.8)
-    step = -(-max(len(xs), len(ys)) // 13)
+    step = -(-max(len(xs), len(ys)) // (13 if page().type_size is None else 6))
     for axis, sites in (("x", ys), ("y", xs)):
         labels = [short_name(s) if i % step == 0 else "" for i, s in enumerate(sites)]
         getattr(ax, f"set_{axis}ticks")(range(len(sites)), labels)
-    ax.tick_params(length=2, labelsize=6.5, pad=1.5)
+    ax.tick_params(length=2, labelsize=type_size(6.5), pad=1.5)
     ax.set_xlabel("vision site", labelpad=2)
     ax.set_ylabel("text site", labelpad=2)
     for spine in ax.spines.values():
@@ -69,5 +81,5 @@ def _colour_bar(figure: Figure) -> None:
     box = ((width - 0.95) / width, (height - 0.4 - tall) / height, 0.13 / width, tall / height)
     bar = figure.colorbar(ScalarMappable(_SCALE, _COLOURS), cax=figure.add_axes(box))
     bar.outline.set_visible(False)
-    bar.ax.tick_params(length=2, labelsize=7)
-    bar.set_label("correlation with the outcome (r)", fontsize=8)
+    bar.ax.tick_params(length=2, labelsize=type_size(7))
+    bar.set_label("correlation with the outcome (r)", fontsize=type_size(8))

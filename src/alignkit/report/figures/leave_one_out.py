@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from alignkit.report.figures.forest import task_blocks
-from alignkit.report.style import CONTEXT, FAINT, INK, PALETTE, house_style, short
+from alignkit.report.style import CONTEXT, FAINT, INK, PALETTE, house_style, page, short, type_size
 
 _MOVED, _NONE = PALETTE[1], PALETTE[0]
 
@@ -32,9 +32,12 @@ def leave_one_out(rows: pd.DataFrame, left_out: pd.DataFrame) -> Figure:
                 (left_out["task"] == row["task"]) & (left_out["metric"] == row["metric"])
             ].dropna(subset=["pearson"])
             _strip(ax, height, row, mine)
-        ax.set_xlabel(
-            "r without one unit (dots) and with all (bar); the most influential unit is named"
-        )
+        if page().is_narrow:
+            ax.set_xlabel("r without one unit, and with all")
+        else:
+            ax.set_xlabel(
+                "r without one unit (dots) and with all (bar); the most influential unit is named"
+            )
     return figure
 
 
@@ -56,11 +59,13 @@ def _strip(ax: Axes, height: float, row: Any, left_out: pd.DataFrame) -> None:
             mew=0,
             color=colour,
         )
+    if page().is_narrow:
+        return
     ax.annotate(
         f"without {short(row['leave_one_out_unit'], 18)}",
         (1.02, height),
         va="center",
         xycoords=("axes fraction", "data"),
-        fontsize=7.5,
+        fontsize=type_size(7.5),
         color=_MOVED,
     )

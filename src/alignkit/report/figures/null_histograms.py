@@ -15,12 +15,13 @@ from alignkit.report.style import (
     CONTEXT,
     FAINT,
     PALETTE,
-    WIDTH,
     columns_for,
+    full_width,
     house_style,
+    named,
     panels,
     plain,
-    short,
+    room_for,
 )
 
 BINS = 50
@@ -58,8 +59,9 @@ def null_histograms(
         Metric to the |r| that 95 % of permutations stay below.
     """
     names = list(dict.fromkeys(counts["metric"]))
-    columns = columns_for(len(names))
-    width = (WIDTH - 0.85 - 0.45 * (max(2, columns) - 1)) / max(2, columns)
+    columns, of_two = (columns_for(n, 1.25, margins=0.85, gap=0.45) for n in (len(names), 2))
+    across = max(of_two, columns)
+    width = (full_width() - 0.85 - 0.45 * (across - 1)) / across
     with house_style():
         figure, axes = panels(
             len(names),
@@ -93,7 +95,10 @@ def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float) -> None:
     ax.axvline(row["pearson"], color=PALETTE[1], lw=1.8)
     fraction = row["p_fraction"] if isinstance(row["p_fraction"], str) else None
     p = p_text(row["p"], sign=True, fraction=fraction)
-    ax.set_title(f"{short(row['metric'], 30)}\nr = {row['pearson']:+.2f}, p {p}", y=1)
+    ax.set_title(
+        f"{named(row['metric'], room_for(30, 1.6))}\nr = {row['pearson']:+.2f}, p {p}", y=1
+    )
     ax.set_xlabel("r")
     ax.set_xlim(-1, 1)
+    ax.set_xticks(np.arange(-1, 1.01, 0.5))
     plain(ax)

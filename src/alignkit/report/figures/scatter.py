@@ -15,13 +15,16 @@ from alignkit.report.formatting import p_text
 from alignkit.report.style import (
     CONTEXT,
     FAINT,
-    WIDTH,
     Look,
+    columns_for,
+    full_width,
     house_style,
     looks,
+    named,
     panels,
     plain,
     short,
+    type_size,
 )
 
 
@@ -52,8 +55,11 @@ def scatter(
         Metric to the |r| that 95 % of permutations stay below, for the band.
     """
     look = look or looks(units["unit"])
-    columns = min(2 if len(rows) <= 4 else 3, len(rows))
-    width = (WIDTH - 0.85 - 0.5 * (columns - 1)) / columns if columns > 1 else 5.2
+    most = min(2 if len(rows) <= 4 else 3, len(rows))
+    columns = columns_for(len(rows), 2.0, margins=0.85, gap=0.5, most=most)
+    width = min(5.2, full_width() - 0.85)
+    if columns > 1:
+        width = (full_width() - 0.85 - 0.5 * (columns - 1)) / columns
     height = 2.9 if columns < 3 else 2.5
     with house_style():
         figure, axes = panels(
@@ -63,7 +69,7 @@ def scatter(
             points = _points(units, row["metric"], outcome)
             _one(ax, points, runs, row, outcome, look, (critical or {}).get(row["metric"]))
         for ax in axes[::columns]:
-            ax.set_ylabel(short(outcome))
+            ax.set_ylabel(named(outcome))
     return figure
 
 
@@ -125,11 +131,11 @@ def _one(
         list(points["y"]),
         list(points["unit"]),
         [look[name].colour for name in points["unit"]],
-        7.5 if len(points) <= 10 else 6.5,
+        type_size(7.5 if len(points) <= 10 else 6.5),
         np.concatenate([line, *dots]),
     )
-    ax.set_title(f"{short(metric, 40)}\n{_finding(row)}", y=1)
-    ax.set_xlabel(f"{short(metric)} ({short(row['direction'], 40)})")
+    ax.set_title(f"{named(metric, 40)}\n{_finding(row)}", y=1)
+    ax.set_xlabel(f"{named(metric)} ({short(row['direction'], 40)})")
     plain(ax)
 
 

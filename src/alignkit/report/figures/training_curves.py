@@ -10,7 +10,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from alignkit.report.style import INK, Look, house_style, looks, panels, plain, short
+from alignkit.report.style import (
+    INK,
+    Look,
+    full_width,
+    house_style,
+    looks,
+    named,
+    page,
+    panels,
+    plain,
+    short,
+)
+
+_BESIDE = (1.75, 0.3, 0.5)  # margins right, above and below where the legend stands beside
 
 
 def training_curves(
@@ -32,13 +45,19 @@ def training_curves(
     look = look or looks(names)
     validation, train = (history[history["split"] == s] for s in ("validation", "train"))
     with house_style():
+        columns = 1 if page().is_narrow else 2
         figure, (left, right) = panels(
-            2, 2, 3.35, 2.6, gap=(0.65, 0.5), margins=(0.65, 1.75, 0.3, 0.5)
+            2,
+            columns,
+            min(3.35, (full_width() - (0.8 if columns == 1 else 3.05)) / columns),
+            2.6 if page().type_size is None else 1.9,
+            gap=(0.65, 0.75),
+            margins=(0.65, *((0.15, 0.3, 0.95 + 0.085 * len(names)) if columns == 1 else _BESIDE)),
         )
         _curves(left, validation, "value", look)
         _curves(right, validation, "loss", look)
         _curves(right, train, "loss", look, dashed=True)
-        left.set_title(f"{short(score)} on validation")
+        left.set_title(f"{named(score)} on validation")
         right.set_title("loss")
         handles = [
             Line2D([], [], color=look[n].colour, marker=look[n].marker, ms=4, label=short(n, 22))
@@ -48,8 +67,11 @@ def training_curves(
             Line2D([], [], color=INK, lw=1.3, label="validation"),
             Line2D([], [], color=INK, lw=1, ls="--", label="training (loss)"),
         ]
-        width = figure.get_figwidth()
-        figure.legend(handles=handles, loc="center left", bbox_to_anchor=(1 - 1.7 / width, 0.52))
+        if columns == 1:
+            figure.legend(handles=handles, loc="lower center", ncols=2)
+        else:
+            place = (1 - 1.7 / figure.get_figwidth(), 0.52)
+            figure.legend(handles=handles, loc="center left", bbox_to_anchor=place)
     return figure
 
 
@@ -66,5 +88,7 @@ def _curves(
                 mean.index, mean, color=look[name].colour, lw=1.4, ms=4, marker=look[name].marker
             )
     ax.set_xlabel("epoch")
-    ax.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    ax.xaxis.set_major_locator(
+        MaxNLocator(8 if page().type_size is None else 5, integer=True, min_n_ticks=1)
+    )
     plain(ax)

@@ -1,0 +1,170 @@
+"""``alignkit plot``: figures for papers, one kind at a time."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alignkit.cli.arguments import (
+    MARGIN,
+    OUTPUT,
+    Control,
+    FamilyMetrics,
+    Groups,
+    Margin,
+    Outcome,
+    Permutations,
+    Placements,
+    Pool,
+    RunPaths,
+    RunsFolder,
+    Samples,
+    Seed,
+    SplitName,
+    Tasks,
+    Unit,
+    Where,
+    Within,
+)
+from alignkit.cli.correlate import Layer
+from alignkit.cli.pages import link_results
+from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
+from alignkit.errors import UsageError
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command(rich_help_panel="Chain")(plot)
+
+
+def _kinds(incomplete: str) -> list[tuple[str, str]]:
+    from alignkit.report.plots import KINDS
+
+    return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
+
+
+def plot(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT",
+            help="layers (heat maps), depth, training, scatter, forest, leave-one-out, null or "
+            "layer-pairs.",
+            autocompletion=_kinds,
+        ),
+    ],
+    paths: RunPaths = None,
+    task: Tasks = None,
+    placement: Placements = None,
+    where: Where = None,
+    metric: FamilyMetrics = None,
+    layer: Layer = "last",
+    unit: Unit = "placement",
+    control: Control = None,
+    margin: Margin = MARGIN,
+    outcome: Outcome = None,
+    split: SplitName = "test",
+    pool: Pool = "cls",
+    within: Within = None,
+    groups: Groups = None,
+    samples: Samples = None,
+    permutations: Permutations = 9999,
+    seed: Seed = 0,
+    runs: RunsFolder = Path("runs"),
+    figure_format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--figure-format",
+            metavar="FORMAT",
+            help="pdf, svg or png; repeatable.",
+            show_default="pdf",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    columns: Annotated[
+        int | None,
+        typer.Option(
+            "--columns",
+            metavar="1|2",
+            help="Width of the figure: one column of a paper (3.35 inches), or both (6.75).",
+            show_default="2",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            "--width",
+            metavar="INCHES",
+            help="Width of the figure, 3 to 30, instead of --columns. Type has 8 points at any.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    style: Annotated[
+        str,
+        typer.Option(
+            "--style",
+            metavar="STYLE",
+            help="Style of matplotlib, by name or file (.mplstyle), over that of alignkit.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "",
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder in which to write the figures.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = Path("figures"),
+) -> None:
+    """Draw figures for a paper.
+
+    They have the width of one column or two, type of 8 points, and names as a paper writes them.
+    Missing alignment values and scores are computed first. Prints the path of each figure; beside
+    it lie its data (CSV) and its caption (a text file).
+
+    Examples: alignkit plot layers --metric cka --columns 1
+
+    alignkit plot scatter --figure-format svg --figure-format pdf
+    """
+    from alignkit.analysis.options import TableOptions
+    from alignkit.cli.printing import console
+    from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
+    from alignkit.runs.units import select_runs
+
+    if columns is not None and (width is not None or columns not in COLUMNS):
+        raise UsageError("give --columns 1 or --columns 2, or --width INCHES")
+    paper = Paper(tuple(figure_format or ("pdf",)), width or COLUMNS[columns or 2], style)
+    check_plot(what, paper)
+    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
+    chosen = select_runs(chosen, where or ())
+    options = TableOptions(
+        tuple(metric_specs_or_family(metric)),
+        layer,
+        outcome,
+        split,
+        pool,
+        samples,
+        seed,
+        within=within or "",
+        groups=groups or "",
+    )
+    drawn = plot_runs(
+        what,
+        chosen if what == "training" else measurable(chosen, split, pool),
+        output,
+        options,
+        paper=paper,
+        unit=unit,
+        control=control or (),
+        margin=margin,
+        permutations=permutations,
+        measure=True,
+        reporter=console.TerminalReporter(),
+    )
+    link_results(output)
+    for path in drawn:
+        console.print_line(path)

@@ -1,0 +1,181 @@
+"""Figures for papers: as wide as asked for, with type of one size, all of it on the figure."""
+
+import csv
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+
+from alignkit.analysis.options import TableOptions
+from alignkit.errors import UsageError
+from alignkit.report import plots
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.plots import COLUMNS, KINDS, TYPE_SIZE, Paper, plot_runs
+from alignkit.report.proper_names import proper_name
+from alignkit.report.style import Page, drawn_for, full_width, page
+from alignkit.statistics import correlate
+from tiny import alignkit
+
+OPTIONS = TableOptions(("cka", "mknn"))
+
+
+@pytest.fixture
+def runs(study, monkeypatch):
+    """Runs that nobody trained, whose correlations are known."""
+    runs, table, found = study
+    monkeypatch.setattr(plots, "correlate_runs", lambda *_, **__: (found, table))
+    return [run for run in runs if run.task == "toy_match"]
+
+
+@pytest.fixture
+def pairs(study, monkeypatch):
+    """Makes the same runs correlate pair by pair."""
+    _, table, _ = study
+    rng = np.random.default_rng(0)
+    columns = {
+        f"cka {x} {y}": ("cka", (f"t{x:02d}", f"v{y:02d}")) for x in range(4) for y in range(4)
+    }
+    table = table.assign(**{name: rng.uniform(size=len(table)) for name in columns})
+    layer_pairs = {name: (metric, ":".join(pair)) for name, (metric, pair) in columns.items()}
+    found = correlate(
+        table, "accuracy", list(columns), layer_pairs=layer_pairs, layer="all", permutations=19
+    )
+    monkeypatch.setattr(plots, "correlate_runs", lambda *_, **__: (found, table))
+
+
+def _drawn(what, runs, folder, monkeypatch, **more):
+    """Return the figures of a kind, and the paths of their files."""
+    figures = []
+    add = FigureFolder.add
+
+    def keep(self, name, figure, *rest):
+        figures.append(figure)
+        return add(self, name, figure, *rest)
+
+    monkeypatch.setattr(FigureFolder, "add", keep)
+    paths = plot_runs(what, runs, folder, OPTIONS, permutations=19, **more)
+    return figures, paths
+
+
+@pytest.mark.parametrize("width", COLUMNS.values())
+@pytest.mark.parametrize("what", KINDS)
+def test_a_figure_is_as_wide_as_the_paper_and_holds_all_its_type(
+    what, width, runs, tmp_path, monkeypatch, request
+):
+    if what == "layer-pairs":
+        request.getfixturevalue("pairs")
+    figures, paths = _drawn(what, runs, tmp_path, monkeypatch, paper=Paper(("png",), width))
+    assert len(figures) == len(paths) > 0
+    for figure, path in zip(figures, paths, strict=True):
+        assert figure.get_figwidth() <= width + 1e-6
+        assert figure.get_figwidth() > 0.55 * width
+        _check_type(figure)
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def _check_type(figure):
+    renderer = figure.canvas.get_renderer()
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    # Ticks beyond the axes are made, and not drawn.
+    inside = figure.bbox.padded(1)
+    for text in texts:
+        assert text.get_fontsize() == TYPE_SIZE, text.get_text()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            for tick in axis.get_major_ticks():
+                if not low - 1e-9 <= tick.get_loc() <= high + 1e-9:
+                    texts = [text for text in texts if text not in (tick.label1, tick.label2)]
+    for text in texts:
+        box = text.get_window_extent(renderer)
+        assert inside.x0 <= box.x0, f"{text.get_text()!r} is cut on the left"
+        assert box.x1 <= inside.x1, f"{text.get_text()!r} is cut on the right"
+        assert inside.y0 <= box.y0, f"{text.get_text()!r} is cut at the bottom"
+        assert box.y1 <= inside.y1, f"{text.get_text()!r} is cut at the top"
+
+
+def test_names_are_those_of_a_paper_and_files_keep_the_names_of_the_command(
+    runs, tmp_path, monkeypatch
+):
+    figures, paths = _drawn("scatter", runs, tmp_path, monkeypatch, paper=Paper(("svg", "pdf")))
+    said = " ".join(text.get_text() for text in figures[0].findobj(Text))
+    assert "CKA (higher is more aligned)" in said
+    assert "Accuracy" in said
+    assert [path.name for path in paths[:2]] == ["toy_match-scatter.svg", "toy_match-scatter.pdf"]
+    assert paths[0].read_text().startswith("<svg")
+    with paths[0].with_suffix(".csv").open() as file:
+        assert {row["metric"] for row in csv.DictReader(file)} == {"cka", "mknn"}
+
+
+def test_the_caption_says_what_is_shown_and_how_to_read_it(runs, tmp_path, monkeypatch):
+    _, paths = _drawn("depth", runs, tmp_path, monkeypatch)
+    caption = paths[0].with_suffix(".txt").read_text()
+    assert caption.startswith("CKA by depth, one panel per placement. At the last layer it is ")
+    assert "A fusion at index k runs before layer k" in caption
+    assert {path.suffix for path in tmp_path.iterdir()} == {".pdf", ".csv", ".txt"}
+
+
+def test_a_style_of_matplotlib_is_honoured(runs, tmp_path, monkeypatch):
+    style = tmp_path / "mine.mplstyle"
+    style.write_text("axes.facecolor: 102030\n")
+    figures, _ = _drawn("depth", runs, tmp_path, monkeypatch, paper=Paper(style=str(style)))
+    assert figures[0].axes[0].get_facecolor()[:3] == pytest.approx((16 / 255, 32 / 255, 48 / 255))
+    plain, _ = _drawn("depth", runs, tmp_path, monkeypatch, paper=Paper())
+    assert plain[0].axes[0].get_facecolor()[:3] == (1, 1, 1)
+
+
+def test_curves_of_training_need_no_alignment(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("alignkit.report.content._alignment", None)
+    _, paths = _drawn("training", runs, tmp_path, monkeypatch)
+    assert [path.name for path in paths] == ["toy_match-training.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("what", "paper", "said"),
+    [
+        ("heatmap", Paper(), "there is no figure 'heatmap'; choose layers, depth"),
+        ("depth", Paper(("eps",)), "'eps' is no format of figures; choose svg, png, pdf"),
+        ("depth", Paper(width=2), "`width=2` must be 3 to 30 inches"),
+        ("depth", Paper(width=float("nan")), "must be 3 to 30 inches"),
+        ("depth", Paper(style="nowhere"), "`style=nowhere` is neither a file nor a style"),
+    ],
+)
+def test_what_there_is_not_is_refused_before_anything_is_measured(
+    what, paper, said, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(plots, "correlate_runs", None)
+    with pytest.raises(UsageError, match=said.replace("(", r"\(")):
+        plot_runs(what, [], tmp_path / "out", OPTIONS, paper=paper)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_prints_the_path_of_each_figure(own_runs, tmp_path):
+    paths = [run.path for run in own_runs[1] if run.task == "toy_match"]
+    words = ("--metric", "cka", "--columns", "1", "--figure-format", "svg", "-o", "f")
+    done = alignkit("plot", "layers", *paths, *words, cwd=tmp_path)
+    assert done.stdout.split() == ["f/toy_match-cka-layers.svg"]
+    svg = (tmp_path / "f" / "toy_match-cka-layers.svg").read_text()
+    assert 'width="241.2pt"' in svg  # 3.35 inches
+    for wrong in (("--columns", "3"), ("--columns", "1", "--width", "4")):
+        refused = alignkit("plot", "layers", *paths, *wrong, cwd=tmp_path, code=2)
+        assert "give --columns 1 or --columns 2, or --width INCHES" in refused.stderr
+
+
+def test_a_page_holds_for_its_block_only():
+    with drawn_for(Page(4, 8)):
+        assert (full_width(), page().type_size) == (4, 8)
+    assert page() == Page()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("auroc", "AUROC"),
+        ("macro_f1", "Macro F1"),
+        ("svcca:dims=10,eps=1e-3", "SVCCA (dims = 10, eps = 1e-3)"),
+        ("my_metric", "My metric"),
+        ("", ""),
+    ],
+)
+def test_proper_names(name, said):
+    assert proper_name(name) == said
