@@ -438,3 +438,19 @@ def test_folders_of_few_bits_keep_their_rounding(kind, tmp_path):
             sides = (side.to(getattr(torch, kind)) for side in (without, y))
             assert row["value"] == pytest.approx(measure(*sides, metric), abs=1e-6)
             assert row["value"] == pytest.approx(measure(without, y, metric), abs=0.05)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x"])
+def test_the_command_that_mends_damaged_representations_is_said_and_mends_them(damage, tmp_path):
+    run = train_tiny(tmp_path / "runs", "none").path
+    alignkit("extract", run, cwd=tmp_path)
+    stored = run / "representations" / "test" / "t00.cls.npy"
+    whole = stored.read_bytes()
+    stored.write_bytes(whole[:-8] + damage)
+    words = ("measure", run, "-m", "cka", "--layers", "0")
+    said = alignkit(*words, cwd=tmp_path, code=1).stderr
+    command = said.strip().rpartition("extract it again: ")[2]
+    assert command.split()[:2] == ["alignkit", "extract"]
+    alignkit(*command.split()[1:], cwd=tmp_path)
+    assert stored.read_bytes() == whole
+    alignkit(*words, cwd=tmp_path)

@@ -135,12 +135,13 @@ class EncoderStore(RepresentationStore):
         """Return the stored sites of a split, in the order of the forward pass."""
         return list((self.representation_index(split) or {"sites": []})["sites"])
 
-    def extract_command(self, split: str, pool: str) -> str:
-        """Return the command that extracts what is missing, for messages."""
-        spec = str(self.stored["spec"])
-        if not pool:
-            return f"alignkit extract --encoder {spec} --task {self.task} --split {split}"
-        return f"alignkit extract --encoder {spec} --task {self.task} --split {split} --pool {pool}"
+    def extract_command(self, split: str, pool: str, again: bool = False) -> str:
+        """Return the command that extracts what is missing, or all ``again``, for messages."""
+        of = ["--encoder", str(self.stored["spec"]), "--task", self.task]
+        words = ["alignkit", "extract", *of, "--split", split]
+        words += ["--pool", pool] if pool else []
+        words += ["--force"] if again else []
+        return " ".join(words)
 
 
 def load_encoders(

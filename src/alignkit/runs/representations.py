@@ -71,7 +71,7 @@ class RepresentationStore:
             if now not in (None, index):
                 return self.split_file(split, name)  # another process has stored it anew meanwhile
             raise DamagedError(
-                f"{error}; extract again with `force`: {self.extract_command(split, '')}"
+                f"{error}; extract it again: {self.extract_command(split, '', again=True)}"
             ) from None
 
     def digests(self, split: str, pool: str = "") -> dict[str, str]:
@@ -139,8 +139,8 @@ class RepresentationStore:
             values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{file} cannot be read ({first_line(error)}); extract again "
-                f"with `force`: {self.extract_command(split, pool)}"
+                f"{file} cannot be read ({first_line(error)}); extract it again: "
+                f"{self.extract_command(split, pool, again=True)}"
             ) from None
         if values.shape[0] != len(ids):
             raise DataError(
@@ -148,11 +148,12 @@ class RepresentationStore:
             )
         return Representation(values, ids=ids, name=site, **options)
 
-    def extract_command(self, split: str, pool: str) -> str:
-        """Return the command that extracts what is missing, for messages."""
-        if not pool:
-            return f"alignkit extract {self.path} --split {split}"
-        return f"alignkit extract {self.path} --split {split} --pool {pool}"
+    def extract_command(self, split: str, pool: str, again: bool = False) -> str:
+        """Return the command that extracts what is missing, or all ``again``, for messages."""
+        words = ["alignkit", "extract", str(self.path), "--split", split]
+        words += ["--pool", pool] if pool else []
+        words += ["--force"] if again else []
+        return " ".join(words)
 
 
 @read_once
