@@ -45,6 +45,7 @@ _PUBLIC = {
     "Placement": "alignkit.models.placement",
     "Predictions": "alignkit.tasks",
     "PluginError": "alignkit.errors",
+    "Pooling": "alignkit.models.protocols",
     "PreparedMetric": "alignkit.metrics.protocols",
     "Record": "alignkit.models.schedule",
     "RegisterArchitectures": "alignkit.plugins.hookspecs",
@@ -52,6 +53,7 @@ _PUBLIC = {
     "RegisterLayerRules": "alignkit.plugins.hookspecs",
     "RegisterLosses": "alignkit.plugins.hookspecs",
     "RegisterObjectives": "alignkit.plugins.hookspecs",
+    "RegisterPoolings": "alignkit.plugins.hookspecs",
     "RegisterScores": "alignkit.plugins.hookspecs",
     "RegisterSections": "alignkit.plugins.hookspecs",
     "RegisterSpaces": "alignkit.plugins.hookspecs",
@@ -162,6 +164,7 @@ if TYPE_CHECKING:
     from alignkit.models.protocols import Fusion as Fusion
     from alignkit.models.protocols import Inputs as Inputs
     from alignkit.models.protocols import Model as Model
+    from alignkit.models.protocols import Pooling as Pooling
     from alignkit.models.protocols import Stream as Stream
     from alignkit.models.protocols import Vocabulary as Vocabulary
     from alignkit.models.schedule import Fuse as Fuse
@@ -187,6 +190,7 @@ if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import RegisterMetrics as RegisterMetrics
     from alignkit.plugins.hookspecs import RegisterObjectives as RegisterObjectives
     from alignkit.plugins.hookspecs import RegisterPlacements as RegisterPlacements
+    from alignkit.plugins.hookspecs import RegisterPoolings as RegisterPoolings
     from alignkit.plugins.hookspecs import RegisterScores as RegisterScores
     from alignkit.plugins.hookspecs import RegisterSections as RegisterSections
     from alignkit.plugins.hookspecs import RegisterSpaces as RegisterSpaces

@@ -82,8 +82,8 @@ def test_a_failure_leaves_nothing_half_written(tiny_run, monkeypatch):
 
 
 def test_unknown_pooling_is_refused(tiny_run):
-    with pytest.raises(UsageError, match="unknown pooling 'max'; known: cls, mean"):
-        extract(tiny_run, "test", ["max"])
+    with pytest.raises(UsageError, match="unknown pooling 'top'; known: cls, max, mean"):
+        extract(tiny_run, "test", ["top"])
 
 
 def test_an_unextracted_site_says_how_to_get_it(tiny_run):

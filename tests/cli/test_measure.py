@@ -268,8 +268,8 @@ def test_the_pooling_is_chosen(place):
         for pool in ("cls", "mean")
     ]
     assert values[0]["value"] != values[1]["value"]
-    done = alignkit("measure", "--pool", "max", cwd=place, code=2)
-    assert "unknown pooling 'max'; known: cls, mean" in done.stderr
+    done = alignkit("measure", "--pool", "top", cwd=place, code=2)
+    assert "unknown pooling 'top'; known: cls, max, mean" in done.stderr
 
 
 def test_formats_may_be_mixed(arrays):

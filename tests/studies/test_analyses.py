@@ -251,7 +251,11 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ('["h3", "pooling"]', '["h4"]', "unknown question 'h4'"),
         ("permutations = 99", 'layer = "lst"', "unknown layer rule 'lst'"),
         ("permutations = 99", "permutations = 0", r"\[hypotheses\] permutations is 0; it must be"),
-        ("permutations = 99", 'pool = "clss"', r"\[hypotheses\] pool is 'clss'; known: cls, mean"),
+        (
+            "permutations = 99",
+            'pool = "clss"',
+            r"\[hypotheses\] pool is 'clss'; known: cls, max, mean",
+        ),
         ("[agreement]", '[agreement]\nlayers = "sme"', "'layers = sme': no layer matches"),
         ("[agreement]", "[agreement]\nalike = 2", "alike'? is 2"),
         ("[agreement]", '[agreement]\nmetrics = ["cak"]', "did you mean 'cka'"),

@@ -51,7 +51,7 @@ def test_sites_are_chosen_by_option(spec, sites):
         ("cosine=0", "needs a weight above 0"),
         ("cosine=-1", "needs a weight above 0"),
         ("cosine=much", "needs a weight above 0"),
-        ("cosine=1:pool=max", "pool=max must be cls or mean"),
+        ("cosine=1:pool=top", "unknown pooling 'top'"),
         ("cosine=1:layer=all", "selects 25 pairs of sites; select one"),
         ("cosine=1:layer=9", "there is no layer 9"),
         ("cosine=1:projection=x", "projection=x must be a whole number"),

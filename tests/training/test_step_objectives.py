@@ -125,7 +125,7 @@ def test_it_reads_the_last_states_that_no_fusion_has_changed():
         ("itc=1:width=0", "width is 0 and temperature is 0.07"),
         ("itc=1:temperature=nan", "'temperature=nan' is not a number (default 0.07)"),
         ("itc=1:temperature=0", "width is 256 and temperature is 0.0; they must be at least"),
-        ("itc=1:pool=max", "`objectives=itc=1:pool=max`: pool=max must be cls or mean"),
+        ("itc=1:pool=top", "`objectives=itc=1:pool=top`: unknown pooling 'top'"),
         ("itc=1:layer=all", "select one: last, unfused, an index"),
     ],
 )

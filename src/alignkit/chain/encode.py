@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import torch
 from alignkit.chain.shards import Shard, Shards, ShardWriter, commit_shard, remove_spent, shard_file
 from alignkit.contracts.encoder import check_pooled
 from alignkit.contracts.guard import whose
+from alignkit.contracts.pooling import change_of_poolings, code_of_poolings, pooled
 from alignkit.data.facts import PICTURE, facts_of, picture_fact
 from alignkit.errors import OutOfMemoryError, UsageError, is_out_of_memory
-from alignkit.models.encoders import Encoder, EncoderSite, SiteState, select_sites
+from alignkit.models.encoders import POOLINGS, Encoder, EncoderSite, SiteState, select_sites
+from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import format_spec
 from alignkit.plugins.versions import versions
@@ -110,7 +113,8 @@ def encode(
     with locked(store.path):
         remove_spent(store, split)
         for pool in options.pools:
-            lacking = [s.name for s in select_sites(sites, options.sites) if pool not in s.pools]
+            chosen = select_sites(sites, options.sites)
+            lacking = [site.name for site in chosen if not _offers(site, pool)]
             if lacking:
                 reporter.note(
                     f"note: {record.label}: {len(lacking)} site(s) have no pooling '{pool}' and "
@@ -118,8 +122,9 @@ def encode(
                 )
         stored = _stored(store, split) if not options.force else {}
         arrays = _merged(sites, stored, wanted)
-        held = (store.representation_index(split) or {}).get("data", "") if stored else ""
-        change = change_of_content(held, content)
+        index = (store.representation_index(split) or {}) if stored else {}
+        change = change_of_content(index.get("data", ""), content)
+        change = change or change_of_poolings(index.get("poolings", {}))
         why = change or _reason(stored, arrays, options.force)
         still = "the stored representations are of the pictures that are there now"
         kept = still if content else "the representations are stored"
@@ -166,12 +171,18 @@ def wanted_arrays(sites: Sequence[EncoderSite], options: EncodeOptions) -> dict[
         return {site.name: [site.pool(None)] for site in selected}
     arrays: dict[str, list[str]] = {}
     for pool in options.pools:
-        having = [site for site in selected if pool in site.pools]
+        having = [site for site in selected if _offers(site, pool)]
         if not having:
             selected[0].pool(pool)  # raises, with the reason
         for site in having:
             arrays.setdefault(site.name, []).append(pool)
     return {site.name: arrays[site.name] for site in selected if site.name in arrays}
+
+
+def _offers(site: EncoderSite, pool: str) -> bool:
+    """Return whether a site offers a pooling: its own, or where it has tokens a registered one."""
+    registered = pool not in POOLINGS and pool in registry().names("poolings")
+    return pool in site.pools or (registered and len(site.shape) > 1)
 
 
 def _reason(stored: dict[str, list[str]], arrays: dict[str, list[str]], force: bool) -> str:
@@ -195,7 +206,8 @@ def _merged(
     for site in sites:
         pools = dict.fromkeys([*stored.get(site.name, ()), *wanted.get(site.name, ())])
         if pools:
-            merged[site.name] = sorted(pools, key=site.pools.index)
+            own = [pool for pool in site.pools if pool in pools]
+            merged[site.name] = own + sorted(pools.keys() - set(own))
     return merged
 
 
@@ -220,7 +232,9 @@ class _Encoding:
         reporter: Reporter,
         content: str,
     ) -> None:
-        self.content = {"data": content} if content else {}
+        self.content: dict[str, Any] = {"data": content} if content else {}
+        if code := code_of_poolings(chain(*arrays.values())):
+            self.content["poolings"] = code
         self.encoder, self.store, self.split, self.arrays = encoder, store, split, arrays
         self.options, self.reporter = options, reporter
         self.task: Task = task.make()
@@ -251,7 +265,7 @@ class _Encoding:
         self.shards.complete(self._encode_shard, f"extract {self.store.label}", self.reporter)
         index: dict[str, Any] = {
             "sites": list(self.arrays),
-            "pools": sorted({pool for pools in self.arrays.values() for pool in pools}),
+            "pools": sorted(set(chain(*self.arrays.values()))),
             "arrays": self.arrays,
             **self.content,
         }
@@ -316,20 +330,20 @@ class _Encoding:
         )
 
     def _encode_rows(self, rows: range, start: int, writer: ShardWriter) -> None:
-        pooled: dict[tuple[str, str], torch.Tensor] = {}
+        vectors: dict[tuple[str, str], torch.Tensor] = {}
 
         def record(site: str, state: SiteState) -> None:
             for pool in self.arrays[site]:
-                pooled[site, pool] = state.pooled(pool)
+                vectors[site, pool] = pooled(state, pool).float()
 
         inputs = self.encoder.prepare(self._samples(rows))
         on_device = {name: value.to(self.device) for name, value in inputs.items()}
         self.encoder.encode(on_device, list(self.arrays), record)
         if not self.is_checked:
-            for (site, pool), values in pooled.items():
+            for (site, pool), values in vectors.items():
                 check_pooled(self.call, site, pool, values)
             self.is_checked = True
-        for (site, pool), values in pooled.items():
+        for (site, pool), values in vectors.items():
             writer.put(rows.start - start, site, pool, values.cpu().numpy())
 
     def _samples(self, rows: range) -> list[Any]:

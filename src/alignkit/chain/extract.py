@@ -21,6 +21,7 @@ from alignkit.chain.shards import (
     shards_folder,
 )
 from alignkit.contracts.model import SAMPLES, check_model, run_model
+from alignkit.contracts.pooling import code_of_poolings, pooled, require_pooling
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.data.pixels import identity_of_pictures
@@ -61,7 +62,7 @@ def extract(
     run : Run
     split : str
     pools : sequence of str
-        ``cls``, ``mean`` or both; poolings stored earlier are kept.
+        Registered ones, such as ``cls`` and ``mean``; poolings stored earlier are kept.
     force : bool
         Extract again, and discard stored representations and alignment on the split.
     reporter : Reporter
@@ -139,7 +140,8 @@ def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:
 
 def _described(index: Mapping[str, Any]) -> dict[str, Any]:
     """Return an index without what it holds to be checked."""
-    return {key: value for key, value in index.items() if key not in ("files", "model", "data")}
+    held = ("files", "model", "data", "poolings")
+    return {key: value for key, value in index.items() if key not in held}
 
 
 def extract_shard(
@@ -160,7 +162,7 @@ def extract_shard(
     run : Run
     split : str
     pools : sequence of str
-        ``cls``, ``mean`` or both.
+        Registered ones.
     shard_size : int
         Samples per shard, rounded up to whole batches.
     shard : int
@@ -208,6 +210,9 @@ class _Extraction:
         identity = partial(identity_of_pictures, task, split)
         self.encoded = EncodedSplit(self.data, inputs, split, identity, used_device)
         content: dict[str, Any] = {"pools": pools, "model": sha256_of(run.train_manifest)}
+        self.pooling_code = code_of_poolings(pools)
+        if self.pooling_code:
+            content["poolings"] = self.pooling_code
         if self.content:
             content["data"] = self.content
         self.kept = sites(self.schedule) if kept is None else list(kept)
@@ -221,6 +226,8 @@ class _Extraction:
         self.shards.complete(self._extract_shard, f"extract {self.split}", self.reporter)
         index: dict[str, Any] = {"sites": self.kept, "pools": self.pools}
         index["model"] = self.run.model_digest
+        if self.pooling_code:
+            index["poolings"] = self.pooling_code
         if self.content:
             index["data"] = self.content
         self.shards.join(index, list(self.data.ids), facts_of(self.task, self.data))
@@ -241,7 +248,7 @@ class _Extraction:
 
         def record(site: str, state: StreamState) -> None:
             for pool in self.pools if site in self.kept else ():
-                widths[f"{site}.{pool}"] = state.pooled(pool).shape[-1]
+                widths[f"{site}.{pool}"] = pooled(state, pool).shape[-1]
 
         if shards:
             few = range(min(SAMPLES, len(self.encoded)))
@@ -265,7 +272,7 @@ class _Extraction:
 
                     def record(site: str, state: StreamState, place: int = place) -> None:
                         for pool in self.pools if site in self.kept else ():
-                            values = state.pooled(pool).float().cpu().numpy()
+                            values = pooled(state, pool).float().cpu().numpy()
                             writer.put(place, site, pool, values)
 
                     run_model(self.model, self.schedule, self.encoded.batch(rows), record)
@@ -276,5 +283,4 @@ class _Extraction:
 
 def _check_pools(pools: Sequence[str]) -> None:
     for pool in pools:
-        if pool not in POOLS:
-            raise UsageError(f"unknown pooling '{pool}'; known: {', '.join(POOLS)}")
+        require_pooling(pool)

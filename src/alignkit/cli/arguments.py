@@ -212,7 +212,7 @@ Pool = Annotated[
     Option(
         "--pool",
         metavar="POOLING",
-        help="Pooling over tokens: cls or mean.",
+        help="Pooling over tokens: cls, mean, max or one of a plugin (alignkit list poolings).",
         rich_help_panel=REPRESENTATIONS,
     ),
 ]
@@ -221,9 +221,9 @@ Pools = Annotated[
     Option(
         "--pool",
         metavar="POOLING",
-        help="Pooling over tokens: cls or mean; of encoders also last, max, gap or own; of arrays "
-        "(n, tokens, width) cls, mean, last or max, of feature maps (n, channels, height, width) "
-        "gap; given twice where the two sides differ.",
+        help="Pooling over tokens: cls, mean, max or one of a plugin; of encoders also last, gap "
+        "or own; of arrays (n, tokens, width) cls, mean, last or max, of feature maps (n, "
+        "channels, height, width) gap; given twice where the two sides differ.",
         show_default="cls; of encoders the first that each site has; none of arrays",
         rich_help_panel=REPRESENTATIONS,
     ),

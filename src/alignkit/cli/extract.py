@@ -44,8 +44,8 @@ def extract(
         Option(
             "--pool",
             metavar="POOLING",
-            help="Pooling over tokens: cls or mean; for encoders also last, max, gap (of feature "
-            "maps) or own (the model's); repeatable.",
+            help="Pooling over tokens: cls, mean, max or one of a plugin; for encoders also last, "
+            "gap (of feature maps) or own (the model's); repeatable.",
             show_default="cls and mean; for encoders the first that a site has",
             rich_help_panel=REPRESENTATIONS,
         ),

@@ -18,7 +18,7 @@ def list_names(
         typer.Argument(
             metavar="KIND",
             help="metrics, architectures, placements, tasks, targets, objectives, losses, "
-            "encoders, spaces, scores, sections or layer_rules.",
+            "encoders, spaces, scores, sections, layer_rules or poolings.",
             autocompletion=complete_kind,
         ),
     ],

@@ -265,11 +265,9 @@ def measure(
 
 
 def _check_pool(name: str) -> str:
-    from alignkit.errors import UsageError
-    from alignkit.runs.run import POOLS
+    from alignkit.contracts.pooling import require_pooling
 
-    if name not in POOLS:
-        raise UsageError(f"unknown pooling '{name}'; known: {', '.join(POOLS)}")
+    require_pooling(name)
     return name
 
 

@@ -25,7 +25,7 @@ def show(
         typer.Argument(
             metavar="KIND",
             help="metric, architecture, placement, task, target, objective, loss, encoder, "
-            "space, score, section or layer_rule.",
+            "space, score, section, layer_rule or pooling.",
             autocompletion=complete_kind,
         ),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from alignkit.errors import UsageError
 from alignkit.models import pooling
@@ -94,6 +94,8 @@ class SiteState:
     content: Tensor
     cls: Tensor | None = None
     own: Tensor | None = None
+
+    poolings: ClassVar[tuple[str, ...]] = POOLINGS
 
     def pooled(self, pool: str) -> Tensor:
         """Reduce to ``(batch, width)`` in float32.

@@ -13,9 +13,23 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor, nn
 
+    from alignkit.models.encoders import SiteState
     from alignkit.models.placement import Placement
     from alignkit.models.schedule import Step
     from alignkit.models.walk import StreamState
+
+
+class Pooling(Protocol):
+    """A function that turns the states of a site into one vector per sample.
+
+    It is called with a ``StreamState`` of a run, or the ``SiteState`` of an encoder. Both have
+    ``tokens``, ``(batch, length, width)``; ``mask``, ``(batch, length)``, true where there is a
+    token and no padding; and ``content``, true where the token is no special one either, of
+    which a sample may have none.
+    """
+
+    def __call__(self, state: StreamState | SiteState, /) -> Tensor:
+        """Return ``(batch, width)``: a vector of every sample, whatever the others are."""
 
 
 class Architecture(Protocol):

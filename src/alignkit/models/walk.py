@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ class StreamState:
     mask: Tensor
     content: Tensor
     cls: bool = True
+
+    poolings: ClassVar[tuple[str, ...]] = ("cls", "mean")
 
     def with_tokens(self, tokens: Tensor) -> StreamState:
         """Return a state with other values at the same positions."""

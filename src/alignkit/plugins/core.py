@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import (
         RegisterLayerRules,
         RegisterObjectives,
+        RegisterPoolings,
         RegisterScores,
         RegisterSpaces,
         RegisterTargets,
     )
 
 OBJECTIVES = "alignkit.training.objectives"
+POOLINGS = "alignkit.models.own_poolings"
 SCORES = "alignkit.tasks.group_scores"
 SPACES = "alignkit.search.own_spaces"
 TARGETS = "alignkit.tasks.own_targets"
@@ -52,6 +54,19 @@ def register_objectives(register: RegisterObjectives) -> None:
         summary="Image-text matching: tell own captions from those of other pictures",
         paper="Lu et al. 2019, arXiv:1908.02265",
     )
+
+
+@hookimpl
+def register_poolings(register: RegisterPoolings) -> None:
+    """Register the poolings; cls and mean are stored unless others are asked for."""
+    register(
+        "cls",
+        f"{POOLINGS}:cls",
+        summary="The class token; the mean where a stream has none",
+        default=True,
+    )
+    register("mean", f"{POOLINGS}:mean", summary="The mean over content tokens")
+    register("max", f"{POOLINGS}:maximum", summary="The maximum over content tokens")
 
 
 @hookimpl

@@ -269,6 +269,7 @@ RegisterPlacements: TypeAlias = Register[
     "Layers | alignkit.Placement | Callable[..., Layers | alignkit.Placement]"
 ]
 RegisterLayerRules: TypeAlias = Register["Callable[..., Sequence[tuple[str, str]]]"]
+RegisterPoolings: TypeAlias = Register["alignkit.Pooling"]
 RegisterSections: TypeAlias = Register["Callable[..., alignkit.Section | None]"]
 RegisterTasks: TypeAlias = Register["Callable[..., alignkit.Task]"]
 RegisterEncoders: TypeAlias = Register["Callable[..., alignkit.Encoder]"]
@@ -333,6 +334,15 @@ def register_layer_rules(register: RegisterLayerRules) -> None:
 
     They receive the sites of the text and of the vision stream, in order: ``t.in``, ``t00`` for a
     layer, ``t.f0`` after a fusion. They are chosen with ``--layer``.
+    """
+
+
+@hookspec(historic=True)
+def register_poolings(register: RegisterPoolings) -> None:
+    """Register poolings: functions that turn the states of a site into one vector per sample.
+
+    See ``alignkit.Pooling``. They have no options, as their names become parts of the names of
+    files, and are chosen with ``--pool``.
     """
 
 

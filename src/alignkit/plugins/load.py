@@ -93,7 +93,8 @@ def names(kind: str) -> list[str]:
     ----------
     kind : str
         ``metrics``, ``architectures``, ``placements``, ``tasks``, ``targets``, ``objectives``,
-        ``losses``, ``encoders``, ``spaces``, ``scores``, ``sections`` or ``layer_rules``.
+        ``losses``, ``encoders``, ``spaces``, ``scores``, ``sections``,
+        ``layer_rules`` or ``poolings``.
 
     Raises
     ------

@@ -36,6 +36,7 @@ KINDS = (
     "scores",
     "sections",
     "layer_rules",
+    "poolings",
 )
 
 # Names become parts of paths and specs, so they hold nothing special to a shell or file system.

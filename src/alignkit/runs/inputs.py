@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from alignkit.contracts.pooling import change_of_poolings
 from alignkit.errors import AlignkitError, DamagedError
 from alignkit.plugins import registry
 from alignkit.plugins.code import code_of
@@ -130,7 +131,8 @@ def change_of_representations(run: Run, split: str, index: Mapping[str, Any]) ->
     """Return why stored representations are not those of a run now; empty where they are."""
     if not run.are_current(index):
         return OTHER_WEIGHTS
-    return change_of_pictures(run, split, index.get("data", ""))
+    pictures = change_of_pictures(run, split, index.get("data", ""))
+    return pictures or change_of_poolings(index.get("poolings", {}))
 
 
 def change_of_scores(run: Run, split: str) -> str:

@@ -23,6 +23,7 @@ INDEX: Form = {
     "arrays?": {"*": [str]},
     "files?": {"*": {"size": int, "sha256": str}},
     "data?": str,
+    "poolings?": {"*": str},
     "split?": str,
     "dtype?": str,
 }

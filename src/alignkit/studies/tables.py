@@ -11,19 +11,16 @@ from typing import Any, TypeVar
 
 from alignkit.bounds.counts import LARGEST_SEED
 from alignkit.errors import UsageError
-from alignkit.runs.run import POOLS
+from alignkit.plugins import registry
 from alignkit.statistics.equivalence import MARGIN
 from alignkit.tasks import SPLITS
 
 T = TypeVar("T")
 
 # Allowed values of some keys in any table, checked before training starts.
-ALLOWED: dict[str, Sequence[str]] = {
-    "split": SPLITS,
-    "splits": SPLITS,
-    "pool": POOLS,
-    "pools": POOLS,
-}
+ALLOWED: dict[str, Sequence[str]] = {"split": SPLITS, "splits": SPLITS}
+# Keys whose values are registered names of a kind.
+REGISTERED = {"pool": "poolings", "pools": "poolings"}
 MINIMUM = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
 
 
@@ -247,9 +244,9 @@ def read_table(source: Source, name: str, value: Any, kind: type[T]) -> T:
 
 
 def _check_value(source: Source, table: str, key: str, value: Any) -> None:
-    if isinstance(value, str) and value not in ALLOWED.get(key, (value,)):
-        known = ", ".join(ALLOWED[key])
-        raise source.error(table, key, f"{key} is '{value}'; known: {known}")
+    known = registry().names(REGISTERED[key]) if key in REGISTERED else ALLOWED.get(key)
+    if isinstance(value, str) and known is not None and value not in known:
+        raise source.error(table, key, f"{key} is '{value}'; known: {', '.join(known)}")
     if isinstance(value, int) and value < MINIMUM.get(key, value):
         raise source.error(table, key, f"{key} is {value}; it must be at least {MINIMUM[key]}")
 

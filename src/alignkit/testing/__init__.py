@@ -15,6 +15,7 @@ from alignkit.testing.metric import Examination, check_metric, examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.objective import check_objective
 from alignkit.testing.plugin import Result, check_plugin, examine_plugin
+from alignkit.testing.pooling import check_pooling
 from alignkit.testing.score import check_score
 from alignkit.testing.section import check_section
 from alignkit.testing.space import check_space
@@ -33,6 +34,7 @@ __all__ = [
     "check_objective",
     "check_placement",
     "check_plugin",
+    "check_pooling",
     "check_target",
     "check_score",
     "check_section",

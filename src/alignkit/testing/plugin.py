@@ -25,6 +25,7 @@ from alignkit.testing.loss import check_loss
 from alignkit.testing.metric import examine
 from alignkit.testing.model import check_architecture, check_placement
 from alignkit.testing.objective import check_objective
+from alignkit.testing.pooling import check_pooling
 from alignkit.testing.score import check_score
 from alignkit.testing.section import check_section
 from alignkit.testing.space import check_space
@@ -60,6 +61,11 @@ _CHECKS: dict[str, tuple[str, Callable[[str], Any], Callable[[Any], str]]] = {
         "names layers on every placement",
         check_layer_rule,
         lambda counts: f"on {_counted(len(counts), 'placement')}",
+    ),
+    "poolings": (
+        "a vector of every sample",
+        check_pooling,
+        lambda shape: f"of {shape[1]} columns, as its tokens",
     ),
     "spaces": (
         "its points can be trained",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from alignkit.contracts.pooling import pooled, require_pooling
 from alignkit.errors import UsageError
 from alignkit.models.pairs import SelectionError, select_pairs
 from alignkit.models.schedule import Fuse, Schedule, head_site, sites
@@ -30,7 +31,7 @@ class StepTerm(nn.Module):
     ----------
     spec : Weighted
         With the options ``layer`` (``last``, ``unfused``, an index, or two sites as
-        ``t.f0+v.f0``) and ``pool`` (``cls`` or ``mean``).
+        ``t.f0+v.f0``) and ``pool`` (``cls``, ``mean`` or another registered one).
     parameter : str
         The parameter that holds the spec, for messages.
     layer : str
@@ -67,8 +68,7 @@ class StepTerm(nn.Module):
         self._last = tuple(head_site(schedule, stream) for stream in ("text", "vision"))
         self._is_fused = not set(self.sites) <= set(sites(_before_fusions(schedule)))
         self.pool = self.options.pop("pool", "cls")
-        if self.pool not in ("cls", "mean"):
-            raise UsageError(f"{where}: pool={self.pool} must be cls or mean")
+        require_pooling(self.pool, where)
 
     @property
     def where(self) -> str:
@@ -97,7 +97,7 @@ class StepTerm(nn.Module):
         pairs : Tensor of bool (batch,) or None
             Which samples have their own caption; None if all have.
         """
-        text, vision = (outputs.states[site].pooled(self.pool).float() for site in self.sites)
+        text, vision = (pooled(outputs.states[site], self.pool).float() for site in self.sites)
         return (text, vision) if pairs is None else (text[pairs], vision[pairs])
 
     @abstractmethod

@@ -18,6 +18,7 @@ from alignkit.analysis.comparison.models import (
     model_of_encoder,
     model_of_run,
 )
+from alignkit.contracts.pooling import require_pooling
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.metrics.arrays import for_sides, holds_table, read_layers, represented
 from alignkit.metrics.files.axes import POOLS as ARRAY_POOLS
@@ -30,7 +31,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
 from alignkit.runs.encoders import DEFAULT_ENCODERS, FILE, EncoderStore
-from alignkit.runs.run import POOLS, folders_of_runs
+from alignkit.runs.run import folders_of_runs
 from alignkit.tasks import SPLITS
 
 STREAMS = ("text", "vision")
@@ -312,8 +313,7 @@ class _Reader:
     def _streams(self, run: Run, stream: str, pool: str) -> list[Model]:
         from alignkit.alignment.layers import extracted
 
-        if pool not in POOLS:
-            raise UsageError(f"{run.path} has no pooling '{pool}'; runs have: {', '.join(POOLS)}")
+        require_pooling(pool, str(run.path))
         splits = splits_of(run.config.task, "", self.options.splits, self.reporter)
         indices = [extracted(run, split, pool, self.reporter) for split in splits]
         sites = indices[0]["sites"]
