@@ -20,6 +20,7 @@ COMMANDS = (
     "hypotheses",
     "agreement",
     "stability",
+    "dimension",
     "sanity",
     "power",
     "consistency",

@@ -14,6 +14,7 @@ from alignkit.models.schedule import (
     RunLayer,
     between_layers,
     check_schedule,
+    depths,
     head_site,
     sites,
 )
@@ -104,3 +105,20 @@ def test_index_0_has_the_embeddings_before_it_and_depth_stands_after_everything(
 def test_broken_schedules_are_refused(schedule, message):
     with pytest.raises(UsageError, match=message):
         check_schedule(schedule, DEPTHS, 1)
+
+
+def test_sites_stand_at_their_depth_and_fusions_between():
+    assert depths(["t.in", "t00", "t.f0", "t01"]) == {
+        "t.in": -1.0,
+        "t00": 0.0,
+        "t.f0": 0.5,
+        "t01": 1.0,
+    }
+    assert depths(["v.f0", "v00", "v.f1", "v.f2", "v.f3"]) == {
+        "v.f0": -0.5,
+        "v00": 0.0,
+        "v.f1": 0.25,
+        "v.f2": 0.5,
+        "v.f3": 0.75,
+    }
+    assert depths([]) == {}

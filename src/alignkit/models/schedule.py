@@ -76,6 +76,32 @@ def sites(schedule: Schedule, stream: str | None = None) -> list[str]:
     return [site for site in recorded if stream is None or stream_of(site) == stream]
 
 
+def depths(recorded: Sequence[str]) -> dict[str, float]:
+    """Return where the sites of one stream stand on an axis of depth.
+
+    Layer i stands at i and the embeddings at -1; fusions stand evenly between the layers around
+    them, so that a single one before layer k stands at k - 0.5, and those after the last layer
+    within 1 of it.
+
+    Parameters
+    ----------
+    recorded : sequence of str
+        In the order of the forward pass.
+    """
+    places: dict[str, float] = {}
+    latest, fusions = -1.0, list[str]()
+    for site in [*recorded, ""]:
+        if ".f" in site:
+            fusions.append(site)
+            continue
+        places |= {each: latest + (i + 1) / (len(fusions) + 1) for i, each in enumerate(fusions)}
+        fusions = []
+        if site:
+            latest = -1.0 if site.endswith(".in") else float(site[1:])
+            places[site] = latest
+    return places
+
+
 def head_site(schedule: Schedule, stream: str) -> str:
     """Return the last site of a stream: the state that the head reads."""
     return sites(schedule, stream)[-1]

@@ -64,6 +64,8 @@ class Model:
         Whether it has random weights, as a control.
     asked_pool : str
         The pooling that was asked for; empty for the default of each layer, and for arrays.
+    run : Run, optional
+        Whose stream it is.
     """
 
     label: str
@@ -83,6 +85,7 @@ class Model:
     task: Choice | None = None
     is_random: bool = False
     asked_pool: str = ""
+    run: Run | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -196,6 +199,7 @@ def model_of_run(
         stream,
         dict.fromkeys(layers, pool),
         fact,
+        run=run,
     )
 
 

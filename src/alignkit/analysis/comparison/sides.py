@@ -150,6 +150,22 @@ def read_sides(
     return Sides([names[id(m)] for m in left], [names[id(m)] for m in right], reader.failed)
 
 
+def read_models(
+    models: Any, options: SideOptions | None = None, reporter: Reporter = SILENT
+) -> list[Model]:
+    """Read models that are not compared with others, as ``read_sides`` does.
+
+    Those that cannot be read are left out and named, as long as there is one that can.
+    """
+    reader = _Reader(options or SideOptions(), reporter)
+    given = _each(listed(models, "model"))
+    reader.look_at([item for _, item, _ in given])
+    read = [model for each in given for model in reader.attempted(*each, 0)]
+    reader.check_enough(read, [], there_is_b=False, least=1)
+    reader.check_used()
+    return list(unique_labels(read).values())
+
+
 def random_model(model: Model, options: SideOptions, reporter: Reporter = SILENT) -> Model | None:
     """Return an encoder with random weights in place of its own; None where it has no such form."""
     if model.choice is None or model.is_random:
@@ -203,8 +219,18 @@ class _Reader:
             self.failed[given] = error
             return []
 
-    def check_enough(self, a: Sequence[Model], b: Sequence[Model], there_is_b: bool) -> None:
+    def check_enough(
+        self, a: Sequence[Model], b: Sequence[Model], there_is_b: bool, least: int = 2
+    ) -> None:
         """Name the models that could not be read; refuse to go on where too few are left.
+
+        Parameters
+        ----------
+        a, b : sequence of Model
+        there_is_b : bool
+            Whether there are two sides, which need one model each.
+        least : int
+            How many models are needed where there is one side.
 
         Raises
         ------
@@ -213,7 +239,7 @@ class _Reader:
         """
         if not self.failed:
             return
-        if not (a and b if there_is_b else len(a) > 1):
+        if not (a and b if there_is_b else len(a) >= least):
             raise next(iter(self.failed.values()))
         for name, error in self.failed.items():
             self.reporter.left_out(name, error)

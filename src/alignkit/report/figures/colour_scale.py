@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
@@ -14,7 +15,9 @@ from alignkit.report.style import INK, named, type_size
 UNDEFINED: dict[str, Any] = {"facecolor": "#cccccc", "edgecolor": "#777777", "hatch": "////"}
 
 
-def colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float | None) -> None:
+def colour_bar(
+    figure: Figure, mapped: ScalarMappable, label: str, chance: float | None = None
+) -> Colorbar:
     """Draw the colours on the right of a figure, with the chance level where it is known."""
     width, height = figure.get_size_inches()
     tall = min(height - 1.1, 3.2)
@@ -36,6 +39,7 @@ def colour_bar(figure: Figure, mapped: ScalarMappable, label: str, chance: float
             va="center",
             fontsize=type_size(6.5),
         )
+    return bar
 
 
 def scale_of(values: pd.Series, limits: tuple[float, float] | None = None) -> Normalize:

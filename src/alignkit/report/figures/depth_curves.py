@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
+from alignkit.models.placement import STREAMS
 from alignkit.report.style import (
     CONTEXT,
     FAINT,
@@ -33,11 +34,15 @@ from alignkit.report.style import (
     type_size,
 )
 
-Placements = Mapping[str, Mapping[str, Sequence[int]]]
+Placements = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def depth_curves(
-    values: pd.DataFrame, placements: Placements, label: str, look: Mapping[str, Look] | None = None
+    values: pd.DataFrame,
+    placements: Placements,
+    label: str,
+    look: Mapping[str, Look] | None = None,
+    kind: str = "placements",
 ) -> Figure:
     """Draw one panel per placement: its curve in colour, the others in grey.
 
@@ -51,6 +56,8 @@ def depth_curves(
         Of the vertical axis.
     look : mapping, optional
         Placement to its look, where other figures share it.
+    kind : str
+        What the panels are, in the plural.
     """
     names = [name for name in placements if name in set(values["placement"])]
     look = look or looks(names)
@@ -75,7 +82,9 @@ def depth_curves(
             _fusions(ax, curves[name], placements[name], look[name].colour)
             ax.set_title(short(name, room_for(40, width)), y=1)
         _scale_alike(axes, columns)
-        _foot(figure, label, bool(values["chance"].notna().any()), len(names) > 1)
+        fused = [s for s in STREAMS if any(placements[name][s] for name in names)]
+        chance = bool(values["chance"].notna().any())
+        _foot(figure, label, fused, chance, f"other {kind}" if len(names) > 1 else "")
     return figure
 
 
@@ -127,7 +136,7 @@ def _scale_alike(axes: Sequence[Axes], columns: int) -> None:
 
 
 def _fusions(
-    ax: Axes, mean: pd.DataFrame, placement: Mapping[str, Sequence[int]], colour: str
+    ax: Axes, mean: pd.DataFrame, placement: Mapping[str, Sequence[float]], colour: str
 ) -> None:
     """Mark the fusions on the curve: index k stands before layer k, between k - 1 and k."""
     known = mean.dropna(subset=["value"])
@@ -162,7 +171,7 @@ def _raised(ax: Axes, points: float) -> Transform:
     return ax.transData + ScaledTranslation(0, points / 72, ax.figure.dpi_scale_trans)
 
 
-def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
+def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others: str) -> None:
     """Label the shared axes once, and explain the marks."""
     height = figure.get_figheight()
     rows = 2 if page().is_narrow else 1
@@ -184,12 +193,10 @@ def _foot(figure: Figure, label: str, chance: bool, several: bool) -> None:
         fontsize=type_size(8.5),
     )
     mark: dict[str, Any] = {"color": INK, "ls": "", "ms": 5.5}
-    handles = [
-        Line2D([], [], marker="^", label="fusion in text", **mark),
-        Line2D([], [], marker="v", mfc="white", label="fusion in vision", **mark),
-    ]
+    looks_of: dict[str, Any] = {"text": {"marker": "^"}, "vision": {"marker": "v", "mfc": "white"}}
+    handles = [Line2D([], [], label=f"fusion in {s}", **looks_of[s], **mark) for s in fused]
     if chance:
         handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label="chance"))
-    if several:
-        handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label="other placements"))
+    if others:
+        handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label=others))
     figure.legend(handles=handles, loc="lower center", ncols=4 // rows, bbox_to_anchor=(0.5, 0))

@@ -1,0 +1,112 @@
+"""The files of an analysis of dimension: tables, and figures with the data that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from alignkit.analysis.dimension import CUTS, Dimensions
+from alignkit.analysis.stream_layers import Stream
+from alignkit.progress import SILENT, Reporter
+from alignkit.report.figures.depth_curves import Placements, depth_curves
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.spectra import spectra
+from alignkit.report.style import looks
+from alignkit.runs.files import write_results
+
+# What is drawn by depth, and how its axis is labelled; the tables have the other quantities too.
+DRAWN = {
+    "components_95": "components for 95 % of variance",
+    "participation_ratio": "participation ratio",
+    "twonn": "TwoNN dimension",
+}
+
+
+def write_dimensions(
+    result: Dimensions,
+    *,
+    folder: Path | None = None,
+    figures: Path | None = None,
+    reporter: Reporter = SILENT,
+) -> list[Path]:
+    """Write dimensions as a folder of CSV tables, spectra included, and as a folder of figures."""
+    if folder is not None:
+        tables = {
+            "layers": result.layers,
+            "spectra": result.spectra,
+            "fusions": result.fusions,
+            "collapse": result.collapse,
+        }
+        for name, table in tables.items():
+            if len(table):
+                write_results(folder / f"{name}.csv", table)
+    if figures is not None:
+        reporter.note(f"figures: {draw_dimensions(result, figures)} in {figures}")
+    return [place for place in (folder, figures) if place is not None]
+
+
+def draw_dimensions(result: Dimensions, folder: Path) -> int:
+    """Draw every quantity by depth, and the spectra, of each stream; return how many figures."""
+    drawn = FigureFolder(folder)
+    look = looks(result.layers["unit"])
+    for name, stream, part in by_stream(result.layers):
+        placements = fusions_of_units(result.streams, part)
+        kind = "placements" if part["seed"].notna().all() else "models"
+        for quantity, label in DRAWN.items():
+            values = curves_of(part, quantity)
+            if values["depth"].nunique() < 2 or not values["value"].notna().any():
+                continue
+            drawn.add(
+                f"dimension-{quantity}{name}",
+                depth_curves(values, placements, f"{label}{stream}", look, kind),
+                values,
+                f"{label}{stream}",
+                f"{label}{stream} by layer, one panel for each of the {kind}.",
+            )
+    for name, stream, part in by_stream(result.spectra):
+        drawn.add(
+            f"spectra{name}",
+            spectra(part, list(CUTS.values())),
+            part,
+            f"Spectra{stream}",
+            f"The share of variance of the first components{stream}, a line per layer.",
+        )
+    return len(drawn.names)
+
+
+def by_stream(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
+    """Return the rows of every task and stream, with an ending for file names and for labels."""
+    return [
+        (
+            "".join(f"-{each}" for each in (task, stream) if each),
+            f", {stream} stream" if stream else "",
+            part,
+        )
+        for (task, stream), part in table.groupby(["task", "stream"], sort=False)
+    ]
+
+
+def curves_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return one column of a table of layers as ``depth_curves`` takes it."""
+    values = rows[["unit", "seed", "layer", "depth", column]].rename(
+        columns={"unit": "placement", column: "value"}
+    )
+    values["value"] = values["value"].astype(float)
+    return values.assign(seed=values["seed"].fillna(0).astype(int), chance=float("nan"))
+
+
+def fusions_of_units(streams: Sequence[Stream], rows: pd.DataFrame) -> Placements:
+    """Return where the fusions of each unit stand, as ``depth_curves`` takes them."""
+    task, own = rows.iloc[0][["task", "stream"]]
+    found = {
+        str(stream.columns["unit"]): {
+            # The curve marks index k between layers k - 1 and k.
+            name: [place + 0.5 for place in stream.fusions] if name == own else []
+            for name in ("text", "vision")
+        }
+        for stream in streams
+        if (stream.columns["task"], stream.columns["stream"]) == (task, own)
+    }
+    return {unit: found[unit] for unit in dict.fromkeys(rows["unit"])}

@@ -1,0 +1,98 @@
+"""Spectra: the share of the variance that the first components hold, one line per layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from alignkit.report.figures.colour_scale import colour_bar
+from alignkit.report.style import FAINT, WIDTH, columns_for, house_style, panels, plain, short
+
+# The yellow end of the map is not seen on white paper.
+DEPTHS = ListedColormap(colormaps["viridis"](np.linspace(0, 0.88, 256)))
+_DOTTED = (0, (1, 1.5))
+
+
+def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
+    """Draw one panel per unit: a line per layer, and the shares at which components are counted.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        ``unit``, ``seed``, ``layer``, ``depth``, ``component``, ``cumulative``: drawn are means
+        over seeds. A spectrum is 1 after its last component.
+    cuts : sequence of float
+        Shares of the variance, marked by dotted lines.
+    """
+    units = list(dict.fromkeys(shares["unit"]))
+    columns = columns_for(len(units))
+    width = min(4.4, (WIDTH - 1.7 - 0.3 * (columns - 1)) / columns)
+    last = int(shares["component"].max())
+    lowest, highest = float(shares["depth"].min()), float(shares["depth"].max())
+    scale = Normalize(lowest, highest if highest > lowest else lowest + 1)
+    several = highest > lowest
+    with house_style():
+        figure, axes = panels(
+            len(units),
+            columns,
+            width,
+            0.68 * width,
+            gap=(0.3, 0.42),
+            margins=(0.65, 0.95 if several else 0.15, 0.3, 0.75),
+            share=True,
+        )
+        for i, (unit, ax) in enumerate(zip(units, axes, strict=True)):
+            part = shares[shares["unit"] == unit]
+            for depth, layer in sorted(part.groupby("depth"), key=lambda pair: pair[0]):
+                curve = mean_curve(layer)
+                places = np.arange(1, len(curve) + 1)
+                ax.plot(places, curve, color=DEPTHS(scale(depth)), lw=1.1)
+            for cut in cuts:
+                ax.axhline(cut, color=FAINT, lw=0.8, ls=_DOTTED, zorder=0)
+            ax.set_title(short(unit, 40), y=1)
+            ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(units))
+            plain(ax)
+        axes[0].set_xscale("log")
+        axes[0].set_xlim(1, max(2, last))
+        axes[0].set_ylim(0, 1.02)
+        axes[0].xaxis.set_major_formatter("{x:g}")
+        _label(figure, cuts)
+        if several:
+            bar = colour_bar(figure, ScalarMappable(scale, DEPTHS), "layer")
+            bar.ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+    return figure
+
+
+def mean_curve(layer: pd.DataFrame) -> np.ndarray:
+    """Return the mean cumulative share over seeds, by component.
+
+    Parameters
+    ----------
+    layer : DataFrame
+        ``seed``, ``component``, ``cumulative`` of one layer.
+    """
+    table = layer.assign(seed=layer["seed"].fillna(0)).pivot_table(
+        index="component", columns="seed", values="cumulative"
+    )
+    mean: np.ndarray = table.fillna(1.0).mean(axis=1).to_numpy(float)
+    return mean
+
+
+def _label(figure: Figure, cuts: Sequence[float]) -> None:
+    width, height = figure.get_size_inches()
+    figure.text(0.5, 0.42 / height, "components", ha="center", va="center", fontsize=8.5)
+    named = ", ".join(f"{100 * cut:g}" for cut in cuts[:-1])
+    label = f"{named} and {100 * cuts[-1]:g} % of variance" if named else f"{100 * cuts[-1]:g} %"
+    mark = Line2D([], [], color=FAINT, lw=0.8, ls=_DOTTED, label=label)
+    figure.legend(handles=[mark], loc="lower center", bbox_to_anchor=(0.5, 0))
+    figure.text(
+        0.14 / width, 0.5, "share of variance", ha="center", va="center", rotation=90, fontsize=8.5
+    )
