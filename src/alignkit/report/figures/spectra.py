@@ -14,7 +14,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from alignkit.report.figures.colour_scale import colour_bar
-from alignkit.report.style import FAINT, WIDTH, columns_for, house_style, panels, plain, short
+from alignkit.report.style import (
+    FAINT,
+    columns_for,
+    full_width,
+    house_style,
+    panels,
+    plain,
+    room_for,
+    short,
+    type_size,
+)
 
 # The yellow end of the map is not seen on white paper.
 DEPTHS = ListedColormap(colormaps["viridis"](np.linspace(0, 0.88, 256)))
@@ -33,8 +43,8 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
         Shares of the variance, marked by dotted lines.
     """
     units = list(dict.fromkeys(shares["unit"]))
-    columns = columns_for(len(units))
-    width = min(4.4, (WIDTH - 1.7 - 0.3 * (columns - 1)) / columns)
+    columns = columns_for(len(units), 1.05, margins=1.7, gap=0.3)
+    width = min(4.4, (full_width() - 1.7 - 0.3 * (columns - 1)) / columns)
     last = int(shares["component"].max())
     lowest, highest = float(shares["depth"].min()), float(shares["depth"].max())
     scale = Normalize(lowest, highest if highest > lowest else lowest + 1)
@@ -57,7 +67,7 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
                 ax.plot(places, curve, color=DEPTHS(scale(depth)), lw=1.1)
             for cut in cuts:
                 ax.axhline(cut, color=FAINT, lw=0.8, ls=_DOTTED, zorder=0)
-            ax.set_title(short(unit, 40), y=1)
+            ax.set_title(short(unit, room_for(40, width)), y=1)
             ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(units))
             plain(ax)
         axes[0].set_xscale("log")
@@ -88,11 +98,17 @@ def mean_curve(layer: pd.DataFrame) -> np.ndarray:
 
 def _label(figure: Figure, cuts: Sequence[float]) -> None:
     width, height = figure.get_size_inches()
-    figure.text(0.5, 0.42 / height, "components", ha="center", va="center", fontsize=8.5)
+    figure.text(0.5, 0.42 / height, "components", ha="center", va="center", fontsize=type_size(8.5))
     named = ", ".join(f"{100 * cut:g}" for cut in cuts[:-1])
     label = f"{named} and {100 * cuts[-1]:g} % of variance" if named else f"{100 * cuts[-1]:g} %"
     mark = Line2D([], [], color=FAINT, lw=0.8, ls=_DOTTED, label=label)
     figure.legend(handles=[mark], loc="lower center", bbox_to_anchor=(0.5, 0))
     figure.text(
-        0.14 / width, 0.5, "share of variance", ha="center", va="center", rotation=90, fontsize=8.5
+        0.14 / width,
+        0.5,
+        "share of variance",
+        ha="center",
+        va="center",
+        rotation=90,
+        fontsize=type_size(8.5),
     )
