@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,12 +104,10 @@ def _label(figure: Figure, cuts: Sequence[float]) -> None:
     label = f"{named} and {100 * cuts[-1]:g} % of variance" if named else f"{100 * cuts[-1]:g} %"
     mark = Line2D([], [], color=FAINT, lw=0.8, ls=_DOTTED, label=label)
     figure.legend(handles=[mark], loc="lower center", bbox_to_anchor=(0.5, 0))
-    figure.text(
-        0.14 / width,
-        0.5,
-        "share of variance",
-        ha="center",
-        va="center",
-        rotation=90,
-        fontsize=type_size(8.5),
-    )
+    side: dict[str, Any] = {
+        "ha": "center",
+        "va": "center",
+        "rotation": 90,
+        "fontsize": type_size(8.5),
+    }
+    figure.text(0.14 / width, 0.5, "share of variance", **side)
