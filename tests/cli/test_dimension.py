@@ -175,7 +175,7 @@ def test_faulty_input_is_one_line(arrays, words, code, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--pool", "max"), "runs have no pooling 'max'"),
+        (("--pool", "men"), "did you mean 'mean'?"),
         (("--axis", "layers"), "--axis says what arrays hold"),
         (("--data", "emoji"), "--data names what encoders see"),
         (("--split", "tset"), "unknown split 'tset'"),

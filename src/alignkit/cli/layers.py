@@ -97,8 +97,7 @@ def read_streams(
     """
     from alignkit.analysis.comparison.sides import SideOptions, read_models
     from alignkit.cli.printing import console
-    from alignkit.errors import UsageError
-    from alignkit.runs.run import POOLS
+    from alignkit.contracts.pooling import require_pooling
 
     pooling = single_pool(pool)
     options = SideOptions(
@@ -121,8 +120,7 @@ def read_streams(
         return read
     refuse(given_options(axis=axis, id=id), "says what arrays hold, and does not go with runs")
     refuse(given_options(data=data), "names what encoders see, and does not go with runs")
-    if pooling not in (None, *POOLS):
-        raise UsageError(f"runs have no pooling '{pooling}'; they have: {', '.join(POOLS)}")
+    require_pooling(pooling or "cls")
     on = check_split(split or "test")
     chosen = _runs(paths, root, selected, on)
     found: list[Any] = measurable(chosen, on, pooling or "cls")
