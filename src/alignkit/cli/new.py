@@ -25,7 +25,7 @@ def new(
         str,
         typer.Argument(
             metavar="KIND",
-            help="metric, placement, architecture, task, encoder, loss or target.",
+            help="metric, placement, architecture, task, encoder, objective, loss or target.",
             autocompletion=complete_kind,
         ),
     ],

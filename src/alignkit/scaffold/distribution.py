@@ -50,6 +50,7 @@ SCAFFOLDS = {
     "task": Kind("tasks", "alignkit train --task {name}"),
     "encoder": Kind("encoders", "alignkit show encoder {name}"),
     "target": Kind("targets", "alignkit train --task folder:PATH,kind={name}"),
+    "objective": Kind("objectives", "alignkit train --objective {name}"),
     "loss": Kind("losses", "alignkit train --aux {name}=0.1"),
 }
 
@@ -159,15 +160,16 @@ def _contents(kind: str, name: str, version: str) -> dict[str, str]:
     """Return the text of every file."""
     package = _package(name)
     facts = {
-        "kind": "auxiliary loss" if kind == "loss" else kind,
-        "article": "an" if kind[0] in "ae" else "a",
+        "kind": {"loss": "auxiliary loss", "objective": "training objective"}.get(kind, kind),
+        "article": "an" if kind[0] in "ae" or kind == "loss" else "a",
         "name": name,
         "package": package,
         "distribution": _distribution(name),
         "function": _function(kind, name),
         "class_name": _class(kind, name),
         "own_import": _import(
-            package, _function(kind, name) if kind == "loss" else _class(kind, name)
+            f"{package}.{'objective' if kind == 'objective' else 'plugin'}",
+            _function(kind, name) if kind == "loss" else _class(kind, name),
         ),
         "range": compatible(version),
         "test_requires": ", ".join(f'"{each}"' for each in _test_requires(kind)),
@@ -184,6 +186,8 @@ def _contents(kind: str, name: str, version: str) -> dict[str, str]:
     }
     if kind == "architecture":
         files[f"{package}/model.py"] = "model.py.j2"
+    if kind == "objective":
+        files[f"{package}/objective.py"] = "objective_module.py.j2"
     return {file: _render(template, facts) for file, template in files.items()}
 
 
@@ -228,7 +232,7 @@ def _class(kind: str, name: str) -> str:
     return "".join(word.title() for word in words)
 
 
-def _import(package: str, name: str) -> str:
+def _import(module: str, name: str) -> str:
     """Return the import of a name, wrapped as a formatter wraps what is too long."""
-    line = f"from {package}.plugin import {name}"
-    return line if len(line) <= LINE else f"from {package}.plugin import (\n    {name},\n)"
+    line = f"from {module} import {name}"
+    return line if len(line) <= LINE else f"from {module} import (\n    {name},\n)"
