@@ -8,7 +8,7 @@ import pytest
 import alignkit
 from alignkit.analysis.scores import scores_table
 from alignkit.chain.evaluate import evaluate
-from alignkit.chain.extra_scores import choose_score
+from alignkit.chain.extra_scores import choose_score, choose_scores, errors_of
 from alignkit.errors import PluginError, UsageError
 from alignkit.plugins import use_plugin_files
 from alignkit.tasks import MultiLabel, Predictions
@@ -64,6 +64,21 @@ def test_worst_groups():
         choose_score("worst_group_auroc:group=scene").of(single)
 
 
+def test_draws_in_which_a_score_is_undefined_have_no_part_in_its_error():
+    rng = np.random.default_rng(0)
+    targets, scene = rng.integers(0, 2, 40), ["a", "b"] * 20
+    predictions = _predictions(rng.standard_normal(40) + targets, targets, scene=scene)
+    name = "worst_group_auroc:group=scene"
+    error = errors_of(choose_scores([name]), predictions)[name]
+    assert 0 < error["se"] < 0.2
+    # Of few samples, most draws lack a label in a group: the other score has all draws.
+    few = _predictions([1, 1, 2, -2], [1, 0, 1, 0], scene=["a", "a", "b", "b"])
+    drawn = errors_of(choose_scores([name, f"{ACCURACY}:group=scene"]), few)
+    alone = errors_of(choose_scores([f"{ACCURACY}:group=scene"]), few)
+    assert drawn[f"{ACCURACY}:group=scene"] == alone[f"{ACCURACY}:group=scene"]
+    assert drawn[f"{ACCURACY}:group=scene"]["se"] > 0
+
+
 def test_a_score_knows_ids_and_keeps_rows_together():
     predictions = _predictions([1, -1, 3], [1, 0, 1], scene=["b", "a", "b"])
     groups = predictions.groups("scene")
@@ -82,6 +97,11 @@ def test_scores_are_stored_and_made_again_with_the_others(tmp_path, added):
     assert set(scores) - set(plain) == {ACCURACY, "mistakes"}
     assert scores["mistakes"] == round((1 - scores["accuracy"]) * scores["n"])
     assert scores[ACCURACY] <= scores["accuracy"]
+    errors = run.score_errors("test")
+    assert errors["mistakes"]["method"] == "bootstrap"
+    n, right = scores["n"], scores["accuracy"]
+    assert errors["mistakes"]["se"] == pytest.approx(n * (right * (1 - right) / n) ** 0.5, rel=0.25)
+    assert errors[ACCURACY]["low"] <= scores[ACCURACY] <= errors[ACCURACY]["high"]
     assert not run.higher_is_better("mistakes")
     assert run.higher_is_better(ACCURACY)
     assert evaluate(run, "test") == scores

@@ -1,5 +1,6 @@
 """Commands that write results keep one page of their folder that links them."""
 
+import json
 import re
 
 import numpy as np
@@ -42,3 +43,15 @@ def test_a_table_beside_other_files_leaves_no_page(tmp_path):
     assert (tmp_path / "c.csv").is_file()
     assert not (tmp_path / "index.html").exists()
     assert "all results" not in done.stderr
+
+
+def test_a_space_shows_its_parameters_with_their_bounds(tmp_path):
+    words = ("show", "space", "placement:distinct=true", "--json")
+    facts = json.loads(alignkit(*words, cwd=tmp_path).stdout)
+    assert facts["bounds"][0] == "blocks=2:8"
+    assert facts["points"] is None
+    facts = json.loads(alignkit("show", "space", "named", "--json", cwd=tmp_path).stdout)
+    (bound,) = facts["bounds"]
+    assert facts["points"] == len(bound.removeprefix("placement=").split(","))
+    shown = alignkit("show", "space", "hparams", cwd=tmp_path).stdout
+    assert "epochs=3:9" in shown

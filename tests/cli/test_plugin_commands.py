@@ -1,5 +1,6 @@
 """Commands of plugins: listed from metadata, imported when called, blamed by name."""
 
+import json
 import os
 import re
 import tomllib
@@ -110,6 +111,27 @@ def test_a_name_that_two_distributions_claim_names_both(run):
     done = run("greet", "bob", code=1)
     assert "command 'greet' is claimed by another 1.0 and their-commands 1.0" in done.stderr
     assert run("several", "first").stdout.endswith("first 3\n")
+
+
+def test_they_are_listed_and_none_is_imported(run):
+    done = run("list", "commands", "--json")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert set(COMMANDS) <= set(rows)
+    assert rows["greet"]["plugin"] == "their-commands"
+    assert rows["greet"]["summary"] == "their_commands:greet"
+
+
+def test_plugins_check_finds_what_cannot_be_called(run):
+    done = run("plugins", "check", "their-commands", "--json", code=1)
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert {name for name, row in rows.items() if row["result"] == "holds"} == {
+        "several",
+        "greet",
+        "list",
+    }
+    assert "'number' of their-commands 1.0 is 3; expected" in rows["number"]["detail"]
+    assert "raised ModuleNotFoundError" in rows["absent"]["detail"]
+    assert "1 of 1 checks hold" in run("plugins", "check", "greet").stdout
 
 
 @pytest.mark.slow

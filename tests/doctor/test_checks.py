@@ -109,6 +109,8 @@ def test_plugins_that_fail_contest_a_name_or_are_slow(plugin_files):
     twin = next(each for text, each in found.items() if "metric 'cka' is of" in text)
     assert twin.state == "problem"
     assert "alignkit-metrics" in twin.found
+    assert "write alignkit-metrics/cka or twin.py/cka, or select plugins" in twin.remedy
+    assert "uninstall" not in twin.remedy
 
 
 def test_no_plugins_at_all(monkeypatch):

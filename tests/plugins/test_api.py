@@ -268,6 +268,16 @@ def two(tmp_path):
     use_plugin_files([])
 
 
+def test_a_file_that_is_named_twice_is_loaded_once(two, monkeypatch, capsys):
+    one = two / "one.py"
+    monkeypatch.setenv("ALIGNKIT_PLUGINS", f"{one},alignkit-metrics")
+    use_plugin_files([two / "." / "one.py", two / ".." / two.name / "one.py"])
+    registry = alignkit.plugins.registry()
+    assert [p.distribution for p in registry.plugins].count("one.py") == 1
+    assert registry.get("metrics", "same").plugin.file == str(one)
+    assert "claimed" not in capsys.readouterr().err
+
+
 def test_a_contested_name_is_used_with_its_distribution(two, capsys):
     registry = alignkit.plugins.registry()
     said = capsys.readouterr().err

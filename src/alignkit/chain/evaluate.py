@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from alignkit.chain import model as models
-from alignkit.chain.extra_scores import ExtraScore, choose_scores
+from alignkit.chain.extra_scores import ExtraScore, choose_scores, errors_of, scores_of
 from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
@@ -112,7 +112,8 @@ def evaluate(
                 predictions = Predictions(
                     targets, outputs.numpy(), samples.ids, facts, task.target.labels
                 )
-                scores |= {name: each.of(predictions) for name, each in wanted.items()}
+                scores |= scores_of(wanted, predictions)
+                errors |= errors_of(wanted, predictions)
         else:
             scores, errors = _score_pretraining(run, model, schedule, data), {}
         performance = run.performance()

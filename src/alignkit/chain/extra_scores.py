@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-from alignkit.errors import UsageError
+from alignkit.errors import AlignkitError, UsageError
 from alignkit.plugins import Entry, registry
 from alignkit.plugins.calls import PluginCall
 from alignkit.plugins.options import format_spec
 from alignkit.runs.config import choose
+from alignkit.statistics.scores import ScoreError, bootstrap_errors
 from alignkit.tasks import Predictions, Score, Target
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,37 @@ def choose_score(spec: str) -> ExtraScore:
 def is_extra_score(name: str) -> bool:
     """Return whether the name of an outcome, with its options, is that of a registered score."""
     return name.partition(":")[0].strip() in registry().names("scores")
+
+
+def scores_of(wanted: Mapping[str, ExtraScore], predictions: Predictions) -> dict[str, float]:
+    """Return scores of predictions by name."""
+    return {name: each.of(predictions) for name, each in wanted.items()}
+
+
+def errors_of(
+    wanted: Mapping[str, ExtraScore], predictions: Predictions
+) -> dict[str, dict[str, Any]]:
+    """Return standard errors and intervals of scores, from samples drawn with replacement.
+
+    Draws in which a score is undefined, such as for want of a label in a group, are left out.
+
+    Returns
+    -------
+    dict of str to dict
+        ``se``, ``low``, ``high`` and ``method``, as ``score_errors`` of the target's own; without
+        a score that is undefined in all draws but one.
+    """
+
+    def on(score: ExtraScore, rows: np.ndarray) -> dict[str, float]:
+        try:
+            return {score.name: score.of(predictions.rows(rows))}
+        except AlignkitError as error:  # on all samples, it is defined
+            raise ValueError(str(error)) from None
+
+    errors: dict[str, ScoreError] = {}
+    for score in wanted.values():  # one by one, as a draw may be without one of them only
+        errors |= bootstrap_errors(partial(on, score), len(predictions))
+    return {name: error.to_json() for name, error in errors.items()}
 
 
 def choose_scores(specs: Sequence[str]) -> dict[str, ExtraScore]:

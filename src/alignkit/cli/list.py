@@ -1,6 +1,6 @@
 """``alignkit list``: the registered names of a kind."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ def list_names(
         typer.Argument(
             metavar="KIND",
             help="metrics, architectures, placements, tasks, targets, objectives, losses, "
-            "encoders, spaces, scores, sections, layer_rules or poolings.",
+            "encoders, spaces, scores, sections, layer_rules, poolings or commands.",
             autocompletion=complete_kind,
         ),
     ],
@@ -29,17 +29,8 @@ def list_names(
     Example: alignkit list metrics
     """
     from alignkit.cli.printing import console
-    from alignkit.plugins import registry
 
-    rows = [
-        {
-            "name": entry.name,
-            "summary": entry.summary,
-            "plugin": entry.plugin.distribution,
-            "default": entry.default,
-        }
-        for entry in registry().entries(plural(kind))
-    ]
+    rows = _commands() if plural(kind) == "commands" else _registered(plural(kind))
     if json:
         console.print_json(rows)
         return
@@ -49,3 +40,32 @@ def list_names(
     for row in rows:
         row["default"] = "*" if row["default"] else ""
     console.print_table(rows, ["name", "default", "summary", "plugin"])
+
+
+def _registered(kind: str) -> list[dict[str, Any]]:
+    from alignkit.plugins import registry
+
+    return [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "plugin": entry.plugin.distribution,
+            "default": entry.default,
+        }
+        for entry in registry().entries(kind)
+    ]
+
+
+def _commands() -> list[dict[str, Any]]:
+    """Return the commands that plugins add, none of which is imported."""
+    from alignkit.plugins.commands import installed_commands
+
+    return [
+        {
+            "name": command.name,
+            "summary": command.point.value,
+            "plugin": command.distribution.partition(" ")[0],
+            "default": False,
+        }
+        for command in installed_commands().values()
+    ]

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import typer
 from typer.core import TyperCommand
-from typer.main import get_command
 
 from alignkit.cli.app import App, Group
 
@@ -25,7 +23,7 @@ class PluginCommand(TyperCommand):
 
     def make_context(self, info_name: Any, args: Any, parent: Any = None, **extra: Any) -> Any:
         """Return the context of the command itself, which is imported now."""
-        command: Any = _loaded(self.installed)
+        command: Any = self.installed.made(App)
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
@@ -48,22 +46,3 @@ class Root(Group):
 
         installed = installed_commands().get(cmd_name)
         return None if installed is None else PluginCommand(installed)
-
-
-def _loaded(installed: Any) -> Any:
-    """Return the command that a plugin's Typer application or function makes."""
-    from alignkit.errors import PluginError
-    from alignkit.plugins.calls import PluginCall, described
-
-    target = installed.load()
-    owner = f"command '{installed.name}' of {installed.distribution}"
-    with PluginCall(owner, "its parameters", "types that Typer knows"):
-        if isinstance(target, typer.Typer):
-            return get_command(target)
-        if callable(target) and not isinstance(target, type):
-            app = App(add_completion=False)
-            app.command(installed.name)(target)
-            return get_command(app)
-    raise PluginError(
-        f"{owner} is {described(target)}; expected a typer.Typer application or a function"
-    )

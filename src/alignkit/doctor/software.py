@@ -105,11 +105,12 @@ def _contested(rows: Sequence[dict[str, Any]]) -> list[Finding]:
         for kind, names in row["names"].items():
             for name in names:
                 owners[kind, name].append(row["distribution"])
-    remedy = "uninstall one of them, or select plugins with ALIGNKIT_PLUGINS"
-    return [
-        Finding(
-            "plugins", PROBLEM, f"{singular(kind)} '{name}' is of {' and of '.join(all_)}", remedy
-        )
-        for (kind, name), all_ in owners.items()
-        if len(all_) > 1
-    ]
+    findings = []
+    for (kind, name), all_ in owners.items():
+        if len(all_) > 1:
+            found = f"{singular(kind)} '{name}' is of {' and of '.join(all_)}"
+            qualified = dict.fromkeys(f"{owner}/{name}" for owner in all_)
+            write = f"write {' or '.join(qualified)}, or " if len(qualified) > 1 else ""
+            remedy = f"{write}select plugins with ALIGNKIT_PLUGINS"
+            findings.append(Finding("plugins", PROBLEM, found, remedy))
+    return findings

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alignkit.errors import PluginError
-from alignkit.plugins.calls import PluginCall
+from alignkit.plugins.calls import PluginCall, described
 from alignkit.plugins.load import PLUGINS_VARIABLE, normal_name, selection
+
+if TYPE_CHECKING:
+    import typer
 
 COMMANDS = "alignkit.commands"
 
@@ -26,6 +30,11 @@ class InstalledCommand:
         dist = self.point.dist
         return f"{dist.name} {dist.version}" if dist else "unknown"
 
+    @property
+    def owner(self) -> str:
+        """The distribution without its version."""
+        return self.point.dist.name if self.point.dist else ""
+
     def load(self) -> Any:
         """Return the Typer application or the function.
 
@@ -36,6 +45,35 @@ class InstalledCommand:
         """
         with PluginCall(f"command '{self.name}' of {self.distribution}", "its code"):
             return self.point.load()
+
+    def made(self, application: Callable[..., typer.Typer] | None = None) -> Any:
+        """Return the command that its Typer application or function makes.
+
+        Parameters
+        ----------
+        application : callable, optional
+            What to make an application of a function with; ``typer.Typer`` by default.
+
+        Raises
+        ------
+        PluginError
+            When it cannot be imported, is neither, or has parameters that Typer does not know.
+        """
+        import typer
+        from typer.main import get_command
+
+        target = self.load()
+        owner = f"command '{self.name}' of {self.distribution}"
+        with PluginCall(owner, "its parameters", "types that Typer knows"):
+            if isinstance(target, typer.Typer):
+                return get_command(target)
+            if callable(target) and not isinstance(target, type):
+                app = (application or typer.Typer)(add_completion=False)
+                app.command(self.name)(target)
+                return get_command(app)
+        raise PluginError(
+            f"{owner} is {described(target)}; expected a typer.Typer application or a function"
+        )
 
 
 def installed_commands() -> dict[str, InstalledCommand]:

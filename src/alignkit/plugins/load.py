@@ -65,7 +65,8 @@ def registry() -> Registry:
 
     A plugin that fails to load is left out, with one line on stderr.
     """
-    loaded = load_plugins([_own(), *_sources(), *(_from_file(path) for path in _extra_files)])
+    files = (_from_file(path) for path in _extra_files)
+    loaded = load_plugins(_each_file_once([_own(), *_sources(), *files]))
     for plugin in loaded.plugins:
         if plugin.error:
             _say(
@@ -80,6 +81,16 @@ def registry() -> Registry:
             f"write {' or '.join(entry.name for entry in loaded.claims(kind, name))}"
         )
     return loaded
+
+
+def _each_file_once(sources: Iterable[Source]) -> list[Source]:
+    """Return the sources without a ``.py`` file that is named a second time, however spelt."""
+    once: dict[str, Source] = {}
+    for source in sources:
+        plugin = source.plugin
+        key = str(Path(plugin.file).resolve()) if plugin.is_file else plugin.name
+        once.setdefault(key, source)
+    return list(once.values())
 
 
 def _say(text: str) -> None:

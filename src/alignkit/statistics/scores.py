@@ -97,7 +97,7 @@ def bootstrap_errors(
     Returns
     -------
     dict of str to ScoreError
-        With intervals of percentiles.
+        With intervals of percentiles; without scores that are undefined in all draws but one.
     """
     rng = np.random.default_rng(0)
     drawn: dict[str, list[float]] = {}
@@ -110,6 +110,8 @@ def bootstrap_errors(
             drawn.setdefault(name, []).append(value)
     errors = {}
     for name, values in drawn.items():
+        if len(values) < 2:
+            continue
         low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         spread = float(np.std(values, ddof=1))
         errors[name] = ScoreError(spread, float(low), float(high), "bootstrap")

@@ -13,6 +13,7 @@ from typing import Any
 from alignkit.errors import DataError, UsageError, in_one_line
 from alignkit.metrics import resolve
 from alignkit.plugins import KINDS, Entry, Plugin, registry, use_plugin_files
+from alignkit.plugins.commands import InstalledCommand, installed_commands
 from alignkit.plugins.load import extra_plugin_files, normal_name
 from alignkit.plugins.options import options_of
 from alignkit.plugins.registry import singular
@@ -164,6 +165,7 @@ def examine_plugin(words: Sequence[str], reporter: Reporter | None = None) -> li
     with _loaded([Path(word) for word in words if word.endswith(".py")]):
         plugins, named = _meant(list(words))
         results = [result for plugin in plugins for result in _of_plugin(plugin)]
+        results += [result for word in words for result in _of_commands(word)]
         with (reporter or Reporter()).progress("checking", len(named)) as bar:
             for kind, spec in named:
                 bar.describe(f"checking {singular(kind)} {spec}")
@@ -201,7 +203,7 @@ def _meant(words: list[str]) -> tuple[list[Plugin], list[tuple[str, str]]]:
     for word in words:
         owned = _plugins_of(word)
         claims = [] if owned else _claims(word)
-        if not owned and not claims:
+        if not owned and not claims and not _commands_of(word):
             raise UsageError(_unknown(word))
         plugins += owned
         named += [(entry.kind, entry.name) for plugin in owned for entry in plugin.entries]
@@ -267,6 +269,29 @@ def _of_plugin(plugin: Plugin) -> list[Result]:
         if any((entry.kind, entry.name) == (kind, name) for entry in plugin.entries)
     ]
     results.append(result("names", not contested, "; ".join(contested) or "its own"))
+    return results
+
+
+def _commands_of(word: str) -> list[InstalledCommand]:
+    """Return the commands that a distribution adds, or the one of this name."""
+    return [
+        command
+        for command in installed_commands().values()
+        if word == command.name or normal_name(word) == normal_name(command.owner)
+    ]
+
+
+def _of_commands(word: str) -> list[Result]:
+    """Check that commands can be imported, and have parameters that Typer knows."""
+    results = []
+    for command in _commands_of(word):
+        state, said = HOLDS, command.point.value
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                command.made()
+            except (Exception, SystemExit) as error:
+                state, said = FAILS, in_one_line(error)
+        results.append(Result("command", command.name, "can be called", state, said))
     return results
 
 

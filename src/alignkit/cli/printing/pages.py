@@ -34,7 +34,12 @@ REFERENCE = re.compile(r"[a-z_]\w*(\.\w+)*:[A-Za-z_]\w*")
 
 def show(kind: str, name: str, json: bool) -> None:
     """Print the page of one registered name."""
-    pages = {"placements": _placement, "architectures": _architecture, "encoders": _encoder}
+    pages = {
+        "placements": _placement,
+        "architectures": _architecture,
+        "encoders": _encoder,
+        "spaces": _space,
+    }
     facts, schedule = pages.get(kind, _declared)(kind, name)
     if json:
         if "documentation" in facts:
@@ -111,6 +116,24 @@ def _architecture(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
         facts["placement"] = f"{placement.name} ({error})"
     facts |= _sizes(architecture, placement)
     return facts, schedule
+
+
+def _space(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
+    """Return what is declared, and the parameters with their bounds on the default model."""
+    from alignkit.runs.config import resolve_config
+    from alignkit.search.search import NO_BLOCKS
+    from alignkit.search.spaces import build_space
+
+    facts, _ = _declared(kind, name)
+    last = {key: facts.pop(key) for key in ("options", "documentation")}
+    try:
+        config = resolve_config(placement=NO_BLOCKS)
+        space = build_space(name, config, (), {})
+    except (DataError, UsageError) as error:  # without a default task or architecture
+        return facts | {"bounds": str(error)} | last, []
+    facts["bounds"] = [f"{parameter}={bound}" for parameter, bound in space.bounds.items()]
+    facts["points"] = space.size
+    return facts | {"architecture": config.architecture.name} | last, []
 
 
 def _encoder(kind: str, name: str) -> tuple[dict[str, Any], Schedule]:
