@@ -86,6 +86,7 @@ _PUBLIC = {
     "Vocabulary": "alignkit.models.protocols",
     "between_layers": "alignkit.models.schedule",
     "compare": "alignkit.report.comparison.result",
+    "correlate": "alignkit.report.notebook",
     "choose_target": "alignkit.runs.targets",
     "default_root": "alignkit.tasks",
     "fingerprint_of": "alignkit.tasks",
@@ -104,8 +105,10 @@ _PUBLIC = {
     "open_picture": "alignkit.data.pictures",
     "parallel_map": "alignkit.metrics",
     "permuted_products": "alignkit.metrics",
+    "plot": "alignkit.report.notebook",
     "read_arrays": "alignkit.metrics",
     "run_layers": "alignkit.models.schedule",
+    "write_report": "alignkit.report.notebook",
 }
 
 # Former names, to be removed in version 0.3.
@@ -202,6 +205,9 @@ if TYPE_CHECKING:
     from alignkit.plugins.hookspecs import hookimpl as hookimpl
     from alignkit.report.comparison.result import Comparison as Comparison
     from alignkit.report.comparison.result import compare as compare
+    from alignkit.report.notebook import correlate as correlate
+    from alignkit.report.notebook import plot as plot
+    from alignkit.report.notebook import write_report as write_report
     from alignkit.report.sections import Section as Section
     from alignkit.report.sections import SectionFigure as SectionFigure
     from alignkit.runs import Run as Run

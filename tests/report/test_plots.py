@@ -8,6 +8,7 @@ from matplotlib.text import Text
 
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import UsageError
+from alignkit.plugins import use_plugin_files
 from alignkit.report import plots
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.plots import COLUMNS, KINDS, TYPE_SIZE, Paper, plot_runs
@@ -173,9 +174,26 @@ def test_a_page_holds_for_its_block_only():
         ("auroc", "AUROC"),
         ("macro_f1", "Macro F1"),
         ("svcca:dims=10,eps=1e-3", "SVCCA (dims = 10, eps = 1e-3)"),
+        ("mknn", "Mutual kNN"),
+        ("mm_imdb", "MM-IMDb"),
+        ("alignkit-tasks.mm_imdb", "MM-IMDb"),
         ("my_metric", "My metric"),
         ("", ""),
     ],
 )
 def test_proper_names(name, said):
     assert proper_name(name) == said
+
+
+def test_a_plugin_says_how_its_name_is_written(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import alignkit\n\n"
+        "def rv(x, y):\n    return 0.5\n\n"
+        "@alignkit.hookimpl\ndef register_metrics(register):\n"
+        "    register('rv_mine', rv, label='RV<')\n"
+    )
+    use_plugin_files([tmp_path / "mine.py"])
+    try:
+        assert proper_name("rv_mine:k=1") == "RV< (k = 1)"
+    finally:
+        use_plugin_files([])

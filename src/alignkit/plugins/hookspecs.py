@@ -2,12 +2,13 @@
 
 Each hook receives ``register``; call it once for every name that you add::
 
-    register(name, target, *, summary="", default=False, **declarations)
+    register(name, target, *, summary="", label="", default=False, **declarations)
 
 ``name`` consists of lower-case letters, digits and underscores. ``target`` is a
 ``"module:attr"`` string, which keeps importing the plugin cheap, or the object itself; its
 keyword parameters are its options, which users set as ``name:key=value,key=value``.
-``summary`` is one line for ``alignkit list``, by default the first line of the docstring, and
+``summary`` is one line for ``alignkit list``, by default the first line of the docstring, ``label``
+the name in figures for papers (``CKA``), by default the words of the name, and
 ``default`` makes this the default of its kind. ``declarations`` are what the target states about
 itself; each kind has its own.
 
@@ -38,7 +39,13 @@ class Register(Protocol[Target_contra]):
     """What hooks receive whose kinds have no declarations: it registers one name."""
 
     def __call__(
-        self, name: str, target: str | Target_contra, *, summary: str = "", default: bool = False
+        self,
+        name: str,
+        target: str | Target_contra,
+        *,
+        summary: str = "",
+        label: str = "",
+        default: bool = False,
     ) -> None:
         """Register a target under a name."""
 
@@ -107,6 +114,7 @@ class RegisterMetrics(Protocol):
         target: str | alignkit.Metric | type[alignkit.PreparedMetric],
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[MetricDeclarations],
     ) -> None:
@@ -137,6 +145,7 @@ class RegisterLosses(Protocol):
         target: str | alignkit.Loss,
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[LossDeclarations],
     ) -> None:
@@ -167,6 +176,7 @@ class RegisterObjectives(Protocol):
         target: str | Callable[[alignkit.ObjectiveContext], alignkit.Objective],
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[ObjectiveDeclarations],
     ) -> None:
@@ -195,6 +205,7 @@ class RegisterSpaces(Protocol):
         target: str | Callable[..., alignkit.Space],
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[SpaceDeclarations],
     ) -> None:
@@ -229,6 +240,7 @@ class RegisterScores(Protocol):
         target: str | Callable[..., float],
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[ScoreDeclarations],
     ) -> None:
@@ -258,6 +270,7 @@ class RegisterTargets(Protocol):
         target: str | Callable[..., alignkit.Target],
         *,
         summary: str = "",
+        label: str = "",
         default: bool = False,
         **declarations: Unpack[TargetDeclarations],
     ) -> None:

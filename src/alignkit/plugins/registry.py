@@ -113,6 +113,7 @@ class Entry:
     summary: str = ""
     default: bool = False
     declarations: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def title(self) -> str:
@@ -331,10 +332,11 @@ class Collector:
             target: object,
             *,
             summary: str = "",
+            label: str = "",
             default: bool = False,
             **declarations: object,
         ) -> None:
-            self._take(kind, name, target, summary, default, declarations)
+            self._take(kind, name, target, (summary, label), default, declarations)
 
         register.__qualname__ = "register"  # as messages name it where arguments are missing
         return register
@@ -344,10 +346,11 @@ class Collector:
         kind: str,
         name: str,
         target: object,
-        summary: str,
+        texts: tuple[str, str],
         default: bool,
         declarations: dict[str, object],
     ) -> None:
+        summary, label = texts
         if self._plugin is None:
             raise PluginError(f"'{name}' was registered outside a hook")
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -356,10 +359,11 @@ class Collector:
             )
         if any(entry.kind == kind and entry.name == name for entry in self._plugin.entries):
             raise PluginError(f"{singular(kind)} '{name}' is registered twice")
-        if not isinstance(summary, str) or not isinstance(default, bool):
+        if not all(isinstance(text, str) for text in texts) or not isinstance(default, bool):
             raise PluginError(
-                f"{singular(kind)} '{name}' has summary={described(summary)} and "
-                f"default={described(default)}; expected a text, and True or False"
+                f"{singular(kind)} '{name}' has summary={described(summary)}, "
+                f"label={described(label)} and default={described(default)}; expected two texts, "
+                "and True or False"
             )
         entry = Entry(
             kind,
@@ -369,6 +373,7 @@ class Collector:
             summary or _first_line(target),
             default,
             _own_targets(self._plugin, declarations),
+            label,
         )
         self._plugin.entries.append(entry)
 

@@ -12,6 +12,7 @@ import matplotlib.style
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.layer_values import measure_layers
 from alignkit.analysis.options import TableOptions
+from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.report import correlations as of_correlations
@@ -51,6 +52,14 @@ class Paper:
     formats: Sequence[str] = ("pdf",)
     width: float = COLUMNS[2]
     style: str = ""
+
+
+class Plots(list[Path]):
+    """The paths of figures; a notebook shows those that are SVG."""
+
+    def _repr_html_(self) -> str:
+        drawn = (path.read_text(encoding="utf-8") for path in self if path.suffix == ".svg")
+        return "".join(drawn) or f"<p>{as_html(', '.join(map(str, self)))}</p>"
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,7 @@ def plot_runs(
     permutations: int = 9999,
     measure: bool = False,
     reporter: Reporter = SILENT,
-) -> list[Path]:
+) -> Plots:
     """Draw the figures of one kind for a paper.
 
     Beside each figure lie its data (CSV) and its caption (a text file).
@@ -140,8 +149,8 @@ def plot_runs(
 
     Returns
     -------
-    list of Path
-        The figures, in the order in which they were drawn.
+    Plots
+        The paths of the figures, in the order in which they were drawn.
 
     Raises
     ------
@@ -168,7 +177,7 @@ def plot_runs(
         raise DataError(f"these runs hold nothing to draw for '{what}'; see the report for why")
     for each in shown:
         write_text(folder / f"{each.name}.txt", f"{_caption(each, kind)}\n")
-    return [folder / f"{each.name}.{chosen}" for each in shown for chosen in figures.formats]
+    return Plots(folder / f"{each.name}.{chosen}" for each in shown for chosen in figures.formats)
 
 
 def check_plot(what: str, paper: Paper) -> Kind:

@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-# How words of names are spelled; all others are written as they are.
-SPELLED = {
-    "auroc": "AUROC",
-    "cca": "CCA",
-    "cka": "CKA",
-    "cknna": "CKNNA",
-    "f1": "F1",
-    "imdb": "IMDb",
-    "knn": "kNN",
-    "lcs": "LCS",
-    "mknn": "mKNN",
-    "mm": "MM",
-    "pwcca": "PWCCA",
-    "r2": "R²",
-    "rbf": "RBF",
-    "rsa": "RSA",
-    "svcca": "SVCCA",
-    "upmc": "UPMC",
-    "vqa": "VQA",
-}
+from alignkit.plugins import registry
+
+KINDS = ("metrics", "scores", "tasks")
+# Scores that targets give are not registered.
+SPELLED = {"auroc": "AUROC", "f1": "F1"}
 
 
 def proper_name(name: str) -> str:
     """Return a name as a paper writes it, with its options in brackets.
 
-    >>> proper_name("unbiased_cka"), proper_name("mknn:k=5"), proper_name("toy_match")
-    ('Unbiased CKA', 'mKNN (k = 5)', 'Toy match')
+    It is the label that a plugin has registered, or else the words of the name.
+
+    >>> proper_name("macro_f1"), proper_name("toy_match:values=4")
+    ('Macro F1', 'Toy match (values = 4)')
     """
     base, _, options = name.partition(":")
-    words = base.split("_")
-    said = " ".join(SPELLED.get(word, word) for word in words)
-    if words[0] not in SPELLED:
-        said = said[:1].upper() + said[1:]
+    said = _label(base) or _words(base)
     if options:
         said += " (" + options.replace("=", " = ").replace(",", ", ") + ")"
     return said
+
+
+def _label(name: str) -> str:
+    bare = name.replace("/", ".").rpartition(".")[2]  # without the distribution
+    entries = (entry for kind in KINDS for entry in registry().entries(kind))
+    return next((entry.label for entry in entries if entry.label and entry.name == bare), "")
+
+
+def _words(name: str) -> str:
+    words = name.split("_")
+    said = " ".join(SPELLED.get(word, word) for word in words)
+    return said if words[0] in SPELLED else said[:1].upper() + said[1:]

@@ -12,6 +12,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from alignkit.bounds import require_regular
+from alignkit.cleaning import as_html
 from alignkit.documents import NUMBER, Form, check_form, read_json
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.plugins.registry import in_path
@@ -162,6 +163,21 @@ class Run(RepresentationStore):
     def unit(self) -> str:
         """Hash of everything but the seed, which runs that differ in the seed only share."""
         return str(self.stored["unit"])
+
+    def _repr_html_(self) -> str:
+        """Return what the run is and its scores, for a notebook."""
+        facts = {
+            "run": self.path,
+            "task": self.task,
+            "architecture": self.stored["architecture"]["name"],
+            "placement": self.placement,
+            "seed": self.seed,
+        }
+        splits = self.performance()["splits"] if self.is_trained else {}
+        for split, scores in splits.items():
+            facts |= {f"{split} {name}": f"{value:.4g}" for name, value in _numbers(scores)}
+        cells = (f"<tr><th>{as_html(k)}</th><td>{as_html(v)}</td></tr>" for k, v in facts.items())
+        return f"<table>{''.join(cells)}</table>"
 
     @property
     def is_trained(self) -> bool:
@@ -356,6 +372,11 @@ def folders_of_runs(path: Path) -> list[Path]:
         return []
     depths = ("*/train.json", "*/*/train.json", "*/*/*/train.json")
     return sorted({file.parent for depth in depths for file in path.glob(depth)})
+
+
+def _numbers(scores: Mapping[str, Any]) -> list[tuple[str, float]]:
+    kept = ((name, value) for name, value in scores.items() if name != "n")
+    return [(name, value) for name, value in kept if isinstance(value, (int, float))]
 
 
 def load_runs(

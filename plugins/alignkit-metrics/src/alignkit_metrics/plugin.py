@@ -340,13 +340,33 @@ METRICS: dict[str, tuple[str, str, alignkit.MetricDeclarations]] = {
     ),
 }
 
+# As papers write them, where that is not the words of the name.
+LABELS = {
+    "cca": "CCA",
+    "cka": "CKA",
+    "cka_rbf": "RBF CKA",
+    "cknna": "CKNNA",
+    "cycle_knn": "Cycle kNN",
+    "edit_distance_knn": "Edit-distance kNN",
+    "lcs_knn": "LCS kNN",
+    "mknn": "Mutual kNN",
+    "pwcca": "PWCCA",
+    "r2": "R²",
+    "rsa": "RSA",
+    "rv2": "RV2",
+    "second_order_cosine": "Second-order cosine",
+    "svcca": "SVCCA",
+    "unbiased_cka": "Unbiased CKA",
+}
+
 
 @alignkit.hookimpl
 def register_metrics(register: alignkit.RegisterMetrics) -> None:
     """Register every metric of ``METRICS``."""
     for name, (module, summary, declarations) in METRICS.items():
         target, default = f"{HERE}.{module}:{name}", name == DEFAULT
-        register(name, target, summary=summary, default=default, **declarations)
+        label = LABELS.get(name, "")
+        register(name, target, summary=summary, label=label, default=default, **declarations)
 
 
 LOSSES = {

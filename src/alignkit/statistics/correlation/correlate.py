@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from alignkit.bounds.counts import check_count
+from alignkit.cleaning import visible
 from alignkit.errors import UsageError
 from alignkit.statistics.controls import encode_controls
 from alignkit.statistics.correlation.cautions import (
@@ -43,6 +44,11 @@ from alignkit.statistics.requirements import LEVEL
 FAMILY = ("unbiased_cka", "mknn", "svcca", "procrustes")
 
 
+# What a notebook shows of the table, and what of that is text.
+SHOWN = ("task", "metric", "layer", "n", "pearson", "low", "high", "p", "p_adjusted", "verdict")
+NAMES = ("task", "metric", "layer", "verdict")
+
+
 @dataclass
 class Correlations:
     """The result of ``correlate``.
@@ -73,6 +79,15 @@ class Correlations:
     settings: dict[str, Any] = field(default_factory=dict)
     hypotheses: list[Hypothesis] = field(default_factory=list, repr=False)
     pooled: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def _repr_html_(self) -> str:
+        """Return the correlations with their tests, for a notebook."""
+        shown = [name for name in SHOWN if name in self.table]
+        texts = {name: visible for name in NAMES if name in shown}
+        html: str = self.table[shown].to_html(
+            index=False, float_format="{:.3g}".format, formatters=texts
+        )
+        return html
 
 
 def correlate(

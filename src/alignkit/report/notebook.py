@@ -1,0 +1,204 @@
+"""Analyses of runs from Python and in notebooks: correlate runs, draw figures, write a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignkit.analysis.options import TableOptions, canonical_specs, default_metrics
+from alignkit.progress import SILENT, Reporter
+from alignkit.runs import Run, load_runs
+from alignkit.statistics.equivalence import MARGIN
+
+if TYPE_CHECKING:
+    from alignkit.report.plots import Plots
+    from alignkit.statistics import Correlations
+
+Runs = Sequence[Run] | str | Path
+
+
+def correlate(
+    runs: Runs,
+    metric: str | Sequence[str] = (),
+    *,
+    unit: str = "placement",
+    control: Sequence[str] = (),
+    margin: float = MARGIN,
+    permutations: int = 9999,
+    seed: int = 0,
+    reporter: Reporter = SILENT,
+    **options: Any,
+) -> Correlations:
+    """Correlate alignment with performance over runs, as ``alignkit correlate`` does.
+
+    Missing alignment values and scores are computed first.
+
+    Parameters
+    ----------
+    runs : sequence of Run, or path
+        Trained runs, or a folder of them.
+    metric : str or sequence of str
+        Specs such as ``cka`` or ``mknn:k=5``; the primary family when empty.
+    unit : str
+        ``placement``, ``variant``, ``run`` or an option of the runs.
+    control : sequence of str
+        Variables that may explain both sides.
+    margin : float
+        Absolute value of r below which an association counts as absent.
+    permutations, seed : int
+    reporter : Reporter
+    **options
+        ``layer``, ``outcome``, ``split``, ``pool``, ``samples``, ``within`` and ``groups``, see
+        ``alignkit.analysis.options.TableOptions``.
+
+    Returns
+    -------
+    Correlations
+        With the DataFrame ``table``; a notebook shows it.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, and for runs that cannot be correlated.
+    """
+    from alignkit.analysis.correlate import correlate_runs
+
+    found, _ = correlate_runs(
+        _opened(runs),
+        _options(metric, seed, options),
+        unit=unit,
+        control=control,
+        margin=margin,
+        permutations=permutations,
+        seed=seed,
+        reporter=reporter,
+    )
+    return found
+
+
+def plot(
+    what: str,
+    runs: Runs,
+    metric: str | Sequence[str] = (),
+    *,
+    folder: str | Path = "figures",
+    formats: Sequence[str] = ("svg", "pdf"),
+    width: float = 6.75,
+    style: str = "",
+    unit: str = "placement",
+    control: Sequence[str] = (),
+    margin: float = MARGIN,
+    permutations: int = 9999,
+    seed: int = 0,
+    reporter: Reporter = SILENT,
+    **options: Any,
+) -> Plots:
+    """Draw figures of one kind for a paper, as ``alignkit plot`` does.
+
+    Parameters
+    ----------
+    what : str
+        ``layers``, ``depth``, ``training``, ``scatter``, ``forest``, ``leave-one-out``, ``null``
+        or ``layer-pairs``.
+    runs, metric, unit, control, margin, permutations, seed, reporter, **options
+        As ``correlate``.
+    folder : path
+        Where the figures are written, each with its data and its caption.
+    formats : sequence of str
+        ``svg``, ``pdf`` or ``png``.
+    width : float
+        Inches, in which type has 8 points.
+    style : str
+        A style of matplotlib, by name or file.
+
+    Returns
+    -------
+    Plots
+        The paths of the figures; a notebook shows those that are SVG.
+
+    Raises
+    ------
+    UsageError
+        For unknown names, formats and styles.
+    DataError
+        When the runs hold nothing to draw.
+    """
+    from alignkit.report.plots import Paper, plot_runs
+
+    return plot_runs(
+        what,
+        _opened(runs),
+        Path(folder),
+        _options(metric, seed, options),
+        paper=Paper(tuple(formats), width, style),
+        unit=unit,
+        control=control,
+        margin=margin,
+        permutations=permutations,
+        measure=True,
+        reporter=reporter,
+    )
+
+
+def write_report(
+    runs: Runs,
+    metric: str | Sequence[str] = (),
+    *,
+    folder: str | Path = "report",
+    figure_formats: Sequence[str] = (),
+    sections: Sequence[str] = (),
+    unit: str = "placement",
+    control: Sequence[str] = (),
+    margin: float = MARGIN,
+    permutations: int = 9999,
+    seed: int = 0,
+    reporter: Reporter = SILENT,
+    **options: Any,
+) -> Path:
+    """Write a report with figures and tables, as ``alignkit report`` does.
+
+    Parameters
+    ----------
+    runs, metric, unit, control, margin, permutations, seed, reporter, **options
+        As ``correlate``.
+    folder : path
+    figure_formats : sequence of str
+        What to write figures as beside SVG: ``png``, ``pdf``.
+    sections : sequence of str
+        Sections of plugins to add, as ``name:key=value``.
+
+    Returns
+    -------
+    Path
+        Of ``report.html``, which needs no other file.
+
+    Raises
+    ------
+    UsageError
+        For unknown names and formats.
+    """
+    from alignkit.report.results import report_runs
+
+    return report_runs(
+        _opened(runs),
+        Path(folder),
+        _options(metric, seed, options),
+        unit=unit,
+        control=control,
+        margin=margin,
+        permutations=permutations,
+        measure=True,
+        sections=sections,
+        figure_formats=figure_formats,
+        reporter=reporter,
+    )
+
+
+def _opened(runs: Runs) -> Sequence[Run]:
+    return load_runs(runs) if isinstance(runs, (str, Path)) else runs
+
+
+def _options(metric: str | Sequence[str], seed: int, options: dict[str, Any]) -> TableOptions:
+    named = (metric,) if isinstance(metric, str) else tuple(metric)
+    return TableOptions(canonical_specs(named or default_metrics()), seed=seed, **options)
