@@ -5,9 +5,15 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from alignkit.runs import Run
 from tiny import TINY_TASK, train_tiny
+
+
+# How long an example takes is up to the machine, and to what else it does.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items):

@@ -191,11 +191,11 @@ def study(tmp_path_factory):
     return runs, table, correlate(table, "accuracy", ["cka", "mknn"], permutations=99)
 
 
-@pytest.fixture(name="write_study")
+@pytest.fixture(scope="session", name="write_study")
 def _write_study():
     return write_study
 
 
-@pytest.fixture(name="joined")
+@pytest.fixture(scope="session", name="joined")
 def _joined():
     return joined
