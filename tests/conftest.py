@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 from alignkit.runs import Run
 from tiny import TINY_TASK, train_tiny
 
-
 # How long an example takes is up to the machine, and to what else it does.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
