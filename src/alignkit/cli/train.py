@@ -218,9 +218,9 @@ def train(
         Option(
             "--objective",
             metavar="OBJECTIVE",
-            help="Training objective: task, mlm, mim, itm, itc, one of a plugin, or pretrain for "
-            "mlm, mim and itm; as NAME, NAME=WEIGHT or NAME=WEIGHT:KEY=VALUE "
-            "(mlm=0.5:share=0.2); repeatable.",
+            help="Training objective: task, mlm, mim, itm or another that is registered (alignkit "
+            "list objectives), or pretrain for mlm, mim and itm; as NAME, NAME=WEIGHT or "
+            "NAME=WEIGHT:KEY=VALUE (mlm=0.5:share=0.2); repeatable.",
             show_default="task",
             autocompletion=_complete_objective,
             rich_help_panel=LOSSES,
