@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -32,12 +33,12 @@ splits = 1
 NAMES = ["correlate last", "hypotheses", "agreement", "stability"]
 
 
-def _json(command, cwd):
-    return json.loads(alignkit("study", command, "tiny.toml", "--json", cwd=cwd).stdout)
+def _json(command, cwd, *before):
+    return json.loads(alignkit(*before, "study", command, "tiny.toml", "--json", cwd=cwd).stdout)
 
 
-def _states(cwd):
-    return {one["analysis"]: one["state"] for one in _json("plan", cwd)["analyses"]}
+def _states(cwd, *before):
+    return {one["analysis"]: one["state"] for one in _json("plan", cwd, *before)["analyses"]}
 
 
 def _reasons(cwd):
@@ -273,6 +274,8 @@ def test_a_stability_may_be_of_some_tasks_and_placements():
         ('layer = ["last"]', 'layer = "lst"', "unknown layer rule 'lst'"),
         ("[agreement]", '[report]\nunit = "seed"', "'unit' is 'seed'; known: placement"),
         ('layer = ["last"]', "margin = 1.5", "'margin' is 1.5; a margin of r must be between 0"),
+        ("[agreement]", '[report]\nsections = ["nothing"]', "unknown section 'nothing'"),
+        ("[agreement]", '[report]\nfigure_formats = "eps"', "'eps' is no format of figures"),
         ("[agreement]", "[report]\nmargin = 0", "'margin' is 0; a margin of r must be between"),
         (
             'layer = ["last"]',
@@ -297,11 +300,14 @@ def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, ne
     assert not (tmp_path / "runs").exists()
 
 
+SECTION = Path(__file__).parents[2] / "examples" / "third_party" / "seeds_section.py"
 VARIANTS = """
 [report]
 metrics = ["cka"]
 unit = "learning_rate"
 permutations = 9
+figure_formats = ["png"]
+sections = ["seeds:least=1"]
 
 [hypotheses]
 questions = ["placement"]
@@ -317,9 +323,17 @@ def test_a_study_with_variants_groups_or_selects_them(tmp_path):
     file.write_text(
         text.replace('layer = ["last"]', 'layer = ["last"]\nwhere = "learning_rate=0.01"')
     )
-    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
-    assert set(_states(tmp_path).values()) == {"done"}
+    section = shutil.copy(SECTION, tmp_path)
+    alignkit("--plugin", section, "study", "run", "tiny.toml", cwd=tmp_path)
+    states = _states(tmp_path, "--plugin", section)
+    assert set(states.values()) == {"done"}
+    with open(section, "a") as file:
+        file.write("\nedited = True\n")
+    edited = _states(tmp_path, "--plugin", section)
+    assert {name for name, state in edited.items() if state != "done"} == {"report"}
     results = tmp_path / "results"
+    assert list((results / "report" / "figures").glob("*.png"))
+    assert (results / "report" / "figures" / "seeds-1.csv").is_file()
     assert len((results / "runs.last.csv").read_text().splitlines()) == 3
     page = (results / "report" / "report.md").read_text()
     assert page.index(r"at\_1, learning\_rate=1e-3") < page.index(r"at\_1, learning\_rate=0.01")

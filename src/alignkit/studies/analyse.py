@@ -83,6 +83,8 @@ def report(
     margin: float = MARGIN,
     within: str = "",
     groups: str = "",
+    sections: Sequence[str] = (),
+    figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the page of ``alignkit report``."""
@@ -101,6 +103,8 @@ def report(
         control=control,
         margin=margin,
         permutations=permutations,
+        sections=sections,
+        figure_formats=figure_formats,
         reporter=reporter,
     )
     return _below(output, page)

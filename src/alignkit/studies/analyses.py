@@ -28,7 +28,7 @@ from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.splits import size_of_split
 from alignkit.studies.status import selects_nothing
-from alignkit.studies.tables import Measure, recorded
+from alignkit.studies.tables import Measure, Report, recorded
 
 FOLDER = "analyses"
 WORK = "alignkit.studies.analyse"
@@ -169,16 +169,30 @@ def plan_analyses(
         paths = [str(study.runs / p.name) for p in chosen]
         unit = Job(name, f"{WORK}:{work}", {"runs": paths, **options})
         values = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
-        key = _hash([unit.work, unit.arguments, values, told])
+        sections = _code_of_sections(options.get("sections", ()))
+        parts = [unit.work, unit.arguments, values, told, *([sections] if sections else [])]
+        key = _hash(parts)
         stands_on = {
             "its settings": _hash([unit.work, options]),
             "its runs": _hash(paths),
             "scores or alignment of its runs": _hash(values),
-            "alignkit or a plugin": _hash(told),
+            "alignkit or a plugin": _hash([told, sections] if sections else told),
         }
         record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
         analyses.append(Analysis(name, unit, key, stands_on, record, waits or not chosen))
     return analyses
+
+
+def _code_of_sections(specs: Sequence[str]) -> dict[str, str]:
+    """Return what the code of sections goes by, so that they are made again where it changes."""
+    if not specs:
+        return {}
+    from alignkit.plugins import registry
+    from alignkit.plugins.code import code_of
+    from alignkit.report.sections import choose_sections
+
+    names = [choice.name for choice in choose_sections(specs)]
+    return {name: code_of(registry().get("sections", name)) for name in names}
 
 
 def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
@@ -214,7 +228,7 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     for layer in study.correlate.layer if study.correlate else ():
         TableOptions((), layer)
     if study.report:
-        TableOptions((), study.report.layer)
+        _check_report(study.report)
     if study.hypotheses:
         check_questions(study.hypotheses.questions, study.hypotheses.unit)
         options = TableOptions((), study.hypotheses.layer)
@@ -229,6 +243,21 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
         _check_layers(study, resolved)
         _check_neighbours(study, resolved)
         _check_variants(study, resolved, whole=len(resolved) == len(configs))
+
+
+def _check_report(table: Report) -> None:
+    """Refuse an unknown layer rule, section or format of figures."""
+    from alignkit.analysis.options import TableOptions
+
+    TableOptions((), table.layer)
+    if table.sections:
+        from alignkit.report.sections import choose_sections
+
+        choose_sections(table.sections)
+    if table.figure_formats:
+        from alignkit.report.figures.folder import check_formats
+
+        check_formats(table.figure_formats)
 
 
 def _check_on_run(study: Study, config: RunConfig) -> None:

@@ -113,6 +113,8 @@ class Report:
     margin: float = later(MARGIN)
     within: str | None = later(None)
     groups: str | None = later(None)
+    sections: tuple[str, ...] = later(())
+    figure_formats: tuple[str, ...] = later(())
     permutations: int = 9999
     seed: int = 0
 
