@@ -21,6 +21,7 @@ COMMANDS = (
     "agreement",
     "stability",
     "dimension",
+    "trajectory",
     "sanity",
     "power",
     "consistency",

@@ -167,3 +167,20 @@ def test_the_reason_can_be_given_under_another_name_of_the_parameter():
 def test_fusions_of_a_placement_without_any():
     with pytest.raises(UsageError, match="selects no pair"):
         select_pairs(_schedule([], []), "fusions")
+
+
+def test_layers_of_one_stream_are_paired_with_the_next_and_the_last():
+    assert select_pairs(SCHEDULE, "next", "text") == [("t00", "t01"), ("t01", "t02")]
+    assert select_pairs(SCHEDULE, "to-last", "vision") == [("v00", "v02"), ("v01", "v02")]
+    on_top = _schedule([3], [3])
+    assert select_pairs(on_top, "to-last", "text")[-1] == ("t02", "t.f0")
+    with pytest.raises(SelectionError, match="pairs the layers of one stream"):
+        select_pairs(SCHEDULE, "next")
+    with pytest.raises(SelectionError, match="pairs the layers of one stream"):
+        select_pairs(SCHEDULE, "next", "text", other=SCHEDULE)
+    assert select_array_pairs("abc", "abc", "next") == [(0, 1), (1, 2)]
+    assert select_array_pairs("abc", "abc", "to-last") == [(0, 2), (1, 2)]
+    with pytest.raises(SelectionError, match="layers of one model"):
+        select_array_pairs("abc", "abd", "next")
+    with pytest.raises(SelectionError, match="only one layer"):
+        select_array_pairs("a", "a", "to-last")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.over_placements import sign_flip_row
 from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.analysis.stream_layers import Stream
 from alignkit.models.pairs import around_fusions
 from alignkit.models.schedule import sites
-from alignkit.statistics.attainable import least_flip_p, least_units_to_flip
+from alignkit.statistics.attainable import least_units_to_flip
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,26 +190,10 @@ def drops_over_placements(changes: pd.DataFrame, permutations: int, seed: int) -
 def _tested(
     key: Any, changes: np.ndarray, signs: np.ndarray, exact: bool
 ) -> tuple[dict[str, Any], JointTest | None]:
-    from alignkit.statistics.fusions import change_t, mean_change, power_of_change
-    from alignkit.statistics.joint import JointTest
-
-    change = mean_change(changes, signs, exact)
-    row = dict(zip(("task", "stream", "quantity"), key, strict=True)) | {
-        "placements": change.n,
-        "drop": _share(change.mean),
-        "low": _share(change.low),
-        "high": _share(change.high),
-        "p": change.p,
-        "exact": change.exact,
-        "reason": change.reason,
-        "power": power_of_change(change.n),
-        "detects": "a change of one standard deviation",
-    }
-    if change.p is None:
-        return row, None
-    row["least_p"] = least_flip_p(change.n) if exact else 1 / (1 + len(signs))
-    t, null = change_t(changes, signs)
-    return row, JointTest(t, null, change.n - 1, "flips", exact)
+    row, test = sign_flip_row(changes, signs, exact)
+    row |= {name: _share(row[name]) for name in ("change", "low", "high")}
+    row = {"drop" if name == "change" else name: value for name, value in row.items()}
+    return dict(zip(("task", "stream", "quantity"), key, strict=True)) | row, test
 
 
 def _share(log: float | None) -> float | None:

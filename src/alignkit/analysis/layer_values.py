@@ -51,6 +51,7 @@ def layer_values(
     layers: Callable[[Run], Sequence[str]],
     null: int = 0,
     reporter: Reporter = SILENT,
+    streams: str = "cross",
 ) -> pd.DataFrame:
     """Measure runs; values that are stored already are read.
 
@@ -65,6 +66,8 @@ def layer_values(
     null : int
         Number of row permutations for every value. Calibrated values that are asked for but
         have no chance level in closed form are measured with ``options.null`` in any case.
+    streams : str
+        The pairs of streams, as for ``measure_run``.
 
     Returns
     -------
@@ -83,7 +86,9 @@ def layer_values(
     with reporter.progress("measure runs", len(runs)) as bar:
         for run in {run.path: run for run in runs}.values():
             for selection in layers(run):
-                table = _measure(run, units[run.path], specs, options, selection, null, reporter)
+                keywords = _keywords(options, selection, null, reporter)
+                keywords["streams"] = streams
+                table = _measure(run, units[run.path], specs, options, keywords)
                 left = set(table["metric"])
                 specs = {name: spec for name, spec in specs.items() if spec in left}
                 tables.append(table)
@@ -228,15 +233,14 @@ def _measure(
     unit: str,
     specs: Mapping[tuple[str, str], str],
     options: TableOptions,
-    layers: str,
-    null: int,
-    reporter: Reporter,
+    keywords: RunKeywords,
 ) -> Columns:
     """Measure a run, with row permutations only where calibration needs them."""
+    null = keywords.get("null", 0)
 
     def measure(metrics: Sequence[str], null: int) -> Columns:
-        keywords = _keywords(options, layers, null, reporter)
-        columns = run_columns(run, metrics, names=_READ, **keywords)
+        own: RunKeywords = {**keywords, "null": null}
+        columns = run_columns(run, metrics, names=_READ, **own)
         names = zip(columns["metric"], columns["parameters"], strict=True)
         columns["metric"] = [specs[name] for name in names]
         return {name: columns[name] for name in VALUE_COLUMNS}

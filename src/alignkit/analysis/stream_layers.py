@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from alignkit.analysis.comparison.models import Model
@@ -28,14 +29,28 @@ class Stream:
         Where each of its layers stands, in the order of the forward pass.
     columns : mapping of str to value
         ``MODEL_COLUMNS``: the unit is a placement with certain options, or else the model.
-    fusions : sequence of float
-        Where the fusions stand; none of encoders and arrays.
+    places : mapping of str to float
+        Where all of its layers stand, chosen or not, with the sites of runs.
     """
 
     model: Model
     depths: Mapping[str, float]
     columns: Mapping[str, Any]
-    fusions: Sequence[float] = ()
+    places: Mapping[str, float]
+
+    @property
+    def layers(self) -> list[str]:
+        """Its layers without embeddings and fusions, in the order of the forward pass."""
+        if self.model.run is None:
+            return list(self.places)
+        return [site for site in self.places if "." not in site]
+
+    @property
+    def fusions(self) -> list[float]:
+        """Where the fusions stand; none of encoders and arrays."""
+        if self.model.run is None:
+            return []
+        return [place for site, place in self.places.items() if ".f" in site]
 
 
 def chosen_streams(
@@ -62,6 +77,7 @@ def chosen_streams(
             "ranges (0,3,7-11), or patterns of names"
         )
     units = unit_labels([model.run for model in models if model.run is not None], "variant")
+    _say_variants(models, units, reporter)
     chosen, failed = [], dict[str, SelectionError]()
     for model in models:
         try:
@@ -76,6 +92,16 @@ def chosen_streams(
     for name, reason in failed.items():
         reporter.left_out(name, reason)
     return chosen
+
+
+def _say_variants(models: Sequence[Model], units: Mapping[Path, str], reporter: Reporter) -> None:
+    runs = [model.run for model in models if model.run is not None]
+    variants = sorted({units[run.path] for run in runs if units[run.path] != run.placement})
+    if variants:
+        reporter.note(
+            f"note: runs of one placement differ in their options ({'; '.join(variants)}): "
+            "tables tell them apart, and tests over placements average them"
+        )
 
 
 def _selected(model: Model, layers: str) -> list[str]:
@@ -97,19 +123,17 @@ def _recorded(model: Model) -> list[str]:
     return sites(model.run.schedule(), model.stream) if model.run is not None else []
 
 
-def _stream(model: Model, names: Sequence[str], units: Mapping[Any, str]) -> Stream:
+def _stream(model: Model, names: Sequence[str], units: Mapping[Path, str]) -> Stream:
     run = model.run
     if run is None:
         places = {name: float(i) for i, name in enumerate(model.layers)}
         own: tuple[Any, ...] = (model.data, "", model.label, None, model.label, model.stream)
-        fusions: list[float] = []
     else:
         places = depths(_recorded(model))
         own = (run.task, run.placement, units[run.path], run.seed, str(run.path), model.stream)
-        fusions = [place for site, place in places.items() if ".f" in site]
     return Stream(
         model,
         {name: places[name] for name in sorted(names, key=places.__getitem__)},
         dict(zip(MODEL_COLUMNS, own, strict=True)),
-        fusions,
+        places,
     )

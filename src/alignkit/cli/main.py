@@ -31,6 +31,7 @@ from alignkit.cli import (
     streams,
     study,
     train,
+    trajectory,
 )
 from alignkit.cli import list as list_command
 from alignkit.cli.app import App
@@ -62,6 +63,7 @@ for command in (
     agreement,
     stability,
     dimension,
+    trajectory,
     sanity,
     power,
     consistency,

@@ -94,8 +94,8 @@ def measure(
             "--layers",
             metavar="LAYERS",
             help="Pairs of layers to measure: all, same, last, max, max-pair, fusions, before, "
-            "after, indices and ranges (0,3,7-11), or patterns of site or layer names "
-            "(t0*,v.f*).",
+            "after, within one stream next (each with the layer after it) and to-last, indices and "
+            "ranges (0,3,7-11), or patterns of site or layer names (t0*,v.f*).",
             rich_help_panel=ALIGNMENT,
         ),
     ] = "all",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import TypeVar
 
 from alignkit.errors import UsageError
@@ -32,9 +33,11 @@ STREAM_PAIRS = {
 MAXIMA = ("max", "max-pair")
 # Selections that are empty in a model without fusions.
 AT_FUSIONS = ("fusions", "before", "after")
+# Selections that pair the layers of one stream with each other.
+WITHIN_STREAM = ("next", "to-last")
 EXPECTED = (
-    "all, same, last, max, max-pair, fusions, before, after, indices and ranges (0,3,7-11), or "
-    "glob patterns of sites (t0*, 'v.f*', t.in)"
+    "all, same, last, max, max-pair, fusions, before, after, next, to-last, indices and ranges "
+    "(0,3,7-11), or glob patterns of sites (t0*, 'v.f*', t.in)"
 )
 
 
@@ -70,8 +73,10 @@ def select_pairs(
     layers : str
         ``all`` (the grid of layers and fusions), ``same`` (layers of equal depth), ``last``
         (the states that the head reads), ``before`` and ``after`` (directly before and after
-        each fusion), ``fusions`` (both), indices and ranges of equal depth, or glob patterns of
-        sites. ``max`` and ``max-pair`` mean the pairs of ``same`` and of ``all``.
+        each fusion), ``fusions`` (both), within one stream ``next`` (each layer with the one after
+        it) and ``to-last`` (each with the state that the head reads), indices and ranges of equal
+        depth, or glob patterns of sites. ``max`` and ``max-pair`` mean the pairs of ``same`` and
+        of ``all``.
     streams : str
         ``cross``, ``text``, ``vision`` or ``all``, or several separated by commas.
     other : sequence of steps, optional
@@ -115,6 +120,10 @@ def pairs_by_streams(
     grouped: dict[str, list[Pair]] = {}
     for first, second in stream_pairs(streams, between=other is not None):
         within = other is None and first == second
+        if layers in WITHIN_STREAM and not within:
+            raise SelectionError(
+                layers, "it pairs the layers of one stream; use `streams=text` or `streams=vision`"
+            )
         if layers == "max" and within:
             raise SelectionError(
                 layers,
@@ -169,8 +178,9 @@ def select_array_pairs(
     xs, ys : sequence of str
         The names of the arrays on both sides, one per layer.
     layers : str
-        ``all``, ``same`` (equal position), ``last``, ``max``, ``max-pair``, indices and ranges
-        of equal position, or glob patterns of names.
+        ``all``, ``same`` (equal position), ``last``, ``max``, ``max-pair``, where both sides are
+        the same ``next`` and ``to-last``, indices and ranges of equal position, or glob patterns
+        of names.
 
     Returns
     -------
@@ -191,11 +201,13 @@ def select_array_pairs(
             return same
         case "last":
             return [grid[-1]]
+        case word if word in WITHIN_STREAM:
+            return _within(word, xs, ys)
         case word if word in AT_FUSIONS:
             raise SelectionError(
                 word,
-                "arrays have no fusions; expected all, same, last, max, max-pair, indices, or glob "
-                "patterns",
+                "arrays have no fusions; expected all, same, last, max, max-pair, next, to-last, "
+                "indices, or glob patterns",
             )
     pieces = _pieces(layers)
     if _are_indices(pieces):
@@ -203,6 +215,16 @@ def select_array_pairs(
     _check_patterns(pieces, [*xs, *ys], f"a name such as {xs[0]}")
     left, right = (_matching(side, pieces) or range(len(side)) for side in (xs, ys))
     return [(i, j) for i in left for j in right]
+
+
+def _within(word: str, xs: Sequence[str], ys: Sequence[str]) -> list[tuple[int, int]]:
+    """Pair the layers of one model with each other."""
+    if list(xs) != list(ys):
+        raise SelectionError(word, "it pairs the layers of one model with each other")
+    if len(xs) < 2:
+        raise SelectionError(word, "there is only one layer; it pairs two")
+    last = len(xs) - 1
+    return list(pairwise(range(len(xs)))) if word == "next" else [(i, last) for i in range(last)]
 
 
 class _Side:
@@ -218,6 +240,12 @@ class _Side:
     def last(self) -> str:
         return head_site(self.schedule, self.stream)
 
+    def paired(self, word: str) -> list[Pair]:
+        """Pair the layers of the stream with each other."""
+        if word == "next":
+            return list(pairwise(self.layers))
+        return [(site, self.last) for site in self.layers if site != self.last]
+
     def before(self) -> list[str]:
         """Return the sites directly before each fusion."""
         return [sites[self.stream] for sites in around_fusions(self.schedule)[0::2]]
@@ -228,6 +256,8 @@ class _Side:
 
 
 def _pairs(left: _Side, right: _Side, layers: str) -> list[Pair]:
+    if layers in WITHIN_STREAM:
+        return left.paired(layers)
     same = list(zip(left.layers, right.layers, strict=False))
     match layers:
         case "all" | "max-pair":

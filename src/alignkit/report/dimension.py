@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from alignkit.analysis.dimension import CUTS, Dimensions
-from alignkit.analysis.stream_layers import Stream
 from alignkit.progress import SILENT, Reporter
-from alignkit.report.figures.depth_curves import Placements, depth_curves
+from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.spectra import spectra
+from alignkit.report.layer_curves import by_stream, curves_of, fusions_of_units
 from alignkit.report.style import looks
 from alignkit.runs.files import write_results
 
@@ -74,39 +71,3 @@ def draw_dimensions(result: Dimensions, folder: Path) -> int:
             f"The share of variance of the first components{stream}, a line per layer.",
         )
     return len(drawn.names)
-
-
-def by_stream(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
-    """Return the rows of every task and stream, with an ending for file names and for labels."""
-    return [
-        (
-            "".join(f"-{each}" for each in (task, stream) if each),
-            f", {stream} stream" if stream else "",
-            part,
-        )
-        for (task, stream), part in table.groupby(["task", "stream"], sort=False)
-    ]
-
-
-def curves_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return one column of a table of layers as ``depth_curves`` takes it."""
-    values = rows[["unit", "seed", "layer", "depth", column]].rename(
-        columns={"unit": "placement", column: "value"}
-    )
-    values["value"] = values["value"].astype(float)
-    return values.assign(seed=values["seed"].fillna(0).astype(int), chance=float("nan"))
-
-
-def fusions_of_units(streams: Sequence[Stream], rows: pd.DataFrame) -> Placements:
-    """Return where the fusions of each unit stand, as ``depth_curves`` takes them."""
-    task, own = rows.iloc[0][["task", "stream"]]
-    found = {
-        str(stream.columns["unit"]): {
-            # The curve marks index k between layers k - 1 and k.
-            name: [place + 0.5 for place in stream.fusions] if name == own else []
-            for name in ("text", "vision")
-        }
-        for stream in streams
-        if (stream.columns["task"], stream.columns["stream"]) == (task, own)
-    }
-    return {unit: found[unit] for unit in dict.fromkeys(rows["unit"])}

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alignkit.analysis.over_placements import exchange_row, sign_flip_row
 from alignkit.analysis.questions.answer import Answer
 from alignkit.analysis.questions.evidence import Evidence
 from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.models.pairs import Pair, around_fusions, equal_depth
 from alignkit.models.schedule import input_site, sites
 from alignkit.runs import Run
-from alignkit.statistics.attainable import least_flip_p, least_units_to_flip, least_units_to_permute
-from alignkit.statistics.detection import power_of_contrast
+from alignkit.statistics.attainable import least_units_to_flip, least_units_to_permute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -225,34 +225,17 @@ def _units(evidence: Evidence, changes: pd.DataFrame, task: str, metric: str) ->
 def _across(
     pair: tuple[str, str], units: pd.DataFrame, signs: np.ndarray, exact: bool
 ) -> tuple[dict[str, Any], JointTest | None]:
-    from alignkit.statistics.fusions import change_t, mean_change, power_of_change
-    from alignkit.statistics.joint import JointTest
-
-    changes = units["change"].to_numpy(float)
-    change = mean_change(changes, signs, exact)
+    tested, test = sign_flip_row(units["change"].to_numpy(float), signs, exact)
     known = len(units) > 0
     row = {
         "task": pair[0],
         "metric": pair[1],
-        "placements": change.n,
+        "placements": tested["placements"],
         "fusions": int(units["fusions"].sum()),
         "before": float(units["before"].mean()) if known else None,
         "after": float(units["after"].mean()) if known else None,
-        "change": change.mean,
-        "low": change.low,
-        "high": change.high,
-        "p": change.p,
-        "exact": change.exact,
-        "reason": change.reason,
-        "power": power_of_change(change.n),
-        "detects": "a change of one standard deviation",
     }
-    if change.p is None:
-        return row, None
-    # Signs of placements that this test lacks change nothing: with all combinations, p is exact.
-    row["least_p"] = least_flip_p(change.n) if exact else 1 / (1 + len(signs))
-    t, null = change_t(changes, signs)
-    return row, JointTest(t, null, change.n - 1, "flips", exact)
+    return row | tested, test
 
 
 def _against(
@@ -263,13 +246,7 @@ def _against(
     values: dict[tuple[str, ...], float],
 ) -> tuple[dict[str, Any], JointTest | None]:
     """Compare steps with a fusion with the same steps of runs of the same task and seed without."""
-    from alignkit.statistics.fusions import (
-        compared,
-        contrast_null,
-        fusion_contrast,
-        least_exchange_p,
-    )
-    from alignkit.statistics.joint import JointTest
+    from alignkit.statistics.fusions import compared
 
     steps = _steps(evidence, task, crossed)
     units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
@@ -309,37 +286,10 @@ def _against(
     permutations = evidence.arrangements(
         [name for name, enters in zip(names, entering, strict=True) if enters]
     )
-    difference = fusion_contrast(change, fused, free, permutations)
-    usable = fused & (free.sum(axis=0) > 0)
-    undefined = not (some.any() and defined.any())
-    reason = f"{metric} is undefined around fusions" if undefined else difference.reason
-    if usable.any():
-        row |= {
-            "with_fusion": float(change[usable].mean()),
-            "without": float(change[free & usable.any(axis=0)].mean()),
-        }
-    row |= {
-        "placements": difference.n,
-        "change": difference.mean,
-        "low": difference.low,
-        "high": difference.high,
-        "p": difference.p,
-        "exact": difference.exact,
-        "reason": reason,
-    }
-    if difference.p is None:
-        return row, None
-    row["power"] = power_of_contrast(
-        int((fused & usable.any(axis=0)).any(axis=1).sum()),
-        int((free & usable.any(axis=0)).any(axis=1).sum()),
-    )
-    row["least_p"] = least_exchange_p(fused, free, permutations)
-    observed, null = contrast_null(change, fused, free, permutations)
-    scale = max(float(null.std()), 1e-300)  # makes metrics comparable
-    test = JointTest(
-        abs(observed) / scale, np.abs(null) / scale, 1, id(permutations), permutations.exact
-    )
-    return row, test
+    tested, test = exchange_row(change, fused, free, permutations)
+    if not (some.any() and defined.any()):
+        tested["reason"] = f"{metric} is undefined around fusions"
+    return row | tested, test
 
 
 def _over(values: dict[tuple[str, ...], float], run: Run, metric: str, step: Step) -> float:

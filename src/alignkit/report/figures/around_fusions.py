@@ -1,40 +1,67 @@
-"""Alignment just before and just after fusions."""
+"""A mean on either side of fusions, such as alignment just before and just after them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.report.style import WIDTH, columns_for, house_style, looks, panels, plain, short
+from alignkit.report.style import WIDTH, Look, columns_for, house_style, looks, panels, plain, short
 
 
-def around_fusions(changes: pd.DataFrame) -> Figure:
-    """Draw alignment just before and just after fusions, with one line per placement."""
-    keys = list(changes.groupby(["task", "metric"], sort=False).groups)
-    look = looks(sorted(changes["placement"].unique()))
-    columns = columns_for(len(keys))
+def around_fusions(
+    changes: pd.DataFrame,
+    ends: tuple[str, str] = ("before", "after"),
+    by: Sequence[str] = ("metric", "task"),
+    look: Mapping[str, Look] | None = None,
+    label: str = "",
+) -> Figure:
+    """Draw two means of every placement as a line, such as before and after fusions.
+
+    Parameters
+    ----------
+    changes : DataFrame
+        ``placement`` and the columns that are named; drawn are means over its rows.
+    ends : (str, str)
+        The columns with the two values.
+    by : sequence of str
+        The columns that tell panels apart.
+    look : mapping, optional
+        Placement to its look, where other figures share it.
+    label : str
+        Of the vertical axis, which then begins at 0.
+    """
+    groups = list(changes.dropna(subset=list(ends)).groupby(list(by), sort=False))
+    names = sorted(changes["placement"].unique())
+    if look is None or not set(names) <= set(look):
+        look = looks(names)
+    columns = columns_for(len(groups))
     width = min(3.4, (WIDTH - 0.8 - 0.45 * (columns - 1)) / columns)
     with house_style():
         figure, axes = panels(
-            len(keys), columns, width, 2.2, gap=(0.45, 0.6), margins=(0.65, 1.7, 0.35, 0.4)
+            len(groups), columns, width, 2.2, gap=(0.45, 0.6), margins=(0.65, 1.7, 0.35, 0.4)
         )
-        for ax, (task, metric) in zip(axes, keys, strict=True):
-            part = changes[(changes["task"] == task) & (changes["metric"] == metric)]
-            means = part.dropna(subset=["before", "after"]).groupby("placement")
-            for name, row in means[["before", "after"]].mean().iterrows():
-                ax.plot(
+        drawn = {}
+        for ax, (key, part) in zip(axes, groups, strict=True):
+            for name, row in part.groupby("placement")[list(ends)].mean().iterrows():
+                (drawn[str(name)],) = ax.plot(
                     [0, 1],
                     row,
-                    color=look[name].colour,
-                    marker=look[name].marker,
+                    color=look[str(name)].colour,
+                    marker=look[str(name)].marker,
                     ms=5,
                     lw=1.1,
                     label=short(name, 20),
                 )
-            ax.set_xticks([0, 1], ["before", "after"])
+            ax.set_xticks([0, 1], [end.replace("_", " ") for end in ends])
             ax.set_xlim(-0.25, 1.25)
-            ax.set_title(f"{short(metric, 24)}, {short(task, 20)}", y=1)
+            ax.set_title(", ".join(short(each, 24) for each in key), y=1)
             plain(ax)
-        handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="center right", borderaxespad=0.3)
+            if label:
+                ax.set_ylim(bottom=0)
+        if label:
+            axes[0].set_ylabel(label)
+        handles = [drawn[name] for name in sorted(drawn)]
+        figure.legend(handles=handles, loc="center right", borderaxespad=0.3)
     return figure

@@ -186,7 +186,7 @@ def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others
     figure.text(
         0.14 / figure.get_figwidth(),
         0.5,
-        named(label, 40),
+        named(label, max(40, int(12 * height))),
         ha="center",
         va="center",
         rotation=90,
