@@ -66,8 +66,9 @@ def mix(folder: Path, rounds: int, commands: int, seed: int) -> int:
     start = _begun(folder / "start", folder / "log")
     references = [_settled(work.fresh(folder / f"whole{i}", start), folder / "log") for i in (1, 2)]
     reference = {k: sum_ for k, sum_ in references[0].items() if not _is_timed(k)}
-    if any(references[1].get(key) != sum_ for key, sum_ in reference.items()):
-        sys.exit("two undisturbed runs differ")
+    unlike = [key for key, sum_ in reference.items() if references[1].get(key) != sum_]
+    if unlike:
+        sys.exit(f"two undisturbed runs differ in: {', '.join(unlike)}")
     rng = Random(seed)
     counts: Counter[str] = Counter()
     problems = 0

@@ -88,7 +88,8 @@ class Ended:
 def scratch() -> Iterator[Path]:
     """Yield a temporary folder, in memory if possible, where fsync is quick; work on one thread."""
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # no result: what Python makes of plugins
+    sys.dont_write_bytecode = True  # no result: what Python makes of plugins
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         yield Path(folder)
