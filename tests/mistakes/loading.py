@@ -96,8 +96,8 @@ MISTAKES = [
     refused(
         "summary is no text",
         HOOK + "register('mine', len, summary=len)",
-        "metric 'mine' has summary=a builtin_function_or_method and default=False; expected a "
-        "text, and True or False",
+        "metric 'mine' has summary=a builtin_function_or_method, label='' and default=False; "
+        "expected two texts, and True or False",
     ),
     declared(
         "unknown declaration",

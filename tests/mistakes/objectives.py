@@ -113,7 +113,7 @@ MISTAKES = [
         scores='return {"recall": 0.5}',
     ),
     objective(
-        "a score that is not declared",
+        "a score of an objective that is not declared",
         f"{SCORES}gave recall, which it does not declare; register it with scores=('recall',)",
         scores='return {"accuracy": 0.5, "recall": 0.5}',
     ),

@@ -72,6 +72,7 @@ def register_tasks(register):
 
 TASKS = {"plugin alignkit-tasks", "task conceptual_captions", "task folder"}
 TASKS |= {"task hateful_memes", "task mm_imdb", "task upmc_food"}
+TASKS |= {"target ordinal", "target regression"}
 
 
 @pytest.fixture(autouse=True)
