@@ -96,6 +96,15 @@ MISTAKES = [
         "def scores(self, targets, logits):\n    return {'mse': 0.5}",
         "its scores, gave mse, without 'rmse', its 'primary'",
     ),
+    *(
+        target(
+            f"a registered target whose score is {value}",
+            f"def scores(self, targets, logits):\n    return {{'rmse': float('{value}')}}",
+            f"its scores, gave {value} as 'rmse'; expected a finite number, or alignkit.DataError "
+            "where it is undefined",
+        )
+        for value in ("nan", "inf")
+    ),
     target(
         "a registered target whose scores fail",
         "def scores(self, targets, logits):\n    return {'rmse': targets.nothing}",

@@ -120,6 +120,7 @@ def test_same_input_gives_the_same_bytes(study, tmp_path):
             correlations=found,
             table=table,
             options=TableOptions(("cka",)),
+            figure_formats=("png",),
         )
     files = [file for file in sorted((tmp_path / "a").rglob("*")) if file.is_file()]
     assert len(files) == 3 + 4 * 3

@@ -179,7 +179,7 @@ def check_scores(call: PluginCall, scores: Any, target: GuardedTarget) -> dict[s
     Raises
     ------
     PluginError
-        If a score is no number, lies outside its range, or is declared and not given.
+        If a score is no finite number, lies outside its range, or is declared and not given.
     """
     if not isinstance(scores, Mapping):
         raise call.gave(scores)
@@ -196,7 +196,12 @@ def check_scores(call: PluginCall, scores: Any, target: GuardedTarget) -> dict[s
             raise call.failed(f"gave {', '.join(found) or 'none'}, without '{name}', its {which}")
     for name, value in found.items():
         score = declared.get(name) or Score.undeclared(name)
-        if not math.isnan(value) and not score.allows(value):
+        if not math.isfinite(value):
+            raise call.failed(
+                f"gave {value:g} as '{name}'; expected a finite number, or alignkit.DataError "
+                "where it is undefined"
+            )
+        if not score.allows(value):
             bounds = f"[{score.low:g}, {score.high:g}]"
             hint = (
                 "its declared range"
