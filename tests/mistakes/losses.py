@@ -41,7 +41,7 @@ MISTAKES = [
     loss(
         "a loss of one side",
         "text.mean()",
-        "cannot be called: mine() takes 1 positional argument but 2 were given" + EXPECTED,
+        "cannot be called: mine() takes 1 positional argument but 2 were given",
         "text",
     ),
     loss("an error in a loss", "text @ vision", f"raised RuntimeError: [...]{EXPECTED}"),

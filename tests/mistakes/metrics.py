@@ -10,9 +10,9 @@ RANGE = "range=(0, 1), best=1"
 SAME = "return 1 / (1 + float(abs(x.tensor @ x.tensor.T - y.tensor @ y.tensor.T).mean()))"
 
 
-def value(name: str, body: str, said: str, declared: str = RANGE, **more: str) -> Mistake:
+def value(name: str, body: str, said: str, declared: str = RANGE) -> Mistake:
     """Return a mistake in what a metric computes."""
-    source = metric(body, declared, more.get("parameters", "x, y"))
+    source = metric(body, declared)
     expected = " from 0 to 1" if "range=(0, 1)" in declared else ""
     line = f"{MINE}, asked for its value, {said}; expected a number{expected}{CHECK}"
     return Mistake(name, source, MEASURE, line)
@@ -58,17 +58,17 @@ MISTAKES = [
     value("value beyond the range", "return 1.5", "gave 1.5"),
     value("error in the value", "return x.matrix", "raised AttributeError: 'Representation' [...]"),
     value("exit in the value", "raise SystemExit(0)", "raised SystemExit: 0"),
-    value(
+    Mistake(
         "one argument",
-        "return 0.5",
-        "cannot be called: mine() takes 1 positional argument but 2 were given",
-        parameters="x",
+        metric("return 0.5", RANGE, "x"),
+        MEASURE,
+        f"{MINE}, asked for its value, cannot be called: mine() takes 1 positional argument but 2 were given{CHECK}",
     ),
-    value(
+    Mistake(
         "option without a default",
-        "return 0.5",
-        "cannot be called: mine() missing 1 required positional argument: 'k'",
-        parameters="x, y, k",
+        metric("return 0.5", RANGE, "x, y, k"),
+        MEASURE,
+        f"{MINE}, asked for its value, cannot be called: mine() missing 1 required positional argument: 'k'{CHECK}",
     ),
     Mistake(
         "writes to its input",

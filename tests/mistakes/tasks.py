@@ -172,7 +172,7 @@ MISTAKES = [
         "def split(self):\n    return None",
         ", asked for its split 'train', cannot be called: Wrong.split() takes 1 positional "
         "argument "
-        "but 2 were given; expected an alignkit.Split",
+        "but 2 were given",
     ),
     task(
         "a task without a fingerprint",

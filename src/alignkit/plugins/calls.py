@@ -82,8 +82,9 @@ class PluginCall:
             return
         # A call that the signature does not fit fails here, before any code of the plugin runs.
         unfit = isinstance(error, TypeError) and trace is not None and trace.tb_next is None
-        said = f"cannot be called: {error}" if unfit else f"raised {in_one_line(error)}"
-        raise self.failed(said) from error
+        if unfit:  # what it would have given is not the point
+            raise self.without_expected().failed(f"cannot be called: {error}") from error
+        raise self.failed(f"raised {in_one_line(error)}") from error
 
     def without_expected(self) -> PluginCall:
         """Return the same call for errors that say themselves what was expected."""
