@@ -62,13 +62,15 @@ MISTAKES = [
         "one argument",
         metric("return 0.5", RANGE, "x"),
         MEASURE,
-        f"{MINE}, asked for its value, cannot be called: mine() takes 1 positional argument but 2 were given{CHECK}",
+        f"{MINE}, asked for its value, cannot be called: "
+        f"mine() takes 1 positional argument but 2 were given{CHECK}",
     ),
     Mistake(
         "option without a default",
         metric("return 0.5", RANGE, "x, y, k"),
         MEASURE,
-        f"{MINE}, asked for its value, cannot be called: mine() missing 1 required positional argument: 'k'{CHECK}",
+        f"{MINE}, asked for its value, cannot be called: "
+        f"mine() missing 1 required positional argument: 'k'{CHECK}",
     ),
     Mistake(
         "writes to its input",
