@@ -22,6 +22,7 @@ COMMANDS = (
     "stability",
     "dimension",
     "trajectory",
+    "probe",
     "sanity",
     "power",
     "consistency",

@@ -19,6 +19,8 @@ TINY = {
     "efficientnet_lite0": "timm:./vit",
     "emoji": "toy_match:n_train=40,n_validation=30,n_test=60",
     "200": "40",
+    "500": "30",
+    "5": "2",
     "late": "at_1",
 }
 

@@ -86,7 +86,7 @@ def dimension(
         runs,
         {"task": task, "placement": placement, "where": where},
         data=data,
-        split=split,
+        splits=[split] if split else [],
         pool=pool,
         axis=axis,
         id=id,

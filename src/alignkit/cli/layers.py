@@ -68,13 +68,13 @@ def read_streams(
     selected: Mapping[str, list[str] | None],
     *,
     data: str | None,
-    split: str | None,
     pool: Sequence[str] | None,
-    axis: Sequence[str] | None,
-    id: Sequence[str] | None,
     encoders: Path,
     batch_size: int | None,
     device: str,
+    splits: Sequence[str] = (),
+    axis: Sequence[str] | None = None,
+    id: Sequence[str] | None = None,
 ) -> "list[Model]":
     """Read models, each stream of a run as one; runs and encoders are extracted where needed.
 
@@ -85,8 +85,10 @@ def read_streams(
     root : Path
     selected : mapping of str to list of str, optional
         ``task``, ``placement`` and ``where``, which select runs.
-    data, split, pool, axis, id, encoders, batch_size, device
+    data, pool, encoders, batch_size, device, axis, id
         As for ``SideOptions``.
+    splits : sequence of str
+        The splits whose samples are put below each other; that of ``SideOptions`` without any.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def read_streams(
     pooling = single_pool(pool)
     options = SideOptions(
         data or "",
-        [split] if split else [],
+        splits,
         [pooling] if pooling else [],
         axis or [],
         encoders,
@@ -116,23 +118,28 @@ def read_streams(
         _refuse_selection(selected)
         read = read_models(list(models or ()), options, reporter)
         if all(model.kind == "arrays" for model in read):
+            split = splits[0] if len(splits) == 1 else None  # several are the command's own
             refuse(given_options(split=split, data=data), "does not go with arrays")
         return read
     refuse(given_options(axis=axis, id=id), "says what arrays hold, and does not go with runs")
     refuse(given_options(data=data), "names what encoders see, and does not go with runs")
     require_pooling(pooling or "cls")
-    on = check_split(split or "test")
-    chosen = _runs(paths, root, selected, on)
-    found: list[Any] = measurable(chosen, on, pooling or "cls")
+    on = [check_split(split) for split in splits or ("test",)]
+    found: list[Any] = _runs(paths, root, selected, on)
+    for split in on:
+        found = measurable(found, split, pooling or "cls")
     return read_models(found, options, reporter)
 
 
 def _runs(
-    paths: Sequence[Path], root: Path, selected: Mapping[str, list[str] | None], split: str
+    paths: Sequence[Path],
+    root: Path,
+    selected: Mapping[str, list[str] | None],
+    splits: Sequence[str],
 ) -> Any:
     from alignkit.runs.units import select_runs
 
-    chosen = chosen_runs(paths, root, selected["task"], selected["placement"], splits=[split])
+    chosen = chosen_runs(paths, root, selected["task"], selected["placement"], splits=splits)
     return select_runs(chosen, selected["where"] or ())
 
 

@@ -90,7 +90,7 @@ def trajectory(
         runs,
         {"task": task, "placement": placement, "where": where},
         data=data,
-        split=split,
+        splits=[split] if split else [],
         pool=pool,
         axis=axis,
         id=id,

@@ -40,7 +40,7 @@ def fusions_of_units(streams: Sequence[Stream], rows: pd.DataFrame) -> Placement
     streams : sequence of Stream
     rows : DataFrame
         ``task``, ``stream`` and ``unit``, of one task; of one stream, or of both where it is
-        ``text-vision``.
+        ``text-vision`` or ``both``.
     """
     task, shown = rows.iloc[0][["task", "stream"]]
     found: dict[str, dict[str, list[float]]] = {
@@ -48,7 +48,11 @@ def fusions_of_units(streams: Sequence[Stream], rows: pd.DataFrame) -> Placement
     }
     for stream in streams:
         unit, own = str(stream.columns["unit"]), str(stream.columns["stream"])
-        if stream.columns["task"] == task and unit in found and own in shown.split("-") and own:
+        if stream.columns["task"] == task and unit in found and own in _streams(shown):
             # The curve marks index k between layers k - 1 and k.
             found[unit][own] = [place + 0.5 for place in stream.fusions]
     return found
+
+
+def _streams(shown: str) -> list[str]:
+    return list(STREAMS) if shown == "both" else [name for name in shown.split("-") if name]

@@ -49,7 +49,7 @@ def score_errors(
         errors["accuracy"] = accuracy_error(round(scores["accuracy"] * n), n)
     if set(scores) - set(errors) - {"loss", "n"}:
         errors = {**bootstrap_errors(on, n), **errors}
-    chance = _chance(target, targets) if plain else {}
+    chance = chance_of(target, targets) if plain else {}
     return {
         name: error.to_json() | ({"chance": chance[name]} if name in chance else {})
         for name, error in sorted(errors.items())
@@ -57,8 +57,16 @@ def score_errors(
     }
 
 
-def _chance(target: Target, targets: np.ndarray) -> dict[str, float]:
-    """Return the best of every score over predictions that are the same for all samples."""
+def chance_of(target: Target, targets: np.ndarray) -> dict[str, float]:
+    """Return the best of every score over predictions that are the same for all samples.
+
+    Empty where the target is none of the classes of alignkit.
+
+    Parameters
+    ----------
+    target : Target
+    targets : ndarray (n,) or (n, labels)
+    """
     n = len(targets)
     if isinstance(target, SingleLabel):
         constants = [np.eye(target.n_outputs)[int(np.bincount(targets).argmax())]]

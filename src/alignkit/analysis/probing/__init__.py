@@ -1,0 +1,1 @@
+"""Linear probes on frozen representations: what a layer holds about the labels."""

@@ -1,0 +1,78 @@
+"""The files of an analysis by probes: tables, and figures with the data that they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alignkit.analysis.probing.probe import Probes
+from alignkit.progress import SILENT, Reporter
+from alignkit.report.figures.depth_curves import depth_curves
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.probe_points import probe_points
+from alignkit.report.layer_curves import by_stream, fusions_of_units
+from alignkit.report.style import looks
+from alignkit.runs.files import write_results
+
+
+def write_probes(
+    result: Probes,
+    *,
+    folder: Path | None = None,
+    figures: Path | None = None,
+    reporter: Reporter = SILENT,
+) -> list[Path]:
+    """Write probes as a folder of CSV tables and as a folder of figures."""
+    if folder is not None:
+        tables = {
+            "layers": result.layers,
+            "means": result.means,
+            "points": result.points,
+            "within": result.within,
+            "pooled": result.pooled,
+        }
+        for name, table in tables.items():
+            if len(table):
+                write_results(folder / f"{name}.csv", table)
+    if figures is not None:
+        reporter.note(f"figures: {draw_probes(result, figures)} in {figures}")
+    return [place for place in (folder, figures) if place is not None]
+
+
+def draw_probes(result: Probes, folder: Path) -> int:
+    """Draw the scores of probes by depth, and against alignment; return how many figures."""
+    drawn = FigureFolder(folder)
+    look = looks(result.layers["unit"])
+    for name, _, part in by_stream(result.layers):
+        if part["depth"].nunique() < 2:
+            continue
+        seeds = part["seed"].fillna(0).astype(int) * 1000 + part["draw"]
+        values = part[["unit", "depth", "value", "chance"]].rename(columns={"unit": "placement"})
+        values = values.assign(seed=seeds)
+        stream = part["stream"].iloc[0]
+        label = f"{part['score'].iloc[0]} of probes, {stream or 'all layers'}"
+        kind = "placements" if part["seed"].notna().all() else "models"
+        drawn.add(
+            f"probe{name}",
+            depth_curves(values, fusions_of_units(result.streams, part), label, look, kind),
+            part,
+            label,
+            f"{label}, by depth; one panel for each of the {kind}.",
+        )
+    for (task, metric), part in result.points.groupby(["task", "metric"], sort=False):
+        known = part.dropna(subset=["value", "alignment"])
+        if len(known):
+            drawn.add(
+                f"probe-alignment-{task}-{metric}",
+                probe_points(known, metric if _is_up(metric) else f"− {metric}", look),
+                part,
+                f"Probes against {metric}",
+                f"The score of probes against {metric}, a point per layer and placement.",
+            )
+    return len(drawn.names)
+
+
+def _is_up(metric: str) -> bool:
+    """Whether higher values of a metric are more aligned; points have the sign that they are."""
+    from alignkit.metrics import resolve
+
+    return resolve(metric).higher_is_better
