@@ -64,6 +64,20 @@ def test_ridge_is_the_closed_form_at_the_penalty_that_validation_prefers(target)
     assert probe.scores[target.primary] > 0.7
 
 
+def test_ridge_is_the_same_where_samples_are_fewer_than_columns_and_where_columns_repeat():
+    train, validation, test = _three(Binary(), width=150)
+    few = train[np.arange(100)]
+    probe = fit_probe("ridge", Binary(), few, validation, test)
+    logits = _logits_by_ridge(few, test, 2.0 * few.targets[:, None] - 1, probe.penalty)
+    assert probe.scores == pytest.approx(Binary().scores(test.targets, logits))
+    narrow = _three(Binary())
+    doubled = [Samples(np.tile(part.values, 2), part.targets) for part in narrow]
+    probe = fit_probe("ridge", Binary(), *doubled)
+    signs = 2.0 * doubled[0].targets[:, None] - 1
+    logits = _logits_by_ridge(doubled[0], doubled[2], signs, probe.penalty)
+    assert probe.scores == pytest.approx(Binary().scores(doubled[2].targets, logits))
+
+
 def test_logistic_is_the_optimum_of_the_penalised_log_loss():
     train, validation, test = _three(CLASSES)
     probe = fit_probe("logistic", CLASSES, train, validation, test)

@@ -17,7 +17,9 @@ PENALTIES = tuple(10.0**exponent for exponent in range(2, -5, -1))
 NEVER = -1e4
 MOST_ITERATIONS = 1000
 
+# What gives the logits of samples; and what fits it for a penalty, and says if it converged.
 Fitted = Callable[[np.ndarray], np.ndarray]
+Fit = Callable[[float], tuple[Fitted, bool]]
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,10 @@ def fit_probe(
         raise DataError("all training samples have the same label; a probe needs at least two")
     train, validation, test = _standardised(train, validation, test)
     declared = target.declaration(target.primary)
+    fit = KINDS[kind](target, train)
     best: tuple[float, float, Fitted, bool] | None = None
     for penalty in PENALTIES:
-        logits, converged = KINDS[kind](target, train, penalty)
+        logits, converged = fit(penalty)
         score = target.scores(validation.targets, logits(validation.values))[target.primary]
         if best is None or declared.is_better(score, best[1]):
             best = penalty, score, logits, converged
@@ -127,27 +130,60 @@ def _standardised(train: Samples, *others: Samples) -> list[Samples]:
     return [replace(part, values=scaler.transform(part.values)) for part in parts]
 
 
-def _ridge(target: Target, train: Samples, penalty: float) -> tuple[Fitted, bool]:
+def _ridge(target: Target, train: Samples) -> Fit:
+    """Prepare a ridge regression on -1 and 1; the columns of ``train`` have mean 0."""
     from sklearn.linear_model import Ridge
 
     signs = 2.0 * _indicators(target, train.targets) - 1
-    model = Ridge(alpha=penalty * len(train.values)).fit(train.values, signs)
-    return lambda values: np.asarray(model.predict(values)).reshape(len(values), -1), True
+    offset = signs.mean(axis=0)
+    rows, signs = _condensed(train.values, signs - offset)
+
+    def fit(penalty: float) -> tuple[Fitted, bool]:
+        model = Ridge(alpha=penalty * len(train.values), fit_intercept=False).fit(rows, signs)
+        weights = np.asarray(model.coef_).reshape(len(offset), -1).T
+        return lambda values: values @ weights + offset, True
+
+    return fit
 
 
-def _logistic(target: Target, train: Samples, penalty: float) -> tuple[Fitted, bool]:
-    """Return the logits of a logistic regression, and whether its solver converged."""
+def _condensed(values: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return as many samples as columns that have the same ridge regression, for every penalty.
+
+    Parameters
+    ----------
+    values : ndarray (n, width)
+    signs : ndarray (n, outputs)
+
+    Returns
+    -------
+    ndarray (rank, width), ndarray (rank, outputs)
+        Those given where they are no more than columns, or all columns are constant.
+    """
+    if len(values) <= values.shape[1] or not values.any():
+        return values, signs
+    squares, directions = np.linalg.eigh(values.T @ values)
+    kept = squares > squares[-1] * len(squares) * np.finfo(float).eps
+    lengths, directions = np.sqrt(squares[kept])[:, None], directions[:, kept]
+    return lengths * directions.T, directions.T @ (values.T @ signs) / lengths
+
+
+def _logistic(target: Target, train: Samples) -> Fit:
+    """Prepare a logistic regression, of sets of labels one for each label."""
     if isinstance(target, SingleLabel):
-        return _logistic_classes(target, train, penalty)
-    parts = [
-        _logistic_classes(Binary(), Samples(train.values, column), penalty)
-        for column in _indicators(target, train.targets).T
-    ]
-    fitted = [logits for logits, _ in parts]
-    return (
-        lambda values: np.concatenate([logits(values) for logits in fitted], axis=1),
-        all(converged for _, converged in parts),
-    )
+        return lambda penalty: _logistic_classes(target, train, penalty)
+
+    def fit(penalty: float) -> tuple[Fitted, bool]:
+        parts = [
+            _logistic_classes(Binary(), Samples(train.values, column), penalty)
+            for column in _indicators(target, train.targets).T
+        ]
+        fitted = [logits for logits, _ in parts]
+        return (
+            lambda values: np.concatenate([logits(values) for logits in fitted], axis=1),
+            all(converged for _, converged in parts),
+        )
+
+    return fit
 
 
 def _logistic_classes(target: Target, train: Samples, penalty: float) -> tuple[Fitted, bool]:
@@ -186,7 +222,4 @@ def _indicators(target: Target, targets: np.ndarray) -> np.ndarray:
     return np.asarray(targets, float).reshape(len(targets), -1)
 
 
-KINDS: dict[str, Callable[[Target, Samples, float], tuple[Fitted, bool]]] = {
-    "ridge": _ridge,
-    "logistic": _logistic,
-}
+KINDS: dict[str, Callable[[Target, Samples], Fit]] = {"ridge": _ridge, "logistic": _logistic}
