@@ -83,6 +83,7 @@ def test_tables_hold_the_spectra_and_figures_their_data(fused, tmp_path):
 
 def test_a_drop_is_that_from_before_a_fusion_to_after_it(fused, tmp_path):
     found = _json("--runs", fused, cwd=tmp_path)
+    assert found["settings"]["data"] == ["toy_match (test)"]
     row = next(
         r
         for r in found["fusions"]

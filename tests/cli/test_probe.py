@@ -150,7 +150,7 @@ def test_encoders_are_probed_for_the_labels_of_their_data(tmp_path):
     tiny_models.text_model(tmp_path / "bert", "bert")
     rows = _json("hf:./bert", "--data", TINY_TASK, cwd=tmp_path)["layers"]
     assert {row["stream"] for row in rows} == {"text"}
-    assert {row["placement"] for row in rows} == {""}
+    assert {(row["task"], row["placement"]) for row in rows} == {("toy_match", "")}
     assert all(0 <= row["value"] <= 1 and row["n"] == 64 for row in rows)
     (store,) = (tmp_path / "encoders").glob("*/*@*")
     again = _json(store, "--data", TINY_TASK, cwd=tmp_path)["layers"]

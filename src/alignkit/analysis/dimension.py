@@ -122,7 +122,13 @@ def dimensions(
         fusions,
         drops_over_placements(changes, permutations, seed),
         read,
-        {"layers": layers, "samples": samples, "seed": seed, "permutations": permutations},
+        {
+            "layers": layers,
+            "data": sorted({stream.model.data for stream in read} - {""}),
+            "samples": samples,
+            "seed": seed,
+            "permutations": permutations,
+        },
     )
 
 

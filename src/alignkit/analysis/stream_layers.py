@@ -127,7 +127,8 @@ def _stream(model: Model, names: Sequence[str], units: Mapping[Path, str]) -> St
     run = model.run
     if run is None:
         places = {name: float(i) for i, name in enumerate(model.layers)}
-        own: tuple[Any, ...] = (model.data, "", model.label, None, model.label, model.stream)
+        task = model.stores[0][0].task if model.stores else ""
+        own: tuple[Any, ...] = (task, "", model.label, None, model.label, model.stream)
     else:
         places = depths(_recorded(model))
         own = (run.task, run.placement, units[run.path], run.seed, str(run.path), model.stream)
