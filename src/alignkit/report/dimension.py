@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from alignkit.analysis.dimension import CUTS, Dimensions
@@ -9,9 +10,8 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.spectra import spectra
-from alignkit.report.layer_curves import by_stream, curves_of, fusions_of_units
+from alignkit.report.layer_curves import by_stream, curves_of, fusions_of_units, write_layers
 from alignkit.report.style import looks
-from alignkit.runs.files import write_results
 
 # What is drawn by depth, and how its axis is labelled; the tables have the other quantities too.
 DRAWN = {
@@ -29,19 +29,13 @@ def write_dimensions(
     reporter: Reporter = SILENT,
 ) -> list[Path]:
     """Write dimensions as a folder of CSV tables, spectra included, and as a folder of figures."""
-    if folder is not None:
-        tables = {
-            "layers": result.layers,
-            "spectra": result.spectra,
-            "fusions": result.fusions,
-            "collapse": result.collapse,
-        }
-        for name, table in tables.items():
-            if len(table):
-                write_results(folder / f"{name}.csv", table)
-    if figures is not None:
-        reporter.note(f"figures: {draw_dimensions(result, figures)} in {figures}")
-    return [place for place in (folder, figures) if place is not None]
+    tables = {
+        "layers": result.layers,
+        "spectra": result.spectra,
+        "fusions": result.fusions,
+        "collapse": result.collapse,
+    }
+    return write_layers(tables, partial(draw_dimensions, result), folder, figures, reporter)
 
 
 def draw_dimensions(result: Dimensions, folder: Path) -> int:

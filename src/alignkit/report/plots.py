@@ -161,18 +161,22 @@ def plot_runs(
     """
     kind = check_plot(what, paper)
     figures = FigureFolder(folder, paper.formats)
-    draw = _of_content if kind.of_content else _of_correlations
-    if measure and kind.of_content and what != "training":
-        measure_layers(runs, options, lambda _: ["all"], reporter)
-    statistics = {
-        "unit": unit,
-        "control": control,
-        "margin": margin,
-        "permutations": permutations,
-        "reporter": reporter,
-    }
     with drawn_for(Page(paper.width, TYPE_SIZE, paper.style)):
-        shown = list(draw(kind, what, runs, options, figures, statistics))
+        if kind.of_content:
+            of_layers = what != "training"
+            if measure and of_layers:
+                measure_layers(runs, options, lambda _: ["all"], reporter)
+            content = gather(runs, options, measured=of_layers)
+            shown = [each for _, each in kind.of_content(content, figures)]
+        else:
+            statistics = {
+                "unit": unit,
+                "control": control,
+                "margin": margin,
+                "permutations": permutations,
+                "reporter": reporter,
+            }
+            shown = list(_of_correlations(kind, what, runs, options, figures, statistics))
     if not shown:
         raise DataError(f"these runs hold nothing to draw for '{what}'; see the report for why")
     for each in shown:
@@ -200,20 +204,6 @@ def _caption(shown: Shown, kind: Kind) -> str:
     if not told.startswith(shown.title):
         told = f"{shown.title}. {told}"
     return f"{told if told.endswith('.') else f'{told}.'} {kind.explained}".strip()
-
-
-def _of_content(
-    kind: Kind,
-    what: str,
-    runs: Sequence[Run],
-    options: TableOptions,
-    figures: FigureFolder,
-    statistics: dict[str, Any],
-) -> Iterable[Shown]:
-    del statistics
-    assert kind.of_content is not None
-    for _, shown in kind.of_content(gather(runs, options, measured=what != "training"), figures):
-        yield shown
 
 
 def _of_correlations(

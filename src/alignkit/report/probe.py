@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from alignkit.analysis.probing.probe import Probes
@@ -9,9 +10,8 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.probe_points import probe_points
-from alignkit.report.layer_curves import by_stream, fusions_of_units
+from alignkit.report.layer_curves import by_stream, fusions_of_units, write_layers
 from alignkit.report.style import looks
-from alignkit.runs.files import write_results
 
 
 def write_probes(
@@ -22,20 +22,14 @@ def write_probes(
     reporter: Reporter = SILENT,
 ) -> list[Path]:
     """Write probes as a folder of CSV tables and as a folder of figures."""
-    if folder is not None:
-        tables = {
-            "layers": result.layers,
-            "means": result.means,
-            "points": result.points,
-            "within": result.within,
-            "pooled": result.pooled,
-        }
-        for name, table in tables.items():
-            if len(table):
-                write_results(folder / f"{name}.csv", table)
-    if figures is not None:
-        reporter.note(f"figures: {draw_probes(result, figures)} in {figures}")
-    return [place for place in (folder, figures) if place is not None]
+    tables = {
+        "layers": result.layers,
+        "means": result.means,
+        "points": result.points,
+        "within": result.within,
+        "pooled": result.pooled,
+    }
+    return write_layers(tables, partial(draw_probes, result), folder, figures, reporter)
 
 
 def draw_probes(result: Probes, folder: Path) -> int:

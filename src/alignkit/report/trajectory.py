@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from alignkit.analysis.trajectory import ACROSS, BOTH, LAST, NEXT, Trajectory
@@ -9,9 +10,8 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.around_fusions import around_fusions
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
-from alignkit.report.layer_curves import fusions_of_units
+from alignkit.report.layer_curves import fusions_of_units, write_layers
 from alignkit.report.style import looks
-from alignkit.runs.files import write_results
 
 SAID = {NEXT: "to the next layer", LAST: "to the last layer", ACROSS: "of text and vision"}
 
@@ -24,21 +24,15 @@ def write_trajectory(
     reporter: Reporter = SILENT,
 ) -> list[Path]:
     """Write trajectories as a folder of CSV tables and as a folder of figures."""
-    if folder is not None:
-        tables = {
-            "values": result.values,
-            "means": result.means,
-            "steps": result.jumps.steps,
-            "placements": result.jumps.placements,
-            "within": result.jumps.within,
-            "against": result.jumps.against,
-        }
-        for name, table in tables.items():
-            if len(table):
-                write_results(folder / f"{name}.csv", table)
-    if figures is not None:
-        reporter.note(f"figures: {draw_trajectory(result, figures)} in {figures}")
-    return [place for place in (folder, figures) if place is not None]
+    tables = {
+        "values": result.values,
+        "means": result.means,
+        "steps": result.jumps.steps,
+        "placements": result.jumps.placements,
+        "within": result.jumps.within,
+        "against": result.jumps.against,
+    }
+    return write_layers(tables, partial(draw_trajectory, result), folder, figures, reporter)
 
 
 def draw_trajectory(result: Trajectory, folder: Path) -> int:

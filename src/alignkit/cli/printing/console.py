@@ -238,6 +238,17 @@ def print_table(
     print_columns(table, title, apart)
 
 
+def print_named(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], title: str = "") -> None:
+    """Print the columns that hold anything as a table, their names in words."""
+    words = {
+        column: column.replace("_", " ")
+        for column in columns
+        if any(row.get(column) not in (None, "") for row in rows)
+    }
+    named = [{word: row.get(column) for column, word in words.items()} for row in rows]
+    print_table(named, list(words.values()), title=title)
+
+
 def print_columns(
     table: Sequence[Column],
     title: str = "",

@@ -31,24 +31,16 @@ _COLLAPSE = (
 
 def show(result: "Dimensions") -> None:
     """Print means over seeds by layer, by fusion, and the tests over placements."""
-    layers = _means(result.layers)
-    columns = [
-        column
-        for column in ("task", "unit", "stream", "layer", "runs", *_SHOWN, "reason")
-        if any(row[column] not in (None, "") for row in layers)
-    ]
-    console.print_table(_headed(layers, columns), _headings(columns), title="dimensions of layers")
+    columns = ("task", "unit", "stream", "layer", "runs", *_SHOWN, "reason")
+    console.print_named(_means(result.layers), columns, title="dimensions of layers")
     if not len(result.fusions):
         return
     print()
     fusions = result.fusions[result.fusions["quantity"].isin(_AT_FUSIONS)]
-    rows = console.records(fusions.drop(columns=["placement", "depth"]))
-    columns = [name for name in rows[0] if any(row[name] is not None for row in rows)]
-    console.print_table(_headed(rows, columns), _headings(columns), title="across fusions")
+    fusions = fusions.drop(columns=["placement", "depth"])
+    console.print_named(console.records(fusions), fusions, title="across fusions")
     print()
-    rows = console.records(result.collapse)
-    columns = [name for name in _COLLAPSE if any(row[name] not in (None, "") for row in rows)]
-    console.print_table(_headed(rows, columns), _headings(columns), title="over placements")
+    console.print_named(console.records(result.collapse), _COLLAPSE, title="over placements")
 
 
 def _means(table: "pd.DataFrame") -> list[dict[str, object]]:
@@ -63,11 +55,3 @@ def _means(table: "pd.DataFrame") -> list[dict[str, object]]:
             value = row[name]
             row[name] = int(value) if value is not None and value == int(value) else value
     return rows
-
-
-def _headings(columns: list[str]) -> list[str]:
-    return [column.replace("_", " ") for column in columns]
-
-
-def _headed(rows: list[dict[str, object]], columns: list[str]) -> list[dict[str, object]]:
-    return [{column.replace("_", " "): row[column] for column in columns} for row in rows]

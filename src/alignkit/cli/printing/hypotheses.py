@@ -36,14 +36,8 @@ def show(answer: "Answer") -> None:
     console.print_text(paragraph(answer), otherwise=_WIDTH)
     for name, table in answer.tables.items():
         rows = console.records(table)
-        columns = [
-            column
-            for column in table
-            if column not in _HIDDEN and any(row[column] not in (None, "") for row in rows)
-        ]
         if rows:
             print()
-            headings = {column: column.replace("_", " ") for column in columns}
-            shown = [{headings[column]: row[column] for column in columns} for row in rows]
-            console.print_table(shown, list(headings.values()), title=name.replace("_", " "))
+            columns = [column for column in table if column not in _HIDDEN]
+            console.print_named(rows, columns, title=name.replace("_", " "))
     print()

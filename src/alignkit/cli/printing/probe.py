@@ -52,10 +52,8 @@ def show(result: "Probes") -> None:
         if not records:
             continue
         wanted = _POOLED if name == "pooled" else [c for c in records[0] if c != "placement"]
-        told = [c for c in wanted if any(r.get(c) not in (None, "") for r in records)]
         print()
-        plain = [{c.replace("_", " "): record.get(c) for c in told} for record in records]
-        console.print_table(plain, [c.replace("_", " ") for c in told], title=title)
+        console.print_named(records, wanted, title=title)
 
 
 def _curves(means: "pd.DataFrame") -> "list[tuple[tuple[str, ...], pd.DataFrame]]":

@@ -38,16 +38,12 @@ def show(result: "Trajectory") -> None:
     """Print means over seeds along the layers, and the tests of jumps."""
     rows = [_row(key, part) for key, part in _curves(result.means)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    named = [c for c in columns if any(row.get(c) not in (None, "") for row in rows)]
-    console.print_table(rows, named, title="layer to layer")
+    console.print_named(rows, columns, title="layer to layer")
     for name, title in _TITLES.items():
         table = console.records(getattr(result.jumps, name))
-        shown = [c for c in _TESTS if any(row.get(c) not in (None, "") for row in table)]
         if table:
             print()
-            headings = {column: column.replace("_", " ") for column in shown}
-            plain = [{headings[c]: row[c] for c in shown} for row in table]
-            console.print_table(plain, list(headings.values()), title=title)
+            console.print_named(table, _TESTS, title=title)
 
 
 def _curves(means: "pd.DataFrame") -> "list[tuple[tuple[str, ...], pd.DataFrame]]":
