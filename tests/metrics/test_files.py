@@ -437,6 +437,29 @@ def test_what_needs_code_is_refused(tmp_path):
         read_arrays(tmp_path / "x.pt")
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".pt", ".h5", ".safetensors"])
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[31mred", "left\u202eright", "\n" * 5000])
+def test_an_array_whose_name_does_not_fit_on_a_line_is_refused_in_one(tmp_path, suffix, name):
+    path = write(tmp_path / f"x{suffix}", {name: X})
+    with pytest.raises(UsageError, match="expected a name that can be printed on one line") as told:
+        read_arrays(path)
+    assert str(told.value).isprintable()
+    assert len(str(told.value).removeprefix(str(path))) < 250
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("names", [NAMES, ["a"] * N, [""] * N])
+@pytest.mark.parametrize("number", [sys.maxunicode + 1, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_ids_whose_numbers_are_no_characters_are_refused(tmp_path, order, names, number):
+    ids = np.array(names, dtype=f"{order}U{max(1, *map(len, names))}")
+    ids.view(f"{order}u4")[0] = number
+    np.savez(tmp_path / "x.npz", x=X, ids=ids)
+    with pytest.raises(
+        DataError, match=r"x\.npz cannot be read: ids holds numbers that are no char"
+    ):
+        read_arrays(tmp_path / "x.npz")
+
+
 def test_a_script_of_torch_is_refused(tmp_path):
     with pytest.warns(match="deprecated"):
         torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "x.pt")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from alignkit.cleaning import shortened, visible
 from alignkit.errors import DataError, UsageError
 from alignkit.tables import as_ids
 
@@ -19,6 +21,8 @@ MASKS = ("attention_mask", "mask")
 INPUTS = ("input_ids", "token_type_ids", "position_ids", "padding_mask")
 # So many names are listed in a message.
 SHOWN = 6
+# So many characters of a name are shown where it is refused.
+MOST_OF_NAME = 60
 # So many arrays a file may hold, of which each is a layer, a row or an id.
 MOST_ARRAYS = 100_000
 
@@ -64,9 +68,13 @@ def sort_out(path: Path, members: Mapping[str, Any]) -> Content:
     DataError
         When no member is an array.
     UsageError
-        When ids are no text, or an array holds no numbers.
+        When ids are no text, an array holds no numbers, or a name does not fit on a line.
+    ValueError
+        When texts hold what is no character.
     """
     rest = dict(members)
+    _check_names(rest)
+    _check_texts(rest)
     ids = _taken(rest, IDS, lambda _: True)
     mask = _taken(rest, MASKS, lambda value: is_array(value) and value.ndim == 2)
     if mask is not None and not rest:  # a file of its own beside others
@@ -91,6 +99,25 @@ def sort_out(path: Path, members: Mapping[str, Any]) -> Content:
         rows = np.stack([_as_numpy(value) for value in vectors.values()])
         return Content({path.stem: rows}, as_ids(list(vectors)), None, tuple(notes), by_name=True)
     return Content(kept, sample_ids, None if mask is None else mask[1], tuple(notes))
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name in names:
+        if visible(name) != name:
+            shown = shortened(visible(name), MOST_OF_NAME)
+            raise UsageError(
+                f"it holds an array with the name {shown}; expected a name that can be printed "
+                "on one line: rename the array before saving"
+            )
+
+
+def _check_texts(members: Mapping[str, Any]) -> None:
+    for name, value in members.items():
+        if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size:
+            order = value.dtype.byteorder.replace("|", "=")
+            points = np.ascontiguousarray(value).reshape(-1).view(f"{order}u4")
+            if points.max() > sys.maxunicode:  # numpy makes impossible strings of these
+                raise ValueError(f"{name} holds numbers that are no characters")
 
 
 def check_number(arrays: int) -> None:
