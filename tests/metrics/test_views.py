@@ -2,6 +2,7 @@
 
 import gc
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from alignkit.errors import UsageError
-from alignkit.metrics import Representation, grid, resolve, set_memory
+from alignkit.metrics import Design, Representation, grid, resolve, set_memory
 from alignkit.metrics.views import VIEWS, Views, bytes_of, forget_pages
 
 
@@ -63,6 +64,30 @@ def test_views_die_with_their_representation():
     del layers, layer
     gc.collect()
     assert VIEWS.size <= before
+
+
+@pytest.mark.parametrize("spec", ["cka", "mknn", "procrustes", "rsa", "r2"])
+@pytest.mark.parametrize("labels", ["within", "groups"])
+def test_a_layer_that_was_measured_in_classes_or_groups_is_let_go(spec, labels):
+    layers = _layers(2)
+    gone = [weakref.ref(layer) for layer in layers]
+    design = Design.of(**{labels: np.arange(200) // 20})
+    grid(resolve(spec), layers[:1], layers[1:], null=3, interval=3, design=design)
+    del layers
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+
+
+def test_what_one_owner_gives_up_leaves_the_others_theirs():
+    views, owners = Views(limit=1 << 20), [object(), object()]
+    for owner in owners:
+        for key, shared in (("a", True), ("b", False)):
+            views.put(owner, key, torch.zeros(4), None, shared)
+    views.release(owners[0])
+    assert [set(views.of(owner)) for owner in owners] == [{"a"}, {"a", "b"}]
+    views.release(owners[0], shared=True)
+    assert [set(views.of(owner)) for owner in owners] == [set(), {"a", "b"}]
+    assert views.size == 2 * 16
 
 
 def test_sizes_are_those_of_what_is_inside():

@@ -344,19 +344,19 @@ class Arrangement:
         Groups are attached; unless the metric is measured in each class, classes are moved to
         a common mean.
         """
-        design = self.design
-        if design.is_plain:
-            return x
+        design, per_class = self.design, isinstance(self.metric, PerClass)
+        if design.is_plain or (per_class and self.rows is None and design.groups is None):
+            return x  # as it is: a view of itself would keep it for ever
 
         def make() -> Representation:
             layer = x if self.rows is None else x[self.rows]
-            if design.within is not None and not isinstance(self.metric, PerClass):
+            if design.within is not None and not per_class:
                 layer = without_class_means(layer, design.within)
             if design.labels is not None:
                 layer = without_labels(layer, design.labels)
             return layer if design.groups is None else layer.grouped(design.groups)
 
-        return x.shared((*self._key, isinstance(self.metric, PerClass)), make)
+        return x.shared((*self._key, per_class), make)
 
     @cached_property
     def _key(self) -> tuple[str, bytes]:

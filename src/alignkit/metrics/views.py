@@ -7,7 +7,7 @@ import math
 import mmap
 import threading
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +46,8 @@ class Views:
     def __init__(self, limit: int | None = None) -> None:
         self._limit = limit
         self._kept: OrderedDict[tuple[int, Any], Kept] = OrderedDict()
+        # Of each owner, as searching all views for an owner's would take longer with every owner.
+        self._keys: defaultdict[int, list[Any]] = defaultdict(list)
         self._size = 0
         self._lock = threading.RLock()
 
@@ -79,15 +81,16 @@ class Views:
         """Keep a view; those unused for longest make room for it."""
         kept = Kept(value, bytes_of(value), permute, shared)
         with self._lock:
-            self._drop((id(owner), key))
+            self._drop(id(owner), key)
             self._kept[(id(owner), key)] = kept
+            self._keys[id(owner)].append(key)
             self._size += kept.size
             self._shrink()
 
     def of(self, owner: object) -> dict[Any, Kept]:
         """All kept views of one representation."""
         with self._lock:
-            return {key: kept for (holder, key), kept in self._kept.items() if holder == id(owner)}
+            return {key: self._kept[id(owner), key] for key in self._keys.get(id(owner), ())}
 
     def release(self, owner: object, shared: bool = False) -> None:
         """Give up what one metric alone reads; with ``shared``, everything of the owner."""
@@ -99,19 +102,23 @@ class Views:
 
     def _release(self, owner: int, shared: bool) -> None:
         with self._lock:
-            for key in [key for key in self._kept if key[0] == owner]:
-                if shared or not self._kept[key].shared:
-                    self._drop(key)
+            for key in list(self._keys.get(owner, ())):
+                if shared or not self._kept[owner, key].shared:
+                    self._drop(owner, key)
 
-    def _drop(self, key: tuple[int, Any]) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._size -= kept.size
+    def _drop(self, owner: int, key: Any) -> None:
+        kept = self._kept.pop((owner, key), None)
+        if kept is None:
+            return
+        self._size -= kept.size
+        self._keys[owner].remove(key)
+        if not self._keys[owner]:
+            del self._keys[owner]
 
     def _shrink(self) -> None:
         limit = self.limit
         while self._size > limit and len(self._kept) > 1:
-            self._drop(next(iter(self._kept)))
+            self._drop(*next(iter(self._kept)))
 
 
 VIEWS = Views()

@@ -47,7 +47,8 @@ def parallel_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Itera
     """Do work on every item, results in their order: side by side unless done by a worker."""
     if _pool is None or threading.get_ident() != _owner:
         return map(work, items)
-    return _pool.map(work, items)
+    items = list(items)
+    return _pool.map(work, items) if len(items) > 1 else map(work, items)
 
 
 @cache
