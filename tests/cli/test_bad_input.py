@@ -35,7 +35,10 @@ def _one_line(done):
         (("train", "--accumulate", "0"), "--accumulate is 0; it must be at least 1"),
         (("train", "--precision", "half"), "it must be one of: auto, float32, bf16, fp16"),
         (("train", "--objective", "mlmm"), "unknown objective 'mlmm'; did you mean 'mlm'?"),
-        (("train", "--objective", "pretain"), "mlm, task, or pretrain for mlm, mim, itm"),
+        (
+            ("train", "--objective", "pretain"),
+            "task (of a .py file: alignkit --plugin FILE ...); pretrain stands for mlm, mim, itm",
+        ),
         (("train", "--objective", "mlm=0"), "--objective mlm=0 needs a weight above 0"),
         (("train", "--aux", "contrastive"), "write it as NAME=WEIGHT"),
         (("train", "--aux", "contrastiv=1"), "did you mean 'contrastive'?"),
@@ -82,6 +85,21 @@ def test_usage_errors_exit_with_2(words, message, tmp_path):
     done = alignkit(*words, cwd=tmp_path, code=2)
     assert message in _one_line(done)
     assert not list(tmp_path.iterdir()), "nothing may be left behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (("train", "-q"), "alignkit -q train"),
+        (("runs", "list", "--debug"), "alignkit --debug runs list"),
+        (("measure", "--plugin", "mine.py"), "alignkit --plugin FILE measure"),
+        (("search", "run", "--quiet"), "alignkit --quiet search run"),
+    ],
+)
+def test_an_option_of_all_commands_behind_one_is_sent_to_its_place(words, command, tmp_path):
+    done = alignkit(*words, cwd=tmp_path, code=2)
+    option = next(word for word in words if word.startswith("-"))
+    assert f"{option} stands before the command: {command}" in " ".join(done.stderr.split())
 
 
 def test_unknown_metric_on_a_run(own_runs):

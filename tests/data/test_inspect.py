@@ -155,7 +155,7 @@ def test_targets_that_are_no_labels_are_not_counted_as_labels(target, targets):
     assert findings.labels == []
     assert findings.problems == []
     assert findings.splits[0]["without_label"] == 0
-    assert findings.splits[0]["notes"] == {"targets that are no labels": 3}
+    assert findings.splits[0]["notes"] == {"targets that are numbers": 3}
 
 
 def test_a_split_that_differs_when_it_is_read_again_is_a_problem_of_verify():

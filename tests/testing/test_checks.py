@@ -305,10 +305,27 @@ def _summed(self, logits, targets, weights=None):
     return alignkit.Binary().loss(logits, targets, weights) * len(logits)
 
 
+def _mean_over_weights(self, logits, targets, weights=None):
+    """As torch takes it: the mean over weights, so that batches weigh differently."""
+    weights = torch.ones(2) if weights is None else weights
+    each = weights.to(logits)[targets]
+    loss = torch.nn.functional.binary_cross_entropy_with_logits
+    return loss(logits[:, 0], targets.to(logits), each, reduction="sum") / each.sum()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"loss": _summed}, "expected the mean over samples"),
+        (
+            {"loss": _mean_over_weights, "class_weights": lambda self, _: torch.tensor([1.0, 9])},
+            "loss with `class_weights` of its target, gave .* expected the mean over samples",
+        ),
+        ({"class_weights": lambda self, _: [1.0, 9]}, "gave a list of 2; expected a tensor of fin"),
+        (
+            {"class_weights": lambda self, _: torch.ones(0)},
+            "loss of its target, raised RuntimeError: The size of tensor",
+        ),
         ({"loss": lambda self, logits, targets: logits.mean().detach()}, "without a gradient"),
         ({"loss": lambda self, logits, targets: 0.5}, "gave 0.5; expected a tensor"),
         ({"loss": lambda self, logits, targets: logits.sum() * np.nan}, "gave nan for random"),

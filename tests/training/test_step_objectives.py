@@ -136,7 +136,7 @@ def test_faulty_options_are_one_line(spec, message):
 
 
 def test_an_unknown_objective_gets_a_suggestion():
-    with pytest.raises(UsageError, match=r"'itx'; did you mean 'it[cm]'\?.*or pretrain"):
+    with pytest.raises(UsageError, match=r"'itx'; did you mean 'it[cm]'\?.*pretrain stands for"):
         resolve_config(TINY_TASK, "1", TINY_MODEL, Training(objectives=("itx",)))
 
 

@@ -17,6 +17,14 @@ class Command(TyperCommand):
         """Return the parameters, ``--help`` among them."""
         return _laid_out(super().get_params(ctx))
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse what stands behind the command; say where an option of all commands stands."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # Typer does not export the one that it raises here
+            _point_to_root(error, ctx)
+            raise
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; a default that is only described is shown like any other."""
         parameters: list[Any] = self.params
@@ -70,6 +78,18 @@ class Default:
 
     def __str__(self) -> str:
         return str(self())
+
+
+def _point_to_root(error: Any, ctx: Any) -> None:
+    """Change the message on an unknown option that is one of all commands, such as ``--debug``."""
+    unknown, root = getattr(error, "option_name", None), ctx.find_root()
+    for option in root.command.params if root is not ctx else ():
+        if unknown in option.opts:
+            value = "" if option.is_flag else f" {option.metavar}"
+            behind = ctx.command_path.removeprefix(root.command_path)
+            command = f"{root.command.name} {unknown}{value}{behind}"
+            error.message = f"{unknown} stands before the command: {command}"
+            error.possibilities = None
 
 
 def _laid_out(parameters: Sequence[Any]) -> list[Any]:

@@ -68,7 +68,7 @@ def inspect_data(task: Task, pictures: bool = False, reporter: Reporter = SILENT
         row = _listed_counts(name, split, task.target)
         row |= _used_counts(task, name, findings, pictures)
         if split.targets is not None and not _has_labels(split, task.target):
-            row["notes"]["targets that are no labels"] = len(split)
+            row["notes"]["targets that are numbers"] = len(split)
         if pictures:
             row |= _decode_images(name, split, findings, reporter)
         findings.splits.append(row)

@@ -164,10 +164,13 @@ def _load_one(manager: pluggy.PluginManager, collector: Collector, source: Sourc
             manager.unregister(name=plugin.name)
     plugin.seconds = time.perf_counter() - started
     if plugin.seconds > SLOW:
-        plugin.notes.append(
-            f"took {plugin.seconds:.1f} s to load; register its names as 'module:attribute', so "
-            "that their code is imported when it is used"
+        advice = (
+            "import large packages in the functions that use them"
+            if plugin.is_file
+            else "register its names as 'module:attribute', so that their code is imported when it "
+            "is used"
         )
+        plugin.notes.append(f"took {plugin.seconds:.1f} s to load; {advice}")
 
 
 def _checked_hooks(manager: pluggy.PluginManager, module: object) -> list[str]:

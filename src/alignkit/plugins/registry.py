@@ -302,6 +302,8 @@ class Registry:
         known = f"did you mean '{close[0]}'? Known" if close else "known"
         broken = [plugin.label for plugin in self.plugins if plugin.error]
         missing = f" ({', '.join(broken)} failed to load: alignkit plugins -v)" if broken else ""
+        if not close and not broken and not any(plugin.is_file for plugin in self.plugins):
+            missing = " (of a .py file: alignkit --plugin FILE ...)"
         return f"unknown {singular(kind)} '{name}'; {known}: {self._listing(kind)}{missing}"
 
     def _listing(self, kind: str) -> str:

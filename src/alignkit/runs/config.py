@@ -23,7 +23,8 @@ from alignkit.plugins.registry import Entry, in_path, singular
 from alignkit.runs.files import read_json
 from alignkit.runs.makers import owned_name, require_plugins
 from alignkit.runs.placements import choose_placement
-from alignkit.runs.training import RuntimeOptions, Training, objective_entry, read_options
+from alignkit.runs.terms import check_terms
+from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
 from alignkit.tasks.split import content_digest_of
 
@@ -243,10 +244,7 @@ def resolve_config(
     check_seed(seed)
     training = training or Training()
     runtime = runtime or RuntimeOptions()
-    for objective in training.weighted_objectives:
-        objective_entry(objective.name)
-    for aux in training.weighted_aux:
-        registry().get("losses", aux.name)
+    check_terms(training)
     for metric in runtime.track:
         registry().get("metrics", parse_spec(metric)[0])
     made = chosen.make()

@@ -91,7 +91,7 @@ def objective_entry(name: str) -> Entry:
     try:
         return registry().get("objectives", f"{OWN}/{name}" if name in OBJECTIVES else name)
     except UsageError as error:
-        raise UsageError(f"{error}, or pretrain for {', '.join(PRETRAIN)}") from None
+        raise UsageError(f"{error}; pretrain stands for {', '.join(PRETRAIN)}") from None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -244,7 +245,8 @@ def _unknown(word: str) -> str:
     listed = ", ".join(sorted(installed)) or "none"
     return (
         f"'{word}' is no installed plugin, no registered name and no .py file{hint or ';'} "
-        f"{'Installed' if hint else 'installed'}: {listed}"
+        f"{'Installed' if hint else 'installed'}: {listed}; to install one of your own: "
+        f"python -m pip install -e {shlex.quote(word) if Path(word).is_dir() else 'FOLDER'}"
     )
 
 
@@ -317,7 +319,8 @@ def _of_name(kind: str, spec: str) -> list[Result]:
         except AssertionError as error:
             said = str(error) or in_one_line(error)
         except (Exception, SystemExit) as error:
-            said = in_one_line(error).partition(_HINT)[0]
+            said = in_one_line(error)
+        said = said.partition(_HINT)[0]
         return [result(_CHECKS[kind][0] if kind in _CHECKS else "value", FAILS, said)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +51,10 @@ def check_target(
     Raises
     ------
     AssertionError
-        When the loss is not one finite number, has no gradient, or is not the mean over samples;
-        when a score is no number, leaves its range, is declared and not given, or does not
-        repeat; when the primary score falls as the loss is learnt; or when the target writes to
-        its input.
+        When the loss, with the weights of classes or without, is not one finite number, has no
+        gradient, or is not the mean over samples; when a score is no number, leaves its range, is
+        declared and not given, or does not repeat; when the primary score falls as the loss is
+        learnt; or when the target writes to its input.
     UsageError
         When targets are needed.
     """
@@ -69,6 +70,9 @@ def check_target(
         random = _scores(guarded, rows, logits, owner)
         few = rng.permutation(len(rows))[: max(SAMPLES, 2)]
         _check_loss(guarded, rows[few], logits[few], owner)
+        weights = _class_weights(guarded, rows)
+        if weights is not None:
+            _check_loss(guarded, rows[few], logits[few], owner, weights)
         taught = _learn(guarded, rows, logits)
         learnt = _scores(guarded, rows, taught, owner)
         primary = guarded.declaration(guarded.primary)
@@ -139,14 +143,29 @@ def _scores(target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any) -> di
     return scores
 
 
-def _check_loss(target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any) -> None:
-    """Check that the loss has a gradient, and that it is a mean over samples."""
+def _class_weights(target: Any, rows: np.ndarray) -> torch.Tensor | None:
+    """Return the weights of the classes; None where there are none, or the loss takes none."""
+    own = type(plain(target))
+    if own.class_weights is Target.class_weights or "weights" not in signature(own.loss).parameters:
+        return None
+    try:
+        weights: torch.Tensor = target.class_weights(rows)
+    except UsageError:
+        return None
+    return weights
+
+
+def _check_loss(
+    target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any, *weights: torch.Tensor
+) -> None:
+    """Check that the loss, with or without weights, has a gradient and is a mean over samples."""
     import torch
 
-    call = PluginCall(owner, part_of_target(owner, "loss"))
+    part = "loss with `class_weights`" if weights else "loss"
+    call = PluginCall(owner, part_of_target(owner, part))
     leaf = torch.from_numpy(logits).double().requires_grad_()
     labels = torch.from_numpy(rows)
-    loss = target.loss(leaf, labels)
+    loss = target.loss(leaf, labels, *weights)
     whole = float(loss.detach())
     if not math.isfinite(whole):
         raise call.failed(f"gave {whole} for random logits")
@@ -156,17 +175,14 @@ def _check_loss(target: Any, rows: np.ndarray, logits: np.ndarray, owner: Any) -
     if len(rows) < 2:
         return
     cut = len(rows) // 3 or 1
-    parts = [_float(target, leaf[:cut], labels[:cut]), _float(target, leaf[cut:], labels[cut:])]
+    halves = (slice(None, cut), slice(cut, None))
+    parts = [float(target.loss(leaf[each].detach(), labels[each], *weights)) for each in halves]
     mean = (cut * parts[0] + (len(rows) - cut) * parts[1]) / len(rows)
     if abs(mean - whole) > TOLERANCE * max(1.0, abs(mean)):
         raise call.failed(
             f"gave {whole:.6g} for {len(rows)} samples and {mean:.6g} as the mean of two "
             "parts; expected the mean over samples, so that batches of any size weigh the same"
         )
-
-
-def _float(target: Any, logits: torch.Tensor, labels: torch.Tensor) -> float:
-    return float(target.loss(logits.detach(), labels))
 
 
 def _learn(target: Any, rows: np.ndarray, logits: np.ndarray) -> np.ndarray:

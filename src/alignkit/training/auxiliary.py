@@ -11,10 +11,11 @@ from alignkit.errors import UsageError
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import registry
 from alignkit.plugins.calls import PluginCall
+from alignkit.runs.terms import bind_own
 from alignkit.runs.training import Weighted
 from alignkit.training.objectives import Shapes
 from alignkit.training.protocols import ObjectiveSamples
-from alignkit.training.step_terms import COMMON, StepTerm, bind_own
+from alignkit.training.step_terms import StepTerm
 
 
 class AuxiliaryLoss(StepTerm):
@@ -44,9 +45,7 @@ class AuxiliaryLoss(StepTerm):
         width = _projection_width(self.options.pop("projection", "0"), spec)
         self.function = entry.load()
         self.call = PluginCall(entry, "its value", "a tensor that holds one floating-point number")
-        self.given = bind_own(
-            self.function, self.options, f"loss '{spec.name}'", (*COMMON, "projection")
-        )
+        self.given = bind_own(self.function, self.options, "losses", spec.name)
         self.is_checked = False
         self.maximise = bool(entry.declarations.get("maximise", False))
         self.text: nn.Module = nn.Identity()

@@ -14,10 +14,11 @@ from alignkit.contracts.objective import (
 from alignkit.models.schedule import Schedule
 from alignkit.plugins import Entry
 from alignkit.plugins.calls import PluginCall
+from alignkit.runs.terms import bind_own
 from alignkit.runs.training import Weighted
 from alignkit.training.objectives import Shapes
 from alignkit.training.protocols import ObjectiveContext, ObjectiveSamples
-from alignkit.training.step_terms import UNFUSED, StepTerm, bind_own
+from alignkit.training.step_terms import UNFUSED, StepTerm
 
 
 class StepObjective(StepTerm):
@@ -80,7 +81,7 @@ def make_objective(entry: Entry, given: dict[str, str], context: ObjectiveContex
         If it is no objective.
     """
     target = entry.load()
-    options = bind_own(target, given, f"objective '{entry.name}'")
+    options = bind_own(target, given, "objectives", entry.name)
     with PluginCall(entry, "an objective with its options"):
         made = target(context, **options)
     return require_objective(made, entry)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +12,10 @@ from alignkit.contracts.pooling import pooled, require_pooling
 from alignkit.errors import UsageError
 from alignkit.models.pairs import SelectionError, select_pairs
 from alignkit.models.schedule import Fuse, Schedule, head_site, sites
-from alignkit.plugins.options import bind, options_of
 from alignkit.runs.training import Weighted
 from alignkit.training.objectives import Outputs, Shapes
 from alignkit.training.protocols import ObjectiveSamples
 
-# The options that every such term has: which states it reads, and how they are pooled.
-COMMON = ("layer", "pool")
 UNFUSED = "unfused"
 
 
@@ -103,35 +98,6 @@ class StepTerm(nn.Module):
     @abstractmethod
     def forward(self, text: Tensor, vision: Tensor, samples: ObjectiveSamples, /) -> Tensor:
         """Return the value to minimise, a scalar."""
-
-
-def bind_own(
-    target: Callable[..., Any], given: Mapping[str, str], name: str, common: Sequence[str] = COMMON
-) -> dict[str, Any]:
-    """Return the options of what a plugin registered, as ``bind``.
-
-    Parameters
-    ----------
-    target : callable
-    given : mapping
-        Values by option, as text.
-    name : str
-        What messages call it: ``loss 'cosine'``.
-    common : sequence of str
-        The options that everything of its kind has, for messages.
-
-    Raises
-    ------
-    UsageError
-        For an unknown option, or a value of the wrong type.
-    """
-    try:
-        return bind(target, given, name)
-    except UsageError as error:
-        if not given.keys() - options_of(target).keys():
-            raise
-        every = f"every {name.partition(' ')[0]} has: {', '.join(common)}"
-        raise UsageError(f"{error}; {every}") from None
 
 
 def own_captions(samples: ObjectiveSamples, pairs: Tensor | None) -> ObjectiveSamples:
