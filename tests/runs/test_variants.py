@@ -6,6 +6,7 @@ import pytest
 
 from alignkit.errors import UsageError
 from alignkit.runs import Run
+from alignkit.runs.config import Init
 from alignkit.runs.units import select_runs, unit_labels
 from alignkit.runs.variants import option_text, variant_names, variant_order
 
@@ -142,7 +143,29 @@ def test_a_run_is_named_by_what_it_started_from_but_not_by_its_seed(tmp_path):
     runs = [make_run(tmp_path, seed, init=f"runs/captions/late/seed{seed}") for seed in (0, 1)]
     assert set(named(runs)) == {""}
     runs.append(make_run(tmp_path))
-    assert named(runs) == ["init=captions/late", "init=captions/late", "init=none"]
+    first = "pretraining=captions/late"
+    assert named(runs) == [first, first, "pretraining=none"]
+
+
+def test_a_run_is_named_by_how_the_run_was_trained_that_it_started_from(tmp_path):
+    runs = [make_run(tmp_path)]
+    for objectives in (["mlm=1", "itm=1"], ["itm=1"]):
+        first = make_run(tmp_path, seed=5, placement="late", task="captions", epochs=7)
+        first.stored["training"]["objectives"] = objectives
+        run = make_run(tmp_path, init="runs/captions/late/seed5")
+        run.stored["init"] = vars(Init.of("runs/captions/late/seed5", first.stored))
+        runs.append(run)
+    assert named(runs) == [
+        "pretraining=none",
+        "pretraining=captions, pretraining.objectives=mlm+itm",
+        "pretraining=captions, pretraining.objectives=itm",
+    ]
+    assert labelled(runs, "pretraining.objectives") == [
+        "pretraining.objectives=none",
+        "pretraining.objectives=mlm+itm",
+        "pretraining.objectives=itm",
+    ]
+    assert select_runs(runs, ["pretraining.objectives=mlm+itm"]) == [runs[1]]
 
 
 def test_a_unit_refuses_to_average_over_another_option(tmp_path):
@@ -183,7 +206,7 @@ def test_an_unknown_unit(tmp_path):
         (True, "true"),
         (None, "none"),
         ([], "none"),
-        (["mlm=1", "itm=1"], "mlm=1+itm=1"),
+        (["mlm=1", "itm=0.5"], "mlm+itm=0.5"),
         ("sum", "sum"),
     ],
 )

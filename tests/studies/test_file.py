@@ -1,11 +1,14 @@
 """Study files: what they may say, and how they say what is wrong with them."""
 
+from dataclasses import replace
+
 import pytest
 
 from alignkit.errors import DataError, UsageError
 from alignkit.runs import Training
 from alignkit.studies import read_study
 from alignkit.studies.options import known_options
+from alignkit.studies.plan import make_plan
 
 
 def _read(tmp_path, text):
@@ -100,6 +103,13 @@ def test_defaults_and_tables(tmp_path):
         ("grid = 3\n", "must be a table"),
         ("name = 'a/b'\n[grid]\nseeds = [0]\n", "use letters, digits"),
         ("", r"describes no runs; write a \[grid\]"),
+        ("[grid]\ninit = [true]\n", r"line 2: \[grid\] init = true needs a table \[pretrain\]"),
+        ("[grid.pretrain]\nepochs = [1]\n", r"\[grid.pretrain\] needs a table \[pretrain\]"),
+        (
+            "[grid.pretrain]\nepochs = 1\n",
+            r"line 2: \[grid.pretrain\] epochs is 1; expected a list",
+        ),
+        ("[grid.pretrain]\nepoch = [1]\n", r"\[grid.pretrain\] has no option 'epoch'; did you"),
         ("[grid\n", "is not valid TOML: .*line 1"),
     ],
 )
@@ -142,6 +152,35 @@ def test_pretraining_takes_shared_options_and_its_own(tmp_path):
         "seed": 7,
         "options": {"batch_size": 8, "epochs": 3, "data": "pairs"},
     }
+
+
+def test_a_grid_has_every_way_of_pretraining(tmp_path):
+    study = _read(
+        tmp_path,
+        """
+        [grid]
+        tasks = ["toy_match"]
+        placements = ["none", "1"]
+        seeds = [0, 1]
+        init = [false, true]
+        [grid.pretrain]
+        objectives = ["itm", ["mlm", "itm"]]
+        epochs = [1, 2]
+        [options]
+        architecture = "vilbert:depth=2"
+        [pretrain]
+        task = "toy_unique"
+        """,
+    )
+    plan = make_plan(replace(study, runs=tmp_path / "runs"))
+    first = [planned for planned in plan.runs if planned.pretrains]
+    assert len(first) == 2 * 2 * 2  # placements, objectives, epochs
+    assert {p.config.training.objectives for p in first} == {("itm=1",), ("mlm=1", "itm=1")}
+    started = [planned for planned in plan.to_analyse if planned.first is not None]
+    assert len(started) == 8 * 2
+    assert len(plan.to_analyse) == 8 * 2 + 4  # from scratch, once each
+    for planned in started:
+        assert planned.config.init.config["training"] == planned.first.config.training.to_json()
 
 
 def test_a_grid_is_counted_before_it_is_made(tmp_path):

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from alignkit.cli import (
+    ablation,
     agreement,
     compare,
     consistency,
@@ -61,6 +62,7 @@ for command in (
     report,
     plot,
     hypotheses,
+    ablation,
     agreement,
     stability,
     dimension,

@@ -73,10 +73,17 @@ class Choice:
 
 @dataclass(frozen=True)
 class Init:
-    """The run that training starts from: its path and its identity."""
+    """The run that training starts from: its path, its identity, and the options that it had."""
 
     run: str
     identity: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: str, stored: Mapping[str, Any]) -> Init:
+        """Return that of a run with such a ``config.json``; it need not be trained yet."""
+        kept = ("task", "architecture", "placement", "training", "init", "data")
+        return cls(run, stored["identity"], {key: stored.get(key) for key in kept})
 
 
 @dataclass(frozen=True)
@@ -301,7 +308,7 @@ def choose_init(run: str | Path, architecture: str) -> Init:
             f"`init={run}` has the architecture '{stored['architecture']['name']}', the new run "
             f"has '{architecture}'; start from a run of the same architecture"
         )
-    return Init(str(run), stored["identity"])
+    return Init.of(str(run), stored)
 
 
 _fingerprints: dict[str, str] | None = None

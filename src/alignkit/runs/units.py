@@ -12,6 +12,7 @@ from alignkit.runs.run import Run
 from alignkit.runs.variants import (
     DATA,
     LAYERS,
+    PRETRAINING,
     differing_options,
     option_text,
     run_options,
@@ -147,7 +148,7 @@ def select_runs(runs: Sequence[Run], where: Sequence[str]) -> list[Run]:
         values = {run.path: _value(run, name) for run in kept}
         chosen = [run for run in kept if _equal(values[run.path], wanted)]
         if not chosen:
-            known = ", ".join(_in_order(values.values()))
+            known = ", ".join(values_in_order(values.values()))
             raise UsageError(f"no run has {condition}; {name} is {known}")
         kept = chosen
     return kept
@@ -162,6 +163,31 @@ def option_values(runs: Sequence[Run], option: str) -> dict[Path, str]:
         For an unknown option, with the closest one.
     """
     return {run.path: _value(run, option) for run in runs}
+
+
+def differing_besides(runs: Sequence[Run], option: str) -> dict[Path, str]:
+    """Name what tells runs of a task apart besides an option, their placement and their seed.
+
+    The options of a pretraining run belong to ``pretraining``, and that to each of them.
+
+    Returns
+    -------
+    dict of Path to str
+        By the path of the run: ``learning_rate=3e-4, epochs=2``; empty where nothing does.
+    """
+    first = option.partition(".")[0]
+    names: dict[Path, str] = {}
+    for task in dict.fromkeys(run.task for run in runs):
+        group = [run for run in runs if run.task == task]
+        keys = [
+            key
+            for key in differing_options(group)
+            if key not in (option, first) and not key.startswith(f"{option}.")
+        ]
+        for run in group:
+            options = run_options(run)
+            names[run.path] = ", ".join(f"{k}={option_text(options.get(k))}" for k in keys)
+    return names
 
 
 def _parsed(condition: str) -> tuple[str, str]:
@@ -181,7 +207,7 @@ def _parsed(condition: str) -> tuple[str, str]:
 def _options_of(config: RunConfig) -> list[str]:
     """Return the names of the options that runs with such a configuration have."""
     options = {**config.training.to_json(), **config.architecture.options, **config.task.options}
-    return [*options, "architecture", "init"]
+    return [*options, "architecture", PRETRAINING, *(f"{PRETRAINING}.{key}" for key in options)]
 
 
 def _value(run: Run, option: str) -> str:
@@ -193,6 +219,8 @@ def _value(run: Run, option: str) -> str:
         For an unknown option, with the closest one.
     """
     options = run_options(run)
+    if option.startswith(f"{PRETRAINING}.") and options[PRETRAINING] is None:
+        return option_text(None)
     if option not in options:
         known = [*UNITS, *options]
         close = get_close_matches(option, known, n=1)
@@ -208,8 +236,8 @@ def _equal(value: str, wanted: str) -> bool:
         return value == wanted
 
 
-def _in_order(values: Iterable[str]) -> list[str]:
-    """Sort distinct values: numbers by size, other texts by letter."""
+def values_in_order(values: Iterable[str]) -> list[str]:
+    """Return the distinct values of an option: numbers by size, other texts by letter."""
     distinct = sorted(set(values))
     try:
         return sorted(distinct, key=float)
@@ -248,7 +276,7 @@ def _refuse_pooling(
 
 def _refusal(which: str, runs: Sequence[Run], keys: Sequence[str], remedies: str) -> str:
     options = [run_options(run) for run in runs]
-    values = {key: _in_order(option_text(own.get(key)) for own in options) for key in keys}
+    values = {key: values_in_order(option_text(own.get(key)) for own in options) for key in keys}
     differ = "; ".join(f"{key} is {', '.join(values[key])}" for key in keys)
     remedy = remedies.format(keys[0], values[keys[0]][0])
     return (

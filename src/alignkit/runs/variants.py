@@ -17,6 +17,8 @@ from alignkit.runs.training import Training, read_options
 
 # Not options, but they may differ all the same: named only where no option tells runs apart.
 LAYERS, DATA = "layers", "data"
+# The task of the run that training started from; its options have this name before theirs.
+PRETRAINING = "pretraining"
 
 
 def variant_names(runs: Sequence[Run], across_placements: bool = False) -> dict[Path, str]:
@@ -83,7 +85,7 @@ def differing_options(runs: Sequence[Run]) -> list[str]:
             values.setdefault(key, set()).add(option_text(value))
     ignored = {LAYERS, DATA}
     if len(values.get(DATA, ())) == 1:  # then the task's options do not change the data
-        ignored |= {key for run in runs for key in _sections(run)["task"]}
+        ignored |= {key for run in runs for key in _sections(run.stored)["task"]}
     keys = [key for key, texts in values.items() if len(texts) > 1 and key not in ignored]
     for hidden in (LAYERS, DATA):
         if _share_a_name(runs, options, keys, hidden):
@@ -98,18 +100,45 @@ def run_options(run: Run) -> dict[str, Any]:
     -------
     dict of str to value
         The options of training; ``architecture`` and its options; those of the task; and
-        ``init``, the task and placement of the run that training started from. Folders and
-        files are left out. An option whose name is taken has its section before it, as in
-        ``task.epochs``. ``layers`` and ``data`` hold the layers of the placement and the
-        fingerprint of the data.
+        ``pretraining``, the task of the run that training started from, with the options of that
+        run as ``pretraining.objectives`` and so on. Folders and files are left out. An option
+        whose name is taken has its section before it, as in ``task.epochs``. ``layers`` and
+        ``data`` hold the layers of the placement and the fingerprint of the data.
     """
-    stored = run.stored
-    options = {key: value for section in _sections(run).values() for key, value in section.items()}
-    options["init"] = _without_seed(stored["init"]["run"]) if stored.get("init") else None
-    placement = stored["placement"]
-    options[LAYERS] = "/".join(",".join(map(str, placement[s])) for s in ("text", "vision"))
+    return _options(run.stored)
+
+
+def _options(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a run with such a ``config.json``."""
+    sections = _sections(stored).values()
+    options = {key: value for section in sections for key, value in section.items()}
+    options |= _pretraining(stored)
+    options[LAYERS] = _layers(stored)
     options[DATA] = stored["data"]["fingerprint"][:8]
     return options
+
+
+def _pretraining(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what training started from, as options."""
+    init = stored.get("init")
+    if not init:
+        return {PRETRAINING: None}
+    first = init.get("config")
+    if not first:  # a run that was trained before these were stored
+        return {PRETRAINING: _without_seed(init["run"])}
+    theirs = _options(first)
+    del theirs[DATA]
+    if theirs[LAYERS] == _layers(stored):
+        del theirs[LAYERS]
+    if theirs[PRETRAINING] is None:
+        del theirs[PRETRAINING]
+    task = first["task"].get("alias") or first["task"]["name"]
+    return {PRETRAINING: task} | {f"{PRETRAINING}.{key}": v for key, v in theirs.items()}
+
+
+def _layers(stored: Mapping[str, Any]) -> str:
+    placement = stored["placement"]
+    return "/".join(",".join(map(str, placement[stream])) for stream in ("text", "vision"))
 
 
 def option_text(value: object) -> str:
@@ -121,15 +150,15 @@ def option_text(value: object) -> str:
     if isinstance(value, float):
         exact = Decimal(repr(value)).normalize()
         return f"{exact:e}" if value and abs(value) < 0.01 else f"{exact:f}"
-    if isinstance(value, list):
-        return "+".join(map(str, value))
+    if isinstance(value, list):  # of weighted names, of which 1 is the weight unless said
+        return "+".join(str(each).removesuffix("=1") for each in value)
     return str(value)
 
 
-def _sections(run: Run) -> dict[str, dict[str, Any]]:
+def _sections(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the options of training, architecture and task, under names that differ."""
-    stored = run.stored
     training: dict[str, Any] = read_options(Training, stored["training"]).to_json()
+    training["objectives"] = training["objectives"] or ["task"]
     training["architecture"] = stored["architecture"]["name"]
     sections = {"training": training}
     for section, kind in (("architecture", "architectures"), ("task", "tasks")):

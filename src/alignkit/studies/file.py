@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -125,6 +125,8 @@ def _study(source: Source, content: Mapping[str, Any], path: Path) -> Study:
         "agreement": _optional(source, content, "agreement", Agreement),
         "stability": _optional(source, content, "stability", Stability),
     }
+    if "pretrain" not in content:
+        _refuse_pretrained(source, entries)
     measure = _optional(source, content, "measure", Measure)
     if measure is None and any(analyses.values()):
         metrics = [spec for table in analyses.values() if table for spec in table.metrics]
@@ -193,11 +195,12 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[RunSpec]:
     """Yield every combination: by task, then by placement, further options and seed."""
     if not grid:
         return
+    grid = dict(grid)
+    first = _pretrain_grid(source, grid.pop("pretrain", {}))
     for key, values in grid.items():
         if key not in GRID and key not in known_options() and key != "init":
-            raise source.unknown("grid", key, [*GRID, *known_options()])
-        if not isinstance(values, list) or not values:
-            raise source.error("grid", key, f"{key} is {values!r}; expected a list of values")
+            raise source.unknown("grid", key, [*GRID, *known_options(), "pretrain"])
+        _require_list(source, "grid", key, values)
     plain = {
         key: as_type(source, "grid", key, grid.get(key, default), tuple[kind, ...])  # type: ignore[valid-type]
         for (key, kind), default in zip(GRID.items(), ([None], [None], [0]), strict=True)
@@ -208,7 +211,8 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[RunSpec]:
         for key, values in grid.items()
         if key not in GRID
     }
-    count = math.prod(len(values) for values in (*plain.values(), *further.values()))
+    sizes = (*plain.values(), *further.values(), *first.values())
+    count = math.prod(len(values) for values in sizes)
     if count > MOST_RUNS:  # counted before any is made
         raise source.error(
             "",
@@ -219,9 +223,31 @@ def _grid(source: Source, grid: Mapping[str, Any]) -> Iterator[RunSpec]:
         plain.get("tasks", (None,)),
         plain.get("placements", (None,)),
         *further.values(),
+        *first.values(),
         plain.get("seeds", (0,)),
     ):
-        yield task, placement, seed, dict(zip(further, chosen, strict=True))
+        own = dict(zip(further, chosen, strict=False))
+        if first:
+            own["pretrain"] = dict(zip(first, chosen[len(further) :], strict=True))
+        yield task, placement, seed, own
+
+
+def _pretrain_grid(source: Source, table: Any) -> dict[str, list[Any]]:
+    """Return the values of the options in which pretraining runs differ."""
+    name = "grid.pretrain"
+    if not isinstance(table, Mapping):
+        raise source.error("grid", "pretrain", f"'pretrain' must be a table: write [{name}]")
+    for key, values in table.items():
+        _require_list(source, name, key, values)
+    return {
+        key: [read_option(source, name, key, value) for value in values]
+        for key, values in table.items()
+    }
+
+
+def _require_list(source: Source, table: str, key: str, values: Any) -> None:
+    if not isinstance(values, list) or not values:
+        raise source.error(table, key, f"{key} is {values!r}; expected a list of values")
 
 
 def _listed(source: Source, run: Mapping[str, Any]) -> Iterator[RunSpec]:
@@ -256,6 +282,14 @@ def _pretrain(
     chosen = {k: as_type(source, "pretrain", k, table.pop(k), own[k]) for k in own if k in table}
     options = shared.joined(chosen.get("task"), _options(source, "pretrain", table))
     return chosen | {"options": options}
+
+
+def _refuse_pretrained(source: Source, entries: Sequence[Entry]) -> None:
+    """Refuse runs that are to start from a pretraining run that is not described."""
+    if any("pretrain" in entry.options for entry in entries):
+        raise source.error("grid", "pretrain", "[grid.pretrain] needs a table [pretrain] as well")
+    if any(entry.options.get("init") is True for entry in entries):
+        raise source.error("grid", "init", "init = true needs a table [pretrain]")
 
 
 def _options(source: Source, table: str, given: Any) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class Entry:
         As on the command line; the default when None.
     seed : int
     options : mapping
-        All other options, both shared ones and those of this run.
+        All other options, both shared ones and those of this run; ``pretrain`` holds those of the
+        pretraining run in which the runs of a grid differ.
     """
 
     task: str | None
@@ -54,7 +55,7 @@ class Entry:
             Training(**_of(Training, given)),
             self.seed,
             given.get("data"),
-            given.get("init") or None,
+            init if isinstance(init := given.get("init"), str) else None,
             RuntimeOptions(**_of(RuntimeOptions, given)),
         )
 
@@ -76,8 +77,8 @@ def read_option(source: Source, table: str, key: str, value: Any) -> Any:
     known = known_options()
     if key not in known:
         raise source.unknown(table, key, known, "option")
-    if key == "init" and value is False:  # this run starts from scratch, the others from a run
-        return False
+    if key == "init" and isinstance(value, bool):  # whether to start from that of [pretrain]
+        return value
     return as_type(source, table, key, value, known[key])
 
 

@@ -238,8 +238,9 @@ def _resolved(study: Study) -> list[Planned]:
     runs = []
     for entry in study.entries:
         first = None
-        if study.pretrain is not None and entry.options.get("init") is None:
-            key = (entry.placement, entry.options.get("architecture"))
+        if study.pretrain is not None and entry.options.get("init") in (None, True):
+            own = entry.options.get("pretrain", {})
+            key = (entry.placement, entry.options.get("architecture"), repr(own))
             if key not in firsts:
                 firsts[key] = _pretraining(study, entry)
             first = firsts[key]
@@ -263,7 +264,7 @@ def _resolve(entry: Entry) -> Planned:
 def _pretraining(study: Study, entry: Entry) -> Planned:
     """Return the run that others of the same placement and architecture start from."""
     assert study.pretrain is not None
-    options = dict(study.pretrain["options"])
+    options = {**study.pretrain["options"], **entry.options.get("pretrain", {})}
     if entry.options.get("architecture"):
         options["architecture"] = entry.options["architecture"]
     planned = _resolve(
@@ -293,7 +294,7 @@ def _start_from(planned: Planned, first: Planned, root: Path) -> None:
     if first.config is None:
         planned.config, planned.problem = None, f"its pretraining run: {first.problem}"
         return
-    init = Init(str(run_of(root, first.config).path), first.config.identity)
+    init = Init.of(str(run_of(root, first.config).path), first.config.to_json())
     planned.config = replace(planned.config, init=init)
 
 

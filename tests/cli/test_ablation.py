@@ -1,0 +1,119 @@
+"""``alignkit ablation``: pairs, tests and rankings against the scores that runs hold."""
+
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+
+from alignkit.runs import load_runs
+from tiny import TINY_MODEL, TINY_TASK, alignkit
+
+pytestmark = pytest.mark.slow
+
+HEADS = ("concat", "sum", "hadamard")
+PLACEMENTS = ("none", "1", "2")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Runs of three heads, three placements and two seeds; one seed lacks a head."""
+    place = tmp_path_factory.mktemp("ablation")
+    for head in HEADS:
+        words = ["train", "--task", TINY_TASK, "--architecture", f"{TINY_MODEL},head={head}"]
+        for placement in PLACEMENTS:
+            words += ["--placement", placement]
+        for seed in (0, 1) if head != "sum" else (0,):
+            words += ["--seed", seed]
+        alignkit(*words, "--epochs", "1", cwd=place)
+    alignkit("evaluate", cwd=place)
+    return place
+
+
+@pytest.fixture(scope="module")
+def scores(place):
+    """The scores on test: by head, placement and seed."""
+    return {
+        (run.stored["architecture"]["options"]["head"], run.placement, run.seed): run.scores(
+            "test"
+        )["auroc"]
+        for run in load_runs(place / "runs")
+    }
+
+
+def test_differences_are_those_of_runs_that_are_equal_in_all_else(place, scores):
+    done = alignkit("ablation", "head", "--json", "--output", "out", cwd=place)
+    result = json.loads(done.stdout)
+    assert result["settings"]["reference"] == "concat"
+    assert "3 placement(s) and seed(s)" not in done.stderr  # every seed has a pair with hadamard
+    for row in result["placements"]:
+        seeds = (0,) if row["value"] == "sum" else (0, 1)
+        pairs = [
+            (scores[row["value"], row["placement"], s], scores["concat", row["placement"], s])
+            for s in seeds
+        ]
+        own, base = np.array(pairs).T
+        assert row["seeds"] == len(seeds)
+        assert row["mean"] == pytest.approx(own.mean())
+        assert row["reference_mean"] == pytest.approx(base.mean())
+        assert row["difference"] == pytest.approx((own - base).mean())
+    for row in result["differences"]:
+        means = [p["difference"] for p in result["placements"] if p["value"] == row["value"]]
+        signs = np.array(list(itertools.product((-1, 1), repeat=3)))
+        observed, null = abs(np.mean(means)), abs(signs @ means / 3)
+        assert row["difference"] == pytest.approx(np.mean(means))
+        assert row["p"] == pytest.approx((null >= observed - 1e-12).mean())
+        assert row["verdict"] == "not testable"  # three placements are too few
+    written = pd.read_csv(place / "out/pairs.csv")
+    assert len(written) == 3 * 3
+    assert set(written["seed"][written["value"] == "sum"]) == {0}
+
+
+def test_rankings_are_correlated_over_placements(place, scores):
+    result = json.loads(
+        alignkit("ablation", "head", "--reference", "hadamard", "--json", cwd=place).stdout
+    )
+    (row,) = [r for r in result["rankings"] if r["value"] == "concat"]
+    names = ("none", "at_1", "at_2")
+    base, own = (
+        [np.mean([scores[head, p, seed] for seed in (0, 1)]) for p in names]
+        for head in ("hadamard", "concat")
+    )
+    assert row["placements"] == 3
+    assert row["spearman"] == pytest.approx(spearmanr(base, own).statistic)
+    assert row["best"] == names[int(np.argmax(own))]
+    assert row["best_reference"] == names[int(np.argmax(base))]
+
+
+def test_alignment_is_compared_and_figures_are_drawn(place):
+    done = alignkit(
+        "ablation", "head", "--metric", "unbiased_cka", "--figures", "figures", cwd=place
+    )
+    assert "head, each against concat" in done.stdout
+    assert "unbiased_cka" in done.stdout
+    assert len(list(place.glob("figures/ablation-head-*.svg"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["batch_size"], "batch_size is 32 in all of these runs"),
+        (["head", "--reference", "mean"], "--reference is 'mean', but head is concat, hadamard"),
+        (["hed"], "has no option 'hed'; did you mean 'head'"),
+        (["pretraining"], "pretraining is none in all of these runs"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(place, words, message):
+    assert message in alignkit("ablation", *words, cwd=place, code=2).stderr
+
+
+def test_runs_that_differ_in_more_than_the_option_are_no_pairs(place, tmp_path):
+    for head, rate in (("sum", "1e-3"), ("concat", "1e-4")):
+        words = ["--architecture", f"{TINY_MODEL},head={head}", "--learning-rate", rate]
+        alignkit(
+            "train", "--task", TINY_TASK, "--placement", "1", "--epochs", "1", *words, cwd=tmp_path
+        )
+    error = alignkit("ablation", "head", cwd=tmp_path, code=2).stderr
+    assert "differ in head alone; they also differ in learning_rate" in error
