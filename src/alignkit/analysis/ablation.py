@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +239,7 @@ def _rankings(
         ranks = [rankdata(-sign * part[name]) for name in ("reference_mean", "mean")]
         found = associate(ranks[0], ranks[1], permutations, seed)
         names = list(part["placement"])
-        best: Mapping[str, str] = {
+        best: dict[str, Any] = {
             column: names[int(np.argmin(rank))]
             for column, rank in zip(("best_reference", "best"), ranks, strict=True)
         }

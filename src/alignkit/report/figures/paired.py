@@ -65,7 +65,7 @@ def paired(
             low = float(min((x - bars["reference_sd"]).min(), (y - bars["sd"]).min()))
             high = float(max((x + bars["reference_sd"]).max(), (y + bars["sd"]).max()))
             pad = 0.06 * ((high - low) or 1.0)
-            ends = np.array([low - pad, high + pad])
+            ends = (low - pad, high + pad)
             ax.plot(ends, ends, color=CONTEXT, lw=0.9, zorder=0)
             ax.set_xlim(*ends)
             ax.set_ylim(*ends)
