@@ -63,11 +63,21 @@ def save(run: Run, model: nn.Module, inputs: Inputs) -> None:
 
 
 def load(
-    run: Run, n_outputs: int, device: torch.device | str = "cpu"
+    run: Run, n_outputs: int, device: torch.device | str = "cpu", trained: bool = True
 ) -> tuple[nn.Module, Schedule, Inputs]:
-    """Return the trained model of a run, its schedule and its inputs.
+    """Return the model of a run, its schedule and its inputs.
 
     The model is in evaluation mode.
+
+    Parameters
+    ----------
+    run : Run
+    n_outputs : int
+        The number of logits.
+    device : torch.device or str
+    trained : bool
+        Whether with the trained weights, or with those that its seed gave it: before training,
+        and before it took over those of another run. The latter seeds the global generators.
 
     Raises
     ------
@@ -77,14 +87,18 @@ def load(
     """
     if not run.is_trained:
         raise DataError(f"{run.path} is not trained; train it first: alignkit train")
-    if not run.model_file.is_file():
+    if trained and not run.model_file.is_file():
         raise DataError(
             f"the weights of {run.path} are missing; retrain it with: alignkit train --force, or "
             "import an export that includes them"
         )
     architecture = run.config.architecture.make()
     inputs: Inputs = architecture.load_inputs(read_json(run.trained_file("inputs.json")))
+    if not trained:
+        make_repeatable(run.seed, run.config.training.threads)
     model, schedule = build(run.config, n_outputs, inputs)
+    if not trained:
+        return model.to(device).eval(), schedule, inputs
     weights = run.trained_file(run.model_file.name)
     try:
         model.load_state_dict(load_file(weights))

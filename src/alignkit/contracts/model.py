@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from alignkit.models.placement import STREAMS
-from alignkit.models.schedule import Fuse, RunLayer, Schedule
+from alignkit.models.schedule import Fuse, RunLayer, Schedule, Step
 from alignkit.plugins.calls import Owner, PluginCall, described
 
 SAMPLES = 2  # as many show whether samples are kept apart
@@ -42,6 +42,7 @@ def run_model(
     schedule: Schedule,
     batch: Mapping[str, Mapping[str, Any]],
     record: Callable[[str, Any], None] | None = None,
+    before: Callable[[Step, dict[str, Any]], None] | None = None,
 ) -> Any:
     """Run a batch through a model as ``walk`` does; an error in its code names its owner.
 
@@ -64,7 +65,7 @@ def run_model(
 
     try:
         with PluginCall(owner_of(model), "a forward pass"):
-            return walk(model, schedule, batch, record and recorded)
+            return walk(model, schedule, batch, record and recorded, before)
     except BaseException:
         if raised:
             raise raised[0] from None

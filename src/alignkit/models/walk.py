@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from alignkit.models.pooling import mean_over
-from alignkit.models.schedule import Fuse, Record, RunLayer, Schedule, stream_of
+from alignkit.models.schedule import Fuse, Record, RunLayer, Schedule, Step, stream_of
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,15 @@ class StreamState:
         return mean_over(self.tokens, self.content)
 
 
+Before = Callable[[Step, dict[str, StreamState]], None]
+
+
 def walk(
     model: Any,
     schedule: Schedule,
     batch: Mapping[str, Mapping[str, Tensor]],
     record: Callable[[str, StreamState], None] | None = None,
+    before: Before | None = None,
 ) -> Tensor:
     """Run a batch through a model in the order of a schedule.
 
@@ -70,6 +74,9 @@ def walk(
         Arguments of the streams' ``embed``, under ``text`` and ``vision``.
     record : callable, optional
         Called as ``record(site, state)`` at every site of the schedule.
+    before : callable, optional
+        Called as ``before(step, states)`` before every step, with the states by stream, which it
+        may replace.
 
     Returns
     -------
@@ -79,6 +86,8 @@ def walk(
     states = {name: model.streams[name].embed(**batch[name]) for name in ("text", "vision")}
     carry: Any = None
     for step in schedule:
+        if before is not None:
+            before(step, states)
         match step:
             case RunLayer(stream, layer):
                 states[stream] = model.streams[stream].layer(layer, states[stream])

@@ -1,0 +1,126 @@
+"""``alignkit explain``: what do models attend to, token by token and patch by patch?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from alignkit.cli.app import App
+from alignkit.cli.arguments import (
+    OUTPUT,
+    REPRESENTATIONS,
+    Device,
+    Figures,
+    Json,
+    Placements,
+    RunPaths,
+    RunsFolder,
+    Seed,
+    SplitName,
+    Tasks,
+    Where,
+)
+from alignkit.cli.pages import link_results
+from alignkit.cli.selection import check_split, chosen_runs
+
+if TYPE_CHECKING:
+    from alignkit.runs import Run
+
+DrawnSamples = Annotated[
+    int,
+    typer.Option(
+        "--samples",
+        metavar="N",
+        help="Number of samples to run the models on.",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
+Untrained = Annotated[
+    bool,
+    typer.Option(
+        "--untrained/--no-untrained",
+        help="Also run each model as its seed initialised it.",
+        rich_help_panel=REPRESENTATIONS,
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="Also write the tables to this folder as CSV files.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    commands = App(
+        no_args_is_help=True, help="Run models once more, and look at single tokens and patches."
+    )
+    commands.command()(attention)
+    app.add_typer(commands, name="explain", rich_help_panel="Questions")
+
+
+def attention(
+    paths: RunPaths = None,
+    task: Tasks = None,
+    placement: Placements = None,
+    where: Where = None,
+    split: SplitName = "test",
+    samples: DrawnSamples = 64,
+    untrained: Untrained = True,
+    seed: Seed = 0,
+    device: Device = "auto",
+    runs: RunsFolder = Path("runs"),
+    figures: Figures = None,
+    output: Folder = None,
+    json: Json = False,
+) -> None:
+    """Measure how widely attention is spread: its entropy by layer, head and stream.
+
+    entropy is in nats, the mean over tokens and samples; normalised is divided by the logarithm
+    of the number of tokens that may be attended to, padding left out: 1 where all get the same,
+    0 where one gets all. kind is self, or co where a stream attends to the other at a fusion.
+    untrained is normalised of the models as they were initialised.
+
+    Examples: alignkit explain attention --placement late
+
+    alignkit explain attention --samples 256 --output attention --figures figures
+    """
+    from alignkit.analysis.explaining.attention import attention_of_runs
+    from alignkit.analysis.explaining.forward import ForwardOptions
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.explaining import show_attention
+
+    reporter = console.TerminalReporter()
+    chosen = _chosen(paths, runs, task, placement, where, split)
+    options = ForwardOptions(split, samples, seed, untrained, device)
+    result = attention_of_runs(chosen, options, reporter)
+    if output is not None or figures is not None:
+        from alignkit.report.explaining import write_attention
+
+        write_attention(result, folder=output, figures=figures, reporter=reporter)
+        link_results(output, figures=figures)
+    if json:
+        tables = {"layers": result.layers, "fusions": result.fusions}
+        plain = {name: console.records(table) for name, table in tables.items()}
+        console.print_json(plain | {"settings": result.settings})
+    else:
+        show_attention(result)
+
+
+def _chosen(
+    paths: list[Path] | None,
+    runs: Path,
+    task: list[str] | None,
+    placement: list[str] | None,
+    where: list[str] | None,
+    split: str,
+) -> "list[Run]":
+    from alignkit.runs.units import select_runs
+
+    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
+    return select_runs(chosen, where or ())

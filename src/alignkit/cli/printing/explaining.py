@@ -1,0 +1,36 @@
+"""How analyses of single tokens and patches are printed."""
+
+from typing import TYPE_CHECKING
+
+from alignkit.cli.printing import console
+
+if TYPE_CHECKING:
+    from alignkit.analysis.explaining.attention import AttentionEntropy
+
+_ATTENTION = (
+    "task",
+    "unit",
+    "stream",
+    "kind",
+    "layer",
+    "runs",
+    "heads",
+    "keys",
+    "entropy",
+    "normalised",
+    "sd_samples",
+    "sd_heads",
+    "sd_seeds",
+    "untrained",
+)
+
+
+def show_attention(result: "AttentionEntropy") -> None:
+    """Print the entropy of attention by layer, and before, in and after fusions."""
+    console.print_named(console.records(result.layers), _ATTENTION, title="entropy of attention")
+    if len(result.fusions):
+        print()
+        fusions = result.fusions.drop(columns=["placement", "depth"])
+        console.print_named(
+            console.records(fusions), fusions, title="before, in and after each fusion"
+        )

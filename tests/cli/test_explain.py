@@ -1,0 +1,199 @@
+"""``alignkit explain``: numbers against definitions of their own, in float64."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.special import softmax, xlogy
+
+from alignkit.analysis.explaining.forward import TRAINED, ForwardOptions, of_models
+from alignkit.chain import model as models
+from alignkit.runs import Run, Training, resolve_config
+from named_models import text_folder, vision_folder
+from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Runs of two placements and two seeds."""
+    place = tmp_path_factory.mktemp("explain")
+    for placement in ("1", "none"):
+        for seed in (0, 1):
+            train_tiny(place / "runs", placement, seed=seed)
+    return place
+
+
+def opened_models(run, samples=20):
+    """The trained and the untrained model of a run, with the samples."""
+    return of_models([run], ForwardOptions(samples=samples), lambda opened: opened, "look")
+
+
+def heads(run, **where):
+    """The entropies of a run's heads, as the command gives them."""
+    from alignkit.analysis.explaining.attention import attention_of_runs
+
+    table = attention_of_runs([run], ForwardOptions(samples=20)).heads
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
+def as_numpy(module, tokens):
+    """A linear layer or a norm, in float64."""
+    return module.double()(torch.from_numpy(tokens)).detach().numpy()
+
+
+def entropies(query, key, allowed):
+    """Entropy by definition: (samples, heads, queries), and that over the logarithm of the keys."""
+    scores = np.einsum("bhqd,bhkd->bhqk", query, key) / np.sqrt(query.shape[-1])
+    scores[~np.broadcast_to(allowed[:, None, None, :], scores.shape)] = -np.inf
+    p = softmax(scores, axis=-1)
+    entropy = -xlogy(p, p).sum(-1)
+    return entropy, entropy / np.log(allowed.sum(1))[:, None, None]
+
+
+def split(tokens, n_heads):
+    """(batch, length, width) to (batch, heads, length, width of a head)."""
+    b, n, w = tokens.shape
+    return tokens.reshape(b, n, n_heads, w // n_heads).transpose(0, 2, 1, 3)
+
+
+def mean_over(values, valid):
+    """Means over the tokens of each sample that are no padding, then over samples: per head."""
+    each = [values[i][:, valid[i]].mean(-1) for i in range(len(valid))]
+    return np.mean(each, axis=0), np.std(each, axis=0, ddof=1)
+
+
+def test_self_attention_is_that_of_its_definition(place):
+    run = Run(next((place / "runs").glob("toy_match/at_1/seed0-*")))
+    trained, _ = opened_models(run)
+    batch = trained.data.batch(trained.rows)
+    stream = trained.model.streams["text"]
+    state = stream.embed(**batch["text"])
+    mask, tokens = state.mask.numpy(), state.tokens.detach().numpy().astype(float)
+    layer = stream.layers[0]
+    both = as_numpy(layer.query_key_value, as_numpy(layer.norm_attention, tokens))
+    query, key = (split(part, 2) for part in np.split(both, 3, axis=-1)[:2])
+    entropy, share = entropies(query, key, mask)
+    found = heads(run, stream="text", layer="t00", weights=TRAINED).sort_values("head")
+    mean, sd = mean_over(entropy, mask)
+    np.testing.assert_allclose(found["entropy"], mean, rtol=1e-6)
+    np.testing.assert_allclose(found["sd"], sd, rtol=1e-4)
+    np.testing.assert_allclose(found["normalised"], mean_over(share, mask)[0], rtol=1e-6)
+    assert not mask.all()  # some texts are padded
+    np.testing.assert_allclose(found["keys"], mask.sum(1).mean())
+
+
+def test_co_attention_is_that_of_its_definition_and_leaves_out_padding(place):
+    run = Run(next((place / "runs").glob("toy_match/at_1/seed0-*")))
+    trained, _ = opened_models(run)
+    batch, model = trained.data.batch(trained.rows), trained.model
+    with torch.no_grad():
+        states = {s: model.streams[s].embed(**batch[s]) for s in ("text", "vision")}
+        states = {s: model.streams[s].layer(0, state) for s, state in states.items()}
+    text, vision = (states[s].tokens.numpy().astype(float) for s in ("text", "vision"))
+    mask = states["text"].mask.numpy()
+    attention = model.fusions[0].vision.attention
+    entropy, share = entropies(
+        split(as_numpy(attention.query, vision), 2), split(as_numpy(attention.key, text), 2), mask
+    )
+    found = heads(run, stream="vision", kind="co", weights=TRAINED).sort_values("head")
+    assert set(found["layer"]) == {"v.f0"}
+    every = np.ones(vision.shape[:2], bool)
+    np.testing.assert_allclose(found["entropy"], mean_over(entropy, every)[0], rtol=1e-6)
+    np.testing.assert_allclose(found["normalised"], mean_over(share, every)[0], rtol=1e-6)
+
+
+def test_the_untrained_model_is_the_one_that_training_began_with(place, tmp_path):
+    config = resolve_config(TINY_TASK, "1", TINY_MODEL, Training(epochs=0), 1)
+    from alignkit.chain.train import train
+
+    before = train(config, tmp_path / "runs")
+    stored, _, _ = models.load(before, 1)
+    run = Run(next((place / "runs").glob("toy_match/at_1/seed1-*")))
+    _, untrained = opened_models(run)
+    assert untrained.columns["weights"] == "untrained"
+    for name, value in untrained.model.state_dict().items():
+        assert torch.equal(value, stored.state_dict()[name]), name
+
+
+def test_the_command_says_what_fusions_change(place):
+    done = alignkit(
+        "explain", "attention", "--samples", "30", "--output", "out", "--figures", "figures",
+        "--json", cwd=place,
+    )  # fmt: skip
+    result = json.loads(done.stdout)
+    written = pd.read_csv(place / "out/heads.csv")
+    assert len(written) == 2 * 2 * 2 * (8 + 6)  # seeds, weights, heads; places of both
+    for row in result["layers"]:
+        own = written[
+            (written["unit"] == row["unit"])
+            & (written["stream"] == row["stream"])
+            & (written["layer"] == row["layer"])
+        ]
+        seeds = own[own["weights"] == "trained"].groupby("seed")["normalised"].mean()
+        assert row["normalised"] == pytest.approx(seeds.mean())
+        assert row["sd_seeds"] == pytest.approx(seeds.std())
+        assert row["untrained"] == pytest.approx(
+            own[own["weights"] == "untrained"].groupby("seed")["normalised"].mean().mean()
+        )
+        assert 0 < row["normalised"] <= 1
+    by_layer = {(r["unit"], r["layer"]): r["normalised"] for r in result["layers"]}
+    (text, vision) = result["fusions"]
+    assert (text["fusion"], vision["fusion"]) == ("t.f0", "v.f0")
+    assert text["before"] == by_layer["at_1", "t00"]
+    assert text["in"] == by_layer["at_1", "t.f0"]
+    assert text["after"] == by_layer["at_1", "t01"]
+    assert (place / "figures/attention-toy_match.svg").is_file()
+
+
+@pytest.mark.parametrize(
+    ("architecture", "expected"),
+    [
+        ("lxmert", {("t.f0", "co"), ("t.f0", "self"), ("v.f1", "co"), ("v.f1", "self")}),
+        ("mbt", {("t01", "self"), ("v01", "self")}),
+        ("one_way", {("t.f0", "co")}),
+        ("one_way:direction=text_to_vision", {("v.f0", "co")}),
+        ("vilbert:preset=study,max_tokens=17", {("t.f0", "co"), ("v.f0", "co")}),
+    ],
+)
+def test_other_architectures(tmp_path, architecture, expected):
+    name, _, more = architecture.partition(":")
+    options = "depth=3,width=16,heads=2,feedforward=32"
+    options += ",fusion_width=16" if name in ("vilbert", "one_way") else ""
+    options += ",cross_layers=2" if name == "lxmert" else ""
+    words = ["--architecture", f"{name}:{options}" + (f",{more}" if more else "")]
+    words += [] if name == "lxmert" else ["--placement", "1"]
+    alignkit("train", "--task", TINY_TASK, "--epochs", "1", *words, cwd=tmp_path)
+    done = alignkit("explain", "attention", "--samples", "9", "--json", cwd=tmp_path)
+    rows = json.loads(done.stdout)["layers"]
+    found = {(row["layer"], row["kind"]): row for row in rows}
+    assert {(layer, "self") for layer in ("t00", "v00", "t02", "v02")} <= set(found)
+    co = {key for key in found if key[1] == "co" or ".f" in key[0]}
+    assert expected <= set(found)
+    assert co <= {(f"{s}.f{j}", kind) for s in "tv" for j in (0, 1) for kind in ("co", "self")}
+    if name == "vilbert":  # as many tokens as patches and [CLS], most of them padding
+        assert found["t.f0", "co"]["keys"] == 17
+        assert found["v.f0", "co"]["keys"] < 12
+        assert found["t.f0", "co"]["normalised"] <= 1
+    if name == "mbt":  # the exchange has four more tokens to attend to
+        assert found["v01", "self"]["keys"] == found["v00", "self"]["keys"] + 4
+
+
+def test_models_of_transformers_and_timm(tmp_path):
+    text_folder(tmp_path / "bert")
+    vision_folder(tmp_path / "vit")
+    options = "text_model=./bert,vision_model=./vit,fusion_width=16,fusion_heads=2"
+    words = ["--architecture", f"vilbert:{options}", "--placement", "1", "--epochs", "1"]
+    alignkit("train", "--task", TINY_TASK, *words, cwd=tmp_path)
+    done = alignkit("explain", "attention", "--samples", "9", "--json", cwd=tmp_path)
+    rows = json.loads(done.stdout)["layers"]
+    found = {(row["layer"], row["kind"]): row for row in rows}
+    for site in ("t00", "t02", "v00", "v02"):
+        assert 0 < found[site, "self"]["normalised"] <= 1
+    assert found["t.f0", "co"]["keys"] == found["v00", "self"]["keys"]
+    assert found["v.f0", "co"]["keys"] == found["t00", "self"]["keys"]
