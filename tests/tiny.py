@@ -7,12 +7,13 @@ import hashlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 from unittest import mock
+
+import forks
 
 TINY_TASK = "toy_match:n_train=64,n_validation=32,n_test=48"
 TINY_MODEL = "vilbert:depth=3,width=16,heads=2,feedforward=32,fusion_width=16"
@@ -44,7 +45,12 @@ def alignkit(*words: object, cwd: Path, code: int = 0) -> subprocess.CompletedPr
 def alignkit_process(
     *words: object, cwd: Path, code: int = 0, **environment: str
 ) -> subprocess.CompletedProcess:
-    """Run a command in a process of its own; check its exit code."""
+    """Run a command in a process of its own; check its exit code.
+
+    Unless it needs an environment of its own, it is one of ``forks``.
+    """
+    if not environment:
+        return _checked(forks.run(forks.COMMAND, *words, cwd=cwd), code)
     done = subprocess.run(
         [sys.executable, "-m", "alignkit", *map(str, words)],
         capture_output=True,
@@ -72,20 +78,18 @@ def without_manifests(folder: Path) -> None:
         file.write_text(json.dumps(plain, indent=2, sort_keys=True) + "\n")
 
 
-def killed_while_encoding(words: list, shards: str, cwd: Path, within: float = 120) -> int:
+def killed_while_encoding(
+    words: list, shards: str, cwd: Path, code: str = forks.COMMAND, within: float = 120
+) -> int | None:
     """Start a command and kill it once a folder matches ``shards``; return its exit status."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "alignkit", *words],
-        cwd=cwd,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = forks.start(code, *words, cwd=cwd)
     deadline = time.monotonic() + within
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and process.is_alive():
         if list(cwd.glob(shards)):
-            process.send_signal(signal.SIGKILL)
+            process.kill()
         time.sleep(0.005)
-    return process.wait()
+    process.join()
+    return process.exitcode
 
 
 def digest(folder: Path) -> dict[str, str]:

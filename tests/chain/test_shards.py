@@ -4,17 +4,15 @@ import hashlib
 import os
 import shutil
 import signal
-import subprocess
-import sys
 
 import pytest
 
+import forks
 from alignkit.chain import extract as extraction
 from alignkit.chain.extract import extract, extract_shard, is_extracted
 from alignkit.chain.shards import count_shards, shards_folder, whole_batches
 from alignkit.errors import AlignkitError, DamagedError, UsageError
 from alignkit.runs import Training, load_run, resolve_config
-from alignkit.runs.files import discard
 from alignkit.runs.litter import find_litter
 from alignkit.runs.verify import repair, verify_run
 from tiny import TINY_MODEL
@@ -22,12 +20,35 @@ from tiny import TINY_MODEL
 TASK = "toy_match:n_train=32,n_validation=32,n_test=600"
 
 
-@pytest.fixture
-def run(tmp_path):
-    """An untrained run with a test split of five batches."""
+@pytest.fixture(scope="module")
+def untrained(tmp_path_factory):
+    """An untrained run with a test split of five batches, and the same one extracted."""
     from alignkit.chain.train import train
 
-    return train(resolve_config(TASK, "1", TINY_MODEL, Training(epochs=0)), tmp_path / "runs")
+    root = tmp_path_factory.mktemp("shards")
+    run = train(resolve_config(TASK, "1", TINY_MODEL, Training(epochs=0)), root / "runs")
+    shutil.copytree(root / "runs", root / "extracted")
+    extracted = load_run(root / "extracted" / run.path.relative_to(root / "runs"))
+    extract(extracted, "test")
+    return run, extracted
+
+
+@pytest.fixture
+def run(untrained, tmp_path):
+    """The run, in a copy of the test's own."""
+    return load_run(shutil.copytree(untrained[0].path, tmp_path / "runs" / "run"))
+
+
+@pytest.fixture
+def extracted(untrained, tmp_path):
+    """The run after an extraction, in a copy of the test's own."""
+    return load_run(shutil.copytree(untrained[1].path, tmp_path / "runs" / "run"))
+
+
+@pytest.fixture
+def whole(untrained):
+    """The checksums of what is extracted at once."""
+    return _bytes(untrained[1])
 
 
 def _bytes(run):
@@ -36,13 +57,11 @@ def _bytes(run):
 
 
 @pytest.mark.slow
-def test_any_shard_size_gives_the_same_bytes(run):
-    extract(run, "test")
-    whole = _bytes(run)
-    extract(run, "test", force=True, shard_size=200)
-    assert _bytes(run) == whole
+def test_any_shard_size_gives_the_same_bytes(extracted, whole):
+    extract(extracted, "test", force=True, shard_size=200)
+    assert _bytes(extracted) == whole
     assert len(whole) == 2 * 10 + 3  # sites x poolings, ids, facts of the samples and index
-    assert not shards_folder(run, "test").exists()
+    assert not shards_folder(extracted, "test").exists()
 
 
 def test_shards_are_whole_batches():
@@ -53,9 +72,8 @@ def test_shards_are_whole_batches():
 
 
 @pytest.mark.slow
-def test_shards_made_out_of_order_by_several_are_joined(run):
-    extract(run, "test")
-    whole = _bytes(run)
+def test_shards_made_out_of_order_by_several_are_joined(extracted, whole):
+    run = extracted
     extract(run, "test", force=True, pools=["cls"])
     for shard in (2, 0, 1):
         extract_shard(run, "test", ["cls", "mean"], 256, shard)
@@ -124,15 +142,9 @@ extract(load_run(sys.argv[1]), "test", shard_size=256)
         *((1 << 30, moment) for moment in (8, 9, 11, 12, 13)),
     ],
 )
-def test_killed_while_files_are_put_in_place(run, twice, moment, monkeypatch):
+def test_killed_while_files_are_put_in_place(run, whole, twice, moment, monkeypatch):
     """At a shard, at the joined arrays, at the last renames: the next one ends it."""
-    extract(run, "test")
-    whole = _bytes(run)
-    for path in (run.representations_folder("test"), run.alignment_folder("test")):
-        subprocess.run(["rm", "-rf", path], check=True)
-    done = subprocess.run(
-        [sys.executable, "-c", DIE, str(run.path), "replace", str(moment), str(twice)], check=False
-    )
+    done = forks.run(DIE, run.path, "replace", moment, twice, cwd=run.path)
     assert done.returncode == -signal.SIGKILL
     stood = len(list(shards_folder(run, "test").glob("0*-*/shard.json")))
     in_order, made = extraction.EncodedSplit.in_order, []
@@ -148,7 +160,7 @@ def test_killed_while_files_are_put_in_place(run, twice, moment, monkeypatch):
 
 @pytest.mark.slow
 def test_a_joined_array_that_is_damaged_before_the_others_are_is_not_used(run):
-    done = subprocess.run([sys.executable, "-c", DIE, run.path, "replace", "20", "1"], check=False)
+    done = forks.run(DIE, run.path, "replace", 20, 1, cwd=run.path)
     assert done.returncode == -signal.SIGKILL
     assert list(verify_run(run))[-1].state == "whole"
     array = min(shards_folder(run, "test").glob("whole/*.npy"))
@@ -192,13 +204,9 @@ main()
 
 
 @pytest.mark.slow
-def test_a_disk_that_ends_within_the_work_is_named_and_a_rerun_gives_the_same_bytes(run):
+def test_a_disk_that_ends_within_the_work_is_named_and_a_rerun_gives_the_same_bytes(run, whole):
     """Where no file may be larger, writing fails as on a full disk."""
-    extract(run, "test")
-    whole = _bytes(run)
-    discard(run.path / "representations")
-    words = [sys.executable, "-c", LIMITED, "20000", "extract", str(run.path), "--split", "test"]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    ended = forks.run(LIMITED, 20000, "extract", run.path, "--split", "test", cwd=run.path)
     assert ended.returncode == 1, ended.stderr
     last = ended.stderr.splitlines()[-1]
     assert last.startswith(f"Error: cannot write {shards_folder(run, 'test')}")

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import forks
 import tiny_models
 from alignkit import measure
 from alignkit.runs.encoders import EncoderStore
 from alignkit.tasks import SPLITS
-from tiny import TINY_MODEL, alignkit, alignkit_process, digest, killed_while_encoding
+from tiny import TINY_MODEL, alignkit, digest, killed_while_encoding
 from tiny_models import WORDS
 
 TASK = "toy_match:n_train=8,n_validation=8,n_test=200"
@@ -256,17 +257,21 @@ def test_all_of_a_folder_of_ones_own_is_used(models, tmp_path):
 
 @pytest.mark.slow
 def test_a_kill_in_the_middle_of_encoding_gives_the_same_bytes(models, tmp_path):
-    task = TASK.replace("200", "4000")
+    task = TASK.replace("200", "1024")
     words = ["compare", f"hf:{models}/bert", f"hf:{models}/vit", "--data", task, "--device", "cpu"]
     words += ["--layers", "last", "--null", "5", "--interval", "0", "--output", "out"]
+    two_shards = "from alignkit.chain import shards\nshards.SHARD_SIZE = 512\n" + forks.COMMAND
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     # Each in a process of its own: rounding depends on the threads that torch has there.
-    alignkit_process(*words, cwd=tmp_path / "whole")
+    whole = forks.run(two_shards, *words, cwd=tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
     shards = "encoders/*/vit*/representations/.test.shards/0*-*/"
-    assert killed_while_encoding(words, shards, tmp_path / "cut") == -signal.SIGKILL
+    killed = killed_while_encoding(words, shards, tmp_path / "cut", two_shards)
+    assert killed == -signal.SIGKILL
     assert not (tmp_path / "cut/out").exists()
-    done = alignkit_process(*words, cwd=tmp_path / "cut")
+    done = forks.run(two_shards, *words, cwd=tmp_path / "cut")
+    assert done.returncode == 0, done.stderr
     assert "resuming after 1 of 2 shards" in done.stderr
     assert digest(tmp_path / "cut/encoders") == digest(tmp_path / "whole/encoders")
     assert digest(tmp_path / "cut/out") == digest(tmp_path / "whole/out")
