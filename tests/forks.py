@@ -49,6 +49,7 @@ def _run(code: str, words: list[str], cwd: str, environment: dict, out: str, sai
     for number, path in ((1, out), (2, said)):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = ["alignkit", *words]
+    multiprocessing.process._parent_process = None  # as of one that a user starts
     exec(code, {"__name__": "__main__"})
 
 

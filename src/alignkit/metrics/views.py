@@ -10,6 +10,7 @@ import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -140,9 +141,14 @@ def set_memory(limit: int | None) -> None:
 def trim_memory() -> None:
     """Hand memory that is free again to the system, where the allocator can be asked to."""
     try:
-        ctypes.CDLL(None).malloc_trim(0)
+        _c_library().malloc_trim(0)
     except (AttributeError, OSError):
         return
+
+
+@cache
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def forget_pages(array: Any) -> None:

@@ -43,14 +43,22 @@ def draw(path: Path, number: int) -> None:
     Image.new(mode, (12, 8), colour).save(path)
 
 
-@pytest.fixture
-def memes(tmp_path: Path) -> Path:
-    root = tmp_path / "hateful_memes"
+def write_memes(root: Path) -> Path:
     for part, numbers in PARTS.items():
         write_lines(root / f"{part}.jsonl", [meme(number) for number in numbers])
         for number in numbers:
             draw(root / f"img/{number:05d}.png", number)
     return root
+
+
+@pytest.fixture(scope="session", name="write_memes")
+def _write_memes() -> Callable[[Path], Path]:
+    return write_memes
+
+
+@pytest.fixture
+def memes(tmp_path: Path) -> Path:
+    return write_memes(tmp_path / "hateful_memes")
 
 
 @pytest.fixture

@@ -12,17 +12,23 @@ from tiny import TINY_MODEL, TINY_TASK, alignkit
 TRAIN = ("train", "--architecture", TINY_MODEL, "--placement", "1", "--epochs", "0", "--task")
 
 
-@pytest.fixture
-def place(memes, tmp_path):
+@pytest.fixture(scope="module")
+def trained(write_memes, tmp_path_factory):
     """A folder with a run on memes whose copy lacks ``test_unseen``, and one on a toy task."""
-    (tmp_path / "data").mkdir()
-    memes.rename(tmp_path / "data" / "hm")
-    (tmp_path / "data" / "hm" / "test_unseen.jsonl").unlink()
-    done = alignkit(*TRAIN, "hateful_memes", "--data", "data/hm", cwd=tmp_path)
+    place = tmp_path_factory.mktemp("trained")
+    write_memes(place / "data" / "hm")
+    (place / "data" / "hm" / "test_unseen.jsonl").unlink()
+    done = alignkit(*TRAIN, "hateful_memes", "--data", "data/hm", cwd=place)
     assert "there is no test split, which training does not need" in done.stderr
     assert "use --task hateful_memes:test=test_seen" in done.stderr
-    alignkit(*TRAIN, TINY_TASK, cwd=tmp_path)
-    return tmp_path
+    alignkit(*TRAIN, TINY_TASK, cwd=place)
+    return place
+
+
+@pytest.fixture
+def place(trained, tmp_path):
+    """A copy of the folder for each test."""
+    return shutil.copytree(trained, tmp_path / "place")
 
 
 def _scores(place, *words, code=0):
