@@ -11,7 +11,6 @@ import pytest
 import alignkit
 from alignkit.metrics import maximum, resolve
 from alignkit.metrics.arrays import Representation
-from alignkit.report.comparison.latex import latex
 from alignkit.report.layer_names import short_layers
 
 N = 40
@@ -277,10 +276,6 @@ def test_names_are_short_and_stay_apart():
     assert (
         len(set(short_layers(["x" * 30 + "a" + "y" * 30, "x" * 30 + "b" + "y" * 30]).values())) == 2
     )
-
-
-def test_latex_is_escaped():
-    assert latex("a_b & 50% ~ {x} \\") == r"a\_b \& 50\% \textasciitilde{} \{x\} \textbackslash{}"
 
 
 def test_files_of_more_dimensions_are_read_as_by_measure(tmp_path, two):

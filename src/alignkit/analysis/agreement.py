@@ -42,6 +42,11 @@ class MetricAgreement:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name."""
+        return {"pairs": self.pairs, "metrics": self.metrics}
+
+    @property
     def sentence(self) -> str:
         """How many measurements the metrics are, and which are one."""
         groups: dict[int, list[str]] = {}

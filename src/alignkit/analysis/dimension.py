@@ -55,6 +55,16 @@ class Dimensions:
     streams: list[Stream]
     settings: dict[str, Any]
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name, the first of which has one row per layer."""
+        return {
+            "layers": self.layers,
+            "spectra": self.spectra,
+            "fusions": self.fusions,
+            "collapse": self.collapse,
+        }
+
 
 def dimensions(
     models: Sequence[Model],

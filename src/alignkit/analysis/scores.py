@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alignkit.chain.extra_scores import choose_score, is_extra_score
@@ -107,6 +107,49 @@ def _scores_table(
             f"{runs[0].path}{others} has no outcome '{outcome}'; it has: {', '.join(names)}"
         )
     return pd.DataFrame(rows)
+
+
+def scores_by_unit(
+    runs: Sequence[Run], scores: Sequence[Mapping[str, float]], unit: str
+) -> pd.DataFrame:
+    """Return every score as its mean over the runs of a unit.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    scores : sequence of mapping of str to float
+        Of each run: its scores, its loss, and its number of samples ``n``.
+    unit : str
+        Of ``unit_labels``.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``task``, ``unit`` and ``score``: ``mean``, ``sd`` (over runs, missing for
+        one), ``runs`` (that have the score), and ``n``, their number of samples, missing where
+        it differs.
+
+    Raises
+    ------
+    UsageError
+        When runs of one placement that differ in their options would be averaged.
+    """
+    import pandas as pd
+
+    labels = unit_labels(runs, unit)
+    table = pd.DataFrame(
+        [
+            {"task": r.task, "unit": labels[r.path], "score": k, "value": v, "n": own.get("n")}
+            for r, own in zip(runs, scores, strict=True)
+            for k, v in own.items()
+            if k != "n"
+        ],
+        columns=["task", "unit", "score", "value", "n"],
+    )
+    grouped = table.groupby(["task", "unit", "score"], sort=False)
+    means = grouped["value"].agg(mean="mean", sd="std", runs="count")
+    means["n"] = grouped["n"].agg(lambda given: given.iloc[0] if given.nunique() == 1 else None)
+    return means.reset_index()
 
 
 def _scores(run: Run, outcome: str | None, split: str, reporter: Reporter) -> dict[str, float]:

@@ -57,6 +57,11 @@ class Stability:
     summary: pd.DataFrame
     plan: Plan
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name."""
+        return {"summary": self.summary, "models": self.table}
+
     def without_seconds(self) -> Stability:
         """Return the same without durations, which are never the same twice."""
         table = self.table.drop(columns="seconds")

@@ -65,6 +65,18 @@ class Trajectory:
     streams: list[Stream]
     settings: dict[str, Any]
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name, the first of which has one row per pair of layers."""
+        return {
+            "values": self.values,
+            "means": self.means,
+            "steps": self.jumps.steps,
+            "placements": self.jumps.placements,
+            "within": self.jumps.within,
+            "against": self.jumps.against,
+        }
+
 
 def trajectories(
     models: Sequence[Model],

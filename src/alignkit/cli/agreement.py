@@ -18,6 +18,7 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     TableFile,
+    TableFormat,
     Tasks,
     Where,
 )
@@ -60,6 +61,7 @@ def agreement(
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
     output: TableFile = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Compare metrics with each other over the layers of all runs.
@@ -75,6 +77,7 @@ def agreement(
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.cli.printing.agreement import show
+    from alignkit.cli.printing.results import plain_tables, print_result
     from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
@@ -89,13 +92,10 @@ def agreement(
 
         write_agreement(result, pairs=output, figures=figures)
         link_results(output, figures=figures)
-    if json:
-        console.print_json(
-            {
-                "pairs": console.records(result.pairs),
-                "metrics": console.records(result.metrics),
-                "settings": result.settings,
-            }
-        )
-    else:
-        show(result)
+    print_result(
+        lambda: plain_tables(result.tables, result.settings),
+        lambda: show(result),
+        lambda: result.pairs,
+        json=json,
+        tables_as=format,
+    )

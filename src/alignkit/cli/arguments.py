@@ -38,6 +38,27 @@ def plural(kind: str) -> str:
     return f"{kind}s" if f"{kind}s" in KINDS else kind
 
 
+def _known_table_format(context: typer.Context, name: str) -> str:
+    """Refuse an unknown format of tables before anything is computed."""
+    from alignkit.report.paper_tables import check_table_format
+
+    if name and not context.resilient_parsing:
+        check_table_format(name)
+        _refuse_both(context.params.get("json"))
+    return name
+
+
+def _json_alone(context: typer.Context, json: bool) -> bool:
+    """Refuse JSON in another format."""
+    _refuse_both(json and context.params.get("format"))
+    return json
+
+
+def _refuse_both(both: object) -> None:
+    if both:
+        raise typer.BadParameter("--json is a format of its own; leave out one of the two")
+
+
 # Panels of the help, the same in every command that has many options.
 MODEL = "Model"
 DATA = "Data"
@@ -341,7 +362,21 @@ Explain = Annotated[
         rich_help_panel=EXECUTION,
     ),
 ]
-Json = Annotated[bool, Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]
+Json = Annotated[
+    bool, Option("--json", help="Print JSON.", callback=_json_alone, rich_help_panel=OUTPUT)
+]
+TableFormat = Annotated[
+    str,
+    Option(
+        "--format",
+        metavar="FORMAT",
+        help="Print tables for a paper: latex (with booktabs) or markdown; or csv, which has "
+        "every column and digit.",
+        show_default="text",
+        callback=_known_table_format,
+        rich_help_panel=OUTPUT,
+    ),
+]
 TableFile = Annotated[
     Path | None,
     Option(

@@ -23,6 +23,7 @@ from alignkit.cli.arguments import (
     Precision,
     Samples,
     Seed,
+    TableFormat,
     Within,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
@@ -139,6 +140,7 @@ def compare(
         ),
     ] = None,
     explain: Explain = False,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Compare two models layer by layer, or several with several; nothing is trained.
@@ -158,6 +160,7 @@ def compare(
     """
     from alignkit.cli.printing import console
     from alignkit.cli.printing.comparison import show
+    from alignkit.cli.printing.results import plain_tables, print_result
     from alignkit.cli.resources import use_memory
     from alignkit.errors import AlignkitError, UsageError
     from alignkit.progress import explain_units
@@ -198,12 +201,18 @@ def compare(
     link_results(output)
     for line in lines.note_lines(result.measured):
         console.note(f"note: {line}")
-    if json:
-        tables = {"models": result.models, "best": result.best, "values": result.values}
-        console.print_json({name: console.records(table) for name, table in tables.items()})
-    else:
-        show(result)
-        if page is not None:
+    tables = {"models": result.models, "best": result.best, "values": result.values}
+    print_result(
+        lambda: plain_tables(tables),
+        lambda: show(result),
+        lambda: result.best,
+        json=json,
+        tables_as=format,
+    )
+    if page is not None and not json:
+        if format:
+            console.note(f"all results: {page}")
+        else:
             print()
             console.print_line(page)
     if result.failed:

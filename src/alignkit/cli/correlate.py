@@ -25,6 +25,7 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     TableFile,
+    TableFormat,
     Tasks,
     Unit,
     Where,
@@ -137,6 +138,7 @@ def correlate(
     seed: Seed = 0,
     output: TableFile = None,
     figures: Figures = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Correlate alignment with performance.
@@ -154,6 +156,7 @@ def correlate(
     """
     from alignkit.cli.printing import console
     from alignkit.cli.printing.correlations import show
+    from alignkit.cli.printing.results import print_result
 
     reporter = console.TerminalReporter()
     options: dict[str, Any] = {
@@ -230,17 +233,25 @@ def correlate(
             reporter=reporter,
         )
         link_results(output, pooled_table, figures=figures)
-    if json:
-        from alignkit.report.cautions import caution_lines
+    print_result(
+        lambda: _plain(correlations),
+        lambda: show(correlations),
+        lambda: correlations.table,
+        json=json,
+        tables_as=format,
+    )
 
-        for line in caution_lines(correlations.cautions):
-            console.note(f"note: {line}")
-        # An array of rows, as scripts expect; each has the answer pooled over tasks of its metric.
-        pooled = {row["metric"]: row for row in console.records(correlations.pooled)}
-        rows_of_tasks = console.records(correlations.table)
-        console.print_json([row | {"pooled": pooled.get(row["metric"])} for row in rows_of_tasks])
-    else:
-        show(correlations)
+
+def _plain(correlations: "Correlations") -> list[dict[str, Any]]:
+    """Return an array of rows, as scripts expect; each has what is pooled of its metric."""
+    from alignkit.cli.printing import console
+    from alignkit.report.cautions import caution_lines
+
+    for line in caution_lines(correlations.cautions):
+        console.note(f"note: {line}")
+    pooled = {row["metric"]: row for row in console.records(correlations.pooled)}
+    rows = console.records(correlations.table)
+    return [row | {"pooled": pooled.get(row["metric"])} for row in rows]
 
 
 def _family(family: Sequence[str] | None, metrics: Sequence[str] | None) -> Sequence[str]:

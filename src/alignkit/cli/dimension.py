@@ -18,12 +18,19 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Samples,
     Seed,
+    TableFormat,
     Tasks,
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import EncoderData, Models, SingleLayers, SplitOfModels, read_streams
-from alignkit.cli.pages import link_results
+from alignkit.cli.layers import (
+    EncoderData,
+    Models,
+    SingleLayers,
+    SplitOfModels,
+    finish,
+    read_streams,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -60,6 +67,7 @@ def dimension(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Count the dimensions of representations, layer by layer.
@@ -97,14 +105,12 @@ def dimension(
     result = dimensions(
         read, layers, samples=samples, permutations=permutations, seed=seed, reporter=reporter
     )
-    if output is not None or figures is not None:
-        from alignkit.report.dimension import write_dimensions
-
-        write_dimensions(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    if json:
-        tables = {"layers": result.layers, "fusions": result.fusions, "collapse": result.collapse}
-        plain = {name: console.records(table) for name, table in tables.items()}
-        console.print_json(plain | {"settings": result.settings})
-    else:
-        show(result)
+    finish(
+        result,
+        show,
+        ("layers", "fusions", "collapse"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
+    OUTPUT,
     Device,
     Explain,
     Force,
@@ -15,6 +16,7 @@ from alignkit.cli.arguments import (
     RunPaths,
     RunsFolder,
     SplitName,
+    TableFormat,
     Tasks,
     complete,
 )
@@ -42,11 +44,23 @@ def evaluate(
     ] = None,
     task: Tasks = None,
     placement: Placements = None,
+    unit: Annotated[
+        str,
+        typer.Option(
+            "--unit",
+            metavar="UNIT",
+            help="What a row is of: a run, or the mean and standard deviation over the runs of a "
+            "placement, of a variant (a placement with certain options), or of an option such as "
+            "learning_rate.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = "run",
     data: MovedData = None,
     runs: RunsFolder = Path("runs"),
     force: Force = False,
     explain: Explain = False,
     device: Device = "auto",
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Score trained runs on a data split.
@@ -59,13 +73,21 @@ def evaluate(
 
     alignkit evaluate --task hateful_memes:test=test_seen
 
+    alignkit evaluate --unit placement --format latex
+
     alignkit evaluate --score worst_group_accuracy:group=category
     """
+    import pandas as pd
+
+    from alignkit.analysis.scores import scores_by_unit
     from alignkit.chain.evaluate import evaluate as evaluate_run
     from alignkit.chain.extra_scores import choose_scores
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.results import print_result
+    from alignkit.cli.printing.scores import show_means, show_runs
     from alignkit.progress import explain_units
     from alignkit.runs.config import fingerprint_once
+    from alignkit.runs.units import unit_labels
 
     explain_units(explain)
     check_split(split)
@@ -74,24 +96,38 @@ def evaluate(
     chosen = chosen_runs(
         paths, runs, task, placement, scored=True, splits=[split], data=data, force=force
     )
+    if unit != "run":
+        unit_labels(chosen, unit)  # refuses to average variants before anything is scored
     with fingerprint_once():
         done = attempted(
             chosen, lambda run: evaluate_run(run, split, force, reporter, device, extra)
         )
-    rows = [
-        {
-            "task": run.task,
-            "placement": run.placement,
-            "seed": run.seed,
-            "split": split,
-            **scores,
-            "run": str(run.path),
-        }
-        for run, scores in zip(done.runs, done.results, strict=True)
-    ]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    if json:
-        console.print_json(rows)
+    if unit == "run":
+        rows = [
+            {
+                "task": run.task,
+                "placement": run.placement,
+                "seed": run.seed,
+                "split": split,
+                **scores,
+                "run": str(run.path),
+            }
+            for run, scores in zip(done.runs, done.results, strict=True)
+        ]
+        print_result(
+            lambda: rows,
+            lambda: show_runs(rows),
+            lambda: pd.DataFrame(rows),
+            json=json,
+            tables_as=format,
+        )
     else:
-        console.print_table(rows, [*(c for c in columns if c != "run"), "run"])
+        means = scores_by_unit(done.runs, done.results, unit)
+        print_result(
+            lambda: console.records(means),
+            lambda: show_means(means, unit, split),
+            lambda: means,
+            json=json,
+            tables_as=format,
+        )
     done.fail_if_any()

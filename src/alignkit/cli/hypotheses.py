@@ -21,6 +21,7 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     SplitName,
+    TableFormat,
     Tasks,
     Unit,
     Where,
@@ -97,6 +98,7 @@ def hypotheses(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Test hypotheses on runs, and answer further questions.
@@ -116,9 +118,10 @@ def hypotheses(
     alignkit hypotheses --figures figures --output tables
     """
     from alignkit.analysis.options import TableOptions
-    from alignkit.analysis.questions import Evidence, ask, check_questions
+    from alignkit.analysis.questions import Evidence, all_tables, ask, check_questions
     from alignkit.cli.printing import console
     from alignkit.cli.printing.hypotheses import show
+    from alignkit.cli.printing.results import print_result
     from alignkit.runs.units import select_runs
 
     check_questions(question or [], unit)
@@ -135,11 +138,13 @@ def hypotheses(
 
         write_answers(answers, tables=output, figures=figures)
         link_results(output, figures=figures)
-    if json:
-        console.print_json([_plain(answer) for answer in answers])
-    else:
-        for answer in answers:
-            show(answer)
+    print_result(
+        lambda: [_plain(answer) for answer in answers],
+        lambda: show(answers),
+        lambda: all_tables(answers),
+        json=json,
+        tables_as=format,
+    )
 
 
 def _plain(answer: "Answer") -> dict[str, Any]:

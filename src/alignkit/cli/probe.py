@@ -18,12 +18,12 @@ from alignkit.cli.arguments import (
     Pools,
     RunsFolder,
     Seed,
+    TableFormat,
     Tasks,
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import EncoderData, Models, SingleLayers, read_streams
-from alignkit.cli.pages import link_results
+from alignkit.cli.layers import EncoderData, Models, SingleLayers, finish, read_streams
 from alignkit.cli.selection import metric_specs
 
 Option = typer.Option
@@ -99,6 +99,7 @@ def probe(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Probe every layer for the labels of the task, with a linear model.
@@ -151,14 +152,12 @@ def probe(
         specs, pool=pool[0] if pool else "cls", seed=seed, lenient="all" in (metric or ())
     )
     result = probed(read, options, alignment, permutations, reporter)
-    if output is not None or figures is not None:
-        from alignkit.report.probe import write_probes
-
-        write_probes(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    if json:
-        tables = {"layers": result.layers, "within": result.within, "pooled": result.pooled}
-        plain = {name: console.records(table) for name, table in tables.items()}
-        console.print_json(plain | {"settings": result.settings})
-    else:
-        show(result)
+    finish(
+        result,
+        show,
+        ("layers", "within", "pooled"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )

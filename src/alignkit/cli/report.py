@@ -76,6 +76,16 @@ def report(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Also write scores and correlations to tables/ as latex (with booktabs), markdown "
+            "or csv, which has every column and digit; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     output: Annotated[
         Path,
         typer.Option(
@@ -100,12 +110,15 @@ def report(
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.report.figures.folder import check_formats
+    from alignkit.report.paper_tables import check_table_format
     from alignkit.report.results import report_runs
     from alignkit.report.sections import choose_sections
     from alignkit.runs.units import select_runs
 
     choose_sections(section or ())
     check_formats(figure_format or ())
+    for name in format or ():
+        check_table_format(name)
     chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
     chosen = select_runs(chosen, where or ())
     metrics = tuple(metric_specs_or_family(metric))
@@ -132,6 +145,7 @@ def report(
         measure=True,
         sections=section or (),
         figure_formats=figure_format or (),
+        table_formats=format or (),
         reporter=console.TerminalReporter(),
     )
     link_results(output)

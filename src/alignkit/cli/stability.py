@@ -20,6 +20,7 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Seed,
     SplitName,
+    TableFormat,
     Tasks,
     Where,
 )
@@ -114,6 +115,7 @@ def stability(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Measure how metrics depend on sample size and k.
@@ -130,6 +132,7 @@ def stability(
     from alignkit.analysis.stability import plan_settings
     from alignkit.analysis.stability import stability as measure_stability
     from alignkit.cli.printing import console
+    from alignkit.cli.printing.results import plain_tables, print_result
     from alignkit.cli.printing.stability import show
     from alignkit.runs.units import select_runs
 
@@ -153,24 +156,22 @@ def stability(
 
         write_stability(result, table=output, figures=figures)
         link_results(output, figures=figures)
-    if json:
-        console.print_json(
-            {
-                "settings": {
-                    "samples": plan.samples,
-                    "k": plan.k,
-                    "splits": plan.splits,
-                    "null": plan.null,
-                    "seed": plan.seed,
-                    "models": [model.name for model in models],
-                    "layers": [len(model.xs) for model in models],
-                },
-                "summary": console.records(result.summary),
-                "models": console.records(result.table),
-            }
-        )
-    else:
-        show(result.summary, models)
+    settings = {
+        "samples": plan.samples,
+        "k": plan.k,
+        "splits": plan.splits,
+        "null": plan.null,
+        "seed": plan.seed,
+        "models": [model.name for model in models],
+        "layers": [len(model.xs) for model in models],
+    }
+    print_result(
+        lambda: plain_tables(result.tables, settings),
+        lambda: show(result.summary, models),
+        lambda: result.table,
+        json=json,
+        tables_as=format,
+    )
 
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":

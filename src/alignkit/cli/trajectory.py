@@ -19,12 +19,12 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Samples,
     Seed,
+    TableFormat,
     Tasks,
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import EncoderData, Models, SplitOfModels, read_streams
-from alignkit.cli.pages import link_results
+from alignkit.cli.layers import EncoderData, Models, SplitOfModels, finish, read_streams
 from alignkit.cli.selection import metric_specs
 
 
@@ -62,6 +62,7 @@ def trajectory(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Follow representations from layer to layer.
@@ -107,19 +108,12 @@ def trajectory(
         lenient="all" in (metric or ()),
     )
     result = trajectories(read, options, permutations, reporter)
-    if output is not None or figures is not None:
-        from alignkit.report.trajectory import write_trajectory
-
-        write_trajectory(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    if json:
-        tables = {
-            "means": result.means,
-            "placements": result.jumps.placements,
-            "within": result.jumps.within,
-            "against": result.jumps.against,
-        }
-        plain = {name: console.records(table) for name, table in tables.items()}
-        console.print_json(plain | {"settings": result.settings})
-    else:
-        show(result)
+    finish(
+        result,
+        show,
+        ("means", "placements", "within", "against"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )

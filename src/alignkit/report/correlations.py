@@ -44,7 +44,7 @@ def write_figures(correlations: Correlations, runs: pd.DataFrame, folder: Path) 
     for draw in (maps_of_pairs,) if for_pairs else (forests, strips, scatters, nulls):
         for _ in draw(correlations, runs, figures):
             pass
-    return len(figures.names)
+    return len(figures.shown)
 
 
 def forests(

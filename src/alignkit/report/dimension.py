@@ -1,16 +1,12 @@
-"""The files of an analysis of dimension: tables, and figures with the data that they show."""
+"""The figures of an analysis of dimension."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 from alignkit.analysis.dimension import CUTS, Dimensions
-from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.spectra import spectra
-from alignkit.report.layer_curves import by_stream, curves_of, fusions_of_units, write_layers
+from alignkit.report.layer_curves import by_stream, curves_of, fusions_of_units
 from alignkit.report.style import looks
 
 # What is drawn by depth, and how its axis is labelled; the tables have the other quantities too.
@@ -21,26 +17,8 @@ DRAWN = {
 }
 
 
-def write_dimensions(
-    result: Dimensions,
-    *,
-    folder: Path | None = None,
-    figures: Path | None = None,
-    reporter: Reporter = SILENT,
-) -> list[Path]:
-    """Write dimensions as a folder of CSV tables, spectra included, and as a folder of figures."""
-    tables = {
-        "layers": result.layers,
-        "spectra": result.spectra,
-        "fusions": result.fusions,
-        "collapse": result.collapse,
-    }
-    return write_layers(tables, partial(draw_dimensions, result), folder, figures, reporter)
-
-
-def draw_dimensions(result: Dimensions, folder: Path) -> int:
-    """Draw every quantity by depth, and the spectra, of each stream; return how many figures."""
-    drawn = FigureFolder(folder)
+def draw_dimensions(result: Dimensions, drawn: FigureFolder) -> None:
+    """Draw every quantity by depth, and the spectra, of each stream."""
     look = looks(result.layers["unit"])
     for name, stream, part in by_stream(result.layers):
         placements = fusions_of_units(result.streams, part)
@@ -64,4 +42,3 @@ def draw_dimensions(result: Dimensions, folder: Path) -> int:
             f"Spectra{stream}",
             f"The share of variance of the first components{stream}, a line per layer.",
         )
-    return len(drawn.names)

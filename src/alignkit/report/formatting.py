@@ -27,6 +27,13 @@ def r_text(r: float | None) -> str:
     return "-" if r is None or r != r else f"{r:+.2f}"
 
 
+def spread_text(mean: float | None, sd: float | None) -> str:
+    """Return a mean with its standard deviation, of one number there is none; three digits."""
+    if mean is None or mean != mean:
+        return "-"
+    return f"{mean:.3f}" if sd is None or sd != sd else f"{mean:.3f} ± {sd:.3f}"
+
+
 def range_text(low: float | None, high: float | None) -> str:
     """Return an interval of correlations as text; a dash where there is none."""
     return "-" if low is None or low != low else f"{r_text(low)}..{r_text(high)}"

@@ -1,49 +1,14 @@
-"""Tables of layers: how they are written, and how they become figures by depth."""
+"""How tables of layers become figures by depth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
 from alignkit.analysis.stream_layers import Stream
 from alignkit.models.placement import STREAMS
-from alignkit.progress import Reporter
 from alignkit.report.figures.depth_curves import Placements
-from alignkit.runs.files import write_results
-
-
-def write_layers(
-    tables: Mapping[str, pd.DataFrame],
-    draw: Callable[[Path], int],
-    folder: Path | None,
-    figures: Path | None,
-    reporter: Reporter,
-) -> list[Path]:
-    """Write the tables that have rows as a folder of CSV files, and figures, where asked for.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        By the name of their file.
-    draw : callable
-        Draws the figures in a folder, and returns how many.
-    folder, figures : Path, optional
-    reporter : Reporter
-
-    Returns
-    -------
-    list of Path
-        The folders.
-    """
-    if folder is not None:
-        for name, table in tables.items():
-            if len(table):
-                write_results(folder / f"{name}.csv", table)
-    if figures is not None:
-        reporter.note(f"figures: {draw(figures)} in {figures}")
-    return [place for place in (folder, figures) if place is not None]
 
 
 def by_stream(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:

@@ -147,6 +147,7 @@ def write_report(
     *,
     folder: str | Path = "report",
     figure_formats: Sequence[str] = (),
+    table_formats: Sequence[str] = (),
     sections: Sequence[str] = (),
     unit: str = "placement",
     control: Sequence[str] = (),
@@ -165,6 +166,8 @@ def write_report(
     folder : path
     figure_formats : sequence of str
         What to write figures as beside SVG: ``png``, ``pdf``.
+    table_formats : sequence of str
+        What to write scores and correlations as: ``csv``, ``markdown``, ``latex``.
     sections : sequence of str
         Sections of plugins to add, as ``name:key=value``.
 
@@ -191,6 +194,7 @@ def write_report(
         measure=True,
         sections=sections,
         figure_formats=figure_formats,
+        table_formats=table_formats,
         reporter=reporter,
     )
 

@@ -1,40 +1,17 @@
-"""The files of an analysis by probes: tables, and figures with the data that they show."""
+"""The figures of an analysis by probes."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 from alignkit.analysis.probing.probe import Probes
-from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.probe_points import probe_points
-from alignkit.report.layer_curves import by_stream, fusions_of_units, write_layers
+from alignkit.report.layer_curves import by_stream, fusions_of_units
 from alignkit.report.style import looks
 
 
-def write_probes(
-    result: Probes,
-    *,
-    folder: Path | None = None,
-    figures: Path | None = None,
-    reporter: Reporter = SILENT,
-) -> list[Path]:
-    """Write probes as a folder of CSV tables and as a folder of figures."""
-    tables = {
-        "layers": result.layers,
-        "means": result.means,
-        "points": result.points,
-        "within": result.within,
-        "pooled": result.pooled,
-    }
-    return write_layers(tables, partial(draw_probes, result), folder, figures, reporter)
-
-
-def draw_probes(result: Probes, folder: Path) -> int:
-    """Draw the scores of probes by depth, and against alignment; return how many figures."""
-    drawn = FigureFolder(folder)
+def draw_probes(result: Probes, drawn: FigureFolder) -> None:
+    """Draw the scores of probes by depth, and against alignment."""
     look = looks(result.layers["unit"])
     for name, _, part in by_stream(result.layers):
         if part["depth"].nunique() < 2:
@@ -62,7 +39,6 @@ def draw_probes(result: Probes, folder: Path) -> int:
                 f"Probes against {metric}",
                 f"The score of probes against {metric}, a point per layer and placement.",
             )
-    return len(drawn.names)
 
 
 def _is_up(metric: str) -> bool:

@@ -6,7 +6,7 @@ from alignkit.plugins import registry
 
 KINDS = ("metrics", "scores", "tasks")
 # Scores that targets give are not registered.
-SPELLED = {"auroc": "AUROC", "f1": "F1"}
+SPELLED = {"auroc": "AUROC", "f1": "F1", "twonn": "TwoNN"}
 
 
 def proper_name(name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import jinja2
 
 from alignkit.cleaning import visible
+from alignkit.report.paper_tables import markdown
 
 
 def render(name: str, facts: Mapping[str, Any]) -> str:
@@ -31,7 +32,7 @@ def render(name: str, facts: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
         finalize=_visible if html else None,
     )
-    environment.filters["cell"] = _markdown
+    environment.filters["cell"] = markdown
     style = environment.get_template("report.css").render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return environment.get_template(name).render(facts, style_hash=f"sha256-{digest}")
@@ -40,11 +41,3 @@ def render(name: str, facts: Mapping[str, Any]) -> str:
 def _visible(value: Any) -> Any:
     """Write out control characters of plain text; markup was made from such text."""
     return visible(value) if type(value) is str else value
-
-
-def _markdown(value: Any) -> str:
-    """Text that cannot break out of a Markdown table or start HTML, a link or a formula."""
-    text = visible(value).replace("&", "&amp;")
-    for mark in "\\|<>`*_[]#$~!":
-        text = text.replace(mark, f"\\{mark}")
-    return text

@@ -15,13 +15,16 @@ from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.questions import Answer, Evidence, ask, write_tables
 from alignkit.analysis.questions.fusions import layers_around_fusions
+from alignkit.analysis.scores import scores_by_unit
 from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
 from alignkit.report.figures.folder import check_formats
 from alignkit.report.page import write_report
+from alignkit.report.paper_tables import check_table_format
 from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
+from alignkit.report.result_tables import write_result_tables
 from alignkit.report.sections import choose_sections
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_results, write_text
@@ -46,6 +49,7 @@ def report_runs(
     measure: bool = False,
     sections: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
+    table_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Path:
     """Correlate runs and write their report; everything in it follows the same options.
@@ -71,6 +75,8 @@ def report_runs(
         Sections of plugins to add, as ``name:key=value``.
     figure_formats : sequence of str
         What to write figures as beside SVG: ``png``, ``pdf``.
+    table_formats : sequence of str
+        What to write scores and correlations as, in ``tables/``: ``csv``, ``markdown``, ``latex``.
 
     Returns
     -------
@@ -81,6 +87,8 @@ def report_runs(
 
     choose_sections(sections)
     check_formats(figure_formats)
+    for name in table_formats:
+        check_table_format(name)
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
         measure_layers(runs, options, lambda _: ["all"], reporter)
@@ -95,6 +103,11 @@ def report_runs(
         reporter=reporter,
     )
     rises = _rises(runs, options, unit, permutations, measure, reporter)
+    if table_formats:
+        scored = [run for run in runs if run.scores(options.split)]
+        means = scores_by_unit(scored, [run.scores(options.split) for run in scored], "variant")
+        tables = folder / "tables"
+        write_result_tables(means, options.split, correlations, tables, table_formats)
     return write_report(
         runs,
         folder,

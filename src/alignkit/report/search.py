@@ -70,4 +70,4 @@ def write_search_figures(
         drawn.append(("pareto", pareto(shown, objectives, front), table))
     for name, figure, data in drawn:
         written.add(name, figure, data, name, name)
-    return [folder / f"{name}.png" for name in written.names]
+    return [folder / f"{shown.name}.png" for shown in written.shown]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.report.content import Content, known_metric, score_means, spec_of
-from alignkit.report.formatting import factor_text, p_text
+from alignkit.report.formatting import factor_text, p_text, spread_text
 from alignkit.report.summary_lines import summary_lines
 
 Row = dict[str, str]
@@ -51,8 +51,7 @@ def _directed(content: Content, task: str, names: pd.Series) -> str:
 def _score(row: Any) -> Row:
     if pd.isna(row["mean"]):
         return {"value": "not scored", "seeds": "0"}
-    sd = "" if pd.isna(row["sd"]) else f" ± {row['sd']:.3f}"
-    return {"value": f"{row['mean']:.3f}{sd}", "seeds": str(int(row["seeds"]))}
+    return {"value": spread_text(row["mean"], row["sd"]), "seeds": str(int(row["seeds"]))}
 
 
 def _indices(indices: Any) -> str:

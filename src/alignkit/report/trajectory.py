@@ -1,43 +1,19 @@
-"""The files of an analysis of trajectories: tables, and figures with the data that they show."""
+"""The figures of an analysis of trajectories."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
 from alignkit.analysis.trajectory import ACROSS, BOTH, LAST, NEXT, Trajectory
-from alignkit.progress import SILENT, Reporter
 from alignkit.report.figures.around_fusions import around_fusions
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
-from alignkit.report.layer_curves import fusions_of_units, write_layers
+from alignkit.report.layer_curves import fusions_of_units
 from alignkit.report.style import looks
 
 SAID = {NEXT: "to the next layer", LAST: "to the last layer", ACROSS: "of text and vision"}
 
 
-def write_trajectory(
-    result: Trajectory,
-    *,
-    folder: Path | None = None,
-    figures: Path | None = None,
-    reporter: Reporter = SILENT,
-) -> list[Path]:
-    """Write trajectories as a folder of CSV tables and as a folder of figures."""
-    tables = {
-        "values": result.values,
-        "means": result.means,
-        "steps": result.jumps.steps,
-        "placements": result.jumps.placements,
-        "within": result.jumps.within,
-        "against": result.jumps.against,
-    }
-    return write_layers(tables, partial(draw_trajectory, result), folder, figures, reporter)
-
-
-def draw_trajectory(result: Trajectory, folder: Path) -> int:
-    """Draw every curve by depth, and changes at fusions; return how many figures."""
-    drawn = FigureFolder(folder)
+def draw_trajectory(result: Trajectory, drawn: FigureFolder) -> None:
+    """Draw every curve by depth, and changes at fusions."""
     look = looks(result.values["unit"])
     keys = ["task", "metric", "stream", "relation"]
     for (task, metric, stream, relation), part in result.values.groupby(keys, sort=False):
@@ -72,4 +48,3 @@ def draw_trajectory(result: Trajectory, folder: Path) -> int:
             "The mean change from layer to layer, elsewhere and where a fusion stands between, "
             "one line per placement.",
         )
-    return len(drawn.names)

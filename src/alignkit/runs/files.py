@@ -102,11 +102,21 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as CSV, numbers with the fewest digits that read back exactly."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    write_text(path, _csv(table))
+
+
+def _csv(table: pd.DataFrame) -> str:
+    text: str = table.to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def write_results(path: Path, table: pd.DataFrame) -> None:
-    """Write a table for people as CSV: no spreadsheet takes its text for a formula."""
+    """Write a table for people as CSV, see ``results_csv``."""
+    write_text(path, results_csv(table))
+
+
+def results_csv(table: pd.DataFrame) -> str:
+    """Return a table for people as CSV: no spreadsheet takes its text for a formula."""
     import pandas as pd
 
     columns = []
@@ -115,7 +125,7 @@ def write_results(path: Path, table: pd.DataFrame) -> None:
         is_text = not pd.api.types.is_numeric_dtype(column)
         columns.append(column.map(without_formula) if is_text else column)
     quoted = pd.concat(columns, axis=1) if columns else table
-    write_csv(path, quoted.set_axis([*map(without_formula, table.columns)], axis=1))
+    return _csv(quoted.set_axis([*map(without_formula, table.columns)], axis=1))
 
 
 def discard(path: Path) -> None:

@@ -53,6 +53,17 @@ class Probes:
     streams: list[Stream]
     settings: dict[str, Any]
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name, the first of which has one row per layer and draw."""
+        return {
+            "layers": self.layers,
+            "means": self.means,
+            "points": self.points,
+            "within": self.within,
+            "pooled": self.pooled,
+        }
+
 
 def probe(
     models: Sequence[Model],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from alignkit.analysis.questions.answer import Answer, write_tables
+from alignkit.analysis.questions.answer import Answer, all_tables, write_tables
 from alignkit.analysis.questions.evidence import Evidence, check_independent
 from alignkit.analysis.questions.fusions import does_alignment_rise
 from alignkit.analysis.questions.layers import do_intermediate_layers_tell_more
@@ -14,7 +14,15 @@ from alignkit.analysis.questions.pooling import does_pooling_matter
 from alignkit.analysis.questions.task_dependence import does_the_task_matter
 from alignkit.errors import UsageError
 
-__all__ = ["QUESTIONS", "Answer", "Evidence", "ask", "check_questions", "write_tables"]
+__all__ = [
+    "QUESTIONS",
+    "Answer",
+    "Evidence",
+    "all_tables",
+    "ask",
+    "check_questions",
+    "write_tables",
+]
 
 QUESTIONS: dict[str, Callable[[Evidence], Answer]] = {
     "h1": does_the_task_matter,

@@ -47,6 +47,20 @@ class Answer:
         return {name: pd.DataFrame(rows) for name, rows in self.rows.items()}
 
 
+def all_tables(answers: Iterable[Answer]) -> pd.DataFrame:
+    """Return the rows of all tables as one, which begin with ``question`` and ``table``."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {"question": answer.question, "table": name, **row}
+            for answer in answers
+            for name, rows in answer.rows.items()
+            for row in rows
+        ]
+    )
+
+
 def write_tables(answers: Iterable[Answer], folder: Path) -> None:
     """Write every table that has rows as ``<question>-<table>.csv``."""
     for answer in answers:

@@ -31,22 +31,31 @@ def show(comparison: Comparison) -> None:
     for line in lines.sample_lines(measured):
         console.print_text(line, otherwise=WIDTH)
     rows = best_rows(measured)
+    if console.settings.tables_as:
+        _show_for_paper(rows, lines.title(measured))
+        return
     if len(pairs_of(measured)) == 1:
         for row in rows:
-            print()
+            console.print_gap()
             _show_layers(comparison, row)
             for line in [lines.best_sentence(row), *lines.control_sentences(row)]:
                 console.print_text(line, otherwise=WIDTH)
         return
     for spec, within in dict.fromkeys((row["spec"], row["within"]) for row in rows):
         some = [row for row in rows if (row["spec"], row["within"]) == (spec, within)]
-        print()
+        console.print_gap()
         _show_models(some)
-        print()
+        console.print_gap()
         _show_best(some)
-    print()
+    console.print_gap()
     for line in lines.result_lines(measured):
         console.print_text(line, otherwise=WIDTH)
+
+
+def _show_for_paper(rows: list[Row], title: str) -> None:
+    from alignkit.report.comparison.best_table import best_table
+
+    console.print_paper_table(best_table(rows, title))
 
 
 def _show_layers(comparison: Comparison, best: Row) -> None:
@@ -72,7 +81,7 @@ def _show_layers(comparison: Comparison, best: Row) -> None:
     ]
     up = column == "calibrated" or metric.higher_is_better
     print_heatmap(_title(best, column), cells, up, WIDTH, least=4)
-    print()
+    console.print_gap()
 
 
 def _show_models(rows: list[Row]) -> None:
@@ -96,7 +105,7 @@ def _show_models(rows: list[Row]) -> None:
 
 
 def _show_best(rows: list[Row]) -> None:
-    from alignkit.report.comparison.page import heads_of
+    from alignkit.report.comparison.best_table import heads_of
 
     heads = [head for head in heads_of(rows) if head["name"] not in SHOWN_ELSEWHERE]
     table = [

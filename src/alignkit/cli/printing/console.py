@@ -20,6 +20,8 @@ from alignkit.progress import Reporter
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.report.paper_tables import PaperTable
+
 
 @dataclass
 class Settings:
@@ -32,17 +34,23 @@ class Settings:
         Notes that the command has printed; many runs have the same to say, such as of their data.
     failed : set of str
         What the command could not do although it went on, so that its exit code is 1.
+    tables_as : str
+        The format in which tables are printed for a paper; empty for the terminal.
+    printed : str
+        What was printed last in that format: a table, prose, or nothing yet.
     """
 
     quiet: bool = False
     debug: bool = False
     said: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    tables_as: str = ""
+    printed: str = ""
 
 
 settings = Settings()
 
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?( ± \d+\.\d+)?")
 
 
 @dataclass
@@ -183,6 +191,25 @@ def print_json_parts(parts: Iterable[Sequence[Any]]) -> None:
     print("\n]" if begun else "[]")
 
 
+@contextmanager
+def tables_as(name: str) -> Iterator[None]:
+    """Print tables in a format for papers while the block runs; for the terminal without a name.
+
+    What is said beside them becomes comments in LaTeX, and paragraphs in Markdown.
+    """
+    settings.tables_as, settings.printed = name, ""
+    try:
+        yield
+    finally:
+        settings.tables_as = ""
+
+
+def print_gap() -> None:
+    """Print a blank line; in a format for papers, tables are apart from each other anyway."""
+    if not settings.tables_as:
+        print()
+
+
 def print_line(text: object) -> None:
     """Print one line, such as a path, whole; control characters are escaped."""
     print(visible(text))
@@ -201,6 +228,9 @@ def print_text(text: str, style: str = "", otherwise: int | None = None, indent:
     indent : int
         How many blanks each line begins with.
     """
+    if settings.tables_as:
+        _print_beside(text)
+        return
     width = terminal_width() or otherwise
     lines = wrapped(text, width and max(1, width - indent))
     _print_lines(Line(" " * indent + line, style) for line in lines)
@@ -230,7 +260,7 @@ def print_table(
     table = [
         Column(
             column,
-            [_cell(row.get(column)) for row in rows],
+            [_cell(row.get(column), column) for row in rows],
             right=_is_numeric([row.get(column) for row in rows]),
         )
         for column in columns
@@ -255,11 +285,50 @@ def print_columns(
     apart: Sequence[str] = (),
     otherwise: int | None = None,
 ) -> None:
-    """Print columns of text as a table that fits the terminal, or else ``otherwise``."""
+    """Print columns of text as a table that fits the terminal, or else ``otherwise``.
+
+    In a format for papers it is one table whatever its width, with the title as its caption.
+    """
+    if settings.tables_as:
+        from alignkit.report.paper_tables import PaperColumn, PaperTable
+
+        shown = [PaperColumn(" ".join(c.heading), c.cells, c.right) for c in table]
+        print_paper_table(PaperTable(shown, title))
+        return
     width = terminal_width() or otherwise
     if title:
         _print_lines(Line(line, "bold") for line in wrapped(title, width))
     _print_lines(lay_out(table, width, apart))
+
+
+def print_paper_table(table: "PaperTable") -> None:
+    """Print a table in the format for papers, or else as one that fits the terminal."""
+    if not settings.tables_as:
+        columns = [Column(column.name, column.cells, column.right) for column in table.columns]
+        print_columns(columns, table.caption)
+        return
+    from alignkit.report.paper_tables import WRITERS
+
+    _print_apart(WRITERS[settings.tables_as](table), "table")
+
+
+def _print_beside(text: str) -> None:
+    """Print prose beside tables for a paper, so that the tables stay what they are."""
+    from alignkit.report.paper_tables import markdown
+
+    lines = text.strip().split("\n")
+    if settings.tables_as == "latex":
+        _print_apart("".join(f"% {visible(line)}\n" for line in lines if line), "comment")
+    else:
+        _print_apart("".join(f"{markdown(line)}\n" for line in lines), "paragraph")
+
+
+def _print_apart(text: str, kind: str) -> None:
+    """Print a part after a blank line; comments stand together."""
+    if settings.printed and not settings.printed == kind == "comment":
+        print()
+    print(text, end="")
+    settings.printed = kind
 
 
 def _print_lines(lines: Iterable[Line]) -> None:
@@ -316,10 +385,21 @@ def in_words(value: Any) -> str:
     return str(getattr(value, "__name__", value))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, column: str) -> str:
     value = _plain(value)
     if value is None:
         return ""
+    if isinstance(value, float) and settings.tables_as:
+        return _for_paper(value, column)
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-4 <= abs(value) < 1e5 or value == 0 else f"{value:.2e}"
     return shortened(visible(in_words(value)), LONGEST_CELL)
+
+
+def _for_paper(value: float, column: str) -> str:
+    """Return a number with three digits; p-values as everywhere in reports."""
+    from alignkit.report.formatting import p_text
+
+    if column.replace("_", " ").partition(" ")[0] == "p" or column.startswith("least"):
+        return p_text(value)
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.1e}"

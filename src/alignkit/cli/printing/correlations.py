@@ -49,6 +49,7 @@ def show(correlations: "Correlations") -> None:
     """Print one table per task on stdout, and warnings on stderr."""
     from alignkit.report.cautions import caution_lines
     from alignkit.report.pooled import pooled_lines, why_not_pooled
+    from alignkit.report.result_tables import correlation_table
     from alignkit.report.summary_lines import summary_lines
     from alignkit.report.within import within_sentence
 
@@ -60,16 +61,23 @@ def show(correlations: "Correlations") -> None:
             continue
         for line in summary_lines(task, mine, correlations.settings):
             _print(line, "bold" if line.startswith("task ") else "")
-        table, further = _table(_chosen(mine), task["n"])
-        titles |= {column.name.replace("\n", " ") for column in table}
-        print()
-        console.print_columns(table, apart=further, otherwise=_WIDTH)
-        print()
+        chosen = _chosen(mine)
+        console.print_gap()
+        if console.settings.tables_as:
+            unit = str(correlations.settings.get("unit", "placement"))
+            shown = correlation_table(chosen, task, unit)
+            console.print_paper_table(shown)
+            titles |= {column.name for column in shown.columns}
+        else:
+            table, further = _table(chosen, task["n"])
+            console.print_columns(table, apart=further, otherwise=_WIDTH)
+            titles |= {column.name.replace("\n", " ") for column in table}
+        console.print_gap()
         reasons = list(_reasons(mine))
         for line in reasons:
             _print(line)
         if reasons:
-            print()
+            console.print_gap()
     for line in pooled_lines(correlations.pooled) or why_not_pooled(correlations):
         _print(line)
     _print(_legend(rows, titles), "dim")
@@ -107,8 +115,8 @@ def _table(rows: Sequence[Mapping[str, Any]], units: int) -> tuple[list[Column],
         if name == "exp" or any(cell != "-" for cell in cells)
     }
     names = list(columns)
-    further = [name for name in names[names.index("exp") :] if name not in _TESTS]
     left = ("metric", "verdict", "layers")
+    further = [name for name in names[names.index("exp") :] if name not in _TESTS]
     return [Column(name, columns[name], right=name not in left) for name in names], further
 
 

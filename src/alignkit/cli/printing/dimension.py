@@ -35,11 +35,11 @@ def show(result: "Dimensions") -> None:
     console.print_named(_means(result.layers), columns, title="dimensions of layers")
     if not len(result.fusions):
         return
-    print()
+    console.print_gap()
     fusions = result.fusions[result.fusions["quantity"].isin(_AT_FUSIONS)]
     fusions = fusions.drop(columns=["placement", "depth"])
     console.print_named(console.records(fusions), fusions, title="across fusions")
-    print()
+    console.print_gap()
     console.print_named(console.records(result.collapse), _COLLAPSE, title="over placements")
 
 

@@ -1,5 +1,6 @@
 """How the answer to a question is printed: a paragraph and its tables."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alignkit.cli.printing import console
@@ -28,8 +29,13 @@ _HIDDEN = {
 }
 
 
-def show(answer: "Answer") -> None:
-    """Print an answer: its title, its paragraph and its tables."""
+def show(answers: "Sequence[Answer]") -> None:
+    """Print answers: of each its title, its paragraph and its tables."""
+    for answer in answers:
+        _show(answer)
+
+
+def _show(answer: "Answer") -> None:
     from alignkit.report.paragraphs import paragraph
 
     console.print_text(f"{answer.title}\n", otherwise=_WIDTH)
@@ -37,7 +43,7 @@ def show(answer: "Answer") -> None:
     for name, table in answer.tables.items():
         rows = console.records(table)
         if rows:
-            print()
+            console.print_gap()
             columns = [column for column in table if column not in _HIDDEN]
             console.print_named(rows, columns, title=name.replace("_", " "))
-    print()
+    console.print_gap()

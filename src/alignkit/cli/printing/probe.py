@@ -52,7 +52,7 @@ def show(result: "Probes") -> None:
         if not records:
             continue
         wanted = _POOLED if name == "pooled" else [c for c in records[0] if c != "placement"]
-        print()
+        console.print_gap()
         console.print_named(records, wanted, title=title)
 
 

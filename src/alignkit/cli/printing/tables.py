@@ -14,17 +14,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
+from alignkit.report.paper_tables import PaperColumn
+
 _PROSE = 24  # cells of several words that are longer may be broken
 _MOST_TABLES = 4
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column as text: its heading, its cells, and whether they stand on the right."""
-
-    name: str
-    cells: Sequence[str]
-    right: bool = False
+class Column(PaperColumn):
+    """One column as text, with the room that it takes."""
 
     @property
     def heading(self) -> list[str]:

@@ -42,7 +42,7 @@ def show(result: "Trajectory") -> None:
     for name, title in _TITLES.items():
         table = console.records(getattr(result.jumps, name))
         if table:
-            print()
+            console.print_gap()
             console.print_named(table, _TESTS, title=title)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from alignkit.alignment.designs import shown_name
 from alignkit.analysis.comparison.compare import Measured
 from alignkit.plugins.versions import versions
 from alignkit.report.comparison import figures, lines
-from alignkit.report.comparison.latex import latex_table
-from alignkit.report.comparison.rows import Row, best_rows
+from alignkit.report.comparison.best_table import best_table, heads_of
+from alignkit.report.comparison.rows import best_rows
 from alignkit.report.figures.folder import FigureFolder, Shown
-from alignkit.report.formatting import p_text
+from alignkit.report.paper_tables import as_latex
 from alignkit.report.rendering import render
 from alignkit.report.tables import direction, flat
 from alignkit.runs.files import write_json, write_results, write_text
@@ -69,42 +68,11 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
     }
     write_results(folder / "values.csv", measured.values)
     write_results(folder / "best.csv", measured.best)
-    write_text(folder / "best.tex", latex_table(rows, f"{title}: best pair of layers."))
+    write_text(folder / "best.tex", as_latex(best_table(rows, title)))
     write_json(folder / "settings.json", settings)
     page = folder / PAGE
     write_text(page, render("comparison.html.j2", facts))
     return page
-
-
-def heads_of(rows: list[Row]) -> list[dict[str, Any]]:
-    """Return the columns of the table of best pairs: ``name``, ``number``, and ``cell(row)``.
-
-    Columns that would be empty are left out.
-    """
-    columns: list[tuple[str, bool, Any]] = [
-        ("a", False, lambda row: str(row["a"])),
-        ("b", False, lambda row: str(row["b"])),
-        ("metric", False, lambda row: row["spec"]),
-        ("within", False, lambda row: shown_name(row["within"])),
-        ("layer of a", False, lambda row: lines.layer(row, "a")),
-        ("layer of b", False, lambda row: lines.layer(row, "b")),
-        ("n", True, lambda row: f"{row['n']:,}"),
-        ("value", True, lambda row: lines.number(row["value"])),
-        ("95 %", True, lines.interval),
-        ("chance", True, lambda row: _number(row["chance"])),
-        ("null of maxima", True, _null),
-        ("p", True, lambda row: "" if row["p"] is None else p_text(row["p"])),
-        ("calibrated", True, lambda row: _number(row["calibrated"])),
-        ("identical", True, lambda row: _number(row["identical"])),
-        ("random a", True, lambda row: _control(row["random_a"])),
-        ("random b", True, lambda row: _control(row["random_b"])),
-        ("undefined", False, lambda row: row["reason"] or ""),
-    ]
-    return [
-        {"name": name, "number": number, "cell": cell}
-        for name, number, cell in columns
-        if any(cell(row) for row in rows)
-    ]
 
 
 def settings_of(measured: Measured) -> dict[str, Any]:
@@ -144,17 +112,3 @@ def _metric(metric: Any) -> dict[str, str]:
         "direction": direction(metric.spec),
         "paper": str(metric.declared.get("paper", "")),
     }
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else lines.number(value)
-
-
-def _null(row: Row) -> str:
-    if row["null_std"] is None:
-        return ""
-    return f"{lines.number(row['null_mean'])} ± {lines.number(row['null_std'])}"
-
-
-def _control(row: Row | None) -> str:
-    return "" if row is None else lines.number(row["value"])

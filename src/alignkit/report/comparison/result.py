@@ -117,7 +117,7 @@ class Comparison:
     def _repr_html_(self) -> str:
         """Return the first figure, the sentences and the best pairs, for a notebook."""
         from alignkit.report.comparison import figures
-        from alignkit.report.comparison.page import heads_of
+        from alignkit.report.comparison.best_table import heads_of
         from alignkit.report.style import svg
 
         rows = best_rows(self.measured)

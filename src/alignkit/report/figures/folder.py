@@ -55,11 +55,16 @@ class FigureFolder:
     folder : Path
     formats : sequence of str
         What to write each as: any of ``FORMATS``.
+
+    Attributes
+    ----------
+    shown : list of Shown
+        Those that were written, in their order.
     """
 
     def __init__(self, folder: Path, formats: Sequence[str] = ("svg", "png")) -> None:
         self.folder, self.formats = folder, tuple(dict.fromkeys(formats))
-        self.names: list[str] = []
+        self.shown: list[Shown] = []
 
     def add(
         self, name: str, figure: Figure, data: pd.DataFrame, title: str, alternative: str
@@ -71,17 +76,16 @@ class FigureFolder:
             with whole_file(self.folder / f"{name}.{chosen}") as temporary:
                 temporary.write_bytes(content)
         write_results(self.folder / f"{name}.csv", data)
-        return Shown(name, title, alternative, written.get("svg", b"").decode())
+        self.shown.append(Shown(name, title, alternative, written.get("svg", b"").decode()))
+        return self.shown[-1]
 
     def _free(self, name: str) -> str:
         """A file name that any system takes, and that no other figure has."""
         plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
         plain = plain.lstrip(".")[:100]
-        taken = {other.lower() for other in self.names}
-        free = next(
+        taken = {other.name.lower() for other in self.shown}
+        return next(
             candidate
             for i in range(1, len(taken) + 2)
             if (candidate := plain if i == 1 else f"{plain}-{i}").lower() not in taken
         )
-        self.names.append(free)
-        return free
