@@ -56,6 +56,16 @@ class Ablation:
     rankings: pd.DataFrame
     settings: dict[str, Any]
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name, the first of which has one row per pair of runs."""
+        return {
+            "pairs": self.pairs,
+            "placements": self.placements,
+            "differences": self.differences,
+            "rankings": self.rankings,
+        }
+
 
 def ablate(
     runs: Sequence[Run],

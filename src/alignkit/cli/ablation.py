@@ -19,11 +19,12 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     SplitName,
+    TableFormat,
     Tasks,
     Where,
 )
-from alignkit.cli.pages import link_results
 from alignkit.cli.selection import check_split, chosen_runs, metric_specs
+from alignkit.cli.tabled import finish
 
 
 def add_to(app: typer.Typer) -> None:
@@ -99,6 +100,7 @@ def ablation(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Compare runs that differ in one option, paired by placement and seed.
@@ -134,14 +136,12 @@ def ablation(
         permutations=permutations,
         reporter=reporter,
     )
-    if output is not None or figures is not None:
-        from alignkit.report.ablation import write_ablation
-
-        write_ablation(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    if json:
-        names = ("placements", "differences", "rankings")
-        plain = {name: console.records(getattr(result, name)) for name in names}
-        console.print_json(plain | {"settings": result.settings})
-    else:
-        show(result)
+    finish(
+        result,
+        show,
+        ("placements", "differences", "rankings"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )

@@ -23,14 +23,8 @@ from alignkit.cli.arguments import (
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import (
-    EncoderData,
-    Models,
-    SingleLayers,
-    SplitOfModels,
-    finish,
-    read_streams,
-)
+from alignkit.cli.layers import EncoderData, Models, SingleLayers, SplitOfModels, read_streams
+from alignkit.cli.tabled import finish
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,13 +1,12 @@
 """What the commands share that look at the layers of models one by one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alignkit.cli.arguments import ALIGNMENT, DATA, REPRESENTATIONS
-from alignkit.cli.pages import link_results
 from alignkit.cli.selection import (
     are_runs,
     check_split,
@@ -20,7 +19,6 @@ from alignkit.cli.selection import (
 
 if TYPE_CHECKING:
     from alignkit.analysis.comparison.models import Model
-    from alignkit.report.layer_results import LayerResult
 
 Models = Annotated[
     list[str] | None,
@@ -131,49 +129,6 @@ def read_streams(
     for split in on:
         found = measurable(found, split, pooling or "cls")
     return read_models(found, options, reporter)
-
-
-def finish(
-    result: "LayerResult",
-    show: "Callable[[Any], None]",
-    in_json: Sequence[str],
-    *,
-    output: Path | None,
-    figures: Path | None,
-    json: bool,
-    tables_as: str,
-) -> None:
-    """Write the tables and figures of layers where asked for, and print the result.
-
-    Parameters
-    ----------
-    result : Dimensions, Trajectory or Probes
-    show : callable
-        Prints it as tables.
-    in_json : sequence of str
-        The tables that JSON has; files have all.
-    output, figures : Path, optional
-    json : bool
-    tables_as : str
-        The format of tables for a paper.
-    """
-    from alignkit.cli.printing import console
-    from alignkit.cli.printing.results import plain_tables, print_result
-
-    if output is not None or figures is not None:
-        from alignkit.report.layer_results import write_layers
-
-        reporter = console.TerminalReporter()
-        write_layers(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    tables = {name: result.tables[name] for name in in_json}
-    print_result(
-        lambda: plain_tables(tables, result.settings),
-        lambda: show(result),
-        lambda: next(iter(result.tables.values())),
-        json=json,
-        tables_as=tables_as,
-    )
 
 
 def _runs(

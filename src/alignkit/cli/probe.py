@@ -23,8 +23,9 @@ from alignkit.cli.arguments import (
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import EncoderData, Models, SingleLayers, finish, read_streams
+from alignkit.cli.layers import EncoderData, Models, SingleLayers, read_streams
 from alignkit.cli.selection import metric_specs
+from alignkit.cli.tabled import finish
 
 Option = typer.Option
 

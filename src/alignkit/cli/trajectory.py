@@ -24,8 +24,9 @@ from alignkit.cli.arguments import (
     Where,
 )
 from alignkit.cli.encoders import EncoderBatch, EncodersFolder
-from alignkit.cli.layers import EncoderData, Models, SplitOfModels, finish, read_streams
+from alignkit.cli.layers import EncoderData, Models, SplitOfModels, read_streams
 from alignkit.cli.selection import metric_specs
+from alignkit.cli.tabled import finish
 
 
 def add_to(app: typer.Typer) -> None:

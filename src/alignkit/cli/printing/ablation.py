@@ -27,5 +27,5 @@ def show(result: "Ablation") -> None:
     )
     for number, (table, columns, title) in enumerate(tables):
         if number:
-            print()
+            console.print_gap()
         console.print_named(console.records(table), columns, title=title)

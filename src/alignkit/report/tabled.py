@@ -1,4 +1,4 @@
-"""The files of an analysis of single layers: tables, and figures with the data that they show."""
+"""Results that are several tables: their CSV files, and figures with the data that they show."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alignkit.analysis.ablation import Ablation
 from alignkit.analysis.dimension import Dimensions
 from alignkit.analysis.probing.probe import Probes
 from alignkit.analysis.trajectory import Trajectory
 from alignkit.progress import SILENT, Reporter
+from alignkit.report.ablation import draw_ablation
 from alignkit.report.dimension import draw_dimensions
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.probe import draw_probes
 from alignkit.report.trajectory import draw_trajectory
 from alignkit.runs.files import write_results
 
-LayerResult = Dimensions | Trajectory | Probes
+Tabled = Dimensions | Trajectory | Probes | Ablation
 _DRAW: dict[type, Callable[[Any, FigureFolder], None]] = {
     Dimensions: draw_dimensions,
     Trajectory: draw_trajectory,
     Probes: draw_probes,
+    Ablation: draw_ablation,
 }
 
 
-def draw_layers(result: LayerResult, figures: FigureFolder) -> None:
-    """Draw the figures of dimensions, of trajectories or of probes."""
+def draw_tabled(result: Tabled, figures: FigureFolder) -> None:
+    """Draw the figures of a result."""
     _DRAW[type(result)](result, figures)
 
 
-def write_layers(
-    result: LayerResult,
+def write_tabled(
+    result: Tabled,
     *,
     folder: Path | None = None,
     figures: Path | None = None,
@@ -49,6 +52,6 @@ def write_layers(
                 write_results(folder / f"{name}.csv", table)
     if figures is not None:
         drawn = FigureFolder(figures)
-        draw_layers(result, drawn)
+        draw_tabled(result, drawn)
         reporter.note(f"figures: {len(drawn.shown)} in {figures}")
     return [place for place in (folder, figures) if place is not None]

@@ -1,0 +1,53 @@
+"""How the commands end whose result is several tables."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alignkit.cli.pages import link_results
+
+if TYPE_CHECKING:
+    from alignkit.report.tabled import Tabled
+
+
+def finish(
+    result: "Tabled",
+    show: "Callable[[Any], None]",
+    in_json: Sequence[str],
+    *,
+    output: Path | None,
+    figures: Path | None,
+    json: bool,
+    tables_as: str,
+) -> None:
+    """Write tables and figures where asked for, link them, and print the result.
+
+    Parameters
+    ----------
+    result : Tabled
+    show : callable
+        Prints it as tables.
+    in_json : sequence of str
+        The tables that JSON has; files have all.
+    output, figures : Path, optional
+    json : bool
+    tables_as : str
+        The format of tables for a paper.
+    """
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.results import plain_tables, print_result
+
+    if output is not None or figures is not None:
+        from alignkit.report.tabled import write_tabled
+
+        reporter = console.TerminalReporter()
+        write_tabled(result, folder=output, figures=figures, reporter=reporter)
+        link_results(output, figures=figures)
+    tables = {name: result.tables[name] for name in in_json}
+    print_result(
+        lambda: plain_tables(tables, result.settings),
+        lambda: show(result),
+        lambda: next(iter(result.tables.values())),
+        json=json,
+        tables_as=tables_as,
+    )
