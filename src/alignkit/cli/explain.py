@@ -17,11 +17,12 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Seed,
     SplitName,
+    TableFormat,
     Tasks,
     Where,
 )
-from alignkit.cli.pages import link_results
 from alignkit.cli.selection import check_split, chosen_runs
+from alignkit.cli.tabled import finish
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -77,6 +78,7 @@ def attention(
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
     output: Folder = None,
+    format: TableFormat = "",
     json: Json = False,
 ) -> None:
     """Measure how widely attention is spread: its entropy by layer, head and stream.
@@ -99,17 +101,15 @@ def attention(
     chosen = _chosen(paths, runs, task, placement, where, split)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = attention_of_runs(chosen, options, reporter)
-    if output is not None or figures is not None:
-        from alignkit.report.explaining import write_attention
-
-        write_attention(result, folder=output, figures=figures, reporter=reporter)
-        link_results(output, figures=figures)
-    if json:
-        tables = {"layers": result.layers, "fusions": result.fusions}
-        plain = {name: console.records(table) for name, table in tables.items()}
-        console.print_json(plain | {"settings": result.settings})
-    else:
-        show_attention(result)
+    finish(
+        result,
+        show_attention,
+        ("layers", "fusions"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )
 
 
 def _chosen(

@@ -60,6 +60,11 @@ class AttentionEntropy:
     fusions: pd.DataFrame
     settings: dict[str, Any]
 
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """All tables by name, the first of which has one row per head."""
+        return {"heads": self.heads, "layers": self.layers, "fusions": self.fusions}
+
 
 def attention_of_runs(
     runs: Sequence[Run], options: ForwardOptions, reporter: Reporter = SILENT

@@ -29,7 +29,7 @@ def show_attention(result: "AttentionEntropy") -> None:
     """Print the entropy of attention by layer, and before, in and after fusions."""
     console.print_named(console.records(result.layers), _ATTENTION, title="entropy of attention")
     if len(result.fusions):
-        print()
+        console.print_gap()
         fusions = result.fusions.drop(columns=["placement", "depth"])
         console.print_named(
             console.records(fusions), fusions, title="before, in and after each fusion"
