@@ -9,7 +9,10 @@ import torch
 from scipy.special import softmax, xlogy
 
 from alignkit.analysis.explaining.forward import TRAINED, ForwardOptions, of_models
+from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
 from alignkit.chain import model as models
+from alignkit.models.schedule import Record
+from alignkit.models.walk import walk
 from alignkit.runs import Run, Training, resolve_config
 from named_models import text_folder, vision_folder
 from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
@@ -197,3 +200,99 @@ def test_models_of_transformers_and_timm(tmp_path):
         assert 0 < found[site, "self"]["normalised"] <= 1
     assert found["t.f0", "co"]["keys"] == found["v00", "self"]["keys"]
     assert found["v.f0", "co"]["keys"] == found["t00", "self"]["keys"]
+
+
+def cams_by_definition(opened, site_layer):
+    """Grad-CAM of a vision layer by finite differences of the predicted logit, in float64."""
+    model, batch = opened.model.double(), opened.data.batch(opened.rows)
+    batch["vision"]["pixels"] = batch["vision"]["pixels"].double()
+    held = {}
+
+    def record(site, state):
+        held[site] = state
+
+    def logits(changed=None):
+        def before(step, states):
+            if changed is not None and step == Record(f"v{site_layer:02d}"):
+                states["vision"] = states["vision"].with_tokens(changed)
+
+        with torch.no_grad():
+            return walk(model, opened.schedule, batch, record, before)
+
+    base = logits()
+    tokens = held[f"v{site_layer:02d}"].tokens
+    sign = torch.where(base[:, 0] > 0, 1.0, -1.0).double()
+    # The mean gradient over patches is the slope when all patches move alike.
+    step, slopes = 1e-6, []
+    for channel in range(tokens.shape[2]):
+        moved = tokens.clone()
+        moved[:, 1:, channel] += step
+        up = logits(moved)
+        moved[:, 1:, channel] -= 2 * step
+        slopes.append(sign * (up - logits(moved))[:, 0] / (2 * step) / (tokens.shape[1] - 1))
+    weights = torch.stack(slopes, 1)
+    return (weights[:, None] * tokens[:, 1:]).sum(-1).clamp(min=0).numpy()
+
+
+def test_grad_cam_is_that_of_its_definition(place):
+    run = Run(next((place / "runs").glob("toy_match/at_1/seed0-*")))
+    trained, _ = opened_models(run, 6)
+    expected = cams_by_definition(trained, 1)
+    table = grad_cam_of_runs([run], ForwardOptions(samples=6), "1").maps
+    found = table[table["weights"] == TRAINED]
+    assert list(found["layer"]) == ["v01"] * 6
+    for cam, row in zip(expected, found.itertuples(), strict=True):
+        share = cam / cam.sum() if cam.any() else cam
+        entropy = -xlogy(share, share).sum() if cam.any() else np.nan
+        np.testing.assert_allclose(row.entropy, entropy, atol=2e-4)
+        np.testing.assert_allclose(row.normalised, entropy / np.log(16), atol=1e-4)
+        assert row.patches == 16
+    logits = models_logits(run, trained.rows)
+    labels = ["match" if value > 0 else "mismatch" for value in logits]
+    assert list(found["predicted"]) == labels
+    # The untrained model is asked about what the trained one predicts.
+    assert list(table[table["weights"] == "untrained"]["predicted"]) == labels
+
+
+def models_logits(run, rows):
+    """The logits of the trained model, in the order of the rows."""
+    (opened,) = of_models([run], ForwardOptions(samples=6, untrained=False), lambda o: o, "look")
+    with torch.no_grad():
+        return walk(opened.model, opened.schedule, opened.data.batch(rows))[:, 0].tolist()
+
+
+def test_the_last_layer_has_no_map_where_the_head_reads_one_token(place):
+    done = alignkit(
+        "explain", "grad-cam", "--samples", "8", "--pictures", "2", "--figures", "cams",
+        "--output", "cams", "--json", cwd=place,
+    )  # fmt: skip
+    rows = json.loads(done.stdout)["layers"]
+    last = {row["unit"]: row for row in rows if row["layer"] == "v02"}
+    for row in last.values():
+        assert (row["defined"], row["entropy"]) == (0, None)
+        assert row["reason"] == "the output does not depend on its patches"
+    written = pd.read_csv(place / "cams/maps.csv")
+    for row in rows:
+        own = written[(written["unit"] == row["unit"]) & (written["layer"] == row["layer"])]
+        own = own[own["weights"] == "trained"].groupby("seed")["normalised"].mean()
+        assert row["normalised"] == (None if own.isna().all() else pytest.approx(own.mean()))
+    for unit in ("at_1", "none"):
+        assert (place / f"cams/grad-cam-toy_match-{unit}.png").is_file()
+        data = pd.read_csv(place / f"cams/grad-cam-toy_match-{unit}.csv")
+        assert set(data["weights"]) == {"trained", "untrained"}
+        assert data["sample"].nunique() <= 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["grad-cam", "--layers", "9"], "there is no layer 9"),
+        (["grad-cam", "--layers", "max"], "--layers max is the best of several pairs"),
+        (["grad-cam", "--pictures", "-1"], "--pictures is -1; it must be at least 0"),
+        (["attention", "--samples", "0"], "--samples is 0; it must be at least 1"),
+        (["attention", "--split", "tests"], "unknown split 'tests'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(place, words, message):
+    error = alignkit("explain", *words, cwd=place, code=2).stderr
+    assert message in error

@@ -7,7 +7,7 @@ import pytest
 from alignkit.errors import UsageError
 from alignkit.runs import Run
 from alignkit.runs.config import Init
-from alignkit.runs.units import select_runs, unit_labels
+from alignkit.runs.units import differing_besides, select_runs, unit_labels
 from alignkit.runs.variants import option_text, variant_names, variant_order
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 0.01)
@@ -166,6 +166,22 @@ def test_a_run_is_named_by_how_the_run_was_trained_that_it_started_from(tmp_path
         "pretraining.objectives=itm",
     ]
     assert select_runs(runs, ["pretraining.objectives=mlm+itm"]) == [runs[1]]
+
+
+def test_what_pretraining_shares_with_a_run_is_named_once(tmp_path):
+    runs = []
+    for head in ("concat", "sum"):
+        first = make_run(tmp_path, task="captions", head=head)
+        for init in ("", "runs/captions/late/seed0"):
+            runs.append(make_run(tmp_path, head=head, init=init))
+            if init:
+                runs[-1].stored["init"] = vars(Init.of(init, first.stored))
+    heads = [
+        f"head={head}, pretraining={p}" for head in ("concat", "sum") for p in ("none", "captions")
+    ]
+    assert named(runs) == heads
+    besides = differing_besides(runs, "pretraining.objectives")
+    assert [besides[run.path] for run in runs] == ["head=concat"] * 2 + ["head=sum"] * 2
 
 
 def test_a_unit_refuses_to_average_over_another_option(tmp_path):

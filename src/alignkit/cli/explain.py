@@ -62,6 +62,7 @@ def add_to(app: typer.Typer) -> None:
         no_args_is_help=True, help="Run models once more, and look at single tokens and patches."
     )
     commands.command()(attention)
+    commands.command("grad-cam")(grad_cam)
     app.add_typer(commands, name="explain", rich_help_panel="Questions")
 
 
@@ -105,6 +106,73 @@ def attention(
         result,
         show_attention,
         ("layers", "fusions"),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )
+
+
+def grad_cam(
+    paths: RunPaths = None,
+    task: Tasks = None,
+    placement: Placements = None,
+    where: Where = None,
+    layers: Annotated[
+        str,
+        typer.Option(
+            "--layers",
+            metavar="LAYERS",
+            help="Layers of the vision stream: all, last, indices and ranges (0,3,7-11), fusions, "
+            "or patterns of names (v0*,v.f*).",
+            rich_help_panel=REPRESENTATIONS,
+        ),
+    ] = "all",
+    split: SplitName = "test",
+    samples: DrawnSamples = 64,
+    pictures: Annotated[
+        int,
+        typer.Option(
+            "--pictures",
+            metavar="N",
+            help="Number of samples to draw, of each placement's first run.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = 4,
+    untrained: Untrained = True,
+    seed: Seed = 0,
+    device: Device = "auto",
+    runs: RunsFolder = Path("runs"),
+    figures: Figures = None,
+    output: Folder = None,
+    format: TableFormat = "",
+    json: Json = False,
+) -> None:
+    """Map which patches speak for what is predicted, by Grad-CAM (Selvaraju et al. 2017).
+
+    The map of a layer is the sum of its channels, weighted by the mean gradient of the predicted
+    output over patches, and 0 where that is negative. The entropy of the map over patches is in
+    nats; normalised is divided by the logarithm of the number of patches: 1 where all patches
+    count the same. untrained is normalised of the models as they were initialised. --figures draws
+    the maps over pictures.
+
+    Examples: alignkit explain grad-cam --placement late --figures figures
+
+    alignkit explain grad-cam --layers 3,7,10 --samples 256 --output grad_cam
+    """
+    from alignkit.analysis.explaining.forward import ForwardOptions
+    from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.explaining import show_grad_cam
+
+    reporter = console.TerminalReporter()
+    chosen = _chosen(paths, runs, task, placement, where, split)
+    options = ForwardOptions(split, samples, seed, untrained, device)
+    result = grad_cam_of_runs(chosen, options, layers, pictures, reporter)
+    finish(
+        result,
+        show_grad_cam,
+        ("layers",),
         output=output,
         figures=figures,
         json=json,

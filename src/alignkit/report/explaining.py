@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from alignkit.analysis.explaining.attention import AttentionEntropy
 from alignkit.analysis.explaining.forward import TRAINED
+from alignkit.analysis.explaining.grad_cam import GradCam, Picture
 from alignkit.report.figures.attention_curves import attention_curves
 from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.overlays import layers_to_draw, overlays
 
 
 def draw_attention(result: AttentionEntropy, drawn: FigureFolder) -> None:
@@ -20,3 +24,37 @@ def draw_attention(result: AttentionEntropy, drawn: FigureFolder) -> None:
             "The entropy of attention over the largest that it could be, by layer, a row of panels "
             "per placement and a column per stream; co-attention stands at the fusions.",
         )
+
+
+def draw_grad_cam(result: GradCam, drawn: FigureFolder) -> None:
+    """Draw the maps over pictures, a figure per unit."""
+    units: dict[tuple[str, str], list[Picture]] = {}
+    for picture in result.pictures:
+        key = (str(picture.columns["task"]), str(picture.columns["unit"]))
+        units.setdefault(key, []).append(picture)
+    for (task, unit), pictures in units.items():
+        layers = layers_to_draw(pictures)
+        if not layers:
+            continue
+        drawn.add(
+            f"grad-cam-{task}-{unit}",
+            overlays(pictures, layers),
+            _patches(pictures, layers),
+            f"Grad-CAM, {task}, {unit}",
+            f"Pictures with the label that is predicted, and Grad-CAM of the layers "
+            f"{', '.join(layers)} over them, of the trained and of the untrained model; the "
+            "brightest patch of each map is its largest value.",
+        )
+
+
+def _patches(pictures: list[Picture], layers: list[str]) -> pd.DataFrame:
+    """Return the drawn maps, a row per patch."""
+    rows = [
+        {**picture.columns, "layer": layer, "row": i, "column": j, "value": float(value)}
+        for picture in pictures
+        for layer in layers
+        if layer in picture.maps
+        for i, line in enumerate(picture.maps[layer])
+        for j, value in enumerate(line)
+    ]
+    return pd.DataFrame(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -86,11 +86,23 @@ def differing_options(runs: Sequence[Run]) -> list[str]:
     ignored = {LAYERS, DATA}
     if len(values.get(DATA, ())) == 1:  # then the task's options do not change the data
         ignored |= {key for run in runs for key in _sections(run.stored)["task"]}
+    ignored |= _repeated(options.values())
     keys = [key for key, texts in values.items() if len(texts) > 1 and key not in ignored]
     for hidden in (LAYERS, DATA):
         if _share_a_name(runs, options, keys, hidden):
             keys.append(hidden)
     return keys
+
+
+def _repeated(options: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the options of pretraining that say what the run's own say, such as its head."""
+    alike: dict[str, bool] = {}
+    for own in options:
+        for key, value in own.items():
+            section, dot, name = key.partition(".")
+            if dot and section == PRETRAINING:
+                alike[key] = alike.get(key, True) and name in own and own[name] == value
+    return {key for key, same in alike.items() if same}
 
 
 def run_options(run: Run) -> dict[str, Any]:

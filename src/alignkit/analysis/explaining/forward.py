@@ -70,6 +70,10 @@ class OpenModel:
         The samples that were drawn, in ascending order.
     columns : dict of str to value
         ``RUN_COLUMNS``.
+    labels : tuple of str
+        Of the task; empty where it has none.
+    outputs : int
+        The number of logits.
     """
 
     model: torch.nn.Module
@@ -77,6 +81,8 @@ class OpenModel:
     data: EncodedSplit
     rows: np.ndarray
     columns: dict[str, Any]
+    labels: tuple[str, ...] = ()
+    outputs: int = 1
 
     def batches(self, size: int = BATCH) -> Iterator[tuple[np.ndarray, Batch]]:
         """Yield the rows and the inputs of every batch."""
@@ -146,4 +152,6 @@ def _opened(run: Run, unit: str, options: ForwardOptions, weights: str) -> OpenM
         data,
         np.arange(len(data)) if rows is None else rows,
         dict(zip(RUN_COLUMNS, values, strict=True)),
+        tuple(map(str, getattr(task.target, "labels", ()))),
+        models.outputs_of(task),
     )

@@ -6,6 +6,7 @@ from alignkit.cli.printing import console
 
 if TYPE_CHECKING:
     from alignkit.analysis.explaining.attention import AttentionEntropy
+    from alignkit.analysis.explaining.grad_cam import GradCam
 
 _ATTENTION = (
     "task",
@@ -23,6 +24,26 @@ _ATTENTION = (
     "sd_seeds",
     "untrained",
 )
+_GRAD_CAM = (
+    "task",
+    "unit",
+    "layer",
+    "runs",
+    "n",
+    "defined",
+    "entropy",
+    "normalised",
+    "sd_samples",
+    "sd_seeds",
+    "untrained_defined",
+    "untrained",
+    "reason",
+)
+
+
+def show_grad_cam(result: "GradCam") -> None:
+    """Print the entropy of the maps by layer."""
+    console.print_named(console.records(result.layers), _GRAD_CAM, title="entropy of Grad-CAM")
 
 
 def show_attention(result: "AttentionEntropy") -> None:
