@@ -300,6 +300,68 @@ def test_what_they_would_stumble_over_is_found_before_the_work(tmp_path, old, ne
     assert not (tmp_path / "runs").exists()
 
 
+LAYERS = """
+[dimension]
+layers = "last"
+
+[trajectory]
+metrics = ["unbiased_cka"]
+pool = "mean"
+permutations = 9
+
+[probe]
+streams = ["text", "both"]
+samples = 24
+seeds = 2
+permutations = 9
+"""
+
+
+@pytest.mark.slow
+def test_the_layers_of_streams_are_analysed_as_the_commands_do(tmp_path):
+    write_study(tmp_path, placements=("1", "none"), seeds=(0,), tasks=("toy_match",), more=LAYERS)
+    steps = _json("plan", tmp_path)["runs"][0]["steps"]
+    assert {name for name in steps if name.startswith("extract")} == {
+        "extract train",
+        "extract validation",
+        "extract test",
+    }
+    assert not [name for name in steps if name.startswith("measure") and "test" not in name]
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    names = ["correlate last", "dimension", "trajectory", "probe"]
+    assert _states(tmp_path) == dict.fromkeys(names, "done")
+    results = tmp_path / "results"
+    words = {
+        "dimension": ("--layers", "last"),
+        "trajectory": ("--metric", "unbiased_cka", "--pool", "mean", "--permutations", 9),
+        "probe": ("--streams", "text,both", "--samples", 24, "--seeds", 2, "--permutations", 9),
+    }
+    words["probe"] += ("--metric", "cka", "--metric", "mknn:k=5")
+    for name, more in words.items():
+        alignkit(name, *more, "--output", tmp_path / "own" / name, cwd=tmp_path)
+        tables = sorted((tmp_path / "own" / name).glob("*.csv"))
+        assert tables
+        for table in tables:
+            assert table.read_bytes() == (results / name / table.name).read_bytes(), table
+        assert list((results / name / "figures").glob("*.svg")) or name == "dimension"
+
+
+def test_a_probe_that_cannot_be_is_found_before_the_work(tmp_path):
+    for old, new, message in (
+        ("seeds = 2", 'probe = "svm"', "unknown 'probe = svm'; known: ridge, logistic"),
+        ('"both"', '"audio"', "unknown streams 'audio'; known: text, vision, both"),
+        ("samples = 24\n", "", "[probe] seeds draws training samples, so it needs samples"),
+        ("samples = 24", "samples = 1", "[probe] samples is 1; it must be at least 2"),
+        ('["unbiased_cka"]', '["unbiased_ckb"]', "unknown metric 'unbiased_ckb'; did you mean"),
+        ('layers = "last"', 'layer = "last"', "[dimension] has no key 'layer'; did you mean"),
+    ):
+        file = write_study(tmp_path, seeds=(0,), more=LAYERS)
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+        assert message in alignkit("study", "run", file, cwd=tmp_path, code=2).stderr
+        assert not (tmp_path / "runs").exists()
+
+
 SECTION = Path(__file__).parents[2] / "examples" / "third_party" / "seeds_section.py"
 VARIANTS = """
 [report]

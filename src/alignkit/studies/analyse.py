@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.units import select_runs
 from alignkit.statistics.equivalence import MARGIN
+from alignkit.tasks import SPLITS
+
+if TYPE_CHECKING:
+    from alignkit.analysis.comparison.models import Model
+    from alignkit.report.tabled import Tabled
 
 Written = dict[str, list[str]]
 
@@ -203,6 +209,97 @@ def stability(
         figures=folder / "figures",
     )
     return _below(output, summary)
+
+
+def dimension(
+    runs: Sequence[str],
+    output: str,
+    layers: str,
+    split: str,
+    pool: str,
+    samples: int | None,
+    permutations: int,
+    seed: int,
+    where: Sequence[str] = (),
+    reporter: Reporter = SILENT,
+) -> Written:
+    """Write the tables and figures of ``alignkit dimension``."""
+    from alignkit.analysis.dimension import dimensions
+
+    models = _models(runs, where, [split], pool, reporter)
+    result = dimensions(
+        models, layers, samples=samples, permutations=permutations, seed=seed, reporter=reporter
+    )
+    return _tabled(result, output, "layers.csv", reporter)
+
+
+def trajectory(
+    runs: Sequence[str],
+    output: str,
+    metrics: Sequence[str],
+    split: str,
+    pool: str,
+    samples: int | None,
+    permutations: int,
+    seed: int,
+    where: Sequence[str] = (),
+    reporter: Reporter = SILENT,
+) -> Written:
+    """Write the tables and figures of ``alignkit trajectory``."""
+    from alignkit.analysis.options import TableOptions
+    from alignkit.analysis.trajectory import trajectories
+
+    models = _models(runs, where, [split], pool, reporter)
+    options = TableOptions(
+        tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=True
+    )
+    result = trajectories(models, options, permutations, reporter)
+    return _tabled(result, output, "means.csv", reporter)
+
+
+def probe(
+    runs: Sequence[str],
+    output: str,
+    probe: str,
+    streams: Sequence[str],
+    layers: str,
+    metrics: Sequence[str],
+    samples: int | None,
+    seeds: int,
+    pool: str,
+    permutations: int,
+    seed: int,
+    where: Sequence[str] = (),
+    reporter: Reporter = SILENT,
+) -> Written:
+    """Write the tables and figures of ``alignkit probe``."""
+    from alignkit.analysis.options import TableOptions
+    from alignkit.analysis.probing.probe import probe as probed
+    from alignkit.analysis.probing.probes import ProbeOptions
+
+    models = _models(runs, where, SPLITS, pool, reporter)
+    options = ProbeOptions(probe, streams, layers, samples, seeds, seed)
+    alignment = TableOptions(tuple(metrics), pool=pool, seed=seed, lenient=True)
+    result = probed(models, options, alignment, permutations, reporter)
+    return _tabled(result, output, "layers.csv", reporter)
+
+
+def _models(
+    runs: Sequence[str], where: Sequence[str], splits: Sequence[str], pool: str, reporter: Reporter
+) -> list[Model]:
+    """Read the streams of runs, each as a model."""
+    from alignkit.analysis.comparison.sides import SideOptions, read_models
+
+    return read_models(_opened(runs, where), SideOptions(splits=splits, pool=[pool]), reporter)
+
+
+def _tabled(result: Tabled, output: str, shown: str, reporter: Reporter) -> Written:
+    """Write the tables and figures of a result."""
+    from alignkit.report.tabled import write_tabled
+
+    folder = Path(output)
+    write_tabled(result, folder=folder, figures=folder / "figures", reporter=reporter)
+    return _below(output, folder / shown)
 
 
 def _opened(runs: Sequence[str], where: Sequence[str]) -> list[Run]:

@@ -28,7 +28,7 @@ from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.splits import size_of_split
 from alignkit.studies.status import selects_nothing
-from alignkit.studies.tables import Measure, Report, recorded
+from alignkit.studies.tables import Measure, Probe, Report, recorded
 
 FOLDER = "analyses"
 WORK = "alignkit.studies.analyse"
@@ -215,15 +215,8 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     from alignkit.analysis.questions import Evidence, check_questions
     from alignkit.metrics import resolve
 
-    for table in (
-        study.measure,
-        study.correlate,
-        study.report,
-        study.hypotheses,
-        study.agreement,
-        study.stability,
-    ):
-        for spec in table.metrics if table else ():
+    for table in (study.measure, *study.analyses.values()):
+        for spec in getattr(table, "metrics", ()):
             resolve(spec)
     for layer in study.correlate.layer if study.correlate else ():
         TableOptions((), layer)
@@ -237,6 +230,8 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
         check_alike(study.agreement.alike)
     if study.stability:
         _check_stability(study)
+    if study.probe:
+        _probe_options(study.probe)
     resolved = [config for config in configs if config is not None]
     if resolved:
         _check_on_run(study, resolved[0])
@@ -270,10 +265,8 @@ def _check_on_run(study: Study, config: RunConfig) -> None:
             check_margin(tested.margin)
             for control in tested.control:
                 check_control(control, config)
-    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
-    for table in tables:
-        if table:
-            check_where(table.where, config)
+    for table in study.analyses.values():
+        check_where(table.where, config)
 
 
 def _check_layers(study: Study, configs: Sequence[RunConfig]) -> None:
@@ -365,14 +358,19 @@ def _asked(
         del options["tasks"], options["placements"]
         covered = [p for p in runs if study.stability.covers(p.entry.task, p.entry.placement)]
         yield "stability", "stability", options, covered
+    for name in ("dimension", "trajectory", "probe"):
+        if table := getattr(study, name):
+            options = _options(table, measure) | {"output": str(study.output / name)}
+            yield name, name, options, runs
 
 
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
     """The keys of a table; what it leaves open is as measured."""
     options = recorded(table)
-    options["metrics"] = options["metrics"] or list(measure.metrics)
-    options["split"] = options["split"] or measure.splits[0]
-    options["pool"] = options["pool"] or measure.pools[0]
+    measured = {"metrics": list(measure.metrics), "split": measure.splits[0]}
+    for name, value in (measured | {"pool": measure.pools[0]}).items():
+        if name in options:
+            options[name] = options[name] or value
     for name in ("within", "groups"):
         if hasattr(table, name):
             given = getattr(table, name)
@@ -380,6 +378,23 @@ def _options(table: Any, measure: Measure) -> dict[str, Any]:
             options.pop(name, None)
             options |= {name: column} if column else {}
     return {"samples": measure.samples} | options
+
+
+def _probe_options(table: Probe) -> Any:
+    """Return how layers are probed.
+
+    Raises
+    ------
+    UsageError
+        For an unknown probe or stream, or a number out of range.
+    """
+    from alignkit.analysis.probing.probes import ProbeOptions
+
+    if table.samples is None and table.seeds != Probe.seeds:
+        raise UsageError("[probe] seeds draws training samples, so it needs samples")
+    return ProbeOptions(
+        table.probe, table.streams, table.layers, table.samples, table.seeds, table.seed
+    )
 
 
 def _check_stability(study: Study) -> None:

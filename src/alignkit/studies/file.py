@@ -16,14 +16,17 @@ from alignkit.studies.options import Entry, known_options, read_option
 from alignkit.studies.tables import (
     Agreement,
     Correlate,
+    Dimension,
     EngineChoice,
     Evaluate,
     Extract,
     Hypotheses,
     Measure,
+    Probe,
     Report,
     Source,
     Stability,
+    Trajectory,
     as_type,
     read_table,
 )
@@ -49,8 +52,23 @@ TOP = (
     "hypotheses",
     "agreement",
     "stability",
+    "dimension",
+    "trajectory",
+    "probe",
     "engine",
 )
+
+
+ANALYSES: dict[str, type] = {
+    "correlate": Correlate,
+    "report": Report,
+    "hypotheses": Hypotheses,
+    "agreement": Agreement,
+    "stability": Stability,
+    "dimension": Dimension,
+    "trajectory": Trajectory,
+    "probe": Probe,
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +86,10 @@ class Study:
         The runs: those of the grid, then those listed one by one.
     pretrain : mapping or None
         Task, seed and options of the run that the others start from.
-    evaluate, extract, measure, correlate, report, hypotheses, agreement, stability
-        Options of the steps and analyses; None for an analysis that is not requested.
+    evaluate, extract, measure
+        Options of the steps.
+    correlate, report, hypotheses, agreement, stability, dimension, trajectory, probe
+        Options of the analyses; None for one that is not requested.
     engine : EngineChoice
     """
 
@@ -86,7 +106,16 @@ class Study:
     hypotheses: Hypotheses | None
     agreement: Agreement | None
     stability: Stability | None
+    dimension: Dimension | None
+    trajectory: Trajectory | None
+    probe: Probe | None
     engine: EngineChoice
+
+    @property
+    def analyses(self) -> dict[str, Any]:
+        """The tables of the analyses that are requested, by name."""
+        tables = {name: getattr(self, name) for name in ANALYSES}
+        return {name: table for name, table in tables.items() if table is not None}
 
 
 def read_study(path: Path) -> Study:
@@ -119,17 +148,13 @@ def _study(source: Source, content: Mapping[str, Any], path: Path) -> Study:
     shared = _Shared(source, content)
     entries = _entries(source, content, shared)
     analyses: dict[str, Any] = {
-        "correlate": _optional(source, content, "correlate", Correlate),
-        "report": _optional(source, content, "report", Report),
-        "hypotheses": _optional(source, content, "hypotheses", Hypotheses),
-        "agreement": _optional(source, content, "agreement", Agreement),
-        "stability": _optional(source, content, "stability", Stability),
+        name: _optional(source, content, name, kind) for name, kind in ANALYSES.items()
     }
     if "pretrain" not in content:
         _refuse_pretrained(source, entries)
     measure = _optional(source, content, "measure", Measure)
     if measure is None and any(analyses.values()):
-        metrics = [spec for table in analyses.values() if table for spec in table.metrics]
+        metrics = [spec for table in analyses.values() for spec in getattr(table, "metrics", ())]
         measure = Measure(metrics=tuple(dict.fromkeys(metrics)))
     return Study(
         name=name,

@@ -25,6 +25,7 @@ from alignkit.studies.records import Records, State
 from alignkit.studies.splits import FewSamples, missing_split, size_of_split
 from alignkit.studies.status import Asked, evidence_of, selects_nothing
 from alignkit.studies.tables import Measure
+from alignkit.tasks import SPLITS
 
 T = TypeVar("T")
 MakeStep = Callable[[str, str, list[Job]], "Step"]
@@ -192,19 +193,13 @@ def _with_metrics(study: Study) -> Study:
     measure = replace(
         _with_splits_of_analyses(study, study.measure), metrics=study.measure.metrics or default
     )
-    return replace(
-        study,
-        measure=_named(measure),
-        correlate=_named(study.correlate),
-        report=_named(study.report),
-        hypotheses=_named(study.hypotheses),
-        agreement=_named(study.agreement),
-        stability=_named(study.stability),
-    )
+    named = {name: _named(table) for name, table in study.analyses.items()}
+    return replace(study, measure=_named(measure), **named)
 
 
 def _with_splits_of_analyses(study: Study, measure: Measure) -> Measure:
     """Add the splits and poolings that analyses need, so that workers measure them run by run."""
+    # The layers of one stream are not measured run by run: their analyses do that themselves.
     tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
     given = [table for table in tables if table is not None]
     splits = dict.fromkeys((*measure.splits, *(table.split for table in given if table.split)))
@@ -215,7 +210,7 @@ def _with_splits_of_analyses(study: Study, measure: Measure) -> Measure:
 
 
 def _named(table: T) -> T:
-    if table is None or "all" not in table.metrics:  # type: ignore[attr-defined]
+    if "all" not in getattr(table, "metrics", ()):
         return table
     return replace(table, metrics=tuple(registry().names("metrics")))  # type: ignore[type-var]
 
@@ -361,8 +356,10 @@ def _representation_steps(
     """Yield the steps that extract representations, to keep or to measure, and measure them."""
     extract, measure = study.extract, study.measure or Measure(splits=(), pools=())
     measures = bool(study.measure) and not selects_nothing(config, measure)
-    for split in dict.fromkeys((*extract.splits, *measure.splits)):
-        pools = list(dict.fromkeys((*extract.pools, *measure.pools))) or ["cls"]
+    kept = _read_by_analyses(study, measure, planned.entry)
+    for split in dict.fromkeys((*extract.splits, *measure.splits, *kept)):
+        own = measure.pools if split in (*extract.splits, *measure.splits) else ()
+        pools = list(dict.fromkeys((*extract.pools, *own, *kept.get(split, ())))) or ["cls"]
         to_measure = measure.pools if measures and split in measure.splits else ()
         missing = [
             pool
@@ -380,16 +377,8 @@ def _representation_steps(
             gpus=gpus,
         )
         # Representations that [extract] does not keep are needed only until they are measured,
-        # or for stability, which measures them in further ways.
-        needed = (
-            split in extract.splits
-            or missing
-            or (
-                study.stability is not None
-                and split == (study.stability.split or measure.splits[0])
-                and study.stability.covers(planned.entry.task, planned.entry.placement)
-            )
-        )
+        # or for analyses that read them.
+        needed = split in extract.splits or missing or split in kept
         why = reason_to_extract(run, split, pools) if needed else ""
         yield step(f"extract {split}", why, jobs)
         for pool in to_measure:
@@ -408,6 +397,19 @@ def _representation_steps(
             )
             lacking = "values are not stored as they are asked for, or are stale"
             yield step(f"measure {split} {pool}", lacking if pool in missing else "", [job])
+
+
+def _read_by_analyses(study: Study, measure: Measure, entry: Entry) -> dict[str, list[str]]:
+    """Return the poolings that analyses read of each split beside the values that are measured."""
+    read: dict[str, list[str]] = {}
+    for name in ("stability", "dimension", "trajectory", "probe"):
+        table = study.analyses.get(name)
+        if table is None or not (name != "stability" or table.covers(entry.task, entry.placement)):
+            continue
+        splits = SPLITS if name == "probe" else [table.split or measure.splits[0]]
+        for split in splits:
+            read.setdefault(split, []).append(table.pool or measure.pools[0])
+    return read
 
 
 def _samples(config: RunConfig, split: str, samples: int | None) -> int | None:

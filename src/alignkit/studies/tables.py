@@ -21,7 +21,15 @@ T = TypeVar("T")
 ALLOWED: dict[str, Sequence[str]] = {"split": SPLITS, "splits": SPLITS}
 # Keys whose values are registered names of a kind.
 REGISTERED = {"pool": "poolings", "pools": "poolings"}
-MINIMUM = {"samples": 2, "null": 0, "permutations": 1, "splits": 1, "k": 1, "shard_size": 1}
+MINIMUM = {
+    "samples": 2,
+    "null": 0,
+    "permutations": 1,
+    "splits": 1,
+    "k": 1,
+    "seeds": 1,
+    "shard_size": 1,
+}
 
 
 def later(default: T) -> T:
@@ -174,6 +182,46 @@ class Stability:
         return (not self.tasks or bool(names & set(self.tasks))) and (
             not self.placements or str(placement) in self.placements
         )
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """``[dimension]``: the options of ``alignkit dimension``."""
+
+    layers: str = "all"
+    where: tuple[str, ...] = ()
+    split: str | None = None
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """``[trajectory]``: the options of ``alignkit trajectory``."""
+
+    metrics: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    split: str | None = None
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """``[probe]``: the options of ``alignkit probe``, which reads all three splits."""
+
+    probe: str = "ridge"
+    streams: tuple[str, ...] = ("text", "vision", "both")
+    layers: str = "all"
+    metrics: tuple[str, ...] = ()
+    samples: int | None = None
+    seeds: int = 3
+    where: tuple[str, ...] = ()
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
 
 
 @dataclass(frozen=True)
