@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from scipy.special import softmax, xlogy
 
 from alignkit.analysis.explaining.forward import TRAINED, ForwardOptions, of_models
 from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
+from alignkit.analysis.explaining.tokens import closest, tokens_of_runs
 from alignkit.chain import model as models
 from alignkit.models.schedule import Record
 from alignkit.models.walk import walk
@@ -281,6 +283,62 @@ def test_the_last_layer_has_no_map_where_the_head_reads_one_token(place):
         data = pd.read_csv(place / f"cams/grad-cam-toy_match-{unit}.csv")
         assert set(data["weights"]) == {"trained", "untrained"}
         assert data["sample"].nunique() <= 2
+
+
+def test_tokens_and_patches_by_definition(place):
+    run = Run(next((place / "runs").glob("toy_match/at_1/seed0-*")))
+    trained, _ = opened_models(run, 9)
+    states = {}
+    with torch.no_grad():
+        batch = trained.data.batch(trained.rows)
+        walk(trained.model, trained.schedule, batch, states.__setitem__)
+    table = tokens_of_runs([run], ForwardOptions(samples=9)).pairs
+    table = table[table["weights"] == TRAINED].set_index(["direction", "x"])
+    for x, y in (("t00", "v00"), ("t.f0", "v.f0"), ("t02", "v02")):
+        found = {"token-patch": [], "patch-token": []}
+        mismatched = {"token-patch": [], "patch-token": []}
+        for i in range(9):
+            for values, j in ((found, i), (mismatched, (i - 1) % 9)):
+                text = states[x].tokens[i][states[x].content[i]].double().numpy()
+                patches = states[y].tokens[j][states[y].content[j]].double().numpy()
+                assert len(patches) == 16
+                cosines = 1 - cdist(text, patches, "cosine")
+                values["token-patch"].append(cosines.max(1).mean())
+                values["patch-token"].append(cosines.max(0).mean())
+        for direction, values in found.items():
+            row = table.loc[direction, x]
+            assert (row["y"], row["n"]) == (y, 9)
+            np.testing.assert_allclose(row["value"], np.mean(values), rtol=1e-6)
+            np.testing.assert_allclose(row["sd"], np.std(values, ddof=1), rtol=1e-5)
+            np.testing.assert_allclose(row["mismatched"], np.mean(mismatched[direction]), rtol=1e-6)
+
+
+def test_a_sample_without_content_counts_for_nothing():
+    tokens, patches = torch.randn(2, 3, 4), torch.randn(2, 5, 4)
+    is_token = torch.tensor([[False] * 3, [True, True, False]])
+    to_patches, to_tokens = closest(tokens, is_token, patches, torch.ones(2, 5, dtype=torch.bool))
+    assert to_patches.isnan().tolist() == to_tokens.isnan().tolist() == [True, False]
+
+
+def test_the_command_on_tokens(place):
+    done = alignkit(
+        "explain", "tokens", "--samples", "12", "--figures", "tokens", "--json", cwd=place
+    )
+    rows = json.loads(done.stdout)["layers"]
+    assert len(rows) == 2 * (4 + 3)  # both ways; of three layers, one placement has a fusion
+    assert {path.stem for path in (place / "tokens").glob("*.svg")} == {
+        "token-patch-toy_match",
+        "patch-token-toy_match",
+    }
+    assert all(row["runs"] == 2 and -1 <= row["value"] <= 1 for row in rows)
+
+
+def test_streams_of_unequal_width_have_no_cosine(tmp_path):
+    words = ["--architecture", f"{TINY_MODEL},text_width=8", "--placement", "1", "--epochs", "1"]
+    alignkit("train", "--task", TINY_TASK, *words, cwd=tmp_path)
+    error = alignkit("explain", "tokens", cwd=tmp_path, code=1).stderr
+    assert "its text stream is 8 wide and its vision stream 16" in error
+    assert alignkit("explain", "attention", "--samples", "9", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def add_to(app: typer.Typer) -> None:
     )
     commands.command()(attention)
     commands.command("grad-cam")(grad_cam)
+    commands.command()(tokens)
     app.add_typer(commands, name="explain", rich_help_panel="Questions")
 
 
@@ -172,6 +173,53 @@ def grad_cam(
     finish(
         result,
         show_grad_cam,
+        ("layers",),
+        output=output,
+        figures=figures,
+        json=json,
+        tables_as=format,
+    )
+
+
+def tokens(
+    paths: RunPaths = None,
+    task: Tasks = None,
+    placement: Placements = None,
+    where: Where = None,
+    split: SplitName = "test",
+    samples: DrawnSamples = 64,
+    untrained: Untrained = True,
+    seed: Seed = 0,
+    device: Device = "auto",
+    runs: RunsFolder = Path("runs"),
+    figures: Figures = None,
+    output: Folder = None,
+    format: TableFormat = "",
+    json: Json = False,
+) -> None:
+    """Compare single tokens with single patches: the cosine with the closest of the other side.
+
+    token-patch is the mean over the tokens of a text of the largest cosine with a patch of its
+    picture, and patch-token the same the other way, for layers of equal index and after fusions;
+    padding and special tokens are left out. mismatched is the same where each text stands with the
+    picture of another sample: only what lies above it is about the pair.
+
+    Examples: alignkit explain tokens --placement late
+
+    alignkit explain tokens --samples 256 --output tokens --figures figures
+    """
+    from alignkit.analysis.explaining.forward import ForwardOptions
+    from alignkit.analysis.explaining.tokens import tokens_of_runs
+    from alignkit.cli.printing import console
+    from alignkit.cli.printing.explaining import show_tokens
+
+    reporter = console.TerminalReporter()
+    chosen = _chosen(paths, runs, task, placement, where, split)
+    options = ForwardOptions(split, samples, seed, untrained, device)
+    result = tokens_of_runs(chosen, options, reporter)
+    finish(
+        result,
+        show_tokens,
         ("layers",),
         output=output,
         figures=figures,

@@ -7,7 +7,9 @@ import pandas as pd
 from alignkit.analysis.explaining.attention import AttentionEntropy
 from alignkit.analysis.explaining.forward import TRAINED
 from alignkit.analysis.explaining.grad_cam import GradCam, Picture
+from alignkit.analysis.explaining.tokens import TO_PATCHES, TokenSimilarities
 from alignkit.report.figures.attention_curves import attention_curves
+from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.overlays import layers_to_draw, overlays
 
@@ -44,6 +46,29 @@ def draw_grad_cam(result: GradCam, drawn: FigureFolder) -> None:
             f"Pictures with the label that is predicted, and Grad-CAM of the layers "
             f"{', '.join(layers)} over them, of the trained and of the untrained model; the "
             "brightest patch of each map is its largest value.",
+        )
+
+
+def draw_tokens(result: TokenSimilarities, drawn: FigureFolder) -> None:
+    """Draw the similarities by depth, a figure per task and direction."""
+    trained = result.pairs[result.pairs["weights"] == TRAINED]
+    layers = trained[~trained["x"].str.contains(".f", regex=False)]
+    for (task, direction), part in layers.groupby(["task", "direction"], sort=False):
+        values = part.drop(columns="placement").rename(
+            columns={"unit": "placement", "mismatched": "chance"}
+        )
+        placements = {
+            unit: result.placements[str(task), unit] for unit in dict.fromkeys(part["unit"])
+        }
+        sides = ("token", "patch") if direction == TO_PATCHES else ("patch", "token")
+        label = f"{sides[0]} to closest {sides[1]}"
+        drawn.add(
+            f"{direction}-{task}",
+            depth_curves(values, placements, label),
+            values,
+            f"Cosine of each {label}, {task}",
+            f"The mean cosine of each {sides[0]} with the closest {sides[1]}, by layer, one panel "
+            "per placement; dotted: texts with pictures of other samples.",
         )
 
 

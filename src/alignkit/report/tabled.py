@@ -10,18 +10,21 @@ from alignkit.analysis.ablation import Ablation
 from alignkit.analysis.dimension import Dimensions
 from alignkit.analysis.explaining.attention import AttentionEntropy
 from alignkit.analysis.explaining.grad_cam import GradCam
+from alignkit.analysis.explaining.tokens import TokenSimilarities
 from alignkit.analysis.probing.probe import Probes
 from alignkit.analysis.trajectory import Trajectory
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.ablation import draw_ablation
 from alignkit.report.dimension import draw_dimensions
-from alignkit.report.explaining import draw_attention, draw_grad_cam
+from alignkit.report.explaining import draw_attention, draw_grad_cam, draw_tokens
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.probe import draw_probes
 from alignkit.report.trajectory import draw_trajectory
 from alignkit.runs.files import write_results
 
-Tabled = Dimensions | Trajectory | Probes | Ablation | AttentionEntropy | GradCam
+Tabled = (
+    Dimensions | Trajectory | Probes | Ablation | AttentionEntropy | GradCam | TokenSimilarities
+)
 _DRAW: dict[type, Callable[[Any, FigureFolder], None]] = {
     Dimensions: draw_dimensions,
     Trajectory: draw_trajectory,
@@ -29,6 +32,7 @@ _DRAW: dict[type, Callable[[Any, FigureFolder], None]] = {
     Ablation: draw_ablation,
     AttentionEntropy: draw_attention,
     GradCam: draw_grad_cam,
+    TokenSimilarities: draw_tokens,
 }
 
 

@@ -7,6 +7,7 @@ from alignkit.cli.printing import console
 if TYPE_CHECKING:
     from alignkit.analysis.explaining.attention import AttentionEntropy
     from alignkit.analysis.explaining.grad_cam import GradCam
+    from alignkit.analysis.explaining.tokens import TokenSimilarities
 
 _ATTENTION = (
     "task",
@@ -55,3 +56,9 @@ def show_attention(result: "AttentionEntropy") -> None:
         console.print_named(
             console.records(fusions), fusions, title="before, in and after each fusion"
         )
+
+
+def show_tokens(result: "TokenSimilarities") -> None:
+    """Print the similarities of tokens and patches by layer."""
+    columns = [name for name in result.layers if name not in ("placement", "depth", "n")]
+    console.print_named(console.records(result.layers), columns, title="tokens and patches")
