@@ -190,6 +190,27 @@ def test_training_curves_are_means_over_seeds():
     assert [line.get_linestyle() for line in right.lines] == ["-", "--"]
 
 
+def test_every_objective_of_pretraining_has_its_loss():
+    rows = [
+        {"placement": p, "seed": 0, "epoch": e, "split": split, "loss": 3.0 - e, "value": 0.5,
+         "mlm_loss": 2.0 - e, "itm_loss": 1.0, "mim_loss": np.nan}
+        for p in ("a", "b")
+        for e in (0, 1)
+        for split in ("train", "validation")
+        if (e, split) != (0, "train")
+    ]  # fmt: skip
+    figure = training_curves(pd.DataFrame(rows), "pretraining_accuracy")
+    assert [ax.get_title(loc="left") for ax in figure.axes][1:] == [
+        "loss, all objectives",
+        "loss of mlm",
+        "loss of itm",
+    ]
+    own = figure.axes[2].lines
+    assert [line.get_linestyle() for line in own] == ["-", "-", "--", "--"]
+    assert np.allclose(own[0].get_xydata(), [[0, 2], [1, 1]])
+    assert np.allclose(own[2].get_xydata(), [[1, 1]])
+
+
 def test_a_users_own_style_changes_nothing_and_stays_as_it_was():
     figure = depth_curves(_depths(), PLACEMENTS, "cka")
     before = svg(figure), png(figure)

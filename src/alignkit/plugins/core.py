@@ -40,17 +40,20 @@ def register_objectives(register: RegisterObjectives) -> None:
     register(
         "mlm",
         f"{OBJECTIVES}:MaskedWords",
+        label="MLM",
         summary="Masked language modelling: predict the words that were masked",
         paper="Devlin et al. 2019, arXiv:1810.04805",
     )
     register(
         "mim",
         f"{OBJECTIVES}:MaskedPatches",
+        label="MIM",
         summary="Masked image contrast: tell which patch was masked",
     )
     register(
         "itm",
         f"{OBJECTIVES}:Matching",
+        label="ITM",
         summary="Image-text matching: tell own captions from those of other pictures",
         paper="Lu et al. 2019, arXiv:1908.02265",
     )

@@ -37,7 +37,8 @@ class Content:
     scores : DataFrame
         One row per run: ``task``, ``placement``, ``seed``, ``score`` (its name), ``value``, ``n``.
     history : DataFrame
-        ``task``, ``placement``, ``seed``, ``epoch``, ``split``, ``loss``, ``value``, ``score``.
+        ``task``, ``placement``, ``seed``, ``epoch``, ``split``, ``loss``, ``value``, ``score``;
+        and the loss of every objective, such as ``mlm_loss``, where there are several.
     placements : dict
         Task to placement to its layer indices.
     look : dict
@@ -222,6 +223,7 @@ def _history(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
             "loss": history["loss"],
             "value": history[name] if name in history else float("nan"),
             "score": name,
+            **{column: history[column] for column in history if column.endswith("_loss")},
         }
     )
 

@@ -1,10 +1,10 @@
-"""Names of metrics, scores and tasks as a paper writes them: CKA, AUROC, Toy match."""
+"""Names of metrics, scores, tasks and objectives as a paper writes them: CKA, AUROC, Toy match."""
 
 from __future__ import annotations
 
 from alignkit.plugins import registry
 
-KINDS = ("metrics", "scores", "tasks")
+KINDS = ("metrics", "scores", "tasks", "objectives")
 # Scores that targets give are not registered.
 SPELLED = {"auroc": "AUROC", "f1": "F1", "twonn": "TwoNN"}
 

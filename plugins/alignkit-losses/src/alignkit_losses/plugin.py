@@ -31,6 +31,7 @@ def register_objectives(register: alignkit.RegisterObjectives) -> None:
     register(
         "itc",
         "alignkit_losses.itc:ImageTextContrast",
+        label="ITC",
         summary="Image-text contrast: tell each text's picture from all others, and each picture's",
         scores=RECALLS,
         paper="Radford et al. 2021, arXiv:2103.00020; Li et al. 2021, arXiv:2107.07651",
