@@ -51,7 +51,7 @@ def test_a_report_is_written(scored, tmp_path):
     _, runs = scored
     page = alignkit.write_report(runs, "cka", folder=tmp_path / "r", permutations=9)
     assert page == tmp_path / "r" / "report.html"
-    assert "<figure>" in page.read_text()
+    assert '<figure class="chart"' in page.read_text()
 
 
 def test_unknown_options_are_refused(scored):

@@ -1,5 +1,6 @@
 """The page: self-contained, repeatable, honest about what is missing, safe with any name."""
 
+import json
 import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from alignkit.analysis.options import TableOptions
+from alignkit.report.charts.script import hash_of
 from alignkit.report.formatting import p_text
 from alignkit.report.page import write_report
 from alignkit.runs import Run
@@ -33,8 +35,13 @@ class _Elements(HTMLParser):
 
 def parse(page):
     parser = _Elements()
-    parser.feed(page.read_text())
+    parser.feed(_without_scripts(page.read_text()))
     return parser
+
+
+def _without_scripts(page):
+    """The page as it is read; what its scripts hold is tested in a browser."""
+    return re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,10 @@ def test_sections_stand_in_order(written):
 def test_the_page_needs_no_other_file(written):
     page = written[0].read_text()
     assert "default-src 'none'" in page
-    assert "<script" not in page
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert re.findall(r"script-src '([^']*)'", page) == [hash_of(*scripts)]
+    assert "unsafe" not in page.partition("<body>")[0]
+    page = _without_scripts(page)
     assert not re.search(r'(src|href)="(?!data:image/svg\+xml;base64,|#|figures/)', page)
     assert "url(" not in page
     for target in re.findall(r'href="(figures/[^"]+)"', page):
@@ -100,14 +110,14 @@ def test_the_page_needs_no_other_file(written):
 def test_markdown_points_at_figures_that_are_there(written):
     markdown = (written[1] / "report.md").read_text()
     targets = re.findall(r"\]\((figures/[^)]+)\)", markdown)
-    assert len(targets) == 3 * written[0].read_text().count("<figure>")
+    assert len(targets) == 3 * len(list((written[1] / "figures").glob("*.svg")))
     assert all((written[1] / target).is_file() for target in targets)
 
 
 def test_every_picture_has_words(written):
-    page = written[0].read_text()
-    alternatives = re.findall(r'<img [^>]*alt="([^"]+)"', page)
-    assert len(alternatives) == page.count("<img") > 0
+    page = _without_scripts(written[0].read_text())
+    alternatives = re.findall(r'<div class="drawing" role="img" aria-label="([^"]+)"', page)
+    assert len(alternatives) == page.count("<figure") == page.count('class="summary') == 6
 
 
 def test_same_input_gives_the_same_bytes(study, tmp_path):
@@ -123,7 +133,10 @@ def test_same_input_gives_the_same_bytes(study, tmp_path):
             figure_formats=("png",),
         )
     files = [file for file in sorted((tmp_path / "a").rglob("*")) if file.is_file()]
-    assert len(files) == 3 + 4 * 3
+    drawn = {file.stem for file in files if file.suffix == ".svg"}
+    assert len(drawn) == 4
+    charts = ("overview", "against", "forest", "depth", "layers", "training")
+    assert len(files) == 3 + 3 * len(drawn) + len(charts)
     for file in files:
         twin = tmp_path / "b" / "c" / file.relative_to(tmp_path / "a")
         assert file.read_bytes() == twin.read_bytes(), file.name
@@ -216,3 +229,100 @@ def test_values_of_another_version_are_reported(study, tmp_path):
     total = len(runs) * len(runs[0].alignment()) // 2
     assert f"mknn: {total // len(runs)} of " in text
     assert "values are of version 1 of the metric, and the installed one is version 2" in text
+
+
+def charts_of(page):
+    """What the page stores of every chart: its selectors and rows, as columns."""
+    stored = re.findall(
+        r'<script type="application/json" id="chart-(\w+)-data">(.*?)</script>', page.read_text()
+    )
+    return {name: json.loads(text) for name, text in stored}
+
+
+def _entries(stored):
+    if "repeated" in stored:
+        pairs = zip(stored["repeated"][::2], stored["repeated"][1::2], strict=True)
+        entries = [entry for entry, count in pairs for _ in range(count)]
+    else:
+        entries = stored["entries"]
+    return (
+        entries
+        if "levels" not in stored
+        else [None if code is None else stored["levels"][code] for code in entries]
+    )
+
+
+def test_every_number_of_a_chart_is_in_its_csv(written):
+    charts = charts_of(written[0])
+    assert set(charts) == {"overview", "against", "forest", "depth", "layers", "training"}
+    for name, chart in charts.items():
+        data = pd.read_csv(written[1] / "figures" / f"{name}.csv")
+        assert set(data) == set(chart["rows"])
+        assert len(data) == chart["count"] > 0
+        for column, stored in chart["rows"].items():
+            entries = pd.Series(_entries(stored), dtype=object)
+            if pd.api.types.is_numeric_dtype(data[column]) and "levels" not in stored:
+                shown, kept = entries.astype(float), data[column].astype(float)
+                assert shown.to_numpy() == pytest.approx(kept.to_numpy(), rel=5e-6, nan_ok=True)
+            else:
+                kept = data[column].astype(object).where(data[column].notna(), "")
+                assert list(entries.fillna("")) == list(kept), (name, column)
+
+
+def test_charts_of_runs_are_what_was_stored(study, written):
+    """The CSV of the maps is that of the runs, and the means over them."""
+    data = pd.read_csv(written[1] / "figures" / "layers.csv")
+    run = study[0][-1]
+    stored = run.alignment().query("metric == 'cka'").set_index(["x", "y"])["value"]
+    mine = data[(data["task"] == run.task) & (data["placement"] == run.placement)]
+    mine = mine[mine["metric"] == "cka"].set_index(["x", "y"])
+    assert list(mine["run"].unique()) == ["mean over seeds", "seed 0", "seed 1", "seed 2"]
+    one = mine[mine["run"] == f"seed {run.seed}"]["value"]
+    assert one.sort_index().to_dict() == pytest.approx(stored.sort_index().to_dict())
+    singles = mine[mine["run"] != "mean over seeds"].groupby(level=[0, 1])["value"].mean()
+    means = mine[mine["run"] == "mean over seeds"]["value"]
+    assert means.sort_index().to_dict() == pytest.approx(singles.sort_index().to_dict())
+
+
+def test_every_split_and_pooling_that_was_measured_can_be_chosen(study, tmp_path):
+    runs = [_copy(run, tmp_path) for run in study[0] if run.task == "toy_match" and run.seed == 0]
+    for run in runs:
+        _edit(run, _with_other_splits)
+    page = write_report(runs, tmp_path / "report", options=TableOptions(("cka",)))
+    charts = charts_of(page)
+    for name in ("layers", "depth"):
+        rows = charts[name]["rows"]
+        assert rows["split"]["levels"] == ["test", "validation"]
+        assert rows["pooling"]["levels"] == ["cls", "mean"]
+        assert [s["column"] for s in charts[name]["selectors"]][:4] == [
+            "task",
+            "metric",
+            "split",
+            "pooling",
+        ]
+    assert '<select name="pooling"' in page.read_text()
+
+
+def _with_other_splits(table):
+    others = [
+        table.assign(split=split, pool=pool, value=table["value"] / 2)
+        for split, pool in (("test", "mean"), ("validation", "cls"))
+    ]
+    return pd.concat([table, *others], ignore_index=True)
+
+
+def test_a_page_leaves_out_what_does_not_fit_and_says_so(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("alignkit.report.charts.layers.MOST_ROWS", 5000)
+    page = write_report(study[0], tmp_path, options=TableOptions(("cka",)))
+    rows = charts_of(page)["layers"]["rows"]
+    assert rows["run"]["levels"] == ["mean over seeds"]
+    assert re.search(r"This page leaves out [\d,]+ values of single runs", page.read_text())
+
+
+def test_a_page_of_24_runs_is_small(write_study, joined, tmp_path):
+    runs = write_study(tmp_path / "runs", ("t",), seeds=(0, 1, 2, 3))
+    assert len(runs) == 24
+    table = joined(runs)
+    found = correlate(table, "accuracy", ["cka", "mknn"], permutations=9)
+    page = write_report(runs, tmp_path / "report", correlations=found, table=table)
+    assert page.stat().st_size < 2_000_000

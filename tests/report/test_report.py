@@ -1,6 +1,7 @@
 """The report of runs that were trained and measured: what it shows is what was measured."""
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -44,8 +45,14 @@ def test_every_figure_is_there_with_its_data(written):
     stems = {"toy_match-scatter", "toy_match-training"}
     for metric in ("cka", "mknn-k=5", "procrustes-form=distance"):
         stems |= {f"toy_match-{metric}-depth", f"toy_match-{metric}-layers"}
-    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "csv")}
-    assert page.read_text().count("<figure>") == len(stems)
+    charts = {"overview", "against", "forest", "depth", "layers", "training"}
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "csv")} | {
+        f"{chart}.csv" for chart in charts
+    }
+    shown = re.findall(r'<figure class="chart" id="chart-(\w+)"', page.read_text())
+    assert set(shown) == charts
+    for stem in stems:
+        assert f'<a href="figures/{stem}.svg">' in page.read_text()
 
 
 def test_numbers_on_the_page_are_the_tables(measured, written):

@@ -89,7 +89,9 @@ def test_a_report_starts_with_the_answer(own_runs, tmp_path):
         evaluate(run)
     options = TableOptions(("cka", "mknn:k=5"), layer="max")
     report_runs(runs, tmp_path / "r", options, permutations=9, measure=True)
-    first = (tmp_path / "r" / "report.md").read_text().split("\n- ")[1]
+    head = (tmp_path / "r" / "report.md").read_text().partition("\n## ")[0]
+    asked = head.partition("**Does alignment rise across co-attention?**")[2]
+    first = asked.split("\n- ")[1].partition("\n")[0]
     (answer,) = ask(["h3"], Evidence(runs, TableOptions(("cka",)), 9))
     (expected,) = rise_sentences(answer)
     assert first.replace("\\", "") == expected

@@ -187,7 +187,22 @@ def stored_values(
     DataError
         When nothing was measured yet.
     """
-    table = run.alignment(STORED)
+    return values_of_draw(
+        run.alignment(STORED), split, pool, samples, seed, within=within, groups=groups
+    )
+
+
+def values_of_draw(
+    table: pd.DataFrame,
+    split: str,
+    pool: str,
+    samples: int | None,
+    seed: int,
+    *,
+    within: str = "",
+    groups: str = "",
+) -> pd.DataFrame:
+    """Return what ``stored_values`` does, of a table that was read already."""
     cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
     for column, wanted in (("within", within), ("groups", groups)):
         if column in table:  # tables that are older than the column hold plain values only

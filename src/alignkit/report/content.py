@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.alignment.designs import name_of
-from alignkit.analysis.layer_values import stored_values
+from alignkit.analysis.layer_values import STORED, values_of_draw
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.scores import outcome_sign
 from alignkit.errors import AlignkitError
@@ -45,6 +45,8 @@ class Content:
         Placement to colour and marker, the same in every figure.
     options : TableOptions
         What was asked for: outcome, split, pool and the draw of samples.
+    elsewhere : DataFrame
+        As ``alignment``, of all other splits and poolings that were measured.
     """
 
     runs: list[Run]
@@ -54,6 +56,7 @@ class Content:
     placements: dict[str, dict[str, Mapping[str, Sequence[int]]]]
     look: dict[str, Look]
     options: TableOptions
+    elsewhere: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def split(self) -> str:
@@ -97,6 +100,16 @@ class Content:
         """Return the alignment of one task under one metric."""
         return self.alignment.iloc[self._places.get((task, metric), [])]
 
+    def grid(self, task: str, metric: str) -> pd.DataFrame:
+        """Return the means over seeds of all pairs of sites, see ``grid_means``."""
+        if (task, metric) not in self._grids:
+            self._grids[task, metric] = grid_means(self.values(task, metric))
+        return self._grids[task, metric]
+
+    @cached_property
+    def _grids(self) -> dict[tuple[str, str], pd.DataFrame]:
+        return {}
+
     @cached_property
     def _places(self) -> Mapping[tuple[str, str], Any]:
         """The places of the rows of every task and metric: millions of rows are grouped once."""
@@ -124,19 +137,19 @@ def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True)
     ranks = {run.path: _by_depth(run, variants[run.path]) for run in runs}
     ordered = sorted(runs, key=lambda run: ranks[run.path])
     labels = unit_labels(ordered, "variant")
-    alignment = pd.DataFrame({"label": []})
+    alignment = elsewhere = pd.DataFrame({"label": []})
     if measured:
-        alignment = pd.concat([_alignment(run, labels[run.path], options) for run in ordered])
-    if options.metrics and measured:
-        order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
-        alignment = alignment[alignment["label"].isin(order)]
-        alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")
+        read = [_alignment(run, labels[run.path], options) for run in ordered]
+        alignment = _of_metrics(pd.concat([chosen for chosen, _ in read]), options)
+        others = [table for _, tables in read for table in tables]
+        elsewhere = _of_metrics(pd.concat(others), options) if others else alignment.iloc[:0]
     placements: dict[str, dict[str, Any]] = {}
     for run in ordered:
         placements.setdefault(run.task, {})[labels[run.path]] = run.stored["placement"]
     return Content(
         runs=ordered,
-        alignment=alignment.reset_index(drop=True),
+        alignment=alignment,
+        elsewhere=elsewhere,
         scores=pd.DataFrame([_score(run, labels[run.path], options) for run in ordered]),
         history=pd.concat([_history(run, labels[run.path], options) for run in ordered]),
         placements=placements,
@@ -152,16 +165,39 @@ def _by_depth(run: Run, variant: tuple[tuple[float, str], ...]) -> tuple[Any, ..
     return run.task, mean, run.placement, variant, run.seed, str(run.path)
 
 
-def _alignment(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
-    table = stored_values(
-        run,
-        options.split,
-        options.pool,
-        options.samples,
-        options.seed,
-        options.within,
-        options.groups,
+def _of_metrics(alignment: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
+    """Return the values of the metrics that were asked for, in that order."""
+    if options.metrics:
+        order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
+        alignment = alignment[alignment["label"].isin(order)]
+        alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")
+    return alignment.reset_index(drop=True)
+
+
+def _alignment(
+    run: Run, label: str, options: TableOptions
+) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
+    """Return the values of the split and pooling asked for, and those of all others."""
+    stored = run.alignment(STORED)
+    kinds = list(stored[["split", "pool"]].drop_duplicates().itertuples(index=False, name=None))
+    asked = (options.split, options.pool)
+    others = [kind for kind in kinds if kind != asked]
+    chosen, *rest = (
+        values_of_draw(
+            stored,
+            split,
+            pool,
+            options.samples,
+            options.seed,
+            within=options.within,
+            groups=options.groups,
+        )
+        for split, pool in [asked, *others]
     )
+    return _of_run(chosen, run, label), [_of_run(table, run, label) for table in rest]
+
+
+def _of_run(table: pd.DataFrame, run: Run, label: str) -> pd.DataFrame:
     chance = table["chance"].astype(float).fillna(table["null_mean"].astype(float))
     spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
     return table.assign(

@@ -13,8 +13,10 @@ from alignkit.analysis.questions import Answer
 from alignkit.progress import SILENT, Reporter
 from alignkit.report import sentences, tables
 from alignkit.report.cautions import caution_lines
+from alignkit.report.charts.script import script
 from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
+from alignkit.report.page_charts import page_charts
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
 from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.report.rendering import render
@@ -75,10 +77,14 @@ def write_report(
     folder, chosen = Path(folder), choose_sections(added)
     content = gather(runs, options or TableOptions(()))
     figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
+    sections = _sections(content, figures, correlations, table)
     facts = _facts(content, correlations, rises) | {
         "title": title,
         "explained": EXPLAINED,
-        "sections": _sections(content, figures, correlations, table),
+        "sections": sections,
+        "charts": page_charts(
+            content, figures, sections, correlations=correlations, table=table, rises=rises
+        ),
     }
     facts["added"], failures = added_sections(chosen, content, figures)
     facts["warnings"] = [*facts["warnings"], *failures]
@@ -89,7 +95,7 @@ def write_report(
     write_text(folder / "report.md", render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
     page = folder / "report.html"
-    write_text(page, render("report.html.j2", facts))
+    write_text(page, render("report.html.j2", facts, script()))
     return page
 
 
@@ -97,19 +103,11 @@ def _facts(content: Content, correlations: Any, rises: Answer | None) -> dict[st
     """Everything that the page says in words and tables."""
     rows = None if correlations is None else correlations.table
     settings = tables.settings(content, correlations)
-    said = rise_sentences(rises) if rises is not None else []
-    said += sentences.score_sentences(content)
-    if rows is None:
-        said.append(sentences.why_no_correlation(content))
-    else:
-        said += sentences.answers(rows, correlations.settings)
-        pooled = pooled_lines(correlations.pooled) or why_not_pooled(correlations)
-        said += [f"{line}." for line in pooled]
-        said += sentences.power_sentences(correlations.tasks)
     return {
         "content": content,
         "question": sentences.question(content, settings.get("outcome")),
-        "answers": said,
+        "findings": _findings(content, correlations, rises),
+        "strength": [] if rows is None else _strength(correlations),
         "warnings": sentences.warnings(
             content, caution_lines(correlations.cautions) if correlations else []
         ),
@@ -123,6 +121,29 @@ def _facts(content: Content, correlations: Any, rises: Answer | None) -> dict[st
         "settings": settings,
         "flat_settings": list(tables.flat(settings)),
     }
+
+
+def _findings(
+    content: Content, correlations: Any, rises: Answer | None
+) -> list[tuple[str, list[str]]]:
+    """Return the questions at the head of the page, each with its answers."""
+    if correlations is None:
+        goes = [sentences.why_no_correlation(content)]
+    else:
+        goes = sentences.answers(correlations.table, correlations.settings)
+    rise = sentences.why_no_rise(content) if rises is None else rise_sentences(rises)
+    findings = [
+        ("Which placement did best?", sentences.score_sentences(content)),
+        ("Does alignment go with performance?", goes),
+        ("Does alignment rise across co-attention?", rise),
+    ]
+    return [(question, lines) for question, lines in findings if lines]
+
+
+def _strength(correlations: Any) -> list[str]:
+    """Return what all tasks say together, and what so few units can show."""
+    pooled = pooled_lines(correlations.pooled) or why_not_pooled(correlations)
+    return [f"{line}." for line in pooled] + sentences.power_sentences(correlations.tasks)
 
 
 def _sections(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.report.content import Content, equal_depth, grid_means, known_metric
+from alignkit.report.content import Content, equal_depth, known_metric
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
@@ -126,7 +126,7 @@ def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
 def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
     """Yield the grids of layers, one figure per task and metric, one colour scale per metric."""
     for metric in content.metrics:
-        means = {task: grid_means(content.values(task, metric)) for task in content.tasks}
+        means = {task: content.grid(task, metric) for task in content.tasks}
         known = pd.concat([grid["value"] for grid in means.values()]).dropna()
         limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
         registered = known_metric(metric)

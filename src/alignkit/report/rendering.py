@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 
 from alignkit.cleaning import visible
+from alignkit.report.charts.script import hash_of
 from alignkit.report.paper_tables import markdown
 
 
-def render(name: str, facts: Mapping[str, Any]) -> str:
-    """Fill a template; in HTML, all text is escaped and the style is allowed by its hash.
+def render(name: str, facts: Mapping[str, Any], script: str = "") -> str:
+    """Fill a template; in HTML, all text is escaped, style and script are allowed by their hash.
 
     Parameters
     ----------
     name : str
         A file of ``templates/``: ``.html.j2`` or ``.md.j2``.
     facts : mapping
+    script : str
+        JavaScript that the page runs.
     """
     html = name.endswith(".html.j2")
     environment = jinja2.Environment(  # nosec B701  # escaped where the file is HTML
@@ -34,8 +35,9 @@ def render(name: str, facts: Mapping[str, Any]) -> str:
     )
     environment.filters["cell"] = markdown
     style = environment.get_template("report.css").render()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return environment.get_template(name).render(facts, style_hash=f"sha256-{digest}")
+    return environment.get_template(name).render(
+        facts, style_hash=hash_of(style), script=script, script_hash=hash_of(script)
+    )
 
 
 def _visible(value: Any) -> Any:

@@ -50,11 +50,30 @@ def score_sentences(content: Content) -> list[str]:
         if len(part) > 1:
             said.append(
                 f"{task}: the {ends[0]} {score} is {best['mean']:.3f} ({best['placement']}), the "
-                f"{ends[1]} {worst['mean']:.3f} ({worst['placement']})."
+                f"{ends[1]} {worst['mean']:.3f} ({worst['placement']}). "
+                + _lead(content, str(task), part, best)
             )
         else:
             said.append(f"{task}: {score} is {best['mean']:.3f} ({best['placement']}).")
     return said
+
+
+def _lead(content: Content, task: str, means: pd.DataFrame, best: Any) -> str:
+    """Return how far the best placement is ahead of the next, and in how many seeds."""
+    lower = content.lower_is_better(task)
+    others = means[means["placement"] != best["placement"]]
+    following = others.sort_values("mean", ascending=lower, kind="stable").iloc[0]
+    scores = content.scores[content.scores["task"] == task]
+    by_seed = scores.pivot_table(index="seed", columns="placement", values="value")
+    ahead = (by_seed[best["placement"]] - by_seed[following["placement"]]).dropna()
+    ahead = -ahead if lower else ahead
+    said = (
+        f"{best['placement']} leads {following['placement']}, the next, by "
+        f"{abs(best['mean'] - following['mean']):.3f}"
+    )
+    if len(ahead) < 2:
+        return f"{said}, with one seed only: how sure this is cannot be said."
+    return f"{said}, and in {int((ahead > 0).sum())} of {len(ahead)} seeds."
 
 
 def answers(rows: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
@@ -150,6 +169,14 @@ def why_no_correlation(content: Content) -> str:
             f"placements needs three or more, a test {MIN_UNITS}."
         )
     return "This report contains no correlations; alignkit correlate computes them."
+
+
+def why_no_rise(content: Content) -> list[str]:
+    """Return that nothing is said of alignment across fusions; nothing where there are none."""
+    placements = [indices for task in content.placements.values() for indices in task.values()]
+    if not any(indices["text"] for indices in placements):
+        return []
+    return ["This report does not say; alignkit hypotheses --question h3 answers it."]
 
 
 def warnings(content: Content, given: Sequence[str]) -> list[str]:

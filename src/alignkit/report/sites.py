@@ -30,6 +30,30 @@ def in_order(sites: Sequence[str], fusions: Sequence[int]) -> list[str]:
     return sorted(set(sites), key=position)
 
 
+def depth_on_axis(site: str, fusions: Sequence[int], layers: int) -> float:
+    """Where a site stands on an axis of depth.
+
+    Layer i stands at i, fusion j half a step before layer fusions[j], embeddings at -1. Fusions
+    beyond those follow the last of them closely, and those of a stream without any, its last layer.
+
+    Parameters
+    ----------
+    site : str
+    fusions : sequence of int
+        Of its stream.
+    layers : int
+        The number of layers of its stream.
+    """
+    depth = depth_of(site)
+    if depth is not None:
+        return depth
+    if site.endswith(".in"):
+        return -1
+    j, last = int(site.rpartition("f")[2]), len(fusions) - 1
+    start = fusions[min(j, last)] if fusions else layers
+    return start - 0.5 + 0.3 * max(0, j - max(last, 0))
+
+
 def short_name(site: str) -> str:
     """A site's name without its stream: ``3``, ``in``, ``f0``."""
     depth = depth_of(site)

@@ -79,6 +79,12 @@ class FigureFolder:
         self.shown.append(Shown(name, title, alternative, written.get("svg", b"").decode()))
         return self.shown[-1]
 
+    def add_data(self, name: str, data: pd.DataFrame) -> str:
+        """Write the data of a figure that the page draws, and return the name of the file."""
+        name = self._free(name)
+        write_results(self.folder / f"{name}.csv", data)
+        return name
+
     def _free(self, name: str) -> str:
         """A file name that any system takes, and that no other figure has."""
         plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)

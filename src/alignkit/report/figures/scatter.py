@@ -151,23 +151,43 @@ def _bars(point: Any) -> np.ndarray:
 
 
 def _fit(ax: Axes, x: np.ndarray, y: np.ndarray, critical: float | None) -> np.ndarray:
-    """Draw the line of least squares and the band of 95 % of lines through permuted points.
-
-    The line leaves the band on both sides where p is below 0.05. Gives places along it.
-    """
+    """Draw what ``fit_and_band`` gives, and give places along the line."""
     if len(x) < 3 or np.ptp(x) == 0:
         return np.empty((0, 2))
-    slope, offset = np.polyfit(x, y, 1)
     along = np.linspace(x.min(), x.max(), 60)
+    line, below, above = fit_and_band(x, y, critical, along)
     if critical is not None:
         low, high = ax.get_ylim()
-        half = critical * y.std() / x.std() * np.abs(along - x.mean())
-        ax.fill_between(
-            along, y.mean() - half, y.mean() + half, color=CONTEXT, alpha=0.55, lw=0, zorder=0
-        )
+        ax.fill_between(along, below, above, color=CONTEXT, alpha=0.55, lw=0, zorder=0)
         ax.set_ylim(low, high)
-    ax.plot(along[[0, -1]], offset + slope * along[[0, -1]], color=FAINT, lw=1, zorder=1)
-    return np.column_stack([along, offset + slope * along])
+    ax.plot(along[[0, -1]], line[[0, -1]], color=FAINT, lw=1, zorder=1)
+    return np.column_stack([along, line])
+
+
+def fit_and_band(
+    x: np.ndarray, y: np.ndarray, critical: float | None, along: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the line of least squares, and the band of 95 % of lines through permuted points.
+
+    The line leaves the band on both sides where p is below 0.05.
+
+    Parameters
+    ----------
+    x, y : ndarray (n,)
+        Three or more points, not all of one x.
+    critical : float or None
+        The |r| that 95 % of permutations stay below; the band is undefined where it is None.
+    along : ndarray (m,)
+        Where to give them.
+
+    Returns
+    -------
+    line, low, high : ndarray (m,)
+    """
+    slope, offset = np.polyfit(x, y, 1)
+    spread = np.nan if critical is None else critical * y.std() / x.std()
+    half = spread * np.abs(along - x.mean())
+    return offset + slope * along, y.mean() - half, y.mean() + half
 
 
 def _finding(row: Any) -> str:
