@@ -157,8 +157,8 @@ def test_a_run_is_named_by_how_the_run_was_trained_that_it_started_from(tmp_path
         runs.append(run)
     assert named(runs) == [
         "pretraining=none",
-        "pretraining=captions, pretraining.objectives=mlm+itm",
-        "pretraining=captions, pretraining.objectives=itm",
+        "pretraining.objectives=mlm+itm",
+        "pretraining.objectives=itm",
     ]
     assert labelled(runs, "pretraining.objectives") == [
         "pretraining.objectives=none",

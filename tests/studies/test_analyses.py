@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run
@@ -344,6 +345,55 @@ def test_the_layers_of_streams_are_analysed_as_the_commands_do(tmp_path):
         for table in tables:
             assert table.read_bytes() == (results / name / table.name).read_bytes(), table
         assert list((results / name / "figures").glob("*.svg")) or name == "dimension"
+
+
+ABLATION = """
+[ablation]
+options = ["pretraining"]
+metrics = ["cka"]
+permutations = 9
+[pretrain]
+task = "toy_redundant:n_train=32,n_validation=32,n_test=48"
+epochs = 1
+"""
+
+
+@pytest.mark.slow
+def test_pretrained_runs_are_compared_with_those_from_scratch(tmp_path):
+    file = write_study(
+        tmp_path, placements=("1", "none"), seeds=(0,), tasks=("toy_match",), more=ABLATION
+    )
+    file.write_text(file.read_text().replace("seeds = [0]", "seeds = [0]\ninit = [false, true]"))
+    file.write_text(file.read_text().replace("[correlate]", '[correlate]\nunit = "variant"'))
+    alignkit("study", "run", file, cwd=tmp_path)
+    assert _states(tmp_path) == dict.fromkeys(["correlate last", "ablation pretraining"], "done")
+    runs = pd.read_csv(tmp_path / "results/runs.last.csv")
+    assert set(runs["variant"]) == {
+        f"{placement}, pretraining={start}"
+        for placement in ("at_1", "none")
+        for start in ("none", "toy_redundant")
+    }
+    words = ("--task", "toy_match", "--metric", "cka", "--permutations", 9, "--output", "own")
+    alignkit("ablation", "pretraining", *words, cwd=tmp_path)
+    tables = sorted((tmp_path / "own").glob("*.csv"))
+    assert len(tables) == 4
+    for table in tables:
+        other = tmp_path / "results/ablation/pretraining" / table.name
+        assert table.read_bytes() == other.read_bytes(), table
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("[]", "[ablation] needs the options to compare"),
+        ('["hed"]', "no such option; did you mean 'head'"),
+    ],
+)
+def test_an_ablation_of_nothing_is_found_before_the_work(tmp_path, options, message):
+    more = ABLATION.replace('["pretraining"]', options)
+    file = write_study(tmp_path, seeds=(0,), more=more)
+    assert message in alignkit("study", "run", file, cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_probe_that_cannot_be_is_found_before_the_work(tmp_path):

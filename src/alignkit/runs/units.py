@@ -71,6 +71,21 @@ def check_unit(unit: str, config: RunConfig) -> None:
         )
 
 
+def check_option(option: str, config: RunConfig) -> None:
+    """Refuse an unknown option to compare runs by before any run is trained.
+
+    Raises
+    ------
+    UsageError
+        When such runs have no such option; with the closest one.
+    """
+    known = _options_of(config)
+    if option not in known:
+        close = get_close_matches(option, known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "name one such as learning_rate"
+        raise UsageError(f"`ablation` is of '{option}', but runs have no such option; {hint}")
+
+
 def check_control(
     control: str, config: RunConfig, others: Sequence[str] = ("depth", "fusions")
 ) -> None:

@@ -43,7 +43,13 @@ def variant_names(runs: Sequence[Run], across_placements: bool = False) -> dict[
     names: dict[Path, str] = {}
     for group in groups.values():
         keys = differing_options(group)
-        names |= {run.path: _name(run_options(run), keys) for run in group}
+        options = {run.path: run_options(run) for run in group}
+        tasks = {own[PRETRAINING] for own in options.values()} - {None}
+        for path, own in options.items():
+            shown = keys
+            if len(tasks) == 1 and any(k in own for k in keys if k.startswith(f"{PRETRAINING}.")):
+                shown = [key for key in keys if key != PRETRAINING]  # what differs says it all
+            names[path] = _name(own, shown)
     return names
 
 

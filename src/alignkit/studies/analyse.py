@@ -284,6 +284,32 @@ def probe(
     return _tabled(result, output, "layers.csv", reporter)
 
 
+def ablation(
+    runs: Sequence[str],
+    output: str,
+    option: str,
+    metrics: Sequence[str],
+    layer: str,
+    outcome: str | None,
+    split: str,
+    pool: str,
+    samples: int | None,
+    permutations: int,
+    seed: int,
+    where: Sequence[str] = (),
+    reporter: Reporter = SILENT,
+) -> Written:
+    """Write the tables and figures of ``alignkit ablation``."""
+    from alignkit.analysis.ablation import ablate
+    from alignkit.analysis.options import TableOptions
+
+    options = TableOptions(tuple(metrics), layer, outcome, split, pool, samples, seed)
+    result = ablate(
+        _opened(runs, where), option, options, permutations=permutations, reporter=reporter
+    )
+    return _tabled(result, output, "placements.csv", reporter)
+
+
 def _models(
     runs: Sequence[str], where: Sequence[str], splits: Sequence[str], pool: str, reporter: Reporter
 ) -> list[Model]:

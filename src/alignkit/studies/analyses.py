@@ -17,6 +17,7 @@ from alignkit.runs import Run, RunConfig
 from alignkit.runs.files import read_json, sha256_of, write_json
 from alignkit.runs.units import (
     check_control,
+    check_option,
     check_unit,
     check_where,
     refuse_variants,
@@ -218,7 +219,9 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     for table in (study.measure, *study.analyses.values()):
         for spec in getattr(table, "metrics", ()):
             resolve(spec)
-    for layer in study.correlate.layer if study.correlate else ():
+    rules = [*(study.correlate.layer if study.correlate else ())]
+    rules += [table.layer for table in (study.ablation,) if table]
+    for layer in rules:
         TableOptions((), layer)
     if study.report:
         _check_report(study.report)
@@ -265,6 +268,8 @@ def _check_on_run(study: Study, config: RunConfig) -> None:
             check_margin(tested.margin)
             for control in tested.control:
                 check_control(control, config)
+    for option in study.ablation.options if study.ablation else ():
+        check_option(option, config)
     for table in study.analyses.values():
         check_where(table.where, config)
 
@@ -362,6 +367,11 @@ def _asked(
         if table := getattr(study, name):
             options = _options(table, measure) | {"output": str(study.output / name)}
             yield name, name, options, runs
+    if study.ablation:
+        options = _options(study.ablation, measure)
+        for option in options.pop("options"):
+            folder = {"output": str(study.output / "ablation" / option), "option": option}
+            yield f"ablation {option}", "ablation", options | folder, runs
 
 
 def _options(table: Any, measure: Measure) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from alignkit.documents import read_toml
 from alignkit.errors import DataError, MissingError, UsageError
 from alignkit.studies.options import Entry, known_options, read_option
 from alignkit.studies.tables import (
+    Ablation,
     Agreement,
     Correlate,
     Dimension,
@@ -55,6 +56,7 @@ TOP = (
     "dimension",
     "trajectory",
     "probe",
+    "ablation",
     "engine",
 )
 
@@ -68,6 +70,7 @@ ANALYSES: dict[str, type] = {
     "dimension": Dimension,
     "trajectory": Trajectory,
     "probe": Probe,
+    "ablation": Ablation,
 }
 
 
@@ -88,7 +91,7 @@ class Study:
         Task, seed and options of the run that the others start from.
     evaluate, extract, measure
         Options of the steps.
-    correlate, report, hypotheses, agreement, stability, dimension, trajectory, probe
+    correlate, report, hypotheses, agreement, stability, dimension, trajectory, probe, ablation
         Options of the analyses; None for one that is not requested.
     engine : EngineChoice
     """
@@ -109,6 +112,7 @@ class Study:
     dimension: Dimension | None
     trajectory: Trajectory | None
     probe: Probe | None
+    ablation: Ablation | None
     engine: EngineChoice
 
     @property
@@ -150,6 +154,10 @@ def _study(source: Source, content: Mapping[str, Any], path: Path) -> Study:
     analyses: dict[str, Any] = {
         name: _optional(source, content, name, kind) for name, kind in ANALYSES.items()
     }
+    if analyses["ablation"] is not None and not analyses["ablation"].options:
+        raise source.error(
+            "ablation", "ablation", 'needs the options to compare: options = ["pretraining"]'
+        )
     if "pretrain" not in content:
         _refuse_pretrained(source, entries)
     measure = _optional(source, content, "measure", Measure)

@@ -200,8 +200,8 @@ def _with_metrics(study: Study) -> Study:
 def _with_splits_of_analyses(study: Study, measure: Measure) -> Measure:
     """Add the splits and poolings that analyses need, so that workers measure them run by run."""
     # The layers of one stream are not measured run by run: their analyses do that themselves.
-    tables = (study.correlate, study.report, study.hypotheses, study.agreement, study.stability)
-    given = [table for table in tables if table is not None]
+    names = ("correlate", "report", "hypotheses", "agreement", "stability", "ablation")
+    given = [table for name, table in study.analyses.items() if name in names]
     splits = dict.fromkeys((*measure.splits, *(table.split for table in given if table.split)))
     pools = dict.fromkeys((*measure.pools, *(table.pool for table in given if table.pool)))
     if study.hypotheses and "pooling" in (study.hypotheses.questions or ("pooling",)):

@@ -225,6 +225,21 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """``[ablation]``: the options of ``alignkit ablation``, which runs once per option."""
+
+    options: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    layer: str = "last"
+    outcome: str | None = None
+    where: tuple[str, ...] = ()
+    split: str | None = None
+    pool: str | None = None
+    permutations: int = 9999
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class EngineChoice:
     """``[engine]``: where jobs run; options of the command line take precedence."""
 
