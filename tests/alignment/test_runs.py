@@ -21,7 +21,7 @@ from alignkit.alignment.runs import (
     measure_run,
     read_alignment,
 )
-from alignkit.alignment.table import as_written, is_stale
+from alignkit.alignment.table import COUNTS, NUMBERS, as_written, is_stale
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import run_value, runs_table
 from alignkit.errors import DataError, UsageError
@@ -347,13 +347,27 @@ def test_the_table_is_the_same_bytes_in_whatever_order_it_grew(tmp_path):
     assert one.alignment_file.read_bytes() == other.alignment_file.read_bytes()
 
 
-def test_writing_what_was_read_gives_the_same_bytes(tiny_run, tmp_path):
-    from alignkit.runs.files import write_csv
-
+def test_writing_what_was_read_gives_the_same_bytes(tiny_run):
     measure_run(tiny_run, ["cka", "svcca"], layers="all", null=3)
     table = read_alignment(tiny_run.alignment_file)
-    write_csv(tmp_path / "again.csv", as_written(table))
-    assert (tmp_path / "again.csv").read_bytes() == tiny_run.alignment_file.read_bytes()
+    assert as_written(table.to_dict("list")) == tiny_run.alignment_file.read_text()
+
+
+def test_a_table_is_written_as_pandas_would_sorted_and_without_what_says_nothing():
+    rng = np.random.default_rng(0)
+    numbers = [0.1, 1e-7, 1e16, 123456789.123, -0.0, 1 / 3, np.nan, np.inf, 5e-324, 2.0]
+    texts = ["", "a,b", 'say "so"', "line\nend", "x", "é", "A", "b", "10", "9"]
+    columns = {
+        name: rng.integers(0, 50, 10).tolist()
+        if name in COUNTS
+        else list(rng.permutation(numbers if name in NUMBERS else texts))
+        for name in COLUMNS
+    }
+    columns["split"], columns["metric"] = ["test"] * 10, ["cka"] * 5 + ["mknn"] * 5
+    columns["within"] = [""] * 10
+    keys = ["split", "metric", "parameters", "pool", "within", "groups", "n", "x", "y", "draw_seed"]
+    expected = pd.DataFrame(columns).sort_values(keys, kind="stable").drop(columns="within")
+    assert as_written(columns) == expected.to_csv(index=False, lineterminator="\n")
 
 
 def test_samples_are_a_seeded_draw_kept_apart(tiny_run):

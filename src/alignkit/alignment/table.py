@@ -213,8 +213,7 @@ class AlignmentTable:
     def write(self) -> None:
         """Store all rows in the file."""
         if self.file is not None:
-            table = as_written(self.rows(list(self._rows)))
-            write_table(self.file, _text(table), self._inputs_now())
+            write_table(self.file, as_written(self.columns(list(self._rows))), self._inputs_now())
 
     def rows(self, keys: Sequence[Key]) -> pd.DataFrame:
         """Return the rows of keys, in their order."""
@@ -289,9 +288,14 @@ def read_alignment(file: Path) -> pd.DataFrame:
     DataError
         When the file is not such a table.
     """
+    return frame(_columns(file))
+
+
+def _columns(file: Path) -> dict[str, Sequence[Any]]:
+    """Return the columns of a table whose file is as its manifest says."""
     _inputs(file)
     stored = _read(file)
-    return frame({name: stored.values(name) for name in stored.names})
+    return {name: stored.values(name) for name in stored.names}
 
 
 def _inputs(file: Path) -> Mapping[str, Mapping[str, str]]:
@@ -367,7 +371,8 @@ def frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Return columns of a table as a data frame with their types."""
     import pandas as pd
 
-    return pd.DataFrame({name: _typed(name, values) for name, values in columns.items()})
+    # Arrays and not series, whose indices would be compared.
+    return pd.DataFrame({name: _typed(name, values).array for name, values in columns.items()})
 
 
 def _plain(column: str, values: Sequence[Any]) -> list[Any]:
@@ -416,12 +421,9 @@ def rebuild_alignment(run: Run) -> None:
 
     The run must be locked; otherwise a file that another process adds meanwhile would be lost.
     """
-    import pandas as pd
-
     files = sorted(listed(run.path / "alignment", "*/*.csv"))
     if files:
-        table = as_written(pd.concat([read_alignment(file) for file in files]))
-        text = _text(table)
+        text = as_written(joined([_columns(file) for file in files]))
         if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
             discard(run.alignment_file)  # it is derived, whatever it was
             write_table(run.alignment_file, text)
@@ -429,19 +431,33 @@ def rebuild_alignment(run: Run) -> None:
             os.utime(run.alignment_file)  # it is up to date
 
 
-def _text(table: pd.DataFrame) -> str:
-    return str(table.to_csv(index=False, lineterminator="\n"))
+def as_written(columns: Mapping[str, Sequence[Any]]) -> str:
+    """Return the text of a table: rows in order, without optional columns that say nothing.
 
-
-def as_written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table as its file holds it: in order, without optional columns that say nothing."""
-    silent = [name for name in OPTIONAL if (table[name].astype(str) == ADDED[name]).all()]
-    return ordered(table).drop(columns=silent)
-
-
-def ordered(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort rows, so that a table does not depend on the order in which it grew."""
+    Rows are sorted, so that a table does not depend on the order in which it grew.
+    """
     keys = ["split", "metric", "parameters", "pool", "within", "groups", "n", "x", "y", "draw_seed"]
-    if "layers" in table:
+    if "layers" in columns:
         keys = ["layers", "streams", *keys]
-    return table.sort_values(keys, kind="stable").reset_index(drop=True)
+    rows = list(zip(*(columns[key] for key in keys), strict=True))
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    names = [
+        name
+        for name, values in columns.items()
+        if name not in OPTIONAL or any(str(value) != ADDED[name] for value in values)
+    ]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    writer.writerows(zip(*(_texts(name, columns[name], order) for name in names), strict=True))
+    return text.getvalue()
+
+
+def _texts(column: str, values: Sequence[Any], order: Sequence[int]) -> list[str]:
+    """Return the texts of a column's values in an order; that of NaN is empty."""
+    if column in COUNTS:
+        return [str(int(values[row])) for row in order]
+    if column in NUMBERS:
+        numbers = [float(values[row]) for row in order]
+        return ["" if math.isnan(number) else repr(number) for number in numbers]
+    return [str(values[row]) for row in order]
