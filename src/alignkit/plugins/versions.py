@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from alignkit.plugins import registry
@@ -21,10 +22,15 @@ def versions() -> dict[str, str]:
     required = {_name(line) for plugin in plugins for line in plugin.requires}
     for package in sorted({*_PACKAGES, *required}):
         try:
-            installed[package] = version(package)
+            installed[package] = _version(package)
         except PackageNotFoundError:
             continue
     return installed | {plugin.distribution: plugin.version for plugin in plugins}
+
+
+@cache  # it takes milliseconds to look up, and what is imported stays as it is
+def _version(package: str) -> str:
+    return version(package)
 
 
 def _name(requirement: str) -> str:
