@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 
 import pytest
@@ -18,6 +19,11 @@ settings.load_profile("tests")
 def pytest_collection_modifyitems(items):
     """Quick tests first, so that a mistake shows early; those marked ``slow`` last."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def pytest_collection_finish():
+    """Keep what is imported out of the search for garbage, which would look at it every time."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

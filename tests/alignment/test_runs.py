@@ -3,8 +3,6 @@
 import gc
 import json
 import signal
-import subprocess
-import sys
 import weakref
 
 import numpy as np
@@ -12,6 +10,7 @@ import pandas as pd
 import pytest
 
 import alignkit
+import forks
 from alignkit import metrics
 from alignkit.alignment import compute, runs
 from alignkit.alignment.runs import (
@@ -237,7 +236,7 @@ def grid(*arguments, on_value, **options):
 metrics.grid = grid
 measure_run(load_run(%r), ["mknn:k=5"], layers="all")
 """
-    done = subprocess.run([sys.executable, "-c", code % str(runs[0].path)], check=False)
+    done = forks.run(code % str(runs[0].path), cwd=runs[0].path)
     assert done.returncode == -signal.SIGKILL
     (file,) = runs[0].alignment_folder("test").glob("*.csv")
     assert len(read_alignment(file)) == 7
@@ -433,7 +432,7 @@ def test_runs_are_joined_with_their_scores(tiny_run):
             "unknown layer rule 'first'; expected last, mean, max, max-pair, half, all",
         ),
         ({"layer": "7"}, "has layers 0 to 2"),
-        ({"outcome": "f1"}, "has no outcome 'f1'; it has: auroc, accuracy, loss"),
+        ({"outcome": "f1"}, "has no outcome 'f1'; it has: accuracy, auroc, loss"),
     ],
 )
 def test_rules_that_mean_nothing(tiny_run, options, message):

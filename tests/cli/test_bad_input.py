@@ -3,10 +3,12 @@
 import json
 import os
 import stat
+import time
 
 import numpy as np
 import pytest
 
+import forks
 from tiny import TINY_MODEL, TINY_TASK, alignkit, alignkit_process, train_tiny
 
 
@@ -292,33 +294,15 @@ def test_an_empty_validation_split(tmp_path):
 
 @pytest.mark.slow
 def test_killed_training_leaves_no_half_run(tmp_path):
-    import signal
-    import subprocess
-    import sys
-    import time
-
-    command = [
-        sys.executable,
-        "-m",
-        "alignkit",
-        "train",
-        "--task",
-        TINY_TASK,
-        "--architecture",
-        TINY_MODEL,
-        "--placement",
-        "1",
-        "--epochs",
-        "400",
-    ]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    words = ("train", "--task", TINY_TASK, "--architecture", TINY_MODEL, "--placement", "1")
+    process = forks.start(forks.COMMAND, *words, "--epochs", "400", cwd=tmp_path)
     folder = tmp_path / "runs"
     while not list(folder.rglob(".lock")):
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.05)
     time.sleep(0.5)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     left = [p for p in folder.rglob("*") if p.is_file() and p.name != ".lock"]
     assert not any(p.name in ("train.json", "performance.json") for p in left)
     done = alignkit(

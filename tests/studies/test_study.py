@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import forks
 from alignkit.chain import train as training
 from alignkit.errors import DataError
 from alignkit.runs import Run
@@ -249,19 +250,18 @@ def test_killed_in_random_places_it_ends_with_the_same_tables(done, tmp_path):
     committed = {}
     kills = 0
     for attempt in range(30):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "alignkit", "-q", "study", "run", "tiny.toml"], cwd=tmp_path
-        )
+        process = forks.start(forks.COMMAND, "-q", "study", "run", "tiny.toml", cwd=tmp_path)
         if attempt >= 6:
-            assert process.wait() == 0
+            process.join()
+            assert process.exitcode == 0
             break
         before = len(_committed(tmp_path))
-        while process.poll() is None and len(_committed(tmp_path)) <= before + rng.randrange(4):
+        while process.is_alive() and len(_committed(tmp_path)) <= before + rng.randrange(4):
             time.sleep(rng.random() / 20)
-        if process.poll() is None:
+        if process.is_alive():
             process.kill()
             kills += 1
-        process.wait()
+        process.join()
         committed |= {p: mark for p, mark in _committed(tmp_path).items() if p not in committed}
     assert kills >= 3
     now = _committed(tmp_path)

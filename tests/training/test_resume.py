@@ -2,13 +2,12 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+import forks
 from alignkit.chain.train import train
 from alignkit.errors import DataError
 from alignkit.runs import RuntimeOptions, Training, resolve_config
@@ -133,26 +132,15 @@ def whole(tmp_path_factory):
 @pytest.mark.slow
 def test_kill_9_in_the_middle_changes_no_byte(tmp_path, whole):
     """For any number of workers: two before the kill, none after it."""
-    command = [
-        sys.executable,
-        "-m",
-        "alignkit",
-        *WORDS,
-        "--checkpoint-every",
-        "1",
-        "--workers",
-        "2",
-    ]
-    process = subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    words = (*WORDS, "--checkpoint-every", "1", "--workers", "2")
+    process = forks.start(forks.COMMAND, *words, cwd=tmp_path)
     while not list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json")):
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     done = alignkit(*WORDS, cwd=tmp_path)
-    if process.returncode == -signal.SIGKILL:
+    if process.exitcode == -signal.SIGKILL:
         assert "resuming from step" in done.stderr
     assert _bytes(tmp_path / done.stdout.strip()) == whole
 
@@ -263,29 +251,14 @@ def test_signals_are_left_alone_outside_the_main_thread(tmp_path):
 
 @pytest.mark.slow
 def test_runs_side_by_side_are_told_to_stop_too(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "alignkit",
-        *WORDS,
-        "--epochs",
-        "400",
-        "--checkpoint-every",
-        "1",
-        "--seed",
-        "0",
-        "--seed",
-        "1",
-        "--seed",
-        "2",
-        "--jobs",
-        "2",
-    ]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    seeds = ("--seed", "0", "--seed", "1", "--seed", "2", "--jobs", "2")
+    words = (*WORDS, "--epochs", "400", "--checkpoint-every", "1", *seeds)
+    process = forks.start(forks.COMMAND, *words, cwd=tmp_path)
     while len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) < 2:
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.01)
     process.terminate()
-    assert process.wait() == 143
+    process.join()
+    assert process.exitcode == 143
     assert len(list((tmp_path / "runs").glob("*/*/*/checkpoint/step-*/state.json"))) == 2
     assert not list(tmp_path.rglob("train.json"))
