@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy.stats import spearmanr
 
 import alignkit as package
 import tiny_models
-from alignkit.analysis.probing.linear import Samples, fit_probe
+from alignkit.analysis.probing.linear import Samples, constant_scores, fit_probe
 from alignkit.runs import Run
 from alignkit.runs.data import open_split
 from alignkit.tasks import SPLITS
@@ -42,7 +43,7 @@ def _samples(run, *layers):
     return task.target, parts
 
 
-@pytest.mark.parametrize("kind", ["ridge", "logistic"])
+@pytest.mark.parametrize("kind", ["ridge", "logistic", "loss"])
 def test_every_layer_of_every_stream_is_probed_on_its_own_splits(fused, tmp_path, kind):
     path = next(fused.glob("toy_match/at_1/*"))
     rows = _json(path, "--probe", kind, cwd=tmp_path)["layers"]
@@ -65,6 +66,31 @@ def test_every_layer_of_every_stream_is_probed_on_its_own_splits(fused, tmp_path
         assert (row["penalty"], row["validation"]) == (probe.penalty, probe.validation)
         assert (row["score"], row["chance"], row["n"], row["draw"]) == ("auroc", 0.5, 64, 0)
         assert row["width"] == 16 * (1 + ("+" in row["layer"]))
+
+
+def test_numbers_are_probed_by_their_own_loss(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(80):
+        Image.new("RGB", (8, 8), tuple(rng.integers(0, 256, 3).tolist())).save(
+            tmp_path / f"{i}.png"
+        )
+        count = i % 9
+        rows.append({"image": f"{i}.png", "text": "word " * count + f"n{i}", "label": count / 2})
+    pd.DataFrame(rows).to_csv(tmp_path / "data.csv", index=False)
+    run = train_tiny(tmp_path / "runs", "1", f"folder:{tmp_path},kind=regression")
+    refused = alignkit("probe", run.path, cwd=tmp_path, code=2).stderr
+    assert "--probe ridge predicts single labels, yes or no, and sets of labels" in refused
+    assert "target is Regression: use --probe loss, which fits by its own loss" in refused
+    rows = _json(run.path, "--probe", "loss", "--streams", "text", cwd=tmp_path)["layers"]
+    assert {row["score"] for row in rows} == {"rmse"}
+    for row in rows:
+        target, parts = _samples(run, row["layer"])
+        constant = constant_scores(target, parts[0].targets, parts[2].targets)
+        assert row["chance"] == pytest.approx(constant["rmse"])
+    best = min(rows, key=lambda row: row["value"])
+    assert best["value"] < best["chance"]
+    assert best["r2"] > 0
 
 
 def test_draws_are_of_training_samples_alone(fused, tmp_path):
@@ -178,7 +204,7 @@ def test_arrays_are_refused_and_stop_no_run(fused, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--probe", "svm"), "unknown --probe svm; known: ridge, logistic"),
+        (("--probe", "svm"), "unknown --probe svm; known: ridge, logistic, loss"),
         (("--streams", "text,audio"), "unknown streams 'audio'"),
         (("--seeds", "4"), "--seeds draws training samples, so it needs --samples"),
         (("--samples", "1"), "--samples is 1"),

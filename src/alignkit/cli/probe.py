@@ -45,7 +45,8 @@ def probe(
         Option(
             "--probe",
             metavar="PROBE",
-            help="Kind of probe: ridge, or logistic, which takes longer.",
+            help="Kind of probe: ridge, or logistic, which takes longer; or loss, which fits by "
+            "the task's own loss, also grades and numbers.",
             rich_help_panel=ALIGNMENT,
         ),
     ] = "ridge",

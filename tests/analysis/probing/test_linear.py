@@ -6,9 +6,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.metrics import roc_auc_score
 
-from alignkit.analysis.probing.linear import NEVER, PENALTIES, Samples, fit_probe
+from alignkit.analysis.probing.linear import NEVER, PENALTIES, Samples, constant_scores, fit_probe
 from alignkit.errors import DataError, UsageError
 from alignkit.tasks import Binary, MultiLabel, Pairs, SingleLabel
+from alignkit_tasks.targets import Ordinal, Regression
 
 CLASSES = SingleLabel(("a", "b", "c"))
 TAGS = MultiLabel(("x", "y"))
@@ -159,11 +160,64 @@ def test_auroc_is_that_of_scikit_learn():
     assert probe.scores["auroc"] == pytest.approx(roc_auc_score(test.targets, logits[:, 0]))
 
 
+def test_a_probe_by_the_loss_of_labels_is_the_logistic_one():
+    for target in (Binary(), CLASSES):
+        parts = _three(target)
+        by_loss, logistic = (fit_probe(kind, target, *parts) for kind in ("loss", "logistic"))
+        assert by_loss.converged
+        assert by_loss.penalty == logistic.penalty
+        assert by_loss.scores == pytest.approx(logistic.scores, abs=5e-3)  # one swapped pair
+
+
+def test_a_number_is_regressed_by_its_own_loss():
+    """The closed form: the mean squared error in units of the scale, and half the penalty."""
+    target = Regression(("height",), centre=170.0, scale=10.0)
+    train, validation, test = (
+        Samples(part.values, 170 + 10 * _standardised(part, part)[:, 0] + 3 * noise)
+        for seed, part in enumerate(_three(Binary()))
+        for noise in [np.random.default_rng(seed).standard_normal(len(part.targets))]
+    )
+    probe = fit_probe("loss", target, train, validation, test)
+    y = (train.targets[:, None] - 170) / 10
+    logits = _logits_by_ridge(train, test, y, probe.penalty / 2)
+    assert probe.scores == pytest.approx(target.scores(test.targets, logits), rel=1e-4)
+    assert probe.scores["r2"] > 0.8
+    assert probe.converged
+    constant = constant_scores(target, train.targets, test.targets)
+    error = test.targets - train.targets.mean()
+    assert constant["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-4)
+
+
+def test_grades_are_probed_by_their_own_loss():
+    grades = Ordinal(("1", "2", "3"))
+    parts = [
+        Samples(part.values, np.digitize(_standardised(part, part)[:, 0], [-0.5, 0.7]))
+        for part in _three(Binary())
+    ]
+    probe = fit_probe("loss", grades, *parts)
+    train, _, test = parts
+    above = np.array(train.targets[:, None] > np.arange(2), float)
+
+    def loss(flat):
+        weights, offset = flat[:-2].reshape(-1, 2), flat[-2:]
+        logits = _standardised(train, train) @ weights + offset
+        each = np.logaddexp(0, logits) - above * logits
+        return each.mean() + probe.penalty / 2 * (weights**2).sum()
+
+    found = minimize(loss, np.zeros(2 * train.values.shape[1] + 2), tol=1e-10).x
+    logits = _standardised(train, test) @ found[:-2].reshape(-1, 2) + found[-2:]
+    assert probe.scores == pytest.approx(grades.scores(test.targets, logits), abs=0.02)
+    assert probe.scores["accuracy"] > 0.8
+    assert constant_scores(grades, train.targets, test.targets)["accuracy"] < 0.6
+
+
 def test_what_cannot_be_probed_is_refused():
     train, validation, test = _three(Binary())
-    with pytest.raises(UsageError, match="unknown probe 'svm'; known: ridge, logistic"):
+    with pytest.raises(UsageError, match="unknown probe 'svm'; known: ridge, logistic, loss"):
         fit_probe("svm", Binary(), train, validation, test)
-    with pytest.raises(UsageError, match="this task's target is Pairs"):
+    with pytest.raises(
+        UsageError, match="target is Pairs: use `probe=loss`, which fits by its own"
+    ):
         fit_probe("ridge", Pairs(), train, validation, test)
     with pytest.raises(UsageError, match="sets of labels"):
         fit_probe("ridge", Binary(), Samples(train.values, train.values[:, 0]), validation, test)

@@ -35,12 +35,14 @@ class Labels:
     targets: dict[str, np.ndarray]
 
 
-def labels_of(model: Model, data: str = "") -> Labels:
+def labels_of(model: Model, kind: str, data: str = "") -> Labels:
     """Return the labels of a model that was read on train, validation and test, in this order.
 
     Parameters
     ----------
     model : Model
+    kind : str
+        Of the probes that are to predict them.
     data : str
         The task whose labels a stored encoder is probed for.
 
@@ -68,7 +70,7 @@ def labels_of(model: Model, data: str = "") -> Labels:
         rows[name] = np.arange(start, start + len(ids[name]))
         targets[name] = np.asarray(split.targets)[order]
         start += len(ids[name])
-    check_target(made.target, targets["train"])
+    check_target(kind, made.target, targets["train"])
     return Labels(made.target, rows, targets)
 
 

@@ -16,6 +16,8 @@ PENALTIES = tuple(10.0**exponent for exponent in range(2, -5, -1))
 # The logit of a class that the training samples lack, below any that is fitted.
 NEVER = -1e4
 MOST_ITERATIONS = 1000
+# The largest part of the gradient where the minimum of a loss counts as reached.
+GRADIENT = 1e-5
 
 # What gives the logits of samples; and what fits it for a penalty, and says if it converged.
 Fitted = Callable[[np.ndarray], np.ndarray]
@@ -71,8 +73,8 @@ def fit_probe(
     Parameters
     ----------
     kind : str
-        ``ridge`` (squared error to -1 and 1) or ``logistic`` (multinomial; of several labels, one
-        each).
+        ``ridge`` (squared error to -1 and 1), ``logistic`` (multinomial; of several labels, one
+        each), or ``loss`` (the target's own loss, which any target has).
     target : Target
     train, validation, test : Samples
 
@@ -81,11 +83,11 @@ def fit_probe(
     DataError
         When the training samples have one label only, or a score is undefined on a split.
     UsageError
-        For an unknown kind, or a target that has no labels.
+        For an unknown kind, or a target of which the kind does not know how to predict it.
     """
     if kind not in KINDS:
         raise UsageError(f"unknown probe '{kind}'; known: {', '.join(KINDS)}")
-    check_target(target, train.targets)
+    check_target(kind, target, train.targets)
     if len(np.unique(train.targets, axis=0)) < 2:
         raise DataError("all training samples have the same label; a probe needs at least two")
     train, validation, test = _standardised(train, validation, test)
@@ -103,18 +105,18 @@ def fit_probe(
     return Probe(penalty, float(score), dict(scores), converged)
 
 
-def check_target(target: Target, targets: np.ndarray) -> None:
-    """Refuse a target that is not one of the labels that probes know how to predict.
+def check_target(kind: str, target: Target, targets: np.ndarray) -> None:
+    """Refuse a target that is not one of the labels that a kind of probe knows how to predict.
 
     Raises
     ------
     UsageError
     """
     known = isinstance(target, (SingleLabel, Binary, MultiLabel))
-    if not known or not are_labels(target, targets):
+    if kind != LOSS and not (known and are_labels(target, targets)):
         raise UsageError(
-            "probes predict single labels, yes or no, and sets of labels; this task's target is "
-            f"{type(target).__name__}"
+            f"`probe={kind}` predicts single labels, yes or no, and sets of labels; this task's "
+            f"target is {target.__class__.__name__}: use `probe={LOSS}`, which fits by its own loss"
         )
 
 
@@ -214,6 +216,52 @@ def _logistic_classes(target: Target, train: Samples, penalty: float) -> tuple[F
     return logits, converged
 
 
+def _by_loss(target: Target, train: Samples) -> Fit:
+    """Prepare the minimum of the target's own loss, by L-BFGS in float64 from zero."""
+    import torch
+
+    values, targets = torch.from_numpy(train.values), torch.from_numpy(np.asarray(train.targets))
+    shape = (values.shape[1], target.n_outputs)
+
+    def fit(penalty: float) -> tuple[Fitted, bool]:
+        weights = torch.zeros(shape, dtype=values.dtype, requires_grad=True)
+        offset = torch.zeros(shape[1], dtype=values.dtype, requires_grad=True)
+        solver = torch.optim.LBFGS(
+            [weights, offset],
+            max_iter=MOST_ITERATIONS,
+            tolerance_grad=GRADIENT / 10,
+            tolerance_change=0.0,
+            line_search_fn="strong_wolfe",
+        )
+
+        def penalised() -> torch.Tensor:
+            solver.zero_grad()
+            loss = target.loss(values @ weights + offset, targets)
+            loss = loss + penalty / 2 * weights.square().sum()
+            loss.backward()
+            return loss
+
+        solver.step(penalised)
+        gradients = [part.grad for part in (weights, offset) if part.grad is not None]
+        steepest = max(float(each.abs().max()) for each in gradients if each.numel())
+        found, constant = weights.detach().numpy(), offset.detach().numpy()
+        return lambda rows: rows @ found + constant, steepest <= GRADIENT
+
+    return fit
+
+
+def constant_scores(target: Target, train: np.ndarray, test: np.ndarray) -> dict[str, float]:
+    """Return the scores of test targets by the constant that has the least loss on train.
+
+    Raises
+    ------
+    DataError
+        When a score is undefined.
+    """
+    logits, _ = _by_loss(target, Samples(np.zeros((len(train), 0)), train))(0.0)
+    return dict(target.scores(test, logits(np.zeros((len(test), 0)))))
+
+
 def _indicators(target: Target, targets: np.ndarray) -> np.ndarray:
     """Return zeros and ones, ``(n, n_outputs)``."""
     if isinstance(target, SingleLabel):
@@ -222,4 +270,9 @@ def _indicators(target: Target, targets: np.ndarray) -> np.ndarray:
     return np.asarray(targets, float).reshape(len(targets), -1)
 
 
-KINDS: dict[str, Callable[[Target, Samples], Fit]] = {"ridge": _ridge, "logistic": _logistic}
+LOSS = "loss"
+KINDS: dict[str, Callable[[Target, Samples], Fit]] = {
+    "ridge": _ridge,
+    "logistic": _logistic,
+    LOSS: _by_loss,
+}

@@ -11,13 +11,21 @@ import numpy as np
 from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.probing.labelled import Labels, labels_of
-from alignkit.analysis.probing.linear import KINDS, PENALTIES, Probe, Samples, fit_probe
+from alignkit.analysis.probing.linear import (
+    KINDS,
+    PENALTIES,
+    Probe,
+    Samples,
+    constant_scores,
+    fit_probe,
+)
 from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
 from alignkit.bounds.counts import check_count, check_seed
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import AlignkitError, DataError, UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.statistics.score_errors import chance_of
+from alignkit.tasks import are_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +54,7 @@ class ProbeOptions:
     Attributes
     ----------
     kind : str
-        ``ridge`` or ``logistic``.
+        ``ridge``, ``logistic`` or ``loss``.
     streams : sequence of str
         ``text``, ``vision`` and ``both``, in which layers of equal depth stand side by side.
     layers : str
@@ -145,7 +153,7 @@ def probe_layers(
             key = str(stream.columns["model"])
             try:
                 if key not in labels:
-                    labels[key] = labels_of(stream.model, options.data)
+                    labels[key] = labels_of(stream.model, options.kind, options.data)
                 rows += _probed(stream, inputs, labels[key], options, bar)
             except AlignkitError as error:
                 failed.append((stream.model.source or stream.model.label, error))
@@ -200,7 +208,7 @@ def _probed(
     bar: Progress,
 ) -> list[dict[str, Any]]:
     rows = []
-    chance = chance_of(labels.target, labels.targets["test"])
+    chance = _chance(labels)
     for name, (depth, layers) in inputs.items():
         values = np.concatenate(
             [
@@ -220,6 +228,20 @@ def _probed(
             rows.append({**stream.columns, **own} | _row(probe, labels.target.primary))
         bar.advance()
     return rows
+
+
+def _chance(labels: Labels) -> dict[str, float]:
+    """Return the best scores on test of a constant prediction.
+
+    Of a target that only the target itself can read, it is the constant that is best on train.
+    """
+    known = chance_of(labels.target, labels.targets["test"])
+    if known or are_labels(labels.target, labels.targets["test"]):
+        return known
+    try:
+        return constant_scores(labels.target, labels.targets["train"], labels.targets["test"])
+    except DataError:  # a score is undefined for a constant
+        return {}
 
 
 def _row(probe: Probe, primary: str) -> dict[str, Any]:
