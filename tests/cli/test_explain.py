@@ -285,6 +285,20 @@ def test_the_last_layer_has_no_map_where_the_head_reads_one_token(place):
         assert data["sample"].nunique() <= 2
 
 
+def test_runs_without_labels_predict_nothing(place, tmp_path):
+    words = ["--objective", "itm", "--placement", "1", "--epochs", "1", "--seed", "7"]
+    task = ["--task", TINY_TASK, "--architecture", TINY_MODEL]
+    alignkit("train", *task, *words, cwd=tmp_path)
+    error = alignkit("explain", "grad-cam", cwd=tmp_path, code=1).stderr
+    assert "trained without labels, so its head predicts nothing to explain" in error
+    (pretrained,) = (tmp_path / "runs/toy_match/at_1").iterdir()
+    own = next((place / "runs").glob("toy_match/at_1/seed0-*"))
+    done = alignkit("explain", "grad-cam", own, pretrained, "--samples", "5", cwd=tmp_path)
+    assert f"{pretrained} is left out" in done.stderr
+    assert "v01" in done.stdout
+    assert "v01" in alignkit("explain", "attention", "--samples", "5", cwd=tmp_path).stdout
+
+
 def test_tokens_and_patches_by_definition(place):
     run = Run(next((place / "runs").glob("toy_match/at_1/seed0-*")))
     trained, _ = opened_models(run, 9)

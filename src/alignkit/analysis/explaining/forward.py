@@ -129,6 +129,11 @@ def of_models(
     return found
 
 
+def precise(values: torch.Tensor) -> torch.Tensor:
+    """Return values in float64, or in float32 on a device that has no float64."""
+    return values.float() if values.device.type == "mps" else values.double()
+
+
 def _opened(run: Run, unit: str, options: ForwardOptions, weights: str) -> OpenModel:
     from alignkit.chain import model as models
     from alignkit.data.encoded import EncodedSplit

@@ -17,6 +17,7 @@ from alignkit.analysis.explaining.forward import (
     ForwardOptions,
     OpenModel,
     of_models,
+    precise,
 )
 from alignkit.bounds.counts import check_count
 from alignkit.errors import DataError, UsageError
@@ -24,6 +25,7 @@ from alignkit.models.pairs import MAXIMA, pairs_by_streams
 from alignkit.models.schedule import depths, input_site, sites
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,8 +128,10 @@ def grad_cam_of_runs(
     if layers.strip() in MAXIMA:
         raise UsageError(f"`layers={layers}` is the best of several pairs; name layers")
     check_count("pictures", pictures, 0)
-    drawn = {(run.task, run.placement): str(run.path) for run in reversed(runs)}
-    shown = dict.fromkeys(drawn.values(), pictures)
+    runs = _that_predict(runs, reporter)
+    units = unit_labels(runs, "variant")
+    first = {(run.task, units[run.path]): str(run.path) for run in reversed(runs)}
+    shown = dict.fromkeys(first.values(), pictures)
     outputs: dict[str, list[tuple[int, float]]] = {}
     look = partial(_of_model, layers=layers, shown=shown, outputs=outputs)
     found = of_models(runs, options, look, "Grad-CAM", reporter)
@@ -143,6 +147,18 @@ def grad_cam_of_runs(
             "layers": layers,
         },
     )
+
+
+def _that_predict(runs: Sequence[Run], reporter: Reporter) -> list[Run]:
+    """Leave out, and name, runs whose head was trained on no labels."""
+    reason = DataError("it was trained without labels, so its head predicts nothing to explain")
+    kept = [run for run in runs if run.config.training.uses_labels]
+    if not kept:
+        raise DataError(f"{runs[0].path}: {reason}")
+    for run in runs:
+        if run not in kept:
+            reporter.left_out(str(run.path), reason)
+    return kept
 
 
 def _of_model(
@@ -238,12 +254,12 @@ def class_activation_maps(
     why: dict[str, str] = {}
     for site, gradient in zip(layers, gradients, strict=True):
         content = states[site].content[0]
-        tokens = states[site].tokens.detach()[:, content].double()
+        tokens = precise(states[site].tokens.detach()[:, content])
         if gradient is None or not bool(gradient[:, content].any()):
             cams[site] = np.zeros(tokens.shape[:2])
             why[site] = "the output does not depend on its patches"
             continue
-        weights = gradient[:, content].double().mean(1, keepdim=True)
+        weights = precise(gradient[:, content]).mean(1, keepdim=True)
         cams[site] = (weights * tokens).sum(-1).relu().cpu().numpy()
         why[site] = "no patch speaks for the output"
     return cams, why, used

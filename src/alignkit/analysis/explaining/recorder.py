@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from alignkit.analysis.explaining.forward import precise
 from alignkit.errors import DataError
 from alignkit.models.placement import STREAMS
 from alignkit.models.schedule import (
@@ -221,7 +222,7 @@ def attention_entropy(
     Tensor, Tensor
         ``(batch, heads, n)`` in nats, and the numbers of tokens, which broadcast to the same.
     """
-    scores = scale * query.double() @ key.double().transpose(-2, -1)
+    scores = scale * precise(query) @ precise(key).transpose(-2, -1)
     allowed = torch.ones((1, 1, 1, key.shape[2]), dtype=torch.bool, device=key.device)
     if mask is not None and mask.dtype == torch.bool:
         allowed = mask
@@ -236,9 +237,9 @@ def attention_entropy(
 def _means(entropy: Tensor, keys: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return means over the tokens of a stream that are not padding."""
     n = mask.shape[1]  # tokens that are carried between fusions stand behind
-    entropy, keys = entropy[:, :, :n], keys[:, :, :n].double()
+    entropy, keys = entropy[:, :, :n], precise(keys[:, :, :n])
     share = torch.where(keys > 1, entropy / keys.log(), torch.nan)
-    valid = mask[:, None, :].double()
+    valid = precise(mask[:, None, :])
     count = valid.sum(-1)
     normalised = torch.where(valid > 0, share, 0.0).sum(-1) / count
     return (

@@ -14,6 +14,7 @@ from alignkit.analysis.explaining.forward import (
     ForwardOptions,
     OpenModel,
     of_models,
+    precise,
 )
 from alignkit.errors import DataError
 from alignkit.models.schedule import Schedule, depths, sites
@@ -172,7 +173,7 @@ def closest(
             f"its text stream is {tokens.shape[2]} wide and its vision stream {patches.shape[2]}; "
             "the cosine of a token and a patch needs streams of equal width"
         )
-    cosine = F.normalize(tokens.double(), dim=-1) @ F.normalize(patches.double(), dim=-1).transpose(
+    cosine = F.normalize(precise(tokens), dim=-1) @ F.normalize(precise(patches), dim=-1).transpose(
         1, 2
     )
     both = is_token[:, :, None] & is_patch[:, None, :]
