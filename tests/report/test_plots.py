@@ -7,24 +7,26 @@ import pytest
 from matplotlib.text import Text
 
 from alignkit.analysis.options import TableOptions
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.plugins import use_plugin_files
-from alignkit.report import plots
+from alignkit.report import plot_kinds
 from alignkit.report.figures.folder import FigureFolder
-from alignkit.report.plots import COLUMNS, KINDS, TYPE_SIZE, Paper, plot_runs
+from alignkit.report.plot_kinds import KINDS, Asked
+from alignkit.report.plots import COLUMNS, TYPE_SIZE, Paper, plot_runs
 from alignkit.report.proper_names import proper_name
 from alignkit.report.style import Page, drawn_for, full_width, page
 from alignkit.statistics import correlate
 from tiny import alignkit
 
 OPTIONS = TableOptions(("cka", "mknn"))
+PDF = Paper()
 
 
 @pytest.fixture
 def runs(study, monkeypatch):
     """Runs that nobody trained, whose correlations are known."""
     runs, table, found = study
-    monkeypatch.setattr(plots, "correlate_runs", lambda *_, **__: (found, table))
+    monkeypatch.setattr(plot_kinds, "correlate_runs", lambda *_, **__: (found, table))
     return [run for run in runs if run.task == "toy_match"]
 
 
@@ -41,10 +43,10 @@ def pairs(study, monkeypatch):
     found = correlate(
         table, "accuracy", list(columns), layer_pairs=layer_pairs, layer="all", permutations=19
     )
-    monkeypatch.setattr(plots, "correlate_runs", lambda *_, **__: (found, table))
+    monkeypatch.setattr(plot_kinds, "correlate_runs", lambda *_, **__: (found, table))
 
 
-def _drawn(what, runs, folder, monkeypatch, **more):
+def _drawn(what, runs, folder, monkeypatch, paper=PDF, options=OPTIONS, **more):
     """Return the figures of a kind, and the paths of their files."""
     figures = []
     add = FigureFolder.add
@@ -54,12 +56,82 @@ def _drawn(what, runs, folder, monkeypatch, **more):
         return add(self, name, figure, *rest)
 
     monkeypatch.setattr(FigureFolder, "add", keep)
-    paths = plot_runs(what, runs, folder, OPTIONS, permutations=19, **more)
+    asked = Asked(runs, options, permutations=19, **more)
+    paths = plot_runs(what, asked, folder, paper)
     return figures, paths
 
 
+# These are drawn from what runs hold beside their tables, so from runs that were trained.
+OF_TRAINED = ("tracked", "hypotheses", "agreement", "stability", "dimension", "trajectory", "probe")
+
+
+@pytest.fixture
+def trained(own_runs):
+    """Small runs with values that were tracked in training."""
+    runs = [run for run in own_runs[1] if run.task == "toy_match"]
+    for run in runs:
+        rows = [
+            f"{epoch},{epoch},validation,cka,,cls,t{x:02d},v{x:02d},16,{0.1 * epoch + 0.05 * x},,0"
+            for epoch in range(3)
+            for x in range(3)
+        ]
+        head = "epoch,step,split,metric,parameters,pool,x,y,n,value,reason,chance"
+        (run.path / "tracking.csv").write_text("\n".join([head, *rows, ""]))
+    return runs
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", COLUMNS.values())
-@pytest.mark.parametrize("what", KINDS)
+@pytest.mark.parametrize("what", OF_TRAINED)
+def test_figures_of_trained_runs_fit_too(what, width, trained, tmp_path, monkeypatch):
+    options = TableOptions(("cka", "mknn:k=5"))
+    figures, paths = _drawn(
+        what, trained, tmp_path, monkeypatch, Paper(("png",), width), options, measure=True
+    )
+    assert len(figures) == len(paths) > 0
+    for figure, path in zip(figures, paths, strict=True):
+        assert figure.get_figwidth() <= width + 1e-6, path
+        _check_type(figure)
+        assert path.with_suffix(".csv").stat().st_size > 20
+        assert path.with_suffix(".txt").read_text().strip().endswith(".")
+
+
+@pytest.mark.parametrize("streams", ["text", "vision"])
+def test_maps_of_one_stream_have_its_layers_on_both_sides(streams, trained, tmp_path, monkeypatch):
+    options = TableOptions(("cka",))
+    (figure,), (path,) = _drawn(
+        "layers", trained, tmp_path, monkeypatch, options=options, streams=streams, measure=True
+    )
+    assert path.name == f"toy_match-cka-{streams}-layers.pdf"
+    labels = {f"{ax.get_xlabel()} {ax.get_ylabel()}" for ax in figure.axes[:-1]}
+    assert labels == {f"{streams} layer {streams} layer"}
+    with path.with_suffix(".csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["x"][0] + row["y"][0] for row in rows} == {streams[0] * 2}
+    same = [float(row["value"]) for row in rows if row["x"] == row["y"]]
+    assert same == pytest.approx([1] * len(same))
+    fused = [ax for ax in figure.axes if any(text.get_text() == "f0" for text in ax.texts)]
+    assert {ax.get_title("left") for ax in fused} == {
+        run.placement for run in trained if run.stored["placement"][streams]
+    }
+
+
+def test_every_run_has_a_map_of_its_own_on_one_scale(runs, tmp_path, monkeypatch):
+    figures, _ = _drawn("layers", runs[:6], tmp_path, monkeypatch, unit="run")
+    maps = [ax for ax in figures[0].axes if ax.images]
+    assert {ax.get_title("left") for ax in maps} == {
+        f"{run.placement}, seed {run.seed}" for run in runs[:6]
+    }
+    assert len({ax.images[0].get_clim() for ax in maps}) == 1
+
+
+def test_where_nothing_can_be_drawn_the_command_that_says_why_is_named(runs, tmp_path, monkeypatch):
+    with pytest.raises(DataError, match=r"nothing to draw for 'tracked'; .*: alignkit train"):
+        _drawn("tracked", runs, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("width", COLUMNS.values())
+@pytest.mark.parametrize("what", [kind for kind in KINDS if kind not in OF_TRAINED])
 def test_a_figure_is_as_wide_as_the_paper_and_holds_all_its_type(
     what, width, runs, tmp_path, monkeypatch, request
 ):
@@ -144,9 +216,9 @@ def test_curves_of_training_need_no_alignment(runs, tmp_path, monkeypatch):
 def test_what_there_is_not_is_refused_before_anything_is_measured(
     what, paper, said, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(plots, "correlate_runs", None)
+    monkeypatch.setattr(plot_kinds, "correlate_runs", None)
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
-        plot_runs(what, [], tmp_path / "out", OPTIONS, paper=paper)
+        plot_runs(what, Asked([], OPTIONS), tmp_path / "out", paper)
     assert not (tmp_path / "out").exists()
 
 

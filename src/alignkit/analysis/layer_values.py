@@ -45,6 +45,10 @@ STORED = (
 _READ = (*VALUE_COLUMNS, "parameters")
 
 
+# The streams of the two layers of a pair.
+SIDES = {"cross": ("text", "vision"), "text": ("text", "text"), "vision": ("vision", "vision")}
+
+
 def layer_values(
     runs: Sequence[Run],
     options: TableOptions,
@@ -103,16 +107,18 @@ def measure_layers(
     options: TableOptions,
     layers: Callable[[Run], Sequence[str]],
     reporter: Reporter = SILENT,
+    streams: str = "cross",
 ) -> None:
     """Measure runs as ``layer_values`` does, where their values are not needed yet."""
     if options.calibrated:  # what to permute follows from the values
-        layer_values(runs, options, layers, reporter=reporter)
+        layer_values(runs, options, layers, reporter=reporter, streams=streams)
         return
     specs = list(_by_stored_name(options.metrics).values())
     with fingerprint_once(), reporter.progress("measure runs", len(runs)) as bar:
         for run in {run.path: run for run in runs}.values():
             for selection in layers(run):
-                run_tables(run, specs, **_keywords(options, selection, 0, reporter))
+                keywords = _keywords(options, selection, 0, reporter) | {"streams": streams}
+                run_tables(run, specs, **keywords)
             bar.advance()
 
 
@@ -162,8 +168,9 @@ def stored_values(
     seed: int,
     within: str = "",
     groups: str = "",
+    streams: str = "cross",
 ) -> pd.DataFrame:
-    """Read the values of one draw of samples that a run holds, for all pairs across the streams.
+    """Read the values of one draw of samples that a run holds, for all pairs of two streams.
 
     Parameters
     ----------
@@ -176,6 +183,8 @@ def stored_values(
         Seed of the draw. Draws with other seeds are different measurements.
     within, groups : str
         Facts of the samples that gave classes and groups; those measured without when empty.
+    streams : str
+        ``cross`` for text with vision, ``text`` or ``vision`` for pairs within one.
 
     Returns
     -------
@@ -188,7 +197,14 @@ def stored_values(
         When nothing was measured yet.
     """
     return values_of_draw(
-        run.alignment(STORED), split, pool, samples, seed, within=within, groups=groups
+        run.alignment(STORED),
+        split,
+        pool,
+        samples,
+        seed,
+        within=within,
+        groups=groups,
+        streams=streams,
     )
 
 
@@ -201,9 +217,11 @@ def values_of_draw(
     *,
     within: str = "",
     groups: str = "",
+    streams: str = "cross",
 ) -> pd.DataFrame:
     """Return what ``stored_values`` does, of a table that was read already."""
-    cross = table["x"].str.startswith("t") & table["y"].str.startswith("v")
+    first, second = SIDES[streams]
+    cross = table["x"].str.startswith(first[0]) & table["y"].str.startswith(second[0])
     for column, wanted in (("within", within), ("groups", groups)):
         if column in table:  # tables that are older than the column hold plain values only
             names = table[column].astype(object).fillna("").astype(str).map(shown_name)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from alignkit.cli.arguments import (
+    ALIGNMENT,
     MARGIN,
     OUTPUT,
     Control,
@@ -28,7 +29,7 @@ from alignkit.cli.arguments import (
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.pages import link_results
-from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
+from alignkit.cli.selection import runs_and_options
 from alignkit.errors import UsageError
 
 
@@ -38,7 +39,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def _kinds(incomplete: str) -> list[tuple[str, str]]:
-    from alignkit.report.plots import KINDS
+    from alignkit.report.plot_kinds import KINDS
 
     return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
 
@@ -48,8 +49,8 @@ def plot(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="layers (heat maps), depth, training, scatter, forest, leave-one-out, null or "
-            "layer-pairs.",
+            help="layers (heat maps), depth, training, tracked, scatter, forest, leave-one-out, "
+            "null, layer-pairs, hypotheses, agreement, stability, dimension, trajectory or probe.",
             autocompletion=_kinds,
         ),
     ],
@@ -59,6 +60,16 @@ def plot(
     where: Where = None,
     metric: FamilyMetrics = None,
     layer: Layer = "last",
+    streams: Annotated[
+        str,
+        typer.Option(
+            "--streams",
+            metavar="STREAMS",
+            help="Pairs of layers to show, of kind layers: cross (text with vision), text or "
+            "vision.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = "cross",
     unit: Unit = "placement",
     control: Control = None,
     margin: Margin = MARGIN,
@@ -126,45 +137,49 @@ def plot(
     Missing alignment values and scores are computed first. Prints the path of each figure; beside
     it lie its data (CSV) and its caption (a text file).
 
+    With --unit run, layers, depth and tracked show every run by itself, on one scale.
+
     Examples: alignkit plot layers --metric cka --columns 1
+
+    alignkit plot layers --streams text --unit run
 
     alignkit plot scatter --figure-format svg --figure-format pdf
     """
-    from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
+    from alignkit.report.plot_kinds import Asked
     from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
-    from alignkit.runs.units import select_runs
 
     if columns is not None and (width is not None or columns not in COLUMNS):
         raise UsageError("give --columns 1 or --columns 2, or --width INCHES")
     paper = Paper(tuple(figure_format or ("pdf",)), width or COLUMNS[columns or 2], style)
-    check_plot(what, paper)
-    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
-    chosen = select_runs(chosen, where or ())
-    options = TableOptions(
-        tuple(metric_specs_or_family(metric)),
-        layer,
-        outcome,
-        split,
-        pool,
-        samples,
-        seed,
-        within=within or "",
-        groups=groups or "",
+    kind = check_plot(what, paper)
+    chosen, options = runs_and_options(
+        paths,
+        runs,
+        {"task": task, "placement": placement, "where": where},
+        metric=metric,
+        layer=layer,
+        outcome=outcome,
+        split=split,
+        pool=pool,
+        samples=samples,
+        seed=seed,
+        within=within,
+        groups=groups,
+        needs_layers=kind.needs_layers,
     )
-    drawn = plot_runs(
-        what,
-        chosen if what == "training" else measurable(chosen, split, pool),
-        output,
+    asked = Asked(
+        chosen,
         options,
-        paper=paper,
-        unit=unit,
-        control=control or (),
-        margin=margin,
-        permutations=permutations,
+        unit,
+        control or (),
+        margin,
+        permutations,
+        streams,
         measure=True,
         reporter=console.TerminalReporter(),
     )
+    drawn = plot_runs(what, asked, output, paper)
     link_results(output)
     for path in drawn:
         console.print_line(path)

@@ -29,7 +29,7 @@ from alignkit.cli.arguments import (
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.pages import link_results
-from alignkit.cli.selection import check_split, chosen_runs, measurable, metric_specs_or_family
+from alignkit.cli.selection import runs_and_options
 
 
 def add_to(app: typer.Typer) -> None:
@@ -107,33 +107,30 @@ def report(
 
     Example: alignkit report --metric unbiased_cka --metric mknn --output report
     """
-    from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.report.figures.folder import check_formats
     from alignkit.report.paper_tables import check_table_format
     from alignkit.report.results import report_runs
     from alignkit.report.sections import choose_sections
-    from alignkit.runs.units import select_runs
 
     choose_sections(section or ())
     check_formats(figure_format or ())
     for name in format or ():
         check_table_format(name)
-    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
-    chosen = select_runs(chosen, where or ())
-    metrics = tuple(metric_specs_or_family(metric))
-    options = TableOptions(
-        metrics,
-        layer,
-        outcome,
-        split,
-        pool,
-        samples,
-        seed,
-        within=within or "",
-        groups=groups or "",
+    chosen, options = runs_and_options(
+        paths,
+        runs,
+        {"task": task, "placement": placement, "where": where},
+        metric=metric,
+        layer=layer,
+        outcome=outcome,
+        split=split,
+        pool=pool,
+        samples=samples,
+        seed=seed,
+        within=within,
+        groups=groups,
     )
-    chosen = measurable(chosen, split, pool)
     page = report_runs(
         chosen,
         output,

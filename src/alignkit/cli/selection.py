@@ -10,6 +10,7 @@ from alignkit.cli.attempts import Failure, attempted, count_runs, note_failures
 from alignkit.errors import AlignkitError, DataError, UsageError
 
 if TYPE_CHECKING:
+    from alignkit.analysis.options import TableOptions
     from alignkit.runs import Run
     from alignkit.tables import Table
 
@@ -354,6 +355,57 @@ def metric_specs_or_family(given: Sequence[str] | None) -> list[str]:
     from alignkit.analysis.options import default_metrics
 
     return metric_specs(given) if given else default_metrics()
+
+
+def runs_and_options(
+    paths: list[Path] | None,
+    root: Path,
+    selected: Mapping[str, list[str] | None],
+    *,
+    metric: list[str] | None,
+    layer: str,
+    outcome: str | None,
+    split: str,
+    pool: str,
+    samples: int | None,
+    seed: int,
+    within: str | None,
+    groups: str | None,
+    needs_layers: bool = True,
+) -> "tuple[list[Run], TableOptions]":
+    """Return the runs that are selected, and how they become a table.
+
+    Parameters
+    ----------
+    paths : list of Path, optional
+    root : Path
+    selected : mapping of str to list of str, optional
+        ``task``, ``placement`` and ``where``.
+    metric, layer, outcome, split, pool, samples, seed, within, groups
+        As for ``TableOptions``; metrics of the primary family without any.
+    needs_layers : bool
+        Whether runs are left out that have no representations and cannot get any.
+    """
+    from alignkit.analysis.options import TableOptions
+    from alignkit.runs.units import select_runs
+
+    on = [check_split(split)]
+    chosen = chosen_runs(
+        paths, root, selected["task"], selected["placement"], scored=True, splits=on
+    )
+    chosen = select_runs(chosen, selected["where"] or ())
+    options = TableOptions(
+        tuple(metric_specs_or_family(metric)),
+        layer,
+        outcome,
+        split,
+        pool,
+        samples,
+        seed,
+        within=within or "",
+        groups=groups or "",
+    )
+    return list(measurable(chosen, split, pool) if needs_layers else chosen), options
 
 
 def metrics_or_all(given: Sequence[str] | None) -> tuple[list[str], bool]:

@@ -47,6 +47,8 @@ class Content:
         What was asked for: outcome, split, pool and the draw of samples.
     elsewhere : DataFrame
         As ``alignment``, of all other splits and poolings that were measured.
+    unit : str
+        What is shown by itself: a placement, or a run.
     """
 
     runs: list[Run]
@@ -57,6 +59,7 @@ class Content:
     look: dict[str, Look]
     options: TableOptions
     elsewhere: pd.DataFrame = field(default_factory=pd.DataFrame)
+    unit: str = "placement"
 
     @property
     def split(self) -> str:
@@ -116,7 +119,14 @@ class Content:
         return dict(self.alignment.groupby(["task", "label"], sort=False).indices)
 
 
-def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True) -> Content:
+def gather(
+    runs: Sequence[Run],
+    options: TableOptions,
+    *,
+    measured: bool = True,
+    streams: str = "cross",
+    by_run: bool = False,
+) -> Content:
     """Read what runs hold.
 
     Parameters
@@ -127,6 +137,10 @@ def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True)
         the draw of samples.
     measured : bool
         Whether to read alignment; without it, the content has none.
+    streams : str
+        Of the pairs of layers, as for ``stored_values``.
+    by_run : bool
+        Whether every run is shown by itself, under the name of its placement and its seed.
 
     Raises
     ------
@@ -137,9 +151,11 @@ def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True)
     ranks = {run.path: _by_depth(run, variants[run.path]) for run in runs}
     ordered = sorted(runs, key=lambda run: ranks[run.path])
     labels = unit_labels(ordered, "variant")
+    if by_run:
+        labels = {run.path: f"{labels[run.path]}, seed {run.seed}" for run in ordered}
     alignment = elsewhere = pd.DataFrame({"label": []})
     if measured:
-        read = [_alignment(run, labels[run.path], options) for run in ordered]
+        read = [_alignment(run, labels[run.path], options, streams) for run in ordered]
         alignment = _of_metrics(pd.concat([chosen for chosen, _ in read]), options)
         others = [table for _, tables in read for table in tables]
         elsewhere = _of_metrics(pd.concat(others), options) if others else alignment.iloc[:0]
@@ -155,6 +171,7 @@ def gather(runs: Sequence[Run], options: TableOptions, *, measured: bool = True)
         placements=placements,
         look=looks(labels[r.path] for r in sorted(ordered, key=lambda r: ranks[r.path][1:])),
         options=options,
+        unit="run" if by_run else "placement",
     )
 
 
@@ -175,7 +192,7 @@ def _of_metrics(alignment: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
 
 
 def _alignment(
-    run: Run, label: str, options: TableOptions
+    run: Run, label: str, options: TableOptions, streams: str
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Return the values of the split and pooling asked for, and those of all others."""
     stored = run.alignment(STORED)
@@ -191,6 +208,7 @@ def _alignment(
             options.seed,
             within=options.within,
             groups=options.groups,
+            streams=streams,
         )
         for split, pool in [asked, *others]
     )
@@ -295,6 +313,35 @@ def equal_depth(values: pd.DataFrame) -> pd.DataFrame:
 def _depths(sites: pd.Series) -> pd.Series:
     """Return the depths of sites, NaN of fusions and embeddings."""
     return _mapped(sites, {site: depth_of(site) for site in sites.unique()}).astype(float)
+
+
+def tracked_values(content: Content) -> pd.DataFrame:
+    """Return what runs tracked in training, of layers of equal depth, as means over seeds.
+
+    Returns
+    -------
+    DataFrame
+        ``task``, ``label`` (the metric), ``placement``, ``step``, ``epoch``, ``depth``,
+        ``value``, ``seeds`` and ``n``. Without rows where nothing was tracked.
+    """
+    columns = ["task", "label", "placement", "step", "epoch", "depth"]
+    parts = [pd.DataFrame(columns=[*columns, "value", "n"])]
+    for run, label in zip(content.runs, content.scores["placement"], strict=True):
+        file = run.path / "tracking.csv"
+        if not file.is_file():
+            continue
+        table = pd.read_csv(file, keep_default_na=False, na_values={"value": [""]})
+        x, y = (_depths(table[side]) for side in ("x", "y"))
+        spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
+        same = table.assign(task=run.task, placement=label, depth=x, label=spelled.map(spec_of))
+        parts.append(same.loc[x == y, [*columns, "value", "n"]])
+    values = pd.concat([part for part in parts if len(part)] or parts)
+    wanted = [spec_of(metric) for metric in content.options.metrics]
+    kept = values[values["label"].isin(wanted)] if wanted else values
+    means = kept.groupby(columns, sort=False).agg(
+        value=("value", "mean"), seeds=("value", "count"), n=("n", "min")
+    )
+    return means.reset_index()
 
 
 def shown_paths(runs: Sequence[Run]) -> list[str]:

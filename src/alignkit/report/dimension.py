@@ -25,7 +25,7 @@ def draw_dimensions(result: Dimensions, drawn: FigureFolder) -> None:
         kind = "placements" if part["seed"].notna().all() else "models"
         for quantity, label in DRAWN.items():
             values = curves_of(part, quantity)
-            if values["depth"].nunique() < 2 or not values["value"].notna().any():
+            if not values["value"].notna().any():
                 continue
             drawn.add(
                 f"dimension-{quantity}{name}",

@@ -84,8 +84,9 @@ def plot(
     *,
     folder: str | Path = "figures",
     formats: Sequence[str] = ("svg", "pdf"),
-    width: float = 6.75,
+    width: float | None = None,
     style: str = "",
+    streams: str = "cross",
     unit: str = "placement",
     control: Sequence[str] = (),
     margin: float = MARGIN,
@@ -99,18 +100,21 @@ def plot(
     Parameters
     ----------
     what : str
-        ``layers``, ``depth``, ``training``, ``scatter``, ``forest``, ``leave-one-out``, ``null``
-        or ``layer-pairs``.
+        ``layers``, ``depth``, ``training``, ``tracked``, ``scatter``, ``forest``,
+        ``leave-one-out``, ``null``, ``layer-pairs``, ``hypotheses``, ``agreement``,
+        ``stability``, ``dimension``, ``trajectory`` or ``probe``.
     runs, metric, unit, control, margin, permutations, seed, reporter, **options
         As ``correlate``.
     folder : path
         Where the figures are written, each with its data and its caption.
     formats : sequence of str
         ``svg``, ``pdf`` or ``png``.
-    width : float
-        Inches, in which type has 8 points.
+    width : float, optional
+        Inches, in which type has 8 points; by default both columns of a paper, 6.75.
     style : str
         A style of matplotlib, by name or file.
+    streams : str
+        Of ``layers``: ``cross`` for text with vision, ``text`` or ``vision`` for those of one.
 
     Returns
     -------
@@ -124,21 +128,23 @@ def plot(
     DataError
         When the runs hold nothing to draw.
     """
-    from alignkit.report.plots import Paper, plot_runs
+    from alignkit.report.plot_kinds import Asked
+    from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
 
-    return plot_runs(
-        what,
+    paper = Paper(tuple(formats), width or COLUMNS[2], style)
+    check_plot(what, paper)
+    asked = Asked(
         _opened(runs),
-        Path(folder),
         _options(metric, seed, options),
-        paper=Paper(tuple(formats), width, style),
-        unit=unit,
-        control=control,
-        margin=margin,
-        permutations=permutations,
+        unit,
+        control,
+        margin,
+        permutations,
+        streams,
         measure=True,
         reporter=reporter,
     )
+    return plot_runs(what, asked, Path(folder), paper)
 
 
 def write_report(

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.report.content import Content, equal_depth, known_metric
+from alignkit.analysis.layer_values import SIDES
+from alignkit.report.content import Content, equal_depth, known_metric, tracked_values
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
 from alignkit.report.figures.scatter import scatter
+from alignkit.report.figures.tracked import tracked
 from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.style import Look, looks, named
 from alignkit.statistics.correlation.units import with_units
@@ -35,6 +37,11 @@ EXPLAINED = {
         "has one colour scale for all tasks. Narrow rows and columns are the states directly after "
         "a fusion (f0, f1, ...), at its position in each stream. Hatched cells are undefined; the "
         "data give the reason."
+    ),
+    "tracked": (
+        "Alignment on a fixed sample of the validation split, at epochs from left to right, of "
+        "layers from bottom to top; means over seeds. Epoch 0 is the untrained model. A fusion "
+        "at index k runs before layer k, and is marked there on the right."
     ),
     "training": (
         "Means over seeds. Epoch 0 is the untrained model; the weights of the epoch with the "
@@ -104,7 +111,9 @@ def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]
                 task,
                 folder.add(
                     f"{task}-{metric}-depth",
-                    depth_curves(values, placements, metric, _look(content, placements)),
+                    depth_curves(
+                        values, placements, named(metric, 200), _look(content, placements)
+                    ),
                     values,
                     f"{named(metric, 200)} by depth{content.drawn}",
                     _ends_in_words(values, metric),
@@ -123,8 +132,12 @@ def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
     )
 
 
-def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
+def grids(
+    content: Content, folder: FigureFolder, streams: str = "cross"
+) -> Iterator[tuple[str, Shown]]:
     """Yield the grids of layers, one figure per task and metric, one colour scale per metric."""
+    sides = SIDES[streams]
+    within = "" if streams == "cross" else f"-{streams}"
     for metric in content.metrics:
         means = {task: content.grid(task, metric) for task in content.tasks}
         known = pd.concat([grid["value"] for grid in means.values()]).dropna()
@@ -136,18 +149,39 @@ def grids(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]
                 continue
             chance = float(grid["chance"].mean()) if grid["chance"].notna().any() else None
             low, high = grid["value"].min(), grid["value"].max()
-            figure = heatmaps(grid, content.placements[task], metric, limits, chance, down)
+            figure = heatmaps(grid, content.placements[task], metric, limits, chance, down, sides)
             yield (
                 task,
                 folder.add(
-                    f"{task}-{metric}-layers",
+                    f"{task}-{metric}{within}-layers",
                     figure,
                     grid,
                     f"{named(metric, 200)} for all pairs of layers{content.drawn}",
-                    f"{named(metric, 200)} for every pair of text and vision layers, one map per "
-                    f"placement; values from {low:.2f} to {high:.2f}.",
+                    f"{named(metric, 200)} for every pair of {_pair(sides)} layers, one map per "
+                    f"{content.unit}; values from {low:.2f} to {high:.2f}.",
                 ),
             )
+
+
+def _pair(sides: tuple[str, str]) -> str:
+    return sides[0] if sides[0] == sides[1] else " and ".join(sides)
+
+
+def tracks(content: Content, folder: FigureFolder) -> None:
+    """Draw alignment that was tracked in training, one figure per task and metric."""
+    values = tracked_values(content)
+    for (task, metric), part in values.groupby(["task", "label"], sort=False):
+        registered = known_metric(metric)
+        down = registered is not None and not registered.higher_is_better
+        low, high = part["value"].min(), part["value"].max()
+        folder.add(
+            f"{task}-{metric}-tracked",
+            tracked(part, content.placements[task], metric, down),
+            part,
+            f"{named(metric, 200)} by epoch and layer",
+            f"{named(metric, 200)} of text and vision layers of equal depth during training, one "
+            f"map per {content.unit}; values from {low:.2f} to {high:.2f}.",
+        )
 
 
 def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:

@@ -7,20 +7,18 @@ from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.probe_points import probe_points
 from alignkit.report.layer_curves import by_stream, fusions_of_units
-from alignkit.report.style import looks
+from alignkit.report.style import looks, named
 
 
 def draw_probes(result: Probes, drawn: FigureFolder) -> None:
     """Draw the scores of probes by depth, and against alignment."""
     look = looks(result.layers["unit"])
     for name, _, part in by_stream(result.layers):
-        if part["depth"].nunique() < 2:
-            continue
         seeds = part["seed"].fillna(0).astype(int) * 1000 + part["draw"]
         values = part[["unit", "depth", "value", "chance"]].rename(columns={"unit": "placement"})
         values = values.assign(seed=seeds)
         stream = part["stream"].iloc[0]
-        label = f"{part['score'].iloc[0]} of probes, {stream or 'all layers'}"
+        label = f"{named(part['score'].iloc[0], 200)} of probes, {stream or 'all layers'}"
         kind = "placements" if part["seed"].notna().all() else "models"
         drawn.add(
             f"probe{name}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 
 from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.questions import Answer
+from alignkit.analysis.stability import Stability
 from alignkit.report.figures.around_fusions import around_fusions
 from alignkit.report.figures.correlation_maps import correlation_maps
 from alignkit.report.figures.correlation_table import correlation_table
@@ -23,21 +23,22 @@ from alignkit.report.figures.score_profiles import score_profiles
 from alignkit.report.figures.stability import stability_curves
 from alignkit.report.figures.variance_bars import variance_bars
 from alignkit.report.paragraphs import paragraph
+from alignkit.report.style import named, page
 
+NAMES = ("metric", "task", "other")  # columns of names that a paper writes in its own way
 Drawn = list[tuple[str, Figure, pd.DataFrame]]
 
 
-def draw_answers(answers: Sequence[Answer], folder: Path) -> None:
+def draw_answers(answers: Sequence[Answer], drawn: FigureFolder) -> None:
     """Write the figures of every answer that has data."""
-    drawn = FigureFolder(folder)
     for answer in answers:
         for name, figure, data in _FIGURES[answer.question](answer):
             drawn.add(f"{answer.question}-{name}", figure, data, answer.title, paragraph(answer))
 
 
-def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
+def draw_agreement(agreement: MetricAgreement, drawn: FigureFolder) -> None:
     """Write the correlations between metrics, and the tree of their clustering."""
-    correlations, drawn = agreement.correlations, FigureFolder(folder)
+    correlations = agreement.correlations
     maps = {
         "Spearman, all values": correlations.spearman,
         "Pearson, all values": correlations.pearson,
@@ -66,9 +67,9 @@ def draw_agreement(agreement: MetricAgreement, folder: Path) -> None:
         )
 
 
-def draw_stability(table: pd.DataFrame, summary: pd.DataFrame, folder: Path) -> None:
+def draw_stability(stability: Stability, drawn: FigureFolder) -> None:
     """Write the curves of metrics over samples, and over k where it was varied."""
-    drawn = FigureFolder(folder)
+    table, summary = stability.table, stability.summary
     told = "Rank agreement, reliability, value" + (" and seconds" if "seconds" in summary else "")
     for varied in ("samples", "k"):
         rows = summary[summary["varied"] == varied]
@@ -160,7 +161,13 @@ def _pooling(answer: Answer) -> Drawn:
 
 
 def _labels(rows: pd.DataFrame, *columns: str) -> list[str]:
-    return [", ".join(map(str, row)) for row in rows[list(columns)].itertuples(index=False)]
+    """Return what tells rows apart; for a paper, without what is the same in all of them."""
+    told = [name for name in columns if not page().type_size or rows[name].nunique() > 1]
+    shown = rows[told or [columns[0]]]
+    shown = shown.assign(
+        **{name: shown[name].map(lambda each: named(each, 200)) for name in shown if name in NAMES}
+    )
+    return [", ".join(map(str, row)) for row in shown.itertuples(index=False)]
 
 
 _FIGURES: dict[str, Callable[[Answer], Drawn]] = {

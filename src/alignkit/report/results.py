@@ -19,7 +19,7 @@ from alignkit.analysis.scores import scores_by_unit
 from alignkit.analysis.stability import Stability
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
-from alignkit.report.figures.folder import check_formats
+from alignkit.report.figures.folder import FigureFolder, check_formats
 from alignkit.report.page import write_report
 from alignkit.report.paper_tables import check_table_format
 from alignkit.report.paragraphs import paragraph
@@ -204,7 +204,7 @@ def write_answers(
     if tables is not None:
         write_tables(answers, tables)
     if figures is not None:
-        draw_answers(answers, figures)
+        draw_answers(answers, FigureFolder(figures))
     if page is not None:
         paragraphs = (f"## {answer.title}\n\n{paragraph(answer)}\n" for answer in answers)
         write_text(page, "\n".join(paragraphs))
@@ -224,7 +224,7 @@ def write_agreement(
     if metrics is not None:
         write_results(metrics, agreement.metrics)
     if figures is not None:
-        draw_agreement(agreement, figures)
+        draw_agreement(agreement, FigureFolder(figures))
     return [path for path in (pairs, metrics, figures) if path is not None]
 
 
@@ -241,5 +241,5 @@ def write_stability(
     if table is not None:
         write_results(table, stability.table)
     if figures is not None:
-        draw_stability(stability.table, stability.summary, figures)
+        draw_stability(stability, FigureFolder(figures))
     return [path for path in (summary, table, figures) if path is not None]

@@ -7,7 +7,7 @@ from alignkit.report.figures.around_fusions import around_fusions
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.layer_curves import fusions_of_units
-from alignkit.report.style import looks
+from alignkit.report.style import looks, named
 
 SAID = {NEXT: "to the next layer", LAST: "to the last layer", ACROSS: "of text and vision"}
 
@@ -19,11 +19,11 @@ def draw_trajectory(result: Trajectory, drawn: FigureFolder) -> None:
     for (task, metric, stream, relation), part in result.values.groupby(keys, sort=False):
         values = part[["unit", "seed", "depth", "value"]].rename(columns={"unit": "placement"})
         values = values.assign(seed=values["seed"].fillna(0).astype(int), chance=float("nan"))
-        if values["depth"].nunique() < 2 or not values["value"].notna().any():
+        if not values["value"].notna().any():
             continue
         kind = "placements" if part["seed"].notna().all() else "models"
         name = "-".join(["trajectory", *(e for e in (task, metric, stream, relation) if e)])
-        label = f"{metric} {SAID[relation]}"
+        label = f"{named(metric, 200)} {SAID[relation]}"
         label = label if stream in ("", BOTH) else f"{label}, {stream}"
         drawn.add(
             name,

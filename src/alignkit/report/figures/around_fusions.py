@@ -7,7 +7,19 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.report.style import WIDTH, Look, columns_for, house_style, looks, panels, plain, short
+from alignkit.report.figures.fit import fit
+from alignkit.report.style import (
+    Look,
+    columns_for,
+    full_width,
+    house_style,
+    looks,
+    named,
+    panels,
+    plain,
+    room_for,
+    short,
+)
 
 
 def around_fusions(
@@ -36,8 +48,8 @@ def around_fusions(
     names = sorted(changes["placement"].unique())
     if look is None or not set(names) <= set(look):
         look = looks(names)
-    columns = columns_for(len(groups))
-    width = min(3.4, (WIDTH - 0.8 - 0.45 * (columns - 1)) / columns)
+    columns = columns_for(len(groups), 1.45, margins=0.8, gap=0.45)
+    width = min(3.4, (full_width() - 0.8 - 0.45 * (columns - 1)) / columns)
     with house_style():
         figure, axes = panels(
             len(groups), columns, width, 2.2, gap=(0.45, 0.6), margins=(0.65, 1.7, 0.35, 0.4)
@@ -56,7 +68,11 @@ def around_fusions(
                 )
             ax.set_xticks([0, 1], [end.replace("_", " ") for end in ends])
             ax.set_xlim(-0.25, 1.25)
-            ax.set_title(", ".join(short(each, 24) for each in key), y=1)
+            said = ", ".join(
+                short(each, 24) if column == "stream" else named(each, 24)
+                for column, each in zip(by, key, strict=True)
+            )
+            ax.set_title(short(said, room_for(60, width)), y=1)
             plain(ax)
             if label:
                 ax.set_ylim(bottom=0)
@@ -64,4 +80,5 @@ def around_fusions(
             axes[0].set_ylabel(label)
         handles = [drawn[name] for name in sorted(drawn)]
         figure.legend(handles=handles, loc="center right", borderaxespad=0.3)
+        fit(figure, axes, columns)
     return figure

@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from alignkit.report.figures.correlation_maps import CELL, colour_bar, draw_cells
-from alignkit.report.style import house_style, panels, short
+from alignkit.report.figures.correlation_maps import BAR, CELL, colour_bar, draw_cells, write_digits
+from alignkit.report.figures.fit import fit
+from alignkit.report.style import house_style, page, panels, room_for, short
 
 
 def correlation_table(grid: pd.DataFrame) -> Figure:
@@ -20,7 +21,12 @@ def correlation_table(grid: pd.DataFrame) -> Figure:
         scale = Normalize(-1, 1)
         draw_cells(ax, grid.to_numpy(float), scale)
         ax.set_aspect("auto")
-        ax.set_xticks(range(across), [short(name) for name in grid], rotation=40, ha="right")
-        ax.set_yticks(range(down), [short(name, 40) for name in grid.index])
+        room = room_for(40, 0.35 * page().width)
+        ax.set_xticks(
+            range(across), [short(name).replace("_", " ") for name in grid], rotation=40, ha="right"
+        )
+        ax.set_yticks(range(down), [short(name, room) for name in grid.index])
+        fit(figure, [ax], 1, right=BAR)
+        write_digits(ax, grid.to_numpy(float))
         colour_bar(figure, ax, scale)
     return figure

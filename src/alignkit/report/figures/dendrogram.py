@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
+from alignkit.report.figures.fit import fit
+from alignkit.report.style import FAINT, INK, PALETTE, house_style, named, panels, plain, type_size
 
 
 def dendrogram(
@@ -31,11 +32,11 @@ def dendrogram(
             xytext=(0, 3),
             textcoords="offset points",
             ha="center",
-            fontsize=7,
+            fontsize=type_size(7),
             color="#A04000",
         )
         places = 5 + 10 * np.arange(len(names))
-        ax.set_yticks(places, [short(names[k], 30) for k in tree["leaves"]])
+        ax.set_yticks(places, [named(names[k], 30) for k in tree["leaves"]])
         several = {group for group in groups if list(groups).count(group) > 1}
         for label, leaf in zip(ax.get_yticklabels(), tree["leaves"], strict=True):
             colour = PALETTE[(groups[leaf] - 1) % len(PALETTE)]
@@ -46,4 +47,5 @@ def dendrogram(
         plain(ax)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
+        fit(figure, [ax], 1)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,6 @@ from alignkit.report.style import (
     house_style,
     looks,
     mark_ticks,
-    named,
     page,
     panels,
     plain,
@@ -108,7 +108,8 @@ def _curve(ax: Axes, seeds: pd.DataFrame, mean: pd.DataFrame, colour: str) -> No
     each = np.split(_line(in_turn), ends)
     if len(each) > 1:
         _lines(ax, each, color=colour, lw=0.7, alpha=0.4, zorder=2)
-    ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=2.6, zorder=3)
+    size = 2.6 if mean["depth"].nunique() > 1 else 5  # a single layer is a point
+    ax.plot(mean["depth"], mean["value"], color=colour, lw=1.7, marker="o", ms=size, zorder=3)
     ax.plot(mean["depth"], mean["chance"], color=FAINT, lw=1, ls=(0, (1, 1.5)), zorder=2)
     plain(ax)
 
@@ -150,6 +151,7 @@ def _fusions(
         x = np.array(placement[stream], dtype=float) - 0.5
         if not len(x):
             continue
+        _lead_to(ax, known, x, colour)
         ax.plot(
             x,
             np.interp(x, known["depth"], known["value"]),
@@ -165,6 +167,17 @@ def _fusions(
         )
     for index in {*placement["text"], *placement["vision"]}:
         ax.axvline(index - 0.5, color=colour, lw=0.6, alpha=0.3, zorder=0)
+
+
+def _lead_to(ax: Axes, known: pd.DataFrame, places: np.ndarray, colour: str) -> None:
+    """Lead from the ends of a curve to fusions beyond them, such as one before layer 0."""
+    for end, beyond in (
+        (known.iloc[0], places[places < known["depth"].iloc[0]]),
+        (known.iloc[-1], places[places > known["depth"].iloc[-1]]),
+    ):
+        for place in beyond:
+            ends = ([end["depth"], place], [end["value"]] * 2)
+            ax.plot(*ends, color=colour, lw=0.9, ls=(0, (1, 1.5)), zorder=2)
 
 
 def _raised(ax: Axes, points: float) -> Transform:
@@ -186,7 +199,7 @@ def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others
     figure.text(
         0.14 / figure.get_figwidth(),
         0.5,
-        named(label, max(40, int(12 * height))),
+        _broken(label, height),
         ha="center",
         va="center",
         rotation=90,
@@ -200,3 +213,12 @@ def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others
     if others:
         handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label=others))
     figure.legend(handles=handles, loc="lower center", ncols=4 // rows, bbox_to_anchor=(0.5, 0))
+
+
+def _broken(label: str, height: float) -> str:
+    """Return the label of an axis that is so many inches high, for a paper on two lines."""
+    if page().type_size is None:
+        return short(label, max(40, int(12 * height)))
+    most = room_for(200, height - 0.1)
+    lines = wrap(short(label, 200), most)
+    return "\n".join([*lines[:1], *(short(" ".join(lines[1:]), most) for _ in lines[1:2])])

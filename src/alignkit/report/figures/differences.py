@@ -7,8 +7,20 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.report.figures.fit import fit
 from alignkit.report.formatting import p_text
-from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain, short
+from alignkit.report.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    house_style,
+    page,
+    panels,
+    plain,
+    room_for,
+    short,
+    type_size,
+)
 
 
 def differences(
@@ -43,6 +55,8 @@ def differences(
                 note = (
                     f"p {p_text(row['p'])}, corrected {p_text(row['p_adjusted'])}, {row['verdict']}"
                 )
+            if page().is_narrow:  # the table has them
+                continue
             ax.annotate(
                 short(note, 44),
                 (1, y),
@@ -50,14 +64,17 @@ def differences(
                 xytext=(8, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=7,
+                fontsize=type_size(7),
                 annotation_clip=False,
             )
         ax.axvline(0, color=FAINT, lw=0.9, ls=(0, (3, 2)), zorder=0)
-        ax.set_yticks(range(len(rows)), [short(label, 46) for label in labels])
+        ax.set_yticks(
+            range(len(rows)), [short(label, room_for(46, 0.42 * page().width)) for label in labels]
+        )
         ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_xlabel(axis)
+        ax.set_xlabel(axis.partition(" (")[0] if page().is_narrow else axis)
         plain(ax)
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
+        fit(figure, [ax], 1)
     return figure

@@ -48,8 +48,9 @@ def heatmaps(
     limits: tuple[float, float] | None = None,
     chance: float | None = None,
     lower_is_aligned: bool = False,
+    sides: tuple[str, str] = ("text", "vision"),
 ) -> Figure:
-    """Draw the grid of text sites x vision sites for every placement.
+    """Draw the grid of sites of two streams, or of one with itself, for every placement.
 
     Parameters
     ----------
@@ -65,6 +66,8 @@ def heatmaps(
         Marked on the colour bar.
     lower_is_aligned : bool
         Turns the colours round, so that bright is aligned for a distance too.
+    sides : (str, str)
+        The streams of ``x`` and of ``y``.
     """
     names = [name for name in placements if name in set(values["placement"])]
     columns, of_three = (columns_for(n, 1.15, margins=1.95, gap=0.62) for n in (len(names), 3))
@@ -73,14 +76,14 @@ def heatmaps(
     # One size for one to three columns: a single map must not fill the page.
     across = max(of_three, columns)
     side = (full_width() - 1.95 - 0.62 * (across - 1)) / across
-    fusions = any(placements[name]["text"] for name in names)
+    fusions = any(placements[name][sides[1]] for name in names)
     with house_style():
         figure, axes = panels(
             len(names), columns, side, side, gap=(0.62, 0.82), margins=(0.5, 1.45, 0.55, 0.6)
         )
         for name, ax in zip(names, axes, strict=True):
             part = values[values["placement"] == name]
-            _one(ax, part, placements[name], scale, colours, side)
+            _one(ax, part, placements[name], scale, colours, side, sides)
             ax.set_title(
                 short(name, room_for(34, side + 0.5)),
                 pad=(16 if page().type_size is None else 19) if fusions else 5,
@@ -100,9 +103,10 @@ def _one(
     scale: Normalize,
     colours: str,
     side: float,
+    sides: tuple[str, str],
 ) -> None:
-    xs = in_order(list(values["x"].unique()), placement["text"])
-    ys = in_order(list(values["y"].unique()), placement["vision"])
+    xs = in_order(list(values["x"].unique()), placement[sides[0]])
+    ys = in_order(list(values["y"].unique()), placement[sides[1]])
     cells = np.full((len(xs), len(ys)), np.nan)
     rows, columns = (pd.Index(sites).get_indexer(values[c]) for c, sites in (("x", xs), ("y", ys)))
     cells[rows, columns] = values["value"].to_numpy(float)
@@ -120,8 +124,8 @@ def _one(
     )
     _axis(ax, "x", ys, wide, _most(side, 13 if side > 1.8 else 8, 1.9))
     _axis(ax, "y", xs, tall, _most(side, 13, 1.35))
-    ax.set_xlabel("vision layer", labelpad=2)
-    ax.set_ylabel("text layer", labelpad=2)
+    ax.set_xlabel(f"{sides[1]} layer", labelpad=2)
+    ax.set_ylabel(f"{sides[0]} layer", labelpad=2)
     for spine in ax.spines.values():
         spine.set_visible(False)
 

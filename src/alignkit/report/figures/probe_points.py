@@ -7,12 +7,14 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.report.figures.fit import fit
 from alignkit.report.style import (
     Look,
     columns_for,
     full_width,
     house_style,
     named,
+    page,
     panels,
     plain,
     short,
@@ -34,9 +36,13 @@ def probe_points(points: pd.DataFrame, label: str, look: Mapping[str, Look]) -> 
         Unit to its look.
     """
     groups = list(points.groupby("stream", sort=False))
-    columns = columns_for(len(groups), 1.6, margins=2.4, gap=0.55)
+    columns = columns_for(len(groups), 1.3, margins=0.7, gap=0.55)
     margins = (0.65, 1.7, 0.35, 0.5)
-    width = min(3.2, (full_width() - 2.4 - 0.55 * (columns - 1)) / columns)
+    width = min(
+        3.2,
+        (full_width() - (2.4 if page().type_size is None else 0.7) - 0.55 * (columns - 1))
+        / columns,
+    )
     with house_style():
         figure, axes = panels(
             len(groups), columns, width, 0.85 * width, gap=(0.55, 0.7), margins=margins
@@ -69,4 +75,5 @@ def probe_points(points: pd.DataFrame, label: str, look: Mapping[str, Look]) -> 
             title="(ring: last layer)",
             title_fontsize=type_size(7.5),
         )
+        fit(figure, axes, columns, keep_shape=True)
     return figure

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.report.style import house_style, looks, panels, plain, short
+from alignkit.report.figures.fit import fit
+from alignkit.report.style import house_style, looks, named, page, panels, plain, short
 
 
 def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
@@ -31,7 +32,7 @@ def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
                 lw=1.4,
                 marker=look[task].marker,
                 ms=6,
-                label=short(task),
+                label=named(task),
             )
             runs = scores[scores["task"] == task]
             places = [list(order).index(name) for name in runs["placement"]]
@@ -40,6 +41,10 @@ def score_profiles(scores: pd.DataFrame, standardise: bool) -> Figure:
             range(len(order)), [short(name, 18) for name in order], rotation=45, ha="right"
         )
         ax.set_ylabel("standardised score (SD of the task's runs)" if standardise else "score")
-        ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
         plain(ax)
+        if page().type_size is None:
+            ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+        else:
+            figure.legend(*ax.get_legend_handles_labels())
+        fit(figure, [ax], 1)
     return figure

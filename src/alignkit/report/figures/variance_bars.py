@@ -5,14 +5,28 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from alignkit.report.figures.fit import fit
 from alignkit.report.formatting import p_text
-from alignkit.report.style import INK, house_style, panels, plain, short
+from alignkit.report.style import (
+    INK,
+    house_style,
+    named,
+    page,
+    panels,
+    plain,
+    room_for,
+    short,
+    type_size,
+)
 
 
 def variance_bars(rows: pd.DataFrame) -> Figure:
     """Draw the proportion of variance between placements, and its chance level."""
     rows = rows.dropna(subset=["eta_squared"])
-    labels = [f"{m}, {t}" for m, t in zip(rows["metric"], rows["task"], strict=True)]
+    labels = [
+        f"{named(m, 200)}, {named(t, 200)}"
+        for m, t in zip(rows["metric"], rows["task"], strict=True)
+    ]
     with house_style():
         figure, (ax,) = panels(1, 1, 4.6, 0.26 * len(rows) + 0.1, margins=(2.6, 1.2, 0.35, 0.6))
         for y, (_, row) in enumerate(rows.iterrows()):
@@ -26,13 +40,18 @@ def variance_bars(rows: pd.DataFrame) -> Figure:
                 xytext=(6, 0),
                 textcoords="offset points",
                 va="center",
-                fontsize=7,
+                fontsize=type_size(7),
             )
         ax.plot([], [], color=INK, lw=1.4, label="chance")
-        ax.set_yticks(range(len(rows)), [short(label, 40) for label in labels])
+        ax.set_yticks(
+            range(len(rows)), [short(label, room_for(40, 0.42 * page().width)) for label in labels]
+        )
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.set_xlim(0, 1)
-        ax.set_xlabel("proportion of variance between placements (η²)")
+        ax.set_xlabel(
+            "η²" if page().is_narrow else "proportion of variance between placements (η²)"
+        )
         ax.legend(loc="lower right", bbox_to_anchor=(1, 1), handlelength=0.8, borderaxespad=0)
         plain(ax)
+        fit(figure, [ax], 1)
     return figure

@@ -1,0 +1,249 @@
+"""The kinds of figures for papers: what each shows, and what it is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from alignkit.analysis.agreement import agree
+from alignkit.analysis.comparison.models import Model
+from alignkit.analysis.comparison.sides import SideOptions, read_models
+from alignkit.analysis.correlate import correlate_runs
+from alignkit.analysis.dimension import dimensions
+from alignkit.analysis.layer_values import measure_layers
+from alignkit.analysis.options import TableOptions
+from alignkit.analysis.probing.probe import probe
+from alignkit.analysis.probing.probes import ProbeOptions
+from alignkit.analysis.questions import Evidence, ask
+from alignkit.analysis.stability import layers_of_run, plan_settings, stability
+from alignkit.analysis.trajectory import trajectories
+from alignkit.progress import SILENT, Reporter
+from alignkit.report import correlations as of_correlations
+from alignkit.report.content import gather
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.page_figures import EXPLAINED, depths, grids, tracks, trainings
+from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
+from alignkit.report.tabled import Tabled, draw_tabled
+from alignkit.runs import Run
+from alignkit.runs.units import unit_labels
+from alignkit.statistics.equivalence import MARGIN
+from alignkit.tasks import SPLITS
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a figure is to show.
+
+    Attributes
+    ----------
+    runs : sequence of Run
+    options : TableOptions
+    unit, control, margin, permutations
+        As ``alignkit.report.results.report_runs``.
+    streams : str
+        Of heat maps of layers: ``cross``, ``text`` or ``vision``.
+    measure : bool
+        Whether to measure what is missing.
+    """
+
+    runs: Sequence[Run]
+    options: TableOptions
+    unit: str = "placement"
+    control: Sequence[str] = ()
+    margin: float = MARGIN
+    permutations: int = 9999
+    streams: str = "cross"
+    measure: bool = False
+    reporter: Reporter = SILENT
+
+    @property
+    def by_run(self) -> bool:
+        """Whether every run has a map or a curve of its own."""
+        return self.unit == "run"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of figure.
+
+    Attributes
+    ----------
+    summary : str
+    draw : callable
+    explained : str
+        How to read it.
+    needs_layers : bool
+        Whether it is drawn from representations.
+    why : str
+        The command that says what these runs lack.
+    """
+
+    summary: str
+    draw: Callable[[Asked, FigureFolder], None]
+    explained: str = ""
+    needs_layers: bool = True
+    why: str = "alignkit report"
+
+
+def _layers(asked: Asked, figures: FigureFolder) -> None:
+    if asked.measure:
+        measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter, asked.streams)
+    content = gather(asked.runs, asked.options, streams=asked.streams, by_run=asked.by_run)
+    for _ in grids(content, figures, asked.streams):
+        pass
+
+
+def _depth(asked: Asked, figures: FigureFolder) -> None:
+    if asked.measure:
+        measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter)
+    for _ in depths(gather(asked.runs, asked.options, by_run=asked.by_run), figures):
+        pass
+
+
+def _training(asked: Asked, figures: FigureFolder) -> None:
+    for _ in trainings(gather(asked.runs, asked.options, measured=False), figures):
+        pass
+
+
+def _tracked(asked: Asked, figures: FigureFolder) -> None:
+    content = gather(asked.runs, asked.options, measured=False, by_run=asked.by_run)
+    tracks(content, figures)
+
+
+def _correlations(
+    draw: of_correlations.Draw, layer: str = ""
+) -> Callable[[Asked, FigureFolder], None]:
+    def drawn(asked: Asked, figures: FigureFolder) -> None:
+        options = replace(asked.options, layer=layer) if layer else asked.options
+        unit_labels(asked.runs, asked.unit)  # refuses to average variants before it is measured
+        found, joined = correlate_runs(
+            asked.runs,
+            options,
+            unit=asked.unit,
+            control=asked.control,
+            margin=asked.margin,
+            permutations=asked.permutations,
+            seed=options.seed,
+            reporter=asked.reporter,
+        )
+        for _ in draw(found, joined, figures):
+            pass
+
+    return drawn
+
+
+def _hypotheses(asked: Asked, figures: FigureFolder) -> None:
+    evidence = Evidence(
+        asked.runs, asked.options, asked.permutations, True, asked.reporter, asked.unit
+    )
+    draw_answers(ask([], evidence), figures)
+
+
+def _agreement(asked: Asked, figures: FigureFolder) -> None:
+    draw_agreement(agree(asked.runs, asked.options, reporter=asked.reporter), figures)
+
+
+def _stability(asked: Asked, figures: FigureFolder) -> None:
+    options = asked.options
+    models = [layers_of_run(run, options.split, options.pool, asked.reporter) for run in asked.runs]
+    samples = None if options.samples is None else [options.samples]
+    plan = plan_settings(models, samples, None, 5, 10, options.seed)
+    draw_stability(stability(models, options.metrics, plan, reporter=asked.reporter), figures)
+
+
+def _models(asked: Asked, splits: Sequence[str]) -> list[Model]:
+    """Return each stream of the runs as a model, extracted where it is not stored."""
+    sides = SideOptions(splits=splits, pool=[asked.options.pool])
+    return read_models(list(asked.runs), sides, asked.reporter)
+
+
+def _dimension(asked: Asked) -> Tabled:
+    options = asked.options
+    return dimensions(
+        _models(asked, [options.split]),
+        samples=options.samples,
+        permutations=asked.permutations,
+        seed=options.seed,
+        reporter=asked.reporter,
+    )
+
+
+def _trajectory(asked: Asked) -> Tabled:
+    models = _models(asked, [asked.options.split])
+    return trajectories(models, asked.options, asked.permutations, asked.reporter)
+
+
+def _probe(asked: Asked) -> Tabled:
+    chosen = ProbeOptions(samples=asked.options.samples, seed=asked.options.seed)
+    alignment = replace(asked.options, samples=None)
+    models = _models(asked, SPLITS)
+    return probe(models, chosen, alignment, asked.permutations, asked.reporter)
+
+
+def _tabled(found: Callable[[Asked], Tabled]) -> Callable[[Asked, FigureFolder], None]:
+    return lambda asked, figures: draw_tabled(found(asked), figures)
+
+
+KINDS = {
+    "layers": Kind(
+        "Heat maps of all pairs of layers", _layers, EXPLAINED["layers"], why="alignkit measure"
+    ),
+    "depth": Kind("Alignment by depth", _depth, EXPLAINED["depth"], why="alignkit measure"),
+    "training": Kind(
+        "Score and loss by epoch",
+        _training,
+        EXPLAINED["training"],
+        needs_layers=False,
+        why="alignkit runs",
+    ),
+    "tracked": Kind(
+        "Alignment by epoch and layer",
+        _tracked,
+        EXPLAINED["tracked"],
+        needs_layers=False,
+        why="alignkit train --track-alignment METRIC",
+    ),
+    "scatter": Kind(
+        "Performance against alignment",
+        _correlations(of_correlations.scatters),
+        EXPLAINED["against"],
+        why="alignkit correlate",
+    ),
+    "forest": Kind(
+        "Correlations with their intervals",
+        _correlations(of_correlations.forests),
+        "Squares are Pearson's r with its 95 % interval, filled for primary metrics; "
+        "bars are Spearman's rho.",
+        why="alignkit correlate",
+    ),
+    "leave-one-out": Kind(
+        "Correlations without each unit in turn",
+        _correlations(of_correlations.strips),
+        "Dots are r without one unit, the orange diamond without the most influential "
+        "one; the bar is r with all.",
+        why="alignkit correlate",
+    ),
+    "null": Kind(
+        "Correlations of permuted units",
+        _correlations(of_correlations.nulls),
+        "Bars are the proportion of permutations by r, dark beyond the dashed lines, "
+        "where 5 % of them lie; the orange line is the observed r.",
+        why="alignkit correlate",
+    ),
+    "layer-pairs": Kind(
+        "Correlations for every pair of layers",
+        _correlations(of_correlations.maps_of_pairs, "all"),
+        "A dot marks pairs whose corrected p is below 0.05.",
+        why="alignkit correlate --layer all",
+    ),
+    "hypotheses": Kind("Answers to the hypotheses", _hypotheses, why="alignkit hypotheses"),
+    "agreement": Kind("Agreement between metrics", _agreement, why="alignkit agreement"),
+    "stability": Kind(
+        "Metrics by number of samples and of neighbours", _stability, why="alignkit stability"
+    ),
+    "dimension": Kind("Dimensions by layer", _tabled(_dimension), why="alignkit dimension"),
+    "trajectory": Kind(
+        "Change from layer to layer", _tabled(_trajectory), why="alignkit trajectory"
+    ),
+    "probe": Kind("Linear probes by layer", _tabled(_probe), why="alignkit probe"),
+}
