@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.runs import Run
 from alignkit.runs.config import Init
 from alignkit.runs.units import differing_besides, select_runs, unit_labels
-from alignkit.runs.variants import option_text, variant_names, variant_order
+from alignkit.runs.variants import option_text, run_options, variant_names, variant_order
 
 RATES = (1e-5, 3e-5, 1e-4, 3e-4, 5e-4, 1e-3, 0.01)
 
@@ -153,7 +153,7 @@ def test_a_run_is_named_by_how_the_run_was_trained_that_it_started_from(tmp_path
         first = make_run(tmp_path, seed=5, placement="late", task="captions", epochs=7)
         first.stored["training"]["objectives"] = objectives
         run = make_run(tmp_path, init="runs/captions/late/seed5")
-        run.stored["init"] = vars(Init.of("runs/captions/late/seed5", first.stored))
+        run.stored["init"] = Init.of("runs/captions/late/seed5", first.stored).to_json()
         runs.append(run)
     assert named(runs) == [
         "pretraining=none",
@@ -168,6 +168,22 @@ def test_a_run_is_named_by_how_the_run_was_trained_that_it_started_from(tmp_path
     assert select_runs(runs, ["pretraining.objectives=mlm+itm"]) == [runs[1]]
 
 
+def test_what_a_run_started_from_is_checked_as_its_own_options_are(tmp_path):
+    first, run = make_run(tmp_path, task="captions"), make_run(tmp_path)
+    second = Init.of("runs/captions/late/seed0", first.stored)
+    third = Init.of("runs/unique/late/seed0", run.stored | {"init": second.to_json()})
+    assert third.config["init"] == {"run": second.run, "identity": second.identity}
+    file = run.path / "config.json"
+    stored = json.loads(file.read_text()) | {"init": third.to_json()}
+    file.write_text(json.dumps(stored))
+    assert run_options(Run(run.path))["pretraining.pretraining"] == "captions/late"
+    for key, value in (("task", 3), ("training", {"learning_rate": "fast"}), ("init", {})):
+        config = third.config | {key: value}
+        file.write_text(json.dumps(stored | {"init": third.to_json() | {"config": config}}))
+        with pytest.raises(DataError, match=r"config\.json"):
+            variant_names([Run(run.path)])
+
+
 def test_what_pretraining_shares_with_a_run_is_named_once(tmp_path):
     runs = []
     for head in ("concat", "sum"):
@@ -175,7 +191,7 @@ def test_what_pretraining_shares_with_a_run_is_named_once(tmp_path):
         for init in ("", "runs/captions/late/seed0"):
             runs.append(make_run(tmp_path, head=head, init=init))
             if init:
-                runs[-1].stored["init"] = vars(Init.of(init, first.stored))
+                runs[-1].stored["init"] = Init.of(init, first.stored).to_json()
     heads = [
         f"head={head}, pretraining={p}" for head in ("concat", "sum") for p in ("none", "captions")
     ]

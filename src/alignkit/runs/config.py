@@ -82,8 +82,16 @@ class Init:
     @classmethod
     def of(cls, run: str, stored: Mapping[str, Any]) -> Init:
         """Return that of a run with such a ``config.json``; it need not be trained yet."""
-        kept = ("task", "architecture", "placement", "training", "init", "data")
-        return cls(run, stored["identity"], {key: stored.get(key) for key in kept})
+        kept = ("task", "architecture", "placement", "training", "data")
+        config = {key: stored[key] for key in kept}
+        if first := stored.get("init"):
+            config["init"] = {key: first[key] for key in ("run", "identity")}
+        return cls(run, stored["identity"], config)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values to store with a run."""
+        own = {"run": self.run, "identity": self.identity}
+        return own | ({"config": dict(self.config)} if self.config else {})
 
 
 @dataclass(frozen=True)
@@ -150,7 +158,7 @@ class RunConfig:
             },
             "training": self.training.to_json(),
             "conduct": self.runtime.to_json(),
-            "init": vars(self.init) if self.init else None,
+            "init": self.init.to_json() if self.init else None,
             "seed": self.seed,
             "data": {"fingerprint": self.fingerprint},
         }
@@ -300,9 +308,9 @@ def choose_init(run: str | Path, architecture: str) -> Init:
         raise DataError(
             f"`init={run}`: this folder does not hold a trained run; see: alignkit runs"
         )
-    stored = read_json(
-        folder / "config.json", {"identity": str, "architecture": {"name": str}, "*": object}
-    )
+    sections = dict.fromkeys(("task", "placement", "training", "data"), dict)
+    form = {"identity": str, "architecture": {"name": str}, "*": object, **sections}
+    stored = read_json(folder / "config.json", form)
     if stored["architecture"]["name"] != architecture:
         raise UsageError(
             f"`init={run}` has the architecture '{stored['architecture']['name']}', the new run "

@@ -29,16 +29,21 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
+_OPTIONS: Form = {
+    "task": {"name": str, "alias?": (str, NoneType), "options": dict},
+    "placement": {"name": str, "text": [int], "vision": [int]},
+    "architecture": {"name": str, "options": dict},
+    "training": dict,
+}
+_INIT: Form = {"run": str, "identity": str}
+_STARTED: Form = {**_OPTIONS, "data": {"fingerprint": str}, "init?": _INIT}
 # What config.json must hold for a run to be listed; what opens its model may need more.
 STORED: Form = {
     "identity": str,
     "unit": str,
     "seed": int,
-    "task": {"name": str, "alias?": (str, NoneType), "options": dict},
-    "placement": {"name": str, "text": [int], "vision": [int]},
-    "architecture": {"name": str, "options": dict},
-    "training": dict,
-    "init?": ({"run": str, "identity": str}, NoneType),
+    **_OPTIONS,
+    "init?": ({**_INIT, "config?": _STARTED}, NoneType),
     "conduct?": dict,
     "data": {"fingerprint": str, "n?": {"*": int}, "splits?": {"*": str}},
     "versions?": {"*": str},
@@ -110,9 +115,14 @@ class Run(RepresentationStore):
         """The content of ``config.json``."""
         file = self.trained_file("config.json")
         content: dict[str, Any] = read_json(file, STORED)
-        for kind, key in ((Training, "training"), (RuntimeOptions, "conduct")):
+        first = (content.get("init") or {}).get("config", {})
+        for kind, key, holder in (
+            (Training, "training", content),
+            (RuntimeOptions, "conduct", content),
+            (Training, "training", first),
+        ):
             try:
-                read_options(kind, content.get(key, {}))
+                read_options(kind, holder.get(key, {}))
             except Exception as error:  # of whatever kind: a value that nobody expects
                 raise DataError(
                     f"{file} is damaged: the options in '{key}' cannot be used: {first_line(error)}"
