@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from alignkit.models.schedule import Schedule
 
 DEFAULT_RUNS = Path("runs")
-_OPTIONS: Form = {
+_OPTIONS: dict[str, Any] = {
     "task": {"name": str, "alias?": (str, NoneType), "options": dict},
     "placement": {"name": str, "text": [int], "vision": [int]},
     "architecture": {"name": str, "options": dict},
     "training": dict,
 }
-_INIT: Form = {"run": str, "identity": str}
+_INIT: dict[str, Any] = {"run": str, "identity": str}
 _STARTED: Form = {**_OPTIONS, "data": {"fingerprint": str}, "init?": _INIT}
 # What config.json must hold for a run to be listed; what opens its model may need more.
 STORED: Form = {
