@@ -10,11 +10,12 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax, xlogy
 
 from alignkit.analysis.explaining.forward import TRAINED, ForwardOptions, of_models
-from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
+from alignkit.analysis.explaining.grad_cam import Picture, grad_cam_of_runs
 from alignkit.analysis.explaining.tokens import closest, tokens_of_runs
 from alignkit.chain import model as models
 from alignkit.models.schedule import Record
 from alignkit.models.walk import walk
+from alignkit.report.figures.overlays import layers_to_draw
 from alignkit.runs import Run, Training, resolve_config
 from named_models import text_folder, vision_folder
 from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
@@ -283,6 +284,17 @@ def test_the_last_layer_has_no_map_where_the_head_reads_one_token(place):
         data = pd.read_csv(place / f"cams/grad-cam-toy_match-{unit}.csv")
         assert set(data["weights"]) == {"trained", "untrained"}
         assert data["sample"].nunique() <= 2
+
+
+def test_the_layers_that_are_drawn_are_in_their_order_and_end_with_the_last_that_has_a_map():
+    def picture(*layers, weights=TRAINED):
+        return Picture({"weights": weights}, np.zeros((2, 2, 3)), dict.fromkeys(layers, np.eye(2)))
+
+    order = ["v00", "v01", "v.f0", "v02", "v03"]
+    drawn = [picture("v00", "v02"), picture("v01", "v.f0"), picture("v03", weights="untrained")]
+    assert layers_to_draw(drawn, order) == ["v00", "v.f0", "v02"]
+    assert layers_to_draw(drawn[:1], order) == ["v00", "v02"]
+    assert layers_to_draw([], order) == []
 
 
 def test_runs_without_labels_predict_nothing(place, tmp_path):

@@ -35,7 +35,8 @@ def draw_grad_cam(result: GradCam, drawn: FigureFolder) -> None:
         key = (str(picture.columns["task"]), str(picture.columns["unit"]))
         units.setdefault(key, []).append(picture)
     for (task, unit), pictures in units.items():
-        layers = layers_to_draw(pictures)
+        own = result.layers[(result.layers["task"] == task) & (result.layers["unit"] == unit)]
+        layers = layers_to_draw(pictures, list(own.sort_values("depth")["layer"]))
         if not layers:
             continue
         drawn.add(

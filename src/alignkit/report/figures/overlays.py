@@ -56,10 +56,17 @@ def overlays(pictures: Sequence[Picture], layers: Sequence[str]) -> Figure:
     return figure
 
 
-def layers_to_draw(pictures: Sequence[Picture]) -> list[str]:
-    """Return up to three layers that trained models have maps of, evenly spaced, with the last."""
+def layers_to_draw(pictures: Sequence[Picture], order: Sequence[str]) -> list[str]:
+    """Return up to three layers that trained models have maps of, evenly spaced, with the last.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    order : sequence of str
+        The layers, in the order of the forward pass.
+    """
     known = [p.maps for p in pictures if p.columns["weights"] == TRAINED]
-    layers = list(dict.fromkeys(layer for maps in known for layer in maps))
+    layers = [layer for layer in order if any(layer in maps for maps in known)]
     if len(layers) <= _MOST_LAYERS:
         return layers
     places = np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)
