@@ -1,7 +1,9 @@
 """The page: self-contained, repeatable, honest about what is missing, safe with any name."""
 
+import base64
 import json
 import re
+import zlib
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -234,9 +236,9 @@ def test_values_of_another_version_are_reported(study, tmp_path):
 def charts_of(page):
     """What the page stores of every chart: its selectors and rows, as columns."""
     stored = re.findall(
-        r'<script type="application/json" id="chart-(\w+)-data">(.*?)</script>', page.read_text()
+        r'<script type="application/zlib" id="chart-(\w+)-data">(.*?)</script>', page.read_text()
     )
-    return {name: json.loads(text) for name, text in stored}
+    return {name: json.loads(zlib.decompress(base64.b64decode(text))) for name, text in stored}
 
 
 def _entries(stored):
@@ -326,3 +328,8 @@ def test_a_page_of_24_runs_is_small(write_study, joined, tmp_path):
     found = correlate(table, "accuracy", ["cka", "mknn"], permutations=9)
     page = write_report(runs, tmp_path / "report", correlations=found, table=table)
     assert page.stat().st_size < 2_000_000
+
+
+def test_models_of_one_layer_have_no_maps_and_no_curves(write_study, tmp_path):
+    runs = write_study(tmp_path / "runs", ("t",), {"none": ([], [])}, (0,), ("cka",), depth=1)
+    assert set(charts_of(write_report(runs, tmp_path / "r"))) == {"overview", "training"}

@@ -93,6 +93,11 @@ def test_a_report_starts_with_the_answer(own_runs, tmp_path):
     asked = head.partition("**Does alignment rise across co-attention?**")[2]
     first = asked.split("\n- ")[1].partition("\n")[0]
     (answer,) = ask(["h3"], Evidence(runs, TableOptions(("cka",)), 9))
+    page = (tmp_path / "r" / "report.html").read_text()
+    assert [f"<h3>{asked}: " in page for asked in ("H1", "H2", "H3")] == [True] * 3
+    changes = pd.read_csv(tmp_path / "r" / "figures" / "h3-across.csv")
+    assert list(changes["change"]) == pytest.approx([answer.rows["across"][0]["change"]])
+    assert 'id="chart-agreement"' in page
     (expected,) = rise_sentences(answer)
     assert first.replace("\\", "") == expected
     assert answer.rows["across"][0]["change"] is not None

@@ -99,9 +99,10 @@ def report(
 ) -> None:
     """Write a report with figures and tables.
 
-    It begins with what the runs show: whether alignment rises across fusions (under the first
-    metric), and whether it is associated with performance, with the power to find that. Heat maps,
-    alignment by depth, and alignment against scores follow. Missing alignment values and scores
+    It begins with what the runs show: which placement scored best, whether alignment is associated
+    with performance, and whether it rises across fusions (under the first metric). Alignment
+    against scores, the hypotheses, the agreement of metrics, alignment by depth and heat maps
+    follow, with selectors. Missing alignment values and scores
     are computed first. Prints the path of report.html; the same folder
     contains report.md and, in figures/, every figure as SVG with its data as CSV.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.questions import Answer
 from alignkit.progress import SILENT, Reporter
@@ -18,10 +19,11 @@ from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.page_charts import page_charts
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
+from alignkit.report.paragraphs import paragraph
 from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.report.rendering import render
 from alignkit.report.rise import rise_sentences
-from alignkit.report.sections import added_sections, choose_sections
+from alignkit.report.sections import added_sections, cells, choose_sections
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text
 
@@ -34,7 +36,8 @@ def write_report(
     table: pd.DataFrame | None = None,
     options: TableOptions | None = None,
     title: str = "Alignment and performance",
-    rises: Answer | None = None,
+    answers: Sequence[Answer] = (),
+    agreement: MetricAgreement | None = None,
     added: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
@@ -55,8 +58,10 @@ def write_report(
         What all figures and tables show: metrics (everything that was measured where none is
         named), outcome, split, pool, and the draw of samples.
     title : str
-    rises : Answer, optional
-        The answer to whether alignment rises across fusions, said first.
+    answers : sequence of Answer
+        To H1, H2 and H3; that to h3, whether alignment rises across fusions, is said first too.
+    agreement : MetricAgreement, optional
+        Of the metrics over layers.
     added : sequence of str
         Sections of plugins, as ``name:key=value``. One that fails is named, on the page too, and
         left out.
@@ -78,13 +83,21 @@ def write_report(
     content = gather(runs, options or TableOptions(()))
     figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
     sections = _sections(content, figures, correlations, table)
+    rises = next((answer for answer in answers if answer.question == "h3"), None)
     facts = _facts(content, correlations, rises) | {
         "title": title,
         "explained": EXPLAINED,
         "sections": sections,
         "charts": page_charts(
-            content, figures, sections, correlations=correlations, table=table, rises=rises
+            content,
+            figures,
+            sections,
+            correlations=correlations,
+            table=table,
+            rises=rises,
+            agreement=agreement,
         ),
+        "hypotheses": [_hypothesis(answer, figures) for answer in answers],
     }
     facts["added"], failures = added_sections(chosen, content, figures)
     facts["warnings"] = [*facts["warnings"], *failures]
@@ -138,6 +151,21 @@ def _findings(
         ("Does alignment rise across co-attention?", rise),
     ]
     return [(question, lines) for question, lines in findings if lines]
+
+
+def _hypothesis(answer: Answer, folder: FigureFolder) -> dict[str, Any]:
+    """Return what the page says of a question: a paragraph, and its tables as text."""
+    shown = [
+        {
+            "file": folder.add_data(f"{answer.question}-{name}", table),
+            "name": name.replace("_", " "),
+            "columns": [str(column).replace("_", " ") for column in table],
+            "rows": cells(table),
+        }
+        for name, table in answer.tables.items()
+        if len(table)
+    ]
+    return {"title": answer.title, "said": paragraph(answer), "tables": shown}
 
 
 def _strength(correlations: Any) -> list[str]:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from alignkit.analysis.agreement import MetricAgreement
 from alignkit.analysis.questions import Answer
+from alignkit.report.charts.agreement import agreement_chart
 from alignkit.report.charts.chart import Chart
 from alignkit.report.charts.depth import depth_chart
 from alignkit.report.charts.forest import forest_chart
@@ -30,6 +32,7 @@ def page_charts(
     correlations: Any = None,
     table: pd.DataFrame | None = None,
     rises: Answer | None = None,
+    agreement: MetricAgreement | None = None,
 ) -> dict[str, Chart]:
     """Return the charts of a page by where they stand, and write the data of each.
 
@@ -39,7 +42,7 @@ def page_charts(
     folder : FigureFolder
     pictures : mapping
         The figures that were drawn already, by kind and task.
-    correlations, table, rises
+    correlations, table, rises, agreement
         As for ``write_report``.
     """
     runs = None
@@ -58,6 +61,8 @@ def page_charts(
     if correlations is not None:
         charts["against"] = scatter_chart(content, correlations, runs, files["against"])
         charts["forest"] = forest_chart(correlations.table)
+    if agreement is not None:
+        charts["agreement"] = agreement_chart(agreement)
     made = {kind: chart for kind, chart in charts.items() if chart is not None}
     for chart in made.values():
         folder.add_data(chart.name, chart.rows)

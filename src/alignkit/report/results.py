@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alignkit.analysis.agreement import MetricAgreement
+from alignkit.analysis.agreement import MetricAgreement, agree
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.questions import Answer, Evidence, ask, write_tables
 from alignkit.analysis.questions.fusions import layers_around_fusions
 from alignkit.analysis.scores import scores_by_unit
 from alignkit.analysis.stability import Stability
+from alignkit.errors import AlignkitError
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.correlations import write_figures
 from alignkit.report.figures.folder import FigureFolder, check_formats
@@ -30,6 +31,9 @@ from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_results, write_text
 from alignkit.runs.units import unit_labels
 from alignkit.statistics.equivalence import MARGIN
+
+# Metrics times runs of which a report computes the agreement: some seconds.
+MOST_TABLES = 600
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +106,8 @@ def report_runs(
         seed=options.seed,
         reporter=reporter,
     )
-    rises = _rises(runs, options, unit, permutations, measure, reporter)
+    answers = _answers(runs, options, unit, permutations, measure, reporter)
+    agreement = _agreement(runs, options, unit, measure, reporter)
     if table_formats:
         scored = [run for run in runs if run.scores(options.split)]
         means = scores_by_unit(scored, [run.scores(options.split) for run in scored], "variant")
@@ -114,28 +119,29 @@ def report_runs(
         correlations=correlations,
         table=joined,
         options=options,
-        rises=rises,
+        answers=answers,
+        agreement=agreement,
         added=sections,
         figure_formats=figure_formats,
         reporter=reporter,
     )
 
 
-def _rises(
+def _answers(
     runs: Sequence[Run],
     options: TableOptions,
     unit: str,
     permutations: int,
     measure: bool,
     reporter: Reporter,
-) -> Answer | None:
-    """Return the answer to h3 under the first metric; None where it is not asked.
+) -> list[Answer]:
+    """Return the answers to H1, H2 and H3 under the first metric; none where they are not asked.
 
-    It compares placements, so it needs two of them and no other unit. Unless it may measure,
-    it also needs values that are stored.
+    They compare placements, so they need two of them and no other unit. Unless it may measure,
+    they also need values that are stored.
     """
     if unit != "placement" or len({run.placement for run in runs}) < 2 or not options.metrics:
-        return None
+        return []
     first = replace(options, metrics=options.metrics[:1], layer="last")
     evidence = Evidence(runs, first, permutations, reporter=reporter)
     if not measure and not evidence.is_stored(layers_around_fusions(evidence)):
@@ -143,9 +149,34 @@ def _rises(
             f"note: the report does not say whether alignment rises across fusions, as values of "
             f"{first.metrics[0]} around them are not measured; measure all layers to have it said"
         )
+        return []
+    answers = []
+    for question in ("h1", "h2", "h3"):
+        try:
+            answers += ask([question], evidence)
+        except AlignkitError as error:  # the report says what the others give
+            reporter.note(f"note: the report leaves out {question}: {error}")
+    return answers
+
+
+def _agreement(
+    runs: Sequence[Run], options: TableOptions, unit: str, measure: bool, reporter: Reporter
+) -> MetricAgreement | None:
+    """Return how far metrics agree, where there are two and nothing has to be measured for it."""
+    if len(options.metrics) < 2:
         return None
-    (answer,) = ask(["h3"], evidence)
-    return answer
+    if len(runs) * len(options.metrics) > MOST_TABLES:
+        reporter.note(
+            f"note: the report leaves out the agreement of {len(options.metrics)} metrics over "
+            f"{len(runs)} runs, which takes long; alignkit agreement computes it"
+        )
+        return None
+    try:
+        if measure or Evidence(runs, options, unit=unit).is_stored(lambda _: ["same"]):
+            return agree(runs, options, reporter=reporter)
+    except AlignkitError as error:
+        reporter.note(f"note: the report leaves out the agreement of metrics: {error}")
+    return None
 
 
 def write_correlations(

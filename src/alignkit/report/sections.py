@@ -135,7 +135,7 @@ def shown_section(choice: Choice, section: Section, folder: FigureFolder) -> Add
     entry = registry().get("sections", choice.name)
     with PluginCall(entry, "its tables", "a DataFrame for each caption"):
         tables = [
-            (str(caption), [str(name) for name in table.columns], _cells(table))
+            (str(caption), [str(name) for name in table.columns], cells(table))
             for caption, table in section.tables.items()
         ]
     with PluginCall(entry, "its figures", "alignkit.SectionFigure of a matplotlib figure"):
@@ -152,7 +152,8 @@ def shown_section(choice: Choice, section: Section, folder: FigureFolder) -> Add
     return AddedSection(str(section.title), [str(line) for line in section.text], tables, figures)
 
 
-def _cells(table: pd.DataFrame) -> list[list[str]]:
+def cells(table: pd.DataFrame) -> list[list[str]]:
+    """Return the cells of a table as text."""
     return [[_cell(value) for value in row] for row in table.itertuples(index=False)]
 
 

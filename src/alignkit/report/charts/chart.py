@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from alignkit.cleaning import visible
@@ -128,8 +131,8 @@ class Chart:
         ]
 
     @property
-    def json(self) -> str:
-        """The chart as the page reads it: no letter of it can end a script."""
+    def packed(self) -> str:
+        """The chart as the page reads it: JSON, compressed, in letters that end no script."""
         spec = self.drawing.configure(**CONFIG).to_dict()
         spec.pop("$schema")
         content = {
@@ -148,8 +151,8 @@ class Chart:
             "scaledBy": self.scaled_by,
             "parameters": {visible(k): dict(v) for k, v in self.parameters.items()},
         }
-        text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-        return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+        text = json.dumps(content, allow_nan=False, separators=(",", ":"))
+        return base64.b64encode(zlib.compress(text.encode(), 6)).decode()
 
 
 def panels_by(column: str, names: Sequence[str]) -> alt.Facet:
@@ -160,27 +163,39 @@ def panels_by(column: str, names: Sequence[str]) -> alt.Facet:
 def _column(column: pd.Series) -> dict[str, Any]:
     """A column as the page reads it: texts once each, and repeated entries counted."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return _counted([_number(value) for value in column.to_numpy(float)])
+        return _counted(_rounded(column.to_numpy(float)))
     codes, texts = pd.factorize(column)
-    levels = [visible(text) for text in texts]
-    return {"levels": levels, **_counted([code if code >= 0 else None for code in codes.tolist()])}
+    known = np.where(codes >= 0, codes, np.nan)
+    return {"levels": [visible(text) for text in texts], **_counted(known)}
 
 
-def _number(value: float) -> float | int | None:
-    if not -float("inf") < value < float("inf"):
-        return None
-    rounded = float(f"{value:.{DIGITS}g}")
-    return int(rounded) if rounded.is_integer() else rounded
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Round to so many significant digits; what is no finite number becomes NaN."""
+    known = np.where(np.isfinite(values), values, np.nan)
+    size = np.floor(np.log10(np.abs(np.where(known == 0, 1, known))))
+    tens = 10.0 ** np.abs(DIGITS - 1 - size)
+    small = size < DIGITS
+    rounded: np.ndarray = np.where(
+        small, np.round(known * tens) / tens, np.round(known / tens) * tens
+    )
+    return rounded
 
 
-def _counted(entries: list[Any]) -> dict[str, Any]:
+def _counted(entries: np.ndarray) -> dict[str, Any]:
     """Entries as they are, or each with how often it is repeated, whichever is shorter."""
-    runs: list[list[Any]] = []
-    for entry in entries:
-        if runs and runs[-1][0] == entry:
-            runs[-1][1] += 1
-        else:
-            runs.append([entry, 1])
-    if 2 * len(runs) < len(entries):
-        return {"repeated": [part for run in runs for part in run]}
-    return {"entries": entries}
+    same = (entries[1:] == entries[:-1]) | (np.isnan(entries[1:]) & np.isnan(entries[:-1]))
+    starts = np.flatnonzero(np.concatenate([[True], ~same])) if len(entries) else np.arange(0)
+    if 2 * len(starts) >= len(entries):
+        return {"entries": _plain(entries)}
+    counts = np.diff(np.append(starts, len(entries))).tolist()
+    pairs = zip(_plain(entries[starts]), counts, strict=True)
+    return {"repeated": [part for pair in pairs for part in pair]}
+
+
+def _plain(entries: np.ndarray) -> list[Any]:
+    """Entries as JSON has them: whole numbers without a point, null for NaN."""
+    whole = entries == np.round(entries)
+    return [
+        None if value != value else int(value) if is_whole else value
+        for value, is_whole in zip(entries.tolist(), whole.tolist(), strict=True)
+    ]

@@ -21,7 +21,7 @@ from alignkit.report.charts.choices import (
 from alignkit.report.charts.theme import FAINT, FUSION, MARK
 from alignkit.report.content import Content, equal_depth
 
-MOST_ROWS = 60_000
+MOST_ROWS = 30_000
 _COLUMNS = [
     "task",
     "metric",

@@ -20,10 +20,17 @@
     return of.levels && stored !== null ? of.levels[stored] : stored;
   }
 
+  async function unpacked(name) {
+    const letters = atob(document.getElementById(name).textContent);
+    const packed = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
   class Figure {
-    constructor(element) {
+    constructor(element, data) {
       this.element = element;
-      this.data = JSON.parse(document.getElementById(element.id + "-data").textContent);
+      this.data = data;
       this.columns = Object.fromEntries(
         Object.entries(this.data.rows).map(([name, stored]) => [name, column(stored)])
       );
@@ -162,8 +169,17 @@
   }
 
   async function drawAll() {
-    const figures = [...document.querySelectorAll("figure.chart")].map((element) => new Figure(element));
-    for (const figure of figures) await figure.update();
+    const figures = [];
+    for (const element of document.querySelectorAll("figure.chart")) {
+      try {
+        const figure = new Figure(element, await unpacked(element.id + "-data"));
+        await figure.update();
+        figures.push(figure);
+      } catch (error) {
+        element.querySelector(".summary").textContent = `This figure cannot be drawn here: ${error.message}`;
+        console.error(error);
+      }
+    }
     document.documentElement.dataset.charts = "drawn";
     let waiting;
     addEventListener("resize", () => {
