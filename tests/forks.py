@@ -19,14 +19,16 @@ COMMAND = "from alignkit.cli.main import main\nmain()"
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
-def start(code: str, *words: object, cwd: Path, out: Path | str = os.devnull) -> ForkServerProcess:
+def start(
+    code: str, *words: object, cwd: Path, out: Path | str = os.devnull, **environment: str
+) -> ForkServerProcess:
     """Start a process that runs Python code with ``sys.argv`` of these words.
 
     What it prints is written to ``out``, and what it says to ``out`` with ``.err`` appended.
     """
     _ensure_server()
     said = out if out == os.devnull else f"{out}.err"
-    given = (code, list(map(str, words)), str(cwd), dict(os.environ), str(out), said)
+    given = (code, list(map(str, words)), str(cwd), os.environ | environment, str(out), said)
     process = _CONTEXT.Process(target=_run, args=given)
     process.start()
     return process

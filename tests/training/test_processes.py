@@ -1,6 +1,7 @@
 """Two processes train what one does: the same samples, the same losses, but for rounding."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+import forks
 from tiny import TINY_MODEL, alignkit
 
 pytestmark = pytest.mark.slow
@@ -39,7 +41,8 @@ VARIANTS = {
 }
 
 
-def _together(folder, *words, before=""):
+def _launched(folder, *words, before=""):
+    """Run a command in two processes that torchrun starts."""
     code = f"{before}\nfrom alignkit.cli.main import main\nmain()\n"
     (folder / "go.py").write_text(code)
     launch = [
@@ -62,6 +65,28 @@ def _together(folder, *words, before=""):
     )
 
 
+def _together(folder, *words, before):
+    """Run a command in two processes, told of each other as torchrun does; give what is printed."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = str(found.getsockname()[1])
+    told = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2"}
+    processes = [
+        forks.start(
+            f"{before}\n{forks.COMMAND}",
+            *words,
+            cwd=folder,
+            out=folder / f"out{rank}",
+            **told | {"LOCAL_WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank},
+        )
+        for rank in "01"
+    ]
+    for rank, process in enumerate(processes):
+        process.join()
+        assert process.exitcode == 0, (folder / f"out{rank}.err").read_text()
+    return (folder / "out0").read_text()
+
+
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_two_processes_train_what_one_does(tmp_path, options):
     note = (
@@ -74,9 +99,7 @@ def test_two_processes_train_what_one_does(tmp_path, options):
         "    return plain(self, rows, epoch)\n"
         "Collator.__call__ = call\n"
     )
-    done = _together(tmp_path, *WORDS, *options, before=note)
-    assert done.returncode == 0, done.stderr
-    folder = done.stdout.split()[0]
+    folder = _together(tmp_path, *WORDS, *options, before=note).split()[0]
     alone = alignkit(*WORDS, *options, "--runs", "alone", cwd=tmp_path).stdout.strip()
     seen = sorted((tmp_path / "seen").read_text().splitlines())
     assert seen == sorted(f"{epoch} train-{i:05d}" for epoch in (1, 2) for i in range(61))
@@ -100,10 +123,10 @@ def test_a_launcher_may_stop_them_and_they_go_on(tmp_path):
         "        os.kill(os.getpid(), signal.SIGTERM)\n"
         "Loop._record = record\n"
     )
-    done = _together(tmp_path, *WORDS, before=stop)
+    done = _launched(tmp_path, *WORDS, before=stop)
     assert done.returncode != 0
     assert "after step 4 of 12 and wrote a checkpoint" in done.stderr
-    again = _together(tmp_path, *WORDS)
+    again = _launched(tmp_path, *WORDS)
     assert again.returncode == 0, again.stderr
     assert "resuming from step 4" in again.stderr
     alone = alignkit(*WORDS, "--runs", "alone", cwd=tmp_path).stdout.strip()
