@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,10 @@ import numpy as np
 from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.collapse import drops_at_fusions, drops_over_placements
 from alignkit.analysis.comparison.models import Model
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
 from alignkit.bounds.counts import check_count
-from alignkit.errors import AlignkitError, UndefinedError
-from alignkit.progress import SILENT, Reporter
+from alignkit.errors import UndefinedError
+from alignkit.progress import SILENT, Progress, Reporter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,24 +104,11 @@ def dimensions(
     check_count("permutations", permutations, 1)
     options = MeasureOptions(samples=samples, seed=seed)
     streams = chosen_streams(models, layers, reporter)
-    rows: list[dict[str, Any]] = []
-    spectra: list[pd.DataFrame] = []
-    read: list[Stream] = []
-    failed: list[tuple[Stream, AlignkitError]] = []
     with reporter.progress("dimensions", sum(len(s.depths) for s in streams)) as bar:
-        for stream in streams:
-            try:
-                own, shares = _of_stream(stream, options, reporter)
-            except AlignkitError as error:
-                failed.append((stream, error))
-            else:
-                rows, spectra = rows + own, spectra + shares
-                read.append(stream)
-            bar.advance(len(stream.depths))
-    if not read:
-        raise failed[0][1]
-    for stream, reason in failed:
-        reporter.left_out(stream.model.source or stream.model.label, reason)
+        found = of_each(streams, partial(_of_stream, options, bar, reporter), reporter)
+    read = [stream for stream, _ in found]
+    rows = [row for _, (own, _) in found for row in own]
+    spectra = [shares for _, (_, own) in found for shares in own]
     table = pd.DataFrame(rows, columns=list(LAYER_COLUMNS))
     _warn_of_few_samples(table, reporter)
     fusions, changes = drops_at_fusions(read, table, QUANTITIES)
@@ -143,7 +131,7 @@ def dimensions(
 
 
 def _of_stream(
-    stream: Stream, options: MeasureOptions, reporter: Reporter
+    options: MeasureOptions, bar: Progress, reporter: Reporter, stream: Stream
 ) -> tuple[list[dict[str, Any]], list[pd.DataFrame]]:
     model = stream.model
     opened = model.opened(options, options.draw_rows(model.n, reporter))
@@ -156,6 +144,7 @@ def _of_stream(
         rows.append(place | {"pool": pool, "n": layer.n, "width": layer.width} | quantities)
         if shares is not None:
             spectra.append(_spectrum(place, shares))
+        bar.advance()
     return rows, spectra
 
 

@@ -11,9 +11,9 @@ from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.jumps import Jumps, find_jumps
 from alignkit.analysis.layer_values import layer_values
 from alignkit.analysis.options import TableOptions, canonical_specs
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
 from alignkit.bounds.counts import check_count
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
 from alignkit.tasks import SPLITS
@@ -211,22 +211,15 @@ def _of_others(
     """Measure encoders and arrays; nothing is stored."""
     import pandas as pd
 
-    parts: list[pd.DataFrame] = []
-    failed: list[tuple[Stream, AlignkitError]] = []
     with reporter.progress("measure models", len(streams)) as bar:
-        for stream in streams:
-            try:
-                rows = _within_rows(stream, _measured(stream, options, reporter))
-            except AlignkitError as error:
-                failed.append((stream, error))
-            else:
-                parts.append(pd.DataFrame(rows))
+
+        def rows_of(stream: Stream) -> list[dict[str, Any]]:
+            rows = _within_rows(stream, _measured(stream, options, reporter))
             bar.advance()
-    if failed and alone and not parts:
-        raise failed[0][1]
-    for stream, reason in failed:
-        reporter.left_out(stream.model.source or stream.model.label, reason)
-    return parts
+            return rows
+
+        found = of_each(streams, rows_of, reporter, needed=alone)
+    return [pd.DataFrame(rows) for _, rows in found]
 
 
 def _measured(

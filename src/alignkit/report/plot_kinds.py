@@ -75,7 +75,7 @@ class Kind:
     needs_layers : bool
         Whether it is drawn from representations.
     why : str
-        The command that says what these runs lack.
+        The command to run where they cannot be drawn: it says what runs lack, or gives it.
     """
 
     summary: str

@@ -81,7 +81,7 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     with drawn_for(Page(paper.width, TYPE_SIZE, paper.style)):
         kind.draw(asked, figures)
     if not figures.shown:
-        raise DataError(f"these runs hold nothing to draw for '{what}'; why is said by: {kind.why}")
+        raise DataError(f"these runs hold nothing to draw for '{what}'; see: {kind.why}")
     for each in figures.shown:
         write_text(folder / f"{each.name}.txt", f"{_caption(each, kind)}\n")
     return Plots(

@@ -19,9 +19,9 @@ from alignkit.analysis.probing.linear import (
     constant_scores,
     fit_probe,
 )
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
 from alignkit.bounds.counts import check_count, check_seed
-from alignkit.errors import AlignkitError, DataError, UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Progress, Reporter
 from alignkit.statistics.score_errors import chance_of
@@ -139,8 +139,6 @@ def probe_layers(
     import pandas as pd
 
     streams = chosen_streams(models, options.layers, reporter)
-    rows: list[dict[str, Any]] = []
-    failed: list[tuple[str, AlignkitError]] = []
     work = list(_work(streams, options.streams))
     if not work:
         raise UsageError(
@@ -148,19 +146,17 @@ def probe_layers(
             "(both: of one run)"
         )
     labels: dict[str, Labels] = {}
-    with reporter.progress("fit probes", sum(len(inputs) for _, inputs in work)) as bar:
-        for stream, inputs in work:
+    inputs = {id(stream): own for stream, own in work}
+    with reporter.progress("fit probes", sum(len(own) for _, own in work)) as bar:
+
+        def rows_of(stream: Stream) -> list[dict[str, Any]]:
             key = str(stream.columns["model"])
-            try:
-                if key not in labels:
-                    labels[key] = labels_of(stream.model, options.kind, options.data)
-                rows += _probed(stream, inputs, labels[key], options, bar)
-            except AlignkitError as error:
-                failed.append((stream.model.source or stream.model.label, error))
-    if not rows:
-        raise failed[0][1]
-    for name, reason in failed:
-        reporter.left_out(name, reason)
+            if key not in labels:
+                labels[key] = labels_of(stream.model, options.kind, options.data)
+            return _probed(stream, inputs[id(stream)], labels[key], options, bar)
+
+        found = of_each([stream for stream, _ in work], rows_of, reporter)
+    rows = [row for _, own in found for row in own]
     table = pd.DataFrame([{k: v for k, v in row.items() if k != "converged"} for row in rows])
     _say_limits(rows, reporter)
     return table[[*COLUMNS, *(name for name in table if name not in COLUMNS)]], streams
