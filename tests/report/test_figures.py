@@ -225,3 +225,21 @@ def test_sixteen_names_look_different():
     assert len(set(found.values())) == 16
     assert len({look.colour for look in found.values()}) == 16
     assert [columns_for(n) for n in (1, 2, 4, 6, 8, 16)] == [1, 2, 2, 3, 4, 4]
+
+
+def test_a_fusion_before_the_first_layer_is_led_to_from_the_curve():
+    placements = {"first": {"text": [0], "vision": []}}
+    values = _depths().assign(placement="first")
+    (ax,) = depth_curves(values, placements, "cka").axes
+    (mark,) = [line for line in ax.lines if line.get_marker() == "^"]
+    assert np.allclose(mark.get_xydata(), [(-0.5, 0.5)])
+    (lead,) = [line for line in ax.lines if line.get_linewidth() == 0.9]
+    assert np.allclose(lead.get_xydata(), [(0, 0.5), (-0.5, 0.5)])
+
+
+def test_a_single_layer_is_a_point_that_is_seen():
+    values = _depths()
+    (ax, *_) = depth_curves(values[values["depth"] == 2], PLACEMENTS, "cka").axes
+    (curve,) = [line for line in ax.lines if line.get_linewidth() == 1.7]
+    assert len(curve.get_xdata()) == 1
+    assert curve.get_markersize() >= 5

@@ -126,9 +126,7 @@ def test_every_run_has_a_map_of_its_own_on_one_scale(runs, tmp_path, monkeypatch
 
 
 def test_where_nothing_can_be_drawn_the_command_that_says_why_is_named(runs, tmp_path, monkeypatch):
-    with pytest.raises(
-        DataError, match="for 'tracked'; see: alignkit train --track-alignment"
-    ):
+    with pytest.raises(DataError, match="for 'tracked'; see: alignkit train --track-alignment"):
         _drawn("tracked", runs, tmp_path, monkeypatch)
 
 

@@ -50,6 +50,11 @@ class Comparison:
         """One row per model: what it is, its layers and samples, and how many are left out."""
         return self.measured.models
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The same as ``best``, under the name that correlations give their table."""
+        return self.best
+
     def grid(
         self,
         metric: str | None = None,
