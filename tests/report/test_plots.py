@@ -62,7 +62,18 @@ def _drawn(what, runs, folder, monkeypatch, paper=PDF, options=OPTIONS, **more):
 
 
 # These are drawn from what runs hold beside their tables, so from runs that were trained.
-OF_TRAINED = ("tracked", "hypotheses", "agreement", "stability", "dimension", "trajectory", "probe")
+OF_TRAINED = (
+    "tracked",
+    "hypotheses",
+    "agreement",
+    "stability",
+    "dimension",
+    "trajectory",
+    "probe",
+    "attention",
+    "grad-cam",
+    "tokens",
+)
 
 
 @pytest.fixture

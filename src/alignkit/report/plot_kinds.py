@@ -10,6 +10,10 @@ from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.comparison.sides import SideOptions, read_models
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.dimension import dimensions
+from alignkit.analysis.explaining.attention import attention_of_runs
+from alignkit.analysis.explaining.forward import ForwardOptions
+from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
+from alignkit.analysis.explaining.tokens import tokens_of_runs
 from alignkit.analysis.layer_values import measure_layers
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.probing.probe import probe
@@ -180,6 +184,24 @@ def _probe(asked: Asked) -> Tabled:
     return probe(models, chosen, alignment, asked.permutations, asked.reporter)
 
 
+def _forward(asked: Asked) -> ForwardOptions:
+    options = asked.options
+    samples = ForwardOptions.samples if options.samples is None else options.samples
+    return ForwardOptions(options.split, samples, options.seed)
+
+
+def _attention(asked: Asked) -> Tabled:
+    return attention_of_runs(asked.runs, _forward(asked), asked.reporter)
+
+
+def _grad_cam(asked: Asked) -> Tabled:
+    return grad_cam_of_runs(asked.runs, _forward(asked), reporter=asked.reporter)
+
+
+def _tokens(asked: Asked) -> Tabled:
+    return tokens_of_runs(asked.runs, _forward(asked), asked.reporter)
+
+
 def _tabled(found: Callable[[Asked], Tabled]) -> Callable[[Asked, FigureFolder], None]:
     return lambda asked, figures: draw_tabled(found(asked), figures)
 
@@ -246,4 +268,25 @@ KINDS = {
         "Change from layer to layer", _tabled(_trajectory), why="alignkit trajectory"
     ),
     "probe": Kind("Linear probes by layer", _tabled(_probe), why="alignkit probe"),
+    "attention": Kind(
+        "Entropy of attention by layer",
+        _tabled(_attention),
+        "It is divided by the entropy of equal attention: at 1 all tokens get the same.",
+        needs_layers=False,
+        why="alignkit explain attention",
+    ),
+    "grad-cam": Kind(
+        "Grad-CAM over pictures",
+        _tabled(_grad_cam),
+        "Each map has a scale of its own.",
+        needs_layers=False,
+        why="alignkit explain grad-cam",
+    ),
+    "tokens": Kind(
+        "Tokens and their closest patches",
+        _tabled(_tokens),
+        "Chance is that of texts with the pictures of other samples.",
+        needs_layers=False,
+        why="alignkit explain tokens",
+    ),
 }

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from alignkit.analysis.explaining.forward import TRAINED, UNTRAINED
 from alignkit.analysis.explaining.grad_cam import Picture
-from alignkit.report.style import full_width, house_style, panels, short, type_size
+from alignkit.report.style import full_width, house_style, page, panels, short, type_size
 
 _MOST_LAYERS = 3
 _COLOURS = "magma"
@@ -57,7 +57,9 @@ def overlays(pictures: Sequence[Picture], layers: Sequence[str]) -> Figure:
 
 
 def layers_to_draw(pictures: Sequence[Picture], order: Sequence[str]) -> list[str]:
-    """Return up to three layers that trained models have maps of, evenly spaced, with the last.
+    """Return up to three layers of which trained models have maps, evenly spaced, with the last.
+
+    On a narrow page, the last alone.
 
     Parameters
     ----------
@@ -67,9 +69,10 @@ def layers_to_draw(pictures: Sequence[Picture], order: Sequence[str]) -> list[st
     """
     known = [p.maps for p in pictures if p.columns["weights"] == TRAINED]
     layers = [layer for layer in order if any(layer in maps for maps in known)]
-    if len(layers) <= _MOST_LAYERS:
+    most = 1 if page().is_narrow else _MOST_LAYERS
+    if len(layers) <= most:
         return layers
-    places = np.linspace(0, len(layers) - 1, _MOST_LAYERS).round().astype(int)
+    places = np.linspace(len(layers) - 1, 0, most).round().astype(int)[::-1]
     return [layers[i] for i in places]
 
 
