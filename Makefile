@@ -14,11 +14,11 @@ demo: $(VENV)/.installed
 	PATH="$(abspath $(VENV))/bin:$$PATH" sh examples/demo.sh $(DEMO)
 
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m pytest -n auto
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
 # While you work: without the tests that take seconds each.
 test-fast: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m pytest -n auto -m "not slow"
+	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 # 100,000 damaged files for the readers, every fault of the disk in a chain of commands, a kill at
 # every write of a search, 200 kills of commands at random, 500 flips in stored files, and 25 times
