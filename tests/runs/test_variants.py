@@ -177,6 +177,9 @@ def test_what_a_run_started_from_is_checked_as_its_own_options_are(tmp_path):
     stored = json.loads(file.read_text()) | {"init": third.to_json()}
     file.write_text(json.dumps(stored))
     assert run_options(Run(run.path))["pretraining.pretraining"] == "captions/late"
+    scratch = third.config | {"init": None}
+    file.write_text(json.dumps(stored | {"init": third.to_json() | {"config": scratch}}))
+    assert "pretraining.pretraining" not in run_options(Run(run.path))
     for key, value in (("task", 3), ("training", {"learning_rate": "fast"}), ("init", {})):
         config = third.config | {key: value}
         file.write_text(json.dumps(stored | {"init": third.to_json() | {"config": config}}))

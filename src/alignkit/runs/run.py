@@ -36,7 +36,7 @@ _OPTIONS: dict[str, Any] = {
     "training": dict,
 }
 _INIT: dict[str, Any] = {"run": str, "identity": str}
-_STARTED: Form = {**_OPTIONS, "data": {"fingerprint": str}, "init?": _INIT}
+_STARTED: Form = {**_OPTIONS, "data": {"fingerprint": str}, "init?": (_INIT, NoneType)}
 # What config.json must hold for a run to be listed; what opens its model may need more.
 STORED: Form = {
     "identity": str,
