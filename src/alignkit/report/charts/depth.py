@@ -57,7 +57,8 @@ def depth_chart(content: Content, pictures: Sequence[str] = ()) -> Chart | None:
     if not parts:
         return None
     curves = pd.concat(parts, ignore_index=True)
-    tasks = [task for task in content.tasks if task in set(curves["task"])]
+    drawn = set(curves["task"])
+    tasks = [task for task in content.tasks if task in drawn]
     fusions = [_fusions(content, task) for task in tasks]
     rows = in_turn(pd.concat([curves, *fusions], ignore_index=True), content)
     rows = rows.sort_values(

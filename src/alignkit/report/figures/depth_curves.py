@@ -59,7 +59,8 @@ def depth_curves(
     kind : str
         What the panels are, in the plural.
     """
-    names = [name for name in placements if name in set(values["placement"])]
+    parts = {str(name): part for name, part in values.groupby("placement", sort=False)}
+    names = [name for name in placements if name in parts]
     look = look or looks(names)
     means = values.groupby(["placement", "depth"])[["value", "chance"]].mean().reset_index()
     curves = {name: means[means["placement"] == name] for name in names}
@@ -77,8 +78,7 @@ def depth_curves(
         )
         for name, ax in zip(names, axes, strict=True):
             _lines(ax, every, color=CONTEXT, lw=0.8, zorder=1)
-            seeds = values[values["placement"] == name]
-            _curve(ax, seeds, curves[name], look[name].colour)
+            _curve(ax, parts[name], curves[name], look[name].colour)
             _fusions(ax, curves[name], placements[name], look[name].colour)
             ax.set_title(short(name, room_for(40, width)), y=1)
         _scale_alike(axes, columns)

@@ -69,7 +69,8 @@ def heatmaps(
     sides : (str, str)
         The streams of ``x`` and of ``y``.
     """
-    names = [name for name in placements if name in set(values["placement"])]
+    parts = {str(name): part for name, part in values.groupby("placement", sort=False)}
+    names = [name for name in placements if name in parts]
     columns, of_three = (columns_for(n, 1.15, margins=1.95, gap=0.62) for n in (len(names), 3))
     scale = scale_of(values["value"], limits)
     colours = "viridis_r" if lower_is_aligned else "viridis"
@@ -82,8 +83,7 @@ def heatmaps(
             len(names), columns, side, side, gap=(0.62, 0.82), margins=(0.5, 1.45, 0.55, 0.6)
         )
         for name, ax in zip(names, axes, strict=True):
-            part = values[values["placement"] == name]
-            _one(ax, part, placements[name], scale, colours, side, sides)
+            _one(ax, parts[name], placements[name], scale, colours, side, sides)
             ax.set_title(
                 short(name, room_for(34, side + 0.5)),
                 pad=(16 if page().type_size is None else 19) if fusions else 5,
