@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from alignkit.alignment.runs import measure_run
+from alignkit.analysis.questions.answer import TABLE_TITLES
 from alignkit.chain.train import train
 from alignkit.runs import Run, Training, load_runs, resolve_config
 from alignkit.runs.files import write_json
@@ -55,6 +56,10 @@ def _ask(root, *words, place=None, code=0):
     return done, json.loads(done.stdout) if done.stdout else None
 
 
+def _written(place):
+    return {file.stem for file in (place / "tables").glob("*.csv")}
+
+
 def _means(runs, task, layers="last", metric="cka", pool="cls"):
     """Alignment and score, mean over seeds, by placement."""
     rows = []
@@ -98,7 +103,10 @@ def test_all_questions_are_answered_with_words_tables_and_figures(study, tmp_pat
     ):
         assert title in done.stdout
     assert "nan" not in done.stdout.lower().replace("unanswered", "")
-    assert {file.stem for file in (tmp_path / "tables").glob("*.csv")} == {
+    titles = {stem.partition("-")[2] for stem in _written(tmp_path)} - {""}
+    assert titles == set(TABLE_TITLES)
+    assert all(TABLE_TITLES[name] in done.stdout for name in titles)
+    assert _written(tmp_path) == {
         "h1-placement_x_task",
         "h1-correlations",
         "h2-against_last",

@@ -65,7 +65,7 @@ def draw_tokens(result: TokenSimilarities, drawn: FigureFolder) -> None:
         label = f"{sides[0]} to closest {sides[1]}"
         drawn.add(
             f"{direction}-{task}",
-            depth_curves(values, placements, label),
+            depth_curves(values, placements, label, dotted="mismatched pairs"),
             values,
             f"Cosine of each {label}, {task}",
             f"The mean cosine of each {sides[0]} with the closest {sides[1]}, by layer, one panel "

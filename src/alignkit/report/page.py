@@ -158,7 +158,7 @@ def _hypothesis(answer: Answer, folder: FigureFolder) -> dict[str, Any]:
     shown = [
         {
             "file": folder.add_data(f"{answer.question}-{name}", table),
-            "name": name.replace("_", " "),
+            "name": answer.table_title(name),
             "columns": [str(column).replace("_", " ") for column in table],
             "rows": cells(table),
         }

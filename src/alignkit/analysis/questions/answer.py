@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+TABLE_TITLES = {
+    "placement_x_task": "Scores by placement and task",
+    "correlations": "Alignment and score, task by task",
+    "against_last": "Other layers against the last",
+    "best_layer": "The single best layer",
+    "across": "Change of alignment across fusions",
+    "against_none": "Change against the same depth without a fusion",
+    "quadratic": "Score over alignment, with a quadratic term",
+    "variance": "Variance between placements",
+    "descriptors": "Alignment against where the fusions stand",
+    "values": "Alignment with cls and with mean pooling",
+    "scores": "Correlation with the score, by pooling",
+}
+
+
 @dataclass(frozen=True)
 class Answer:
     """The answer to a question.
@@ -38,6 +53,11 @@ class Answer:
     rows: dict[str, list[dict[str, Any]]]
     settings: dict[str, Any]
     data: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    @staticmethod
+    def table_title(name: str) -> str:
+        """Return what a table shows, in words."""
+        return TABLE_TITLES.get(name, name.replace("_", " "))
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:

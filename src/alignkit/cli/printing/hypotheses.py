@@ -45,5 +45,5 @@ def _show(answer: "Answer") -> None:
         if rows:
             console.print_gap()
             columns = [column for column in table if column not in _HIDDEN]
-            console.print_named(rows, columns, title=name.replace("_", " "))
+            console.print_named(rows, columns, title=answer.table_title(name))
     console.print_gap()

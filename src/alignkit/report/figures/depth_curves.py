@@ -43,6 +43,7 @@ def depth_curves(
     label: str,
     look: Mapping[str, Look] | None = None,
     kind: str = "placements",
+    dotted: str = "chance",
 ) -> Figure:
     """Draw one panel per placement: its curve in colour, the others in grey.
 
@@ -58,6 +59,8 @@ def depth_curves(
         Placement to its look, where other figures share it.
     kind : str
         What the panels are, in the plural.
+    dotted : str
+        What the column ``chance`` holds, for the legend.
     """
     parts = {str(name): part for name, part in values.groupby("placement", sort=False)}
     names = [name for name in placements if name in parts]
@@ -83,8 +86,9 @@ def depth_curves(
             ax.set_title(short(name, room_for(40, width)), y=1)
         _scale_alike(axes, columns)
         fused = [s for s in STREAMS if any(placements[name][s] for name in names)]
-        chance = bool(values["chance"].notna().any())
-        _foot(figure, label, fused, chance, f"other {kind}" if len(names) > 1 else "")
+        if not values["chance"].notna().any():
+            dotted = ""
+        _foot(figure, label, fused, dotted, f"other {kind}" if len(names) > 1 else "")
     return figure
 
 
@@ -184,7 +188,7 @@ def _raised(ax: Axes, points: float) -> Transform:
     return ax.transData + ScaledTranslation(0, points / 72, ax.figure.dpi_scale_trans)
 
 
-def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others: str) -> None:
+def _foot(figure: Figure, label: str, fused: Sequence[str], dotted: str, others: str) -> None:
     """Label the shared axes once, and explain the marks."""
     height = figure.get_figheight()
     rows = 2 if page().is_narrow else 1
@@ -208,8 +212,8 @@ def _foot(figure: Figure, label: str, fused: Sequence[str], chance: bool, others
     mark: dict[str, Any] = {"color": INK, "ls": "", "ms": 5.5}
     looks_of: dict[str, Any] = {"text": {"marker": "^"}, "vision": {"marker": "v", "mfc": "white"}}
     handles = [Line2D([], [], label=f"fusion in {s}", **looks_of[s], **mark) for s in fused]
-    if chance:
-        handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label="chance"))
+    if dotted:
+        handles.append(Line2D([], [], color=FAINT, lw=1, ls=(0, (1, 1.5)), label=dotted))
     if others:
         handles.append(Line2D([], [], color=CONTEXT, lw=1.2, label=others))
     figure.legend(handles=handles, loc="lower center", ncols=4 // rows, bbox_to_anchor=(0.5, 0))
