@@ -47,7 +47,7 @@ def main(folder: Path) -> dict[str, Any]:
     checked = found["as_printed"].triples
     figures.add("signs", bounds(checked), checked, "r with loss", "Printed r and possible range.")
     figures.add("p", p_against_n(found["units"], PLACEMENTS), found["units"], "p", "p by units.")
-    print(f"\nfigures: {', '.join(figures.names)} in {folder}")
+    print(f"\nfigures: {', '.join(each.name for each in figures.shown)} in {folder}")
     return found
 
 

@@ -19,7 +19,7 @@ from alignkit.errors import AlignkitError, DamagedError
 from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
 from alignkit.runs.manifests import entries_of, read_checked, write_checked, write_table
-from alignkit.runs.verify import repair, verify_run
+from alignkit.runs.verify import repair, verify_encoders, verify_run
 from damage import flipped_or_cut
 from tiny import alignkit as command
 from tiny import digest, train_tiny, without_manifests
@@ -300,3 +300,13 @@ def test_the_command_lists_repairs_and_counts(run):
     command("runs", "verify", "--repair", "--retrain", cwd=place)
     assert not run.is_trained
     command("runs", "verify", "nowhere", cwd=place, code=2)
+
+
+def test_an_encoder_that_was_killed_before_its_first_file_is_not_damaged(tmp_path):
+    store = tmp_path / "bag@12345678"
+    (store / "representations" / "test").mkdir(parents=True)
+    (store / "representations" / ".lock").touch()
+    assert list(verify_encoders(tmp_path)) == []
+    np.save(store / "representations" / "test" / "layers.0.cls.npy", np.zeros((3, 2)))
+    found = {part.path.name: part.state for part in verify_encoders(tmp_path)}
+    assert found["encoder.json"] == "damaged"

@@ -99,7 +99,8 @@ def verify_encoders(folder: Path) -> Iterator[Part]:
     folder : Path
         The folder of a task below that of encoders.
     """
-    stores = {store.name: store for store in map(EncoderStore, sorted(folder.glob("*@*")))}
+    found = map(EncoderStore, sorted(folder.glob("*@*")))
+    stores = {store.name: store for store in found if _holds_files(store.path)}
     for store in stores.values():
         yield _object(store.path / ENCODER, "extract")
         for split in _splits(store):
@@ -110,6 +111,11 @@ def verify_encoders(folder: Path) -> Iterator[Part]:
         for split in sorted(path.name for path in pair.iterdir() if path.is_dir()):
             x, y = sides if len(sides) == 2 else (None, None)
             yield from _tables(pair / split, x, y, split)
+
+
+def _holds_files(folder: Path) -> bool:
+    """Return whether anything was written there, or its writing was cut off at the very start."""
+    return any(file.is_file() and file.name[0] != "." for file in folder.rglob("*"))
 
 
 def repair(run: Run | None, part: Part, retrain: bool = False) -> str:

@@ -65,6 +65,7 @@ class FigureFolder:
     def __init__(self, folder: Path, formats: Sequence[str] = ("svg", "png")) -> None:
         self.folder, self.formats = folder, tuple(dict.fromkeys(formats))
         self.shown: list[Shown] = []
+        self._taken: set[str] = set()
 
     def add(
         self, name: str, figure: Figure, data: pd.DataFrame, title: str, alternative: str
@@ -89,9 +90,10 @@ class FigureFolder:
         """A file name that any system takes, and that no other figure has."""
         plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
         plain = plain.lstrip(".")[:100]
-        taken = {other.name.lower() for other in self.shown}
-        return next(
+        free = next(
             candidate
-            for i in range(1, len(taken) + 2)
-            if (candidate := plain if i == 1 else f"{plain}-{i}").lower() not in taken
+            for i in range(1, len(self._taken) + 2)
+            if (candidate := plain if i == 1 else f"{plain}-{i}").lower() not in self._taken
         )
+        self._taken.add(free.lower())
+        return free
