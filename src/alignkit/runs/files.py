@@ -123,9 +123,18 @@ def results_csv(table: pd.DataFrame) -> str:
     for place in range(table.shape[1]):
         column = table.iloc[:, place]
         is_text = not pd.api.types.is_numeric_dtype(column)
-        columns.append(column.map(without_formula) if is_text else column)
+        columns.append(column.map(without_formula) if is_text and _has_formula(column) else column)
     quoted = pd.concat(columns, axis=1) if columns else table
     return _csv(quoted.set_axis([*map(without_formula, table.columns)], axis=1))
+
+
+def _has_formula(column: pd.Series) -> bool:
+    """Return whether a cell would be taken for a formula; repeated texts are looked at once."""
+    try:
+        cells = column.unique()
+    except TypeError:  # lists and the like
+        return True
+    return any(without_formula(cell) is not cell for cell in cells)
 
 
 def discard(path: Path) -> None:

@@ -312,6 +312,10 @@ class Run(RepresentationStore):
 
     def schedule(self) -> Schedule:
         """Return the schedule of the run's model, as data."""
+        return self._schedule
+
+    @cached_property
+    def _schedule(self) -> Schedule:
         schedule: Schedule = self.config.architecture.make().schedule(self.config.placement)
         return schedule
 
