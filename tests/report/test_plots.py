@@ -141,6 +141,14 @@ def test_where_nothing_can_be_drawn_the_command_that_says_why_is_named(runs, tmp
         _drawn("tracked", runs, tmp_path, monkeypatch)
 
 
+@pytest.mark.slow
+def test_tracked_values_that_cannot_be_read_are_named(trained, tmp_path, monkeypatch):
+    file = trained[0].path / "tracking.csv"
+    file.write_text(file.read_text() + "2,2,validation,cka,,cls,t00,v00,16,0.5,,0,and,more\n")
+    with pytest.raises(DataError, match=r"tracking\.csv cannot be read: .* alignkit train"):
+        _drawn("tracked", trained, tmp_path, monkeypatch)
+
+
 @pytest.mark.parametrize("width", COLUMNS.values())
 @pytest.mark.parametrize("what", [kind for kind in KINDS if kind not in OF_TRAINED])
 def test_a_figure_is_as_wide_as_the_paper_and_holds_all_its_type(

@@ -160,54 +160,6 @@ def check_samples(values: pd.DataFrame) -> None:
         )
 
 
-def stored_values(
-    run: Run,
-    split: str,
-    pool: str,
-    samples: int | None,
-    seed: int,
-    within: str = "",
-    groups: str = "",
-    streams: str = "cross",
-) -> pd.DataFrame:
-    """Read the values of one draw of samples that a run holds, for all pairs of two streams.
-
-    Parameters
-    ----------
-    run : Run
-    split, pool : str
-    samples : int or None
-        The number of samples asked for; the largest that was measured when None. As for
-        measuring, all samples are used where there are fewer than asked for.
-    seed : int
-        Seed of the draw. Draws with other seeds are different measurements.
-    within, groups : str
-        Facts of the samples that gave classes and groups; those measured without when empty.
-    streams : str
-        ``cross`` for text with vision, ``text`` or ``vision`` for pairs within one.
-
-    Returns
-    -------
-    DataFrame
-        Rows of ``alignment.csv``, of its columns ``STORED`` those that it has.
-
-    Raises
-    ------
-    DataError
-        When nothing was measured yet.
-    """
-    return values_of_draw(
-        run.alignment(STORED),
-        split,
-        pool,
-        samples,
-        seed,
-        within=within,
-        groups=groups,
-        streams=streams,
-    )
-
-
 def values_of_draw(
     table: pd.DataFrame,
     split: str,
@@ -219,7 +171,23 @@ def values_of_draw(
     groups: str = "",
     streams: str = "cross",
 ) -> pd.DataFrame:
-    """Return what ``stored_values`` does, of a table that was read already."""
+    """Return the values of one draw of samples that a run holds, for all pairs of two streams.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of ``alignment.csv``, of its columns ``STORED`` those that it has.
+    split, pool : str
+    samples : int or None
+        The number of samples asked for; the largest that was measured when None. As for
+        measuring, all samples are used where there are fewer than asked for.
+    seed : int
+        Seed of the draw. Draws with other seeds are different measurements.
+    within, groups : str
+        Facts of the samples that gave classes and groups; those measured without when empty.
+    streams : str
+        ``cross`` for text with vision, ``text`` or ``vision`` for pairs within one.
+    """
     first, second = SIDES[streams]
     cross = table["x"].str.startswith(first[0]) & table["y"].str.startswith(second[0])
     for column, wanted in (("within", within), ("groups", groups)):

@@ -62,6 +62,11 @@ class Content:
     unit: str = "placement"
 
     @property
+    def has_seeds(self) -> bool:
+        """Whether a placement has several runs of a task."""
+        return bool(self.scores.groupby(["task", "placement"]).size().max() > 1)
+
+    @property
     def split(self) -> str:
         """The split of alignment and scores."""
         return self.options.split
@@ -124,6 +129,7 @@ def gather(
     options: TableOptions,
     *,
     measured: bool = True,
+    everywhere: bool = False,
     streams: str = "cross",
     by_run: bool = False,
 ) -> Content:
@@ -137,8 +143,10 @@ def gather(
         the draw of samples.
     measured : bool
         Whether to read alignment; without it, the content has none.
+    everywhere : bool
+        Whether to read that of all other splits and poolings too.
     streams : str
-        Of the pairs of layers, as for ``stored_values``.
+        Of the pairs of layers, as for ``values_of_draw``.
     by_run : bool
         Whether every run is shown by itself, under the name of its placement and its seed.
 
@@ -155,7 +163,7 @@ def gather(
         labels = {run.path: f"{labels[run.path]}, seed {run.seed}" for run in ordered}
     alignment = elsewhere = pd.DataFrame({"label": []})
     if measured:
-        read = [_alignment(run, labels[run.path], options, streams) for run in ordered]
+        read = [_alignment(r, labels[r.path], options, streams, everywhere) for r in ordered]
         alignment = _of_metrics(pd.concat([chosen for chosen, _ in read]), options)
         others = [table for _, tables in read for table in tables]
         elsewhere = _of_metrics(pd.concat(others), options) if others else alignment.iloc[:0]
@@ -192,13 +200,13 @@ def _of_metrics(alignment: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
 
 
 def _alignment(
-    run: Run, label: str, options: TableOptions, streams: str
+    run: Run, label: str, options: TableOptions, streams: str, everywhere: bool
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Return the values of the split and pooling asked for, and those of all others."""
+    """Return the values of the split and pooling asked for, and those of all others if wanted."""
     stored = run.alignment(STORED)
-    kinds = list(stored[["split", "pool"]].drop_duplicates().itertuples(index=False, name=None))
+    kinds = stored[["split", "pool"]].drop_duplicates().itertuples(index=False, name=None)
     asked = (options.split, options.pool)
-    others = [kind for kind in kinds if kind != asked]
+    others = [kind for kind in kinds if everywhere and kind != asked]
     chosen, *rest = (
         values_of_draw(
             stored,
@@ -217,15 +225,20 @@ def _alignment(
 
 def _of_run(table: pd.DataFrame, run: Run, label: str) -> pd.DataFrame:
     chance = table["chance"].astype(float).fillna(table["null_mean"].astype(float))
-    spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
     return table.assign(
         value=table["value"].astype(float),
         chance=chance,
-        label=_mapped(spelled, {spec: spec_of(spec) for spec in spelled.unique()}),
+        label=_specs(table),
         task=run.task,
         placement=label,
         seed=run.seed,
     )
+
+
+def _specs(table: pd.DataFrame) -> pd.Series:
+    """Return the metric of every row as the user writes it."""
+    spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
+    return _mapped(spelled, {spec: spec_of(spec) for spec in spelled.unique()})
 
 
 def spec_of(spec: str) -> str:
@@ -242,6 +255,12 @@ def known_metric(spec: str) -> Any:
         return resolve(spec)
     except AlignkitError:
         return None
+
+
+def is_distance(metric: str) -> bool:
+    """Return whether lower values are more aligned; False where the metric is not known."""
+    registered = known_metric(metric)
+    return registered is not None and not registered.higher_is_better
 
 
 def _mapped(column: pd.Series, by: Mapping[str, Any]) -> pd.Series:
@@ -327,13 +346,12 @@ def tracked_values(content: Content) -> pd.DataFrame:
     columns = ["task", "label", "placement", "step", "epoch", "depth"]
     parts = [pd.DataFrame(columns=[*columns, "value", "n"])]
     for run, label in zip(content.runs, content.scores["placement"], strict=True):
-        file = run.path / "tracking.csv"
-        if not file.is_file():
+        table = run.tracking()
+        if table is None:
             continue
-        table = pd.read_csv(file, keep_default_na=False, na_values={"value": [""]})
         x, y = (_depths(table[side]) for side in ("x", "y"))
-        spelled = table["metric"] + (":" + table["parameters"]).where(table["parameters"] != "", "")
-        same = table.assign(task=run.task, placement=label, depth=x, label=spelled.map(spec_of))
+        specs = _specs(table.fillna({"parameters": ""}))
+        same = table.assign(task=run.task, placement=label, depth=x, label=specs)
         parts.append(same.loc[x == y, [*columns, "value", "n"]])
     values = pd.concat([part for part in parts if len(part)] or parts)
     wanted = [spec_of(metric) for metric in content.options.metrics]

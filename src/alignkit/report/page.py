@@ -80,7 +80,7 @@ def write_report(
         When a run is not measured yet.
     """
     folder, chosen = Path(folder), choose_sections(added)
-    content = gather(runs, options or TableOptions(()))
+    content = gather(runs, options or TableOptions(()), everywhere=True)
     figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
     sections = _sections(content, figures, correlations, table)
     rises = next((answer for answer in answers if answer.question == "h3"), None)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.analysis.layer_values import SIDES
-from alignkit.report.content import Content, equal_depth, known_metric, tracked_values
+from alignkit.report.content import Content, equal_depth, is_distance, tracked_values
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
@@ -142,8 +142,7 @@ def grids(
         means = {task: content.grid(task, metric) for task in content.tasks}
         known = pd.concat([grid["value"] for grid in means.values()]).dropna()
         limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-        registered = known_metric(metric)
-        down = registered is not None and not registered.higher_is_better
+        down = is_distance(metric)
         for task, grid in means.items():
             if grid["x"].nunique() < 2 or grid["y"].nunique() < 2:
                 continue
@@ -171,12 +170,10 @@ def tracks(content: Content, folder: FigureFolder) -> None:
     """Draw alignment that was tracked in training, one figure per task and metric."""
     values = tracked_values(content)
     for (task, metric), part in values.groupby(["task", "label"], sort=False):
-        registered = known_metric(metric)
-        down = registered is not None and not registered.higher_is_better
         low, high = part["value"].min(), part["value"].max()
         folder.add(
             f"{task}-{metric}-tracked",
-            tracked(part, content.placements[task], metric, down),
+            tracked(part, content.placements[task], metric, is_distance(metric)),
             part,
             f"{named(metric, 200)} by epoch and layer",
             f"{named(metric, 200)} of text and vision layers of equal depth during training, one "

@@ -294,6 +294,15 @@ class Run(RepresentationStore):
         """Return the losses and scores of training, one row per epoch and split."""
         return _read_csv(self.trained_file("history.csv"), "alignkit train")
 
+    def tracking(self) -> pd.DataFrame | None:
+        """Return the alignment that training tracked, a row per step, metric and pair of sites.
+
+        None where nothing was tracked.
+        """
+        if not (self.path / "tracking.csv").is_file():
+            return None
+        return _read_csv(self.trained_file("tracking.csv"), "alignkit train")
+
     def alignment(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all alignment values, one row per metric, parameters and pair of sites.
 

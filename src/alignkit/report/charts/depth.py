@@ -102,7 +102,7 @@ def _parts(content: Content) -> Iterator[pd.DataFrame]:
         grouped = values.groupby(["placement", "depth"], sort=False)
         means = grouped.agg(value=("value", "mean"), chance=("chance", "mean"), n=("n", "min"))
         yield with_choices(means.reset_index().assign(run=MEAN), task, metric, split, pool)
-    if content.scores.groupby(["task", "placement"]).size().max() < 2:
+    if not content.has_seeds:
         return
     for values, task, metric, split, pool in curves:
         single = values.assign(run=values["seed"].map(seed_name), chance=float("nan"))

@@ -31,7 +31,7 @@ _ABOUT = (
 )
 
 
-def forest_chart(table: pd.DataFrame, pictures: Sequence[str] = ()) -> Chart | None:
+def forest_chart(table: pd.DataFrame) -> Chart | None:
     """Return the correlations of all tasks; None where there are none."""
     rows = table.reindex(columns=_COLUMNS)
     if rows.empty or not rows["pearson"].notna().any():
@@ -47,7 +47,6 @@ def forest_chart(table: pd.DataFrame, pictures: Sequence[str] = ()) -> Chart | N
         Layout(panel=260, widest=640, most=1, beside=330, height=-26),
         value="pearson",
         names=("metric", "task"),
-        pictures=pictures,
     )
 
 

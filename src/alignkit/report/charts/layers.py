@@ -19,7 +19,7 @@ from alignkit.report.charts.choices import (
     with_choices,
 )
 from alignkit.report.charts.theme import FUSION, UNDEFINED
-from alignkit.report.content import Content, grid_means, known_metric
+from alignkit.report.content import Content, grid_means, is_distance
 from alignkit.report.sites import depth_of, depth_on_axis
 
 # Rows of maps that a page holds: about 12 bytes each.
@@ -65,15 +65,10 @@ def layers_chart(content: Content, pictures: Sequence[str] = ()) -> Chart | None
         Layout(panel=120, widest=280, most=4, beside=46),
         names=("placement", "x", "y"),
         scaled_by="metric",
-        parameters={metric: {"turned": _is_distance(metric)} for metric in content.metrics},
+        parameters={metric: {"turned": is_distance(metric)} for metric in content.metrics},
         note=left_out,
         pictures=pictures,
     )
-
-
-def _is_distance(metric: str) -> bool:
-    registered = known_metric(metric)
-    return registered is not None and not registered.higher_is_better
 
 
 @dataclass(frozen=True)
@@ -97,7 +92,7 @@ def _parts(content: Content) -> Iterator[_Part]:
         size = len(values) // max(1, values["seed"].nunique())
         make = _Means(content, task, metric, values, (split, pool))
         yield _Part("other splits and poolings", size, make)
-    if content.scores.groupby(["task", "placement"]).size().max() < 2:
+    if not content.has_seeds:
         return
     for metric in content.metrics:
         for task in content.tasks:

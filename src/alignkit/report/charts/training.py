@@ -38,7 +38,7 @@ def training_chart(content: Content, pictures: Sequence[str] = ()) -> Chart | No
     means = single.groupby(keys, sort=False)["value"].mean().reset_index().assign(run=MEAN)
     single = single.assign(run=single["seed"].map(seed_name))
     left_out = 0
-    if content.scores.groupby(["task", "placement"]).size().max() < 2:
+    if not content.has_seeds:
         single = single.iloc[:0]
     elif len(means) + len(single) > MOST_ROWS:
         left_out, single = len(single), single.iloc[:0]

@@ -39,7 +39,8 @@ def tracked(
     lower_is_aligned : bool
         Turns the colours round, so that bright is aligned for a distance too.
     """
-    names = [name for name in placements if name in set(values["placement"])]
+    parts = {str(name): part for name, part in values.groupby("placement", sort=False)}
+    names = [name for name in placements if name in parts]
     columns = columns_for(len(names), 0.95, margins=1.95, gap=0.35)
     width = min(2.2, (full_width() - 1.95 - 0.35 * (columns - 1)) / columns)
     scale = scale_of(values["value"])
@@ -54,7 +55,7 @@ def tracked(
             margins=(0.5, 1.45, 0.35, 0.5),
         )
         for i, (name, ax) in enumerate(zip(names, axes, strict=True)):
-            _one(ax, values[values["placement"] == name], placements[name], scale, colours)
+            _one(ax, parts[name], placements[name], scale, colours)
             ax.set_title(short(name, room_for(34, width + 0.3)), y=1)
             if i % columns == 0:
                 ax.set_ylabel("layer", labelpad=2)
