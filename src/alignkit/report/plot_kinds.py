@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from alignkit.analysis.agreement import agree
 from alignkit.analysis.comparison.models import Model
-from alignkit.analysis.comparison.sides import SideOptions, read_models
+from alignkit.analysis.comparison.sides import models_of_runs
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.dimension import dimensions
 from alignkit.analysis.explaining.attention import attention_of_runs
@@ -156,9 +156,7 @@ def _stability(asked: Asked, figures: FigureFolder) -> None:
 
 
 def _models(asked: Asked, splits: Sequence[str]) -> list[Model]:
-    """Return each stream of the runs as a model, extracted where it is not stored."""
-    sides = SideOptions(splits=splits, pool=[asked.options.pool])
-    return read_models(list(asked.runs), sides, asked.reporter)
+    return models_of_runs(asked.runs, splits, asked.options.pool, asked.reporter)
 
 
 def _dimension(asked: Asked) -> Tabled:
@@ -285,7 +283,7 @@ KINDS = {
     "tokens": Kind(
         "Tokens and their closest patches",
         _tabled(_tokens),
-        "Chance is that of texts with the pictures of other samples.",
+        "Mismatched pairs are texts with the pictures of other samples.",
         needs_layers=False,
         why="alignkit explain tokens",
     ),

@@ -160,8 +160,8 @@ def _answers(
     evidence = Evidence(runs, first, permutations, reporter=reporter)
     if not measure and not evidence.is_stored(layers_around_fusions(evidence)):
         reporter.note(
-            f"note: the report does not say whether alignment rises across fusions, as values of "
-            f"{first.metrics[0]} around them are not measured; measure all layers to have it said"
+            f"note: the report leaves out the hypotheses, as values of {first.metrics[0]} around "
+            "fusions are not measured; measure all layers to have them answered"
         )
         return []
     answers = []

@@ -313,10 +313,10 @@ def ablation(
 def _models(
     runs: Sequence[str], where: Sequence[str], splits: Sequence[str], pool: str, reporter: Reporter
 ) -> list[Model]:
-    """Read the streams of runs, each as a model."""
-    from alignkit.analysis.comparison.sides import SideOptions, read_models
+    """Read the streams of the runs whose options have the given values, each as a model."""
+    from alignkit.analysis.comparison.sides import models_of_runs
 
-    return read_models(_opened(runs, where), SideOptions(splits=splits, pool=[pool]), reporter)
+    return models_of_runs(_opened(runs, where), splits, pool, reporter)
 
 
 def _tabled(result: Tabled, output: str, shown: str, reporter: Reporter) -> Written:

@@ -219,9 +219,8 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
     for table in (study.measure, *study.analyses.values()):
         for spec in getattr(table, "metrics", ()):
             resolve(spec)
-    rules = [*(study.correlate.layer if study.correlate else ())]
-    rules += [table.layer for table in (study.ablation,) if table]
-    for layer in rules:
+    rules = study.correlate.layer if study.correlate else ()
+    for layer in (*rules, *([study.ablation.layer] if study.ablation else [])):
         TableOptions((), layer)
     if study.report:
         _check_report(study.report)

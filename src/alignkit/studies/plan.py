@@ -404,7 +404,9 @@ def _read_by_analyses(study: Study, measure: Measure, entry: Entry) -> dict[str,
     read: dict[str, list[str]] = {}
     for name in ("stability", "dimension", "trajectory", "probe"):
         table = study.analyses.get(name)
-        if table is None or not (name != "stability" or table.covers(entry.task, entry.placement)):
+        if table is None:
+            continue
+        if name == "stability" and not table.covers(entry.task, entry.placement):
             continue
         splits = SPLITS if name == "probe" else [table.split or measure.splits[0]]
         for split in splits:

@@ -150,6 +150,13 @@ def read_sides(
     return Sides([names[id(m)] for m in left], [names[id(m)] for m in right], reader.failed)
 
 
+def models_of_runs(
+    runs: Sequence[Run], splits: Sequence[str], pool: str, reporter: Reporter = SILENT
+) -> list[Model]:
+    """Read each stream of runs as a model, extracted where it is not stored."""
+    return read_models(list(runs), SideOptions(splits=splits, pool=[pool]), reporter)
+
+
 def read_models(
     models: Any, options: SideOptions | None = None, reporter: Reporter = SILENT
 ) -> list[Model]:

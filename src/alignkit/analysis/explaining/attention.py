@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.explaining.forward import (
     RUN_COLUMNS,
-    TRAINED,
-    UNTRAINED,
+    UNIT,
     ForwardOptions,
     OpenModel,
+    beside_untrained,
     of_models,
 )
 from alignkit.errors import DataError
@@ -33,7 +33,6 @@ HEAD_COLUMNS = (
     "normalised",
     "normalised_sd",
 )
-UNIT = ["task", "placement", "unit", "weights"]
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,8 @@ def _sd(values: Any) -> float:
 
 def _over_heads_and_seeds(heads: pd.DataFrame) -> pd.DataFrame:
     """Return means over heads, then over the seeds of a unit, trained beside untrained."""
-    keys = [*UNIT, *_PLACE]
+    own = [*UNIT, *_PLACE]
+    keys = [*own, "weights"]
     per_run = heads.groupby([*keys, "model"], sort=False).agg(
         heads=("head", "nunique"),
         n=("n", "max"),
@@ -160,13 +160,9 @@ def _over_heads_and_seeds(heads: pd.DataFrame) -> pd.DataFrame:
     table.insert(0, "runs", grouped.size())
     table["sd_seeds"] = grouped["normalised"].std()
     table = table.reset_index().astype({"heads": int, "n": int})
-    other = table[table["weights"] == UNTRAINED].drop(columns="weights")
-    table = table[table["weights"] == TRAINED].drop(columns="weights")
-    own = [key for key in keys if key != "weights"]
-    other = other[[*own, "normalised", "sd_seeds"]].rename(
-        columns={"normalised": "untrained", "sd_seeds": "untrained_sd_seeds"}
+    return beside_untrained(
+        table, own, {"normalised": "untrained", "sd_seeds": "untrained_sd_seeds"}
     )
-    return table.merge(other, on=own, how="left")
 
 
 def _around_fusions(layers: pd.DataFrame) -> pd.DataFrame:
@@ -174,15 +170,14 @@ def _around_fusions(layers: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
-    for key, part in layers.groupby(["task", "placement", "unit", "stream"], sort=False):
+    keys = [*UNIT, "stream"]
+    for key, part in layers.groupby(keys, sort=False):
         own = part[(part["kind"] == "self") & ~part["layer"].str.contains(".f", regex=False)]
         own = own.sort_values("depth")
         fused = part[part["kind"] == "co"].sort_values("depth")
         for depth in dict.fromkeys(fused["depth"]):
             here = fused[fused["depth"] == depth]
-            row: dict[str, Any] = dict(
-                zip(("task", "placement", "unit", "stream"), key, strict=True)
-            )
+            row: dict[str, Any] = dict(zip(keys, key, strict=True))
             row |= {"fusion": here["layer"].iloc[0], "depth": depth}
             sides = {
                 "before": own[own["depth"] < depth].tail(1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from alignkit.data.encoded import Batch, EncodedSplit
@@ -27,6 +28,8 @@ T = TypeVar("T")
 TRAINED, UNTRAINED = "trained", "untrained"
 BATCH = 16
 RUN_COLUMNS = ("task", "placement", "unit", "seed", "model", "weights")
+# What runs share that differ in their seed alone.
+UNIT = ("task", "placement", "unit")
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,26 @@ def of_models(
     for run, reason in failed:
         reporter.left_out(str(run.path), reason)
     return found
+
+
+def beside_untrained(
+    table: pd.DataFrame, keys: Sequence[str], columns: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return the rows of trained models, with some columns of the untrained ones beside them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``weights``, and one row for each of them and of ``keys``.
+    keys : sequence of str
+    columns : mapping of str to str
+        What to take of the untrained models, and how it is called then.
+    """
+    trained = table[table["weights"] == TRAINED].drop(columns="weights")
+    untrained = table[table["weights"] == UNTRAINED][[*keys, *columns]].rename(
+        columns=dict(columns)
+    )
+    return trained.merge(untrained, on=list(keys), how="left")
 
 
 def precise(values: torch.Tensor) -> torch.Tensor:

@@ -12,10 +12,10 @@ import numpy as np
 
 from alignkit.analysis.explaining.forward import (
     RUN_COLUMNS,
-    TRAINED,
-    UNTRAINED,
+    UNIT,
     ForwardOptions,
     OpenModel,
+    beside_untrained,
     of_models,
     precise,
 )
@@ -45,7 +45,6 @@ MAP_COLUMNS = (
     "normalised",
     "reason",
 )
-UNIT = ["task", "placement", "unit"]
 
 
 @dataclass(frozen=True)
@@ -315,7 +314,8 @@ def _pixels(batch: Mapping[str, Mapping[str, Tensor]], number: int) -> np.ndarra
 
 def _over_samples_and_seeds(maps: pd.DataFrame) -> pd.DataFrame:
     """Return means over samples, then over the seeds of a unit, trained beside untrained."""
-    keys = [*UNIT, "weights", "layer", "depth"]
+    own = [*UNIT, "layer", "depth"]
+    keys = [*own, "weights"]
     per_run = maps.groupby([*keys, "model"], sort=False).agg(
         n=("sample", "count"),
         defined=("normalised", lambda values: float(values.notna().mean())),
@@ -330,10 +330,4 @@ def _over_samples_and_seeds(maps: pd.DataFrame) -> pd.DataFrame:
     table["sd_seeds"] = grouped["normalised"].std()
     table["reason"] = grouped["reason"].agg(lambda given: next((g for g in given if g), ""))
     table = table.reset_index().astype({"n": int})
-    other = table[table["weights"] == UNTRAINED]
-    table = table[table["weights"] == TRAINED].drop(columns="weights")
-    own = [*UNIT, "layer", "depth"]
-    other = other[[*own, "defined", "normalised"]].rename(
-        columns={"defined": "untrained_defined", "normalised": "untrained"}
-    )
-    return table.merge(other, on=own, how="left")
+    return beside_untrained(table, own, {"defined": "untrained_defined", "normalised": "untrained"})

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.analysis.explaining.forward import (
     RUN_COLUMNS,
-    TRAINED,
-    UNTRAINED,
+    UNIT,
     ForwardOptions,
     OpenModel,
+    beside_untrained,
     of_models,
     precise,
 )
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 TO_PATCHES, TO_TOKENS = "token-patch", "patch-token"
 PAIR_COLUMNS = (*RUN_COLUMNS, "direction", "x", "y", "depth", "n", "value", "sd", "mismatched")
-UNIT = ["task", "placement", "unit"]
 
 
 @dataclass(frozen=True)
@@ -188,17 +187,13 @@ def closest(
 
 def _over_seeds(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return means over the seeds of a unit, trained beside untrained."""
-    keys = [*UNIT, "weights", "direction", "x", "y", "depth"]
-    grouped = pairs.groupby(keys, sort=False)
+    own = [*UNIT, "direction", "x", "y", "depth"]
+    grouped = pairs.groupby([*own, "weights"], sort=False)
     table = grouped[["n", "value", "mismatched", "sd"]].mean()
     table = table.rename(columns={"sd": "sd_samples"})
     table.insert(0, "runs", grouped.size())
     table["sd_seeds"] = grouped["value"].std()
     table = table.reset_index().astype({"n": int})
-    other = table[table["weights"] == UNTRAINED]
-    table = table[table["weights"] == TRAINED].drop(columns="weights")
-    own = [key for key in keys if key != "weights"]
-    other = other[[*own, "value", "mismatched"]].rename(
-        columns={"value": "untrained", "mismatched": "untrained_mismatched"}
+    return beside_untrained(
+        table, own, {"value": "untrained", "mismatched": "untrained_mismatched"}
     )
-    return table.merge(other, on=own, how="left")
