@@ -7,7 +7,6 @@ import typer
 
 from alignkit.cli.arguments import (
     ALIGNMENT,
-    OUTPUT,
     STATISTICS,
     Figures,
     Json,
@@ -15,11 +14,13 @@ from alignkit.cli.arguments import (
     Permutations,
     Placements,
     Pool,
+    RunPaths,
     RunsFolder,
     Samples,
     Seed,
     SplitName,
     TableFormat,
+    TablesFolder,
     Tasks,
     Where,
 )
@@ -41,13 +42,7 @@ def ablation(
             "pretraining.objectives, head, aux or learning_rate.",
         ),
     ],
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="RUN",
-            help="Run directories, or folders of them. Without any, all runs under --runs.",
-        ),
-    ] = None,
+    paths: RunPaths = None,
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
@@ -90,16 +85,7 @@ def ablation(
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Also write the tables to this folder as CSV files.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:
@@ -121,20 +107,15 @@ def ablation(
     from alignkit.analysis.options import TableOptions
     from alignkit.cli.printing import console
     from alignkit.cli.printing.ablation import show
-    from alignkit.runs.units import select_runs
 
     reporter = console.TerminalReporter()
-    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=[check_split(split)])
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, scored=True, splits=on, where=where)
     options = TableOptions(
         tuple(metric_specs(metric)) if metric else (), layer, outcome, split, pool, samples, seed
     )
     result = ablate(
-        select_runs(chosen, where or ()),
-        option,
-        options,
-        reference=reference,
-        permutations=permutations,
-        reporter=reporter,
+        chosen, option, options, reference=reference, permutations=permutations, reporter=reporter
     )
     finish(
         result,

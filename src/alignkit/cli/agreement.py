@@ -78,14 +78,14 @@ def agreement(
     from alignkit.cli.printing import console
     from alignkit.cli.printing.agreement import show
     from alignkit.cli.printing.results import plain_tables, print_result
-    from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
     options = TableOptions(
         tuple(metrics), split=split, pool=pool, samples=samples, seed=seed, lenient=lenient
     )
-    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-    chosen = measurable(select_runs(chosen, where or ()), split, pool)
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
+    chosen = measurable(chosen, split, pool)
     result = agree(chosen, options, layers, alike, console.TerminalReporter())
     if output is not None or figures is not None:
         from alignkit.report.results import write_agreement

@@ -377,6 +377,16 @@ TableFormat = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+TablesFolder = Annotated[
+    Path | None,
+    Option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="Also write the tables to this folder as CSV files.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 TableFile = Annotated[
     Path | None,
     Option(

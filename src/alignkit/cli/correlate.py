@@ -193,7 +193,6 @@ def correlate(
         from alignkit.analysis.options import TableOptions
         from alignkit.analysis.score_noise import score_noise
         from alignkit.report.score_noise import noise_sentences
-        from alignkit.runs.units import select_runs
 
         specs = metric_specs_or_family(metric or family)
         options["family"] = _family(family, specs)
@@ -210,8 +209,9 @@ def correlate(
             within=within or "",
             groups=groups or "",
         )
-        chosen = chosen_runs(None, runs, task, placement, scored=True, splits=[table_options.split])
-        chosen = measurable(select_runs(chosen, where or ()), table_options.split, pool)
+        on = [table_options.split]
+        chosen = chosen_runs(None, runs, task, placement, scored=True, splits=on, where=where)
+        chosen = measurable(chosen, table_options.split, pool)
         correlations, rows = correlate_runs(
             chosen, table_options, reporter=reporter, lower=lower_is_better or (), **options
         )

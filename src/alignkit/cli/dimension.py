@@ -1,12 +1,10 @@
 """``alignkit dimension``: how many dimensions do representations have, layer by layer?"""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from alignkit.cli.arguments import (
-    OUTPUT,
     Axis,
     Device,
     Figures,
@@ -19,6 +17,7 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     TableFormat,
+    TablesFolder,
     Tasks,
     Where,
 )
@@ -51,16 +50,7 @@ def dimension(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Also write the tables and the spectra to this folder as CSV files.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:

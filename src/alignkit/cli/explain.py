@@ -1,7 +1,7 @@
 """``alignkit explain``: what do models attend to, token by token and patch by patch?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,14 +18,12 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     TableFormat,
+    TablesFolder,
     Tasks,
     Where,
 )
 from alignkit.cli.selection import check_split, chosen_runs
 from alignkit.cli.tabled import finish
-
-if TYPE_CHECKING:
-    from alignkit.runs import Run
 
 DrawnSamples = Annotated[
     int,
@@ -42,16 +40,6 @@ Untrained = Annotated[
         "--untrained/--no-untrained",
         help="Also run each model as its seed initialised it.",
         rich_help_panel=REPRESENTATIONS,
-    ),
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FOLDER",
-        help="Also write the tables to this folder as CSV files.",
-        rich_help_panel=OUTPUT,
     ),
 ]
 
@@ -79,7 +67,7 @@ def attention(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Folder = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:
@@ -100,7 +88,8 @@ def attention(
     from alignkit.cli.printing.explaining import show_attention
 
     reporter = console.TerminalReporter()
-    chosen = _chosen(paths, runs, task, placement, where, split)
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = attention_of_runs(chosen, options, reporter)
     finish(
@@ -145,7 +134,7 @@ def grad_cam(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Folder = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:
@@ -167,7 +156,8 @@ def grad_cam(
     from alignkit.cli.printing.explaining import show_grad_cam
 
     reporter = console.TerminalReporter()
-    chosen = _chosen(paths, runs, task, placement, where, split)
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = grad_cam_of_runs(chosen, options, layers, pictures, reporter)
     finish(
@@ -193,7 +183,7 @@ def tokens(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Folder = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:
@@ -214,7 +204,8 @@ def tokens(
     from alignkit.cli.printing.explaining import show_tokens
 
     reporter = console.TerminalReporter()
-    chosen = _chosen(paths, runs, task, placement, where, split)
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = tokens_of_runs(chosen, options, reporter)
     finish(
@@ -226,17 +217,3 @@ def tokens(
         json=json,
         tables_as=format,
     )
-
-
-def _chosen(
-    paths: list[Path] | None,
-    runs: Path,
-    task: list[str] | None,
-    placement: list[str] | None,
-    where: list[str] | None,
-    split: str,
-) -> "list[Run]":
-    from alignkit.runs.units import select_runs
-
-    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-    return select_runs(chosen, where or ())

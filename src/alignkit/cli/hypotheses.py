@@ -7,7 +7,6 @@ import typer
 
 from alignkit.cli.arguments import (
     ALIGNMENT,
-    OUTPUT,
     STATISTICS,
     FamilyMetrics,
     Figures,
@@ -22,6 +21,7 @@ from alignkit.cli.arguments import (
     Seed,
     SplitName,
     TableFormat,
+    TablesFolder,
     Tasks,
     Unit,
     Where,
@@ -88,16 +88,7 @@ def hypotheses(
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Also write the tables to this folder as CSV files.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:
@@ -122,11 +113,10 @@ def hypotheses(
     from alignkit.cli.printing import console
     from alignkit.cli.printing.hypotheses import show
     from alignkit.cli.printing.results import print_result
-    from alignkit.runs.units import select_runs
 
     check_questions(question or [], unit)
-    chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-    chosen = select_runs(chosen, where or ())
+    on = [check_split(split)]
+    chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     metrics = tuple(metric_specs_or_family(metric))
     options = TableOptions(metrics, layer, outcome, split, pool, samples, seed)
     chosen = measurable(chosen, split, pool)

@@ -125,22 +125,12 @@ def read_streams(
     refuse(given_options(data=data), "names what encoders see, and does not go with runs")
     require_pooling(pooling or "cls")
     on = [check_split(split) for split in splits or ("test",)]
-    found: list[Any] = _runs(paths, root, selected, on)
+    found: list[Any] = chosen_runs(
+        paths, root, selected["task"], selected["placement"], splits=on, where=selected["where"]
+    )
     for split in on:
         found = measurable(found, split, pooling or "cls")
     return read_models(found, options, reporter)
-
-
-def _runs(
-    paths: Sequence[Path],
-    root: Path,
-    selected: Mapping[str, list[str] | None],
-    splits: Sequence[str],
-) -> Any:
-    from alignkit.runs.units import select_runs
-
-    chosen = chosen_runs(paths, root, selected["task"], selected["placement"], splits=splits)
-    return select_runs(chosen, selected["where"] or ())
 
 
 def _refuse_selection(selected: Mapping[str, list[str] | None]) -> None:

@@ -50,7 +50,8 @@ def plot(
         typer.Argument(
             metavar="WHAT",
             help="layers (heat maps), depth, training, tracked, scatter, forest, leave-one-out, "
-            "null, layer-pairs, hypotheses, agreement, stability, dimension, trajectory or probe.",
+            "null, layer-pairs, hypotheses, agreement, stability, dimension, trajectory, probe, "
+            "attention, grad-cam or tokens.",
             autocompletion=_kinds,
         ),
     ],

@@ -7,7 +7,6 @@ import typer
 
 from alignkit.cli.arguments import (
     ALIGNMENT,
-    OUTPUT,
     REPRESENTATIONS,
     Device,
     Figures,
@@ -19,6 +18,7 @@ from alignkit.cli.arguments import (
     RunsFolder,
     Seed,
     TableFormat,
+    TablesFolder,
     Tasks,
     Where,
 )
@@ -91,16 +91,7 @@ def probe(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None,
-        Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Also write the tables to this folder as CSV files.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:

@@ -102,9 +102,9 @@ def report(
     It begins with what the runs show: which placement scored best, whether alignment is associated
     with performance, and whether it rises across fusions (under the first metric). Alignment
     against scores, the hypotheses, the agreement of metrics, alignment by depth and heat maps
-    follow, with selectors. Missing alignment values and scores
-    are computed first. Prints the path of report.html; the same folder
-    contains report.md and, in figures/, every figure as SVG with its data as CSV.
+    follow, with selectors. Missing alignment values and scores are computed first. Prints the path
+    of report.html; the same folder contains report.md and, in figures/, every figure as SVG with
+    its data as CSV.
 
     Example: alignkit report --metric unbiased_cka --metric mknn --output report
     """

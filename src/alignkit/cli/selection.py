@@ -45,6 +45,7 @@ def chosen_runs(
     data: str | None = None,
     force: bool = False,
     opened: bool = True,
+    where: Sequence[str] | None = None,
 ) -> "list[Run]":
     """Load the runs that were named or are in a named folder, or else every run that matches.
 
@@ -68,12 +69,16 @@ def chosen_runs(
         Replace results on splits that other options change.
     opened : bool
         Whether the runs are to be opened, which needs their plugins, and not only listed.
+    where : sequence of str, optional
+        Conditions on their options, see ``select_runs``.
 
     Raises
     ------
     AlignkitError
         When a path is not a run directory, or no run is left.
     """
+    from alignkit.runs.units import select_runs
+
     specs = {spec: spec.partition(":")[0].strip() for spec in tasks or ()}
     named = bool(paths) and all((path / "config.json").is_file() for path in paths or ())
     runs = _loaded(paths, root, list(specs.values()), placements)
@@ -81,17 +86,15 @@ def chosen_runs(
         runs = attempted(runs, lambda run: run.config, complain=False).runs
     _say_data_sets(runs)
     runs = _on_their_data(runs, specs, data, force)
-    if named:
-        return runs
-    if scored:
+    if scored and not named:
         runs = _kept(
             runs,
             lambda run: run.unscored,
             "no run has scores: {}; train a run that has: alignkit train",
         )
-    for split in splits:
+    for split in () if named else splits:
         runs = _kept(runs, partial(_lacks, split=split), "{}")
-    return runs
+    return select_runs(runs, where or ())
 
 
 def are_runs(paths: Sequence[Path] | None) -> bool:
@@ -387,13 +390,16 @@ def runs_and_options(
         Whether runs are left out that have no representations and cannot get any.
     """
     from alignkit.analysis.options import TableOptions
-    from alignkit.runs.units import select_runs
 
-    on = [check_split(split)]
     chosen = chosen_runs(
-        paths, root, selected["task"], selected["placement"], scored=True, splits=on
+        paths,
+        root,
+        selected["task"],
+        selected["placement"],
+        scored=True,
+        splits=[check_split(split)],
+        where=selected["where"],
     )
-    chosen = select_runs(chosen, selected["where"] or ())
     options = TableOptions(
         tuple(metric_specs_or_family(metric)),
         layer,

@@ -134,7 +134,6 @@ def stability(
     from alignkit.cli.printing import console
     from alignkit.cli.printing.results import plain_tables, print_result
     from alignkit.cli.printing.stability import show
-    from alignkit.runs.units import select_runs
 
     metrics, lenient = metrics_or_all(metric)
     if not are_runs(paths):
@@ -144,8 +143,8 @@ def stability(
         _refuse_ids(id)
         refuse(given_options(axis=axis), "says what arrays hold, and does not go with runs")
         pooling = single_pool(pool) or "cls"
-        chosen = chosen_runs(paths, runs, task, placement, splits=[check_split(split)])
-        chosen = select_runs(chosen, where or ())
+        on = [check_split(split)]
+        chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
         models = _of_runs(measurable(chosen, split, pooling), split, pooling)
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(

@@ -1,12 +1,10 @@
 """``alignkit trajectory``: how do representations change from layer to layer?"""
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from alignkit.cli.arguments import (
-    OUTPUT,
     Axis,
     Device,
     Figures,
@@ -20,6 +18,7 @@ from alignkit.cli.arguments import (
     Samples,
     Seed,
     TableFormat,
+    TablesFolder,
     Tasks,
     Where,
 )
@@ -53,16 +52,7 @@ def trajectory(
     device: Device = "auto",
     runs: RunsFolder = Path("runs"),
     figures: Figures = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FOLDER",
-            help="Also write the tables to this folder as CSV files.",
-            rich_help_panel=OUTPUT,
-        ),
-    ] = None,
+    output: TablesFolder = None,
     format: TableFormat = "",
     json: Json = False,
 ) -> None:

@@ -102,7 +102,8 @@ def plot(
     what : str
         ``layers``, ``depth``, ``training``, ``tracked``, ``scatter``, ``forest``,
         ``leave-one-out``, ``null``, ``layer-pairs``, ``hypotheses``, ``agreement``,
-        ``stability``, ``dimension``, ``trajectory`` or ``probe``.
+        ``stability``, ``dimension``, ``trajectory``, ``probe``, ``attention``, ``grad-cam`` or
+        ``tokens``.
     runs, metric, unit, control, margin, permutations, seed, reporter, **options
         As ``correlate``.
     folder : path
