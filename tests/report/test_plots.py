@@ -11,6 +11,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.plugins import use_plugin_files
 from alignkit.report import plot_kinds
 from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.notebook import plot
 from alignkit.report.plot_kinds import KINDS, Asked
 from alignkit.report.plots import COLUMNS, TYPE_SIZE, Paper, plot_runs
 from alignkit.report.proper_names import proper_name
@@ -239,6 +240,55 @@ def test_what_there_is_not_is_refused_before_anything_is_measured(
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
         plot_runs(what, Asked([], OPTIONS), tmp_path / "out", paper)
     assert not (tmp_path / "out").exists()
+
+
+GIVEN = {
+    "metric": ("cka",),
+    "layer": ("max",),
+    "streams": ("text",),
+    "unit": ("run",),
+    "control": ("epoch",),
+    "margin": ("0.4",),
+    "outcome": ("loss",),
+    "split": ("validation",),
+    "pool": ("mean",),
+    "within": ("label",),
+    "groups": ("picture",),
+    "samples": ("20",),
+    "permutations": ("19",),
+    "seed": ("1",),
+}
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_options_that_a_kind_does_not_follow_are_refused_before_runs_are_read(what, tmp_path):
+    for name, words in GIVEN.items():
+        done = alignkit("plot", what, f"--{name}", *words, cwd=tmp_path, code=2)
+        refused = f"--{name} does not go with figures of {what}; it does with "
+        if name in KINDS[what].options:
+            assert "there is no trained run" in done.stderr, done.stderr
+        else:
+            assert refused in " ".join(done.stderr.split()), done.stderr
+            with pytest.raises(UsageError, match=f"`{name}` does not go with figures of {what}"):
+                plot(what, tmp_path, **{name: words[0]})
+
+
+def test_every_option_of_the_command_goes_with_a_kind():
+    followed = {name for kind in KINDS.values() for name in kind.options}
+    assert followed == set(GIVEN)
+
+
+def test_an_option_is_refused_where_it_is_given_at_its_default(tmp_path):
+    done = alignkit("plot", "training", "--layer", "last", cwd=tmp_path, code=2)
+    said = " ".join(done.stderr.split())
+    assert "it does with scatter, forest, leave-one-out, null, hypotheses" in said
+
+
+@pytest.mark.parametrize("what", ["layers", "depth", "tracked"])
+def test_maps_and_curves_are_of_placements_or_runs(what, tmp_path):
+    done = alignkit("plot", what, "--unit", "head", cwd=tmp_path, code=2)
+    said = " ".join(done.stderr.split())
+    assert f"--unit head does not go with figures of {what}; choose placement or run" in said
 
 
 def test_the_command_prints_the_path_of_each_figure(own_runs, tmp_path):

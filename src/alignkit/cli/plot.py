@@ -29,7 +29,7 @@ from alignkit.cli.arguments import (
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.pages import link_results
-from alignkit.cli.selection import runs_and_options
+from alignkit.cli.selection import on_the_line, runs_and_options
 from alignkit.errors import UsageError
 
 
@@ -45,6 +45,7 @@ def _kinds(incomplete: str) -> list[tuple[str, str]]:
 
 
 def plot(
+    context: typer.Context,
     what: Annotated[
         str,
         typer.Argument(
@@ -153,7 +154,7 @@ def plot(
     if columns is not None and (width is not None or columns not in COLUMNS):
         raise UsageError("give --columns 1 or --columns 2, or --width INCHES")
     paper = Paper(tuple(figure_format or ("pdf",)), width or COLUMNS[columns or 2], style)
-    kind = check_plot(what, paper)
+    kind = check_plot(what, paper, on_the_line(context))
     chosen, options = runs_and_options(
         paths,
         runs,

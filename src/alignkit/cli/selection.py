@@ -10,6 +10,8 @@ from alignkit.cli.attempts import Failure, attempted, count_runs, note_failures
 from alignkit.errors import AlignkitError, DataError, UsageError
 
 if TYPE_CHECKING:
+    import typer
+
     from alignkit.analysis.options import TableOptions
     from alignkit.runs import Run
     from alignkit.tables import Table
@@ -18,6 +20,15 @@ if TYPE_CHECKING:
 def given_options(**given: object) -> dict[str, object]:
     """Return the options of a command that were given: neither None nor False."""
     return {key: value for key, value in given.items() if value not in (None, False)}
+
+
+def on_the_line(context: "typer.Context") -> dict[str, object]:
+    """Return what the command line gives, by parameter, even where it is the default."""
+    return {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"
+    }
 
 
 def refuse(given: Mapping[str, object], reason: str) -> None:

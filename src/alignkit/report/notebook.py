@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,18 @@ def plot(
     from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
 
     paper = Paper(tuple(formats), width or COLUMNS[2], style)
-    check_plot(what, paper)
+    chosen = {
+        "metric": metric,
+        "streams": streams,
+        "unit": unit,
+        "control": control,
+        "margin": margin,
+        "permutations": permutations,
+        "seed": seed,
+    }
+    default = signature(plot).parameters
+    changed = {name: value for name, value in chosen.items() if value != default[name].default}
+    check_plot(what, paper, changed | options)
     asked = Asked(
         _opened(runs),
         _options(metric, seed, options),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alignkit.analysis.agreement import agree
@@ -21,6 +21,7 @@ from alignkit.analysis.probing.probes import ProbeOptions
 from alignkit.analysis.questions import Evidence, ask
 from alignkit.analysis.stability import layers_of_run, plan_settings, stability
 from alignkit.analysis.trajectory import trajectories
+from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.report import correlations as of_correlations
 from alignkit.report.content import gather
@@ -74,19 +75,25 @@ class Kind:
     ----------
     summary : str
     draw : callable
+    options : sequence of str
+        The options that it follows, beside those that choose runs.
     explained : str
         How to read it.
     needs_layers : bool
         Whether it is drawn from representations.
     why : str
         The command to run where they cannot be drawn: it says what runs lack, or gives it.
+    units : sequence of str
+        The units that it can show; any that the statistics know if empty.
     """
 
     summary: str
     draw: Callable[[Asked, FigureFolder], None]
+    options: Sequence[str]
     explained: str = ""
     needs_layers: bool = True
     why: str = "alignkit report"
+    units: Sequence[str] = ()
 
 
 def _layers(asked: Asked, figures: FigureFolder) -> None:
@@ -204,14 +211,34 @@ def _tabled(found: Callable[[Asked], Tabled]) -> Callable[[Asked, FigureFolder],
     return lambda asked, figures: draw_tabled(found(asked), figures)
 
 
+_MAPPED = ("placement", "run")
+_SAMPLED = ("split", "samples", "seed")
+_REPRESENTED = (*_SAMPLED, "pool")
+_MEASURED = ("metric", *_REPRESENTED, "within", "groups")
+_ANSWERED = (*_MEASURED, "unit", "outcome", "permutations")
+_CORRELATED = (*_ANSWERED, "control", "margin")
+
 KINDS = {
     "layers": Kind(
-        "Heat maps of all pairs of layers", _layers, EXPLAINED["layers"], why="alignkit measure"
+        "Heat maps of all pairs of layers",
+        _layers,
+        (*_MEASURED, "unit", "streams"),
+        EXPLAINED["layers"],
+        why="alignkit measure",
+        units=_MAPPED,
     ),
-    "depth": Kind("Alignment by depth", _depth, EXPLAINED["depth"], why="alignkit measure"),
+    "depth": Kind(
+        "Alignment by depth",
+        _depth,
+        (*_MEASURED, "unit"),
+        EXPLAINED["depth"],
+        why="alignkit measure",
+        units=_MAPPED,
+    ),
     "training": Kind(
         "Score and loss by epoch",
         _training,
+        ("outcome",),
         EXPLAINED["training"],
         needs_layers=False,
         why="alignkit runs",
@@ -219,19 +246,23 @@ KINDS = {
     "tracked": Kind(
         "Alignment by epoch and layer",
         _tracked,
+        ("metric", "unit"),
         EXPLAINED["tracked"],
         needs_layers=False,
         why="alignkit train --track-alignment METRIC",
+        units=_MAPPED,
     ),
     "scatter": Kind(
         "Performance against alignment",
         _correlations(of_correlations.scatters),
+        (*_CORRELATED, "layer"),
         EXPLAINED["against"],
         why="alignkit correlate",
     ),
     "forest": Kind(
         "Correlations with their intervals",
         _correlations(of_correlations.forests),
+        (*_CORRELATED, "layer"),
         "Squares are Pearson's r with its 95 % interval, filled for primary metrics; "
         "bars are Spearman's rho.",
         why="alignkit correlate",
@@ -239,6 +270,7 @@ KINDS = {
     "leave-one-out": Kind(
         "Correlations without each unit in turn",
         _correlations(of_correlations.strips),
+        (*_CORRELATED, "layer"),
         "Dots are r without one unit, the orange diamond without the most influential "
         "one; the bar is r with all.",
         why="alignkit correlate",
@@ -246,6 +278,7 @@ KINDS = {
     "null": Kind(
         "Correlations of permuted units",
         _correlations(of_correlations.nulls),
+        (*_CORRELATED, "layer"),
         "Bars are the proportion of permutations by r, dark beyond the dashed lines, "
         "where 5 % of them lie; the orange line is the observed r.",
         why="alignkit correlate",
@@ -253,22 +286,42 @@ KINDS = {
     "layer-pairs": Kind(
         "Correlations for every pair of layers",
         _correlations(of_correlations.maps_of_pairs, "all"),
+        _CORRELATED,
         "A dot marks pairs whose corrected p is below 0.05.",
         why="alignkit correlate --layer all",
     ),
-    "hypotheses": Kind("Answers to the hypotheses", _hypotheses, why="alignkit hypotheses"),
-    "agreement": Kind("Agreement between metrics", _agreement, why="alignkit agreement"),
+    "hypotheses": Kind(
+        "Answers to the hypotheses", _hypotheses, (*_ANSWERED, "layer"), why="alignkit hypotheses"
+    ),
+    "agreement": Kind("Agreement between metrics", _agreement, _MEASURED, why="alignkit agreement"),
     "stability": Kind(
-        "Metrics by number of samples and of neighbours", _stability, why="alignkit stability"
+        "Metrics by number of samples and of neighbours",
+        _stability,
+        ("metric", *_REPRESENTED),
+        why="alignkit stability",
     ),
-    "dimension": Kind("Dimensions by layer", _tabled(_dimension), why="alignkit dimension"),
+    "dimension": Kind(
+        "Dimensions by layer",
+        _tabled(_dimension),
+        (*_REPRESENTED, "permutations"),
+        why="alignkit dimension",
+    ),
     "trajectory": Kind(
-        "Change from layer to layer", _tabled(_trajectory), why="alignkit trajectory"
+        "Change from layer to layer",
+        _tabled(_trajectory),
+        ("metric", *_REPRESENTED, "permutations"),
+        why="alignkit trajectory",
     ),
-    "probe": Kind("Linear probes by layer", _tabled(_probe), why="alignkit probe"),
+    "probe": Kind(
+        "Linear probes by layer",
+        _tabled(_probe),
+        (*_MEASURED, "permutations"),
+        why="alignkit probe",
+    ),
     "attention": Kind(
         "Entropy of attention by layer",
         _tabled(_attention),
+        _SAMPLED,
         "It is divided by the entropy of equal attention: at 1 all tokens get the same.",
         needs_layers=False,
         why="alignkit explain attention",
@@ -276,6 +329,7 @@ KINDS = {
     "grad-cam": Kind(
         "Grad-CAM over pictures",
         _tabled(_grad_cam),
+        _SAMPLED,
         "Each map has a scale of its own.",
         needs_layers=False,
         why="alignkit explain grad-cam",
@@ -283,8 +337,35 @@ KINDS = {
     "tokens": Kind(
         "Tokens and their closest patches",
         _tabled(_tokens),
+        _SAMPLED,
         "Mismatched pairs are texts with the pictures of other samples.",
         needs_layers=False,
         why="alignkit explain tokens",
     ),
 }
+
+
+def check_options(what: str, given: Mapping[str, object]) -> None:
+    """Refuse options that were given and that a kind of figure does not follow.
+
+    Parameters
+    ----------
+    what : str
+        One of ``KINDS``.
+    given : mapping of str to object
+        By name, with their values; those that no kind follows are not looked at.
+
+    Raises
+    ------
+    UsageError
+        For the first of them, with the kinds that follow it.
+    """
+    kind = KINDS[what]
+    for name, value in given.items():
+        followers = [other for other, each in KINDS.items() if name in each.options]
+        if followers and what not in followers:
+            those = ", ".join(followers)
+            raise UsageError(f"`{name}` does not go with figures of {what}; it does with {those}")
+        if name == "unit" and kind.units and value not in kind.units:
+            shown = " or ".join(kind.units)
+            raise UsageError(f"`unit={value}` does not go with figures of {what}; choose {shown}")

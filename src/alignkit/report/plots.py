@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from alignkit.analysis.layer_values import SIDES
 from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
-from alignkit.report.plot_kinds import KINDS, Asked, Kind
+from alignkit.report.plot_kinds import KINDS, Asked, Kind, check_options
 from alignkit.report.style import Page, drawn_for
 from alignkit.runs.files import write_text
 
 # Inches of one and of two columns, as most journals and conferences have them.
 COLUMNS = {1: 3.35, 2: 6.75}
 TYPE_SIZE = 8  # points
+NOTHING: Mapping[str, object] = {}
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,21 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     )
 
 
-def check_plot(what: str, paper: Paper) -> Kind:
-    """Return the kind of figure that is asked for; raise ``UsageError`` for what there is not."""
+def check_plot(what: str, paper: Paper, given: Mapping[str, object] = NOTHING) -> Kind:
+    """Return the kind of figure that is asked for.
+
+    Parameters
+    ----------
+    what : str
+    paper : Paper
+    given : mapping of str to object
+        Options that were given, see ``check_options``.
+
+    Raises
+    ------
+    UsageError
+        For what there is not, and for options that do not go with the kind.
+    """
     if what not in KINDS:
         raise UsageError(f"there is no figure '{what}'; choose {', '.join(KINDS)}")
     check_formats(paper.formats)
@@ -101,6 +115,7 @@ def check_plot(what: str, paper: Paper) -> Kind:
         raise UsageError(
             f"`style={paper.style}` is neither a file nor a style of matplotlib: {', '.join(known)}"
         )
+    check_options(what, given)
     return KINDS[what]
 
 
