@@ -1,5 +1,6 @@
 """The root of the command line: global options, and how errors are reported."""
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -141,6 +142,8 @@ def main() -> NoReturn:
     """Run the command line; report every error as one line and an exit code."""
     streams.prepare()
     end_when_told()
+    # Runs, tables and figures are millions of objects, which every search for garbage would visit.
+    gc.set_threshold(50_000, 20, 1000)
     sys.exit(streams.finish(_run()))
 
 

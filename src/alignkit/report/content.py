@@ -106,7 +106,10 @@ class Content:
 
     def values(self, task: str, metric: str) -> pd.DataFrame:
         """Return the alignment of one task under one metric."""
-        return self.alignment.iloc[self._places.get((task, metric), [])]
+        places = self._places.get((task, metric), [])
+        if len(places) and places[-1] - places[0] + 1 == len(places):  # shared, not copied
+            return self.alignment.iloc[places[0] : places[-1] + 1]
+        return self.alignment.iloc[places]
 
     def grid(self, task: str, metric: str) -> pd.DataFrame:
         """Return the means over seeds of all pairs of sites, see ``grid_means``."""
@@ -191,11 +194,13 @@ def _by_depth(run: Run, variant: tuple[tuple[float, str], ...]) -> tuple[Any, ..
 
 
 def _of_metrics(alignment: pd.DataFrame, options: TableOptions) -> pd.DataFrame:
-    """Return the values of the metrics that were asked for, in that order."""
+    """Return the values of the metrics that were asked for, in that order, each in one block."""
     if options.metrics:
         order = {spec_of(metric): i for i, metric in reversed(list(enumerate(options.metrics)))}
         alignment = alignment[alignment["label"].isin(order)]
-        alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")
+    else:
+        order = {label: i for i, label in enumerate(alignment["label"].unique())}
+    alignment = alignment.sort_values("label", key=partial(_mapped, by=order), kind="stable")
     return alignment.reset_index(drop=True)
 
 

@@ -5,9 +5,7 @@ Each writes the files that it is given a place for, and returns their paths.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,18 +41,6 @@ if TYPE_CHECKING:
     from alignkit.statistics import Correlations
 
 
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Search for garbage rarely: figures are millions of objects, each of which it would visit."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 1000)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-
-
-@_rarely_collected()
 def report_runs(
     runs: Sequence[Run],
     folder: Path,

@@ -172,13 +172,14 @@ def _number(ax: Axes, axis: str, shown: Sequence[tuple[float, str]]) -> list[flo
     across, away = axis == "x", -(_LENGTH + _PAD) / 72
     beside = ax.get_xaxis_transform() if across else ax.get_yaxis_transform()
     shift = (0.0, away) if across else (away, 0.0)
+    beside += ScaledTranslation(*shift, ax.figure.dpi_scale_trans)
     for place, name in shown:
         if (place, name) != widest:
             ax.text(
                 place if across else 0,
                 0 if across else place,
                 name,
-                transform=beside + ScaledTranslation(*shift, ax.figure.dpi_scale_trans),
+                transform=beside,
                 ha="center" if across else "right",
                 va="top" if across else "center_baseline",
                 fontsize=size,

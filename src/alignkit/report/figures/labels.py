@@ -105,9 +105,11 @@ def _boxes(centres: np.ndarray, width: float, height: float) -> np.ndarray:
 
 def _overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The area that each box shares with each of the others."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    areas: np.ndarray = np.clip(high - low, 0, None).prod(axis=2)
+    left, bottom, right, top = (
+        best(boxes[:, None, side], others[None, :, side])
+        for side, best in enumerate((np.maximum, np.maximum, np.minimum, np.minimum))
+    )
+    areas: np.ndarray = np.maximum(right - left, 0) * np.maximum(top - bottom, 0)
     return areas
 
 

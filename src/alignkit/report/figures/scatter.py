@@ -108,19 +108,20 @@ def _one(
                 seeds[metric], seeds[outcome], "o", ms=3, mew=0, color=colour, alpha=0.45, zorder=2
             )
             dots.append(seeds[[metric, outcome]].to_numpy(float))
-    for point in points.fillna({"x_sd": 0, "y_sd": 0}).itertuples():
+    points = points.fillna({"x_sd": 0, "y_sd": 0})
+    ax.errorbar(
+        points["x"],
+        points["y"],
+        points["y_sd"],
+        points["x_sd"],
+        fmt="none",
+        ecolor=[look[unit].colour for unit in points["unit"]],
+        elinewidth=0.9,
+        alpha=0.6,
+        zorder=3,
+    )
+    for point in points.itertuples():
         colour, marker = look[point.unit].colour, look[point.unit].marker
-        ax.errorbar(
-            point.x,
-            point.y,
-            point.y_sd,
-            point.x_sd,
-            fmt="none",
-            ecolor=colour,
-            elinewidth=0.9,
-            alpha=0.6,
-            zorder=3,
-        )
         ax.plot(point.x, point.y, marker, ms=7, color=colour, zorder=4, mec="white", mew=0.6)
         dots.append(_bars(point))
     ax.autoscale_view()
