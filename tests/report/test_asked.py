@@ -122,7 +122,7 @@ def test_figures_are_also_written_in_the_formats_that_are_asked_for(runs, tmp_pa
     alignkit("report", *paths, *short, "r", *also, cwd=tmp_path)
     files = list((tmp_path / "r" / "figures").iterdir())
     drawn = {file.stem for file in files if file.suffix == ".svg"}
-    assert len(drawn) == 4
+    assert len(drawn) == 7
     for file in (file for file in files if file.stem in drawn):
         beside = {other.suffix for other in files if other.stem == file.stem}
         assert beside == {".svg", ".csv", ".pdf", ".png"}

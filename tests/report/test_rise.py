@@ -87,16 +87,19 @@ def test_a_report_starts_with_the_answer(own_runs, tmp_path):
     runs = [run for run in own_runs[1] if run.task == "toy_match"]
     for run in runs:
         evaluate(run)
-    options = TableOptions(("cka", "mknn:k=5"), layer="max")
+    metrics = ("cka", "mknn:k=5")
+    options = TableOptions(metrics, layer="max")
     report_runs(runs, tmp_path / "r", options, permutations=9, measure=True)
     head = (tmp_path / "r" / "report.md").read_text().partition("\n## ")[0]
     asked = head.partition("**Does alignment rise across co-attention?**")[2]
     first = asked.split("\n- ")[1].partition("\n")[0]
-    (answer,) = ask(["h3"], Evidence(runs, TableOptions(("cka",)), 9))
+    (answer,) = ask(["h3"], Evidence(runs, TableOptions(metrics), 9))
     page = (tmp_path / "r" / "report.html").read_text()
     assert [f"<h3>{asked}: " in page for asked in ("H1", "H2", "H3")] == [True] * 3
     changes = pd.read_csv(tmp_path / "r" / "figures" / "h3-across.csv")
-    assert list(changes["change"]) == pytest.approx([answer.rows["across"][0]["change"]])
+    assert list(changes["metric"]) == list(metrics)
+    shown = [row["change"] for row in answer.rows["across"]]
+    assert list(changes["change"]) == pytest.approx(shown)
     assert 'id="chart-agreement"' in page
     (expected,) = rise_sentences(answer)
     assert first.replace("\\", "") == expected

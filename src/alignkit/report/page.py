@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from alignkit.report.page_charts import page_charts
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
 from alignkit.report.paragraphs import paragraph
 from alignkit.report.pooled import pooled_lines, why_not_pooled
+from alignkit.report.questions import draw_answers
 from alignkit.report.rendering import render
 from alignkit.report.rise import rise_sentences
 from alignkit.report.sections import added_sections, cells, choose_sections
@@ -38,6 +39,7 @@ def write_report(
     title: str = "Alignment and performance",
     answers: Sequence[Answer] = (),
     agreement: MetricAgreement | None = None,
+    lacks: Mapping[str, Sequence[str]] | None = None,
     added: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
@@ -62,6 +64,8 @@ def write_report(
         To H1, H2 and H3; that to h3, whether alignment rises across fusions, is said first too.
     agreement : MetricAgreement, optional
         Of the metrics over layers.
+    lacks : mapping of str to sequence of str
+        What the sections ``hypotheses`` and ``agreement`` leave out, and why, in sentences.
     added : sequence of str
         Sections of plugins, as ``name:key=value``. One that fails is named, on the page too, and
         left out.
@@ -83,6 +87,7 @@ def write_report(
     content = gather(runs, options or TableOptions(()), everywhere=True)
     figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
     sections = _sections(content, figures, correlations, table)
+    sections["hypotheses"] = draw_answers(answers, figures)
     rises = next((answer for answer in answers if answer.question == "h3"), None)
     facts = _facts(content, correlations, rises) | {
         "title": title,
@@ -94,10 +99,11 @@ def write_report(
             sections,
             correlations=correlations,
             table=table,
-            rises=rises,
+            answers=answers,
             agreement=agreement,
         ),
         "hypotheses": [_hypothesis(answer, figures) for answer in answers],
+        "lacks": {"hypotheses": [], "agreement": []} | dict(lacks or {}),
     }
     facts["added"], failures = added_sections(chosen, content, figures)
     facts["warnings"] = [*facts["warnings"], *failures]
@@ -165,7 +171,12 @@ def _hypothesis(answer: Answer, folder: FigureFolder) -> dict[str, Any]:
         for name, table in answer.tables.items()
         if len(table)
     ]
-    return {"title": answer.title, "said": paragraph(answer), "tables": shown}
+    return {
+        "question": answer.question,
+        "title": answer.title,
+        "said": paragraph(answer),
+        "tables": shown,
+    }
 
 
 def _strength(correlations: Any) -> list[str]:

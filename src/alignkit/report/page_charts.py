@@ -13,6 +13,7 @@ from alignkit.report.charts.agreement import agreement_chart
 from alignkit.report.charts.chart import Chart
 from alignkit.report.charts.depth import depth_chart
 from alignkit.report.charts.forest import forest_chart
+from alignkit.report.charts.hypotheses import around_chart, hypotheses_chart
 from alignkit.report.charts.layers import layers_chart
 from alignkit.report.charts.overview import overview_chart
 from alignkit.report.charts.scatter import scatter_chart
@@ -31,7 +32,7 @@ def page_charts(
     *,
     correlations: Any = None,
     table: pd.DataFrame | None = None,
-    rises: Answer | None = None,
+    answers: Sequence[Answer] = (),
     agreement: MetricAgreement | None = None,
 ) -> dict[str, Chart]:
     """Return the charts of a page by where they stand, and write the data of each.
@@ -42,7 +43,7 @@ def page_charts(
     folder : FigureFolder
     pictures : mapping
         The figures that were drawn already, by kind and task.
-    correlations, table, rises, agreement
+    correlations, table, answers, agreement
         As for ``write_report``.
     """
     runs = None
@@ -52,11 +53,14 @@ def page_charts(
         kind: [shown.name for figures in by_task.values() for shown in figures]
         for kind, by_task in pictures.items()
     }
+    rises = next((answer for answer in answers if answer.question == "h3"), None)
     charts: dict[str, Chart | None] = {
         "overview": overview_chart(content, runs, rises),
         "depth": depth_chart(content, files["depth"]),
         "layers": layers_chart(content, files["layers"]),
         "training": training_chart(content, files["training"]),
+        "hypotheses": hypotheses_chart(answers, files["hypotheses"]),
+        "around": around_chart(answers, content),
     }
     if correlations is not None:
         charts["against"] = scatter_chart(content, correlations, runs, files["against"])

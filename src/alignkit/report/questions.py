@@ -16,7 +16,7 @@ from alignkit.report.figures.correlation_maps import correlation_maps
 from alignkit.report.figures.correlation_table import correlation_table
 from alignkit.report.figures.dendrogram import dendrogram
 from alignkit.report.figures.differences import differences
-from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.poolings import poolings
 from alignkit.report.figures.quadratics import quadratics
 from alignkit.report.figures.score_profiles import score_profiles
@@ -29,11 +29,15 @@ NAMES = ("metric", "task", "other")  # columns of names that a paper writes in i
 Drawn = list[tuple[str, Figure, pd.DataFrame]]
 
 
-def draw_answers(answers: Sequence[Answer], drawn: FigureFolder) -> None:
-    """Write the figures of every answer that has data."""
-    for answer in answers:
-        for name, figure, data in _FIGURES[answer.question](answer):
+def draw_answers(answers: Sequence[Answer], drawn: FigureFolder) -> dict[str, list[Shown]]:
+    """Write the figures of every answer that has data, and return them by question."""
+    return {
+        answer.question: [
             drawn.add(f"{answer.question}-{name}", figure, data, answer.title, paragraph(answer))
+            for name, figure, data in _FIGURES[answer.question](answer)
+        ]
+        for answer in answers
+    }
 
 
 def draw_agreement(agreement: MetricAgreement, drawn: FigureFolder) -> None:

@@ -106,8 +106,9 @@ def report_runs(
         seed=options.seed,
         reporter=reporter,
     )
-    answers = _answers(runs, options, unit, permutations, measure, reporter)
-    agreement = _agreement(runs, options, unit, measure, reporter)
+    lacks = _Lacks(reporter)
+    answers = _answers(runs, options, unit, permutations, measure, lacks)
+    agreement = _agreement(runs, options, unit, measure, lacks)
     if table_formats:
         scored = [run for run in runs if run.scores(options.split)]
         means = scores_by_unit(scored, [run.scores(options.split) for run in scored], "variant")
@@ -121,10 +122,24 @@ def report_runs(
         options=options,
         answers=answers,
         agreement=agreement,
+        lacks=lacks.sections,
         added=sections,
         figure_formats=figure_formats,
         reporter=reporter,
     )
+
+
+class _Lacks:
+    """What a report lacks, by section: it is noted, and said on the page."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.sections: dict[str, list[str]] = {}
+
+    def add(self, section: str, what: str) -> None:
+        """Note that the report leaves out something."""
+        self.sections.setdefault(section, []).append(f"This report leaves out {what}.")
+        self.reporter.note(f"note: the report leaves out {what}")
 
 
 def _answers(
@@ -133,49 +148,58 @@ def _answers(
     unit: str,
     permutations: int,
     measure: bool,
-    reporter: Reporter,
+    lacks: _Lacks,
 ) -> list[Answer]:
-    """Return the answers to H1, H2 and H3 under the first metric; none where they are not asked.
+    """Return the answers to H1, H2 and H3 under all metrics; none where they are not asked.
 
     They compare placements, so they need two of them and no other unit. Unless it may measure,
-    they also need values that are stored.
+    they also need values that are stored: metrics without are left out.
     """
     if unit != "placement" or len({run.placement for run in runs}) < 2 or not options.metrics:
         return []
-    first = replace(options, metrics=options.metrics[:1], layer="last")
-    evidence = Evidence(runs, first, permutations, reporter=reporter)
-    if not measure and not evidence.is_stored(layers_around_fusions(evidence)):
-        reporter.note(
-            f"note: the report leaves out the hypotheses, as values of {first.metrics[0]} around "
-            "fusions are not measured; measure all layers to have them answered"
+
+    def evidence_of(metrics: Sequence[str]) -> Evidence:
+        asked = replace(options, metrics=tuple(metrics), layer="last")
+        return Evidence(runs, asked, permutations, reporter=lacks.reporter)
+
+    around = layers_around_fusions(evidence_of(options.metrics))
+    kept = [m for m in options.metrics if measure or evidence_of([m]).is_stored(around)]
+    if len(kept) < len(options.metrics):
+        missing = [metric for metric in options.metrics if metric not in kept]
+        lacks.add(
+            "hypotheses",
+            f"the hypotheses under {', '.join(missing)}, as values around fusions are not "
+            "measured; measure all layers to have them answered",
         )
+    if not kept:
         return []
-    answers = []
+    evidence, answers = evidence_of(kept), []
     for question in ("h1", "h2", "h3"):
         try:
             answers += ask([question], evidence)
         except AlignkitError as error:  # the report says what the others give
-            reporter.note(f"note: the report leaves out {question}: {error}")
+            lacks.add("hypotheses", f"{question}: {error}")
     return answers
 
 
 def _agreement(
-    runs: Sequence[Run], options: TableOptions, unit: str, measure: bool, reporter: Reporter
+    runs: Sequence[Run], options: TableOptions, unit: str, measure: bool, lacks: _Lacks
 ) -> MetricAgreement | None:
     """Return how far metrics agree, where there are two and nothing has to be measured for it."""
     if len(options.metrics) < 2:
         return None
     if len(runs) * len(options.metrics) > MOST_TABLES:
-        reporter.note(
-            f"note: the report leaves out the agreement of {len(options.metrics)} metrics over "
-            f"{len(runs)} runs, which takes long; alignkit agreement computes it"
+        lacks.add(
+            "agreement",
+            f"the agreement of {len(options.metrics)} metrics over {len(runs)} runs, which takes "
+            "long; alignkit agreement computes it",
         )
         return None
     try:
         if measure or Evidence(runs, options, unit=unit).is_stored(lambda _: ["same"]):
-            return agree(runs, options, reporter=reporter)
+            return agree(runs, options, reporter=lacks.reporter)
     except AlignkitError as error:
-        reporter.note(f"note: the report leaves out the agreement of metrics: {error}")
+        lacks.add("agreement", f"the agreement of metrics: {error}")
     return None
 
 

@@ -18,14 +18,15 @@ _INCONCLUSIVE = "it is not shown that alignment differs before and after a fusio
 
 
 def rise_sentences(answer: Answer) -> list[str]:
-    """Return the answer to question h3, one sentence per task and metric.
+    """Return the answer to question h3 under its first metric, one sentence per task.
 
     Parameters
     ----------
     answer : Answer
     """
-    pairs = zip(answer.rows["across"], answer.rows["against_none"], strict=True)
-    return [_sentence(across, against) for across, against in pairs]
+    pairs = list(zip(answer.rows["across"], answer.rows["against_none"], strict=True))
+    first = pairs[0][0]["metric"]
+    return [_sentence(across, against) for across, against in pairs if across["metric"] == first]
 
 
 def _sentence(across: Row, against: Row) -> str:
