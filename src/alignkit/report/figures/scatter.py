@@ -115,7 +115,8 @@ def _one(
         points["y_sd"],
         points["x_sd"],
         fmt="none",
-        ecolor=[look[unit].colour for unit in points["unit"]],
+        # One colour per point, which the types of matplotlib do not know.
+        ecolor=[look[unit].colour for unit in points["unit"]],  # type: ignore[arg-type]
         elinewidth=0.9,
         alpha=0.6,
         zorder=3,
