@@ -219,6 +219,8 @@ def test_every_option_of_training_reaches_the_run(tmp_path):
         "device": "cpu",
         "workers": 2,
         "checkpoint-every": "30s",
+        "track-layers": "all",
+        "track-streams": "cross,text",
         "track-every": "2",
         "track-samples": 9,
     }

@@ -23,7 +23,9 @@ CONFIGS = {
             aux=("cka=0.2:layer=last",),
         ),
         "seed": 3,
-        "runtime": RuntimeOptions(track=("cka", "mknn:k=3"), track_every="5s", tensorboard=True),
+        "runtime": RuntimeOptions(
+            track=("cka", "mknn:k=3"), track_layers="all", track_every="5s", tensorboard=True
+        ),
     },
     "a name": {"placement": "3,4,10"},
     "options of a placement": {"placement": "late:count=4"},

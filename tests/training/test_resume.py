@@ -50,7 +50,7 @@ def _config(every="1", **options):
         "1",
         MODEL,
         Training(**training),
-        runtime=RuntimeOptions(checkpoint_every=every, track=("cka",)),
+        runtime=RuntimeOptions(checkpoint_every=every, track=("cka",), track_layers="all"),
     )
 
 

@@ -247,6 +247,25 @@ def train(
             rich_help_panel=TRACKING,
         ),
     ] = None,
+    track_layers: Annotated[
+        str,
+        Option(
+            metavar="LAYERS",
+            help="Pairs of layers to measure it on, as in alignkit measure: all for whole grids, "
+            "which plot and report show by epoch. Layers of equal depth always are.",
+            default_factory=_runtime("track_layers"),
+            rich_help_panel=TRACKING,
+        ),
+    ],
+    track_streams: Annotated[
+        str,
+        Option(
+            metavar="STREAMS",
+            help="Streams of these pairs: cross, text, vision or all.",
+            default_factory=_runtime("track_streams"),
+            rich_help_panel=TRACKING,
+        ),
+    ],
     track_every: Annotated[
         str,
         Option(
@@ -375,6 +394,8 @@ def train(
         workers=workers,
         checkpoint_every=checkpoint_every,
         track=tuple(track_alignment or ()),
+        track_layers=track_layers,
+        track_streams=track_streams,
         track_every=track_every,
         track_samples=track_samples,
         tensorboard=tensorboard,

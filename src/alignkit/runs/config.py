@@ -24,6 +24,7 @@ from alignkit.runs.files import read_json
 from alignkit.runs.makers import owned_name, require_plugins
 from alignkit.runs.placements import choose_placement
 from alignkit.runs.terms import check_terms
+from alignkit.runs.tracking import check_tracking
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import default_root
 from alignkit.tasks.split import content_digest_of
@@ -255,13 +256,12 @@ def resolve_config(
     built = choose("architectures", architecture, options)
     where = choose_placement(placement, built.make())
     built = built.resolved()
-    built.make().schedule(where)
+    schedule = built.make().schedule(where)
     check_seed(seed)
     training = training or Training()
     runtime = runtime or RuntimeOptions()
     check_terms(training)
-    for metric in runtime.track:
-        registry().get("metrics", parse_spec(metric)[0])
+    check_tracking(runtime, schedule)
     made = chosen.make()
     return RunConfig(
         chosen,

@@ -225,6 +225,11 @@ class RuntimeOptions:
         writes one only when training is interrupted.
     track : tuple of str
         Metrics to measure during training on a fixed probe set of the validation split.
+    track_layers : str
+        Pairs of layers to measure beside those of equal depth and the last states, as for
+        ``select_pairs``; ``all`` for whole grids.
+    track_streams : str
+        The streams of these: ``cross``, ``text``, ``vision`` or ``all``.
     track_every : str
         Interval in epochs, such as ``2``, or in steps, such as ``50s``; epoch 0 is always
         measured.
@@ -238,6 +243,8 @@ class RuntimeOptions:
     workers: int = 0
     checkpoint_every: str = "10m"
     track: tuple[str, ...] = ()
+    track_layers: str = "same"
+    track_streams: str = "cross"
     track_every: str = "1"
     track_samples: int = 256
     tensorboard: bool = False

@@ -14,6 +14,7 @@ import torch
 
 from alignkit.errors import AlignkitError
 from alignkit.runs import RunConfig
+from alignkit.runs.tracking import check_size
 from alignkit.tasks import Score
 from alignkit.training.batches import Batch, Collator, prefetch
 from alignkit.training.checkpoint import Checkpoints, load_weights, weights_of
@@ -123,10 +124,13 @@ class Loop:
         ------
         AlignkitError
             If the training loss becomes infinite or NaN.
+        UsageError
+            If more is to be tracked than is kept.
         DataError
             If there is a checkpoint that cannot be read or belongs to another run.
         """
         reporter, first = self.context.reporter, self.processes.is_first
+        check_size(self.config.runtime, self.learner.schedule, self.options.epochs, self.steps)
         with StopRequest() as stop, reporter.progress("train", self.steps if first else 0) as bar:
             best = self._resume() or self._validate(0)
             bar.advance(self.position.step)

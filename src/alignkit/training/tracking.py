@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from torch import nn
 from alignkit.contracts.model import run_model
 from alignkit.data.encoded import EncodedSplit
 from alignkit.metrics import Representation, grid, resolve
-from alignkit.models.pairs import select_pairs
 from alignkit.models.schedule import Schedule
 from alignkit.models.walk import StreamState
 from alignkit.plugins.options import format_spec
 from alignkit.runs import RuntimeOptions
 from alignkit.runs.files import write_csv
+from alignkit.runs.tracking import tracked_pairs
 
 BATCH = 128
 POOL = "cls"
@@ -38,7 +39,7 @@ COLUMNS = [
 
 
 class Tracker:
-    """Measures alignment during training: of layers of equal depth, and of the last states.
+    """Measures alignment during training: of layers of equal depth, the last states, and others.
 
     The probe set is a fixed random sample of the validation split. Measuring does not touch
     the random generators of training, so tracking does not change the resulting weights.
@@ -46,7 +47,7 @@ class Tracker:
     Parameters
     ----------
     runtime : RuntimeOptions
-        The metrics, how often to measure, and the size of the probe set.
+        The metrics, the layers, how often to measure, and the size of the probe set.
     model : nn.Module
         What an architecture built.
     schedule : Schedule
@@ -68,10 +69,8 @@ class Tracker:
         self.model, self.schedule, self.data = model, schedule, data
         order = np.random.Generator(np.random.Philox(0)).permutation(len(data))
         self.probe_set = np.sort(order[: runtime.track_samples])
-        self.pairs = list(
-            dict.fromkeys([*select_pairs(schedule, "same"), *select_pairs(schedule, "last")])
-        )
-        self.rows: list[dict[str, Any]] = []
+        self.pairs = tracked_pairs(runtime, schedule)
+        self.rows: list[Sequence[Any]] = []  # of COLUMNS
 
     def after_step(self, epoch: int, step: int) -> None:
         """Measure if measuring is due after this optimiser step."""
@@ -83,13 +82,15 @@ class Tracker:
         if epoch == 0 or (not self.by_steps and epoch % self.every == 0):
             self._measure(epoch, step)
 
-    def state(self) -> list[dict[str, Any]]:
+    def state(self) -> list[Sequence[Any]]:
         """Return the measured values for a checkpoint."""
         return self.rows
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
-        """Continue from what ``state`` returned."""
-        self.rows = list(state)
+    def restore(self, state: list[Any]) -> None:
+        """Continue from what ``state`` returned; in earlier versions, its rows had names."""
+        self.rows = [
+            [row[column] for column in COLUMNS] if isinstance(row, dict) else row for row in state
+        ]
 
     def write(self, file: Path) -> None:
         """Write the measured values as a tidy table."""
@@ -109,23 +110,12 @@ class Tracker:
             names = [sorted({pair[side] for pair in self.pairs}) for side in (0, 1)]
             xs, ys = ([representations[name] for name in side] for side in names)
             where = [(names[0].index(x), names[1].index(y)) for x, y in self.pairs]
-            for value in grid(metric, xs, ys, pairs=where):
-                self.rows.append(
-                    {
-                        "epoch": epoch,
-                        "step": step,
-                        "split": self.data.name,
-                        "metric": metric.name,
-                        "parameters": format_spec("", metric.parameters).removeprefix(":"),
-                        "pool": POOL,
-                        "x": value.x,
-                        "y": value.y,
-                        "n": value.n,
-                        "value": value.value,
-                        "reason": value.reason,
-                        "chance": value.chance,
-                    }
-                )
+            parameters = format_spec("", metric.parameters).removeprefix(":")
+            shared = (epoch, step, self.data.name, metric.name, parameters, POOL)
+            self.rows += [
+                (*shared, v.x, v.y, v.n, v.value, v.reason, v.chance)
+                for v in grid(metric, xs, ys, pairs=where)
+            ]
 
     def _representations(self) -> dict[str, Representation]:
         wanted = {site for pair in self.pairs for site in pair}
