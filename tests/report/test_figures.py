@@ -169,6 +169,48 @@ def test_scatter_shows_units_runs_and_the_finding():
     assert "r = +0.50, p < 0.001, n = 6, suggestive" in ax.get_title(loc="left")
 
 
+LONG = "finetuned,pretraining.objectives=mlm+itm,head=hadamard {}"
+
+
+def _scatters():
+    names = ("information_imbalance", "unbiased_cka", "svcca:dims=10", "mknn", "r2")
+    units = pd.DataFrame(
+        [{"unit": f"u{i}", "accuracy": i / 20, **dict.fromkeys(names, i % 7)} for i in range(20)]
+    )
+    row = {"pearson": -0.48, "p": 0.0341, "n": 20, "verdict": "inconclusive", "direction": "higher"}
+    return scatter(units, None, pd.DataFrame([{"metric": m, **row} for m in names]), "accuracy")
+
+
+def _maps():
+    placements = {LONG.format(i): {"text": [], "vision": []} for i in range(12)}
+    cells = [(f"t0{i}", f"v0{j}") for i in (1, 2) for j in (1, 2)]
+    rows = [
+        {"placement": name, "x": x, "y": y, "value": 0.1} for name in placements for x, y in cells
+    ]
+    return heatmaps(pd.DataFrame(rows), placements, "unbiased_cka")
+
+
+def _curves():
+    placements = {LONG.format(i): {"text": [], "vision": []} for i in range(12)}
+    rows = [
+        {"placement": name, "seed": 0, "depth": d, "value": d / 3, "chance": 0.0}
+        for name in placements
+        for d in (1, 2, 3)
+    ]
+    return depth_curves(pd.DataFrame(rows), placements, "unbiased_cka")
+
+
+@pytest.mark.parametrize("draw", [_scatters, _maps, _curves])
+def test_the_titles_of_panels_neither_meet_nor_leave_the_figure(draw):
+    figure = draw()
+    figure.canvas.draw()
+    titles = [ax._left_title for ax in figure.axes if ax.get_title(loc="left")]
+    boxes = [title.get_window_extent(figure.canvas.get_renderer()) for title in titles]
+    assert len(boxes) >= 5
+    assert all(box.x1 <= figure.bbox.x1 for box in boxes)
+    assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
+
+
 def test_training_curves_are_means_over_seeds():
     history = pd.DataFrame(
         [

@@ -47,6 +47,8 @@ MARKERS = "osD^vPX<>hp*dH8"
 INK, FAINT, CONTEXT = "#222222", "#777777", "#D9D9D9"
 DPI = 150
 
+# Points of a title in a report, and how wide a letter is for its size.
+TITLE, LETTER = 9.5, 0.58
 # Text stays text, so that it can be searched. Names are no formulas: "$" is a dollar.
 _SETTINGS: Any = {
     "svg.fonttype": "none",
@@ -55,7 +57,7 @@ _SETTINGS: Any = {
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
     "font.size": 9,
-    "axes.titlesize": 9.5,
+    "axes.titlesize": TITLE,
     "axes.titlelocation": "left",
     "axes.labelcolor": INK,
     "text.color": INK,
@@ -252,9 +254,8 @@ def plain(axes: Axes) -> None:
 
 
 def room_for(most: int, inches: float) -> int:
-    """Return how many letters fit into so many inches, at most as many as in a report."""
-    size = page().type_size
-    return most if size is None else max(6, min(most, int(inches * 72 / (0.58 * size))))
+    """Return how many letters of a title fit into so many inches, at most so many."""
+    return max(6, min(most, int(inches * 72 / (LETTER * type_size(TITLE)))))
 
 
 def named(name: object, most: int = 24) -> str:

@@ -74,13 +74,13 @@ def null_histograms(
         )
         for name, ax in zip(names, axes, strict=True):
             row = rows[rows["metric"] == name].iloc[0]
-            _one(ax, counts[counts["metric"] == name], row, critical[name])
+            _one(ax, counts[counts["metric"] == name], row, critical[name], width)
         for ax in axes[::columns]:
             ax.set_ylabel("proportion of permutations")
     return figure
 
 
-def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float) -> None:
+def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float, width: float) -> None:
     beyond = (counts["low"].abs().combine(counts["high"].abs(), min) >= critical).to_numpy()
     ax.bar(
         counts["low"],
@@ -96,7 +96,7 @@ def _one(ax: Axes, counts: pd.DataFrame, row: Any, critical: float) -> None:
     fraction = row["p_fraction"] if isinstance(row["p_fraction"], str) else None
     p = p_text(row["p"], sign=True, fraction=fraction)
     ax.set_title(
-        f"{named(row['metric'], room_for(30, 1.6))}\nr = {row['pearson']:+.2f}, p {p}", y=1
+        f"{named(row['metric'], room_for(30, width))}\nr = {row['pearson']:+.2f}, p {p}", y=1
     )
     ax.set_xlabel("r")
     ax.set_xlim(-1, 1)

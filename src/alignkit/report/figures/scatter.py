@@ -23,6 +23,7 @@ from alignkit.report.style import (
     named,
     panels,
     plain,
+    room_for,
     short,
     type_size,
 )
@@ -61,13 +62,21 @@ def scatter(
     if columns > 1:
         width = (full_width() - 0.85 - 0.5 * (columns - 1)) / columns
     height = 2.9 if columns < 3 else 2.5
+    titles = [_title(row, width) for _, row in rows.iterrows()]
+    line = 0.17 * (max(title.count("\n") for title in titles) - 1)
     with house_style():
         figure, axes = panels(
-            len(rows), columns, width, height, gap=(0.5, 0.95), margins=(0.7, 0.15, 0.55, 0.5)
+            len(rows),
+            columns,
+            width,
+            height,
+            gap=(0.5, 0.95 + line),
+            margins=(0.7, 0.15, 0.55 + line, 0.5),
         )
-        for (_, row), ax in zip(rows.iterrows(), axes, strict=True):
+        for title, (_, row), ax in zip(titles, rows.iterrows(), axes, strict=True):
             points = _points(units, row["metric"], outcome)
             _one(ax, points, runs, row, outcome, look, (critical or {}).get(row["metric"]))
+            ax.set_title(title, y=1)
         for ax in axes[::columns]:
             ax.set_ylabel(named(outcome))
     return figure
@@ -136,7 +145,6 @@ def _one(
         type_size(7.5 if len(points) <= 10 else 6.5),
         np.concatenate([line, *dots]),
     )
-    ax.set_title(f"{named(metric, 40)}\n{_finding(row)}", y=1)
     ax.set_xlabel(f"{named(metric)} ({short(row['direction'], 40)})")
     plain(ax)
 
@@ -192,10 +200,11 @@ def fit_and_band(
     return offset + slope * along, y.mean() - half, y.mean() + half
 
 
-def _finding(row: Any) -> str:
-    """The numbers of a panel's title."""
-    verdict = short(row["verdict"])
-    if pd.isna(row["pearson"]):
-        return f"n = {row['n']}, {verdict}"
-    p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
-    return f"r = {row['pearson']:+.2f}{p}, n = {row['n']}, {verdict}"
+def _title(row: Any, width: float) -> str:
+    """The metric, the numbers, and the verdict: on a line of its own where there is no room."""
+    verdict, numbers = short(row["verdict"]), f"n = {row['n']}"
+    if not pd.isna(row["pearson"]):
+        p = "" if pd.isna(row["p"]) else f", p {p_text(row['p'], sign=True)}"
+        numbers = f"r = {row['pearson']:+.2f}{p}, {numbers}"
+    fits = len(f"{numbers}, {verdict}") <= room_for(100, width)
+    return f"{named(row['metric'], 40)}\n{numbers}{', ' if fits else chr(10)}{verdict}"
