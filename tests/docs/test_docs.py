@@ -208,6 +208,23 @@ def test_the_reference_of_commands_is_current():
     assert module["PAGE"].read_text() == module["page"](), "run: make docs"
 
 
+def _words_of_commands(command, before=()):
+    inner = getattr(command, "commands", {})
+    if not inner:
+        yield " ".join(before)
+    for name, other in inner.items():
+        yield from _words_of_commands(other, (*before, name))
+
+
+def test_the_reference_has_every_command():
+    from typer.main import get_command
+
+    from alignkit.cli.main import app
+
+    listed = runpy.run_path(str(ROOT / "docs" / "commands.py"))["COMMANDS"]
+    assert set(_words_of_commands(get_command(app))) <= set(listed)
+
+
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().splitlines()) < 100
 

@@ -4,9 +4,11 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from alignkit.report.plots import COLUMNS, KINDS
+from alignkit import compare
+from alignkit.report.plots import COLUMNS, KINDS, OF_COMPARISONS
 from tiny import alignkit
 
 PAGE = (Path(__file__).parents[2] / "docs" / "figures.md").read_text()
@@ -15,15 +17,21 @@ PAGE = (Path(__file__).parents[2] / "docs" / "figures.md").read_text()
 @pytest.mark.slow
 def test_every_command_of_the_page_runs(own_runs, tmp_path):
     root, _ = own_runs
+    rng = np.random.default_rng(0)
+    models = {name: list(rng.standard_normal((2, 30, 4))) for name in "abc"}
+    compare(models, metric=["cka", "mknn"], null=0, interval=0).save(tmp_path / "comparison")
     for line in "".join(re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)).splitlines():
         words = shlex.split(line.partition(" > ")[0])[1:]
-        fast = [] if words[0] == "evaluate" else ["--permutations", "19"]
-        done = alignkit(*words, "--runs", root, *fast, cwd=tmp_path)
+        followed = KINDS[words[1]].options if words[0] == "plot" else ("permutations",)
+        is_fast = words[0] == "evaluate" or "permutations" not in followed
+        fast = [] if is_fast else ["--permutations", "19"]
+        of_runs = [] if "comparison" in words else ["--runs", root, *fast]
+        done = alignkit(*words, *of_runs, cwd=tmp_path)
         assert done.stdout, line
         if words[0] in ("plot", "report"):
             assert all((tmp_path / name).is_file() for name in done.stdout.split())
 
 
 def test_the_table_names_every_kind_and_both_widths():
-    assert re.findall(r"^\| `([\w-]+)` \|", PAGE, flags=re.MULTILINE) == list(KINDS)
+    assert re.findall(r"^\| `([\w-]+)` \|", PAGE, flags=re.MULTILINE) == [*KINDS, *OF_COMPARISONS]
     assert all(f"{width:g}" in PAGE for width in COLUMNS.values())

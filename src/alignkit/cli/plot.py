@@ -1,7 +1,7 @@
 """``alignkit plot``: figures for papers, one kind at a time."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,6 @@ from alignkit.cli.arguments import (
     Permutations,
     Placements,
     Pool,
-    RunPaths,
     RunsFolder,
     Samples,
     Seed,
@@ -29,8 +28,14 @@ from alignkit.cli.arguments import (
 )
 from alignkit.cli.correlate import Layer
 from alignkit.cli.pages import link_results
-from alignkit.cli.selection import on_the_line, runs_and_options
+from alignkit.cli.selection import metric_specs, on_the_line, refuse, runs_and_options
 from alignkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from alignkit.analysis.comparison.compare import Compared
+
+# What says which figures of a comparison are drawn, and how.
+OF_COMPARISONS = ("what", "paths", "metric", "figure_format", "columns", "width", "style", "output")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -44,6 +49,23 @@ def _kinds(incomplete: str) -> list[tuple[str, str]]:
     return [(name, kind.summary) for name, kind in KINDS.items() if name.startswith(incomplete)]
 
 
+def _comparison(paths: list[Path] | None) -> "Compared | None":
+    """Return the comparison that is named; None where runs are meant."""
+    from alignkit.report.comparison.stored import is_comparison, read_comparison
+
+    named = [path for path in paths or () if is_comparison(path)]
+    if not named:
+        return None
+    if len(paths or ()) > 1:
+        raise UsageError(f"{named[0]} is a comparison; name it alone")
+    return read_comparison(named[0])
+
+
+def _of_runs(given: dict[str, object]) -> dict[str, object]:
+    """Return the options that say which runs are drawn and how they are measured."""
+    return {name: value for name, value in given.items() if name not in OF_COMPARISONS}
+
+
 def plot(
     context: typer.Context,
     what: Annotated[
@@ -52,11 +74,18 @@ def plot(
             metavar="WHAT",
             help="layers (heat maps), depth, training, tracked, scatter, forest, leave-one-out, "
             "null, layer-pairs, hypotheses, agreement, stability, dimension, trajectory, probe, "
-            "attention, grad-cam or tokens.",
+            "attention, grad-cam or tokens; of a comparison, layers, depth, models or best.",
             autocompletion=_kinds,
         ),
     ],
-    paths: RunPaths = None,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Run directories, or folders of them; or the folder that `alignkit compare "
+            "--output` has written. Without any, all runs under --runs.",
+        ),
+    ] = None,
     task: Tasks = None,
     placement: Placements = None,
     where: Where = None,
@@ -146,14 +175,26 @@ def plot(
     alignkit plot layers --streams text --unit run
 
     alignkit plot scatter --figure-format svg --figure-format pdf
+
+    alignkit plot layers comparison --columns 1
     """
     from alignkit.cli.printing import console
     from alignkit.report.plot_kinds import Asked
-    from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
+    from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_comparison, plot_runs
 
     if columns is not None and (width is not None or columns not in COLUMNS):
         raise UsageError("give --columns 1 or --columns 2, or --width INCHES")
     paper = Paper(tuple(figure_format or ("pdf",)), width or COLUMNS[columns or 2], style)
+    compared = _comparison(paths)
+    if compared is not None:
+        refuse(_of_runs(on_the_line(context)), "has no meaning for a comparison; leave it out")
+        drawn = plot_comparison(
+            what, compared, output, paper, metric_specs(metric) if metric else ()
+        )
+        link_results(output)
+        for path in drawn:
+            console.print_line(path)
+        return
     kind = check_plot(what, paper, on_the_line(context))
     chosen, options = runs_and_options(
         paths,

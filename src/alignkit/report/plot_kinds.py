@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from alignkit.analysis.agreement import agree
 from alignkit.analysis.comparison.models import Model
@@ -75,6 +76,7 @@ class Kind:
     ----------
     summary : str
     draw : callable
+        Of what it is drawn from, ``Asked`` or a comparison, and the folder.
     options : sequence of str
         The options that it follows, beside those that choose runs.
     explained : str
@@ -88,7 +90,7 @@ class Kind:
     """
 
     summary: str
-    draw: Callable[[Asked, FigureFolder], None]
+    draw: Callable[[Any, FigureFolder], None]
     options: Sequence[str]
     explained: str = ""
     needs_layers: bool = True

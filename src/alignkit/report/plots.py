@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib.style
 
+from alignkit.analysis.comparison.compare import Compared
 from alignkit.analysis.layer_values import SIDES
 from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
+from alignkit.metrics import resolve
+from alignkit.report.comparison.plot_kinds import KINDS as OF_COMPARISONS
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
 from alignkit.report.plot_kinds import KINDS, Asked, Kind, check_options
 from alignkit.report.style import Page, drawn_for
@@ -78,11 +82,47 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     kind = check_plot(what, paper)
     if asked.streams not in SIDES:
         raise UsageError(f"unknown `streams={asked.streams}`; known: {', '.join(SIDES)}")
+    return _draw(what, kind, asked, "these runs hold", folder, paper)
+
+
+def plot_comparison(
+    what: str, compared: Compared, folder: Path, paper: Paper = Paper(), metrics: Sequence[str] = ()
+) -> Plots:
+    """Draw the figures of one kind of models that were compared, as ``plot_runs`` those of runs.
+
+    Parameters
+    ----------
+    what : str
+        One of ``OF_COMPARISONS``.
+    compared : Compared
+    folder : Path
+    paper : Paper
+    metrics : sequence of str
+        Specs of those to draw; all that were measured by default.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind, format, style or width, or a metric that was not measured.
+    DataError
+        When there is nothing to draw.
+    """
+    kind = check_plot(what, paper, kinds=OF_COMPARISONS)
+    known = {metric.spec: metric for metric in compared.metrics}
+    asked = [resolve(spec).spec for spec in metrics]
+    for spec in asked:
+        if spec not in known:
+            raise UsageError(f"{spec} was not measured; this comparison has {', '.join(known)}")
+    chosen = replace(compared, metrics=[known[spec] for spec in asked or known])
+    return _draw(what, kind, chosen, "this comparison holds", folder, paper)
+
+
+def _draw(what: str, kind: Kind, source: Any, these: str, folder: Path, paper: Paper) -> Plots:
     figures = FigureFolder(folder, paper.formats)
     with drawn_for(Page(paper.width, TYPE_SIZE, paper.style)):
-        kind.draw(asked, figures)
+        kind.draw(source, figures)
     if not figures.shown:
-        raise DataError(f"these runs hold nothing to draw for '{what}'; see: {kind.why}")
+        raise DataError(f"{these} nothing to draw for '{what}'; see: {kind.why}")
     for each in figures.shown:
         write_text(folder / f"{each.name}.txt", f"{_caption(each, kind)}\n")
     return Plots(
@@ -90,7 +130,12 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     )
 
 
-def check_plot(what: str, paper: Paper, given: Mapping[str, object] = NOTHING) -> Kind:
+def check_plot(
+    what: str,
+    paper: Paper,
+    given: Mapping[str, object] = NOTHING,
+    kinds: Mapping[str, Kind] = KINDS,
+) -> Kind:
     """Return the kind of figure that is asked for.
 
     Parameters
@@ -99,14 +144,16 @@ def check_plot(what: str, paper: Paper, given: Mapping[str, object] = NOTHING) -
     paper : Paper
     given : mapping of str to object
         Options that were given, see ``check_options``.
+    kinds : mapping
+        Those of runs, or ``OF_COMPARISONS``.
 
     Raises
     ------
     UsageError
         For what there is not, and for options that do not go with the kind.
     """
-    if what not in KINDS:
-        raise UsageError(f"there is no figure '{what}'; choose {', '.join(KINDS)}")
+    if what not in kinds:
+        raise UsageError(_no_such(what, kinds))
     check_formats(paper.formats)
     if not 3 <= paper.width <= 30:
         raise UsageError(f"`width={paper.width:g}` must be 3 to 30 inches")
@@ -115,8 +162,21 @@ def check_plot(what: str, paper: Paper, given: Mapping[str, object] = NOTHING) -
         raise UsageError(
             f"`style={paper.style}` is neither a file nor a style of matplotlib: {', '.join(known)}"
         )
-    check_options(what, given)
-    return KINDS[what]
+    if given:
+        check_options(what, given)
+    return kinds[what]
+
+
+def _no_such(what: str, kinds: Mapping[str, Kind]) -> str:
+    choose = f"choose {', '.join(kinds)}"
+    if what in OF_COMPARISONS:
+        return (
+            f"'{what}' is a figure of models that were compared; name the folder of a comparison, "
+            f"or of runs {choose}"
+        )
+    if what in KINDS:
+        return f"'{what}' is a figure of runs; of a comparison {choose}"
+    return f"there is no figure '{what}'; {choose}"
 
 
 def _caption(shown: Shown, kind: Kind) -> str:

@@ -1,4 +1,4 @@
-"""Write files atomically: each is either complete or absent, whatever happens in between."""
+"""Write files atomically, each complete or absent whatever happens in between; read them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.bounds import require_regular
 from alignkit.cleaning import print_message, without_formula
 from alignkit.documents import read_json as read_json  # beside what writes it
-from alignkit.errors import AlignkitError
+from alignkit.errors import AlignkitError, DataError, first_line
 from alignkit.runs.space import writing
 
 if TYPE_CHECKING:
@@ -126,6 +127,48 @@ def results_csv(table: pd.DataFrame) -> str:
         columns.append(column.map(without_formula) if is_text and _has_formula(column) else column)
     quoted = pd.concat(columns, axis=1) if columns else table
     return _csv(quoted.set_axis([*map(without_formula, table.columns)], axis=1))
+
+
+def read_results(
+    path: Path,
+    command: str,
+    columns: Sequence[str] | None = None,
+    texts: Sequence[str] = ("parameters",),
+) -> pd.DataFrame:
+    """Read a table that was written as CSV.
+
+    Parameters
+    ----------
+    path : Path
+    command : str
+        What creates it, for error messages.
+    columns : sequence of str, optional
+        Those to read; all by default.
+    texts : sequence of str
+        Columns whose cells are texts even where they look like numbers.
+
+    Raises
+    ------
+    DataError
+        When the file is missing or is no such table.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise DataError(f"there is no {path}; create it with: {command}")
+    require_regular(path)
+    try:
+        return pd.read_csv(
+            path,
+            keep_default_na=False,
+            na_values=[""],
+            dtype=dict.fromkeys(texts, str),
+            usecols=None if columns is None else lambda name: name in columns,
+        )
+    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+        raise DataError(
+            f"{path} cannot be read: {first_line(error)}; create it again with: {command}"
+        ) from None
 
 
 def _has_formula(column: pd.Series) -> bool:

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from alignkit.bounds import require_regular
 from alignkit.cleaning import as_html
 from alignkit.documents import NUMBER, Form, check_form, read_json
 from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, first_line
 from alignkit.plugins.registry import in_path
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
+from alignkit.runs.files import read_results
 from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_once, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.training import RuntimeOptions, Training, read_options
@@ -292,7 +292,7 @@ class Run(RepresentationStore):
 
     def history(self) -> pd.DataFrame:
         """Return the losses and scores of training, one row per epoch and split."""
-        return _read_csv(self.trained_file("history.csv"), "alignkit train")
+        return read_results(self.trained_file("history.csv"), "alignkit train")
 
     def tracking(self) -> pd.DataFrame | None:
         """Return the alignment that training tracked, a row per step, metric and pair of sites.
@@ -301,7 +301,7 @@ class Run(RepresentationStore):
         """
         if not (self.path / "tracking.csv").is_file():
             return None
-        return _read_csv(self.trained_file("tracking.csv"), "alignkit train")
+        return read_results(self.trained_file("tracking.csv"), "alignkit train")
 
     def alignment(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return all alignment values, one row per metric, parameters and pair of sites.
@@ -317,7 +317,7 @@ class Run(RepresentationStore):
                 inputs_of_table(self.alignment_file)
             except DamagedError as error:
                 raise DamagedError(f"{error}; it is made again by: {command}") from None
-        return _read_csv(self.alignment_file, command, columns)
+        return read_results(self.alignment_file, command, columns)
 
     def schedule(self) -> Schedule:
         """Return the schedule of the run's model, as data."""
@@ -453,23 +453,3 @@ def load_runs(
         command = f"alignkit train --task {task[0]}" if task else "alignkit train"
         raise UsageError(f"there is no trained run{of} under {root}; train one with: {command}")
     return chosen
-
-
-def _read_csv(path: Path, command: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    import pandas as pd
-
-    if not path.is_file():
-        raise DataError(f"there is no {path}; create it with: {command}")
-    require_regular(path)
-    try:
-        return pd.read_csv(
-            path,
-            keep_default_na=False,
-            na_values=[""],
-            dtype={"parameters": str},
-            usecols=None if columns is None else lambda name: name in columns,
-        )
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        raise DataError(
-            f"{path} cannot be read: {first_line(error)}; create it again with: {command}"
-        ) from None

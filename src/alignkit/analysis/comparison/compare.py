@@ -60,8 +60,8 @@ class CompareOptions:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What was measured between models.
+class Compared:
+    """What the comparison of models has found, as it is stored.
 
     Attributes
     ----------
@@ -72,19 +72,29 @@ class Measured:
     best : DataFrame
         One row per pair of models and metric: the best pair of layers with the null of maxima,
         its ``chance`` alone, and ``identical``, what identical input scores.
-    models : DataFrame
-        One row per model: ``model``, ``kind``, ``stream``, ``data``, ``source``, ``layers``,
-        ``samples``, ``left_out``, ``random``.
-    joined : Joined
     metrics : sequence of Metric
-    options : CompareOptions
     """
 
     values: pd.DataFrame
     best: pd.DataFrame
+    metrics: Sequence[Metric]
+
+
+@dataclass(frozen=True)
+class Measured(Compared):
+    """What was measured between models, with the samples and options.
+
+    Attributes
+    ----------
+    models : DataFrame
+        One row per model: ``model``, ``kind``, ``stream``, ``data``, ``source``, ``layers``,
+        ``samples``, ``left_out``, ``random``.
+    joined : Joined
+    options : CompareOptions
+    """
+
     models: pd.DataFrame
     joined: Joined
-    metrics: Sequence[Metric]
     options: CompareOptions
 
 
@@ -141,9 +151,9 @@ def measure_models(
     return Measured(
         pd.concat(values, ignore_index=True),
         pd.concat(best, ignore_index=True),
+        [metric for metric in metrics if metric.spec not in left_out],
         _table(models, joined),
         joined,
-        [metric for metric in metrics if metric.spec not in left_out],
         options,
     )
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from alignkit.analysis.comparison.compare import Measured
+from alignkit.alignment.designs import shown_name
+from alignkit.analysis.comparison.compare import Compared
 from alignkit.metrics import Metric
+from alignkit.models.placement import STREAMS
 from alignkit.report.comparison.lines import measure, number
 from alignkit.report.comparison.rows import (
     Row,
@@ -20,8 +22,10 @@ from alignkit.report.comparison.rows import (
     shown_column,
 )
 from alignkit.report.figures.best_values import best_values
+from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.layer_map import layer_map
 from alignkit.report.figures.model_map import model_map
+from alignkit.report.style import named
 
 # More pairs of models than this are not drawn in rows; the map of models shows them.
 MOST_ROWS = 30
@@ -41,29 +45,31 @@ class Drawn:
     alternative: str
 
 
-def layer_maps(measured: Measured) -> Iterator[Drawn]:
+def layer_maps(compared: Compared) -> Iterator[Drawn]:
     """Yield the map of layers of pairs of models under every metric: of many, the most aligned."""
-    for row, metric in _rows(measured):
-        drawn = draw_layers(measured, row, metric)
-        if drawn is not None:
-            yield drawn
+    for metric, rows in _by_metric(compared):
+        for row in rows:
+            drawn = draw_layers(compared, row, metric)
+            if drawn is not None:
+                yield drawn
 
 
-def maps_left_out(measured: Measured) -> str:
+def maps_left_out(compared: Compared) -> str:
     """Say of how many pairs of models the maps of layers are; nothing where they are of all."""
-    pairs = len(pairs_of(measured))
+    pairs = len(pairs_of(compared))
     if pairs <= MOST_MAPS:
         return ""
     return f"Maps are of the {MOST_MAPS} most aligned of {pairs:,} pairs of models."
 
 
-def draw_layers(measured: Measured, row: Row, metric: Metric) -> Drawn | None:
+def draw_layers(compared: Compared, row: Row, metric: Metric) -> Drawn | None:
     """Draw the layers of two models; None where there is only one pair, or none has a value."""
-    grid = grid_of(measured, metric, row["a"], row["b"], row["within"])
+    grid = grid_of(compared, metric, row["a"], row["b"], row["within"])
     column = shown_column(grid)
     if len(grid) < 2 or grid[column].isna().all():
         return None
-    label = f"{measure(row)}, calibrated" if column == "calibrated" else measure(row)
+    said = _said(row)
+    label = f"{said}, calibrated" if column == "calibrated" else said
     chances = grid["null_mean"].dropna()
     chance = float(chances.mean()) if len(chances) else None
     figure = layer_map(
@@ -82,16 +88,66 @@ def draw_layers(measured: Measured, row: Row, metric: Metric) -> Drawn | None:
         figure,
         grid,
         f"{row['a']} against {row['b']}: {label}",
-        f"{label} for every pair of layers of {row['a']} and {row['b']}; values from "
+        f"{row['a']} against {row['b']}: {label}, for every pair of their layers; values from "
         f"{number(known.min())} to {number(known.max())}.",
     )
 
 
-def best_figures(measured: Measured) -> Iterator[Drawn]:
+def depth_figures(compared: Compared) -> Iterator[Drawn]:
+    """Yield alignment by depth, a panel per pair of models, one figure per metric."""
+    for metric, rows in _by_metric(compared):
+        values = pd.concat([at_equal_depth(compared, row, metric) for row in rows])
+        if values["depth"].nunique() < 2 or values["value"].isna().all():
+            continue
+        label, ends = _said(rows[0]), values.dropna(subset="value").groupby("placement").tail(1)
+        unfused: dict[str, list[float]] = {stream: [] for stream in STREAMS}
+        yield Drawn(
+            f"depth-{_file(rows[0])}",
+            depth_curves(
+                values, dict.fromkeys(values["placement"], unfused), label, kind="pairs of models"
+            ),
+            values,
+            f"{label} by depth",
+            f"{label} by depth, of layers that are equally deep; at the last that is known: "
+            + "; ".join(f"{end.placement} {number(end.value)}" for end in ends[:9].itertuples()),
+        )
+
+
+def at_equal_depth(compared: Compared, row: Row, metric: Metric) -> pd.DataFrame:
+    """Return the values of layers of two models that are equally deep, from the first to the last.
+
+    Every layer of the deeper model has a partner: the layer of the other at the nearest share of
+    its depth.
+    """
+    grid = grid_of(compared, metric, row["a"], row["b"], row["within"])
+    sides = [list(dict.fromkeys(grid[side])) for side in ("x", "y")]
+    deepest = max(map(len, sides))
+    pairs = [
+        tuple(side[round(at * (len(side) - 1) / max(deepest - 1, 1))] for side in sides)
+        for at in range(deepest)
+    ]
+    found = grid.set_index(["x", "y"]).reindex(pd.MultiIndex.from_tuples(pairs, names=["x", "y"]))
+    found = found.reset_index()
+    chance = found["chance"].astype(float).fillna(found["null_mean"].astype(float))
+    return pd.DataFrame(
+        {
+            "placement": f"{row['a']} and {row['b']}",
+            "seed": 0,
+            "depth": range(deepest),
+            "x": found["x"],
+            "y": found["y"],
+            "n": found["n"],
+            "value": found["value"].astype(float),
+            "chance": chance,
+        }
+    )
+
+
+def best_figures(compared: Compared) -> Iterator[Drawn]:
     """Yield the best pair of every pair of models with its controls, one figure per metric."""
-    every = best_rows(measured)
-    for metric in measured.metrics:
-        for within in designs_of(measured):
+    every = best_rows(compared)
+    for metric in compared.metrics:
+        for within in designs_of(compared):
             rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
             if len(rows) > MOST_ROWS or all(row["value"] is None for row in rows):
                 continue
@@ -99,7 +155,7 @@ def best_figures(measured: Measured) -> Iterator[Drawn]:
             if len(rows) == 1:
                 names |= {f"random_{side}": f"random weights in {side}" for side in "ab"}
             down = "" if metric.higher_is_better else " (lower is more aligned)"
-            label = f"{measure(rows[0])}, best pair of layers{down}"
+            label = f"{_said(rows[0])}, best pair of layers{down}"
             yield Drawn(
                 f"best-{_file(rows[0])}",
                 best_values(rows, label, names),
@@ -110,16 +166,16 @@ def best_figures(measured: Measured) -> Iterator[Drawn]:
             )
 
 
-def model_maps(measured: Measured) -> Iterator[Drawn]:
+def model_maps(compared: Compared) -> Iterator[Drawn]:
     """Yield models against models, where there are several on a side, per metric."""
-    every = best_rows(measured)
-    for metric in measured.metrics:
-        for within in designs_of(measured):
+    every = best_rows(compared)
+    for metric in compared.metrics:
+        for within in designs_of(compared):
             rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
             if len(rows) < 2 or all(row["value"] is None for row in rows):
                 continue
             column = "calibrated" if any(r["calibrated"] is not None for r in rows) else "value"
-            label = f"{measure(rows[0])}, {'calibrated, ' if column == 'calibrated' else ''}best"
+            label = f"{_said(rows[0])}, {'calibrated, ' if column == 'calibrated' else ''}best"
             maps = [("", _table(rows, column))]
             for key, title in RANDOM.items():
                 controls = [r[key] | {"a": r["a"], "b": r["b"]} for r in rows if r[key] is not None]
@@ -128,12 +184,14 @@ def model_maps(measured: Measured) -> Iterator[Drawn]:
             if len(maps) > 1:
                 maps[0] = ("the models", maps[0][1])
             down = column == "value" and not metric.higher_is_better
+            shown = maps[0][1].stack()
             yield Drawn(
                 f"models-{_file(rows[0])}",
                 model_map(maps, label, down),
                 flat_rows(rows),
                 f"{label} pair of layers of every pair of models",
-                f"{label} pair of layers of {len(rows)} pairs of models.",
+                f"{label} pair of layers of every pair of models; values from "
+                f"{number(shown.min())} to {number(shown.max())}.",
             )
 
 
@@ -149,16 +207,22 @@ def flat_rows(rows: list[Row]) -> pd.DataFrame:
     return pd.DataFrame(flat)
 
 
-def _rows(measured: Measured) -> Iterator[tuple[Row, Metric]]:
-    """Yield the pairs of models whose layers are drawn, in their order."""
-    every = best_rows(measured)
-    for metric in measured.metrics:
-        for within in designs_of(measured):
+def _by_metric(compared: Compared) -> Iterator[tuple[Metric, list[Row]]]:
+    """Yield the pairs of models whose layers are drawn, in their order, for every metric."""
+    every = best_rows(compared)
+    for metric in compared.metrics:
+        for within in designs_of(compared):
             rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
             sign = -1 if metric.higher_is_better else 1
             known = [row for row in rows if row["value"] is not None]
             ranked = sorted(known, key=lambda row: sign * float(row["value"]))[:MOST_MAPS]
-            yield from ((row, metric) for row in rows if row in ranked)
+            if ranked:
+                yield metric, [row for row in rows if row in ranked]
+
+
+def _said(row: Row) -> str:
+    """Return the metric and its classes as ``measure`` does, on paper under its proper name."""
+    return " within ".join(filter(None, (named(row["spec"], 200), shown_name(row["within"]))))
 
 
 def _file(row: Row) -> str:

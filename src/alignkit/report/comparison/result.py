@@ -21,6 +21,8 @@ from alignkit.training.device import choose_device
 if TYPE_CHECKING:
     import pandas as pd
 
+    from alignkit.report.plots import Plots
+
 
 class Comparison:
     """Models compared layer by layer; in a notebook, the figure and what it shows.
@@ -49,11 +51,6 @@ class Comparison:
     def models(self) -> pd.DataFrame:
         """One row per model: what it is, its layers and samples, and how many are left out."""
         return self.measured.models
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The same as ``best``, under the name that correlations give their table."""
-        return self.best
 
     def grid(
         self,
@@ -111,6 +108,44 @@ class Comparison:
         from alignkit.report.comparison.page import write_comparison
 
         return write_comparison(self.measured, folder)
+
+    def plot(
+        self,
+        what: str,
+        metric: str | Sequence[str] = (),
+        *,
+        folder: str | Path = "figures",
+        formats: Sequence[str] = ("svg", "pdf"),
+        width: float | None = None,
+        style: str = "",
+    ) -> Plots:
+        """Draw figures of one kind for a paper, as ``alignkit plot`` does.
+
+        Parameters
+        ----------
+        what : str
+            ``layers``, ``depth``, ``models`` or ``best``.
+        metric : str or sequence of str
+            All that were measured when empty.
+        folder, formats, width, style
+            As for ``alignkit.plot``.
+
+        Returns
+        -------
+        Plots
+            The paths of the figures; a notebook shows those that are SVG.
+
+        Raises
+        ------
+        UsageError
+            For unknown names, formats and styles, and a metric that was not measured.
+        DataError
+            When there is nothing to draw.
+        """
+        from alignkit.report.plots import COLUMNS, Paper, plot_comparison
+
+        paper = Paper(tuple(formats), width or COLUMNS[2], style)
+        return plot_comparison(what, self.measured, Path(folder), paper, _words(metric))
 
     def lines(self) -> list[str]:
         """Return what the comparison shows, as sentences."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from alignkit.analysis.comparison.compare import NEITHER, A, B, Measured
+from alignkit.analysis.comparison.compare import NEITHER, A, B, Compared
 from alignkit.metrics import Metric
 from alignkit.plugins.options import format_spec
 
@@ -20,20 +20,20 @@ def of_metric(table: pd.DataFrame, metric: Metric) -> pd.DataFrame:
     return table[(table["metric"] == metric.name) & (table["parameters"] == parameters)]
 
 
-def pairs_of(measured: Measured) -> list[tuple[str, str]]:
+def pairs_of(compared: Compared) -> list[tuple[str, str]]:
     """Return the pairs of models that were compared, without controls, in their order."""
-    rows = measured.best[measured.best["random_weights"] == NEITHER]
+    rows = compared.best[compared.best["random_weights"] == NEITHER]
     return list(dict.fromkeys(zip(rows["a"], rows["b"], strict=True)))
 
 
-def designs_of(measured: Measured) -> list[str]:
+def designs_of(compared: Compared) -> list[str]:
     """Return the classes that were measured within: none, and those asked for."""
-    return list(dict.fromkeys(measured.best["within"]))
+    return list(dict.fromkeys(compared.best["within"]))
 
 
-def grid_of(measured: Measured, metric: Metric, a: str, b: str, within: str = "") -> pd.DataFrame:
+def grid_of(compared: Compared, metric: Metric, a: str, b: str, within: str = "") -> pd.DataFrame:
     """Return the values of all pairs of layers of two models."""
-    rows = of_metric(measured.values, metric)
+    rows = of_metric(compared.values, metric)
     same = (rows["a"] == a) & (rows["b"] == b) & (rows["within"] == within)
     return rows[same & (rows["random_weights"] == NEITHER)]
 
@@ -43,7 +43,7 @@ def shown_column(values: pd.DataFrame) -> str:
     return "calibrated" if values["calibrated"].notna().any() else "value"
 
 
-def best_rows(measured: Measured) -> list[Row]:
+def best_rows(compared: Compared) -> list[Row]:
     """Return one row per metric and pair of models: the best pair of layers, and its controls.
 
     Returns
@@ -53,8 +53,8 @@ def best_rows(measured: Measured) -> list[Row]:
         random weights in place of a and of b, or None.
     """
     rows: list[Row] = []
-    for metric in measured.metrics:
-        best = of_metric(measured.best, metric)
+    for metric in compared.metrics:
+        best = of_metric(compared.best, metric)
         plain = [_plain(row) for row in best.to_dict(orient="records")]
         known = {(row["random_weights"], *_key(row)): row for row in plain}
         rows += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -10,8 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from alignkit.cleaning import visible
+from alignkit.report.figures.fit import fit
 from alignkit.report.layer_names import squeezed
-from alignkit.report.style import FAINT, INK, PALETTE, house_style, panels, plain
+from alignkit.report.style import (
+    FAINT,
+    INK,
+    PALETTE,
+    full_width,
+    house_style,
+    panels,
+    plain,
+    room_for,
+)
 
 # Colour, marker, and where it stands in the row of a pair, from the top.
 _LOOKS: Mapping[str, tuple[str, str, float]] = {
@@ -34,7 +45,8 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
     names : mapping of str to str
         What ``models``, ``random_a``, ``random_b`` and ``null`` are called.
     """
-    titles = ["\n".join(visible(squeezed(row[side], 36)) for side in "ab") for row in rows]
+    most = room_for(36, 0.3 * full_width())
+    titles = ["\n".join(visible(squeezed(row[side], most)) for side in "ab") for row in rows]
     left = 0.35 + 0.068 * max(len(part) for title in titles for part in title.split("\n"))
     with house_style():
         figure, (ax,) = panels(1, 1, 4.6, 0.55 * len(rows) + 0.15, margins=(left, 2.3, 0.2, 0.5))
@@ -46,7 +58,7 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
                     _draw(ax, -at + (0 if alone else shift), kind, shown)
         ax.set_yticks([-at for at in range(len(rows))], titles)
         ax.set_ylim(-len(rows) + 0.45, 0.55)
-        ax.set_xlabel(label)
+        ax.set_xlabel("\n".join(wrap(label, room_for(200, full_width() - 1.2))))
         plain(ax)
         ax.tick_params(axis="y", length=0)
         present = [k for k in _LOOKS if k == "models" or any(row[k] is not None for row in rows)]
@@ -54,7 +66,8 @@ def best_values(rows: Sequence[Mapping[str, Any]], label: str, names: Mapping[st
         if any(row["null_std"] is not None for row in rows):
             handles.append(Line2D([], [], color=FAINT, marker="|", lw=3, label=names["null"]))
         place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0)}
-        ax.legend(handles=handles, borderaxespad=0.0, **place)
+        figure.legend(handles=handles, borderaxespad=0.0, bbox_transform=ax.transAxes, **place)
+        fit(figure, [ax], 1)
     return figure
 
 

@@ -15,7 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 
+from alignkit.cleaning import visible
 from alignkit.models.placement import STREAMS
+from alignkit.report.layer_names import squeezed
 from alignkit.report.style import (
     CONTEXT,
     FAINT,
@@ -83,7 +85,7 @@ def depth_curves(
             _lines(ax, every, color=CONTEXT, lw=0.8, zorder=1)
             _curve(ax, parts[name], curves[name], look[name].colour)
             _fusions(ax, curves[name], placements[name], look[name].colour)
-            ax.set_title(short(name, room_for(40, width)), y=1)
+            ax.set_title(visible(squeezed(name, room_for(40, width))), y=1)
         _scale_alike(axes, columns)
         fused = [s for s in STREAMS if any(placements[name][s] for name in names)]
         if not values["chance"].notna().any():
