@@ -84,11 +84,14 @@ _PUBLIC = {
     "UndefinedError": "alignkit.errors",
     "UsageError": "alignkit.errors",
     "Vocabulary": "alignkit.models.protocols",
+    "ablation": "alignkit.report.notebook_tables",
     "between_layers": "alignkit.models.schedule",
+    "choose_target": "alignkit.runs.targets",
     "compare": "alignkit.report.comparison.result",
     "correlate": "alignkit.report.notebook",
-    "choose_target": "alignkit.runs.targets",
     "default_root": "alignkit.tasks",
+    "dimension": "alignkit.report.notebook_tables",
+    "evaluate": "alignkit.report.notebook_tables",
     "fingerprint_of": "alignkit.tasks",
     "first_line": "alignkit.errors",
     "fusion_site": "alignkit.models.schedule",
@@ -106,8 +109,11 @@ _PUBLIC = {
     "parallel_map": "alignkit.metrics",
     "permuted_products": "alignkit.metrics",
     "plot": "alignkit.report.notebook",
+    "probe": "alignkit.report.notebook_tables",
     "read_arrays": "alignkit.metrics",
     "run_layers": "alignkit.models.schedule",
+    "stability": "alignkit.report.notebook_tables",
+    "trajectory": "alignkit.report.notebook_tables",
     "write_report": "alignkit.report.notebook",
 }
 
@@ -208,6 +214,12 @@ if TYPE_CHECKING:
     from alignkit.report.notebook import correlate as correlate
     from alignkit.report.notebook import plot as plot
     from alignkit.report.notebook import write_report as write_report
+    from alignkit.report.notebook_tables import ablation as ablation
+    from alignkit.report.notebook_tables import dimension as dimension
+    from alignkit.report.notebook_tables import evaluate as evaluate
+    from alignkit.report.notebook_tables import probe as probe
+    from alignkit.report.notebook_tables import stability as stability
+    from alignkit.report.notebook_tables import trajectory as trajectory
     from alignkit.report.sections import Section as Section
     from alignkit.report.sections import SectionFigure as SectionFigure
     from alignkit.runs import Run as Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from alignkit.analysis.over_placements import sign_flip_row
 from alignkit.analysis.questions.verdicts import with_verdicts
 from alignkit.analysis.runs_table import MeasuredRuns
 from alignkit.analysis.scores import outcome_sign
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
@@ -30,7 +31,7 @@ _FAMILY = ["task", "outcome", "value"]
 
 
 @dataclass(frozen=True)
-class Ablation:
+class Ablation(Tabled):
     """What the values of one option change, all else being equal.
 
     Attributes
@@ -55,6 +56,8 @@ class Ablation:
     differences: pd.DataFrame
     rankings: pd.DataFrame
     settings: dict[str, Any]
+
+    shown: ClassVar = ("placements", "differences", "rankings")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

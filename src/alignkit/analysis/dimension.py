@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.collapse import drops_at_fusions, drops_over_placements
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import UndefinedError
 from alignkit.progress import SILENT, Progress, Reporter
@@ -30,7 +31,7 @@ SPECTRUM_COLUMNS = (*MODEL_COLUMNS, "layer", "depth", "component", "share", "cum
 
 
 @dataclass(frozen=True)
-class Dimensions:
+class Dimensions(Tabled):
     """The dimensions of models, layer by layer.
 
     Attributes
@@ -55,6 +56,8 @@ class Dimensions:
     collapse: pd.DataFrame
     streams: list[Stream]
     settings: dict[str, Any]
+
+    shown: ClassVar = ("layers", "fusions", "collapse")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

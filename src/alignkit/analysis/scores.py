@@ -109,6 +109,23 @@ def _scores_table(
     return pd.DataFrame(rows)
 
 
+def scores_by_run(
+    runs: Sequence[Run], scores: Sequence[Mapping[str, float]], split: str
+) -> list[dict[str, Any]]:
+    """Return one row per run: what it is, and all its scores on a split."""
+    return [
+        {
+            "task": run.task,
+            "placement": run.placement,
+            "seed": run.seed,
+            "split": split,
+            **own,
+            "run": str(run.path),
+        }
+        for run, own in zip(runs, scores, strict=True)
+    ]
+
+
 def scores_by_unit(
     runs: Sequence[Run], scores: Sequence[Mapping[str, float]], unit: str
 ) -> pd.DataFrame:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from alignkit.alignment.layers import extracted
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count, check_seed
 from alignkit.errors import UsageError
 from alignkit.models.pairs import equal_depth
@@ -40,7 +41,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Stability:
+class Stability(Tabled):
     """Metrics measured at several settings.
 
     Attributes
@@ -51,11 +52,16 @@ class Stability:
         Means over models, see ``summarise``.
     plan : Plan
         What was varied.
+    settings : dict
+        The plan, and the models with their numbers of layers.
     """
 
     table: pd.DataFrame
     summary: pd.DataFrame
     plan: Plan
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    shown: ClassVar = ("summary",)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -65,7 +71,7 @@ class Stability:
     def without_seconds(self) -> Stability:
         """Return the same without durations, which are never the same twice."""
         table = self.table.drop(columns="seconds")
-        return Stability(table, summarise(table), self.plan)
+        return replace(self, table=table, summary=summarise(table))
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,16 @@ def stability(
         When a metric cannot be computed on these data; if lenient, when none can.
     """
     table = measure_settings(models, metrics, plan, lenient=lenient, reporter=reporter)
-    return Stability(table, summarise(table), plan)
+    settings = {
+        "samples": plan.samples,
+        "k": plan.k,
+        "splits": plan.splits,
+        "null": plan.null,
+        "seed": plan.seed,
+        "models": [model.name for model in models],
+        "layers": [len(model.xs) for model in models],
+    }
+    return Stability(table, summarise(table), plan, settings)
 
 
 def measure_settings(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.jumps import Jumps, find_jumps
 from alignkit.analysis.layer_values import layer_values
 from alignkit.analysis.options import TableOptions, canonical_specs
 from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
@@ -40,7 +41,7 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Trajectory:
+class Trajectory(Tabled):
     """How representations change with depth.
 
     Attributes
@@ -64,6 +65,8 @@ class Trajectory:
     jumps: Jumps
     streams: list[Stream]
     settings: dict[str, Any]
+
+    shown: ClassVar = ("means", "placements", "within", "against")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -117,12 +117,4 @@ def ablation(
     result = ablate(
         chosen, option, options, reference=reference, permutations=permutations, reporter=reporter
     )
-    finish(
-        result,
-        show,
-        ("placements", "differences", "rankings"),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show, output=output, figures=figures, json=json, tables_as=format)

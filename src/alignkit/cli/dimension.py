@@ -89,12 +89,4 @@ def dimension(
     result = dimensions(
         read, layers, samples=samples, permutations=permutations, seed=seed, reporter=reporter
     )
-    finish(
-        result,
-        show,
-        ("layers", "fusions", "collapse"),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show, output=output, figures=figures, json=json, tables_as=format)

@@ -79,7 +79,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from alignkit.analysis.scores import scores_by_unit
+    from alignkit.analysis.scores import scores_by_run, scores_by_unit
     from alignkit.chain.evaluate import evaluate as evaluate_run
     from alignkit.chain.extra_scores import choose_scores
     from alignkit.cli.printing import console
@@ -103,17 +103,7 @@ def evaluate(
             chosen, lambda run: evaluate_run(run, split, force, reporter, device, extra)
         )
     if unit == "run":
-        rows = [
-            {
-                "task": run.task,
-                "placement": run.placement,
-                "seed": run.seed,
-                "split": split,
-                **scores,
-                "run": str(run.path),
-            }
-            for run, scores in zip(done.runs, done.results, strict=True)
-        ]
+        rows = scores_by_run(done.runs, done.results, split)
         print_result(
             lambda: rows,
             lambda: show_runs(rows),

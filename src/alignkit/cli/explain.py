@@ -92,15 +92,7 @@ def attention(
     chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = attention_of_runs(chosen, options, reporter)
-    finish(
-        result,
-        show_attention,
-        ("layers", "fusions"),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show_attention, output=output, figures=figures, json=json, tables_as=format)
 
 
 def grad_cam(
@@ -160,15 +152,7 @@ def grad_cam(
     chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = grad_cam_of_runs(chosen, options, layers, pictures, reporter)
-    finish(
-        result,
-        show_grad_cam,
-        ("layers",),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show_grad_cam, output=output, figures=figures, json=json, tables_as=format)
 
 
 def tokens(
@@ -208,12 +192,4 @@ def tokens(
     chosen = chosen_runs(paths, runs, task, placement, splits=on, where=where)
     options = ForwardOptions(split, samples, seed, untrained, device)
     result = tokens_of_runs(chosen, options, reporter)
-    finish(
-        result,
-        show_tokens,
-        ("layers",),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show_tokens, output=output, figures=figures, json=json, tables_as=format)

@@ -145,12 +145,4 @@ def probe(
         specs, pool=pool[0] if pool else "cls", seed=seed, lenient="all" in (metric or ())
     )
     result = probed(read, options, alignment, permutations, reporter)
-    finish(
-        result,
-        show,
-        ("layers", "within", "pooled"),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show, output=output, figures=figures, json=json, tables_as=format)

@@ -155,17 +155,8 @@ def stability(
 
         write_stability(result, table=output, figures=figures)
         link_results(output, figures=figures)
-    settings = {
-        "samples": plan.samples,
-        "k": plan.k,
-        "splits": plan.splits,
-        "null": plan.null,
-        "seed": plan.seed,
-        "models": [model.name for model in models],
-        "layers": [len(model.xs) for model in models],
-    }
     print_result(
-        lambda: plain_tables(result.tables, settings),
+        lambda: plain_tables(result.tables, result.settings),
         lambda: show(result.summary, models),
         lambda: result.table,
         json=json,

@@ -1,19 +1,18 @@
 """How the commands end whose result is several tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.cli.pages import link_results
 
 if TYPE_CHECKING:
-    from alignkit.report.tabled import Tabled
+    from alignkit.analysis.tabled import Tabled
 
 
 def finish(
     result: "Tabled",
     show: "Callable[[Any], None]",
-    in_json: Sequence[str],
     *,
     output: Path | None,
     figures: Path | None,
@@ -27,8 +26,6 @@ def finish(
     result : Tabled
     show : callable
         Prints it as tables.
-    in_json : sequence of str
-        The tables that JSON has; files have all.
     output, figures : Path, optional
     json : bool
     tables_as : str
@@ -43,9 +40,8 @@ def finish(
         reporter = console.TerminalReporter()
         write_tabled(result, folder=output, figures=figures, reporter=reporter)
         link_results(output, figures=figures)
-    tables = {name: result.tables[name] for name in in_json}
     print_result(
-        lambda: plain_tables(tables, result.settings),
+        lambda: plain_tables(result.shown_tables, result.settings),
         lambda: show(result),
         lambda: next(iter(result.tables.values())),
         json=json,

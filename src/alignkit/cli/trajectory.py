@@ -99,12 +99,4 @@ def trajectory(
         lenient="all" in (metric or ()),
     )
     result = trajectories(read, options, permutations, reporter)
-    finish(
-        result,
-        show,
-        ("means", "placements", "within", "against"),
-        output=output,
-        figures=figures,
-        json=json,
-        tables_as=format,
-    )
+    finish(result, show, output=output, figures=figures, json=json, tables_as=format)

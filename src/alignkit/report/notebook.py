@@ -66,8 +66,8 @@ def correlate(
     from alignkit.analysis.correlate import correlate_runs
 
     found, _ = correlate_runs(
-        _opened(runs),
-        _options(metric, seed, options),
+        opened(runs),
+        options_of(metric, seed, options),
         unit=unit,
         control=control,
         margin=margin,
@@ -147,8 +147,8 @@ def plot(
     changed = {name: value for name, value in chosen.items() if value != default[name].default}
     check_plot(what, paper, changed | options)
     asked = Asked(
-        _opened(runs),
-        _options(metric, seed, options),
+        opened(runs),
+        options_of(metric, seed, options),
         unit,
         control,
         margin,
@@ -203,9 +203,9 @@ def write_report(
     from alignkit.report.results import report_runs
 
     return report_runs(
-        _opened(runs),
+        opened(runs),
         Path(folder),
-        _options(metric, seed, options),
+        options_of(metric, seed, options),
         unit=unit,
         control=control,
         margin=margin,
@@ -218,10 +218,12 @@ def write_report(
     )
 
 
-def _opened(runs: Runs) -> Sequence[Run]:
+def opened(runs: Runs) -> Sequence[Run]:
+    """Return runs, or those in a folder."""
     return load_runs(runs) if isinstance(runs, (str, Path)) else runs
 
 
-def _options(metric: str | Sequence[str], seed: int, options: dict[str, Any]) -> TableOptions:
+def options_of(metric: str | Sequence[str], seed: int, options: dict[str, Any]) -> TableOptions:
+    """Return how runs become a table, by the primary family where no metric is named."""
     named = (metric,) if isinstance(metric, str) else tuple(metric)
     return TableOptions(canonical_specs(named or default_metrics()), seed=seed, **options)

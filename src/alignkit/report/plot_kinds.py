@@ -21,6 +21,7 @@ from alignkit.analysis.probing.probe import probe
 from alignkit.analysis.probing.probes import ProbeOptions
 from alignkit.analysis.questions import Evidence, ask
 from alignkit.analysis.stability import layers_of_run, plan_settings, stability
+from alignkit.analysis.tabled import Tabled
 from alignkit.analysis.trajectory import trajectories
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
@@ -29,7 +30,7 @@ from alignkit.report.content import gather
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.page_figures import EXPLAINED, depths, grids, tracks, trainings
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
-from alignkit.report.tabled import Tabled, draw_tabled
+from alignkit.report.tabled import draw_tabled
 from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
 from alignkit.statistics.equivalence import MARGIN

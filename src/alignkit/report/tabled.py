@@ -12,6 +12,7 @@ from alignkit.analysis.explaining.attention import AttentionEntropy
 from alignkit.analysis.explaining.grad_cam import GradCam
 from alignkit.analysis.explaining.tokens import TokenSimilarities
 from alignkit.analysis.probing.probe import Probes
+from alignkit.analysis.tabled import Tabled
 from alignkit.analysis.trajectory import Trajectory
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.ablation import draw_ablation
@@ -22,9 +23,6 @@ from alignkit.report.probe import draw_probes
 from alignkit.report.trajectory import draw_trajectory
 from alignkit.runs.files import write_results
 
-Tabled = (
-    Dimensions | Trajectory | Probes | Ablation | AttentionEntropy | GradCam | TokenSimilarities
-)
 _DRAW: dict[type, Callable[[Any, FigureFolder], None]] = {
     Dimensions: draw_dimensions,
     Trajectory: draw_trajectory,

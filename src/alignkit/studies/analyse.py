@@ -19,7 +19,7 @@ from alignkit.tasks import SPLITS
 
 if TYPE_CHECKING:
     from alignkit.analysis.comparison.models import Model
-    from alignkit.report.tabled import Tabled
+    from alignkit.analysis.tabled import Tabled
 
 Written = dict[str, list[str]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alignkit.analysis.explaining.forward import (
     RUN_COLUMNS,
@@ -14,6 +14,7 @@ from alignkit.analysis.explaining.forward import (
     beside_untrained,
     of_models,
 )
+from alignkit.analysis.tabled import Tabled
 from alignkit.errors import DataError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run
@@ -36,7 +37,7 @@ HEAD_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class AttentionEntropy:
+class AttentionEntropy(Tabled):
     """How widely the attention of runs is spread.
 
     Attributes
@@ -58,6 +59,8 @@ class AttentionEntropy:
     layers: pd.DataFrame
     fusions: pd.DataFrame
     settings: dict[str, Any]
+
+    shown: ClassVar = ("layers", "fusions")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

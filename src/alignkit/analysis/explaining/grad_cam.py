@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from alignkit.analysis.explaining.forward import (
     of_models,
     precise,
 )
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import MAXIMA, pairs_by_streams
@@ -67,7 +68,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCam(Tabled):
     """Where the gradient of the predicted output points, in trained and untrained models.
 
     Attributes
@@ -88,6 +89,8 @@ class GradCam:
     layers: pd.DataFrame
     pictures: list[Picture] = field(repr=False)
     settings: dict[str, Any]
+
+    shown: ClassVar = ("layers",)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alignkit.analysis.explaining.forward import (
     RUN_COLUMNS,
@@ -16,6 +16,7 @@ from alignkit.analysis.explaining.forward import (
     of_models,
     precise,
 )
+from alignkit.analysis.tabled import Tabled
 from alignkit.errors import DataError
 from alignkit.models.schedule import Schedule, depths, sites
 from alignkit.progress import SILENT, Reporter
@@ -33,7 +34,7 @@ PAIR_COLUMNS = (*RUN_COLUMNS, "direction", "x", "y", "depth", "n", "value", "sd"
 
 
 @dataclass(frozen=True)
-class TokenSimilarities:
+class TokenSimilarities(Tabled):
     """How similar tokens and patches are to the closest of the other side.
 
     Attributes
@@ -53,6 +54,8 @@ class TokenSimilarities:
     layers: pd.DataFrame
     placements: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]
     settings: dict[str, Any]
+
+    shown: ClassVar = ("layers",)
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.layer_values import layer_values
@@ -16,6 +16,7 @@ from alignkit.analysis.probing.with_alignment import (
     within_models,
 )
 from alignkit.analysis.stream_layers import Stream
+from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.models.pairs import equal_depth
 from alignkit.progress import SILENT, Reporter
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Probes:
+class Probes(Tabled):
     """Probes of models, and how they go with alignment.
 
     Attributes
@@ -52,6 +53,8 @@ class Probes:
     pooled: pd.DataFrame
     streams: list[Stream]
     settings: dict[str, Any]
+
+    shown: ClassVar = ("layers", "within", "pooled")
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
