@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alignkit.chain.evaluate import evaluate
 from alignkit.metrics import resolve
 from alignkit.models.schedule import fusion_site, layer_site
 from alignkit.plugins import registry
+from alignkit.report.search import write_search_figures
 from alignkit.runs import Run
 from alignkit.statistics import correlate
+from tiny import alignkit
 
 DEPTH = 12
 PLACEMENTS = {
@@ -199,3 +202,58 @@ def _write_study():
 @pytest.fixture(scope="session", name="joined")
 def _joined():
     return joined
+
+
+# A parameter of a search may have any name.
+EVIL_PARAMETER = "<img src=x onerror=document.title='run'>"
+
+
+def write_search(folder):
+    """A search of three trials, of which one repeats another and one failed."""
+    trials = pd.DataFrame(
+        {
+            "number": [0, 1, 2, 3],
+            "state": ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"],
+            "duplicate_of": [None, None, 1, None],
+            EVIL_PARAMETER: [1, 2, 2, 3],
+            "score": [0.5, 0.7, 0.7, None],
+            "loss": [0.9, 0.95, 0.95, None],
+        }
+    )
+    objectives = [
+        {"name": "score", "direction": "maximize"},
+        {"name": "loss", "direction": "minimize"},
+    ]
+    effects = [
+        {"parameter": EVIL_PARAMETER, "objective": name, "spearman": rho, "importance": 1.0, "n": 2}
+        | {"p": 0.5, "p_adjusted": 1.0, "reason": "", "evaluator": "fANOVA"}
+        for name, rho in (("score", 1.0), ("loss", -1.0))
+    ]
+    study, front = "of <b>blocks</b>", [1, 0]
+    write_search_figures(
+        folder, trials, [EVIL_PARAMETER], objectives, effects, effects, front, 1e9, study
+    )
+
+
+@pytest.fixture(scope="module")
+def stored(own_runs, tmp_path_factory):
+    """Scored runs of one task, and a folder with everything that can be shown of them."""
+    root, runs = own_runs
+    runs = [run for run in runs if run.task == "toy_match"]
+    for run in runs:
+        evaluate(run)
+    place = tmp_path_factory.mktemp("tables")
+    words = ("--runs", root, "--task", "toy_match")
+    short = ("--permutations", "9", "--output")
+    alignkit("dimension", *words, *short, "results/dimension", cwd=place)
+    alignkit("trajectory", *words, "--metric", "cka", *short, "results/trajectory", cwd=place)
+    alignkit("probe", *words, "--metric", "cka", *short, "results/probe", cwd=place)
+    samples = ("--samples", "24", "--samples", "48", "--k", "3", "--k", "5", "--null", "2")
+    metrics = ("--metric", "cka", "--metric", "mknn:k=5")
+    alignkit(
+        *("stability", *words, *metrics, *samples, "--splits", "2"),
+        *("--output", "results/stability/models.csv", "--figures", "results/stability/figures"),
+        cwd=place,
+    )
+    write_search(place / "results" / "search")
+    return runs, place / "results"

@@ -1,12 +1,16 @@
 """The page of a report in a real browser: drawn, quiet, turned by its selectors, safe, narrow."""
 
 import json
+import re
 import shutil
 from itertools import pairwise
 
+import pandas as pd
 import pytest
 
+from alignkit.analysis.options import TableOptions
 from alignkit.report.page import write_report
+from alignkit.report.results import report_runs
 from alignkit.statistics import correlate
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -23,6 +27,18 @@ EVIL = "<img src=x onerror=document.title='run'>\"'</script><script>document.tit
 NAMES = (EVIL, "🦊 emoji", "שלום עולם", "مرحبا")
 TASKS = ("t<b>1</b>", "😀 task")
 CHARTS = ("overview", "against", "forest", "depth", "layers", "training")
+OF_ANSWERS = ("hypotheses", "around", "agreement")
+# With how many selectors each is turned.
+OF_TABLES = {
+    "stability": 3,
+    "probes": 2,
+    "probe_points": 2,
+    "dimension": 3,
+    "trajectory": 3,
+    "search": 1,
+    "search_parameters": 1,
+    "search_front": 0,
+}
 PHONE, DESKTOP = (390, 844), (1280, 900)
 
 
@@ -35,6 +51,15 @@ def page(write_study, joined, tmp_path_factory):
     table = joined(runs)
     found = correlate(table, "accuracy", ["cka", "mknn"], permutations=9)
     return write_report(runs, folder / "report", correlations=found, table=table)
+
+
+@pytest.fixture(scope="module")
+def whole(stored, tmp_path_factory):
+    """A report of real runs, with the answers to hypotheses and all that other commands wrote."""
+    runs, results = stored
+    folder = tmp_path_factory.mktemp("whole")
+    options = TableOptions(("cka", "mknn:k=5"))
+    return report_runs(runs, folder, options, permutations=9, measure=True, results=[results])
 
 
 @pytest.fixture(scope="module")
@@ -85,12 +110,21 @@ def test_the_console_is_quiet_and_nothing_is_requested(shown, page):
     assert {url for url in urls if not url.startswith("data:")} == {page.as_uri()}
 
 
-def test_every_figure_is_drawn(shown):
-    counts = shown.execute_script(
+def _marks(browser):
+    return browser.execute_script(
         "return Object.fromEntries([...document.querySelectorAll('figure.chart')].map((f) =>"
-        " [f.id, f.querySelectorAll('svg .role-mark path, svg .role-mark text').length]))"
+        " [f.id.replace('chart-', ''),"
+        " f.querySelectorAll('svg .role-mark path, svg .role-mark text').length]))"
     )
-    assert set(counts) == {f"chart-{name}" for name in CHARTS}
+
+
+def _errors(browser):
+    return [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_every_figure_is_drawn(shown):
+    counts = _marks(shown)
+    assert set(counts) == set(CHARTS)
     assert all(counts.values()), counts
 
 
@@ -206,3 +240,78 @@ def test_on_paper_everything_is_unfolded(browser, page):
     assert not browser.find_elements("css selector", "details:not([open])")
     browser.execute_script("dispatchEvent(new Event('afterprint'))")
     assert browser.find_elements("css selector", "details:not([open])")
+
+
+def test_what_other_commands_wrote_is_drawn_and_turned(browser, whole):
+    opened(browser, whole)
+    assert not _errors(browser)
+    counts = _marks(browser)
+    assert set(counts) == {*CHARTS, *OF_ANSWERS, *OF_TABLES}
+    assert all(counts.values()), counts
+    for name in (*OF_ANSWERS, *OF_TABLES):
+        figure = browser.find_element("id", f"chart-{name}")
+        columns = [s.get_attribute("name") for s in figure.find_elements("tag name", "select")]
+        assert len(columns) == OF_TABLES.get(name, len(columns)), (name, columns)
+        for column in columns:
+            assert _changes(browser, name, column), (name, column)
+    assert "run" not in browser.title
+    assert not browser.find_elements("css selector", "img[src=x], h2 b, figure b")
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_rows_have_room_beside_their_names_and_verdicts(browser, whole, size):
+    """On a phone, verdicts stand above the rows, so that intervals are more than a dash."""
+    opened(browser, whole, size)
+    for name in ("forest", "hypotheses"):
+        wide, narrow, text = browser.execute_script(
+            "const f = document.getElementById('chart-' + arguments[0]);"
+            "const width = (s) => f.querySelector(s).getBoundingClientRect();"
+            "return [width('.drawing').width, width('svg .role-axis-domain').width,"
+            " width('svg .mark-text text').right - width('.drawing').right]",
+            name,
+        )
+        assert narrow > 0.4 * wide, name
+        assert text <= 1, name
+
+
+def _broken(run, number):
+    """A run without scores, with an undefined one, without a metric, or with undefined values."""
+    if number == 0:
+        run.performance_file.write_text('{"primary": "accuracy", "splits": {}}')
+    elif number == 1:
+        performance = json.loads(run.performance_file.read_text())
+        performance["splits"]["test"]["accuracy"] = None
+        run.performance_file.write_text(json.dumps(performance))
+    else:
+        table = pd.read_csv(run.alignment_file)
+        if number == 2:
+            table = table[table["metric"] != "mknn"]
+        else:
+            table = table.assign(value=float("nan"), reason="it is constant")
+        table.to_csv(run.alignment_file, index=False)
+
+
+@pytest.mark.parametrize("kind", ["broken", "all broken", "single"])
+def test_runs_that_lack_something_leave_no_holes(browser, write_study, joined, tmp_path, kind):
+    """Nothing fails, and no reader meets NaN, null or undefined as if it were a number."""
+    placements = {f"p{i}": ([i % 3], [i % 3]) for i in range(5 if kind == "broken" else 4)}
+    runs = write_study(tmp_path / "runs", ("t",), placements, (0,), ("cka", "mknn"), depth=3)
+    runs = runs[:1] if kind == "single" else runs
+    found = table = None
+    if kind != "single":
+        for number, run in enumerate(runs[:4]):
+            _broken(run, 3 if kind == "all broken" else number)
+    if kind == "broken":
+        table = joined(runs[2:])
+        found = correlate(table, "accuracy", ["cka", "mknn"], permutations=9)
+    page = write_report(runs, tmp_path / "report", correlations=found, table=table)
+    opened(browser, page)
+    assert not _errors(browser)
+    said = browser.execute_script(
+        "return [document.body.innerText, ...[...document.querySelectorAll('svg text')]"
+        ".map((text) => text.textContent)].join('\\n')"
+    )
+    assert not re.search(r"\b(NaN|null|Infinity|nan|None|cannot be drawn)\b", said)
+    summaries = browser.find_elements("css selector", ".summary")
+    assert len(summaries) >= 4
+    assert all(" value" in each.text for each in summaries)

@@ -1,9 +1,6 @@
 """The page: self-contained, repeatable, honest about what is missing, safe with any name."""
 
-import base64
-import json
 import re
-import zlib
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from xml.etree import ElementTree
@@ -18,6 +15,7 @@ from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.cautions import Caution
+from pages import charts_of, check_numbers
 from tiny import without_manifests
 
 EVIL = '<img src=x onerror=alert(1)>|</td><script>alert("1")</script>$\\frac{$ \x1b[31m'
@@ -93,7 +91,7 @@ def test_the_answer_is_in_the_words_of_the_verdicts(study, written):
 
 def test_sections_stand_in_order(written):
     ids = re.findall(r'<h2 id="(\w+)"', written[0].read_text())
-    assert ids == ["scores", "against", "depth", "layers", "training", "made"]
+    assert ids == ["scores", "against", "depth", "layers", "training", "more", "made"]
 
 
 def test_the_page_needs_no_other_file(written):
@@ -233,42 +231,10 @@ def test_values_of_another_version_are_reported(study, tmp_path):
     assert "values are of version 1 of the metric, and the installed one is version 2" in text
 
 
-def charts_of(page):
-    """What the page stores of every chart: its selectors and rows, as columns."""
-    stored = re.findall(
-        r'<script type="application/zlib" id="chart-(\w+)-data">(.*?)</script>', page.read_text()
-    )
-    return {name: json.loads(zlib.decompress(base64.b64decode(text))) for name, text in stored}
-
-
-def _entries(stored):
-    if "repeated" in stored:
-        pairs = zip(stored["repeated"][::2], stored["repeated"][1::2], strict=True)
-        entries = [entry for entry, count in pairs for _ in range(count)]
-    else:
-        entries = stored["entries"]
-    return (
-        entries
-        if "levels" not in stored
-        else [None if code is None else stored["levels"][code] for code in entries]
-    )
-
-
 def test_every_number_of_a_chart_is_in_its_csv(written):
     charts = charts_of(written[0])
     assert set(charts) == {"overview", "against", "forest", "depth", "layers", "training"}
-    for name, chart in charts.items():
-        data = pd.read_csv(written[1] / "figures" / f"{name}.csv")
-        assert set(data) == set(chart["rows"])
-        assert len(data) == chart["count"] > 0
-        for column, stored in chart["rows"].items():
-            entries = pd.Series(_entries(stored), dtype=object)
-            if pd.api.types.is_numeric_dtype(data[column]) and "levels" not in stored:
-                shown, kept = entries.astype(float), data[column].astype(float)
-                assert shown.to_numpy() == pytest.approx(kept.to_numpy(), rel=5e-6, nan_ok=True)
-            else:
-                kept = data[column].astype(object).where(data[column].notna(), "")
-                assert list(entries.fillna("")) == list(kept), (name, column)
+    check_numbers(charts, written[1])
 
 
 def test_charts_of_runs_are_what_was_stored(study, written):

@@ -60,7 +60,7 @@ def score_noise(runs: Sequence[Run], outcomes: Mapping[str, str], split: str) ->
             for run in runs
             if run.task == task
             and run.performance_file.is_file()
-            and name in (scores := run.performance()["splits"].get(split, {}))
+            and (scores := run.performance()["splits"].get(split, {})).get(name) is not None
         ]
         if not scored or name == "loss":
             continue

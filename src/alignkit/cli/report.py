@@ -56,6 +56,16 @@ def report(
     permutations: Permutations = 9999,
     seed: Seed = 0,
     runs: RunsFolder = Path("runs"),
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--results",
+            metavar="FOLDER",
+            help="Also show what stability, probe, dimension and trajectory wrote with --output, "
+            "and search analyse with --figures, in this folder or below it; repeatable.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     section: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,18 +112,23 @@ def report(
     It begins with what the runs show: which placement scored best, whether alignment is associated
     with performance, and whether it rises across fusions (under the first metric). Alignment
     against scores, the hypotheses, the agreement of metrics, alignment by depth and heat maps
-    follow, with selectors. Missing alignment values and scores are computed first. Prints the path
+    follow, with selectors; and, with --results, what other commands wrote about these runs.
+    Missing alignment values and scores are computed first. Prints the path
     of report.html; the same folder contains report.md and, in figures/, every figure as SVG with
     its data as CSV.
 
-    Example: alignkit report --metric unbiased_cka --metric mknn --output report
+    Examples: alignkit report --metric unbiased_cka --metric mknn --output report
+
+    alignkit dimension --output results/dimension && alignkit report --results results
     """
     from alignkit.cli.printing import console
     from alignkit.report.figures.folder import check_formats
     from alignkit.report.paper_tables import check_table_format
     from alignkit.report.results import report_runs
     from alignkit.report.sections import choose_sections
+    from alignkit.report.stored_tables import find_tables
 
+    find_tables(results or ())
     choose_sections(section or ())
     check_formats(figure_format or ())
     for name in format or ():
@@ -141,6 +156,7 @@ def report(
         margin=margin,
         permutations=permutations,
         measure=True,
+        results=results or (),
         sections=section or (),
         figure_formats=figure_format or (),
         table_formats=format or (),

@@ -249,7 +249,8 @@ def analyse(
         Path | None,
         Option(
             metavar="FOLDER",
-            help="Draw the history, Pareto front, importances and more in this folder.",
+            help="Draw the history, Pareto front, importances and more in this folder, from which "
+            "alignkit report --results shows them too.",
         ),
     ] = None,
     depth: Annotated[
@@ -378,6 +379,7 @@ def _draw(analysis: "Analysis", folder: Path) -> None:
         analysis.importances,
         [trial["number"] for trial in analysis.pareto],
         HUGE,
+        analysis.study,
     )
     for file in written:
         console.note(f"wrote {file}")

@@ -283,7 +283,8 @@ def _score(run: Run, label: str, options: TableOptions) -> dict[str, Any]:
         "placement": label,
         "seed": run.seed,
         "score": name,
-        "value": float(scores.get(name, "nan")),
+        # An undefined score is stored as null.
+        "value": float("nan") if scores.get(name) is None else float(scores[name]),
         "n": scores.get("n"),
     }
 

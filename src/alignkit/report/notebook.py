@@ -167,6 +167,7 @@ def write_report(
     folder: str | Path = "report",
     figure_formats: Sequence[str] = (),
     table_formats: Sequence[str] = (),
+    results: Sequence[str | Path] = (),
     sections: Sequence[str] = (),
     unit: str = "placement",
     control: Sequence[str] = (),
@@ -187,6 +188,9 @@ def write_report(
         What to write figures as beside SVG: ``png``, ``pdf``.
     table_formats : sequence of str
         What to write scores and correlations as: ``csv``, ``markdown``, ``latex``.
+    results : sequence of path
+        Folders with what ``alignkit stability``, ``probe``, ``dimension``, ``trajectory`` and
+        ``search analyse`` wrote, to be shown too.
     sections : sequence of str
         Sections of plugins to add, as ``name:key=value``.
 
@@ -211,6 +215,7 @@ def write_report(
         margin=margin,
         permutations=permutations,
         measure=True,
+        results=[Path(place) for place in results],
         sections=sections,
         figure_formats=figure_formats,
         table_formats=table_formats,

@@ -17,6 +17,7 @@ from alignkit.report.cautions import caution_lines
 from alignkit.report.charts.script import script
 from alignkit.report.content import Content, gather, shown_paths
 from alignkit.report.figures.folder import FigureFolder, Shown
+from alignkit.report.page_analyses import analysis_sections
 from alignkit.report.page_charts import page_charts
 from alignkit.report.page_figures import EXPLAINED, depths, grids, scatters, trainings
 from alignkit.report.paragraphs import paragraph
@@ -24,7 +25,8 @@ from alignkit.report.pooled import pooled_lines, why_not_pooled
 from alignkit.report.questions import draw_answers
 from alignkit.report.rendering import render
 from alignkit.report.rise import rise_sentences
-from alignkit.report.sections import added_sections, cells, choose_sections
+from alignkit.report.sections import added_sections, choose_sections, folded
+from alignkit.report.stored_tables import KINDS, StoredTables
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_text
 
@@ -40,6 +42,7 @@ def write_report(
     answers: Sequence[Answer] = (),
     agreement: MetricAgreement | None = None,
     lacks: Mapping[str, Sequence[str]] | None = None,
+    results: Sequence[StoredTables] = (),
     added: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
     reporter: Reporter = SILENT,
@@ -66,6 +69,8 @@ def write_report(
         Of the metrics over layers.
     lacks : mapping of str to sequence of str
         What the sections ``hypotheses`` and ``agreement`` leave out, and why, in sentences.
+    results : sequence of StoredTables
+        What other commands wrote, to be shown too.
     added : sequence of str
         Sections of plugins, as ``name:key=value``. One that fails is named, on the page too, and
         left out.
@@ -105,12 +110,19 @@ def write_report(
         "hypotheses": [_hypothesis(answer, figures) for answer in answers],
         "lacks": {"hypotheses": [], "agreement": []} | dict(lacks or {}),
     }
+    facts["analyses"] = analysis_sections(results, content, figures)
+    for section in facts["analyses"]:
+        facts["charts"] |= {chart.name: chart for chart in section.charts}
+    there = {section.kind for section in facts["analyses"]}
+    facts["others"] = [kind for name, kind in KINDS.items() if name not in there]
     facts["added"], failures = added_sections(chosen, content, figures)
     facts["warnings"] = [*facts["warnings"], *failures]
     for line in failures:
         reporter.note(line)
     if added:
         facts["settings"] |= {"sections": list(added)}
+    if results:
+        facts["settings"] |= {"results": [tables.name for tables in results]}
     write_text(folder / "report.md", render("report.md.j2", facts))
     write_json(folder / "settings.json", facts["settings"])
     page = folder / "report.html"
@@ -162,12 +174,7 @@ def _findings(
 def _hypothesis(answer: Answer, folder: FigureFolder) -> dict[str, Any]:
     """Return what the page says of a question: a paragraph, and its tables as text."""
     shown = [
-        {
-            "file": folder.add_data(f"{answer.question}-{name}", table),
-            "name": answer.table_title(name),
-            "columns": [str(column).replace("_", " ") for column in table],
-            "rows": cells(table),
-        }
+        folded(answer.table_title(name), folder.add_data(f"{answer.question}-{name}", table), table)
         for name, table in answer.tables.items()
         if len(table)
     ]

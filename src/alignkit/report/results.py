@@ -27,12 +27,14 @@ from alignkit.report.paragraphs import paragraph
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
 from alignkit.report.result_tables import write_result_tables
 from alignkit.report.sections import choose_sections
+from alignkit.report.stored_tables import find_tables
 from alignkit.runs import Run
 from alignkit.runs.files import write_json, write_results, write_text
 from alignkit.runs.units import unit_labels
 from alignkit.statistics.equivalence import MARGIN
 
-# Metrics times runs of which a report computes the agreement: some seconds.
+# Metrics times runs of which a report computes the agreement, and answers all hypotheses: some
+# seconds.
 MOST_TABLES = 600
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def report_runs(
     margin: float = MARGIN,
     permutations: int = 9999,
     measure: bool = False,
+    results: Sequence[Path] = (),
     sections: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
     table_formats: Sequence[str] = (),
@@ -75,6 +78,8 @@ def report_runs(
     measure : bool
         Measure all pairs of layers first; without it, maps and curves show what is stored, and
         the head says whether alignment rises across fusions only where it is stored.
+    results : sequence of Path
+        Folders with what other commands wrote, to be shown too; see ``stored_tables.KINDS``.
     sections : sequence of str
         Sections of plugins to add, as ``name:key=value``.
     figure_formats : sequence of str
@@ -93,6 +98,7 @@ def report_runs(
     check_formats(figure_formats)
     for name in table_formats:
         check_table_format(name)
+    found = find_tables(results)
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
         measure_layers(runs, options, lambda _: ["all"], reporter)
@@ -123,6 +129,7 @@ def report_runs(
         answers=answers,
         agreement=agreement,
         lacks=lacks.sections,
+        results=found,
         added=sections,
         figure_formats=figure_formats,
         reporter=reporter,
@@ -153,19 +160,28 @@ def _answers(
     """Return the answers to H1, H2 and H3 under all metrics; none where they are not asked.
 
     They compare placements, so they need two of them and no other unit. Unless it may measure,
-    they also need values that are stored: metrics without are left out.
+    they also need values that are stored: metrics without are left out. Where metrics and runs
+    are many, only the first metric is answered.
     """
     if unit != "placement" or len({run.placement for run in runs}) < 2 or not options.metrics:
         return []
 
     def evidence_of(metrics: Sequence[str]) -> Evidence:
-        asked = replace(options, metrics=tuple(metrics), layer="last")
-        return Evidence(runs, asked, permutations, reporter=lacks.reporter)
+        chosen = replace(options, metrics=tuple(metrics), layer="last")
+        return Evidence(runs, chosen, permutations, reporter=lacks.reporter)
 
-    around = layers_around_fusions(evidence_of(options.metrics))
-    kept = [m for m in options.metrics if measure or evidence_of([m]).is_stored(around)]
-    if len(kept) < len(options.metrics):
-        missing = [metric for metric in options.metrics if metric not in kept]
+    asked = options.metrics
+    if len(runs) * len(asked) > MOST_TABLES:
+        asked = asked[:1]
+        lacks.add(
+            "hypotheses",
+            f"the hypotheses under {', '.join(options.metrics[1:])}, which take long over "
+            f"{len(runs)} runs; alignkit hypotheses answers them",
+        )
+    around = layers_around_fusions(evidence_of(asked))
+    kept = [m for m in asked if measure or evidence_of([m]).is_stored(around)]
+    if len(kept) < len(asked):
+        missing = [metric for metric in asked if metric not in kept]
         lacks.add(
             "hypotheses",
             f"the hypotheses under {', '.join(missing)}, as values around fusions are not "

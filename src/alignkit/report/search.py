@@ -1,4 +1,4 @@
-"""The figures of a search, written to a folder."""
+"""The figures of a search, each with the data that it shows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from alignkit.report.figures.search_bars import bars
 from alignkit.report.figures.search_history import history
 from alignkit.report.figures.search_parallel import parallel
 from alignkit.report.figures.search_pareto import pareto
+from alignkit.report.stored_tables import SEARCH
+from alignkit.runs.files import write_json
 
 
 def write_search_figures(
@@ -25,8 +27,9 @@ def write_search_figures(
     importances: Sequence[Mapping[str, Any]],
     front: Sequence[int],
     largest: float,
+    study: str,
 ) -> list[Path]:
-    """Write every figure as SVG and PNG with the CSV of its data beside it.
+    """Write every figure as SVG and PNG with the CSV of its data beside it, for a report too.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def write_search_figures(
         Numbers of the trials on the Pareto front.
     largest : float
         Objectives of this size or more are written but not drawn.
+    study : str
+        Its name.
 
     Returns
     -------
@@ -70,4 +75,5 @@ def write_search_figures(
         drawn.append(("pareto", pareto(shown, objectives, front), table))
     for name, figure, data in drawn:
         written.add(name, figure, data, name, name)
+    write_json(folder / SEARCH, {"study": study, "objectives": list(objectives)})
     return [folder / f"{shown.name}.png" for shown in written.shown]

@@ -152,6 +152,25 @@ def shown_section(choice: Choice, section: Section, folder: FigureFolder) -> Add
     return AddedSection(str(section.title), [str(line) for line in section.text], tables, figures)
 
 
+# How a test was made, which only the CSV file says.
+_ASIDE = ("exact", "detects", "p_holm", "adjustment", "least_p_adjusted")
+
+
+def folded(name: str, file: str, table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as the page folds it away: ``name``, ``file``, ``columns`` and ``rows``.
+
+    Parameters
+    ----------
+    name : str
+    file : str
+        Of the same data, with all columns.
+    table : DataFrame
+    """
+    shown = table[[column for column in table if column not in _ASIDE]]
+    columns = [str(column).replace("_", " ") for column in shown]
+    return {"name": name, "file": file, "columns": columns, "rows": cells(shown)}
+
+
 def cells(table: pd.DataFrame) -> list[list[str]]:
     """Return the cells of a table as text."""
     return [[_cell(value) for value in row] for row in table.itertuples(index=False)]

@@ -90,7 +90,7 @@ def _drawing(tasks: Sequence[str]) -> Any:
         )
     )
     beside = (
-        alt.Chart()
+        alt.Chart(name="beside")
         .mark_text(align="left", dx=16, limit=220)
         .encode(x=alt.datum(1), y=y, text="said:N")
     )

@@ -91,7 +91,9 @@ def _said(row: dict[str, Any]) -> str:
 
 def _drawing(metrics: Sequence[str]) -> Any:
     x = alt.X("value:Q", title="difference", scale=alt.Scale(padding=6), axis=alt.Axis(tickCount=5))
-    y = alt.Y("what:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False))
+    y = alt.Y(
+        "what:N", title=None, sort=None, axis=alt.Axis(domain=False, ticks=False, labelLimit=200)
+    )
     told = [
         alt.Tooltip("hypothesis:N"),
         alt.Tooltip("metric:N"),
@@ -107,7 +109,7 @@ def _drawing(metrics: Sequence[str]) -> Any:
         alt.Chart().mark_square(size=70, opacity=1, color=MARK).encode(x=x, y=y, tooltip=told)
     )
     beside = (
-        alt.Chart()
+        alt.Chart(name="beside")
         .mark_text(align="left", dx=8, limit=220)
         .encode(x=alt.value("width"), y=y, text="said:N")
     )

@@ -99,10 +99,20 @@
     // Panels as wide as the screen allows, and as many beside each other.
     spec(room) {
       const spec = structuredClone(this.data.spec);
-      const { panel, widest, most, height } = this.data.layout;
+      const { panel, widest, most } = this.data.layout;
+      let { height, beside: wanted } = this.data.layout;
+      // What stands beside rows stands above them where there is no room for it.
+      const texts = (spec.spec ?? spec).layer?.filter((layer) => layer.name?.includes("beside")) ?? [];
+      if (texts.length && room < panel + wanted) {
+        for (const text of texts) {
+          text.encoding.x = { value: 0 };
+          Object.assign(text.mark, { dx: 0, dy: -12, limit: room * 0.6 });
+        }
+        [height, wanted] = [height - 14, 110];
+      }
       const shown = new Set(this.chosen.map((row) => row[spec.facet?.field]).filter((name) => name != null));
       const panels = shown.size || 1;
-      const beside = Math.min(this.data.layout.beside, room * 0.55);
+      const beside = Math.min(wanted, room * 0.55);
       const gap = 16;
       const fit = Math.max(1, Math.floor((room + gap) / (panel + beside + gap)));
       const columns = Math.min(fit, most, panels);
@@ -139,7 +149,7 @@
     say() {
       const { value, told, toldBy } = this.data;
       const choice = this.selectors.map(({ column: of, input }) =>
-        input ? input.selectedOptions[0]?.textContent : this.columns[of].levels[0]
+        input ? input.selectedOptions[0]?.textContent : this.columns[of].levels?.[0]
       );
       const groups = new Map();
       for (const row of this.chosen) {

@@ -1,0 +1,178 @@
+"""What other commands wrote is shown by a report, number for number, and nothing of other runs."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from alignkit.analysis.options import TableOptions
+from alignkit.report.results import report_runs
+from alignkit.report.stored_tables import KINDS, find_tables
+from alignkit.runs import Run
+from pages import charts_of, check_numbers
+from tiny import alignkit
+
+SECTIONS = {
+    "stability": {"stability"},
+    "probes": {"probes", "probe_points"},
+    "dimension": {"dimension"},
+    "trajectory": {"trajectory"},
+    "search": {"search", "search_parameters", "search_front"},
+}
+
+
+@pytest.fixture(scope="module")
+def written(stored, tmp_path_factory):
+    runs, results = stored
+    folder = tmp_path_factory.mktemp("report")
+    return _report(runs, folder, results), folder
+
+
+def _report(runs, folder, *results):
+    options = TableOptions(("cka",))
+    return report_runs(runs, folder, options, permutations=9, measure=True, results=results)
+
+
+def test_every_command_has_its_section(written):
+    page, folder = written
+    text, markdown = page.read_text(), (folder / "report.md").read_text()
+    for name, kind in KINDS.items():
+        assert f'<h2 id="{name}">{kind.title}</h2>' in text
+        assert f'<a href="#{name}">{kind.title}</a>' in text
+        assert f"\n## {kind.title}\n" in markdown
+    assert set.union(*SECTIONS.values()) <= set(charts_of(page))
+    assert "What else can be shown" not in text + markdown
+    assert "of &lt;b&gt;blocks&lt;/b&gt;" in text
+    for name in ("dimension-twonn-toy_match-text", "search-history", "stability-samples"):
+        for ending in ("svg", "csv"):
+            assert (folder / "figures" / f"{name}.{ending}").is_file()
+
+
+def test_every_number_is_in_the_csv_beside_it(written):
+    page, folder = written
+    check_numbers(charts_of(page), folder)
+
+
+def _means(folder, name, **chosen):
+    data = pd.read_csv(folder / "figures" / f"{name}.csv")
+    data = data[data["run"] == "mean over seeds"]
+    for column, value in chosen.items():
+        data = data[data[column] == value]
+    return data.set_index(["placement", "depth"])["value"].sort_index().to_dict()
+
+
+@pytest.mark.parametrize(
+    ("chart", "file", "of", "chosen"),
+    [
+        ("dimension", "dimension/layers", "twonn", {"quantity": "TwoNN dimension"}),
+        ("trajectory", "trajectory/values", "value", {"relation": "with the last layer"}),
+        ("probes", "probe/layers", "value", {}),
+    ],
+)
+def test_curves_are_means_over_seeds_of_what_was_written(stored, written, chart, file, of, chosen):
+    table = pd.read_csv(stored[1] / f"{file}.csv")
+    table = table[table["stream"] == "vision"]
+    if "relation" in table:
+        table = table[table["relation"] == "to-last"]
+    expected = table.groupby(["placement", "depth"])[of].mean().dropna().to_dict()
+    shown = _means(written[1], chart, stream="vision", **chosen)
+    assert expected
+    assert shown == pytest.approx(expected)
+
+
+def test_stability_is_the_mean_over_runs(stored, written):
+    table = pd.read_csv(stored[1] / "stability" / "models.csv")
+    data = pd.read_csv(written[1] / "figures" / "stability.csv")
+    shown = data[(data["run"] == "mean over runs") & (data["metric"] == "mknn:k=5")]
+    for varied in ("samples", "k"):
+        mine = shown[(shown["varied"] == varied) & shown["panel"].str.startswith("mean value")]
+        rows = table[(table["metric"] == "mknn:k=5") & (table["varied"] == varied)]
+        expected = rows.groupby(varied)["value"].mean().dropna()
+        assert mine.set_index("setting")["value"].to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_a_search_shows_the_best_so_far_and_its_front(written):
+    data = pd.read_csv(written[1] / "figures" / "search.csv")
+    assert data.query("objective == 'score'")["best"].tolist() == [0.5, 0.7, 0.7]
+    assert data.query("objective == 'loss'")["best"].tolist() == [0.9, 0.9, 0.9]
+    assert data["kind"].str.contains("earlier").sum() == 2
+    front = pd.read_csv(written[1] / "figures" / "search_front.csv")
+    assert front["front"].tolist() == ["on the front"] * 3
+
+
+def test_what_is_not_there_has_a_line_with_its_command(stored, tmp_path):
+    runs, results = stored
+    page = _report(runs, tmp_path, results / "dimension")
+    text, markdown = page.read_text(), (tmp_path / "report.md").read_text()
+    for name, kind in KINDS.items():
+        assert (f"<code>{kind.command}</code>" in text) == (name != "dimension")
+        assert (f"`{kind.command}`" in markdown) == (name != "dimension")
+    settings = json.loads((tmp_path / "settings.json").read_text())
+    assert settings["results"] == [(results / "dimension").as_posix()]
+
+
+def test_the_report_is_no_table_of_its_own(stored, written, tmp_path):
+    """What a report wrote below the folder of results is not read as results."""
+    shutil.copytree(stored[1], tmp_path / "results")
+    before = find_tables([tmp_path / "results"])
+    shutil.copytree(written[1], tmp_path / "results" / "report")
+    assert find_tables([tmp_path / "results"]) == before
+    assert [tables.kind for tables in before] == sorted(
+        ("dimension", "probes", "search", "stability", "trajectory"),
+        key=lambda kind: {"probes": "probe"}.get(kind, kind),
+    )
+
+
+def test_other_runs_and_damaged_tables_are_named_and_left_out(stored, tmp_path):
+    runs, results = stored
+    shutil.copytree(results, tmp_path / "results")
+    values = tmp_path / "results" / "trajectory" / "values.csv"
+    values.write_text(values.read_text().replace(str(runs[0].path.parents[2]), "/elsewhere"))
+    layers = tmp_path / "results" / "probe" / "layers.csv"
+    table = pd.read_csv(layers)
+    table.astype({"value": object}).assign(value="much").to_csv(layers, index=False)
+    (tmp_path / "results" / "search" / "search.json").write_text("{")
+    page = _report(runs, tmp_path / "report", tmp_path / "results")
+    text = page.read_text()
+    assert "is about none of the runs of this report" in text
+    assert "layers.csv holds text in the column &#39;value&#39;, not numbers" in text
+    assert "search.json" in text
+    charts = charts_of(page)
+    assert {"dimension", "stability"} <= set(charts)
+    assert not {"trajectory", "probes", "search"} & set(charts)
+
+
+def test_some_of_the_runs_are_counted(stored, tmp_path):
+    runs, results = stored
+    page = _report(runs[:-1], tmp_path / "fewer", results / "dimension")
+    assert "is about 1 other model(s), which are left out" in page.read_text()
+    table = pd.read_csv(results / "dimension" / "layers.csv")
+    table = table[table["model"] == str(runs[0].path)]
+    (tmp_path / "few").mkdir()
+    table.to_csv(tmp_path / "few" / "layers.csv", index=False)
+    page = _report(runs, tmp_path / "report", tmp_path / "few")
+    assert f"is about 1 of the {len(runs)} runs." in page.read_text()
+
+
+def test_paths_may_begin_where_the_command_ran(stored, tmp_path):
+    """A command writes paths as they were given; a report may run elsewhere."""
+    runs, results = stored
+    root = runs[0].path.parents[2]
+    moved = [Run(tmp_path / "runs" / run.path.relative_to(root)) for run in runs]
+    shutil.copytree(root, tmp_path / "runs")
+    shutil.copytree(results / "dimension", tmp_path / "results" / "dimension")
+    layers = tmp_path / "results" / "dimension" / "layers.csv"
+    layers.write_text(layers.read_text().replace(f"{root}/", "runs/"))
+    page = _report(moved, tmp_path / "report", tmp_path / "results")
+    assert "dimension" in charts_of(page)
+
+
+@pytest.mark.parametrize("place", ["nowhere", "empty", "note.txt"])
+def test_a_place_without_tables_is_refused_before_any_work(stored, tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "note.txt").write_text("a,b\n1,2\n")
+    words = ("report", "--runs", stored[0][0].path.parents[2], "--results", place)
+    done = alignkit(*words, cwd=tmp_path, code=1)
+    assert f"--results is {place}, which" in done.stderr
+    assert not (tmp_path / "report").exists()
