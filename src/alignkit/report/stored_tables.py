@@ -162,10 +162,9 @@ def find_tables(places: Sequence[Path]) -> list[StoredTables]:
         files = [place] if place.is_file() else sorted(place.rglob("*.csv"))
         here = [StoredTables(kind, file) for file in files for kind in _kind(file)]
         if not here:
-            commands = ", ".join(f"{kind.command.partition(' --')[0]}" for kind in KINDS.values())
             raise DataError(
-                f"`results` is {place}, which holds no table of {commands}; write them there with "
-                "--output (a search with --figures)"
+                f"`results` is {place}, which holds no table of stability, probe, dimension, "
+                f"trajectory or search; write one with: alignkit dimension --output {place}"
             )
         found += here
     return list(dict.fromkeys(found))
