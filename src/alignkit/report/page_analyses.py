@@ -231,7 +231,7 @@ def _trajectory(reader: _Reader) -> None:
 def _search(reader: _Reader) -> None:
     found = []
     for tables in reader.found:
-        told = reader.tried(lambda tables=tables: (tables.search, tables.first))
+        told = reader.tried(partial(_of_search, tables))
         if told is None:
             continue
         search, trials = told
@@ -249,6 +249,10 @@ def _search(reader: _Reader) -> None:
         reader.section.shown.append(shown)
         reader.show(tables, "correlations")
     reader.section.charts += search_charts(found, **reader.note())
+
+
+def _of_search(tables: StoredTables) -> tuple[dict[str, Any], pd.DataFrame]:
+    return tables.search, tables.first
 
 
 def _add(reader: _Reader, chart: Callable[..., Chart | None], parts: list[pd.DataFrame]) -> None:
