@@ -2,12 +2,17 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from scipy.stats import spearmanr
 
+import alignkit as ak
+from alignkit.report.figures.folder import FigureFolder
+from alignkit.report.plots import COLUMNS
 from alignkit.runs import load_runs
 from tiny import TINY_MODEL, TINY_TASK, alignkit
 
@@ -93,7 +98,7 @@ def test_alignment_is_compared_and_figures_are_drawn(place):
     )
     assert "head, each against concat" in done.stdout
     assert "unbiased_cka" in done.stdout
-    assert len(list(place.glob("figures/ablation-head-*.svg"))) == 2
+    assert len(list(place.glob("figures/ablation-head-*.svg"))) == 4  # two of each outcome
 
 
 @pytest.mark.parametrize(
@@ -117,3 +122,58 @@ def test_runs_that_differ_in_more_than_the_option_are_no_pairs(place, tmp_path):
         )
     error = alignkit("ablation", "head", cwd=tmp_path, code=2).stderr
     assert "differ in head alone; they also differ in learning_rate" in error
+
+
+@pytest.mark.parametrize("width", COLUMNS.values())
+def test_figures_for_papers_show_values_and_mean_differences(place, width, tmp_path, monkeypatch):
+    figures = []
+    add = FigureFolder.add
+
+    def keep(self, name, figure, *rest):
+        figures.append(figure)
+        return add(self, name, figure, *rest)
+
+    monkeypatch.setattr(FigureFolder, "add", keep)
+    runs = ak.load_runs(place / "runs")
+    options = {"option": "head", "reference": "sum", "formats": ("png",), "width": width}
+    paths = ak.plot("ablation", runs, folder=tmp_path, **options)
+    names = ["ablation-head-toy_match-auroc", "ablation-head-toy_match-auroc-differences"]
+    assert [path.stem for path in paths] == names
+    for figure in figures:
+        assert figure.get_figwidth() <= width + 1e-6
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert {text.get_fontsize() for text in texts} == {8}
+    found = ak.ablation(runs, "head", reference="sum").differences
+    drawn = pd.read_csv(paths[1].with_suffix(".csv"))
+    assert drawn["difference"].tolist() == pytest.approx(found["difference"].tolist())
+    points = [line.get_xdata()[0] for line in figures[1].axes[0].lines if line.get_marker() == "o"]
+    assert points == pytest.approx(found["difference"].tolist())
+    caption = paths[0].with_suffix(".txt").read_text()
+    for row in ak.ablation(runs, "head", reference="sum").rankings.itertuples():
+        assert (
+            f"{row.value}: its ranking of placements correlates by {row.spearman:+.2f}" in caption
+        )
+
+
+def test_the_command_draws_the_alignment_of_metrics_that_are_named_alone(place, tmp_path):
+    words = ("--runs", place / "runs", "--option", "head", "--figure-format", "svg", "-o", "f")
+    done = alignkit("plot", "ablation", *words, "--metric", "cka", cwd=tmp_path)
+    stems = {Path(line).stem for line in done.stdout.splitlines()}
+    assert {f"ablation-head-toy_match-{name}" for name in ("auroc", "cka")} < stems
+    done = alignkit("plot", "ablation", *words, cwd=tmp_path)
+    assert not any("cka" in line for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "figures of ablations need --option, such as --option pretraining"),
+        (("--option", "head", "--reference", "none"), "`reference` is 'none', but head is"),
+        (("--option", "head", "--streams", "text"), "--streams does not go with figures of abl"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(words, said, place, tmp_path):
+    done = alignkit("plot", "ablation", "--runs", place / "runs", *words, cwd=tmp_path, code=2)
+    (line,) = done.stderr.splitlines()
+    assert said.replace("`reference`", "--reference") in line
+    assert not (tmp_path / "figures").exists()

@@ -9,6 +9,7 @@ from alignkit.cli.arguments import (
     ALIGNMENT,
     MARGIN,
     OUTPUT,
+    STATISTICS,
     Control,
     FamilyMetrics,
     Groups,
@@ -74,7 +75,8 @@ def plot(
             metavar="WHAT",
             help="layers (heat maps), depth, training, tracked, scatter, forest, leave-one-out, "
             "null, layer-pairs, hypotheses, agreement, stability, dimension, trajectory, probe, "
-            "attention, grad-cam or tokens; of a comparison, layers, depth, models or best.",
+            "ablation, attention, grad-cam or tokens; of a comparison, layers, depth, models or "
+            "best.",
             autocompletion=_kinds,
         ),
     ],
@@ -101,6 +103,25 @@ def plot(
             rich_help_panel=ALIGNMENT,
         ),
     ] = "cross",
+    option: Annotated[
+        str,
+        typer.Option(
+            "--option",
+            metavar="OPTION",
+            help="What the runs of kind ablation differ in, such as pretraining or head.",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = "",
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            "--reference",
+            metavar="VALUE",
+            help="The value of --option with which the others are compared.",
+            show_default="none or false where there is such a value, else the first",
+            rich_help_panel=STATISTICS,
+        ),
+    ] = None,
     unit: Unit = "placement",
     control: Control = None,
     margin: Margin = MARGIN,
@@ -176,8 +197,12 @@ def plot(
 
     alignkit plot scatter --figure-format svg --figure-format pdf
 
+    alignkit plot ablation --option pretraining --reference none
+
     alignkit plot layers comparison --columns 1
     """
+    from dataclasses import replace
+
     from alignkit.cli.printing import console
     from alignkit.report.plot_kinds import Asked
     from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_comparison, plot_runs
@@ -211,6 +236,8 @@ def plot(
         groups=groups,
         needs_layers=kind.needs_layers,
     )
+    if kind.only_named and not metric:
+        options = replace(options, metrics=())
     asked = Asked(
         chosen,
         options,
@@ -219,6 +246,8 @@ def plot(
         margin,
         permutations,
         streams,
+        option,
+        reference,
         measure=True,
         reporter=console.TerminalReporter(),
     )

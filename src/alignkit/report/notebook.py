@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,8 @@ def plot(
     width: float | None = None,
     style: str = "",
     streams: str = "cross",
+    option: str = "",
+    reference: str | None = None,
     unit: str = "placement",
     control: Sequence[str] = (),
     margin: float = MARGIN,
@@ -103,8 +106,8 @@ def plot(
     what : str
         ``layers``, ``depth``, ``training``, ``tracked``, ``scatter``, ``forest``,
         ``leave-one-out``, ``null``, ``layer-pairs``, ``hypotheses``, ``agreement``,
-        ``stability``, ``dimension``, ``trajectory``, ``probe``, ``attention``, ``grad-cam`` or
-        ``tokens``.
+        ``stability``, ``dimension``, ``trajectory``, ``probe``, ``ablation``, ``attention``,
+        ``grad-cam`` or ``tokens``.
     runs, metric, unit, control, margin, permutations, seed, reporter, **options
         As ``correlate``.
     folder : path
@@ -117,6 +120,8 @@ def plot(
         A style of matplotlib, by name or file.
     streams : str
         Of ``layers``: ``cross`` for text with vision, ``text`` or ``vision`` for those of one.
+    option, reference : str
+        Of ``ablation``: as for ``alignkit.ablation``.
 
     Returns
     -------
@@ -137,6 +142,8 @@ def plot(
     chosen = {
         "metric": metric,
         "streams": streams,
+        "option": option,
+        "reference": reference,
         "unit": unit,
         "control": control,
         "margin": margin,
@@ -145,15 +152,18 @@ def plot(
     }
     default = signature(plot).parameters
     changed = {name: value for name, value in chosen.items() if value != default[name].default}
-    check_plot(what, paper, changed | options)
+    kind = check_plot(what, paper, changed | options)
+    table = options_of(metric, seed, options)
     asked = Asked(
         opened(runs),
-        options_of(metric, seed, options),
+        replace(table, metrics=()) if kind.only_named and not metric else table,
         unit,
         control,
         margin,
         permutations,
         streams,
+        option,
+        reference,
         measure=True,
         reporter=reporter,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from alignkit.analysis.ablation import ablate
 from alignkit.analysis.agreement import agree
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.comparison.sides import models_of_runs
@@ -49,6 +50,10 @@ class Asked:
         As ``alignkit.report.results.report_runs``.
     streams : str
         Of heat maps of layers: ``cross``, ``text`` or ``vision``.
+    option : str
+        Of ablations: that in which the runs differ.
+    reference : str, optional
+        Of ablations: the value of it that others are compared with.
     measure : bool
         Whether to measure what is missing.
     """
@@ -60,6 +65,8 @@ class Asked:
     margin: float = MARGIN
     permutations: int = 9999
     streams: str = "cross"
+    option: str = ""
+    reference: str | None = None
     measure: bool = False
     reporter: Reporter = SILENT
 
@@ -88,6 +95,8 @@ class Kind:
         The command to run where they cannot be drawn: it says what runs lack, or gives it.
     units : sequence of str
         The units that it can show; any that the statistics know if empty.
+    only_named : bool
+        Whether it shows the alignment of metrics that are named alone, and scores without any.
     """
 
     summary: str
@@ -97,6 +106,7 @@ class Kind:
     needs_layers: bool = True
     why: str = "alignkit report"
     units: Sequence[str] = ()
+    only_named: bool = False
 
 
 def _layers(asked: Asked, figures: FigureFolder) -> None:
@@ -190,6 +200,19 @@ def _probe(asked: Asked) -> Tabled:
     alignment = replace(asked.options, samples=None)
     models = _models(asked, SPLITS)
     return probe(models, chosen, alignment, asked.permutations, asked.reporter)
+
+
+def _ablation(asked: Asked) -> Tabled:
+    if not asked.option:
+        raise UsageError("figures of ablations need `option`, such as `option=pretraining`")
+    return ablate(
+        asked.runs,
+        asked.option,
+        asked.options,
+        reference=asked.reference,
+        permutations=asked.permutations,
+        reporter=asked.reporter,
+    )
 
 
 def _forward(asked: Asked) -> ForwardOptions:
@@ -320,6 +343,14 @@ KINDS = {
         _tabled(_probe),
         (*_MEASURED, "permutations"),
         why="alignkit probe",
+    ),
+    "ablation": Kind(
+        "What one option changes",
+        _tabled(_ablation),
+        (*_REPRESENTED, "metric", "layer", "outcome", "permutations", "option", "reference"),
+        needs_layers=False,
+        why="alignkit ablation",
+        only_named=True,
     ),
     "attention": Kind(
         "Entropy of attention by layer",

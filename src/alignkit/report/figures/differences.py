@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from alignkit.report.figures.fit import fit
 from alignkit.report.formatting import p_text
@@ -74,6 +75,8 @@ def differences(
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.set_xlabel(axis.partition(" (")[0] if page().is_narrow else axis)
         plain(ax)
+        if page().type_size is not None:
+            ax.xaxis.set_major_locator(MaxNLocator(5))
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
         fit(figure, [ax], 1)
