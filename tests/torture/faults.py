@@ -39,13 +39,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only each N-th call fails")
     parser.add_argument("--command", action="append", help="only this command of the chain")
+    parser.add_argument("--fault", action="append", choices=FAULTS, help="only calls of this kind")
     parser.add_argument("folder", nargs="?", type=Path)
     asked = parser.parse_args()
     with work.scratch() as temporary:
         if "ALIGNKIT_FAULTS" not in os.environ:
             return _preloaded(temporary)
         folder = (asked.folder or temporary).resolve()
-        return fail_each(folder, asked.every, asked.command)
+        return fail_each(folder, asked.every, asked.command, asked.fault)
 
 
 def _preloaded(folder: Path) -> int:
@@ -60,7 +61,9 @@ def _preloaded(folder: Path) -> int:
     return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode
 
 
-def fail_each(folder: Path, every: int = 1, only: list[str] | None = None) -> int:
+def fail_each(
+    folder: Path, every: int = 1, only: list[str] | None = None, faults: list[str] | None = None
+) -> int:
     """Let calls fail one after the other; print counts, return 1 if anything went wrong."""
     work.prepare(folder / "warm")
     counts: Counter[str] = Counter()
@@ -79,7 +82,9 @@ def fail_each(folder: Path, every: int = 1, only: list[str] | None = None) -> in
             work.succeed(words, after, log, _armed(after, fault, 0, counted))
             calls[fault] = int(counted.read_text())
         reference, _ = work.made_in(after)
-        for fault, n in calls.items() if not only or name in only else ():
+        chosen = [fault for fault in calls if fault in (faults or FAULTS)]
+        for fault in chosen if not only or name in only else ():
+            n = calls[fault]
             for i in range(1, n + 1, every):
                 here = work.fresh(folder / "here", before)
                 ended = work.run(words, here, log, _armed(here, fault, i))
