@@ -81,7 +81,10 @@ def _others(workspace, bad, how):
 
     runs = load_runs(workspace / "runs", on_damaged=leave_out)
     for run in runs:
-        for ask in (run.performance, run.history, run.alignment, lambda run=run: run.config):
+        asks = [lambda run=run: run.config]
+        if run.path == bad:  # what the others hold has not changed since the last time
+            asks += [run.performance, run.history, run.alignment]
+        for ask in asks:
             try:
                 ask()
             except AlignkitError as error:

@@ -28,10 +28,15 @@ class Command(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; a default that is only described is shown like any other."""
         parameters: list[Any] = self.params
-        for parameter in parameters:
-            if isinstance(parameter.show_default, str):  # Typer would put it in parentheses
-                parameter.default, parameter.show_default = parameter.show_default, True
-        super().format_help(ctx, formatter)
+        described = [each for each in parameters if isinstance(each.show_default, str)]
+        defaults = [each.default for each in described]
+        for parameter in described:  # Typer would put it in parentheses
+            parameter.default, parameter.show_default = parameter.show_default, True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            for parameter, default in zip(described, defaults, strict=True):
+                parameter.default, parameter.show_default = default, parameter.default
 
 
 class Group(TyperGroup):

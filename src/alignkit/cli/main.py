@@ -2,8 +2,9 @@
 
 import gc
 import sys
+from functools import cache
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -152,7 +153,7 @@ def _run() -> int:
 
     try:
         with console.told_once():
-            app(standalone_mode=True)
+            _root()(standalone_mode=True)
     except SystemExit as stop:
         if stop.code in STOPPED:  # Typer makes one of a Ctrl-C too
             console.say(f"Error: {STOPPED[stop.code]}; rerun the same command to resume")
@@ -169,6 +170,12 @@ def _run() -> int:
     except BaseException as error:  # the last resort: of a plugin, a library, or a mistake of ours
         return _fail(LOWER if is_out_of_memory(error) else _unexpected(error), 1)
     return int(bool(console.settings.failed))
+
+
+@cache
+def _root() -> Any:
+    """Return the command that all others are below, built once in a process."""
+    return typer.main.get_command(app)
 
 
 def _unexpected(error: BaseException) -> str:
