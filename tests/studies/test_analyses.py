@@ -564,3 +564,23 @@ def test_another_draw_of_samples_does_not_count_as_measured(tmp_path):
     measure_run(load_run(path), ["cka", "mknn:k=5"], layers="same", samples=20)
     measure_run(load_run(path), ["cka", "mknn:k=5"], layers="same", samples=40, seed=3)
     assert _json("plan", tmp_path)["runs"][0]["steps"]["measure test cls"] == "missing"
+
+
+@pytest.mark.slow
+def test_the_report_is_made_last_and_shows_what_other_analyses_wrote(tmp_path):
+    """One that failed is left out; one that changes makes the report out of date."""
+    more = "[report]\npermutations = 9\n[dimension]\n[stability]\nsamples = [100000]\n"
+    file = write_study(tmp_path, seeds=(0,), more=more)
+    asked = [name for name, *_ in analyses._asked(read_study(file), [])]
+    assert asked[-1] == "report"
+    done = alignkit("study", "run", file, cwd=tmp_path, code=1)
+    assert "stability: failed" in done.stderr
+    page = (tmp_path / "results" / "report" / "report.html").read_text()
+    assert '<h2 id="dimension">' in page
+    assert '<h2 id="stability">' not in page
+    assert _states(tmp_path)["report"] == "done"
+    text = file.read_text()
+    file.write_text(text.replace("[dimension]\n", '[dimension]\nlayers = "last"\n'))
+    assert _states(tmp_path)["dimension"] == _states(tmp_path)["report"] == "missing"
+    file.write_text(text)
+    assert _states(tmp_path)["report"] == "done"

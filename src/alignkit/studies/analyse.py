@@ -91,11 +91,13 @@ def report(
     groups: str = "",
     sections: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
+    results: Sequence[str] = (),
     reporter: Reporter = SILENT,
 ) -> Written:
-    """Write the page of ``alignkit report``."""
+    """Write the page of ``alignkit report``, with the tables of analyses that have any."""
     from alignkit.analysis.options import TableOptions
     from alignkit.report.results import report_runs
+    from alignkit.report.stored_tables import holds_tables
 
     options = TableOptions(
         tuple(metrics), layer, outcome, split, pool, samples, seed, within=within, groups=groups
@@ -109,6 +111,7 @@ def report(
         control=control,
         margin=margin,
         permutations=permutations,
+        results=[Path(place) for place in results if holds_tables(Path(place))],
         sections=sections,
         figure_formats=figure_formats,
         reporter=reporter,

@@ -45,6 +45,11 @@ ANALYSED: Form = {
 }
 
 
+REPORT = "report"
+# Analyses whose tables the report shows, so that it is made after them.
+SHOWN = ("stability", "dimension", "trajectory", "probe")
+
+
 @dataclass
 class Analysis:
     """One analysis: ``correlate last``, ``report``, ``hypotheses``, ...
@@ -165,20 +170,21 @@ def plan_analyses(
     from alignkit.plugins.versions import versions
 
     told = versions()
-    analyses = []
+    analyses: list[Analysis] = []
     for name, work, options, chosen in _asked(study, runs):
         paths = [str(study.runs / p.name) for p in chosen]
         unit = Job(name, f"{WORK}:{work}", {"runs": paths, **options})
         values = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
         sections = _code_of_sections(options.get("sections", ()))
         parts = [unit.work, unit.arguments, values, told, *([sections] if sections else [])]
-        key = _hash(parts)
+        shown = {a.name: a.key for a in analyses if name == REPORT and a.name in SHOWN}
+        key = _hash([*parts, shown] if shown else parts)
         stands_on = {
             "its settings": _hash([unit.work, options]),
             "its runs": _hash(paths),
             "scores or alignment of its runs": _hash(values),
             "alignkit or a plugin": _hash([told, sections] if sections else told),
-        }
+        } | ({"an analysis that it shows": _hash(shown)} if shown else {})
         record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
         analyses.append(Analysis(name, unit, key, stands_on, record, waits or not chosen))
     return analyses
@@ -347,13 +353,25 @@ def _check_variants(study: Study, configs: Sequence[RunConfig], whole: bool) -> 
 def _asked(
     study: Study, runs: Sequence[Any]
 ) -> Iterator[tuple[str, str, dict[str, Any], Sequence[Any]]]:
-    """Name, function, arguments and runs of every analysis."""
+    """Name, function, arguments and runs of every analysis; the report stands last."""
     measure = study.measure or Measure()
+    yield from _asked_before_the_report(study, runs, measure)
+    if study.report:
+        options = _options(study.report, measure) | {"output": str(study.output / REPORT)}
+        # Without any, as before they were shown: what is done stays done.
+        if shown := [str(study.output / name) for name in SHOWN if getattr(study, name)]:
+            options |= {"results": shown}
+        yield REPORT, REPORT, options, runs
+
+
+def _asked_before_the_report(
+    study: Study, runs: Sequence[Any], measure: Measure
+) -> Iterator[tuple[str, str, dict[str, Any], Sequence[Any]]]:
     if study.correlate:
         options = _options(study.correlate, measure) | {"output": str(study.output)}
         for layer in study.correlate.layer:
             yield f"correlate {layer}", "correlate", options | {"layer": layer}, runs
-    for name in ("report", "hypotheses", "agreement"):
+    for name in ("hypotheses", "agreement"):
         if table := getattr(study, name):
             options = _options(table, measure) | {"output": str(study.output / name)}
             yield name, name, options, runs

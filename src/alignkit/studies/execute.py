@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from alignkit.engines import Engine, Job, Outcome, run_jobs
 from alignkit.progress import SILENT, Reporter
+from alignkit.studies.analyses import REPORT
 from alignkit.studies.plan import Plan, Planned, Step
 
 
@@ -30,7 +32,7 @@ def execute(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter 
         if step.state == "failed" and planned.config is not None:
             plan.records.forget(planned.config, step.name)
     done = 0
-    for outcome in _outcomes(jobs, engine, reporter):
+    for outcome in _outcomes(jobs, [], engine, reporter):
         planned, step = pending[outcome.job.name]
         _record(plan, planned, step, outcome)
         done += outcome.state == "done"
@@ -38,20 +40,31 @@ def execute(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter 
 
 
 def analyse(plan: Plan, engine: Engine, retry: bool = False, reporter: Reporter = SILENT) -> None:
-    """Run every analysis that lacks its result; one that fails does not stop the others."""
+    """Run every analysis that lacks its result; one that fails does not stop the others.
+
+    The report is made when all others have ended, as it shows what they wrote.
+    """
     pending = {analysis.name: analysis for analysis in plan.analyses_to_do(retry)}
     jobs = [analysis.unit for analysis in pending.values()]
-    for outcome in _outcomes(jobs, engine, reporter):
+    last = [job for job in jobs if job.name == REPORT]
+    for outcome in _outcomes([job for job in jobs if job not in last], last, engine, reporter):
         pending[outcome.job.name].add(outcome)
 
 
-def _outcomes(jobs: Sequence[Job], engine: Engine, reporter: Reporter) -> Iterator[Outcome]:
-    """Run jobs and yield their outcomes; each is reported after the caller has recorded it."""
+def _outcomes(
+    jobs: Sequence[Job], last: Sequence[Job], engine: Engine, reporter: Reporter
+) -> Iterator[Outcome]:
+    """Run jobs, the last ones when all others have ended, and yield their outcomes.
+
+    Each is reported after the caller has recorded it.
+    """
     several = engine.slots > 1  # with one slot, jobs show progress bars of their own
-    with (reporter if several else SILENT).progress("study", len(jobs)) as bar:
-        for number, outcome in enumerate(run_jobs(jobs, engine), 1):
+    total = len(jobs) + len(last)
+    with (reporter if several else SILENT).progress("study", total) as bar:
+        ended = chain.from_iterable(run_jobs(wave, engine) for wave in (jobs, last))
+        for number, outcome in enumerate(ended, 1):
             yield outcome
-            _report(outcome, f"{number}/{len(jobs)}", reporter)
+            _report(outcome, f"{number}/{total}", reporter)
             bar.advance()
 
 
