@@ -396,6 +396,46 @@ def test_an_ablation_of_nothing_is_found_before_the_work(tmp_path, options, mess
     assert not (tmp_path / "runs").exists()
 
 
+EXPLAIN = """
+[explain]
+kinds = ["attention", "grad-cam", "tokens"]
+samples = 8
+seed = 1
+"""
+
+
+@pytest.mark.slow
+def test_models_are_explained_as_the_commands_do(tmp_path):
+    write_study(tmp_path, placements=("1", "none"), seeds=(0,), tasks=("toy_match",), more=EXPLAIN)
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    kinds = ("attention", "grad-cam", "tokens")
+    names = ["correlate last", *(f"explain {kind}" for kind in kinds)]
+    assert _states(tmp_path) == dict.fromkeys(names, "done")
+    for kind in kinds:
+        words = ("explain", kind, "--samples", 8, "--seed", 1, "--output", f"own/{kind}")
+        alignkit(*words, cwd=tmp_path)
+        tables = sorted((tmp_path / "own" / kind).glob("*.csv"))
+        assert tables
+        for table in tables:
+            other = tmp_path / "results/explain" / kind / table.name
+            assert table.read_bytes() == other.read_bytes(), table
+        assert list((tmp_path / "results/explain" / kind / "figures").glob("*.svg"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"tokens"', '"lime"', "[explain] kinds names 'lime'; known: attention, grad-cam, tokens"),
+        ("samples = 8", "samples = 0", "samples"),
+        ("kinds", "kind", "[explain] has no key 'kind'; did you mean 'kinds'"),
+    ],
+)
+def test_an_explanation_that_there_is_not_is_found_before_the_work(tmp_path, old, new, message):
+    file = write_study(tmp_path, seeds=(0,), more=EXPLAIN.replace(old, new))
+    assert message in alignkit("study", "run", file, cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_probe_that_cannot_be_is_found_before_the_work(tmp_path):
     for old, new, message in (
         ("seeds = 2", 'probe = "svm"', "unknown 'probe = svm'; known: ridge, logistic"),

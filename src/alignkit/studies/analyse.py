@@ -313,6 +313,34 @@ def ablation(
     return _tabled(result, output, "placements.csv", reporter)
 
 
+def explain(
+    runs: Sequence[str],
+    output: str,
+    kind: str,
+    split: str,
+    samples: int,
+    untrained: bool,
+    seed: int,
+    where: Sequence[str] = (),
+    reporter: Reporter = SILENT,
+) -> Written:
+    """Write the tables and figures of a command of ``alignkit explain``."""
+    from alignkit.analysis.explaining.attention import attention_of_runs
+    from alignkit.analysis.explaining.forward import ForwardOptions
+    from alignkit.analysis.explaining.grad_cam import grad_cam_of_runs
+    from alignkit.analysis.explaining.tokens import tokens_of_runs
+
+    opened, options = _opened(runs, where), ForwardOptions(split, samples, seed, untrained)
+    result: Tabled
+    if kind == "attention":
+        result = attention_of_runs(opened, options, reporter)
+    elif kind == "grad-cam":
+        result = grad_cam_of_runs(opened, options, reporter=reporter)
+    else:
+        result = tokens_of_runs(opened, options, reporter)
+    return _tabled(result, output, "layers.csv", reporter)
+
+
 def _models(
     runs: Sequence[str], where: Sequence[str], splits: Sequence[str], pool: str, reporter: Reporter
 ) -> list[Model]:

@@ -29,9 +29,11 @@ from alignkit.studies.file import Study
 from alignkit.studies.records import State
 from alignkit.studies.splits import size_of_split
 from alignkit.studies.status import selects_nothing
-from alignkit.studies.tables import Measure, Probe, Report, recorded
+from alignkit.studies.tables import Explain, Measure, Probe, Report, recorded
 
 FOLDER = "analyses"
+# The commands of ``alignkit explain``.
+EXPLAINED = ("attention", "grad-cam", "tokens")
 WORK = "alignkit.studies.analyse"
 # What the record of an analysis must hold.
 ANALYSED: Form = {
@@ -236,16 +238,23 @@ def check_analyses(study: Study, configs: Sequence[RunConfig | None]) -> None:
         Evidence([], options, study.hypotheses.permutations)
     if study.agreement:
         check_alike(study.agreement.alike)
-    if study.stability:
-        _check_stability(study)
-    if study.probe:
-        _probe_options(study.probe)
+    _check_numbers(study)
     resolved = [config for config in configs if config is not None]
     if resolved:
         _check_on_run(study, resolved[0])
         _check_layers(study, resolved)
         _check_neighbours(study, resolved)
         _check_variants(study, resolved, whole=len(resolved) == len(configs))
+
+
+def _check_numbers(study: Study) -> None:
+    """Refuse names and numbers of single analyses that make no sense."""
+    if study.stability:
+        _check_stability(study)
+    if study.probe:
+        _probe_options(study.probe)
+    if study.explain:
+        _check_explain(study.explain)
 
 
 def _check_report(table: Report) -> None:
@@ -384,11 +393,19 @@ def _asked_before_the_report(
         if table := getattr(study, name):
             options = _options(table, measure) | {"output": str(study.output / name)}
             yield name, name, options, runs
-    if study.ablation:
-        options = _options(study.ablation, measure)
-        for option in options.pop("options"):
-            folder = {"output": str(study.output / "ablation" / option), "option": option}
-            yield f"ablation {option}", "ablation", options | folder, runs
+    yield from _asked_several_times(study, runs, measure)
+
+
+def _asked_several_times(
+    study: Study, runs: Sequence[Any], measure: Measure
+) -> Iterator[tuple[str, str, dict[str, Any], Sequence[Any]]]:
+    """Yield the analyses that are done once for each of several names."""
+    for name, several, one in (("ablation", "options", "option"), ("explain", "kinds", "kind")):
+        if table := getattr(study, name):
+            options = _options(table, measure)
+            for each in options.pop(several):
+                own = {"output": str(study.output / name / each), one: each}
+                yield f"{name} {each}", name, options | own, runs
 
 
 def _options(table: Any, measure: Measure) -> dict[str, Any]:
@@ -422,6 +439,16 @@ def _probe_options(table: Probe) -> Any:
     return ProbeOptions(
         table.probe, table.streams, table.layers, table.samples, table.seeds, table.seed
     )
+
+
+def _check_explain(table: Explain) -> None:
+    """Refuse a command that there is not, and numbers out of range."""
+    from alignkit.analysis.explaining.forward import ForwardOptions
+
+    for kind in table.kinds:
+        if kind not in EXPLAINED:
+            raise UsageError(f"[explain] kinds names '{kind}'; known: {', '.join(EXPLAINED)}")
+    ForwardOptions(samples=table.samples)
 
 
 def _check_stability(study: Study) -> None:

@@ -20,6 +20,7 @@ from alignkit.studies.tables import (
     Dimension,
     EngineChoice,
     Evaluate,
+    Explain,
     Extract,
     Hypotheses,
     Measure,
@@ -57,6 +58,7 @@ TOP = (
     "trajectory",
     "probe",
     "ablation",
+    "explain",
     "engine",
 )
 
@@ -71,6 +73,7 @@ ANALYSES: dict[str, type] = {
     "trajectory": Trajectory,
     "probe": Probe,
     "ablation": Ablation,
+    "explain": Explain,
 }
 
 
@@ -91,7 +94,8 @@ class Study:
         Task, seed and options of the run that the others start from.
     evaluate, extract, measure
         Options of the steps.
-    correlate, report, hypotheses, agreement, stability, dimension, trajectory, probe, ablation
+    correlate, report, hypotheses, agreement, stability
+    dimension, trajectory, probe, ablation, explain
         Options of the analyses; None for one that is not requested.
     engine : EngineChoice
     """
@@ -113,6 +117,7 @@ class Study:
     trajectory: Trajectory | None
     probe: Probe | None
     ablation: Ablation | None
+    explain: Explain | None
     engine: EngineChoice
 
     @property

@@ -240,6 +240,18 @@ class Ablation:
 
 
 @dataclass(frozen=True)
+class Explain:
+    """``[explain]``: the options of ``alignkit explain``, whose commands are in ``kinds``."""
+
+    kinds: tuple[str, ...] = ("attention",)
+    samples: int = 64
+    untrained: bool = True
+    where: tuple[str, ...] = ()
+    split: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class EngineChoice:
     """``[engine]``: where jobs run; options of the command line take precedence."""
 
