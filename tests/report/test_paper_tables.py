@@ -101,6 +101,27 @@ def test_tables_of_a_report_hold_what_their_csv_does(study, tmp_path):
     assert f"{row['mean']:.3f} ± {row['sd']:.3f}" in late
     assert "| 3 | 512 |" in late
     tex = (tmp_path / "correlations.tex").read_text()
-    assert tex.count("\\begin{table}") == 2
+    assert len(re.findall(r"\\begin\{table\*?\}", tex)) == 2
     cka = found.table[(found.table["task"] == "toy_match") & (found.table["metric"] == "cka")]
     assert f"CKA & +{cka['pearson'].iloc[0]:.2f} &" in tex
+
+
+def _table(*widths, right=False):
+    return PaperTable([PaperColumn("x", ["a" * width], right) for width in widths])
+
+
+def test_a_table_spans_what_it_needs():
+    narrow, both, wide = (as_latex(_table(*[8] * count)) for count in (4, 8, 12))
+    assert "\\begin{table}\n" in narrow
+    assert "\\end{table}\n" in narrow
+    for tex in (both, wide):
+        assert "\\begin{table*}\n" in tex
+        assert "\\end{table*}\n" in tex
+    assert "footnotesize" not in narrow + both
+    assert "\\footnotesize\n  \\setlength{\\tabcolsep}{3pt}" in wide
+
+
+def test_long_texts_of_a_wide_table_have_several_lines():
+    assert r"\begin{tabular}{lp{0.2\linewidth}}" in as_latex(_table(20, 90))
+    assert r"\begin{tabular}{ll}" in as_latex(_table(5, 40))  # it fits
+    assert r"\begin{tabular}{rr}" in as_latex(_table(20, 90, right=True))  # numbers

@@ -31,6 +31,10 @@ _SPECIAL = {
 _MARKS = re.compile("|".join(map(re.escape, sorted(_SPECIAL, key=len, reverse=True))))
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 _RANGE = re.compile(r"(?<=\d)\.\.(?=[-+]?\d)")
+# Letters of a row of 10 points that fit into one column of a paper, and into both.
+ONE_COLUMN, BOTH_COLUMNS = 48, 97
+# A text of more letters is set on several lines where its table is too wide.
+LONG = 30
 # Statistics that are set as mathematics where a heading is or begins with one.
 _SYMBOLS = {"r": "$r$", "p": "$p$", "n": "$n$", "k": "$k$", "rho": r"$\rho$", "R2": "$R^2$"}
 
@@ -84,16 +88,25 @@ def _heading(name: str) -> str:
 
 
 def as_latex(table: PaperTable) -> str:
-    """Return a ``table`` of LaTeX with rules of booktabs."""
+    """Return a ``table`` of LaTeX with rules of booktabs.
+
+    One that is wider than a column of two is a ``table*``, which spans both; one that is wider
+    than these has smaller type, columns that are closer together, and long texts on several
+    lines.
+    """
     table = with_proper_names(table)
-    places = "".join("r" if column.right else "l" for column in table.columns)
+    wide = sum(_letters(column) for column in table.columns)
+    name = "table*" if wide > ONE_COLUMN else "table"
+    tight = ["  \\footnotesize", "  \\setlength{\\tabcolsep}{3pt}"] if wide > BOTH_COLUMNS else []
+    places = "".join(_place(column, wide > BOTH_COLUMNS) for column in table.columns)
     heads = " & ".join(_latex_heading(column.name) for column in table.columns)
     caption = [f"  \\caption{{{latex(table.caption)}}}"] if table.caption else []
     return "\n".join(
         [
             "% needs \\usepackage{booktabs}",
-            "\\begin{table}",
+            f"\\begin{{{name}}}",
             "  \\centering",
+            *tight,
             *caption,
             f"  \\begin{{tabular}}{{{places}}}",
             "    \\toprule",
@@ -102,10 +115,22 @@ def as_latex(table: PaperTable) -> str:
             *(f"    {' & '.join(map(latex, row))} \\\\" for row in table.rows),
             "    \\bottomrule",
             "  \\end{tabular}",
-            "\\end{table}",
+            f"\\end{{{name}}}",
             "",
         ]
     )
+
+
+def _letters(column: PaperColumn) -> int:
+    """How many letters a column is wide, with the space beside it."""
+    return max(map(len, (column.name, *column.cells))) + 2
+
+
+def _place(column: PaperColumn, is_tight: bool) -> str:
+    """Where the cells of a column stand, as ``tabular`` takes it."""
+    if column.right:
+        return "r"
+    return r"p{0.2\linewidth}" if is_tight and _letters(column) > LONG + 2 else "l"
 
 
 def as_markdown(table: PaperTable) -> str:
