@@ -33,6 +33,7 @@ def place(tmp_path_factory):
     """A folder with runs of several tasks, placements and seeds."""
     place = tmp_path_factory.mktemp("analyses")
     words = ["--track-alignment", "unbiased_cka", "--track-samples", "16", "--runs", "tracked"]
+    words += ["--track-layers", "all", "--track-streams", "all"]
     _run(["train", "--placement", "1", *words], place)
     for task in (TINY_TASK, TINY["toy_unique"]):
         for placement in ("none", "1"):

@@ -1,6 +1,8 @@
 """Figures for papers: as wide as asked for, with type of one size, all of it on the figure."""
 
 import csv
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,18 +11,20 @@ from matplotlib.text import Text
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import DataError, UsageError
 from alignkit.plugins import use_plugin_files
+from alignkit.progress import SILENT
 from alignkit.report import plot_kinds
 from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.notebook import plot
 from alignkit.report.plot_kinds import KINDS, Asked
 from alignkit.report.plots import COLUMNS, TYPE_SIZE, Paper, plot_runs
 from alignkit.report.proper_names import proper_name
-from alignkit.report.style import Page, drawn_for, full_width, page
+from alignkit.report.style import PAGE, Page, drawn_for, full_width, page
+from alignkit.runs import Run
 from alignkit.statistics import correlate
 from tiny import alignkit
 
 OPTIONS = TableOptions(("cka", "mknn"))
-PDF = Paper()
+PDF, PNG = Paper(), Paper(("png",))
 
 
 @pytest.fixture
@@ -115,8 +119,11 @@ def test_maps_of_one_stream_have_its_layers_on_both_sides(streams, trained, tmp_
         "layers", trained, tmp_path, monkeypatch, options=options, streams=streams, measure=True
     )
     assert path.name == f"toy_match-cka-{streams}-layers.pdf"
-    labels = {f"{ax.get_xlabel()} {ax.get_ylabel()}" for ax in figure.axes[:-1]}
-    assert labels == {f"{streams} layer {streams} layer"}
+    maps = figure.axes[:-1]
+    for labels in ([ax.get_xlabel() for ax in maps], [ax.get_ylabel() for ax in maps]):
+        assert set(labels) - {""} == {f"{streams} layer"}
+    assert maps[0].get_ylabel()
+    assert maps[-1].get_xlabel()
     with path.with_suffix(".csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["x"][0] + row["y"][0] for row in rows} == {streams[0] * 2}
@@ -126,6 +133,135 @@ def test_maps_of_one_stream_have_its_layers_on_both_sides(streams, trained, tmp_
     assert {ax.get_title("left") for ax in fused} == {
         run.placement for run in trained if run.stored["placement"][streams]
     }
+
+
+@pytest.fixture
+def by_epoch(runs, tmp_path):
+    """Runs that tracked whole grids at three epochs, and one that tracked equal depths only."""
+    copies = [
+        Run(shutil.copytree(run.path, tmp_path / "runs" / "t" / str(i // 3) / f"seed{i}"))
+        for i, run in enumerate(runs[:7])
+    ]
+    for i, run in enumerate(copies):
+        fused = [f".f{j}" for j in range(len(run.stored["placement"]["text"]))]
+        sites = [f"{n:02d}" for n in range(3)] + fused
+        rows = [
+            f"{epoch},{4 * epoch},validation,cka,,cls,{a}{x},{b}{y},16,"
+            f"{0.1 * epoch + 0.01 * i + 0.02 * len(x)},,0.05"
+            for epoch in range(3)
+            for a, b in (("t", "v"), ("t", "t"))
+            for x in sites
+            for y in sites
+            if i < 6 or (x == y and a != b)
+        ]
+        head = "epoch,step,split,metric,parameters,pool,x,y,n,value,reason,chance"
+        (run.path / "tracking.csv").write_text("\n".join([head, *rows, ""]))
+    return copies
+
+
+def test_epochs_stand_side_by_side_on_one_scale(by_epoch, tmp_path, monkeypatch):
+    notes = Notes()
+    more = {"epochs": (0, "2"), "reporter": notes}
+    (figure,), (path,) = _drawn("layers", by_epoch, tmp_path, monkeypatch, PNG, **more)
+    assert path.name == "toy_match-cka-layers-by-epoch.png"
+    assert notes.said == [
+        f"note: 1 of 7 runs are left out, which tracked no whole grid, such as {by_epoch[6].path}"
+    ]
+    maps = [ax for ax in figure.axes if ax.images]
+    titles = [ax.get_title("left").replace("\n", ", ") for ax in maps]
+    placements = list(dict.fromkeys(run.placement for run in by_epoch[:6]))
+    assert titles == [f"{name}, epoch {epoch}" for name in placements for epoch in (0, 2)]
+    rows = [round(ax.get_position().y0, 6) for ax in maps]
+    assert all(a == b for a, b in zip(rows[0::2], rows[1::2], strict=True))
+    assert len({ax.images[0].get_clim() for ax in maps}) == 1
+    fused = [ax for ax in maps if any(text.get_text() == "f0" for text in ax.texts)]
+    assert len(fused) == 2 * len(placements[1:])  # the first has none
+    with path.with_suffix(".csv").open() as file:
+        table = list(csv.DictReader(file))
+    assert {(row["epoch"], row["step"]) for row in table} == {("0", "0"), ("2", "8")}
+    seeds = [run for run in by_epoch[:6] if run.placement == placements[0]]
+    first = next(row for row in table if (row["epoch"], row["x"], row["y"]) == ("2", "t01", "v02"))
+    known = np.mean([0.2 + 0.01 * by_epoch.index(run) + 0.04 for run in seeds])
+    assert float(first["value"]) == pytest.approx(known)
+    caption = path.with_suffix(".txt").read_text()
+    assert "one map per placement at epoch 0, epoch 2; values from" in caption
+    assert "Epoch 0 is the untrained model." in caption
+
+
+@pytest.mark.parametrize("streams", ["cross", "text"])
+@pytest.mark.parametrize("width", COLUMNS.values())
+def test_every_run_at_every_epoch_fits(width, streams, by_epoch, tmp_path, monkeypatch):
+    more = {"epochs": ("all",), "unit": "run", "streams": streams}
+    paper = Paper(("png",), width)
+    (figure,), _ = _drawn("layers", by_epoch, tmp_path, monkeypatch, paper, **more)
+    assert figure.get_figwidth() <= width + 1e-6
+    _check_type(figure)
+    assert len([ax for ax in figure.axes if ax.images]) == 18
+
+
+def test_values_by_step_are_named_by_steps(by_epoch, tmp_path, monkeypatch):
+    for run in by_epoch:
+        file = run.path / "config.json"
+        config = json.loads(file.read_text()) | {"conduct": {"track_every": "4s"}}
+        file.write_text(json.dumps(config))
+    again = [Run(run.path) for run in by_epoch]
+    (figure,), _ = _drawn("layers", again, tmp_path, monkeypatch, epochs=(1,))
+    titles = {ax.get_title("left").replace("\n", ", ") for ax in figure.axes if ax.images}
+    assert titles == {f"{run.placement}, step 4" for run in by_epoch[:6]}
+
+
+def test_what_was_not_tracked_is_named(by_epoch, tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="`epoch=7` was not tracked; these runs hold 0, 1, 2"):
+        _drawn("layers", by_epoch, tmp_path, monkeypatch, epochs=(0, 7))
+    with pytest.raises(DataError, match="alignkit train --track-alignment METRIC --track-layers"):
+        _drawn("layers", by_epoch, tmp_path, monkeypatch, epochs=(0,), streams="vision")
+
+
+def test_epochs_go_with_nothing_that_training_chose(tmp_path):
+    for words in (("--split", "test"), ("--samples", "9"), ("--pool", "mean")):
+        done = alignkit("plot", "layers", "--epoch", "1", *words, cwd=tmp_path, code=2)
+        said = " ".join(done.stderr.split())
+        assert f"{words[0]} does not go with --epoch, whose values were measured in trai" in said
+    done = alignkit("plot", "layers", "--epoch", "last", cwd=tmp_path, code=2)
+    assert "--epoch last must be all or a number, 0 for before training" in done.stderr
+
+
+def test_without_a_metric_all_that_was_tracked_is_drawn(by_epoch, tmp_path):
+    file = by_epoch[0].path / "tracking.csv"
+    file.write_text(file.read_text().replace("cka,,", "procrustes,,"))
+    done = alignkit("plot", "layers", by_epoch[0].path, "--epoch", "0", cwd=tmp_path)
+    assert done.stdout.split() == ["figures/toy_match-procrustes-layers-by-epoch.pdf"]
+    assert [path.name for path in plot("tracked", by_epoch[:1], folder=tmp_path / "f")] == [
+        "toy_match-procrustes-tracked.svg",
+        "toy_match-procrustes-tracked.pdf",
+    ]
+
+
+def test_many_maps_fit_on_a_page_in_one_column(runs, tmp_path, monkeypatch):
+    paper = Paper(("png",), COLUMNS[1])
+    figures, _ = _drawn("layers", runs, tmp_path, monkeypatch, paper, unit="run")
+    assert len(runs) == 18
+    assert max(figure.get_figheight() for figure in figures) <= PAGE
+
+
+def test_a_figure_that_is_higher_than_a_page_is_said(by_epoch, tmp_path, monkeypatch):
+    notes = Notes()
+    more = {"epochs": ("all",), "unit": "run", "reporter": notes}
+    monkeypatch.setattr("alignkit.report.plots.PAGE", 2.0)
+    _drawn("layers", by_epoch[:6], tmp_path, monkeypatch, PNG, **more)
+    (said,) = notes.said
+    assert "note: toy_match-cka-layers-by-epoch is " in said
+    assert "inches high, and a page of a paper about 2; choose fewer placements" in said
+
+
+class Notes(type(SILENT)):
+    """Keeps what is said."""
+
+    def __init__(self):
+        self.said = []
+
+    def note(self, text):
+        self.said.append(text)
 
 
 def test_every_run_has_a_map_of_its_own_on_one_scale(runs, tmp_path, monkeypatch):
@@ -246,6 +382,7 @@ GIVEN = {
     "metric": ("cka",),
     "layer": ("max",),
     "streams": ("text",),
+    "epoch": ("1",),
     "unit": ("run",),
     "control": ("epoch",),
     "margin": ("0.4",),

@@ -122,6 +122,16 @@ def plot(
             rich_help_panel=STATISTICS,
         ),
     ] = None,
+    epoch: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--epoch",
+            metavar="EPOCH",
+            help="Show layers at this epoch of training, 0 for before it, or at all; of runs "
+            "trained with --track-layers all; repeatable.",
+            rich_help_panel=ALIGNMENT,
+        ),
+    ] = None,
     unit: Unit = "placement",
     control: Control = None,
     margin: Margin = MARGIN,
@@ -195,6 +205,8 @@ def plot(
 
     alignkit plot layers --streams text --unit run
 
+    alignkit plot layers --epoch 0 --epoch 5
+
     alignkit plot scatter --figure-format svg --figure-format pdf
 
     alignkit plot ablation --option pretraining --reference none
@@ -234,9 +246,9 @@ def plot(
         seed=seed,
         within=within,
         groups=groups,
-        needs_layers=kind.needs_layers,
+        needs_layers=kind.needs_layers and not epoch,
     )
-    if kind.only_named and not metric:
+    if (kind.only_named or epoch) and not metric:
         options = replace(options, metrics=())
     asked = Asked(
         chosen,
@@ -248,6 +260,7 @@ def plot(
         streams,
         option,
         reference,
+        epoch or (),
         measure=True,
         reporter=console.TerminalReporter(),
     )

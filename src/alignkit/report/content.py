@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.alignment.designs import name_of
-from alignkit.analysis.layer_values import STORED, values_of_draw
+from alignkit.analysis.layer_values import SIDES, STORED, values_of_draw
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.scores import outcome_sign
 from alignkit.errors import AlignkitError
@@ -21,6 +21,23 @@ from alignkit.report.style import Look, looks
 from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
 from alignkit.runs.variants import variant_order
+
+# What was measured of a grid of layers during training, and of which run.
+GRID_COLUMNS = [
+    "task",
+    "label",
+    "placement",
+    "seed",
+    "epoch",
+    "step",
+    "when",
+    "x",
+    "y",
+    "value",
+    "n",
+    "chance",
+    "reason",
+]
 
 
 @dataclass
@@ -351,21 +368,60 @@ def tracked_values(content: Content) -> pd.DataFrame:
     """
     columns = ["task", "label", "placement", "step", "epoch", "depth"]
     parts = [pd.DataFrame(columns=[*columns, "value", "n"])]
-    for run, label in zip(content.runs, content.scores["placement"], strict=True):
-        table = run.tracking()
-        if table is None:
-            continue
+    for _, table in _tracked(content, "cross"):
         x, y = (_depths(table[side]) for side in ("x", "y"))
-        specs = _specs(table.fillna({"parameters": ""}))
-        same = table.assign(task=run.task, placement=label, depth=x, label=specs)
-        parts.append(same.loc[x == y, [*columns, "value", "n"]])
+        parts.append(table.assign(depth=x).loc[x == y, [*columns, "value", "n"]])
     values = pd.concat([part for part in parts if len(part)] or parts)
-    wanted = [spec_of(metric) for metric in content.options.metrics]
-    kept = values[values["label"].isin(wanted)] if wanted else values
-    means = kept.groupby(columns, sort=False).agg(
+    means = values.groupby(columns, sort=False).agg(
         value=("value", "mean"), seeds=("value", "count"), n=("n", "min")
     )
     return means.reset_index()
+
+
+def tracked_grids(content: Content, streams: str = "cross") -> tuple[pd.DataFrame, list[Run]]:
+    """Return the whole grids of layers that runs tracked in training, and the runs without any.
+
+    Parameters
+    ----------
+    content : Content
+    streams : str
+        ``cross``, ``text`` or ``vision``.
+
+    Returns
+    -------
+    DataFrame
+        ``task``, ``label`` (the metric), ``placement``, ``seed``, ``epoch``, ``step``, ``when``
+        (``epoch 1``, or where steps were counted ``step 50``), ``x``, ``y``, ``value``, ``n``,
+        ``chance``, ``reason``.
+    list of Run
+    """
+    parts, without = [pd.DataFrame(columns=GRID_COLUMNS)], []
+    for run, table in _tracked(content, streams):
+        sites = [set(table[side]) for side in ("x", "y")]
+        pairs = len(table[["x", "y"]].drop_duplicates())
+        if min(map(len, sites)) < 2 or pairs < len(sites[0]) * len(sites[1]):
+            without.append(run)
+            continue
+        by_steps = str(run.stored.get("conduct", {}).get("track_every", "")).endswith("s")
+        unit = "step" if by_steps else "epoch"
+        parts.append(table.assign(when=unit + " " + table[unit].astype(str))[GRID_COLUMNS])
+    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True), without
+
+
+def _tracked(content: Content, streams: str) -> Iterator[tuple[Run, pd.DataFrame]]:
+    """Yield what every run tracked of the metrics that were asked for; all where none was."""
+    wanted = [spec_of(metric) for metric in content.options.metrics]
+    first, second = (side[0] for side in SIDES[streams])
+    for run, placement in zip(content.runs, content.scores["placement"], strict=True):
+        table = run.tracking()
+        if table is None:
+            table = pd.DataFrame(columns=[*GRID_COLUMNS, "metric", "parameters"])
+        table = table.fillna({"parameters": ""})
+        table = table.assign(label=_specs(table), task=run.task, seed=run.seed, placement=placement)
+        kept = table["x"].str.startswith(first) & table["y"].str.startswith(second)
+        if wanted:
+            kept &= table["label"].isin(wanted)
+        yield run, table[kept]
 
 
 def shown_paths(runs: Sequence[Run]) -> list[str]:

@@ -91,6 +91,7 @@ def plot(
     streams: str = "cross",
     option: str = "",
     reference: str | None = None,
+    epoch: int | str | Sequence[int | str] = (),
     unit: str = "placement",
     control: Sequence[str] = (),
     margin: float = MARGIN,
@@ -122,6 +123,8 @@ def plot(
         Of ``layers``: ``cross`` for text with vision, ``text`` or ``vision`` for those of one.
     option, reference : str
         Of ``ablation``: as for ``alignkit.ablation``.
+    epoch : int, "all", or sequence of these
+        Of ``layers``: at these epochs of training, of runs that tracked whole grids.
 
     Returns
     -------
@@ -139,11 +142,13 @@ def plot(
     from alignkit.report.plots import COLUMNS, Paper, check_plot, plot_runs
 
     paper = Paper(tuple(formats), width or COLUMNS[2], style)
+    epochs = (epoch,) if isinstance(epoch, (int, str)) else tuple(epoch)
     chosen = {
         "metric": metric,
         "streams": streams,
         "option": option,
         "reference": reference,
+        "epoch": epochs,
         "unit": unit,
         "control": control,
         "margin": margin,
@@ -154,9 +159,10 @@ def plot(
     changed = {name: value for name, value in chosen.items() if value != default[name].default}
     kind = check_plot(what, paper, changed | options)
     table = options_of(metric, seed, options)
+    unnamed = (kind.only_named or epochs) and not metric
     asked = Asked(
         opened(runs),
-        replace(table, metrics=()) if kind.only_named and not metric else table,
+        replace(table, metrics=()) if unnamed else table,
         unit,
         control,
         margin,
@@ -164,6 +170,7 @@ def plot(
         streams,
         option,
         reference,
+        epochs,
         measure=True,
         reporter=reporter,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
 from alignkit.analysis.layer_values import SIDES
-from alignkit.report.content import Content, equal_depth, is_distance, tracked_values
+from alignkit.errors import UsageError
+from alignkit.report.content import Content, equal_depth, is_distance, tracked_grids, tracked_values
 from alignkit.report.figures.depth_curves import depth_curves
 from alignkit.report.figures.folder import FigureFolder, Shown
 from alignkit.report.figures.heatmaps import heatmaps
@@ -16,6 +17,7 @@ from alignkit.report.figures.scatter import scatter
 from alignkit.report.figures.tracked import tracked
 from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.style import Look, looks, named
+from alignkit.runs import Run
 from alignkit.statistics.correlation.units import with_units
 
 # How to read each kind of figure; shown once per kind.
@@ -140,15 +142,14 @@ def grids(
     within = "" if streams == "cross" else f"-{streams}"
     for metric in content.metrics:
         means = {task: content.grid(task, metric) for task in content.tasks}
-        known = pd.concat([grid["value"] for grid in means.values()]).dropna()
-        limits = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        limits = _limits(pd.concat([grid["value"] for grid in means.values()]))
         down = is_distance(metric)
         for task, grid in means.items():
             if grid["x"].nunique() < 2 or grid["y"].nunique() < 2:
                 continue
-            chance = float(grid["chance"].mean()) if grid["chance"].notna().any() else None
             low, high = grid["value"].min(), grid["value"].max()
-            figure = heatmaps(grid, content.placements[task], metric, limits, chance, down, sides)
+            placements, chance = content.placements[task], _chance(grid)
+            figure = heatmaps(grid, placements, metric, limits, chance, down, sides)
             yield (
                 task,
                 folder.add(
@@ -160,6 +161,97 @@ def grids(
                     f"{content.unit}; values from {low:.2f} to {high:.2f}.",
                 ),
             )
+
+
+def grids_by_epoch(
+    content: Content, folder: FigureFolder, epochs: Sequence[int | str], streams: str = "cross"
+) -> list[Run]:
+    """Draw the grids that runs tracked in training, one figure per task and metric.
+
+    Maps of the epochs of a placement stand side by side; each metric has one colour scale.
+
+    Parameters
+    ----------
+    content : Content
+    folder : FigureFolder
+    epochs : sequence of int or str
+        Those that are shown; ``all`` for all.
+    streams : str
+
+    Returns
+    -------
+    list of Run
+        Those that tracked no grid.
+
+    Raises
+    ------
+    UsageError
+        For an epoch that no run tracked.
+    """
+    values, without = tracked_grids(content, streams)
+    values = _of_epochs(values, epochs)
+    keys = ["task", "label", "placement", "epoch", "step", "when", "x", "y"]
+    means = values.groupby(keys, sort=False).agg(
+        value=("value", "mean"),
+        seeds=("value", "count"),
+        n=("n", "min"),
+        chance=("chance", "mean"),
+        reason=("reason", "first"),
+    )
+    sides = SIDES[streams]
+    within = "" if streams == "cross" else f"-{streams}"
+    for metric, of_metric in means.reset_index().groupby("label", sort=False):
+        limits, down = _limits(of_metric["value"]), is_distance(str(metric))
+        for task, part in of_metric.groupby("task", sort=False):
+            panels = part.assign(placement=part["placement"] + ", " + part["when"])
+            placements = {
+                f"{placement}, {when}": content.placements[str(task)][placement]
+                for placement, of_placement in part.groupby("placement", sort=False)
+                for when in of_placement["when"].unique()
+            }
+            shown = list(part["when"].unique())
+            low, high = part["value"].min(), part["value"].max()
+            folder.add(
+                f"{task}-{metric}{within}-layers-by-epoch",
+                heatmaps(
+                    panels,
+                    placements,
+                    str(metric),
+                    limits,
+                    _chance(part),
+                    down,
+                    sides,
+                    in_row=len(shown),
+                ),
+                part.drop(columns="when"),
+                f"{named(metric, 200)} for all pairs of layers during training",
+                f"{named(metric, 200)} for every pair of {_pair(sides)} layers during training, "
+                f"on a fixed sample of the validation split, one map per {content.unit} at "
+                f"{', '.join(shown)}; values from {low:.2f} to {high:.2f}. Epoch 0 is the "
+                "untrained model.",
+            )
+    return without
+
+
+def _of_epochs(values: pd.DataFrame, epochs: Sequence[int | str]) -> pd.DataFrame:
+    if "all" in epochs:
+        return values
+    held = sorted(set(values["epoch"]))
+    for epoch in epochs:
+        if held and str(epoch) not in map(str, held):
+            raise UsageError(
+                f"`epoch={epoch}` was not tracked; these runs hold {', '.join(map(str, held))}"
+            )
+    return values[values["epoch"].astype(str).isin(map(str, epochs))]
+
+
+def _limits(values: pd.Series) -> tuple[float, float]:
+    known = values.dropna()
+    return (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+
+
+def _chance(grid: pd.DataFrame) -> float | None:
+    return float(grid["chance"].mean()) if grid["chance"].notna().any() else None
 
 
 def _pair(sides: tuple[str, str]) -> str:

@@ -29,7 +29,7 @@ from alignkit.progress import SILENT, Reporter
 from alignkit.report import correlations as of_correlations
 from alignkit.report.content import gather
 from alignkit.report.figures.folder import FigureFolder
-from alignkit.report.page_figures import EXPLAINED, depths, grids, tracks, trainings
+from alignkit.report.page_figures import EXPLAINED, depths, grids, grids_by_epoch, tracks, trainings
 from alignkit.report.questions import draw_agreement, draw_answers, draw_stability
 from alignkit.report.tabled import draw_tabled
 from alignkit.runs import Run
@@ -54,6 +54,8 @@ class Asked:
         Of ablations: that in which the runs differ.
     reference : str, optional
         Of ablations: the value of it that others are compared with.
+    epochs : sequence of int or str
+        Heat maps of layers at these epochs of training, or at ``all``; of trained runs if empty.
     measure : bool
         Whether to measure what is missing.
     """
@@ -67,6 +69,7 @@ class Asked:
     streams: str = "cross"
     option: str = ""
     reference: str | None = None
+    epochs: Sequence[int | str] = ()
     measure: bool = False
     reporter: Reporter = SILENT
 
@@ -96,7 +99,8 @@ class Kind:
     units : sequence of str
         The units that it can show; any that the statistics know if empty.
     only_named : bool
-        Whether it shows the alignment of metrics that are named alone, and scores without any.
+        Whether it shows the alignment of metrics that are named alone, and without any scores or
+        all that was tracked.
     """
 
     summary: str
@@ -110,11 +114,24 @@ class Kind:
 
 
 def _layers(asked: Asked, figures: FigureFolder) -> None:
+    if asked.epochs:
+        _layers_by_epoch(asked, figures)
+        return
     if asked.measure:
         measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter, asked.streams)
     content = gather(asked.runs, asked.options, streams=asked.streams, by_run=asked.by_run)
     for _ in grids(content, figures, asked.streams):
         pass
+
+
+def _layers_by_epoch(asked: Asked, figures: FigureFolder) -> None:
+    content = gather(asked.runs, asked.options, measured=False, by_run=asked.by_run)
+    without = grids_by_epoch(content, figures, asked.epochs, asked.streams)
+    if without and figures.shown:
+        asked.reporter.note(
+            f"note: {len(without)} of {len(asked.runs)} runs are left out, which tracked no whole "
+            f"grid, such as {without[0].path}"
+        )
 
 
 def _depth(asked: Asked, figures: FigureFolder) -> None:
@@ -237,10 +254,12 @@ def _tabled(found: Callable[[Asked], Tabled]) -> Callable[[Asked, FigureFolder],
     return lambda asked, figures: draw_tabled(found(asked), figures)
 
 
+TRACK = "alignkit train --track-alignment METRIC"
 _MAPPED = ("placement", "run")
 _SAMPLED = ("split", "samples", "seed")
 _REPRESENTED = (*_SAMPLED, "pool")
 _MEASURED = ("metric", *_REPRESENTED, "within", "groups")
+_CHOSEN_IN_TRAINING = (*_REPRESENTED, "within", "groups")
 _ANSWERED = (*_MEASURED, "unit", "outcome", "permutations")
 _CORRELATED = (*_ANSWERED, "control", "margin")
 
@@ -248,7 +267,7 @@ KINDS = {
     "layers": Kind(
         "Heat maps of all pairs of layers",
         _layers,
-        (*_MEASURED, "unit", "streams"),
+        (*_MEASURED, "unit", "streams", "epoch"),
         EXPLAINED["layers"],
         why="alignkit measure",
         units=_MAPPED,
@@ -275,8 +294,9 @@ KINDS = {
         ("metric", "unit"),
         EXPLAINED["tracked"],
         needs_layers=False,
-        why="alignkit train --track-alignment METRIC",
+        why=TRACK,
         units=_MAPPED,
+        only_named=True,
     ),
     "scatter": Kind(
         "Performance against alignment",
@@ -379,7 +399,7 @@ KINDS = {
 }
 
 
-def check_options(what: str, given: Mapping[str, object]) -> None:
+def check_options(what: str, given: Mapping[str, Any]) -> None:
     """Refuse options that were given and that a kind of figure does not follow.
 
     Parameters
@@ -403,3 +423,11 @@ def check_options(what: str, given: Mapping[str, object]) -> None:
         if name == "unit" and kind.units and value not in kind.units:
             shown = " or ".join(kind.units)
             raise UsageError(f"`unit={value}` does not go with figures of {what}; choose {shown}")
+    for epoch in given.get("epoch") or ():
+        if str(epoch) != "all" and not str(epoch).isdecimal():
+            raise UsageError(f"`epoch={epoch}` must be all or a number, 0 for before training")
+    mixed = [name for name in given if "epoch" in given and name in _CHOSEN_IN_TRAINING]
+    if mixed:
+        raise UsageError(
+            f"`{mixed[0]}` does not go with `epoch`, whose values were measured in training"
+        )

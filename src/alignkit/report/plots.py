@@ -14,16 +14,17 @@ from alignkit.analysis.layer_values import SIDES
 from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import resolve
+from alignkit.progress import SILENT, Reporter
 from alignkit.report.comparison.plot_kinds import KINDS as OF_COMPARISONS
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
-from alignkit.report.plot_kinds import KINDS, Asked, Kind, check_options
-from alignkit.report.style import Page, drawn_for
+from alignkit.report.plot_kinds import KINDS, TRACK, Asked, Kind, check_options
+from alignkit.report.style import PAGE, Page, drawn_for
 from alignkit.runs.files import write_text
 
 # Inches of one and of two columns, as most journals and conferences have them.
 COLUMNS = {1: 3.35, 2: 6.75}
 TYPE_SIZE = 8  # points
-NOTHING: Mapping[str, object] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,9 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     kind = check_plot(what, paper)
     if asked.streams not in SIDES:
         raise UsageError(f"unknown `streams={asked.streams}`; known: {', '.join(SIDES)}")
-    return _draw(what, kind, asked, "these runs hold", folder, paper)
+    if asked.epochs:
+        kind = replace(kind, why=f"{TRACK} --track-layers all")
+    return _draw(what, kind, asked, "these runs hold", folder, paper, asked.reporter)
 
 
 def plot_comparison(
@@ -117,12 +120,26 @@ def plot_comparison(
     return _draw(what, kind, chosen, "this comparison holds", folder, paper)
 
 
-def _draw(what: str, kind: Kind, source: Any, these: str, folder: Path, paper: Paper) -> Plots:
+def _draw(
+    what: str,
+    kind: Kind,
+    source: Any,
+    these: str,
+    folder: Path,
+    paper: Paper,
+    reporter: Reporter = SILENT,
+) -> Plots:
     figures = FigureFolder(folder, paper.formats)
     with drawn_for(Page(paper.width, TYPE_SIZE, paper.style)):
         kind.draw(source, figures)
     if not figures.shown:
         raise DataError(f"{these} nothing to draw for '{what}'; see: {kind.why}")
+    for each in figures.shown:
+        if each.height > PAGE:
+            reporter.note(
+                f"note: {each.name} is {each.height:.1f} inches high, and a page of a paper about "
+                f"{PAGE:g}; choose fewer placements or epochs, or make it wider"
+            )
     for each in figures.shown:
         write_text(folder / f"{each.name}.txt", f"{_caption(each, kind)}\n")
     return Plots(
@@ -131,10 +148,7 @@ def _draw(what: str, kind: Kind, source: Any, these: str, folder: Path, paper: P
 
 
 def check_plot(
-    what: str,
-    paper: Paper,
-    given: Mapping[str, object] = NOTHING,
-    kinds: Mapping[str, Kind] = KINDS,
+    what: str, paper: Paper, given: Mapping[str, Any] = NOTHING, kinds: Mapping[str, Kind] = KINDS
 ) -> Kind:
     """Return the kind of figure that is asked for.
 

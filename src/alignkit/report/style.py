@@ -75,6 +75,7 @@ _SETTINGS: Any = {
 _SIZES = [name for name in _SETTINGS if name.endswith("size")]
 
 
+PAGE = 9.0  # inches that the text of a page of a paper is high
 WIDTH = 9.6  # inches of a full row of panels in a report
 
 
@@ -234,6 +235,8 @@ def mark_ticks(ax: Axes, axis: str, places: Sequence[float], length: float) -> N
     length : float
         In points.
     """
+    if not len(places):  # matplotlib takes an empty line to lie in the corner of the figure
+        return
     across = axis == "x"
     edge = [0.0] * len(places)
     look: dict[str, Any] = {"ls": "", "ms": length, "mew": 0.8, "color": INK, "clip_on": False}
@@ -261,6 +264,15 @@ def room_for(most: int, inches: float) -> int:
 def named(name: object, most: int = 24) -> str:
     """Return the name of a metric, a score or a task as a figure shows it: for papers, in full."""
     return short(proper_name(str(name)) if page().type_size else name, most)
+
+
+def titled(name: object, most: int) -> str:
+    """A name as a title, on two lines where it does not fit: ``late, seed 0`` keeps its seed."""
+    shown = visible(name)
+    head, _, tail = shown.rpartition(", ")
+    if len(shown) <= most or not head:
+        return short(shown, most)
+    return f"{short(head, most)}\n{short(tail, most)}"
 
 
 def short(text: object, most: int = 24) -> str:

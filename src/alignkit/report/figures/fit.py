@@ -23,6 +23,7 @@ def fit(
     *,
     keep_shape: bool = False,
     right: float = 0,
+    below: float = 0,
 ) -> None:
     """Give panels the room that their type leaves them, on a page with type of one size.
 
@@ -40,6 +41,8 @@ def fit(
         Whether the height shrinks with the width.
     right : float
         Inches to leave on the right, such as for a colour bar.
+    below : float
+        Inches to leave at the bottom, below the legend.
     """
     if page().type_size is None:
         return
@@ -49,17 +52,19 @@ def fit(
     if legend is not None:
         legend.set_visible(False)
     shape = high / wide
-    for _ in range(2):  # how far numbers reach depends on how large the panels are
+    for _ in range(3):  # how far numbers reach depends on how large the panels are
         beyond = _beyond(figure, axes, columns)
         taken = float(beyond["left"].sum() + beyond["right"].sum())
         room = page().width - 2 * _EDGE - right - (columns - 1) * _GAP - taken
         wide = max(0.4, min(wide, room / columns))
         high = shape * wide if keep_shape else high
-        _place(figure, axes, columns, (wide, high), beyond, right, 0.0)
+        _place(figure, axes, columns, (wide, high), beyond, right, below)
     if legend is not None:
         legend = _lay_out(figure, legend)
         high_legend = legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi
-        _place(figure, axes, columns, (wide, high), beyond, right, high_legend + _ABOVE)
+        under = below + high_legend + _ABOVE
+        _place(figure, axes, columns, (wide, high), beyond, right, under)
+        legend.set_bbox_to_anchor((0.5, below / figure.get_figheight()))
 
 
 def _size(figure: Figure, ax: Axes) -> tuple[float, float]:

@@ -34,12 +34,16 @@ def check_formats(names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure on the page: its file name, what it shows, and its SVG; empty if not drawn."""
+    """A figure on the page: its file name, what it shows, and its SVG; empty if not drawn.
+
+    Its height is in inches.
+    """
 
     name: str
     title: str
     alternative: str
     picture: str
+    height: float = 0.0
 
     @property
     def source(self) -> str:
@@ -77,7 +81,8 @@ class FigureFolder:
             with whole_file(self.folder / f"{name}.{chosen}") as temporary:
                 temporary.write_bytes(content)
         write_results(self.folder / f"{name}.csv", data)
-        self.shown.append(Shown(name, title, alternative, written.get("svg", b"").decode()))
+        drawn, height = written.get("svg", b"").decode(), float(figure.get_figheight())
+        self.shown.append(Shown(name, title, alternative, drawn, height))
         return self.shown[-1]
 
     def add_data(self, name: str, data: pd.DataFrame) -> str:

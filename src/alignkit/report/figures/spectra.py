@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from alignkit.report.figures.colour_scale import colour_bar
+from alignkit.report.figures.colour_scale import colour_bar, fit_maps
+from alignkit.report.figures.fit import fit
 from alignkit.report.style import (
     FAINT,
     columns_for,
     full_width,
     house_style,
+    page,
     panels,
     plain,
     room_for,
-    short,
-    type_size,
+    titled,
 )
 
 # The yellow end of the map is not seen on white paper.
@@ -44,8 +45,10 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
         Shares of the variance, marked by dotted lines.
     """
     units = list(dict.fromkeys(shares["unit"]))
-    columns = columns_for(len(units), 1.05, margins=1.7, gap=0.3)
-    width = min(4.4, (full_width() - 1.7 - 0.3 * (columns - 1)) / columns)
+    # On a narrow page, the colours stand below the panels.
+    least, beside = (0.75, 0.75) if page().is_narrow else (1.05, 1.7)
+    columns = columns_for(len(units), least, margins=beside, gap=0.3)
+    width = min(4.4, (full_width() - beside - 0.3 * (columns - 1)) / columns)
     last = int(shares["component"].max())
     lowest, highest = float(shares["depth"].min()), float(shares["depth"].max())
     scale = Normalize(lowest, highest if highest > lowest else lowest + 1)
@@ -68,17 +71,22 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
                 ax.plot(places, curve, color=DEPTHS(scale(depth)), lw=1.1)
             for cut in cuts:
                 ax.axhline(cut, color=FAINT, lw=0.8, ls=_DOTTED, zorder=0)
-            ax.set_title(short(unit, room_for(40, width)), y=1)
+            ax.set_title(titled(unit, room_for(40, width)), y=1)
             ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(units))
             plain(ax)
         axes[0].set_xscale("log")
         axes[0].set_xlim(1, max(2, last))
         axes[0].set_ylim(0, 1.02)
         axes[0].xaxis.set_major_formatter("{x:g}")
-        _label(figure, cuts)
-        if several:
-            bar = colour_bar(figure, ScalarMappable(scale, DEPTHS), "layer")
-            bar.ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
+        _label(figure, axes, columns, cuts)
+        if not several:
+            fit(figure, axes, columns, keep_shape=True)
+        else:
+            fit_maps(figure, axes, columns)
+            below = page().is_narrow
+            bar = colour_bar(figure, ScalarMappable(scale, DEPTHS), "layer", below=below)
+            bar.locator = MaxNLocator(8, integer=True)
+            bar.update_ticks()
     return figure
 
 
@@ -97,17 +105,12 @@ def mean_curve(layer: pd.DataFrame) -> np.ndarray:
     return mean
 
 
-def _label(figure: Figure, cuts: Sequence[float]) -> None:
-    width, height = figure.get_size_inches()
-    figure.text(0.5, 0.42 / height, "components", ha="center", va="center", fontsize=type_size(8.5))
+def _label(figure: Figure, axes: Sequence[Axes], columns: int, cuts: Sequence[float]) -> None:
     named = ", ".join(f"{100 * cut:g}" for cut in cuts[:-1])
     label = f"{named} and {100 * cuts[-1]:g} % of variance" if named else f"{100 * cuts[-1]:g} %"
     mark = Line2D([], [], color=FAINT, lw=0.8, ls=_DOTTED, label=label)
     figure.legend(handles=[mark], loc="lower center", bbox_to_anchor=(0.5, 0))
-    side: dict[str, Any] = {
-        "ha": "center",
-        "va": "center",
-        "rotation": 90,
-        "fontsize": type_size(8.5),
-    }
-    figure.text(0.14 / width, 0.5, "share of variance", **side)
+    rows = -(-len(axes) // columns)
+    axes[rows // 2 * columns].set_ylabel("share of variance")
+    for ax in axes[-columns:]:
+        ax.set_xlabel("components", labelpad=2)

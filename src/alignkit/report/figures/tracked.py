@@ -15,8 +15,16 @@ from matplotlib.markers import TICKRIGHT
 from matplotlib.ticker import MaxNLocator
 
 from alignkit.models.placement import STREAMS
-from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, scale_of
-from alignkit.report.style import columns_for, full_width, house_style, panels, room_for, short
+from alignkit.report.figures.colour_scale import UNDEFINED, colour_bar, fit_maps, scale_of
+from alignkit.report.style import (
+    columns_for,
+    full_width,
+    house_style,
+    page,
+    panels,
+    room_for,
+    titled,
+)
 
 Placements = Mapping[str, Mapping[str, Sequence[int]]]
 _TICK: dict[str, Any] = {"ms": 5, "mew": 1.4, "color": "#D55E00", "clip_on": False, "ls": ""}
@@ -41,8 +49,10 @@ def tracked(
     """
     parts = {str(name): part for name, part in values.groupby("placement", sort=False)}
     names = [name for name in placements if name in parts]
-    columns = columns_for(len(names), 0.95, margins=1.95, gap=0.35)
-    width = min(2.2, (full_width() - 1.95 - 0.35 * (columns - 1)) / columns)
+    # On a narrow page, the colours stand below the maps.
+    least, beside = (0.6, 0.75) if page().is_narrow else (0.95, 1.95)
+    columns = columns_for(len(names), least, margins=beside, gap=0.35)
+    width = min(2.2, (full_width() - beside - 0.35 * (columns - 1)) / columns)
     scale = scale_of(values["value"])
     colours = "viridis_r" if lower_is_aligned else "viridis"
     with house_style():
@@ -56,7 +66,7 @@ def tracked(
         )
         for i, (name, ax) in enumerate(zip(names, axes, strict=True)):
             _one(ax, parts[name], placements[name], scale, colours)
-            ax.set_title(short(name, room_for(34, width + 0.3)), y=1)
+            ax.set_title(titled(name, room_for(34, width + 0.2)), y=1)
             if i % columns == 0:
                 ax.set_ylabel("layer", labelpad=2)
             else:
@@ -65,7 +75,8 @@ def tracked(
                 ax.set_xlabel(_time(values), labelpad=2)
             else:
                 ax.tick_params(labelbottom=False)
-        colour_bar(figure, ScalarMappable(scale, colours), label)
+        fit_maps(figure, axes, columns)
+        colour_bar(figure, ScalarMappable(scale, colours), label, below=page().is_narrow)
     return figure
 
 
@@ -101,4 +112,6 @@ def _one(
     ax.spines[:].set_visible(False)
     fusions = sorted({place for stream in STREAMS for place in placement[stream]})
     right = [place - 0.5 for place in fusions]
-    ax.plot([1] * len(right), right, marker=TICKRIGHT, transform=ax.get_yaxis_transform(), **_TICK)
+    if right:
+        beside = ax.get_yaxis_transform()
+        ax.plot([1] * len(right), right, marker=TICKRIGHT, transform=beside, **_TICK)
