@@ -12,6 +12,7 @@ from alignkit.analysis.options import TableOptions
 from alignkit.report.page import write_report
 from alignkit.report.results import report_runs
 from alignkit.statistics import correlate
+from alignkit.training.tracking import COLUMNS
 
 webdriver = pytest.importorskip("selenium.webdriver")
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -48,9 +49,23 @@ def page(write_study, joined, tmp_path_factory):
     folder = tmp_path_factory.mktemp("browser")
     placements = {name: ([i], [i]) for i, name in enumerate(NAMES)}
     runs = write_study(folder / "runs", TASKS, placements, (0, 1), ("cka", "mknn"), depth=4)
+    for run in runs:
+        _track_grids(run)
     table = joined(runs)
     found = correlate(table, "accuracy", ["cka", "mknn"], permutations=9)
     return write_report(runs, folder / "report", correlations=found, table=table)
+
+
+def _track_grids(run):
+    """Store whole grids at two epochs of training."""
+    table = run.alignment().query("metric == 'cka' and split == 'test' and pool == 'cls'")
+    parts = [
+        table.assign(
+            epoch=epoch, step=epoch, split="validation", value=table["value"] / (2 + epoch)
+        )
+        for epoch in range(2)
+    ]
+    pd.concat(parts)[COLUMNS].to_csv(run.path / "tracking.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +151,7 @@ def test_every_selector_changes_its_figure(shown):
             column = select.get_attribute("name")
             assert _changes(shown, name, column), (name, column)
             tried += 1
-    assert tried == 2 + 2 + 1 + 4 + 4 + 3
+    assert tried == 2 + 2 + 1 + 4 + 6 + 3
 
 
 CHANGE = """

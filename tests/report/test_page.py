@@ -15,6 +15,7 @@ from alignkit.report.page import write_report
 from alignkit.runs import Run
 from alignkit.statistics import correlate
 from alignkit.statistics.correlation.cautions import Caution
+from alignkit.training.tracking import COLUMNS
 from pages import charts_of, check_numbers
 from tiny import without_manifests
 
@@ -277,6 +278,80 @@ def _with_other_splits(table):
         for split, pool in (("test", "mean"), ("validation", "cls"))
     ]
     return pd.concat([table, *others], ignore_index=True)
+
+
+def _with_grids_by_epoch(run, metric="cka", epochs=3):
+    """Store whole grids that were tracked in training, as large as those of the trained run."""
+    table = run.alignment().query("metric == 'cka' and split == 'test' and pool == 'cls'")
+    parts = [
+        table.assign(
+            epoch=epoch,
+            step=4 * epoch,
+            split="validation",
+            metric=metric,
+            value=table["value"] * epoch / epochs,
+            n=64,
+        )
+        for epoch in range(epochs)
+    ]
+    pd.concat(parts)[COLUMNS].to_csv(run.path / "tracking.csv", index=False)
+
+
+def test_the_epoch_of_the_maps_can_be_chosen_where_grids_were_tracked(study, tmp_path):
+    runs = [_copy(run, tmp_path) for run in study[0] if run.task == "toy_match" and run.seed < 2]
+    for run in runs:
+        _with_grids_by_epoch(run)
+    page = write_report(runs, tmp_path / "report", options=TableOptions(("cka", "mknn")))
+    chart = charts_of(page)["layers"]
+    assert [s["column"] for s in chart["selectors"]] == [
+        "task",
+        "metric",
+        "epoch",
+        "split",
+        "pooling",
+        "run",
+        "placement",
+    ]
+    assert chart["rows"]["epoch"]["levels"] == ["kept weights", "epoch 0", "epoch 1", "epoch 2"]
+    assert "epoch 0 is the untrained model" in page.read_text()
+    data = pd.read_csv(tmp_path / "report" / "figures" / "layers.csv")
+    assert set(data.loc[data["metric"] == "mknn", "epoch"]) == {"kept weights"}
+    first = data[data["epoch"] == "epoch 2"]
+    assert set(first["run"]) == {"mean over seeds", "seed 0", "seed 1"}
+    assert set(zip(first["split"], first["pooling"], first["n"], strict=True)) == {
+        ("validation", "cls", 64)
+    }
+    keys = ["placement", "run", "x", "y"]
+    kept = data.query("epoch == 'kept weights' and metric == 'cka' and split == 'test'")
+    both = first.merge(kept, on=keys, suffixes=("", "_kept"))
+    assert len(both) == len(first) == len(kept)
+    assert both["value"].to_numpy() == pytest.approx(2 / 3 * both["value_kept"].to_numpy())
+
+
+def test_without_grids_by_epoch_there_is_no_such_choice(study, written):
+    chart = charts_of(written[0])["layers"]
+    assert "epoch" not in chart["rows"]
+    assert "epoch" not in [s["column"] for s in chart["selectors"]]
+
+
+def test_epochs_that_do_not_fit_are_left_out_and_said(study, tmp_path, monkeypatch):
+    runs = [_copy(run, tmp_path) for run in study[0] if run.task == "toy_match"]
+    for run in runs:
+        _with_grids_by_epoch(run)
+    monkeypatch.setattr("alignkit.report.charts.layers.MOST_ROWS", 3000)
+    page = write_report(runs, tmp_path / "report", options=TableOptions(("cka",)))
+    levels = charts_of(page)["layers"]["rows"]["epoch"]["levels"]
+    assert levels == ["kept weights", "epoch 0"]
+    said = r"This page leaves out [\d,]+ values of epochs, single runs, epochs of single runs, so"
+    assert re.search(said, page.read_text())
+
+
+def test_a_page_of_24_runs_with_ten_epochs_is_below_5_mb(write_study, joined, tmp_path):
+    runs = write_study(tmp_path / "runs", ("t",), seeds=(0, 1, 2, 3))
+    for run in runs:
+        _with_grids_by_epoch(run, epochs=10)
+    page = write_report(runs, tmp_path / "report", options=TableOptions(("cka", "mknn")))
+    assert page.stat().st_size < 5_000_000
 
 
 def test_a_page_leaves_out_what_does_not_fit_and_says_so(study, tmp_path, monkeypatch):

@@ -31,6 +31,8 @@ GRID_COLUMNS = [
     "epoch",
     "step",
     "when",
+    "split",
+    "pool",
     "x",
     "y",
     "value",
@@ -391,8 +393,8 @@ def tracked_grids(content: Content, streams: str = "cross") -> tuple[pd.DataFram
     -------
     DataFrame
         ``task``, ``label`` (the metric), ``placement``, ``seed``, ``epoch``, ``step``, ``when``
-        (``epoch 1``, or where steps were counted ``step 50``), ``x``, ``y``, ``value``, ``n``,
-        ``chance``, ``reason``.
+        (``epoch 1``, or where steps were counted ``step 50``), ``split``, ``pool``, ``x``,
+        ``y``, ``value``, ``n``, ``chance``, ``reason``.
     list of Run
     """
     parts, without = [pd.DataFrame(columns=GRID_COLUMNS)], []

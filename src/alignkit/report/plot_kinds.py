@@ -255,6 +255,7 @@ def _tabled(found: Callable[[Asked], Tabled]) -> Callable[[Asked, FigureFolder],
 
 
 TRACK = "alignkit train --track-alignment METRIC"
+TRACK_GRIDS = "alignkit train --track-alignment METRIC --track-layers all"
 _MAPPED = ("placement", "run")
 _SAMPLED = ("split", "samples", "seed")
 _REPRESENTED = (*_SAMPLED, "pool")

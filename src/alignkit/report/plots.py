@@ -17,7 +17,7 @@ from alignkit.metrics import resolve
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.comparison.plot_kinds import KINDS as OF_COMPARISONS
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
-from alignkit.report.plot_kinds import KINDS, TRACK, Asked, Kind, check_options
+from alignkit.report.plot_kinds import KINDS, TRACK_GRIDS, Asked, Kind, check_options
 from alignkit.report.style import PAGE, Page, drawn_for
 from alignkit.runs.files import write_text
 
@@ -84,7 +84,7 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
     if asked.streams not in SIDES:
         raise UsageError(f"unknown `streams={asked.streams}`; known: {', '.join(SIDES)}")
     if asked.epochs:
-        kind = replace(kind, why=f"{TRACK} --track-layers all")
+        kind = replace(kind, why=TRACK_GRIDS)
     return _draw(what, kind, asked, "these runs hold", folder, paper, asked.reporter)
 
 

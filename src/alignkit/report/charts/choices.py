@@ -61,6 +61,6 @@ def left_out_note(left_out: int, what: str) -> str:
         return ""
     return (
         f"This page leaves out {left_out:,} values of {what}, so that it stays small. "
-        "alignment.csv of each run has them all; alignkit report --metric NAME makes a page of "
-        "fewer metrics, with everything."
+        "alignment.csv and tracking.csv of each run have them all; "
+        "alignkit report --metric NAME makes a page of fewer metrics, with everything."
     )

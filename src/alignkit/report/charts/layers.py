@@ -1,4 +1,4 @@
-"""Heat maps of all pairs of layers: of any task, metric, run, split and pooling."""
+"""Heat maps of all pairs of layers: of any task, metric, epoch, run, split and pooling."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from alignkit.report.charts.chart import DATA, Chart, Layout, panels_by
+from alignkit.report.charts.chart import DATA, Chart, Layout, Selector, panels_by
 from alignkit.report.charts.choices import (
     MEAN,
     SELECTORS,
@@ -19,7 +19,7 @@ from alignkit.report.charts.choices import (
     with_choices,
 )
 from alignkit.report.charts.theme import FUSION, UNDEFINED
-from alignkit.report.content import Content, grid_means, is_distance
+from alignkit.report.content import Content, grid_means, is_distance, tracked_grids
 from alignkit.report.sites import depth_of, depth_on_axis
 
 # Rows of maps that a page holds: about 12 bytes each.
@@ -27,6 +27,7 @@ MOST_ROWS = 160_000
 _COLUMNS = [
     "task",
     "metric",
+    "epoch",
     "placement",
     "run",
     "split",
@@ -48,24 +49,36 @@ _ABOUT = (
 )
 
 
+# What the epoch of values is called that were not measured during training.
+KEPT = "kept weights"
+_BY_EPOCH = (
+    " By epoch, values are those of training, on a fixed sample of the validation split: epoch 0 "
+    "is the untrained model, and the kept weights are those of the epoch with the best score."
+)
+
+
 def layers_chart(content: Content, pictures: Sequence[str] = ()) -> Chart | None:
     """Return the maps of all runs; None where no grid was measured."""
-    parts, left_out = _within(MOST_ROWS, _parts(content))
+    tracked, _ = tracked_grids(content)
+    parts, left_out = _within(MOST_ROWS, _parts(content, tracked))
     parts = [part for part in parts if part["x"].nunique() > 1 and part["y"].nunique() > 1]
     if not parts:
         return None
     rows = _ordered(pd.concat(parts, ignore_index=True), content)
+    has_epochs = rows["epoch"].nunique() > 1
+    task, metric, *others = SELECTORS
+    metrics = rows["metric"].cat.categories
     return Chart(
         "layers",
         f"Alignment for all pairs of layers{content.drawn}",
-        _ABOUT,
-        rows[_COLUMNS],
-        _drawing(list(content.look)),
-        SELECTORS,
+        _ABOUT + (_BY_EPOCH if has_epochs else ""),
+        rows[[column for column in _COLUMNS if column != "epoch" or has_epochs]],
+        _drawing(list(content.look), has_epochs),
+        (task, metric, Selector("epoch"), *others) if has_epochs else SELECTORS,
         Layout(panel=120, widest=280, most=4, beside=46),
         names=("placement", "x", "y"),
         scaled_by="metric",
-        parameters={metric: {"turned": is_distance(metric)} for metric in content.metrics},
+        parameters={name: {"turned": is_distance(name)} for name in metrics},
         note=left_out,
         pictures=pictures,
     )
@@ -80,12 +93,16 @@ class _Part:
     make: Any
 
 
-def _parts(content: Content) -> Iterator[_Part]:
-    """Yield what could be shown, the most important first: means, other splits, single runs."""
+def _parts(content: Content, tracked: pd.DataFrame) -> Iterator[_Part]:
+    """Yield what could be shown: means, epochs, other splits, single runs, and their epochs."""
     for task in content.tasks:
         for metric in content.metrics:
             means = content.grid(task, metric)
             yield _Part("means over seeds", len(means), _Means(content, task, metric, means))
+    epochs = list(tracked.groupby(["task", "label", "split", "pool", "when"], sort=False))
+    for (task, metric, split, pool, when), values in epochs:
+        means = _Means(content, task, metric, values, (split, pool), when)
+        yield _Part("epochs", len(values) // max(1, values["seed"].nunique()), means)
     kinds = ["task", "label", "split", "pool"]
     others = [] if content.elsewhere.empty else content.elsewhere.groupby(kinds, sort=False)
     for (task, metric, split, pool), values in others:
@@ -101,6 +118,9 @@ def _parts(content: Content) -> Iterator[_Part]:
     for (task, metric, split, pool), values in others:
         runs = _Runs(content, task, metric, values, (split, pool))
         yield _Part("single runs", len(values), runs)
+    for (task, metric, split, pool, when), values in epochs:
+        runs = _Runs(content, task, metric, values, (split, pool), when)
+        yield _Part("epochs of single runs", len(values), runs)
 
 
 @dataclass(frozen=True)
@@ -112,6 +132,7 @@ class _Runs:
     metric: str
     values: pd.DataFrame
     where: tuple[str, str] | None = None
+    epoch: str = KEPT
 
     def __call__(self) -> pd.DataFrame:
         """Return the rows of the chart."""
@@ -120,7 +141,7 @@ class _Runs:
 
     def _chosen(self, values: pd.DataFrame) -> pd.DataFrame:
         split, pool = self.where or (self.content.split, self.content.pool)
-        values = with_choices(values, self.task, self.metric, split, pool)
+        values = with_choices(values, self.task, self.metric, split, pool).assign(epoch=self.epoch)
         return _with_depths(values, self.content.placements[self.task])
 
 
@@ -166,13 +187,20 @@ def _depths(sites: list[str], fusions: Sequence[int]) -> dict[str, float]:
 
 def _ordered(rows: pd.DataFrame, content: Content) -> pd.DataFrame:
     """Order by what is chosen, then by site: the page stores what repeats only once."""
-    rows = in_turn(rows, content)
-    by = ["task", "metric", "split", "pooling", "run", "placement", "x_depth", "y_depth"]
+    epochs = sorted(rows["epoch"].unique(), key=_moment)
+    rows = in_turn(rows, content).assign(epoch=pd.Categorical(rows["epoch"], epochs, ordered=True))
+    by = ["task", "metric", "epoch", "split", "pooling", "run", "placement", "x_depth", "y_depth"]
     rows = rows.sort_values(by, kind="stable", ignore_index=True)
     return rows.assign(reason=rows["reason"].astype(object).fillna("").astype("category"))
 
 
-def _drawing(names: Sequence[str]) -> Any:
+def _moment(epoch: str) -> tuple[str, int]:
+    """Sort the kept weights first, then epochs and steps by number."""
+    unit, _, number = epoch.partition(" ")
+    return ("", 0) if epoch == KEPT else (unit, int(number))
+
+
+def _drawing(names: Sequence[str], has_epochs: bool) -> Any:
     half = "(indexof(datum.{0}, '.f') > 0 ? 0.15 : 0.5)"
     edges = {
         "left": f"datum.y_depth - {half.format('y')}",
@@ -211,6 +239,7 @@ def _drawing(names: Sequence[str]) -> Any:
             tooltip=[
                 alt.Tooltip("placement:N"),
                 alt.Tooltip("run:N"),
+                *([alt.Tooltip("epoch:N")] if has_epochs else []),
                 alt.Tooltip("x:N", title="text"),
                 alt.Tooltip("y:N", title="vision"),
                 alt.Tooltip("shown:N", title="value"),
