@@ -77,7 +77,11 @@ def colour_bar(
 
 def _mark_chance(bar: Colorbar, chance: float, below: bool) -> None:
     ends = ([0.0, 1.0], [chance, chance])
-    for look in ({"color": "white", "lw": 1.6}, {"color": INK, "lw": 0.9, "ls": (0, (1, 1))}):
+    lines: list[dict[str, Any]] = [
+        {"color": "white", "lw": 1.6},
+        {"color": INK, "lw": 0.9, "ls": (0, (1, 1))},
+    ]
+    for look in lines:
         bar.ax.plot(*(reversed(ends) if below else ends), **look)
     bar.ax.annotate(
         "chance",
