@@ -19,7 +19,7 @@ from alignkit.errors import AlignkitError, DamagedError
 from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
 from alignkit.runs.manifests import entries_of, read_checked, write_checked, write_table
-from alignkit.runs.verify import repair, verify_encoders, verify_run
+from alignkit.runs.verify import DAMAGED, MISSING, repair, verify_encoders, verify_run
 from damage import flipped_or_cut
 from tiny import alignkit as command
 from tiny import digest, train_tiny, without_manifests
@@ -211,6 +211,23 @@ def test_a_damaged_run_that_is_alone_in_a_named_folder_is_named(run):
     for words in (("extract", folder), ("extract", "--placement", run.path.parent.name)):
         said = command(*words, cwd=place, code=1).stderr
         assert re.search(r"^Error: .*seed0\S*/train\.json ", said, re.M), said
+
+
+def test_a_name_that_no_disk_takes_is_damage(run):
+    for file, key in (
+        (run.path / "representations/test/index.json", "sites"),
+        (run.path / "train.json", ""),
+    ):
+        content = json.loads(file.read_text())
+        del content["format"], content["checksum"]  # as damage to both of them leaves it
+        entry = next(iter(content["files"].values()))
+        content["files"] = {"t" + "9" * 300 + ".safetensors": entry, **content["files"]}
+        if key:
+            content[key] = ["t" + "9" * 300, *content[key]]
+        file.write_text(json.dumps(content))
+    parts = list(verify_run(run))
+    found = {part.path.name[:9]: part.state for part in parts if part.state in (DAMAGED, MISSING)}
+    assert found == {"test": DAMAGED, "t99999999": MISSING}
 
 
 def test_weights_that_were_not_imported_are_counted_as_missing(run):

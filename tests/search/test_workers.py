@@ -236,6 +236,7 @@ def test_who_is_dead():
         ("sqlite://", "would not be stored"),
         ("journal:///", "no file"),
         ("sqlite:///:memory:", "would not be stored"),
+        ("sqlite\ntrue\n", r"^'sqlite\\ntrue\\n' is not the address"),
     ],
 )
 def test_an_address_that_is_none_is_refused(text, message):

@@ -141,9 +141,17 @@ def verify(path: Path, entries: Mapping[str, Entry]) -> Path:
     return path
 
 
+def is_stored(path: Path) -> bool:
+    """Whether there is a file that a manifest lists, by whatever name damage has given it."""
+    try:
+        return path.is_file()
+    except OSError:  # such as of a name that is too long for a disk
+        return False
+
+
 def difference(path: Path, entry: Entry) -> str:
     """Return how a file differs from the entry of a manifest; empty where it does not."""
-    if not path.is_file():
+    if not is_stored(path):
         return "is missing"
     size = path.stat().st_size
     if size != entry["size"]:

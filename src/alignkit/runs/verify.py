@@ -19,6 +19,7 @@ from alignkit.runs.manifests import (
     difference,
     inputs_of_table,
     is_checked,
+    is_stored,
     manifest_of_table,
     read_checked,
     read_manifest,
@@ -165,7 +166,7 @@ def _training(run: Run) -> Iterator[Part]:
         yield Part(run.train_manifest, "train", UNVERIFIED)
         return
     for name, entry in files.items():
-        if name.endswith(".safetensors") and not (run.path / name).exists():
+        if name.endswith(".safetensors") and not is_stored(run.path / name):
             yield Part(run.path / name, "train", MISSING)
             continue
         problem = difference(run.path / name, entry).removeprefix("is damaged: ")
@@ -192,7 +193,8 @@ def _checkpoint(manifest: Path) -> Part:
     except AlignkitError as error:
         return Part(manifest, "train", DAMAGED, _reason(error, manifest))
     for name, entry in files.items():
-        folder = manifest.parent if (manifest.parent / name).exists() else manifest.parents[1]
+        here = is_stored(manifest.parent / name)
+        folder = manifest.parent if here else manifest.parents[1]
         problem = difference(folder / name, entry)
         if problem:
             return Part(manifest, "train", DAMAGED, f"{name} {problem}")
@@ -251,7 +253,7 @@ def _unfinished(store: RepresentationStore) -> Iterator[Part]:
         except AlignkitError as error:
             yield Part(folder, "extract", DAMAGED, _reason(error, folder))
             continue
-        stored = [(path, entry) for path, entry in files if path.exists()]
+        stored = [(path, entry) for path, entry in files if is_stored(path)]
         problems = ((path, difference(path, entry)) for path, entry in stored)
         why = next((f"{p.relative_to(folder)} {problem}" for p, problem in problems if problem), "")
         yield Part(folder, "extract", DAMAGED if why else WHOLE, why, len(stored))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alignkit.cleaning import visible
 from alignkit.errors import AlignkitError, DataError, UsageError, first_line
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ def parse_url(text: str) -> Url:
 
     scheme, separator, rest = text.partition("://")
     if not separator:
-        raise UsageError(f"'{text}' is not the address of a storage; expected {EXPECTED}")
+        raise UsageError(f"'{visible(text)}' is not the address of a storage; expected {EXPECTED}")
     if scheme == "journal":
         if not rest.strip("/"):
-            raise UsageError(f"'{text}' names no file; write journal:///FILE")
+            raise UsageError(f"'{visible(text)}' names no file; write journal:///FILE")
         return Url(text, Path(rest[1:] if rest.startswith("/") else rest))
     if scheme in ("postgres", "postgresql"):
         text = f"postgresql+psycopg://{rest}"
@@ -82,7 +83,7 @@ def parse_url(text: str) -> Url:
     if not scheme.startswith("sqlite"):
         return Url(text, None)
     if not database or database == ":memory:":
-        raise UsageError(f"'{text}' would not be stored; write sqlite:///FILE")
+        raise UsageError(f"'{visible(text)}' would not be stored; write sqlite:///FILE")
     return Url(text, Path(database))
 
 
