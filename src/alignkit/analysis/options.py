@@ -87,3 +87,8 @@ def default_metrics() -> list[str]:
 
     installed = set(registry().names("metrics"))
     return [name for name in FAMILY if name in installed] or [registry().default("metrics").name]
+
+
+def as_words(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return what is given once as a text, or several times."""
+    return (given,) if isinstance(given, str) and given else tuple(given)

@@ -8,7 +8,7 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.options import TableOptions, canonical_specs, default_metrics
+from alignkit.analysis.options import TableOptions, as_words, canonical_specs, default_metrics
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_runs
 from alignkit.statistics.equivalence import MARGIN
@@ -247,5 +247,5 @@ def opened(runs: Runs) -> Sequence[Run]:
 
 def options_of(metric: str | Sequence[str], seed: int, options: dict[str, Any]) -> TableOptions:
     """Return how runs become a table, by the primary family where no metric is named."""
-    named = (metric,) if isinstance(metric, str) else tuple(metric)
-    return TableOptions(canonical_specs(named or default_metrics()), seed=seed, **options)
+    named = canonical_specs(as_words(metric) or default_metrics())
+    return TableOptions(named, seed=seed, **options)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alignkit.analysis.options import TableOptions
+from alignkit.analysis.options import TableOptions, as_words
 from alignkit.plugins import registry
 from alignkit.progress import SILENT, Reporter
 from alignkit.report.notebook import Runs, opened
@@ -66,7 +66,7 @@ def evaluate(
     from alignkit.runs.config import fingerprint_once
     from alignkit.runs.units import unit_labels
 
-    chosen, extra = opened(runs), list(choose_scores(_words(score)))
+    chosen, extra = opened(runs), list(choose_scores(as_words(score)))
     if unit != "run":
         unit_labels(chosen, unit)  # refuses to average variants before anything is scored
     with fingerprint_once():
@@ -215,7 +215,7 @@ def probe(
     from alignkit.analysis.probing.probe import probe as probed
     from alignkit.analysis.probing.probes import ProbeOptions
 
-    chosen = ProbeOptions(kind, _words(streams), layers, samples, seeds, seed, str(data))
+    chosen = ProbeOptions(kind, as_words(streams), layers, samples, seeds, seed, str(data))
     alignment = TableOptions(_metrics(metric), pool=pool or "cls", seed=seed)
     read = _models(models, SPLITS, pool, data, encoders, reporter)
     return probed(read, chosen, alignment, permutations, reporter)
@@ -315,7 +315,7 @@ def stability(
     from alignkit.analysis.stability import layers_of_run, plan_settings
     from alignkit.analysis.stability import stability as measured
 
-    given = _words(metric)
+    given = as_words(metric)
     models = [layers_of_run(run, split, pool, reporter) for run in opened(runs)]
     plan = plan_settings(models, samples, k, splits, null, seed)
     specs = _metrics(given) if given else registry().names("metrics")
@@ -335,14 +335,9 @@ def _models(
 
     if isinstance(models, (str, Path)) and folders_of_runs(Path(models)):
         models = list(opened(models))
-    chosen = SideOptions(str(data), splits, _words(pool), encoders=Path(encoders))
+    chosen = SideOptions(str(data), splits, as_words(pool), encoders=Path(encoders))
     return read_models(models, chosen, reporter)
 
 
 def _metrics(given: str | Sequence[str]) -> tuple[str, ...]:
-    return tuple(registry().meant("metrics", _words(given)))
-
-
-def _words(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Return what is given once as a text, or several times."""
-    return (given,) if isinstance(given, str) and given else tuple(given)
+    return tuple(registry().meant("metrics", as_words(given)))

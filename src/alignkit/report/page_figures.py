@@ -35,10 +35,10 @@ EXPLAINED = {
         "above it in the vision stream."
     ),
     "layers": (
-        "Alignment of every text layer with every vision layer, averaged over seeds. Each metric "
-        "has one colour scale for all tasks. Narrow rows and columns are the states directly after "
-        "a fusion (f0, f1, ...), at its position in each stream. Hatched cells are undefined; the "
-        "data give the reason."
+        "Alignment of every text layer with every vision layer, averaged over seeds unless runs "
+        "are shown one by one. Each metric has one colour scale for all tasks. Narrow rows and "
+        "columns are the states directly after a fusion (f0, f1, ...), at its position in each "
+        "stream. Hatched cells are undefined; the data give the reason."
     ),
     "tracked": (
         "Alignment on a fixed sample of the validation split, at epochs from left to right, of "

@@ -34,14 +34,11 @@ class Selector:
         What the choice is called; the name of the column if empty.
     every : str
         How the choice of all values is called; they cannot be chosen together if empty.
-    first : str
-        The value that is chosen at the start; the first of them if empty.
     """
 
     column: str
     label: str = ""
     every: str = ""
-    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,10 +136,7 @@ class Chart:
             "spec": spec,
             "rows": {str(name): _column(self.rows[name]) for name in self.rows},
             "count": len(self.rows),
-            "selectors": [
-                {"column": s.column, "every": bool(s.every), "first": s.first}
-                for s in self.selectors
-            ],
+            "selectors": [{"column": s.column, "every": bool(s.every)} for s in self.selectors],
             "layout": vars(self.layout),
             "value": self.value,
             "names": list(self.names),

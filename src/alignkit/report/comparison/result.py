@@ -10,6 +10,7 @@ from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.comparison import CompareOptions, Measured, measure_models, read_sides
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.comparison.sides import SideOptions, random_model
+from alignkit.analysis.options import as_words
 from alignkit.cleaning import as_html
 from alignkit.errors import UsageError
 from alignkit.progress import SILENT, Reporter
@@ -145,7 +146,7 @@ class Comparison:
         from alignkit.report.plots import COLUMNS, Paper, plot_comparison
 
         paper = Paper(tuple(formats), width or COLUMNS[2], style)
-        return plot_comparison(what, self.measured, Path(folder), paper, _words(metric))
+        return plot_comparison(what, self.measured, Path(folder), paper, as_words(metric))
 
     def lines(self) -> list[str]:
         """Return what the comparison shows, as sentences."""
@@ -254,7 +255,7 @@ def compare(
         compared, and ``failed`` of the result names it.
     """
     chosen = CompareOptions(
-        _words(metric),
+        as_words(metric),
         layers,
         MeasureOptions(
             null, interval, seed, dtype, _measuring_device(device), samples, within, groups
@@ -262,13 +263,13 @@ def compare(
     )
     options = SideOptions(
         str(data),
-        _checked(_words(split)),
-        _words(pool),
-        _words(axis),
+        _checked(as_words(split)),
+        as_words(pool),
+        as_words(axis),
         Path(encoders),
         batch_size,
         device,
-        _words(id),
+        as_words(id),
     )
     sides = read_sides(a, b, options, reporter)
     random = _random([*sides.a, *sides.b], options, reporter) if random_weights else {}
@@ -294,11 +295,6 @@ def _random(models: Sequence[Model], options: SideOptions, reporter: Reporter) -
     if without:
         reporter.note(f"note: no control with random weights for {', '.join(without)}")
     return random
-
-
-def _words(given: str | Sequence[str]) -> tuple[str, ...]:
-    """Return what is given once as a text, or several times."""
-    return (given,) if isinstance(given, str) and given else tuple(given)
 
 
 def _measuring_device(name: str) -> str:
