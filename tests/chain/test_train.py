@@ -232,7 +232,7 @@ def test_options_enter_the_identity_when_they_are_not_at_their_default(change):
 def test_how_training_is_carried_out_is_no_part_of_the_identity():
     from alignkit.runs import RuntimeOptions
 
-    runtime = RuntimeOptions("cpu", 3, "5", ("cka",), "2", 9, True)
+    runtime = RuntimeOptions("cpu", 3, "5", ("cka",), "2", 9, True, "all", "text")
     one, other = resolve_config(), resolve_config(runtime=runtime)
     assert one.identity == other.identity
     assert one.folder == other.folder

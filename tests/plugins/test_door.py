@@ -1,6 +1,8 @@
 """The plugin door: isolation, owners, collisions, defaults, and what loads."""
 
 import itertools
+import os
+import sys
 from types import ModuleType
 
 import pytest
@@ -192,3 +194,17 @@ def test_a_broken_placement_is_its_plugins_fault():
     loaded = load_plugins([_source("a", code), _good("b", "fine")])
     assert "strictly increasing" in loaded.plugins[0].error
     assert loaded.names("metrics") == ["fine"]
+
+
+def test_a_file_that_is_edited_within_a_second_is_read_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file, values = tmp_path / "mine.py", []
+    try:
+        for value in ("0.5", "0.7"):
+            file.write_text(GOOD.format(names="'half'", more="").replace("0.5", value))
+            os.utime(file, (0, 0))  # the size is the same too
+            use_plugin_files([file])
+            values.append(installed().get("metrics", "half").load()(None, None))
+    finally:
+        use_plugin_files([])
+    assert values == [0.5, 0.7]

@@ -9,12 +9,15 @@ for the versions that it declares, and has the key of the declared version.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
+import sys
 import tokenize
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import CodeType, ModuleType
 
 from alignkit.file_names import is_leftover
 from alignkit.plugins.registry import Entry, Plugin
@@ -22,6 +25,25 @@ from alignkit.plugins.registry import Entry, Plugin
 # Where installers put packages, whose files do not change.
 INSTALLED = frozenset({"site-packages", "dist-packages"})
 _NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.DEDENT, tokenize.ENDMARKER)
+
+
+class _FreshLoader(SourceFileLoader):
+    """Reads the source, never compiled code beside it: that may be of a second before an edit."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def import_file(name: str, path: Path) -> ModuleType | None:
+    """Import a Python file as a module of this name; None where it is no such file."""
+    spec = spec_from_file_location(name, path, loader=_FreshLoader(name, str(path)))
+    if path.suffix != ".py" or spec is None or spec.loader is None:
+        return None
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def code_of(entry: Entry) -> str:
@@ -49,7 +71,7 @@ def _places(plugin: Plugin) -> list[Path]:
     if plugin.is_file:
         return [Path(plugin.file)]
     try:
-        spec = importlib.util.find_spec(plugin.module.partition(":")[0].partition(".")[0])
+        spec = find_spec(plugin.module.partition(":")[0].partition(".")[0])
     except (ImportError, ValueError):
         return []
     if spec is None:

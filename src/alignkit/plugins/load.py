@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import os
 import re
-import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -31,6 +29,7 @@ from alignkit.plugins.api import (
     other_in_source,
 )
 from alignkit.plugins.calls import described
+from alignkit.plugins.code import import_file
 from alignkit.plugins.printing import caught_prints
 from alignkit.plugins.registry import KINDS, Collector, Plugin, Registry, file_module, singular
 from alignkit.plugins.registry import normal_name as normal_name
@@ -327,13 +326,9 @@ def _from_file(path: Path) -> Source:
     def load() -> ModuleType:
         if not path.is_file():
             raise PluginError(f"file {path} does not exist")
-        name = file_module(path)
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
+        module = import_file(file_module(path), path)
+        if module is None:
             raise PluginError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
         return module
 
     return Source(plugin, load)

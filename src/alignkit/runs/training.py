@@ -225,11 +225,6 @@ class RuntimeOptions:
         writes one only when training is interrupted.
     track : tuple of str
         Metrics to measure during training on a fixed probe set of the validation split.
-    track_layers : str
-        Pairs of layers to measure beside those of equal depth and the last states, as for
-        ``select_pairs``; ``all`` for whole grids.
-    track_streams : str
-        The streams of these: ``cross``, ``text``, ``vision`` or ``all``.
     track_every : str
         Interval in epochs, such as ``2``, or in steps, such as ``50s``; epoch 0 is always
         measured.
@@ -237,17 +232,22 @@ class RuntimeOptions:
         Size of the probe set.
     tensorboard : bool
         Also write the history as TensorBoard events.
+    track_layers : str
+        Pairs of layers to measure beside those of equal depth and the last states, as for
+        ``select_pairs``; ``all`` for whole grids.
+    track_streams : str
+        The streams of these: ``cross``, ``text``, ``vision`` or ``all``.
     """
 
     device: str = "auto"
     workers: int = 0
     checkpoint_every: str = "10m"
     track: tuple[str, ...] = ()
-    track_layers: str = "same"
-    track_streams: str = "cross"
     track_every: str = "1"
     track_samples: int = 256
     tensorboard: bool = False
+    track_layers: str = "same"
+    track_streams: str = "cross"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "track", tuple(dict.fromkeys(self.track)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 import alignkit
+from alignkit.plugins.code import import_file
 from alignkit_encoders.checkpoints import fill, read_checkpoint
 from alignkit_encoders.modules import ModuleEncoder, Positions, picture_text, probe_samples
 
@@ -235,12 +234,9 @@ def _import_file(file: Path) -> ModuleType:
     if not file.is_file():
         raise alignkit.UsageError(f"there is no file {file}")
     name = f"alignkit_module_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
-    specification = importlib.util.spec_from_file_location(name, file)
-    if specification is None or specification.loader is None:
+    made = import_file(name, file)
+    if made is None:
         raise alignkit.UsageError(f"{file} is not a file of Python, such as NAME.py")
-    made = importlib.util.module_from_spec(specification)
-    sys.modules[name] = made
-    specification.loader.exec_module(made)
     return made
 
 
