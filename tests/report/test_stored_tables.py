@@ -1,12 +1,15 @@
 """What other commands wrote is shown by a report, number for number, and nothing of other runs."""
 
 import json
+import os
 import shutil
 
 import pandas as pd
 import pytest
 
 from alignkit.analysis.options import TableOptions
+from alignkit.errors import DataError
+from alignkit.report import stored_tables
 from alignkit.report.results import report_runs
 from alignkit.report.stored_tables import KINDS, find_tables
 from alignkit.runs import Run
@@ -176,3 +179,23 @@ def test_a_place_without_tables_is_refused_before_any_work(stored, tmp_path, pla
     done = alignkit(*words, cwd=tmp_path, code=1)
     assert f"--results is {place}, which" in done.stderr
     assert not (tmp_path / "report").exists()
+
+
+def _dimension_in(folder):
+    (folder / "layers.csv").write_text(",".join(sorted(KINDS["dimension"].columns)) + "\n")
+    (found,) = find_tables([folder])
+    return found
+
+
+def test_a_pipe_among_the_tables_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "spectra.csv")
+    assert _dimension_in(tmp_path).table("spectra").empty
+
+
+def test_a_very_large_table_is_said_to_be_left_out(tmp_path, monkeypatch):
+    (tmp_path / "spectra.csv").write_text("model,share\na,0.5\n")
+    found = _dimension_in(tmp_path)
+    assert len(found.table("spectra")) == 1
+    monkeypatch.setattr(stored_tables, "_LARGEST", 10)
+    with pytest.raises(DataError, match=r"spectra\.csv has 18 bytes; at most 10 are shown"):
+        found.table("spectra")

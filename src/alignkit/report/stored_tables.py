@@ -134,10 +134,19 @@ class StoredTables:
         return table
 
     def table(self, name: str) -> pd.DataFrame:
-        """Return another of its tables; empty where it was not written, or is very large."""
+        """Return another of its tables; empty where it was not written.
+
+        Raises
+        ------
+        DataError
+            When it cannot be read, or is very large.
+        """
         file = self.file.with_name(f"{name}.csv")
-        if not file.is_file() or file.stat().st_size > _LARGEST:
+        if not file.is_file():
             return pd.DataFrame()
+        size = file.stat().st_size
+        if size > _LARGEST:
+            raise DataError(f"{file} has {size:,} bytes; at most {_LARGEST:,} are shown")
         return _read(file)
 
     @property
@@ -159,7 +168,9 @@ def find_tables(places: Sequence[Path]) -> list[StoredTables]:
     for place in places:
         if not place.exists():
             raise DataError(f"`results` is {place}, which is not there")
-        files = [place] if place.is_file() else sorted(place.rglob("*.csv"))
+        # Whoever opens a pipe waits for it.
+        below = sorted(file for file in place.rglob("*.csv") if file.is_file())
+        files = [place] if place.is_file() else below
         here = [StoredTables(kind, file) for file in files for kind in _kind(file)]
         if not here:
             raise DataError(
