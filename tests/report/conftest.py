@@ -244,10 +244,10 @@ def stored(own_runs, tmp_path_factory):
         evaluate(run)
     place = tmp_path_factory.mktemp("tables")
     words = ("--runs", root, "--task", "toy_match")
-    short = ("--permutations", "9", "--output")
-    alignkit("dimension", *words, *short, "results/dimension", cwd=place)
-    alignkit("trajectory", *words, "--metric", "cka", *short, "results/trajectory", cwd=place)
-    alignkit("probe", *words, "--metric", "cka", *short, "results/probe", cwd=place)
+    cka = ("--metric", "cka")
+    for name, metric in (("dimension", ()), ("trajectory", cka), ("probe", cka)):
+        into = ("--output", f"results/{name}", "--figures", f"results/{name}/figures")
+        alignkit(name, *words, *metric, "--permutations", "9", *into, cwd=place)
     samples = ("--samples", "24", "--samples", "48", "--k", "3", "--k", "5", "--null", "2")
     metrics = ("--metric", "cka", "--metric", "mknn:k=5")
     alignkit(

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -47,9 +49,32 @@ def test_every_command_has_its_section(written):
     assert set.union(*SECTIONS.values()) <= set(charts_of(page))
     assert "What else can be shown" not in text + markdown
     assert "of &lt;b&gt;blocks&lt;/b&gt;" in text
-    for name in ("dimension-twonn-toy_match-text", "search-history", "stability-samples"):
-        for ending in ("svg", "csv"):
-            assert (folder / "figures" / f"{name}.{ending}").is_file()
+
+
+def test_the_pictures_of_the_commands_are_linked(written, stored):
+    page, folder = written
+    linked = set(re.findall(r'<a href="([^"]+\.svg)"', page.read_text()))
+    shown = set(re.findall(r"!\[.+\]\((.+\.svg)\)", (folder / "report.md").read_text()))
+    for drawn in (
+        "dimension/figures/dimension-twonn-toy_match-text.svg",
+        "search/history.svg",
+        "stability/figures/stability-samples.svg",
+    ):
+        (address,) = {address for address in shown if address.endswith(drawn)}
+        assert (folder / unquote(address)).resolve() == (stored[1] / drawn).resolve()
+    assert all((folder / unquote(address)).is_file() for address in linked | shown)
+    assert any(address.endswith("search/history.svg") for address in linked)
+    assert not list((folder / "figures").glob("*twonn*.svg"))  # nothing is drawn again
+
+
+def test_pictures_are_linked_wherever_they_lie(stored, tmp_path):
+    runs, results = stored
+    place = shutil.copytree(results / "stability", tmp_path / "a b#%" / "stability")
+    (place / "figures" / "other.svg").write_text("of another command")
+    page = _report(runs, tmp_path / "report", place)
+    (address,) = set(re.findall(r'href="([^"]+stability-k\.svg)"', page.read_text()))
+    assert address == "../a%20b%23%25/stability/figures/stability-k.svg"
+    assert "other.svg" not in page.read_text()
 
 
 def test_every_number_is_in_the_csv_beside_it(written):

@@ -50,7 +50,7 @@ def page_charts(
     if correlations is not None and table is not None:
         runs = with_unit_names(table, correlations.settings["unit"])
     files = {
-        kind: [shown.name for figures in by_task.values() for shown in figures]
+        kind: [f"figures/{shown.name}.svg" for figures in by_task.values() for shown in figures]
         for kind, by_task in pictures.items()
     }
     rises = next((answer for answer in answers if answer.question == "h3"), None)

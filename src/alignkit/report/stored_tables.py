@@ -30,6 +30,8 @@ class Kind:
         Writes it where ``alignkit report --results results`` finds it.
     columns : frozenset of str
         Those by which its first table is known.
+    drawn : tuple of str
+        What the names of its figures begin with.
     beside : sequence of str
         The names of its other tables.
     """
@@ -37,47 +39,54 @@ class Kind:
     title: str
     command: str
     columns: frozenset[str]
+    drawn: tuple[str, ...]
     beside: Sequence[str] = ()
 
 
 KINDS = {
     "stability": Kind(
         "Stability of metrics",
-        "alignkit stability --output results/stability/models.csv",
+        "alignkit stability --output results/stability/models.csv "
+        "--figures results/stability/figures",
         frozenset(
             (
                 *("metric", "model", "varied", "samples", "k"),
                 *("value", "chance", "agreement", "reliability"),
             )
         ),
+        ("stability-",),
     ),
     "probes": Kind(
         "Linear probes",
-        "alignkit probe --output results/probe",
+        "alignkit probe --output results/probe --figures results/probe/figures",
         frozenset(
             (
                 *("model", "stream", "layer", "depth", "draw", "penalty"),
                 *("score", "value", "chance"),
             )
         ),
+        ("probe",),
         ("points", "within", "pooled"),
     ),
     "dimension": Kind(
         "Dimensions by layer",
-        "alignkit dimension --output results/dimension",
+        "alignkit dimension --output results/dimension --figures results/dimension/figures",
         frozenset(("model", "stream", "layer", "depth", "pool", *QUANTITIES)),
+        ("dimension-", "spectra"),
         ("spectra", "fusions", "collapse"),
     ),
     "trajectory": Kind(
         "Change from layer to layer",
-        "alignkit trajectory --output results/trajectory",
+        "alignkit trajectory --output results/trajectory --figures results/trajectory/figures",
         frozenset(("model", "stream", "metric", "relation", "x", "y", "depth", "value", "fusion")),
+        ("trajectory-", "jumps-"),
         ("placements", "within", "against"),
     ),
     "search": Kind(
         "Search",
         "alignkit search analyse --figures results/search",
         frozenset(("number", "state", "duplicate_of")),
+        ("history", "correlations", "importances", "parallel", "pareto"),
         ("correlations", "importances"),
     ),
 }
@@ -116,6 +125,17 @@ class StoredTables:
         """What a page calls it: its folder, or its file where that could be any."""
         place = self.file if self.kind == "stability" else self.file.parent
         return place.as_posix()
+
+    @property
+    def pictures(self) -> list[Path]:
+        """The figures of the command that lie beside its tables, or in ``figures/`` there."""
+        here = self.file.parent
+        return [
+            picture
+            for folder in (here, here / "figures")
+            for picture in sorted(folder.glob("*.svg"))
+            if picture.name.startswith(KINDS[self.kind].drawn) and picture.is_file()
+        ]
 
     @cached_property
     def first(self) -> pd.DataFrame:

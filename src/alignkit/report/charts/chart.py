@@ -100,7 +100,7 @@ class Chart:
     note : str
         What the rows leave out, if anything.
     pictures : sequence of str
-        Names of files that show the same and need no browser.
+        Files that show the same and need no browser, by their paths from the page.
     """
 
     name: str

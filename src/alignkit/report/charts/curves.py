@@ -50,14 +50,13 @@ def curves_chart(
     values: pd.DataFrame,
     content: Content,
     choices: Sequence[Selector],
-    note: str = "",
     pictures: Sequence[str] = (),
 ) -> Chart | None:
     """Return the curves of runs and their means over seeds; None where there are none.
 
     Parameters
     ----------
-    name, title, about, note, pictures
+    name, title, about, pictures
         As for ``Chart``.
     values : DataFrame
         One row per run and depth: ``task``, ``placement``, ``seed``, ``depth``, ``value``,
@@ -76,10 +75,11 @@ def curves_chart(
     grouped = values.groupby(keys, sort=False)
     means = grouped.agg(value=("value", "mean"), chance=("chance", "mean")).reset_index()
     single = values.assign(run=values["seed"].map(seed_name), chance=float("nan"))
+    note = ""
     if not content.has_seeds:
         single = single.iloc[:0]
     elif len(means) + len(single) > MOST_ROWS:
-        note = f"{note} Single runs are left out, so that this page stays small.".strip()
+        note = "Single runs are left out, so that this page stays small."
         single = single.iloc[:0]
     order = {column: list(dict.fromkeys(values[column])) for column in columns}
     drawn = set(values["task"])

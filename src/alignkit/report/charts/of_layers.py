@@ -32,7 +32,7 @@ _RELATIONS = {
 
 
 def dimension_chart(
-    layers: pd.DataFrame, content: Content, note: str = "", pictures: Sequence[str] = ()
+    layers: pd.DataFrame, content: Content, pictures: Sequence[str] = ()
 ) -> Chart | None:
     """Return the dimensions by layer; None where none is defined.
 
@@ -41,8 +41,6 @@ def dimension_chart(
     layers : DataFrame
         ``results``, and the columns of ``Dimensions.layers``.
     content : Content
-    note : str
-        What is left out.
     pictures : sequence of str
     """
     keys = ["results", "task", "placement", "seed", "stream", "pool", "depth"]
@@ -60,13 +58,12 @@ def dimension_chart(
         values,
         content,
         (Selector("quantity"), _STREAM, Selector("pooling")),
-        note,
-        pictures,
+        pictures=pictures,
     )
 
 
 def trajectory_chart(
-    values: pd.DataFrame, content: Content, note: str = "", pictures: Sequence[str] = ()
+    values: pd.DataFrame, content: Content, pictures: Sequence[str] = ()
 ) -> Chart | None:
     """Return the similarity of layers with others of their stream; None where none is defined.
 
@@ -74,7 +71,7 @@ def trajectory_chart(
     ----------
     values : DataFrame
         ``results``, and the columns of ``Trajectory.values``.
-    content, note, pictures
+    content, pictures
         As for ``dimension_chart``.
     """
     keys = ["results", "task", "placement", "seed", "stream", "metric", "relation", "depth"]
@@ -87,13 +84,12 @@ def trajectory_chart(
         values.assign(relation=values["relation"].map(_RELATIONS).fillna(values["relation"])),
         content,
         (Selector("metric"), _STREAM, Selector("relation", "each layer")),
-        note,
-        pictures,
+        pictures=pictures,
     )
 
 
 def probes_chart(
-    layers: pd.DataFrame, content: Content, note: str = "", pictures: Sequence[str] = ()
+    layers: pd.DataFrame, content: Content, pictures: Sequence[str] = ()
 ) -> Chart | None:
     """Return the scores of probes by layer; None where there are none.
 
@@ -101,7 +97,7 @@ def probes_chart(
     ----------
     layers : DataFrame
         ``results``, and the columns of ``Probes.layers``; draws of a run are averaged.
-    content, note, pictures
+    content, pictures
         As for ``dimension_chart``.
     """
     keys = ["results", "task", "placement", "seed", "stream", "score", "depth"]
@@ -115,8 +111,7 @@ def probes_chart(
         of_runs,
         content,
         (Selector("score"), _STREAM),
-        note,
-        pictures,
+        pictures=pictures,
     )
 
 

@@ -28,7 +28,7 @@ _ABOUT = (
 
 
 def stability_chart(
-    table: pd.DataFrame, content: Content, note: str = "", pictures: Sequence[str] = ()
+    table: pd.DataFrame, content: Content, pictures: Sequence[str] = ()
 ) -> Chart | None:
     """Return agreement, reliability and value by setting; None where nothing is defined.
 
@@ -37,8 +37,6 @@ def stability_chart(
     table : DataFrame
         ``results``, and the columns of ``measure_settings``.
     content : Content
-    note : str
-        What is left out.
     pictures : sequence of str
     """
     if table.empty:
@@ -80,7 +78,6 @@ def stability_chart(
         Layout(panel=220, widest=380, most=3, beside=44, height=200),
         names=("metric", "setting"),
         told_by="panel",
-        note=note,
         pictures=pictures,
     )
 
