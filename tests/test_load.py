@@ -28,6 +28,9 @@ COMMANDS = {
     "correlate": ["correlate", "--metric", "mknn", "--permutations", "99"],
     "study status": ["study", "status", "study.toml"],
     "study run": ["study", "run", "study.toml"],
+    "report": ["report", "--metric", "mknn", "--permutations", "99"],
+    "plot layers": ["plot", "layers", "--metric", "mknn"],
+    "agreement": ["agreement", "--metric", "mknn", "--metric", "unbiased_cka"],
 }
 
 

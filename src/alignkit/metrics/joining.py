@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from alignkit.errors import UsageError
-from alignkit.metrics.representation import Representation
 from alignkit.progress import current_reporter
+
+if TYPE_CHECKING:
+    from alignkit.metrics import Representation
 
 
 def matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:

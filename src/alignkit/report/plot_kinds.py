@@ -9,7 +9,6 @@ from typing import Any
 from alignkit.analysis.ablation import ablate
 from alignkit.analysis.agreement import agree
 from alignkit.analysis.comparison.models import Model
-from alignkit.analysis.comparison.sides import models_of_runs
 from alignkit.analysis.correlate import correlate_runs
 from alignkit.analysis.dimension import dimensions
 from alignkit.analysis.explaining.attention import attention_of_runs
@@ -193,6 +192,8 @@ def _stability(asked: Asked, figures: FigureFolder) -> None:
 
 
 def _models(asked: Asked, splits: Sequence[str]) -> list[Model]:
+    from alignkit.analysis.comparison.sides import models_of_runs  # imports torch
+
     return models_of_runs(asked.runs, splits, asked.options.pool, asked.reporter)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from alignkit.alignment.layers import StoredLayers
 from alignkit.alignment.options import MeasureOptions
 from alignkit.data.facts import encoder_fact, sample_fact
 from alignkit.errors import UsageError
-from alignkit.metrics import Representation
 from alignkit.runs import Run
 from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.representations import RepresentationStore
 
 if TYPE_CHECKING:
+    from alignkit.metrics import Representation
     from alignkit.runs.config import Choice
 
-Layers = Callable[[str], Representation]
+Layers: TypeAlias = "Callable[[str], Representation]"
 Rows = np.ndarray | None
 
 
@@ -225,6 +225,8 @@ def _opener(
 
         def layer(name: str) -> Representation:
             if name not in kept:
+                from alignkit.metrics import Representation
+
                 those = [part(name) for part in parts]
                 whole = Representation(
                     np.concatenate([part.values for part in those]),

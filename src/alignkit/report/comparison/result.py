@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alignkit.alignment.options import MeasureOptions
-from alignkit.analysis.comparison import CompareOptions, Measured, measure_models, read_sides
+from alignkit.analysis.comparison.compare import CompareOptions, Measured, measure_models
 from alignkit.analysis.comparison.models import Model
-from alignkit.analysis.comparison.sides import SideOptions, random_model
+from alignkit.analysis.comparison.sides import SideOptions, random_model, read_sides
 from alignkit.analysis.options import as_words
 from alignkit.cleaning import as_html
 from alignkit.errors import UsageError
