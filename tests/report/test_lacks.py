@@ -6,6 +6,7 @@ from alignkit.analysis.options import TableOptions
 from alignkit.chain.evaluate import evaluate
 from alignkit.progress import Reporter
 from alignkit.report.results import report_runs
+from pages import charts_of
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +39,24 @@ def _report(runs, folder, metrics, measure=True):
     return [page.replace("\\", "") for page in pages], notes.notes
 
 
-def test_too_many_metrics_have_no_agreement_and_the_page_says_so(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr("alignkit.report.results.MOST_TABLES", 2 * len(runs) - 1)
+def test_of_many_metrics_one_has_picture_files_and_the_page_says_so(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("alignkit.report.results.MOST_PICTURED", 2 * len(runs) - 1)
     pages, notes = _report(runs, tmp_path, ("cka", "mknn:k=5"))
-    left_out = f"leaves out the agreement of 2 metrics over {len(runs)} runs"
-    others = f"leaves out the hypotheses under mknn:k=5, which take long over {len(runs)} runs"
-    for line in (left_out, others):
-        assert any(line in note for note in notes)
-        assert all(line in page for page in pages)
-    assert "alignkit agreement computes it" in pages[0]
-    assert "H3: does alignment rise" in pages[0], "under the first metric"
-    assert '<h2 id="agreement">' in pages[0]
-    assert 'id="chart-agreement"' not in pages[0]
+    left_out = (
+        f"leaves out the picture files by layer of mknn:k=5, which take long over {len(runs)} runs"
+    )
+    assert any(left_out in note for note in notes)
+    assert all(left_out in page for page in pages)
+    names = {file.name for file in (tmp_path / "figures").glob("*.svg")}
+    for kind in ("depth", "layers"):
+        assert f"toy_match-cka-{kind}.svg" in names
+        assert f"toy_match-mknn-k=5-{kind}.svg" not in names
+    charts = charts_of(tmp_path / "report.html")
+    for kind in ("depth", "layers", "agreement", "hypotheses"):
+        shown = {
+            name for column in charts[kind]["rows"].values() for name in column.get("levels", ())
+        }
+        assert {"cka", "mknn:k=5"} <= shown, kind
 
 
 def test_what_is_measured_is_answered_and_the_rest_is_named(runs, tmp_path):

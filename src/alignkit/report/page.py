@@ -42,6 +42,7 @@ def write_report(
     answers: Sequence[Answer] = (),
     agreement: MetricAgreement | None = None,
     lacks: Mapping[str, Sequence[str]] | None = None,
+    pictured: Sequence[str] = (),
     results: Sequence[StoredTables] = (),
     added: Sequence[str] = (),
     figure_formats: Sequence[str] = (),
@@ -68,7 +69,10 @@ def write_report(
     agreement : MetricAgreement, optional
         Of the metrics over layers.
     lacks : mapping of str to sequence of str
-        What the sections ``hypotheses`` and ``agreement`` leave out, and why, in sentences.
+        What the sections ``hypotheses``, ``agreement`` and ``pictures`` leave out, and why, in
+        sentences.
+    pictured : sequence of str
+        The metrics whose values by layer are written as pictures too; all if empty.
     results : sequence of StoredTables
         What other commands wrote, to be shown too.
     added : sequence of str
@@ -91,7 +95,7 @@ def write_report(
     folder, chosen = Path(folder), choose_sections(added)
     content = gather(runs, options or TableOptions(()), everywhere=True)
     figures = FigureFolder(folder / "figures", ("svg", *figure_formats))
-    sections = _sections(content, figures, correlations, table)
+    sections = _sections(content, figures, correlations, table, pictured)
     sections["hypotheses"] = draw_answers(answers, figures)
     rises = next((answer for answer in answers if answer.question == "h3"), None)
     facts = _facts(content, correlations, rises) | {
@@ -108,7 +112,7 @@ def write_report(
             agreement=agreement,
         ),
         "hypotheses": [_hypothesis(answer, figures) for answer in answers],
-        "lacks": {"hypotheses": [], "agreement": []} | dict(lacks or {}),
+        "lacks": {"hypotheses": [], "agreement": [], "pictures": []} | dict(lacks or {}),
     }
     facts["analyses"] = analysis_sections(results, content, figures)
     for section in facts["analyses"]:
@@ -193,14 +197,18 @@ def _strength(correlations: Any) -> list[str]:
 
 
 def _sections(
-    content: Content, folder: FigureFolder, correlations: Any, table: pd.DataFrame | None
+    content: Content,
+    folder: FigureFolder,
+    correlations: Any,
+    table: pd.DataFrame | None,
+    pictured: Sequence[str],
 ) -> dict[str, dict[str, list[Shown]]]:
     """Return the figures by kind and task, in the order of the page."""
     against = scatters(content, folder, correlations, table) if correlations is not None else ()
     return {
         "against": _by_task(against),
-        "depth": _by_task(depths(content, folder)),
-        "layers": _by_task(grids(content, folder)),
+        "depth": _by_task(depths(content, folder, pictured)),
+        "layers": _by_task(grids(content, folder, metrics=pictured)),
         "training": _by_task(trainings(content, folder)),
     }
 

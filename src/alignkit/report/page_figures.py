@@ -101,10 +101,20 @@ def _row_in_words(row: Any) -> str:
     return f"{row['metric']}: r {r}, {row['verdict']}."
 
 
-def depths(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Shown]]:
-    """Yield alignment by depth, one figure per task and metric with two depths or more."""
+def depths(
+    content: Content, folder: FigureFolder, metrics: Sequence[str] = ()
+) -> Iterator[tuple[str, Shown]]:
+    """Yield alignment by depth, one figure per task and metric with two depths or more.
+
+    Parameters
+    ----------
+    content : Content
+    folder : FigureFolder
+    metrics : sequence of str
+        All of the content if empty.
+    """
     for task in content.tasks:
-        for metric in content.metrics:
+        for metric in metrics or content.metrics:
             values = equal_depth(content.values(task, metric))
             if values["depth"].nunique() < 2:
                 continue
@@ -135,12 +145,21 @@ def _ends_in_words(values: pd.DataFrame, metric: str) -> str:
 
 
 def grids(
-    content: Content, folder: FigureFolder, streams: str = "cross"
+    content: Content, folder: FigureFolder, streams: str = "cross", metrics: Sequence[str] = ()
 ) -> Iterator[tuple[str, Shown]]:
-    """Yield the grids of layers, one figure per task and metric, one colour scale per metric."""
+    """Yield the grids of layers, one figure per task and metric, one colour scale per metric.
+
+    Parameters
+    ----------
+    content : Content
+    folder : FigureFolder
+    streams : str
+    metrics : sequence of str
+        All of the content if empty.
+    """
     sides = SIDES[streams]
     within = "" if streams == "cross" else f"-{streams}"
-    for metric in content.metrics:
+    for metric in metrics or content.metrics:
         means = {task: content.grid(task, metric) for task in content.tasks}
         limits = _limits(pd.concat([grid["value"] for grid in means.values()]))
         down = is_distance(metric)

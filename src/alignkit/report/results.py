@@ -33,9 +33,8 @@ from alignkit.runs.files import write_json, write_results, write_text
 from alignkit.runs.units import unit_labels
 from alignkit.statistics.equivalence import MARGIN
 
-# Metrics times runs of which a report computes the agreement, and answers all hypotheses: some
-# seconds.
-MOST_TABLES = 600
+# Metrics times runs of which a report draws all picture files by layer, half a second each.
+MOST_PICTURED = 600
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +114,7 @@ def report_runs(
     lacks = _Lacks(reporter)
     answers = _answers(runs, options, unit, permutations, measure, lacks)
     agreement = _agreement(runs, options, unit, measure, lacks)
+    pictured = _pictured(runs, options, lacks)
     if table_formats:
         scored = [run for run in runs if run.scores(options.split)]
         means = scores_by_unit(scored, [run.scores(options.split) for run in scored], "variant")
@@ -129,6 +129,7 @@ def report_runs(
         answers=answers,
         agreement=agreement,
         lacks=lacks.sections,
+        pictured=pictured,
         results=found,
         added=sections,
         figure_formats=figure_formats,
@@ -160,8 +161,7 @@ def _answers(
     """Return the answers to H1, H2 and H3 under all metrics; none where they are not asked.
 
     They compare placements, so they need two of them and no other unit. Unless it may measure,
-    they also need values that are stored: metrics without are left out. Where metrics and runs
-    are many, only the first metric is answered.
+    they also need values that are stored: metrics without are left out.
     """
     if unit != "placement" or len({run.placement for run in runs}) < 2 or not options.metrics:
         return []
@@ -170,18 +170,10 @@ def _answers(
         chosen = replace(options, metrics=tuple(metrics), layer="last")
         return Evidence(runs, chosen, permutations, reporter=lacks.reporter)
 
-    asked = options.metrics
-    if len(runs) * len(asked) > MOST_TABLES:
-        asked = asked[:1]
-        lacks.add(
-            "hypotheses",
-            f"the hypotheses under {', '.join(options.metrics[1:])}, which take long over "
-            f"{len(runs)} runs; alignkit hypotheses answers them",
-        )
-    around = layers_around_fusions(evidence_of(asked))
-    kept = [m for m in asked if measure or evidence_of([m]).is_stored(around)]
-    if len(kept) < len(asked):
-        missing = [metric for metric in asked if metric not in kept]
+    around = layers_around_fusions(evidence_of(options.metrics))
+    kept = [m for m in options.metrics if measure or evidence_of([m]).is_stored(around)]
+    if len(kept) < len(options.metrics):
+        missing = [metric for metric in options.metrics if metric not in kept]
         lacks.add(
             "hypotheses",
             f"the hypotheses under {', '.join(missing)}, as values around fusions are not "
@@ -204,19 +196,24 @@ def _agreement(
     """Return how far metrics agree, where there are two and nothing has to be measured for it."""
     if len(options.metrics) < 2:
         return None
-    if len(runs) * len(options.metrics) > MOST_TABLES:
-        lacks.add(
-            "agreement",
-            f"the agreement of {len(options.metrics)} metrics over {len(runs)} runs, which takes "
-            "long; alignkit agreement computes it",
-        )
-        return None
     try:
         if measure or Evidence(runs, options, unit=unit).is_stored(lambda _: ["same"]):
             return agree(runs, options, reporter=lacks.reporter)
     except AlignkitError as error:
         lacks.add("agreement", f"the agreement of metrics: {error}")
     return None
+
+
+def _pictured(runs: Sequence[Run], options: TableOptions, lacks: _Lacks) -> Sequence[str]:
+    """Return the metrics whose values by layer are also drawn as pictures."""
+    if len(runs) * len(options.metrics) <= MOST_PICTURED:
+        return options.metrics
+    lacks.add(
+        "pictures",
+        f"the picture files by layer of {', '.join(options.metrics[1:])}, which take long over "
+        f"{len(runs)} runs; alignkit plot depth and alignkit plot layers draw them",
+    )
+    return options.metrics[:1]
 
 
 def write_correlations(
