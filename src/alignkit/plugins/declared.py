@@ -32,7 +32,8 @@ def declared_options(target: str) -> dict[str, Option] | None:
     if module in sys.modules:
         return None
     function = _functions(module).get(name)
-    return None if function is None else _options(function)
+    options = None if function is None else _options(function)
+    return None if options is None else dict(options)
 
 
 @cache
@@ -69,6 +70,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
             yield part.name
 
 
+@cache
 def _options(function: ast.FunctionDef) -> dict[str, Option] | None:
     arguments = function.args
     positional = [*arguments.posonlyargs, *arguments.args]

@@ -143,9 +143,12 @@ def _layers(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> Callable[[
 
 def _values(evidence: Evidence, crossed: dict[str, list[Crossed]]) -> dict[tuple[str, ...], float]:
     """Return the values by run, metric and pair of sites, for everything that is compared."""
+    signs = {metric: evidence.sign(metric) for metric in evidence.metrics}
+    table = evidence.at_layers(_layers(evidence, crossed))
+    columns = (table[name].tolist() for name in ("run", "metric", "x", "y", "value"))
     return {
-        (row.run, row.metric, row.x, row.y): evidence.sign(row.metric) * row.value
-        for row in evidence.at_layers(_layers(evidence, crossed)).itertuples()
+        (run, metric, x, y): signs[metric] * value
+        for run, metric, x, y, value in zip(*columns, strict=True)
     }
 
 
