@@ -624,3 +624,32 @@ def test_the_report_is_made_last_and_shows_what_other_analyses_wrote(tmp_path):
     assert _states(tmp_path)["dimension"] == _states(tmp_path)["report"] == "missing"
     file.write_text(text)
     assert _states(tmp_path)["report"] == "done"
+
+
+@pytest.mark.slow
+def test_a_report_is_made_again_when_what_it_lacks_succeeds(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise DataError("the disk is gone")
+
+    whole = analyse.dimension
+    monkeypatch.setattr(analyse, "dimension", broken)
+    write_study(tmp_path, seeds=(0,), more="[report]\npermutations = 9\n[dimension]\n")
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path, code=1)
+    page = tmp_path / "results" / "report" / "report.html"
+    assert '<h2 id="dimension">' not in page.read_text()
+    assert _states(tmp_path) == {"correlate last": "done", "dimension": "failed", "report": "done"}
+    monkeypatch.setattr(analyse, "dimension", whole)
+    work = analyse.report
+
+    def killed(*_, **__):
+        raise Terminated
+
+    monkeypatch.setattr(analyse, "report", killed)
+    alignkit("study", "retry", "tiny.toml", cwd=tmp_path, code=TERMINATED)
+    monkeypatch.setattr(analyse, "report", work)
+    assert _states(tmp_path)["report"] == "missing"
+    said = alignkit("study", "plan", "tiny.toml", "--explain", cwd=tmp_path).stderr
+    assert "report: done, as it lacks dimension, which failed then" in said
+    alignkit("study", "run", "tiny.toml", cwd=tmp_path)
+    assert '<h2 id="dimension">' in page.read_text()
+    assert set(_states(tmp_path).values()) == {"done"}

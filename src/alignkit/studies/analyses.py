@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ ANALYSED: Form = {
     "seconds?": NUMBER,
     "shown?": [str],
     "files?": {"*": str},
+    "without?": [str],
     "error?": str,
     "traceback?": str,
 }
@@ -69,6 +70,8 @@ class Analysis:
         Remembers, under the key, the files that it wrote, or its error.
     waits : bool
         Whether runs are still to come, so that it will be done on more than now.
+    shows : list of Analysis
+        Those whose tables it shows; one that failed is left out, until it succeeds.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Analysis:
     stands_on: dict[str, str]
     record: Path
     waits: bool = False
+    shows: list[Analysis] = field(default_factory=list)
 
     @property
     def state(self) -> State:
@@ -101,6 +105,9 @@ class Analysis:
             told = record.get("stands_on", {})
             changed = [name for name, key in self.stands_on.items() if told.get(name, key) != key]
             return f"{' and '.join(changed) or 'what it stands on'} changed since"
+        left_out = set(record.get("without", ()))
+        if shown := [each.name for each in self.shows if each.name in left_out and not each.error]:
+            return f"it lacks {' and '.join(shown)}, which failed then"
         for file, told in record["files"].items():
             if not Path(file).is_file():
                 return f"{file} is gone"
@@ -128,6 +135,8 @@ class Analysis:
         if outcome.state == "done":
             files = {file: sha256_of(Path(file)) for file in outcome.value["files"]}
             stored |= {"shown": outcome.value["shown"], "files": files}
+            if failed := [each.name for each in self.shows if each.error]:
+                stored["without"] = failed
         else:
             stored |= {"error": outcome.error, "traceback": outcome.traceback}
         write_json(self.record, stored)
@@ -179,7 +188,8 @@ def plan_analyses(
         values = [e for p, e in zip(runs, evidence, strict=True) if p in chosen]
         sections = _code_of_sections(options.get("sections", ()))
         parts = [unit.work, unit.arguments, values, told, *([sections] if sections else [])]
-        shown = {a.name: a.key for a in analyses if name == REPORT and a.name in SHOWN}
+        shows = [a for a in analyses if name == REPORT and a.name in SHOWN]
+        shown = {each.name: each.key for each in shows}
         key = _hash([*parts, shown] if shown else parts)
         stands_on = {
             "its settings": _hash([unit.work, options]),
@@ -188,7 +198,8 @@ def plan_analyses(
             "alignkit or a plugin": _hash([told, sections] if sections else told),
         } | ({"an analysis that it shows": _hash(shown)} if shown else {})
         record = records / FOLDER / (re.sub(r"[^\w.-]", "_", name) + ".json")
-        analyses.append(Analysis(name, unit, key, stands_on, record, waits or not chosen))
+        waiting = waits or not chosen
+        analyses.append(Analysis(name, unit, key, stands_on, record, waiting, shows))
     return analyses
 
 

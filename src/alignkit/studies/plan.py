@@ -154,9 +154,19 @@ class Plan:
         return list(few)
 
     def analyses_to_do(self, retry: bool = False) -> list[Analysis]:
-        """Return the analyses that lack a result on the complete runs."""
-        wanted = ("missing", "failed") if retry else ("missing",)
-        return [a for a in self.analyses if a.unit.arguments["runs"] and a.state in wanted]
+        """Return the analyses that lack a result on the complete runs.
+
+        With ``retry``, also those that failed, and what shows one of them.
+        """
+        return [
+            analysis
+            for analysis in self.analyses
+            if analysis.unit.arguments["runs"]
+            and (
+                analysis.state == "missing"
+                or (retry and "failed" in [each.state for each in (analysis, *analysis.shows)])
+            )
+        ]
 
 
 def make_plan(study: Study, gpus: int = 0) -> Plan:
