@@ -238,6 +238,18 @@ def test_what_is_saved_is_whole_repeats_and_is_safe_with_any_name(tmp_path, two)
     assert tex.count("{") == tex.count("}")
 
 
+def test_the_page_shows_alignment_by_depth(tmp_path, two):
+    result = alignkit.compare({"a": two[0]}, {"b": two[1]}, metric="cka", null=0, interval=0)
+    page = result.save(tmp_path).read_text()
+    assert '<a href="#depth">By depth</a>' in page
+    assert '<h2 id="depth">' in page
+    drawn = pd.read_csv(tmp_path / "figures/depth-cka.csv", dtype={"x": str, "y": str})
+    values = result.values.set_index(["x", "y"])["value"]
+    pairs = list(zip(drawn["x"], drawn["y"], strict=True))
+    assert list(drawn["value"]) == [values[pair] for pair in pairs]
+    assert len(set(pairs)) == len(pairs) > 1
+
+
 def test_of_many_pairs_of_models_the_most_aligned_are_drawn(tmp_path):
     some = {f"m{at}": layers(at, 2, width=2) for at in range(10)}
     result = alignkit.compare(some, metric="unbiased_cka", null=0, interval=0)
