@@ -161,7 +161,7 @@ def test_the_command_says_what_fusions_change(place):
     ("architecture", "expected"),
     [
         ("lxmert", {("t.f0", "co"), ("t.f0", "self"), ("v.f1", "co"), ("v.f1", "self")}),
-        ("mbt", {("t01", "self"), ("v01", "self")}),
+        ("mbt", {("t01", "co"), ("v01", "co")}),
         ("one_way", {("t.f0", "co")}),
         ("one_way:direction=text_to_vision", {("v.f0", "co")}),
         ("vilbert:preset=study,max_tokens=17", {("t.f0", "co"), ("v.f0", "co")}),
@@ -176,18 +176,24 @@ def test_other_architectures(tmp_path, architecture, expected):
     words += [] if name == "lxmert" else ["--placement", "1"]
     alignkit("train", "--task", TINY_TASK, "--epochs", "1", *words, cwd=tmp_path)
     done = alignkit("explain", "attention", "--samples", "9", "--json", cwd=tmp_path)
-    rows = json.loads(done.stdout)["layers"]
-    found = {(row["layer"], row["kind"]): row for row in rows}
+    result = json.loads(done.stdout)
+    found = {(row["layer"], row["kind"]): row for row in result["layers"]}
     assert {(layer, "self") for layer in ("t00", "v00", "t02", "v02")} <= set(found)
     co = {key for key in found if key[1] == "co" or ".f" in key[0]}
     assert expected <= set(found)
-    assert co <= {(f"{s}.f{j}", kind) for s in "tv" for j in (0, 1) for kind in ("co", "self")}
+    sites = ("t01", "v01") if name == "mbt" else [f"{s}.f{j}" for s in "tv" for j in (0, 1)]
+    assert co <= {(site, kind) for site in sites for kind in ("co", "self")}
     if name == "vilbert":  # as many tokens as patches and [CLS], most of them padding
         assert found["t.f0", "co"]["keys"] == 17
         assert found["v.f0", "co"]["keys"] < 12
         assert found["t.f0", "co"]["normalised"] <= 1
     if name == "mbt":  # the exchange has four more tokens to attend to
-        assert found["v01", "self"]["keys"] == found["v00", "self"]["keys"] + 4
+        assert found["v01", "co"]["keys"] == found["v00", "self"]["keys"] + 4
+        assert ("v01", "self") not in found
+        for row in result["fusions"]:
+            stream = row["stream"][0]
+            for side, site, kind in (("before", 0, "self"), ("in", 1, "co"), ("after", 2, "self")):
+                assert row[side] == found[f"{stream}0{site}", kind]["normalised"]
 
 
 def test_models_of_transformers_and_timm(tmp_path):

@@ -4,9 +4,11 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
 from alignkit.report.figures.depth_curves import depth_curves
+from alignkit.report.figures.folder import FigureFolder
 from alignkit.report.figures.heatmaps import heatmaps
 from alignkit.report.figures.scatter import scatter
 from alignkit.report.figures.training_curves import training_curves
@@ -285,3 +287,15 @@ def test_a_single_layer_is_a_point_that_is_seen():
     (curve,) = [line for line in ax.lines if line.get_linewidth() == 1.7]
     assert len(curve.get_xdata()) == 1
     assert curve.get_markersize() >= 5
+
+
+def test_the_same_data_are_written_once_and_other_data_of_that_name_beside_them(tmp_path):
+    folder = FigureFolder(tmp_path, ["svg"])
+    data = pd.DataFrame({"metric": ["cka", "übung"], "r": [0.1, None]})
+    folder.add("h1-correlations", Figure(), data, "title", "alternative")
+    assert folder.add_data("h1-correlations", data.copy()) == "h1-correlations"
+    assert folder.add_data("h1-correlations", data.iloc[:1]) == "h1-correlations-2"
+    assert {file.name for file in tmp_path.glob("*.csv")} == {
+        "h1-correlations.csv",
+        "h1-correlations-2.csv",
+    }

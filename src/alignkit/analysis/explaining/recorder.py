@@ -47,7 +47,7 @@ class Attention:
     stream : str
         Whose tokens attend.
     kind : str
-        ``self``, or ``co`` where they attend to the other stream.
+        ``self``, or ``co`` where they attend to the other stream, or also to tokens that carry it.
     layer : str
         The site that follows.
     depth : float
@@ -123,7 +123,8 @@ class AttentionRecorder(TorchFunctionMode):
             else:
                 asks = _stream_of_length(query.shape[2], lengths, extra)
                 asked = _stream_of_length(key.shape[2], lengths, extra)
-            kind = SELF if asks == asked else CO
+            carried = extra > 0 and key.shape[2] == lengths[asked] + extra
+            kind = CO if asks != asked or carried else SELF
             site = self._site(asks)
             self.found.append(
                 Attention(

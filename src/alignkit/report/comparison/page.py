@@ -24,8 +24,8 @@ EXPLAINED = {
     "chance is that of the pair alone. Intervals are from random halves of the samples. A random "
     "network keeps something of its input, so what training adds is the difference to the "
     "controls, not to chance.",
-    "depth": "Layers that are equally deep: every layer of the deeper model is set beside the layer "
-    "of the other at the nearest share of its depth.",
+    "depth": "Layers that are equally deep: every layer of the deeper model is set beside the "
+    "layer of the other at the nearest share of its depth.",
     "layers": "Calibrated values are 0 at chance and 1 for identical input; where chance is not "
     "known, plain values are shown. The pair whose plain value is best is framed; where chance "
     "differs between layers, another can be brighter. The first layers are at the bottom left.",

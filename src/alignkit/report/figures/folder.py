@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from alignkit.cleaning import visible
 from alignkit.errors import UsageError
 from alignkit.report.style import pdf, png, svg
-from alignkit.runs.files import whole_file, write_results
+from alignkit.runs.files import results_csv, whole_file, write_results, write_text
 
 # PNG for slides and for viewers that show no SVG, PDF for papers.
 FORMATS: dict[str, Callable[[Figure], bytes]] = {
@@ -86,15 +86,25 @@ class FigureFolder:
         return self.shown[-1]
 
     def add_data(self, name: str, data: pd.DataFrame) -> str:
-        """Write the data of a figure that the page draws, and return the name of the file."""
+        """Write the data of a figure that the page draws, and return the name of the file.
+
+        Where a figure of that name has the same data beside it, its file serves for both.
+        """
+        content, plain = results_csv(data), _plain(name)
+        file = self.folder / f"{plain}.csv"
+        if (
+            plain.lower() in self._taken
+            and file.is_file()
+            and file.read_bytes() == content.encode()
+        ):
+            return plain
         name = self._free(name)
-        write_results(self.folder / f"{name}.csv", data)
+        write_text(self.folder / f"{name}.csv", content)
         return name
 
     def _free(self, name: str) -> str:
         """A file name that any system takes, and that no other figure has."""
-        plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
-        plain = plain.lstrip(".")[:100]
+        plain = _plain(name)
         free = next(
             candidate
             for i in range(1, len(self._taken) + 2)
@@ -102,3 +112,8 @@ class FigureFolder:
         )
         self._taken.add(free.lower())
         return free
+
+
+def _plain(name: str) -> str:
+    plain = "".join(c if (c.isascii() and c.isalnum()) or c in "._=" else "-" for c in name)
+    return plain.lstrip(".")[:100]
