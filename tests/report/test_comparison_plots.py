@@ -137,7 +137,7 @@ def test_a_style_of_matplotlib_is_honoured(stored, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("scatter", "c"), "'scatter' is a figure of runs; of a comparison choose layers, depth"),
+        (("scatter", "c"), "'scatter' is a figure of runs; for a comparison, choose layers, depth"),
         (("nothing", "c"), "there is no figure 'nothing'; choose layers, depth, models, best"),
         (("models",), "'models' is a figure of models that were compared; name the folder of a"),
         (("layers", "c", "--layer", "last"), "--layer has no meaning for a comparison"),

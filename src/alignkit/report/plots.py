@@ -185,11 +185,11 @@ def _no_such(what: str, kinds: Mapping[str, Kind]) -> str:
     choose = f"choose {', '.join(kinds)}"
     if what in OF_COMPARISONS:
         return (
-            f"'{what}' is a figure of models that were compared; name the folder of a comparison, "
-            f"or of runs {choose}"
+            f"'{what}' is a figure of models that were compared; name the folder of a comparison "
+            f"(alignkit compare --output FOLDER), or, for runs, {choose}"
         )
     if what in KINDS:
-        return f"'{what}' is a figure of runs; of a comparison {choose}"
+        return f"'{what}' is a figure of runs; for a comparison, {choose}"
     return f"there is no figure '{what}'; {choose}"
 
 

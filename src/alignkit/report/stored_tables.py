@@ -16,6 +16,7 @@ from alignkit.analysis.dimension import QUANTITIES
 from alignkit.documents import Form, read_json
 from alignkit.errors import AlignkitError, DataError
 from alignkit.report.content import Content
+from alignkit.runs.files import read_results
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class StoredTables:
             When it cannot be read, or holds text where numbers are expected.
         """
         # The parameters and objectives of a search may have any name.
-        table = _read(self.file, _TEXTS if self.kind != "search" else frozenset(["state"]))
+        table = self._read(self.file, _TEXTS if self.kind != "search" else frozenset(["state"]))
         for column in sorted(KINDS[self.kind].columns - _TEXTS):
             if not pd.api.types.is_numeric_dtype(table[column]):
                 raise DataError(f"{self.file} holds text in the column '{column}', not numbers")
@@ -167,7 +168,13 @@ class StoredTables:
         size = file.stat().st_size
         if size > _LARGEST:
             raise DataError(f"{file} has {size:,} bytes; at most {_LARGEST:,} are shown")
-        return _read(file)
+        return self._read(file, _TEXTS)
+
+    def _read(self, file: Path, texts: frozenset[str]) -> pd.DataFrame:
+        table = read_results(file, KINDS[self.kind].command, texts=sorted(texts))
+        named = [column for column in table if column in texts]
+        table[named] = table[named].fillna("")
+        return table
 
     @property
     def search(self) -> dict[str, Any]:
@@ -217,21 +224,6 @@ def _kind(file: Path) -> Iterator[str]:
                 yield name
         elif not drawn:
             yield name
-
-
-def _read(file: Path, texts: frozenset[str] = _TEXTS) -> pd.DataFrame:
-    """Read a table: names as they are, and everything else as numbers where it is one."""
-    try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read: {error}") from error
-    for column in table:
-        if column in texts:
-            continue
-        numbers = pd.to_numeric(table[column], errors="coerce")
-        if (numbers.notna() | (table[column] == "")).all():
-            table[column] = numbers
-    return table
 
 
 @dataclass(frozen=True)

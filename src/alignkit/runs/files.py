@@ -165,7 +165,7 @@ def read_results(
             dtype=dict.fromkeys(texts, str),
             usecols=None if columns is None else lambda name: name in columns,
         )
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise DataError(
             f"{path} cannot be read: {first_line(error)}; create it again with: {command}"
         ) from None
