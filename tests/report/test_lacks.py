@@ -59,6 +59,13 @@ def test_of_many_metrics_one_has_picture_files_and_the_page_says_so(runs, tmp_pa
         assert {"cka", "mknn:k=5"} <= shown, kind
 
 
+def test_a_single_metric_of_many_runs_is_drawn(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr("alignkit.report.results.MOST_PICTURED", 1)
+    _, notes = _report(runs, tmp_path, ("cka",))
+    assert not any("picture files" in note for note in notes)
+    assert (tmp_path / "figures" / "toy_match-cka-layers.svg").is_file()
+
+
 def test_what_is_measured_is_answered_and_the_rest_is_named(runs, tmp_path):
     _report(runs, tmp_path / "first", ("cka",))
     pages, notes = _report(runs, tmp_path / "second", ("cka", "jaccard:k=3"), measure=False)

@@ -206,12 +206,13 @@ def _agreement(
 
 def _pictured(runs: Sequence[Run], options: TableOptions, lacks: _Lacks) -> Sequence[str]:
     """Return the metrics whose values by layer are also drawn as pictures."""
-    if len(runs) * len(options.metrics) <= MOST_PICTURED:
+    others = options.metrics[1:]
+    if not others or len(runs) * len(options.metrics) <= MOST_PICTURED:
         return options.metrics
     lacks.add(
         "pictures",
-        f"the picture files by layer of {', '.join(options.metrics[1:])}, which take long over "
-        f"{len(runs)} runs; alignkit plot depth and alignkit plot layers draw them",
+        f"the picture files by layer of {', '.join(others)}, which take long over {len(runs)} "
+        "runs; alignkit plot depth and alignkit plot layers draw them",
     )
     return options.metrics[:1]
 
