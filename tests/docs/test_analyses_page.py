@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from easy_vqa_data import write_easy_vqa
 from tiny import TINY_MODEL, TINY_TASK, alignkit, train_tiny
 
 pytestmark = pytest.mark.slow
 
-PAGE = (Path(__file__).parents[2] / "docs" / "analyses.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "analyses.md").read_text()
 ROWS = {
     int(number): re.findall(r"`(alignkit .*?)`", cells)
     for number, cells in re.findall(r"^\| (\d+) \|(.*)$", PAGE, flags=re.MULTILINE)
@@ -67,8 +69,13 @@ def ablations(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("number", "command"), COMMANDS)
-def test_every_command_of_the_table_runs(place, ablations, tmp_path, number, command):
+def test_every_command_of_the_table_runs(place, ablations, tmp_path, monkeypatch, number, command):
     words = [TINY.get(word, word) for word in shlex.split(command)[1:]]
+    before = []
+    if words[0] == "--plugin":
+        before, words = ["--plugin", ROOT / words[1]], words[2:]
+        write_easy_vqa(tmp_path / "data" / "easy_vqa")
+        monkeypatch.setenv("ALIGNKIT_DATA", str(tmp_path / "data"))
     if words[:2] == ["search", "analyse"]:
         _run(["search", "run", "--space", "placement", "--trials", "2", "--epochs", "1"], tmp_path)
     where = tmp_path if words[0] in TRAINING else place
@@ -77,10 +84,10 @@ def test_every_command_of_the_table_runs(place, ablations, tmp_path, number, com
         words += ["--task", "toy_unique"]  # on the other, the runs were pretrained
         words += ["--where", "head=sum"] if words[:2] == ["ablation", "pretraining"] else []
     words = [{"late": "1" if where == tmp_path else "at_1"}.get(word, word) for word in words]
-    assert _run(words, where).stdout.strip()
+    assert _run(words, where, before).stdout.strip()
 
 
-def _run(words, where):
+def _run(words, where, before=()):
     if words[0] == "train" or words[:2] == ["search", "run"]:
         words = [w.replace("vilbert:", f"{TINY_MODEL},") for w in words]
         words += [] if "--task" in words else ["--task", TINY_TASK]
@@ -91,7 +98,7 @@ def _run(words, where):
     if words[:2] == ["search", "run"]:
         words += [] if "--trials" in words else ["--trials", "2"]
         words += ["--placement", "1"] if {"hparams", "named"} & set(words) else []
-    return alignkit(*words, cwd=where)
+    return alignkit(*before, *words, cwd=where)
 
 
 def test_the_table_has_all_analyses():

@@ -1,5 +1,6 @@
 """What a third party adds without touching core: a metric, a placement, a task."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.plugins import use_plugin_files
-from alignkit.testing import check_placement, check_space
+from alignkit.plugins.code import import_file
+from alignkit.testing import check_placement, check_space, check_task
+from easy_vqa_data import write_easy_vqa
 from tiny import TINY_MODEL, TINY_TASK, alignkit, alignkit_process
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -167,3 +171,69 @@ def test_a_wrong_option_of_a_third_partys_task(tmp_path):
     file = THIRD / "colours_task.py"
     done = alignkit("--plugin", file, "train", "--task", "colours:n=3", cwd=tmp_path, code=2)
     assert "n=3 must be at least 16" in done.stderr
+
+
+def test_easy_vqa_is_read_as_its_package_has_it(tmp_path):
+    folder = write_easy_vqa(tmp_path / "data")
+    task = import_file("easy_vqa_of_a_test", THIRD / "easy_vqa_task.py").EasyVqa(folder)
+    assert check_task(task) == {"train": 36, "validation": 4, "test": 20}
+    assert task.target.labels == ("gray", "no", "red", "teal", "yes")
+    test = task.split("test")
+    assert (test.ids[3], test.texts[3]) == ("test-3", "is there a circle in the image?")
+    assert [task.target.labels[i] for i in test.targets[:4]] == ["red", "no", "teal", "yes"]
+    assert test.facts["picture"][:4] == ["test-0", "test-0", "test-1", "test-1"]
+    shown = {name: set(task.split(name).facts["picture"]) for name in ("train", "validation")}
+    assert not shown["train"] & shown["validation"]
+    assert shown["validation"] == {"train-0", "train-10"}
+    before = task.content_digest("train"), task.content_digest("test"), task.fingerprint()
+    Image.new("RGB", (64, 64)).save(folder / "test" / "images" / "0.png")
+    after = task.content_digest("train"), task.content_digest("test"), task.fingerprint()
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    (folder / "answers.txt").write_text("no\nyes\nteal\nred\ngray\nblue\n")
+    assert task.fingerprint() != after[2]
+
+
+@pytest.mark.slow
+def test_easy_vqa_runs_the_chain(tmp_path):
+    folder = write_easy_vqa(tmp_path / "data")
+    file = THIRD / "easy_vqa_task.py"
+    words = ("--task", f"easy_vqa:{folder}", "--placement", "1", "--epochs", "1")
+    alignkit("--plugin", file, "train", *words, "--architecture", TINY_MODEL, cwd=tmp_path)
+    words = ("--metric", "unbiased_cka", "--layers", "last", "--groups", "picture", "--json")
+    (row,) = json.loads(alignkit("--plugin", file, "measure", *words, cwd=tmp_path).stdout)
+    assert row["n"] == 20
+    (scores,) = json.loads(alignkit("--plugin", file, "evaluate", "--json", cwd=tmp_path).stdout)
+    assert scores["n"] == 20
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "answers.txt").unlink(), r"holds no easy-VQA; expected train/ and test/"),
+        (lambda f: (f / "test/images/4.png").unlink(), r"question 8: there is no picture .*/4.png"),
+        (
+            lambda f: (f / "test/questions.json").write_text('[["what?", "purple", 0]]'),
+            r"question 0: expected \[question, one of the answers",
+        ),
+        (lambda f: (f / "test/questions.json").write_text("[1]"), r"questions.json.*a list"),
+        (lambda f: (f / "test/questions.json").unlink(), r"questions.json"),
+    ],
+)
+def test_what_is_no_easy_vqa_is_refused_in_one_line(tmp_path, damage, message):
+    folder = write_easy_vqa(tmp_path / "data")
+    damage(folder)
+    task = import_file("easy_vqa_of_a_test", THIRD / "easy_vqa_task.py").EasyVqa(folder)
+    with pytest.raises(DataError, match=message) as refused:
+        task.split("test")
+    assert "\n" not in str(refused.value)
+
+
+def test_easy_vqa_without_data_says_where_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("ALIGNKIT_DATA", raising=False)
+    found = importlib.util.find_spec
+    others = lambda name, *more: None if name == "easy_vqa" else found(name, *more)  # noqa: E731
+    monkeypatch.setattr(importlib.util, "find_spec", others)
+    words = ("data", "info", "easy_vqa")
+    done = alignkit("--plugin", THIRD / "easy_vqa_task.py", *words, cwd=tmp_path, code=1)
+    assert "run pip install easy-vqa, or name a folder with --data" in done.stderr
