@@ -12,7 +12,7 @@ from alignkit.errors import UsageError
 from alignkit.progress import current_reporter
 
 if TYPE_CHECKING:
-    from alignkit.metrics import Representation
+    from alignkit.metrics.representation import Representation
 
 
 def matched(x: Representation, y: Representation) -> tuple[Representation, Representation]:

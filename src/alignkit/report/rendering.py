@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 
@@ -34,6 +36,7 @@ def render(name: str, facts: Mapping[str, Any], script: str = "") -> str:
         finalize=_visible if html else None,
     )
     environment.filters["cell"] = markdown
+    environment.filters["address"] = partial(quote, safe="/=")
     style = environment.get_template("report.css").render()
     return environment.get_template(name).render(
         facts, style_hash=hash_of(style), script=script, script_hash=hash_of(script)
