@@ -23,6 +23,10 @@ class Reporter:
     def note(self, text: str) -> None:
         """Report one line."""
 
+    def complain(self, text: str) -> None:
+        """Report in one line what failed, or is damaged; it is said with --quiet too."""
+        self.note(text)
+
     def explain(self, unit: str, is_done: bool, why: str) -> None:
         """Report why a unit of work is done or not, where that was asked for.
 

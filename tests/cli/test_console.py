@@ -22,6 +22,14 @@ def test_a_note_that_many_runs_have_to_give_is_printed_once_per_command(capsys):
         assert len(set(said)) == 2
 
 
+def test_quiet_hides_notes_and_names_what_failed(capsys, monkeypatch):
+    monkeypatch.setattr(console.settings, "quiet", True)
+    console.note("resumed at epoch 2")
+    for _ in range(2):
+        console.complain("runs/a failed: it is damaged")
+    assert capsys.readouterr().err == "runs/a failed: it is damaged\n"
+
+
 class _Stderr(io.StringIO):
     def __init__(self, terminal):
         super().__init__()

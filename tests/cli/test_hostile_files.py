@@ -114,6 +114,21 @@ def test_a_single_value_of_another_kind_ends_no_listing(workspace, bad):
             assert "\x1b" not in done.stdout + done.stderr, how
 
 
+@pytest.mark.parametrize("words", [("runs",), ("measure", "--metric", "cka", "--layers", "last")])
+def test_a_damaged_run_is_named_where_notes_are_hidden(workspace, bad, words):
+    (bad / "config.json").write_text("{}")
+    _spoken(alignkit("-q", *words, cwd=workspace), bad, "quiet")
+
+
+def test_what_failed_is_named_where_notes_are_hidden(workspace, bad):
+    shutil.copy(workspace / "kept" / "train.json", bad)  # or they are of other weights
+    (bad / "representations" / "test" / "index.json").write_text("[]")
+    words = ("measure", "--metric", "mknn:k=3", "--layers", "last")
+    done = alignkit("-q", *words, cwd=workspace, code=1)
+    assert "runs failed (named above)" in done.stderr
+    _spoken(done, bad, "quiet")
+
+
 @pytest.mark.parametrize("name", ["index.json", "ids.json"])
 def test_damaged_representations_are_one_runs_failure(workspace, bad, name):
     shutil.copy(workspace / "kept" / "train.json", bad)  # or they are of other weights

@@ -125,16 +125,16 @@ def note_failures(failures: Sequence[Failure], total: int, verb: str = "left out
     from alignkit.cli.printing import console
 
     for names, reason, count in _reasons(failures):
-        console.note(f"{names} {_is(count, verb)}: {reason}")
+        console.complain(f"{names} {_is(count, verb)}: {reason}")
     if failures and verb == "left out":
-        console.note(f"{len(failures)} of {count_runs(total)} {_is(len(failures), verb)}")
+        console.complain(f"{len(failures)} of {count_runs(total)} {_is(len(failures), verb)}")
 
 
 def note_damaged(run: "Run", error: AlignkitError) -> None:
     """Say that a run is left out, as its files cannot be read."""
     from alignkit.cli.printing import console
 
-    console.note(f"{run.path} is left out: {error}")
+    console.complain(f"{run.path} is left out: {error}")
 
 
 def _is(count: int, verb: str) -> str:

@@ -68,7 +68,7 @@ def extract_encoders(
             except AlignkitError as error:
                 failed.append(error)
                 if total > 1:
-                    console.note(f"{spec} is left out: {error}")
+                    console.complain(f"{spec} is left out: {error}")
     if failed and total > 1:
         return stores, AlignkitError(f"{len(failed)} of {total} extractions failed; see above")
     return stores, failed[0] if failed else None

@@ -110,7 +110,7 @@ def _do(todo: Sequence[Job], jobs: int, what: str, reporter: Reporter) -> None:
                 if outcome.error:
                     failed.append(outcome)
                     if len(distinct) > 1 and outcome.kind != UsageError.__name__:
-                        reporter.note(f"{outcome.job.name} failed: {outcome.error}")
+                        reporter.complain(f"{outcome.job.name} failed: {outcome.error}")
                 elif is_parallel:
                     reporter.note(f"{outcome.job.name}: done")
     finally:
@@ -123,6 +123,6 @@ def _raise_if_any(failed: Sequence[Outcome], total: int, reporter: Reporter) -> 
         raise failed[0].exception()  # such as a wrong option, once for all
     for outcome in failed:
         if outcome.kind == UsageError.__name__:
-            reporter.note(f"{outcome.job.name} failed: {outcome.error}")
+            reporter.complain(f"{outcome.job.name} failed: {outcome.error}")
     if failed:
         raise AlignkitError(f"{len(failed)} of {total} failed (named above)")

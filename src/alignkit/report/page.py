@@ -122,7 +122,7 @@ def write_report(
     facts["added"], failures = added_sections(chosen, content, figures)
     facts["warnings"] = [*facts["warnings"], *failures]
     for line in failures:
-        reporter.note(line)
+        reporter.complain(line)
     if added:
         facts["settings"] |= {"sections": list(added)}
     if results:

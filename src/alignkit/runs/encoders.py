@@ -194,7 +194,7 @@ def _readable(files: Sequence[Path], split: str) -> list[EncoderStore]:
         try:
             _ = store.stored, store.representation_index(split)
         except AlignkitError as error:
-            current_reporter().note(f"{store.path} is left out: {error}")
+            current_reporter().complain(f"{store.path} is left out: {error}")
         else:
             stores.append(store)
     return stores

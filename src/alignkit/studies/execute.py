@@ -93,5 +93,6 @@ def _report(outcome: Outcome, position: str, reporter: Reporter) -> None:
         reporter.note(note)
     ending = f"{outcome.seconds:.1f} s" if outcome.state == "done" else outcome.error
     if outcome.state == "failed":
-        ending = f"failed: {ending}"
-    reporter.note(f"[{position}] {outcome.job.name}: {ending}")
+        reporter.complain(f"[{position}] {outcome.job.name}: failed: {ending}")
+    else:
+        reporter.note(f"[{position}] {outcome.job.name}: {ending}")

@@ -249,7 +249,8 @@ class _Reader:
         if not (a and b if there_is_b else len(a) >= least):
             raise next(iter(self.failed.values()))
         for name, error in self.failed.items():
-            self.reporter.left_out(name, error)
+            reason = str(error).removeprefix(f"{name}: ")
+            self.reporter.complain(f"note: {name} is left out: {reason}")
 
     def models(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return the model, or of a run the two, that is given under a name."""

@@ -98,7 +98,12 @@ class TerminalReporter(Reporter):
 
     def note(self, text: str) -> None:
         """Print one line on stderr, once in a command, unless quiet."""
-        if not settings.quiet and text not in settings.said:
+        if not settings.quiet:
+            self.complain(text)
+
+    def complain(self, text: str) -> None:
+        """Print one line on stderr, once in a command."""
+        if text not in settings.said:
             settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
                 say(as_options(text.replace("\n", "\\n")))
@@ -162,8 +167,13 @@ def reporter() -> Reporter:
 
 
 def note(text: str) -> None:
-    """Print one line on stderr."""
+    """Print one line on stderr, unless quiet."""
     TerminalReporter().note(text)
+
+
+def complain(text: str) -> None:
+    """Print one line on stderr on what failed or is damaged."""
+    TerminalReporter().complain(text)
 
 
 def say(text: str) -> None:
