@@ -12,6 +12,7 @@ import alignkit
 from alignkit.metrics import maximum, resolve
 from alignkit.metrics.arrays import Representation
 from alignkit.report.layer_names import short_layers
+from tiny import alignkit as run
 
 N = 40
 QUICK = {"null": 20, "interval": 0}
@@ -257,12 +258,16 @@ def test_of_many_pairs_of_models_the_most_aligned_are_drawn(tmp_path):
     drawn = sorted(file.stem for file in (tmp_path / "figures").glob("layers-*.csv"))
     assert len(drawn) == 40
     assert "Maps are of the 40 most aligned of 45 pairs of models." in page.read_text()
+    assert "Curves are of the 40 most aligned of 45 pairs of models." in page.read_text()
     best = result.best.sort_values("value", ascending=False)
     for row in best.head(40).itertuples():
         assert f"layers-{row.a}-{row.b}-unbiased_cka" in drawn
     assert not list((tmp_path / "figures").glob("best-*"))
     table = pd.read_csv(tmp_path / "figures/models-unbiased_cka.csv")
     assert len(table) == 45
+    for what in ("layers", "depth"):
+        done = run("plot", what, tmp_path, "--figure-format", "svg", cwd=tmp_path)
+        assert "note: figures are of the 40 most aligned of 45 pairs of models" in done.stderr
 
 
 def test_a_distance_is_calibrated_upwards_and_its_best_is_the_smallest(tmp_path, two):

@@ -226,7 +226,12 @@ def plot(
     if compared is not None:
         refuse(_of_runs(on_the_line(context)), "has no meaning for a comparison; leave it out")
         drawn = plot_comparison(
-            what, compared, output, paper, metric_specs(metric) if metric else ()
+            what,
+            compared,
+            output,
+            paper,
+            metric_specs(metric) if metric else (),
+            console.TerminalReporter(),
         )
         link_results(output)
         for path in drawn:

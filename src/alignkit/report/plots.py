@@ -15,6 +15,7 @@ from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import resolve
 from alignkit.progress import SILENT, Reporter
+from alignkit.report.comparison.figures import most_aligned_only
 from alignkit.report.comparison.plot_kinds import KINDS as OF_COMPARISONS
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
 from alignkit.report.plot_kinds import KINDS, TRACK_GRIDS, Asked, Kind, check_options
@@ -89,7 +90,12 @@ def plot_runs(what: str, asked: Asked, folder: Path, paper: Paper = Paper()) -> 
 
 
 def plot_comparison(
-    what: str, compared: Compared, folder: Path, paper: Paper = Paper(), metrics: Sequence[str] = ()
+    what: str,
+    compared: Compared,
+    folder: Path,
+    paper: Paper = Paper(),
+    metrics: Sequence[str] = (),
+    reporter: Reporter = SILENT,
 ) -> Plots:
     """Draw the figures of one kind of models that were compared, as ``plot_runs`` those of runs.
 
@@ -102,6 +108,7 @@ def plot_comparison(
     paper : Paper
     metrics : sequence of str
         Specs of those to draw; all that were measured by default.
+    reporter : Reporter
 
     Raises
     ------
@@ -117,17 +124,14 @@ def plot_comparison(
         if spec not in known:
             raise UsageError(f"{spec} was not measured; this comparison has {', '.join(known)}")
     chosen = replace(compared, metrics=[known[spec] for spec in asked or known])
-    return _draw(what, kind, chosen, "this comparison holds", folder, paper)
+    drawn = _draw(what, kind, chosen, "this comparison holds", folder, paper, reporter)
+    if what in ("layers", "depth") and (few := most_aligned_only(chosen, "figures")):
+        reporter.note(f"note: {few}")
+    return drawn
 
 
 def _draw(
-    what: str,
-    kind: Kind,
-    source: Any,
-    these: str,
-    folder: Path,
-    paper: Paper,
-    reporter: Reporter = SILENT,
+    what: str, kind: Kind, source: Any, these: str, folder: Path, paper: Paper, reporter: Reporter
 ) -> Plots:
     figures = FigureFolder(folder, paper.formats)
     with drawn_for(Page(paper.width, TYPE_SIZE, paper.style)):

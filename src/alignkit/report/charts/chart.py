@@ -120,6 +120,11 @@ class Chart:
     pictures: Sequence[str] = ()
 
     @property
+    def picture_folders(self) -> list[str]:
+        """Where the pictures lie, by their paths from the page."""
+        return list(dict.fromkeys(path.rpartition("/")[0] for path in self.pictures))
+
+    @property
     def choices(self) -> list[tuple[Selector, list[str]]]:
         """Every selector with all values that it may offer, in the order of the rows."""
         return [

@@ -31,6 +31,10 @@ from alignkit.report.style import named
 MOST_ROWS = 30
 # And of more than this, layers are drawn for the most aligned pairs only.
 MOST_MAPS = 40
+DEPTHS = (
+    "Every layer of the deeper model is set beside the layer of the other at the nearest share of "
+    "its depth."
+)
 RANDOM = {"random_a": "random weights in a", "random_b": "random weights in b"}
 
 
@@ -54,12 +58,12 @@ def layer_maps(compared: Compared) -> Iterator[Drawn]:
                 yield drawn
 
 
-def maps_left_out(compared: Compared) -> str:
-    """Say of how many pairs of models the maps of layers are; nothing where they are of all."""
+def most_aligned_only(compared: Compared, drawn: str = "Maps") -> str:
+    """Say of how many pairs of models layers are drawn; nothing where they are of all."""
     pairs = len(pairs_of(compared))
     if pairs <= MOST_MAPS:
         return ""
-    return f"Maps are of the {MOST_MAPS} most aligned of {pairs:,} pairs of models."
+    return f"{drawn} are of the {MOST_MAPS} most aligned of {pairs:,} pairs of models."
 
 
 def draw_layers(compared: Compared, row: Row, metric: Metric) -> Drawn | None:

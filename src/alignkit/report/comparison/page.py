@@ -24,8 +24,6 @@ EXPLAINED = {
     "chance is that of the pair alone. Intervals are from random halves of the samples. A random "
     "network keeps something of its input, so what training adds is the difference to the "
     "controls, not to chance.",
-    "depth": "Layers that are equally deep: every layer of the deeper model is set beside the "
-    "layer of the other at the nearest share of its depth.",
     "layers": "Calibrated values are 0 at chance and 1 for identical input; where chance is not "
     "known, plain values are shown. The pair whose plain value is best is framed; where chance "
     "differs between layers, another can be brighter. The first layers are at the bottom left.",
@@ -58,8 +56,8 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
         "samples": lines.sample_lines(measured),
         "notes": lines.note_lines(measured),
         "best_explained": EXPLAINED["best"],
-        "depth_explained": EXPLAINED["depth"],
-        "layers_explained": f"{EXPLAINED['layers']} {figures.maps_left_out(measured)}".strip(),
+        "depth_explained": _with_pairs(figures.DEPTHS, measured, "Curves"),
+        "layers_explained": _with_pairs(EXPLAINED["layers"], measured, "Maps"),
         "heads": heads_of(rows),
         "rows": [[head["cell"](row) for head in heads_of(rows)] for row in rows],
         "best": _shown(drawn, figures.best_figures(measured)),
@@ -98,6 +96,10 @@ def settings_of(measured: Measured) -> dict[str, Any]:
         "precision": sorted(set(measured.values["dtype"])),
         "versions": versions(),
     }
+
+
+def _with_pairs(explained: str, measured: Measured, drawn: str) -> str:
+    return f"{explained} {figures.most_aligned_only(measured, drawn)}".strip()
 
 
 def _shown(folder: FigureFolder, drawn: Iterable[figures.Drawn]) -> list[Shown]:

@@ -32,12 +32,7 @@ KINDS = {
         why=WHY,
     ),
     "depth": Kind(
-        "Alignment by depth",
-        _drawn(figures.depth_figures),
-        ("metric",),
-        "Every layer of the deeper model is set beside the layer of the other at the nearest "
-        "share of its depth.",
-        why=WHY,
+        "Alignment by depth", _drawn(figures.depth_figures), ("metric",), figures.DEPTHS, why=WHY
     ),
     "models": Kind(
         "Models against models",
