@@ -18,8 +18,8 @@ import alignkit
 from alignkit.documents import read_bytes, read_json
 
 EXPECTED = "train/ and test/, each with questions.json and images/0.png ..., and answers.txt"
-# The package has no validation split: this share of its training pictures, with all their
-# questions, so that no picture is in two splits.
+# The package has no validation split: one in this many of its training pictures is held out, with
+# all its questions, so that no picture is in two splits.
 HELD_OUT = 10
 
 

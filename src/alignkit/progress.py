@@ -43,8 +43,7 @@ class Reporter:
 
     def left_out(self, spec: str, error: Exception) -> None:
         """Report that a metric is left out, and why; errors that begin with its name drop it."""
-        reason = str(error).removeprefix(f"{spec}: ")
-        self.note(f"note: {spec} is left out: {reason}")
+        self.note(left_out_line(spec, error))
 
     def unmeasured(self, errors: Mapping[str, Exception], lenient: bool) -> None:
         """Report why metrics are not among the results: left out if lenient, else failed."""
@@ -103,6 +102,12 @@ class _NoProgress:
 
     def describe(self, text: str) -> None:
         pass
+
+
+def left_out_line(name: str, error: Exception) -> str:
+    """Return that something is left out, and why; errors that begin with its name drop it."""
+    reason = str(error).removeprefix(f"{name}: ")
+    return f"note: {name} is left out: {reason}"
 
 
 SILENT = Reporter()

@@ -27,6 +27,8 @@ def test_quiet_hides_notes_and_names_what_failed(capsys, monkeypatch):
     console.note("resumed at epoch 2")
     for _ in range(2):
         console.complain("runs/a failed: it is damaged")
+        console.reporter().note("resumed at epoch 2")
+        console.reporter().complain("runs/a failed: it is damaged")
     assert capsys.readouterr().err == "runs/a failed: it is damaged\n"
 
 

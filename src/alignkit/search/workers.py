@@ -160,7 +160,7 @@ def work(search: Search, storage: StudyStorage, trials: int, reporter: Reporter 
     while parent is None or parent.is_alive():
         with exclusive(storage.url, storage.study):
             for number in requeue_stale(study, requeue, storage.heartbeat):
-                reporter.note(f"the worker of trial {number} died")
+                reporter.complain(f"the worker of trial {number} died")
             step = next_step(study, search, trials)
             taken = _take(search, study) if step == "take" else None
         if step == "stop":
@@ -323,7 +323,7 @@ def _work_in_processes(
             process.join()
     for process in processes:
         if process.exitcode:
-            reporter.note(f"worker {process.pid} ended with exit code {process.exitcode}")
+            reporter.complain(f"worker {process.pid} ended with exit code {process.exitcode}")
     if all(process.exitcode for process in processes):
         raise AlignkitError(
             f"every worker of study '{storage.study}' died; rerun the same command to resume"

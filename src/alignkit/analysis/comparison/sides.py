@@ -27,7 +27,7 @@ from alignkit.models.encoders import select_sites
 from alignkit.models.schedule import input_site, stream_of
 from alignkit.plugins import registry
 from alignkit.plugins.options import options_of
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Reporter, left_out_line
 from alignkit.runs import Run, load_run
 from alignkit.runs.config import Choice, choose
 from alignkit.runs.encoders import DEFAULT_ENCODERS, FILE, EncoderStore
@@ -249,8 +249,7 @@ class _Reader:
         if not (a and b if there_is_b else len(a) >= least):
             raise next(iter(self.failed.values()))
         for name, error in self.failed.items():
-            reason = str(error).removeprefix(f"{name}: ")
-            self.reporter.complain(f"note: {name} is left out: {reason}")
+            self.reporter.complain(left_out_line(name, error))
 
     def models(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return the model, or of a run the two, that is given under a name."""

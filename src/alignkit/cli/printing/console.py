@@ -93,13 +93,8 @@ def told_once() -> Iterator[None]:
             )
 
 
-class TerminalReporter(Reporter):
-    """Reports notes as lines, and progress as bars if stderr is a terminal."""
-
-    def note(self, text: str) -> None:
-        """Print one line on stderr, once in a command, unless quiet."""
-        if not settings.quiet:
-            self.complain(text)
+class QuietReporter(Reporter):
+    """Says what failed or is damaged, and nothing else."""
 
     def complain(self, text: str) -> None:
         """Print one line on stderr, once in a command."""
@@ -107,6 +102,15 @@ class TerminalReporter(Reporter):
             settings.said.add(text)
             with suppress(OSError):  # in another process, where nobody may read any more
                 say(as_options(text.replace("\n", "\\n")))
+
+
+class TerminalReporter(QuietReporter):
+    """Reports notes as lines, and progress as bars if stderr is a terminal."""
+
+    def note(self, text: str) -> None:
+        """Print one line on stderr, once in a command, unless quiet."""
+        if not settings.quiet:
+            self.complain(text)
 
     def failed(self, spec: str, error: Exception) -> None:
         """Name a metric that failed; the command goes on, and ends with exit code 1."""
@@ -162,8 +166,8 @@ class _Bar:
 
 
 def reporter() -> Reporter:
-    """Return a reporter for a step, also in another process; it is silent with --quiet."""
-    return Reporter() if settings.quiet else TerminalReporter()
+    """Return a reporter for a step, also in another process, which does not know of --quiet."""
+    return QuietReporter() if settings.quiet else TerminalReporter()
 
 
 def note(text: str) -> None:
