@@ -21,8 +21,9 @@ test-fast: $(VENV)/.installed-dev
 	$(VENV)/bin/python -m pytest -n auto --dist worksteal -m "not slow"
 
 # 100,000 damaged files for the readers, every fault of the disk in a chain of commands, a kill at
-# every write of a search, 200 kills of commands at random, 500 flips in stored files, and 25 times
-# eight commands together: hours. docs/reliability.md has the counts.
+# every write of a search, 200 kills of commands at random, 500 flips in stored files, 25 times
+# eight commands together, and files removed while commands list them: hours. docs/reliability.md
+# has the counts.
 torture: $(VENV)/.installed-dev
 	cd tests && $(abspath $(VENV))/bin/python -m hostile
 	$(VENV)/bin/python -m pytest -q tests/test_hostile_inputs.py
@@ -32,6 +33,7 @@ torture: $(VENV)/.installed-dev
 	$(VENV)/bin/python tests/torture/kills.py
 	$(VENV)/bin/python tests/torture/flips.py
 	$(VENV)/bin/python tests/torture/mixed.py
+	$(VENV)/bin/python tests/torture/removals.py
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -63,7 +63,7 @@ def main() -> int:
 def mix(folder: Path, rounds: int, commands: int, seed: int) -> int:
     """Start commands together; print counts, and return 1 if anything went wrong."""
     work.prepare(folder / "warm")
-    start = _begun(folder / "start", folder / "log")
+    start = begun(folder / "start", folder / "log")
     references = [_settled(work.fresh(folder / f"whole{i}", start), folder / "log") for i in (1, 2)]
     reference = {k: sum_ for k, sum_ in references[0].items() if not _is_timed(k)}
     unlike = [key for key, sum_ in reference.items() if references[1].get(key) != sum_]
@@ -99,7 +99,7 @@ def _is_timed(name: str) -> bool:
     return any(part in name for part in TIMED)
 
 
-def _begun(start: Path, log: Path) -> Path:
+def begun(start: Path, log: Path) -> Path:
     """Return a folder with one run, from which all that the commands make is to come."""
     work.fresh(start)
     (start / "study.toml").write_text(STUDY)

@@ -56,3 +56,9 @@ def test_commands_that_work_on_the_same_runs_together_give_one_result():
     said = _said_by("mixed.py", "--rounds", "2", "--seed", "1")
     last = "2 rounds of 8 processes: 16 commands, 0 that failed; 0 problems\n"
     assert said.endswith(last), said
+
+
+@pytest.mark.slow
+def test_what_another_command_removes_meanwhile_stops_none():
+    said = _said_by("removals.py", "--only", "runs", "--only", "runs gc", "--only", "runs verify")
+    assert re.search(r"^[67]\d removals: 0 problems$", said, re.M), said

@@ -12,6 +12,7 @@ from alignkit.models.pairs import Pair
 from alignkit.progress import Reporter
 from alignkit.runs import Run
 from alignkit.runs.inputs import change_of_representations
+from alignkit.runs.listing import found
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.run import POOLS
 
@@ -170,7 +171,7 @@ def check_extracted(run: Run, split: str, pool: str, reporter: Reporter) -> None
     DataError
         When they cannot be extracted, or cannot be read.
     """
-    if any(run.alignment_folder(split).glob(f"*.{pool}.*csv")):
+    if found(run.alignment_folder(split), f"*.{pool}.*csv"):
         return
     for site in extracted(run, split, pool, reporter)["sites"]:
         run.representation(site, split, pool)

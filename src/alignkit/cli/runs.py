@@ -10,7 +10,6 @@ from alignkit.cli.arguments import Json, Placements, RunPaths, RunsFolder, Tasks
 from alignkit.cli.attempts import note_damaged
 from alignkit.cli.encoders import EncodersFolder
 from alignkit.cli.selection import chosen_runs
-from alignkit.file_names import listed
 
 if TYPE_CHECKING:
     from alignkit.runs import Run
@@ -137,7 +136,7 @@ def remove(
     from alignkit.errors import UsageError
     from alignkit.runs import load_run
     from alignkit.runs.files import discard, locked
-    from alignkit.runs.litter import size_of
+    from alignkit.runs.listing import size_of
 
     runs = [load_run(path) for path in paths]
     total = sum(size_of(run.path) for run in runs)
@@ -231,11 +230,12 @@ def verify(
     from alignkit.cli.printing import console
     from alignkit.errors import DamagedError
     from alignkit.runs.config import fingerprint_once
+    from alignkit.runs.listing import found
     from alignkit.runs.verify import repair as repaired
     from alignkit.runs.verify import verify_encoders, verify_run
 
     folders = _run_folders(paths, runs, task, placement)
-    stores = [] if paths or task or placement else sorted(encoders.glob("*"))
+    stores = [] if paths or task or placement else found(encoders, "*")
     reporter = console.TerminalReporter()
     parts: list[tuple[Run | None, Part]] = []
     with fingerprint_once(), reporter.progress("verify", len(folders) + len(stores)) as bar:
@@ -274,18 +274,19 @@ def _run_folders(
     """Return the runs to verify: also those whose files cannot be read, or that are unfinished."""
     from alignkit.errors import UsageError
     from alignkit.runs import Run
+    from alignkit.runs.listing import found
 
     if paths:
         for path in paths:
             if not path.is_dir():
                 raise UsageError(f"{path} is not a folder of a run; see: alignkit runs")
         return [Run(path) for path in paths]
-    every = sorted(path for path in root.glob("*/*/*") if path.is_dir())
-    every = [path for path in every if not any(p.startswith(".") for p in path.parts[-3:])]
     chosen = [
         Run(path)
-        for path in every
-        if (not task or path.parts[-3] in task) and (not placement or path.parts[-2] in placement)
+        for path in found(root, "*/*/*")
+        if path.is_dir()
+        and (not task or path.parts[-3] in task)
+        and (not placement or path.parts[-2] in placement)
     ]
     if not chosen:
         raise UsageError(f"there is no run under {root} to verify; see: alignkit runs")
@@ -373,11 +374,12 @@ def import_(
 
 def _row(run: "Run", variant: str) -> dict[str, Any]:
     from alignkit.runs.inputs import changes_since_training
+    from alignkit.runs.listing import found
 
     performance = run.performance()
     primary = performance["primary"]
     scores = {split: values[primary] for split, values in performance["splits"].items()}
-    extracted = sorted(file.parent.name for file in run.path.glob("representations/*/index.json"))
+    extracted = [file.parent.name for file in found(run.path, "representations/*/index.json")]
     return {
         "run": str(run.path),
         "task": run.task,
@@ -387,18 +389,17 @@ def _row(run: "Run", variant: str) -> dict[str, Any]:
         "variant": variant,
         "scores": ", ".join(f"{split} {primary} {v:.3f}" for split, v in scores.items()),
         "representations": extracted,
-        "alignment": sorted({p.name.split(".")[0] for p in listed(run.path, "alignment/*/*.csv")}),
+        "alignment": sorted({p.name.split(".")[0] for p in found(run.path, "alignment/*/*.csv")}),
         "stale": " and ".join(changes_since_training(run, pictures=False)),
     }
 
 
 def _files(folder: Path) -> list[dict[str, Any]]:
     """Return the number and size of the files in each part of a run."""
-    from alignkit.runs.litter import size_of
+    from alignkit.runs.listing import files_below, found, size_of
 
     rows = []
-    for part in sorted(folder.iterdir()):
-        if not part.name.startswith("."):
-            files = [p for p in part.rglob("*") if p.is_file()] if part.is_dir() else [part]
-            rows.append({"part": part.name, "files": len(files), "bytes": size_of(part)})
+    for part in found(folder, "*"):
+        files = list(files_below(part)) if part.is_dir() else [part]
+        rows.append({"part": part.name, "files": len(files), "bytes": size_of(part)})
     return rows

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from alignkit.cleaning import as_html
 from alignkit.runs.files import write_text
+from alignkit.runs.listing import files_below
 
 NAME = "index.html"
 # What a reader opens, in this order: heading, and how such files end.
@@ -96,9 +97,9 @@ def _read(folder: Path) -> tuple[str, list[Path]]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
+    for path in files_below(folder):
         parts = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in parts[-4:]):
+        if not any(part.startswith(".") for part in parts[-4:]):
             yield path
 
 

@@ -17,6 +17,7 @@ from alignkit.documents import Form, read_json
 from alignkit.errors import AlignkitError, DataError
 from alignkit.report.content import Content
 from alignkit.runs.files import read_results
+from alignkit.runs.listing import files_below
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def find_tables(places: Sequence[Path]) -> list[StoredTables]:
         if not place.exists():
             raise DataError(f"`results` is {place}, which is not there")
         # Whoever opens a pipe waits for it.
-        below = sorted(file for file in place.rglob("*.csv") if file.is_file())
+        below = sorted(file for file in files_below(place) if file.suffix == ".csv")
         files = [place] if place.is_file() else below
         here = [StoredTables(kind, file) for file in files for kind in _kind(file)]
         if not here:

@@ -17,6 +17,7 @@ from alignkit.plugins import registry
 from alignkit.plugins.options import bind, options_of
 from alignkit.runs.config import Choice, RunConfig, fingerprint_of_task
 from alignkit.runs.files import discard, locked
+from alignkit.runs.listing import found
 from alignkit.runs.manifests import manifest_of_table, read_checked, write_checked
 from alignkit.runs.run import Run
 from alignkit.tasks import default_root
@@ -189,7 +190,7 @@ def _drop_results(run: Run, force: bool) -> None:
     folders = [
         folder
         for part in ("representations", "alignment")
-        for folder in sorted(run.path.glob(f"{part}/*"))
+        for folder in found(run.path, f"{part}/*")
         if folder.is_dir() and folder.name not in SEEN
     ]
     if not scored and not folders:

@@ -16,6 +16,7 @@ from alignkit.documents import Form, check_form
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.models.encoders import EncoderSite
 from alignkit.progress import current_reporter
+from alignkit.runs.listing import found
 from alignkit.runs.manifests import read_checked
 from alignkit.runs.representations import RepresentationStore
 
@@ -107,7 +108,7 @@ class EncoderStore(RepresentationStore):
 
     def beside(self, split: str) -> list[EncoderStore]:
         """Return other encoders on the same data whose representations of a split are stored."""
-        stores = _readable(sorted(self.path.parent.glob(f"*/{FILE}")), split)
+        stores = _readable(found(self.path.parent, f"*/{FILE}"), split)
         return [
             store
             for store in stores
@@ -166,7 +167,7 @@ def load_encoders(
     UsageError
         When a pattern matches none.
     """
-    stores = _readable(sorted(Path(root).glob(f"*/*/{FILE}")), split)
+    stores = _readable(found(Path(root), f"*/*/{FILE}"), split)
     stores = [
         store
         for store in stores

@@ -181,17 +181,25 @@ def _has_formula(column: pd.Series) -> bool:
 
 
 def discard(path: Path) -> None:
-    """Remove a file or folder; a folder is renamed first, so that it disappears at once."""
-    if path.is_dir():
-        shutil.rmtree(_put_aside(path).parent, ignore_errors=True)
-    else:
+    """Remove a file or folder; a folder is renamed first, so that it disappears at once.
+
+    Two processes may discard the same.
+    """
+    if not path.is_dir():
         path.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(_put_aside(path).parent, ignore_errors=True)
 
 
 def _put_aside(folder: Path) -> Path:
     """Move a folder into a hidden one beside it, and return where it is now."""
-    doomed = tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent)
-    return folder.replace(Path(doomed) / "it")
+    doomed = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+    try:
+        return folder.replace(doomed / "it")
+    except OSError:
+        doomed.rmdir()
+        raise
 
 
 def sha256_of(path: Path) -> str:

@@ -13,6 +13,7 @@ from alignkit.plugins import registry
 from alignkit.plugins.options import format_spec, options_of
 from alignkit.runs.config import RunConfig
 from alignkit.runs.files import held_by_another, read_json
+from alignkit.runs.listing import found
 from alignkit.runs.placements import placements_that_fit
 from alignkit.runs.training import RuntimeOptions, Training
 
@@ -43,10 +44,10 @@ class Interrupted:
 
 def interrupted_runs(root: Path) -> Iterator[Interrupted]:
     """Yield the runs below a folder that have a checkpoint and are not trained."""
-    for folder in sorted(root.glob("*/*/*/checkpoint")):
+    for folder in found(root, "*/*/*/checkpoint"):
         if (folder.parent / "train.json").is_file():
             continue
-        steps = {int(file.parent.name[5:]): file for file in folder.glob("step-*/state.json")}
+        steps = {int(file.parent.name[5:]): file for file in found(folder, "step-*/state.json")}
         if not steps:
             continue
         last = max(steps)

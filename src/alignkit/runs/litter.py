@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
 from alignkit.runs.files import held_by_another
+from alignkit.runs.listing import found, size_of
 
 JOINED = "joined.json"  # of shards: the manifest of the arrays that are joined
 RECENT = 3600  # seconds in which somebody may still be writing a file that nobody locks
@@ -38,14 +40,8 @@ class Litter:
 
 def find_litter(root: Path) -> Iterator[Litter]:
     """Yield the litter below a folder of runs."""
-    for folder, folders, files in os.walk(root):
-        for name in sorted([*folders, *files]):
-            path = Path(folder) / name
-            why = _why(path)
-            if why:
-                yield Litter(path, why, size_of(path), _in_use(path, root))
-                if name in folders:
-                    folders.remove(name)
+    for path, why in _below(root, _why):
+        yield Litter(path, why, size_of(path), _in_use(path, root))
 
 
 def find_litter_of_results(folder: Path) -> Iterator[Litter]:
@@ -57,19 +53,10 @@ def find_litter_of_results(folder: Path) -> Iterator[Litter]:
         A folder of results, or a file of them.
     """
     # A whole file or folder is written under such a name before it is put in its place.
-    beside = folder.parent.glob(f".{escape(folder.name)}.*")
-    for path in [*sorted(beside), *sorted(folder.rglob(".*"))]:
-        why = KINDS.get(path.suffix)
-        inner = path.relative_to(folder if folder in path.parents else folder.parent)
-        if why and not any(parent.suffix in KINDS for parent in inner.parents):
-            age = time.time() - path.stat().st_mtime
-            yield Litter(path, why, size_of(path), age < RECENT)
-
-
-def size_of(path: Path) -> int:
-    """Return the size in bytes of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    return sum(file.stat().st_size for file in files)
+    beside = ((path, _kind(path)) for path in found(folder.parent, f".{escape(folder.name)}.*"))
+    for path, why in itertools.chain(beside, _below(folder, _kind)):
+        if why:
+            yield Litter(path, why, size_of(path), _is_recent(path))
 
 
 def is_spent(shards: Path) -> bool:
@@ -78,18 +65,38 @@ def is_spent(shards: Path) -> bool:
         return False
     if (shards / JOINED).is_file() or not (shards / "plan.json").is_file():
         return True
-    folders = [path for path in shards.glob("[0-9]*-*") if path.is_dir() and path.suffix != ".lock"]
-    return any(not any(folder.glob("*.npy")) for folder in folders)
+    folders = [path for path in found(shards, "[0-9]*-*") if path.suffix != ".lock"]
+    return any(path.is_dir() and not found(path, "*.npy") for path in folders)
+
+
+def _below(root: Path, why: Callable[[Path], str]) -> Iterator[tuple[Path, str]]:
+    """Yield what is litter below a folder, but not what is inside it."""
+    for folder, folders, files in os.walk(root):
+        for name in sorted([*folders, *files]):
+            path = Path(folder, name)
+            if reason := why(path):
+                yield path, reason
+                if name in folders:
+                    folders.remove(name)
 
 
 def _why(path: Path) -> str:
     if path.name == "checkpoint" and (path.parent / "train.json").is_file():
         return "checkpoint of a completed training"
-    if not path.name.startswith("."):
-        return ""
-    if path.suffix == ".shards":  # otherwise the progress of an extraction that is not complete
+    if path.suffix == ".shards" and path.name.startswith("."):  # otherwise it can be resumed
         return "shards of a completed extraction" if is_spent(path) else ""
-    return KINDS.get(path.suffix, "")
+    return _kind(path)
+
+
+def _kind(path: Path) -> str:
+    return KINDS.get(path.suffix, "") if path.name.startswith(".") else ""
+
+
+def _is_recent(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < RECENT
+    except FileNotFoundError:  # somebody has removed it
+        return True
 
 
 def _in_use(path: Path, root: Path) -> bool:

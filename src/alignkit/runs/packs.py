@@ -27,6 +27,7 @@ from alignkit.bounds import check_ratio
 from alignkit.documents import parse_json
 from alignkit.errors import DataError, UsageError, first_line
 from alignkit.runs.files import locked, put_folder, sha256_of, whole_file
+from alignkit.runs.listing import files_below
 from alignkit.runs.run import Run
 
 LIST = "pack.json"
@@ -245,7 +246,7 @@ def _is_safe(path: str) -> bool:
 def _files(run: Run, weights: bool, representations: bool) -> dict[str, Path]:
     """Return the files of a run to pack, by their names within it."""
     files = {}
-    for path in sorted(run.path.rglob("*")):
+    for path in sorted(files_below(run.path)):
         parts = path.relative_to(run.path).parts
         hidden = any(part.startswith(".") for part in parts)
         left_out = (
@@ -253,7 +254,7 @@ def _files(run: Run, weights: bool, representations: bool) -> dict[str, Path]:
             or (parts[0] == "representations" and not representations)
             or (path.suffix == WEIGHTS and not weights)
         )
-        if path.is_file() and path.suffix in KINDS and not hidden and not left_out:
+        if path.suffix in KINDS and not hidden and not left_out:
             name = "/".join(parts)
             if not _is_safe(name):
                 raise DataError(f"{path} cannot be packed: use letters, digits and .,-_=+@ only")

@@ -10,6 +10,7 @@ from alignkit.progress import Reporter, is_explaining
 from alignkit.runs.config import RunConfig
 from alignkit.runs.data import find_data
 from alignkit.runs.inputs import change_of_representations, change_of_scores
+from alignkit.runs.listing import found
 from alignkit.runs.run import Run
 
 UNTRAINED = "it is not trained yet"
@@ -99,7 +100,7 @@ def explain_training(reporter: Reporter, run: Run, why: str, changes: Sequence[s
         why += "; weights are trained again only with `retrain`" if kept else ""
         reporter.explain(f"train {run.path}", False, why)
         return
-    begun = any(run.path.glob("checkpoint/step-*/state.json")) and why == UNTRAINED
+    begun = found(run.path, "checkpoint/step-*/state.json") and why == UNTRAINED
     reporter.explain(f"train {run.path}", True, why + (", but has a checkpoint" if begun else ""))
 
 

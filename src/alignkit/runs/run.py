@@ -18,6 +18,7 @@ from alignkit.plugins.registry import in_path
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
 from alignkit.runs.files import read_results
+from alignkit.runs.listing import found
 from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_once, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.training import RuntimeOptions, Training, read_options
@@ -352,8 +353,8 @@ def run_of(root: Path, config: RunConfig) -> Run:
     run = Run(root / config.folder)
     if not config.alias or _is_begun(run.path):
         return run
-    others = root.glob(f"*/{escape(config.placement.name)}/{escape(run.path.name)}")
-    return next((Run(p) for p in sorted(others) if _identity(p) == config.identity), run)
+    others = found(root, f"*/{escape(config.placement.name)}/{escape(run.path.name)}")
+    return next((Run(p) for p in others if _identity(p) == config.identity), run)
 
 
 def _is_begun(folder: Path) -> bool:
@@ -362,7 +363,7 @@ def _is_begun(folder: Path) -> bool:
 
 def _identity(folder: Path) -> str:
     """Return the identity of a run that is trained or has a checkpoint; empty without one."""
-    for file in (folder / "config.json", *sorted(folder.glob("checkpoint/step-*/state.json"))):
+    for file in (folder / "config.json", *found(folder, "checkpoint/step-*/state.json")):
         with suppress(DataError):
             return str(read_json(file, {"identity": str, "*": object})["identity"])
     return ""
@@ -394,7 +395,7 @@ def folders_of_runs(path: Path) -> list[Path]:
     if (path / "config.json").is_file():
         return []
     depths = ("*/train.json", "*/*/train.json", "*/*/*/train.json")
-    return sorted({file.parent for depth in depths for file in path.glob(depth)})
+    return [file.parent for file in found(path, *depths)]
 
 
 def _numbers(scores: Mapping[str, Any]) -> list[tuple[str, float]]:
@@ -431,7 +432,7 @@ def load_runs(
     """
     opened = []
     if folders is None:
-        folders = [file.parent for file in sorted(Path(root).glob("*/*/*/train.json"))]
+        folders = [file.parent for file in found(Path(root), "*/*/*/train.json")]
     for run in map(Run, folders):
         try:
             run.performance()

@@ -14,6 +14,7 @@ from alignkit.runs.encoders import FILE as ENCODER
 from alignkit.runs.encoders import EncoderStore
 from alignkit.runs.files import discard, held_by_another, locked
 from alignkit.runs.inputs import change_of_representations, change_of_scores, changes_since_training
+from alignkit.runs.listing import files_below, found
 from alignkit.runs.litter import JOINED, is_spent
 from alignkit.runs.manifests import (
     difference,
@@ -83,13 +84,15 @@ def verify_run(run: Run) -> Iterator[Part]:
         yield _object(run.path / DATA, "evaluate")
     for split in _splits(run):
         yield _representations(run, split, run)
-    for split in sorted(folder.name for folder in run.path.glob("alignment/*") if folder.is_dir()):
+    for split in [folder.name for folder in found(run.path, "alignment/*") if folder.is_dir()]:
         yield from _tables(run.alignment_folder(split), run, run, split)
     if run.alignment_file.is_file():
-        yield _table(run.alignment_file, {})
+        yield from _table(run.alignment_file, {})
     yield from _unfinished(run)
-    for manifest in sorted(run.path.glob("checkpoint/step-*/state.json")):
-        yield _checkpoint(manifest)
+    for manifest in found(run.path, "checkpoint/step-*/state.json"):
+        part = _checkpoint(manifest)
+        if manifest.is_file():  # otherwise the training has replaced it meanwhile
+            yield part
 
 
 def verify_encoders(folder: Path) -> Iterator[Part]:
@@ -100,23 +103,23 @@ def verify_encoders(folder: Path) -> Iterator[Part]:
     folder : Path
         The folder of a task below that of encoders.
     """
-    found = map(EncoderStore, sorted(folder.glob("*@*")))
-    stores = {store.name: store for store in found if _holds_files(store.path)}
+    here = map(EncoderStore, found(folder, "*@*"))
+    stores = {store.name: store for store in here if _holds_files(store.path)}
     for store in stores.values():
         yield _object(store.path / ENCODER, "extract")
         for split in _splits(store):
             yield _representations(store, split)
         yield from _unfinished(store)
-    for pair in sorted(folder.glob("alignment/*")):
+    for pair in found(folder, "alignment/*"):
         sides = [stores.get(name) for name in pair.name.split("+")]
-        for split in sorted(path.name for path in pair.iterdir() if path.is_dir()):
+        for split in [path.name for path in found(pair, "*") if path.is_dir()]:
             x, y = sides if len(sides) == 2 else (None, None)
             yield from _tables(pair / split, x, y, split)
 
 
 def _holds_files(folder: Path) -> bool:
     """Return whether anything was written there, or its writing was cut off at the very start."""
-    return any(file.is_file() and file.name[0] != "." for file in folder.rglob("*"))
+    return any(file.name[0] != "." for file in files_below(folder))
 
 
 def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
@@ -210,7 +213,7 @@ def _object(path: Path, step: str) -> Part:
 
 
 def _splits(store: RepresentationStore) -> list[str]:
-    return sorted(file.parent.name for file in store.path.glob("representations/*/index.json"))
+    return [file.parent.name for file in found(store.path, "representations/*/index.json")]
 
 
 def _representations(store: RepresentationStore, split: str, run: Run | None = None) -> Part:
@@ -233,30 +236,34 @@ def _representations(store: RepresentationStore, split: str, run: Run | None = N
 
 def _unfinished(store: RepresentationStore) -> Iterator[Part]:
     """Yield the extractions that can be resumed; those that go on now are left alone."""
-    folders = sorted(store.path.glob("representations/.*.shards"))
+    folders = found(store.path, "representations/.*.shards")
     if not folders or held_by_another(store.path):
         return
     for folder in folders:
-        if is_spent(folder):
-            continue
-        # Files that were joined are in one place, and no longer in the shards.
-        places = {folder / JOINED: folder / "whole"}
-        places |= {file: file.parent for file in sorted(folder.glob("[0-9]*/shard.json"))}
-        try:
-            read_checked(folder / "plan.json")
-            files = [
-                (place / name, entry)
-                for manifest, place in places.items()
-                if manifest.is_file()
-                for name, entry in read_manifest(manifest).get("files", {}).items()
-            ]
-        except AlignkitError as error:
-            yield Part(folder, "extract", DAMAGED, _reason(error, folder))
-            continue
-        stored = [(path, entry) for path, entry in files if is_stored(path)]
-        problems = ((path, difference(path, entry)) for path, entry in stored)
-        why = next((f"{p.relative_to(folder)} {problem}" for p, problem in problems if problem), "")
-        yield Part(folder, "extract", DAMAGED if why else WHOLE, why, len(stored))
+        if not is_spent(folder):
+            part = _shards(folder)
+            if folder.is_dir():  # otherwise they were joined meanwhile
+                yield part
+
+
+def _shards(folder: Path) -> Part:
+    # Files that were joined are in one place, and no longer in the shards.
+    places = {folder / JOINED: folder / "whole"}
+    places |= {file: file.parent for file in found(folder, "[0-9]*/shard.json")}
+    try:
+        read_checked(folder / "plan.json")
+        files = [
+            (place / name, entry)
+            for manifest, place in places.items()
+            if manifest.is_file()
+            for name, entry in read_manifest(manifest).get("files", {}).items()
+        ]
+    except AlignkitError as error:
+        return Part(folder, "extract", DAMAGED, _reason(error, folder))
+    stored = [(path, entry) for path, entry in files if is_stored(path)]
+    problems = ((path, difference(path, entry)) for path, entry in stored)
+    why = next((f"{p.relative_to(folder)} {problem}" for p, problem in problems if problem), "")
+    return Part(folder, "extract", DAMAGED if why else WHOLE, why, len(stored))
 
 
 def _tables(
@@ -277,11 +284,17 @@ def _tables(
                 site = name.removesuffix(".npy").rpartition(".")[0]
                 digests.setdefault(site, set()).add(entry["sha256"])
         now[side] = digests
-    for file in sorted([*folder.glob("*.csv"), *folder.glob("maxima/*.csv")]):
-        yield _table(file, now)
+    for file in found(folder, "*.csv", "maxima/*.csv"):
+        yield from _table(file, now)
 
 
-def _table(file: Path, now: Mapping[str, Mapping[str, set[str]]]) -> Part:
+def _table(file: Path, now: Mapping[str, Mapping[str, set[str]]]) -> Iterator[Part]:
+    part = _checked_table(file, now)
+    if file.is_file():  # otherwise it was removed meanwhile
+        yield part
+
+
+def _checked_table(file: Path, now: Mapping[str, Mapping[str, set[str]]]) -> Part:
     try:
         inputs = inputs_of_table(file)
     except AlignkitError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs import Run, load_run
 from alignkit.runs.data_sets import tell_apart
+from alignkit.runs.listing import files_below
 from alignkit.runs.units import select_runs
 from alignkit.statistics.equivalence import MARGIN
 from alignkit.tasks import SPLITS
@@ -368,5 +369,5 @@ def _opened(runs: Sequence[str], where: Sequence[str]) -> list[Run]:
 
 def _below(output: str, shown: Path) -> Written:
     """Return all files in the folder of an analysis, but not temporary ones."""
-    files = sorted(str(file) for file in Path(output).rglob("*") if file.is_file())
+    files = sorted(map(str, files_below(Path(output))))
     return {"shown": [str(shown)], "files": [f for f in files if "/." not in f]}

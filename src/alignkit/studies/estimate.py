@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from alignkit.runs import Run
+from alignkit.runs.listing import size_of
 from alignkit.studies.plan import Plan
 from alignkit.studies.sizes import RunSize
 
@@ -145,7 +146,7 @@ def _bytes(folder: Path) -> int:
     run = Run(folder)
     if not run.is_trained:
         return 0
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return size_of(folder)
 
 
 def _free(folder: Path) -> int:

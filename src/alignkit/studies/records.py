@@ -10,10 +10,10 @@ from typing import Any, Literal
 from alignkit.documents import NUMBER, Form, check_form
 from alignkit.engines import Outcome
 from alignkit.errors import DataError
-from alignkit.file_names import listed
 from alignkit.progress import current_reporter
 from alignkit.runs import RunConfig
 from alignkit.runs.files import held_by_another, locked
+from alignkit.runs.listing import found
 from alignkit.runs.manifests import read_checked, write_checked
 
 FOLDER = ".study"
@@ -87,7 +87,7 @@ class Records:
 
     def everywhere(self) -> list[dict[str, Any]]:
         """Return the records of all studies in this folder of runs."""
-        files = sorted(listed(self.root, f"{FOLDER}/*/*.json"))
+        files = found(self.root, f"{FOLDER}/*/*.json")
         return [record for file in files if (record := _record(file))]
 
     def _file(self, identity: str) -> Path:
