@@ -20,13 +20,13 @@ from alignkit.alignment.runs import (
     measure_run,
     read_alignment,
 )
-from alignkit.alignment.table import COUNTS, NUMBERS, as_written, is_stale
+from alignkit.alignment.table import COUNTS, NUMBERS, as_written, is_stale, rebuild_alignment
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import run_value, runs_table
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import Reporter
-from alignkit.runs import Run
+from alignkit.runs import Run, manifests
 from odd_files import sprinkle
 from tiny import train_tiny, without_manifests
 
@@ -456,6 +456,34 @@ def test_where_nothing_is_missing_nothing_is_read_twice_or_written(tiny_run, mon
     monkeypatch.setattr(runs, "locked", lambda _: pytest.fail("locked"))
     measure_run(tiny_run, ["cka"])
     measure_run(tiny_run, ["cka", "mknn:k=5"], layers="last")
+
+
+def test_the_table_of_all_metrics_is_whole_whenever_it_is_read(tiny_run, monkeypatch):
+    measure_run(tiny_run, ["cka"])
+    states = []
+
+    def writing(path, content):
+        write(path, content)
+        if path.parent == tiny_run.path:
+            states.append(len(tiny_run.alignment()))
+
+    write = manifests.write_text
+    monkeypatch.setattr(manifests, "write_text", writing)
+    monkeypatch.setattr(manifests, "write_json", lambda path, x: writing(path, json.dumps(x)))
+    measure_run(tiny_run, ["mknn:k=5"])
+    assert states == [25, 50, 50]  # after the manifest, the table, the manifest of it alone
+    assert "previous" not in manifests.read_checked(tiny_run.path / "alignment.json")
+
+
+@pytest.mark.parametrize("damaged", ["alignment.csv", "alignment.json"])
+def test_a_damaged_table_of_all_metrics_is_derived_anew(tiny_run, damaged):
+    measure_run(tiny_run, ["cka"])
+    whole = tiny_run.alignment_file.read_bytes(), (tiny_run.path / "alignment.json").read_bytes()
+    file = tiny_run.path / damaged
+    file.write_bytes(file.read_bytes().replace(b"cka", b"ckb").replace(b"size", b"sise"))
+    rebuild_alignment(tiny_run)
+    now = tiny_run.alignment_file.read_bytes(), (tiny_run.path / "alignment.json").read_bytes()
+    assert now == whole
 
 
 @pytest.mark.parametrize("what", ["absent", "older", "a file was removed"])

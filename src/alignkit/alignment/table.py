@@ -17,11 +17,11 @@ from alignkit.alignment.columns import Columns
 from alignkit.alignment.index import indexed
 from alignkit.alignment.rows import Key, Rows
 from alignkit.errors import DamagedError, DataError
-from alignkit.file_names import listed
 from alignkit.plugins.options import format_spec
 from alignkit.runs import Run
 from alignkit.runs.files import discard
-from alignkit.runs.manifests import inputs_of_table, manifest_of_table, write_table
+from alignkit.runs.listing import found
+from alignkit.runs.manifests import inputs_of_table, manifest_of_table, settle, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -304,10 +304,7 @@ def _inputs(file: Path) -> Mapping[str, Mapping[str, str]]:
     Not to be changed; each state of the two is checked once.
     """
     manifest = manifest_of_table(file)
-    states = [path.stat() if path.is_file() else None for path in (file, manifest)]
-    return _inputs_of_state(
-        file, *((s.st_ino, s.st_mtime_ns, s.st_size) if s else None for s in states)
-    )
+    return _inputs_of_state(file, *map(_state, (file, manifest)))
 
 
 @lru_cache(maxsize=4096)
@@ -320,16 +317,27 @@ def _inputs_of_state(file: Path, *_state: object) -> Mapping[str, Mapping[str, s
 
 def _read(file: Path) -> Columns:
     """Return the columns of a table, not to be changed; each state of a file is read once."""
-    status = file.stat()
-    return _read_state(file, status.st_ino, status.st_mtime_ns, status.st_size)
+    try:
+        return _read_state(file, _state(file))
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}; measure again") from None
 
 
 @lru_cache(maxsize=4096)
-def _read_state(file: Path, *_state: int) -> Columns:
+def _read_state(file: Path, _state: object) -> Columns:
     content = file.read_bytes()
     return indexed(
         file, hashlib.sha256(_LAYOUT + content).hexdigest(), lambda: _parsed(file, content)
     )
+
+
+def _state(file: Path) -> tuple[int, ...] | None:
+    """Return what changes when a file does; None where there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _parsed(file: Path, content: bytes) -> Columns:
@@ -406,14 +414,15 @@ def is_stale(run: Run) -> bool:
     be written to is left as it is.
     """
     folder = run.path / "alignment"
-    files = list(listed(folder, "*/*.csv"))
+    files = found(folder, "*/*.csv")
     if not files or not os.access(run.path, os.W_OK):
         return False
-    if not run.alignment_file.is_file():
-        return True
-    written = run.alignment_file.stat().st_mtime_ns
     folders = {folder, *(file.parent for file in files)}  # a folder changes when a file is removed
-    return any(path.stat().st_mtime_ns >= written for path in (*files, *folders))
+    try:
+        written = run.alignment_file.stat().st_mtime_ns
+        return any(path.stat().st_mtime_ns >= written for path in (*files, *folders))
+    except FileNotFoundError:  # never written, or something was removed meanwhile
+        return True
 
 
 def rebuild_alignment(run: Run) -> None:
@@ -421,14 +430,30 @@ def rebuild_alignment(run: Run) -> None:
 
     The run must be locked; otherwise a file that another process adds meanwhile would be lost.
     """
-    files = sorted(listed(run.path / "alignment", "*/*.csv"))
+    files = found(run.path / "alignment", "*/*.csv")
     if files:
         text = as_written(joined([_columns(file) for file in files]))
-        if not run.alignment_file.is_file() or run.alignment_file.read_bytes() != text.encode():
-            discard(run.alignment_file)  # it is derived, whatever it was
-            write_table(run.alignment_file, text)
-        else:
-            os.utime(run.alignment_file)  # it is up to date
+        if not _holds(run.alignment_file, text):
+            _write_derived(run.alignment_file, text)
+        settle(run.alignment_file)
+        os.utime(run.alignment_file)  # it is up to date
+
+
+def _holds(table: Path, text: str) -> bool:
+    try:
+        inputs_of_table(table)
+        return table.read_bytes() == text.encode()
+    except (DamagedError, FileNotFoundError):
+        return False
+
+
+def _write_derived(table: Path, text: str) -> None:
+    """Write a table over what is there, whatever it is; others may read it meanwhile."""
+    try:
+        write_table(table, text)
+    except DamagedError:
+        discard(table)
+        write_table(table, text)
 
 
 def as_written(columns: Mapping[str, Sequence[Any]]) -> str:

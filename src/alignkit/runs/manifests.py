@@ -153,6 +153,13 @@ def difference(path: Path, entry: Entry) -> str:
     """Return how a file differs from the entry of a manifest; empty where it does not."""
     if not is_stored(path):
         return "is missing"
+    try:
+        return _difference(path, entry)
+    except FileNotFoundError:  # removed meanwhile
+        return "is missing"
+
+
+def _difference(path: Path, entry: Entry) -> str:
     size = path.stat().st_size
     if size != entry["size"]:
         return f"is damaged: it has {size:,} bytes, and {entry['size']:,} were written"
@@ -183,6 +190,14 @@ def write_table(path: Path, text: str, inputs: Mapping[str, Any] | None = None) 
         manifest["previous"] = {"files": before, "inputs": inputs_of_table(path)}
     write_checked(manifest_of_table(path), manifest)
     write_text(path, text)
+
+
+def settle(path: Path) -> None:
+    """Let the manifest of a whole table no longer list the table's predecessor."""
+    manifest = manifest_of_table(path)
+    content = read_checked(manifest) if manifest.is_file() else {}
+    if content.pop("previous", None) is not None:
+        write_checked(manifest, content)
 
 
 def inputs_of_table(path: Path) -> dict[str, Any]:
