@@ -35,6 +35,7 @@ OF_TABLES = {
     "probes": 2,
     "probe_points": 2,
     "dimension": 3,
+    "spectra": 2,
     "trajectory": 3,
     "search": 1,
     "search_parameters": 1,

@@ -12,6 +12,9 @@ import pytest
 from alignkit.analysis.options import TableOptions
 from alignkit.errors import DataError
 from alignkit.report import stored_tables
+from alignkit.report.charts import spectra
+from alignkit.report.content import gather
+from alignkit.report.figures.spectra import mean_curves
 from alignkit.report.results import report_runs
 from alignkit.report.stored_tables import KINDS, find_tables
 from alignkit.runs import Run
@@ -21,7 +24,7 @@ from tiny import alignkit
 SECTIONS = {
     "stability": {"stability"},
     "probes": {"probes", "probe_points"},
-    "dimension": {"dimension"},
+    "dimension": {"dimension", "spectra"},
     "trajectory": {"trajectory"},
     "search": {"search", "search_parameters", "search_front"},
 }
@@ -107,6 +110,76 @@ def test_curves_are_means_over_seeds_of_what_was_written(stored, written, chart,
     shown = _means(written[1], chart, stream="vision", **chosen)
     assert expected
     assert shown == pytest.approx(expected)
+
+
+def test_spectra_are_means_over_seeds_of_what_was_written(stored, written):
+    table = pd.read_csv(stored[1] / "dimension" / "spectra.csv")
+    keys = ["stream", "placement", "depth", "component"]
+    expected = table.groupby(keys)["cumulative"].mean().to_dict()
+    data = pd.read_csv(written[1] / "figures" / "spectra.csv")
+    assert data.set_index(keys)["value"].to_dict() == pytest.approx(expected)
+
+
+def test_a_chart_links_its_own_pictures(written):
+    text = written[0].read_text()
+    for chart, own, other in (
+        ("spectra", "/spectra-", "/dimension-"),
+        ("dimension", "/dimension-", "/spectra-"),
+    ):
+        (figure,) = re.findall(rf'<figure[^>]*id="chart-{chart}".*?</figure>', text, re.DOTALL)
+        linked = re.findall(r'<a href="([^"]+\.svg)"', figure)
+        assert any(own in address for address in linked)
+        assert not any(other in address for address in linked)
+
+
+def _long_spectra(seeds, components):
+    return pd.DataFrame(
+        {
+            **dict.fromkeys(("results", "task", "stream"), "t"),
+            "placement": "none",
+            "seed": seed,
+            "depth": depth,
+            "component": at + 1,
+            "cumulative": 1 - 0.5 ** (at + 1 + depth + seed),
+        }
+        for seed in seeds
+        for depth in (0, 1)
+        for at in range(components + seed)
+    )
+
+
+@pytest.mark.parametrize(("seeds", "most"), [((0, 1), 30_000), ((0, 1), 40), ((0,), 30_000)])
+def test_long_spectra_are_thinned_and_the_page_says_so(
+    write_study, tmp_path, monkeypatch, seeds, most
+):
+    monkeypatch.setattr(spectra, "MOST_ROWS", most)
+    runs = write_study(tmp_path / "runs", ("toy_match",))
+    content = gather(runs, TableOptions(("cka",)))
+    shares = _long_spectra(seeds, 500)
+    chart = spectra.spectra_chart(shares, content)
+    assert len(chart.rows) <= 6 * 34
+    assert "Drawn are" in chart.note
+    assert f"of up to {500 + seeds[-1]} components of a layer" in chart.note
+    assert ("Single runs are left out" in chart.note) == (most == 40)
+    assert (chart.rows["run"] == "seed 0").any() == (most > 40)
+    means = mean_curves(shares, ["depth"]).set_index(["depth", "component"])["cumulative"]
+    single = chart.rows[chart.rows["run"] == "seed 0"]
+    known = shares[shares["seed"] == 0].set_index(["depth", "component"])["cumulative"]
+    assert [known[row.depth, row.component] for row in single.itertuples()] == list(single["value"])
+    drawn = chart.rows[chart.rows["run"] == "mean over seeds"]
+    for row in drawn.itertuples():
+        assert row.value == means[row.depth, row.component]
+    for _, curve in drawn.groupby("depth"):
+        assert {1, 500 + seeds[-1]} <= set(curve["component"])
+
+
+def test_a_spectrum_is_one_after_its_last_component():
+    shares = pd.DataFrame(
+        {"seed": [0, 0, 1], "depth": 0, "component": [1, 2, 1], "cumulative": [0.5, 1.0, 1.0]}
+    )
+    assert mean_curves(shares, ["depth"])["cumulative"].tolist() == [0.75, 1.0]
+    of_none = shares.assign(seed=float("nan")).iloc[:2]
+    assert mean_curves(of_none, ["depth"])["cumulative"].tolist() == [0.5, 1.0]
 
 
 def test_stability_is_the_mean_over_runs(stored, written):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,7 @@ from alignkit.report.charts.of_layers import (
     trajectory_chart,
 )
 from alignkit.report.charts.search import search_charts
+from alignkit.report.charts.spectra import spectra_chart
 from alignkit.report.charts.stability import stability_chart
 from alignkit.report.content import Content
 from alignkit.report.figures.folder import FigureFolder
@@ -162,11 +163,13 @@ def _probes(reader: _Reader) -> None:
 
 
 def _dimension(reader: _Reader) -> None:
-    parts = []
+    parts, spectra = [], []
     for tables, rows in reader.first():
         reader.show(tables, "collapse")
         parts.append(rows.assign(results=tables.name))
-    _add(reader, dimension_chart, parts)
+        spectra.append(reader.rows(tables, "spectra").assign(results=tables.name))
+    _add(reader, dimension_chart, parts, "dimension-")
+    _add(reader, spectra_chart, spectra, "spectra")
 
 
 def _trajectory(reader: _Reader) -> None:
@@ -195,10 +198,14 @@ def _of_search(tables: StoredTables) -> tuple[dict[str, Any], pd.DataFrame]:
     return tables.search, tables.first
 
 
-def _add(reader: _Reader, chart: Callable[..., Chart | None], parts: list[pd.DataFrame]) -> None:
+def _add(
+    reader: _Reader, chart: Callable[..., Chart | None], parts: list[pd.DataFrame], drawn: str = ""
+) -> None:
+    """Add a chart of rows, with the pictures whose names begin as said."""
     if parts:
         rows = pd.concat(parts, ignore_index=True)
-        made = chart(rows, reader.content, pictures=reader.section.pictures)
+        files = [path for path in reader.section.pictures if PurePath(path).name.startswith(drawn)]
+        made = chart(rows, reader.content, pictures=files)
         reader.section.charts += [made] if made is not None else []
 
 

@@ -104,7 +104,7 @@ _TEXTS = frozenset(
     )
 )
 # A table of spectra has a row per component, and may be larger than all else.
-_LARGEST = 20_000_000
+_LARGEST = 100_000_000
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ INK, FAINT, LINE, BACK, MARK, UNDEFINED, FUSION = (
     for name in ("ink", "faint", "line", "back", "mark", "undefined", "fusion")
 )
 COLOURS = [f"var({_VARIABLE}colour{i})" for i in range(len(PALETTE))]
+# From the first layer to the last, seen on a light page and on a dark one.
+DEPTHS = ["#5a6fd0", "#2aa198", "#d99a1c"]
 SHAPES = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "triangle-right"]
 
 CONFIG: dict[str, Any] = {

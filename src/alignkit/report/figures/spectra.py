@@ -65,10 +65,9 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
         )
         for i, (unit, ax) in enumerate(zip(units, axes, strict=True)):
             part = shares[shares["unit"] == unit]
-            for depth, layer in sorted(part.groupby("depth"), key=lambda pair: pair[0]):
-                curve = mean_curve(layer)
-                places = np.arange(1, len(curve) + 1)
-                ax.plot(places, curve, color=DEPTHS(scale(depth)), lw=1.1)
+            for depth, layer in mean_curves(part, ["depth"]).groupby("depth"):
+                colour = DEPTHS(scale(depth))
+                ax.plot(layer["component"], layer["cumulative"], color=colour, lw=1.1)
             for cut in cuts:
                 ax.axhline(cut, color=FAINT, lw=0.8, ls=_DOTTED, zorder=0)
             ax.set_title(titled(unit, room_for(40, width)), y=1)
@@ -90,19 +89,27 @@ def spectra(shares: pd.DataFrame, cuts: Sequence[float]) -> Figure:
     return figure
 
 
-def mean_curve(layer: pd.DataFrame) -> np.ndarray:
+def mean_curves(shares: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return the mean cumulative share over seeds, by component.
 
     Parameters
     ----------
-    layer : DataFrame
-        ``seed``, ``component``, ``cumulative`` of one layer.
+    shares : DataFrame
+        ``seed``, ``component``, ``cumulative``, and the keys.
+    keys : sequence of str
+        The columns that tell curves apart.
+
+    Returns
+    -------
+    DataFrame
+        The keys, ``component`` and ``cumulative``, in the order of the keys and components.
     """
-    table = layer.assign(seed=layer["seed"].fillna(0)).pivot_table(
-        index="component", columns="seed", values="cumulative"
-    )
-    mean: np.ndarray = table.fillna(1.0).mean(axis=1).to_numpy(float)
-    return mean
+    own = shares.groupby([*keys, "component"])["cumulative"].agg(["sum", "count"]).reset_index()
+    seeds = shares.groupby(list(keys))["seed"].nunique(dropna=False).rename("seeds")
+    own = own.join(seeds, on=list(keys))
+    # A spectrum with fewer components is 1 after its last one.
+    own["cumulative"] = (own["sum"] + own["seeds"] - own["count"]) / own["seeds"]
+    return own[[*keys, "component", "cumulative"]]
 
 
 def _label(figure: Figure, axes: Sequence[Axes], columns: int, cuts: Sequence[float]) -> None:
