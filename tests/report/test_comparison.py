@@ -262,12 +262,14 @@ def test_of_many_pairs_of_models_the_most_aligned_are_drawn(tmp_path):
     best = result.best.sort_values("value", ascending=False)
     for row in best.head(40).itertuples():
         assert f"layers-{row.a}-{row.b}-unbiased_cka" in drawn
-    assert not list((tmp_path / "figures").glob("best-*"))
+    assert "Figures are of the 30 most aligned of 45 pairs of models." in page.read_text()
+    drawn = pd.read_csv(tmp_path / "figures/best-unbiased_cka.csv")
+    assert set(drawn["value"]) == set(best.head(30)["value"])
     table = pd.read_csv(tmp_path / "figures/models-unbiased_cka.csv")
     assert len(table) == 45
-    for what in ("layers", "depth"):
+    for what, most in (("layers", 40), ("depth", 40), ("best", 30)):
         done = run("plot", what, tmp_path, "--figure-format", "svg", cwd=tmp_path)
-        assert "note: figures are of the 40 most aligned of 45 pairs of models" in done.stderr
+        assert f"note: figures are of the {most} most aligned of 45 pairs of models" in done.stderr
 
 
 def test_a_distance_is_calibrated_upwards_and_its_best_is_the_smallest(tmp_path, two):

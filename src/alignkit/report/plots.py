@@ -15,7 +15,7 @@ from alignkit.cleaning import as_html
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import resolve
 from alignkit.progress import SILENT, Reporter
-from alignkit.report.comparison.figures import most_aligned_only
+from alignkit.report.comparison.figures import MOST_MAPS, MOST_ROWS, most_aligned_only
 from alignkit.report.comparison.plot_kinds import KINDS as OF_COMPARISONS
 from alignkit.report.figures.folder import FigureFolder, Shown, check_formats
 from alignkit.report.plot_kinds import KINDS, TRACK_GRIDS, Asked, Kind, check_options
@@ -125,7 +125,8 @@ def plot_comparison(
             raise UsageError(f"{spec} was not measured; this comparison has {', '.join(known)}")
     chosen = replace(compared, metrics=[known[spec] for spec in asked or known])
     drawn = _draw(what, kind, chosen, "this comparison holds", folder, paper, reporter)
-    if what in ("layers", "depth") and (few := most_aligned_only(chosen, "figures")):
+    most = {"layers": MOST_MAPS, "depth": MOST_MAPS, "best": MOST_ROWS}
+    if what in most and (few := most_aligned_only(chosen, "figures", most[what])):
         reporter.note(f"note: {few}")
     return drawn
 

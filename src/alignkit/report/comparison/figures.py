@@ -27,9 +27,8 @@ from alignkit.report.figures.layer_map import layer_map
 from alignkit.report.figures.model_map import model_map
 from alignkit.report.style import named
 
-# More pairs of models than this are not drawn in rows; the map of models shows them.
+# Of more pairs of models than this, only the most aligned are drawn: in rows, and layer by layer.
 MOST_ROWS = 30
-# And of more than this, layers are drawn for the most aligned pairs only.
 MOST_MAPS = 40
 DEPTHS = (
     "Every layer of the deeper model is set beside the layer of the other at the nearest share of "
@@ -58,12 +57,12 @@ def layer_maps(compared: Compared) -> Iterator[Drawn]:
                 yield drawn
 
 
-def most_aligned_only(compared: Compared, drawn: str = "Maps") -> str:
-    """Say of how many pairs of models layers are drawn; nothing where they are of all."""
+def most_aligned_only(compared: Compared, drawn: str, most: int = MOST_MAPS) -> str:
+    """Say of how many pairs of models something is drawn; nothing where it is of all."""
     pairs = len(pairs_of(compared))
-    if pairs <= MOST_MAPS:
+    if pairs <= most:
         return ""
-    return f"{drawn} are of the {MOST_MAPS} most aligned of {pairs:,} pairs of models."
+    return f"{drawn} are of the {most} most aligned of {pairs:,} pairs of models."
 
 
 def draw_layers(compared: Compared, row: Row, metric: Metric) -> Drawn | None:
@@ -153,7 +152,9 @@ def best_figures(compared: Compared) -> Iterator[Drawn]:
     for metric in compared.metrics:
         for within in designs_of(compared):
             rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
-            if len(rows) > MOST_ROWS or all(row["value"] is None for row in rows):
+            if len(rows) > MOST_ROWS:
+                rows = _most_aligned(rows, metric, MOST_ROWS)
+            if all(row["value"] is None for row in rows):
                 continue
             names = RANDOM | {"models": "the models", "null": "permuted samples (± 2 sd)"}
             if len(rows) == 1:
@@ -217,11 +218,16 @@ def _by_metric(compared: Compared) -> Iterator[tuple[Metric, list[Row]]]:
     for metric in compared.metrics:
         for within in designs_of(compared):
             rows = [r for r in every if r["spec"] == metric.spec and r["within"] == within]
-            sign = -1 if metric.higher_is_better else 1
-            known = [row for row in rows if row["value"] is not None]
-            ranked = sorted(known, key=lambda row: sign * float(row["value"]))[:MOST_MAPS]
-            if ranked:
-                yield metric, [row for row in rows if row in ranked]
+            if shown := _most_aligned(rows, metric, MOST_MAPS):
+                yield metric, shown
+
+
+def _most_aligned(rows: list[Row], metric: Metric, most: int) -> list[Row]:
+    """Return the most aligned pairs of models, in the order in which they are given."""
+    sign = -1 if metric.higher_is_better else 1
+    known = [row for row in rows if row["value"] is not None]
+    ranked = sorted(known, key=lambda row: sign * float(row["value"]))[:most]
+    return [row for row in rows if row in ranked]
 
 
 def _said(row: Row) -> str:

@@ -55,7 +55,7 @@ def write_comparison(measured: Measured, folder: str | Path) -> Path:
         "results": lines.result_lines(measured),
         "samples": lines.sample_lines(measured),
         "notes": lines.note_lines(measured),
-        "best_explained": EXPLAINED["best"],
+        "best_explained": _with_pairs(EXPLAINED["best"], measured, "Figures", figures.MOST_ROWS),
         "depth_explained": _with_pairs(figures.DEPTHS, measured, "Curves"),
         "layers_explained": _with_pairs(EXPLAINED["layers"], measured, "Maps"),
         "heads": heads_of(rows),
@@ -98,8 +98,10 @@ def settings_of(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _with_pairs(explained: str, measured: Measured, drawn: str) -> str:
-    return f"{explained} {figures.most_aligned_only(measured, drawn)}".strip()
+def _with_pairs(
+    explained: str, measured: Measured, drawn: str, most: int = figures.MOST_MAPS
+) -> str:
+    return f"{explained} {figures.most_aligned_only(measured, drawn, most)}".strip()
 
 
 def _shown(folder: FigureFolder, drawn: Iterable[figures.Drawn]) -> list[Shown]:
