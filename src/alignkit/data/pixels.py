@@ -14,6 +14,7 @@ import numpy as np
 from alignkit.errors import DataError, UsageError
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs.files import read_json, whole_folder, write_json
+from alignkit.runs.listing import found
 from alignkit.runs.space import ArrayFile, require_space
 from alignkit.tasks import Split, Task
 from alignkit.tasks.split import content_digest_of
@@ -128,9 +129,9 @@ def find_pixels(
     recipe = getattr(inputs, "recipe", None)
     cache = cache_folder() / "pixels"
     # This may require reading all annotations and pictures: ask for it only if it can help.
-    if recipe is None or not any(cache.glob(f"*-{name}-*/manifest.json")):
+    if recipe is None or not found(cache, f"*-{name}-*/manifest.json"):
         return None
-    for folder in cache.glob(f"*-{name}-{_key(identity(), name, recipe)}"):
+    for folder in found(cache, f"*-{name}-{_key(identity(), name, recipe)}"):
         manifest = read_json(folder / "manifest.json", {"ids": str, "shape": [int], "*": object})
         if manifest["ids"] != _hash(list(split.ids)):
             continue
