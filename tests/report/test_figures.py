@@ -13,7 +13,7 @@ from alignkit.report.figures.heatmaps import heatmaps
 from alignkit.report.figures.scatter import scatter
 from alignkit.report.figures.training_curves import training_curves
 from alignkit.report.sites import in_order
-from alignkit.report.style import columns_for, looks, png, svg
+from alignkit.report.style import columns_for, looks, png, short, svg
 
 PLACEMENTS = {"none": {"text": [], "vision": []}, "odd": {"text": [1, 3], "vision": [2, 3]}}
 
@@ -299,3 +299,14 @@ def test_the_same_data_are_written_once_and_other_data_of_that_name_beside_them(
         "h1-correlations.csv",
         "h1-correlations-2.csv",
     }
+
+
+def test_long_names_keep_their_ends_and_sentences_their_beginnings():
+    names = [f"vilbert_large_pretrained_fusion_at_layer_{at}" for at in range(12)]
+    shown = [short(name) for name in names]
+    assert len(set(shown)) == len(names)
+    assert {len(name) for name in shown} == {24}
+    assert shown[3] == "vilbert_large_pr…layer_3"
+    assert short("higher is more aligned, and lower is less") == "higher is more aligned,…"
+    assert short("cka") == "cka"
+    assert short("a" * 24) == "a" * 24

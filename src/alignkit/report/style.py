@@ -276,9 +276,12 @@ def titled(name: object, most: int) -> str:
 
 
 def short(text: object, most: int = 24) -> str:
-    """Text that fits into a figure."""
+    """Return text that fits into a figure; a name, one word, keeps its end, where names differ."""
     shown = visible(text)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
+    if len(shown) <= most:
+        return shown
+    end = 0 if " " in shown else (most - 1) // 3
+    return f"{shown[: most - 1 - end]}…{shown[len(shown) - end :]}"
 
 
 def svg(figure: Figure) -> str:
