@@ -180,6 +180,11 @@ class AlignmentTable:
         rows = (self._rows[key] for key in keys if key in self._rows)
         return sum(not self._is_of_this_code(row) for row in rows)
 
+    def may_hold_text(self, names: Sequence[str]) -> bool:
+        """Return whether a row may have text in one of some columns, without a look at each."""
+        alike = self._rows.alike(names)
+        return alike is None or any(alike[name] for name in names)
+
     def forget(self, keys: Iterable[Key]) -> None:
         """Drop rows, so that they are measured again."""
         for key in keys:

@@ -60,7 +60,8 @@ ARRAYS = (
     "such file per layer"
 )
 # The columns from which notes are made.
-NOTED = ("metric", "warning", "within", "groups", "value", "chance", "null_mean")
+NOTES = ("warning", "within", "groups")
+NOTED = ("metric", *NOTES, "value", "chance", "null_mean")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -313,11 +314,13 @@ class Measured:
         """Return what there is to be said of the rows of tables that have anything to say."""
         from alignkit.cli.printing.values import plain_rows
 
-        columns = [table.columns(keys, NOTED) for table, keys in self.tables]
+        columns = (
+            table.columns(keys, NOTED) for table, keys in self.tables if table.may_hold_text(NOTES)
+        )
         return [
             row
             for part in columns
-            if any(any(part[name]) for name in ("warning", "within", "groups"))
+            if any(any(part[name]) for name in NOTES)
             for row in plain_rows(part)
         ]
 

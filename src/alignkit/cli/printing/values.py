@@ -217,18 +217,25 @@ def _are_grid(xs: Sequence[str], ys: Sequence[str]) -> bool:
 
 def _grids_in_lines(columns: Mapping[str, list[Any]], higher: bool) -> list[Row] | None:
     """Return what each grid of a table comes to, by streams; None where any is no grid."""
-    streams: dict[tuple[str, str], list[int]] = {}
-    for i, (x, y) in enumerate(zip(columns["x"], columns["y"], strict=True)):
-        streams.setdefault((x[0], y[0]), []).append(i)
     lines = []
-    for places in streams.values():
-        chosen = columns
-        if len(streams) > 1:
-            chosen = {name: [values[i] for i in places] for name, values in columns.items()}
+    for chosen in _by_streams(columns):
         if not _are_grid(chosen["x"], chosen["y"]):
             return None
         lines.append(_in_a_line(chosen, higher))
     return lines
+
+
+def _by_streams(columns: Mapping[str, list[Any]]) -> list[Mapping[str, list[Any]]]:
+    """Return the rows of each pair of streams, in the order of the first of each."""
+    if all(len({site[0] for site in set(columns[side])}) == 1 for side in "xy"):
+        return [columns]  # nearly always, and there may be millions of rows
+    streams: dict[tuple[str, str], list[int]] = {}
+    for i, (x, y) in enumerate(zip(columns["x"], columns["y"], strict=True)):
+        streams.setdefault((x[0], y[0]), []).append(i)
+    return [
+        {name: [values[i] for i in places] for name, values in columns.items()}
+        for places in streams.values()
+    ]
 
 
 def _in_a_line(columns: Mapping[str, list[Any]], higher: bool) -> Row:
