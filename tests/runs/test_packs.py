@@ -4,11 +4,13 @@ import io
 import json
 import shutil
 import tarfile
+import threading
 
 import pytest
 
 from alignkit.errors import DataError, UsageError
-from alignkit.runs import load_run, load_runs
+from alignkit.runs import load_run, load_runs, packs
+from alignkit.runs.files import locked
 from alignkit.runs.packs import LIST, export_runs, import_runs
 from tiny import train_tiny, without_manifests
 
@@ -100,6 +102,54 @@ def test_a_run_from_elsewhere_is_not_packed(root, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["longer", "shorter", "other", "gone"])
+def test_a_run_that_changes_while_it_is_exported_is_refused(root, tmp_path, monkeypatch, what):
+    run = load_runs(root)[0]
+    add = packs._add
+
+    def changing(tar, name, size, source):
+        if name == LIST:  # every file has been listed
+            text = run.performance_file.read_text()
+            texts = {"longer": f"{text} ", "shorter": text[:-1], "other": text.swapcase()}
+            run.performance_file.unlink()
+            if what != "gone":
+                run.performance_file.write_text(texts[what])
+        add(tar, name, size, source)
+
+    monkeypatch.setattr(packs, "_add", changing)
+    with pytest.raises(DataError, match=r"performance\.json was changed by another command"):
+        export_runs([run], root, tmp_path / "p.tar")
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_a_file_that_is_removed_while_it_is_listed_is_named(root, tmp_path, monkeypatch):
+    run = load_runs(root)[0]
+    files = packs._files
+    monkeypatch.setattr(packs, "_files", lambda *given: files(*given) | {"x.csv": run.path / "x"})
+    with pytest.raises(DataError, match="x was changed by another command"):
+        export_runs([run], root, tmp_path / "p.tar")
+
+
+def test_an_export_waits_for_a_command_that_writes(root, tmp_path):
+    run = load_runs(root)[0]
+    thread = threading.Thread(target=export_runs, args=([run], root, tmp_path / "p.tar"))
+    with locked(run.path):
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+        (run.path / "new.csv").write_text("a\n1\n")
+    thread.join(60)
+    with tarfile.open(tmp_path / "p.tar") as tar:
+        assert any(name.endswith("/new.csv") for name in tar.getnames())
+
+
+def test_a_run_that_nobody_can_write_to_is_exported_without_a_lock(root, tmp_path, monkeypatch):
+    run = load_runs(root)[0]
+    monkeypatch.setattr(packs.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(packs, "locked", lambda *_, **__: pytest.fail("locked"))
+    assert export_runs([run], root, tmp_path / "p.tar")
+
+
 def test_checkpoints_locks_and_litter_stay_at_home(tmp_path):
     run = train_tiny(tmp_path / "runs")
     (run.path / "checkpoint").mkdir()

@@ -24,6 +24,7 @@ import work  # noqa: E402
 from listings import listing  # noqa: E402
 
 RUN, OTHER = "runs/*/at_1/seed0*", "runs/*/none/seed1*"
+STORE = "encoders/*/*@*"
 COMMANDS: dict[str, tuple[str, ...]] = {
     "runs": ("runs",),
     "runs list": ("runs", "list"),
@@ -32,6 +33,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "runs verify --repair": ("runs", "verify", "--repair"),
     "runs gc": ("runs", "gc", "--output", "report"),
     "doctor": ("doctor",),
+    "runs export": ("runs", "export", "--output", "runs.tar"),
+    "study run": ("study", "run", "study.toml"),
     "study plan": ("study", "plan", "study.toml"),
     "study status": ("study", "status", "study.toml"),
     "evaluate": ("evaluate",),
@@ -39,6 +42,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "measure": mixed.COMMANDS["measure"],
     "correlate": ("correlate", "--metric", "unbiased_cka", "--output", "correlate.csv"),
     "report": ("report", "--metric", "unbiased_cka", "--output", "report2"),
+    "dimension": ("dimension", "--output", "dimension"),
+    "plot layers": ("plot", "layers", "--metric", "unbiased_cka", "--output", "figures"),
+    "extract --encoder": work.CHAIN["extract --encoder"],
+    "measure --encoder": ("measure", "--encoder", "*", "--streams", "text,text", "--metric", "cka"),
+    "compare": ("compare", RUN, OTHER, "--metric", "cka", "--layers", "last"),
 }
 # What commands leave for a while, or what was left behind: file by file, or folder by folder.
 SHARDS = f"{RUN}/representations/.test.shards"
@@ -64,6 +72,10 @@ STANDING = (
     f"{RUN}/representations",
     f"{OTHER}/alignment.csv",
     f"{OTHER}/performance.json",
+    f"{RUN}/.index",
+    "runs/.study",
+    STORE,
+    f"{STORE}/representations",
 )
 OPENING = ("open", "os.listdir", "os.scandir", "os.rename", "os.remove", "os.rmdir")
 
@@ -96,7 +108,7 @@ def _begun(folder: Path) -> Path:
     """Return a folder with two runs that were measured, a study, a report and much litter."""
     work.prepare(folder / "warm")
     start = mixed.begun(folder / "start", folder / "log")
-    again = ("train none, 1", "evaluate", "extract", "measure", "report")
+    again = ("train none, 1", "extract --encoder", "study", "extract", "measure", "report")
     for words in (mixed.COMMANDS[name] for name in again):
         work.succeed(words, start, folder / "log")
     (run,) = start.glob(RUN)
@@ -126,7 +138,7 @@ def _disturbed(
     """Run a command in a copy of a folder; None where it does not meet what would be removed."""
     here = work.fresh(folder / "here", start)
     (target,) = here.glob(pattern)
-    words = tuple(str(next(here.glob(w)).relative_to(here)) if w == RUN else w for w in words)
+    words = tuple(_place(here, word) if word in (RUN, OTHER) else word for word in words)
     flag = folder / "removed"
     flag.unlink(missing_ok=True)
 
@@ -137,6 +149,10 @@ def _disturbed(
 
     ended = work.run(words, here, folder / "log", lambda: moment(target, remove))
     return ended if flag.exists() else None
+
+
+def _place(folder: Path, pattern: str) -> str:
+    return str(next(folder.glob(pattern)).relative_to(folder))
 
 
 def _when_listed(target: Path, remove: Callable[[], None]) -> None:

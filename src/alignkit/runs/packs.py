@@ -13,21 +13,23 @@ import hashlib
 import io
 import json
 import lzma
+import os
 import re
 import shutil
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from alignkit.bounds import check_ratio
 from alignkit.documents import parse_json
 from alignkit.errors import DataError, UsageError, first_line
-from alignkit.runs.files import locked, put_folder, sha256_of, whole_file
+from alignkit.runs.files import locked, put_folder, whole_file
 from alignkit.runs.listing import files_below
+from alignkit.runs.manifests import Entry, entry_of
 from alignkit.runs.run import Run
 
 LIST = "pack.json"
@@ -73,29 +75,25 @@ def export_runs(
     ------
     UsageError
         When a run is not below the folder of runs.
+    DataError
+        When another command changes a run meanwhile; then nothing is written.
     """
     chosen = {_folder(run, root): run for run in runs}
-    files = {
-        folder: _files(run, weights, representations) for folder, run in sorted(chosen.items())
-    }
     listed = [
         {
             "folder": folder,
-            "identity": chosen[folder].stored["identity"],
-            "files": {
-                name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
-                for name, path in paths.items()
-            },
+            "identity": run.stored["identity"],
+            "files": _entries(run, weights, representations),
         }
-        for folder, paths in files.items()
+        for folder, run in sorted(chosen.items())
     ]
     text = json.dumps({"format": FORMAT, "runs": listed}, indent=1, sort_keys=True).encode()
     with whole_file(target) as temporary, _tar_to_write(temporary, target) as tar:
         _add(tar, LIST, len(text), io.BytesIO(text))
-        for folder, paths in files.items():
-            for name, path in paths.items():
-                with path.open("rb") as file:
-                    _add(tar, f"{folder}/{name}", path.stat().st_size, file)
+        for each in listed:
+            folder = str(each["folder"])
+            for name, entry in each["files"].items():
+                _add_file(tar, f"{folder}/{name}", chosen[folder].path / name, entry)
     return target.stat().st_size
 
 
@@ -325,7 +323,59 @@ def _tar_to_write(path: Path, target: Path) -> Iterator[tarfile.TarFile]:
         yield tar
 
 
-def _add(tar: tarfile.TarFile, name: str, size: int, source: IO[bytes]) -> None:
+def _entries(run: Run, weights: bool, representations: bool) -> dict[str, Entry]:
+    """Return size and SHA-256 of the files of a run to pack, which no command writes meanwhile."""
+    writable = os.access(run.path, os.W_OK)  # otherwise nobody writes there
+    with locked(run.path, shared=True) if writable else nullcontext():
+        files = _files(run, weights, representations)
+        try:
+            return {name: entry_of(path) for name, path in files.items()}
+        except FileNotFoundError as error:
+            raise _changed(error.filename) from None
+
+
+def _add_file(tar: tarfile.TarFile, name: str, path: Path, entry: Entry) -> None:
+    """Add a file that has not changed since it was listed."""
+    try:
+        with path.open("rb") as file:
+            content = _Hashed(file)
+            _add(tar, name, entry["size"], content)
+            unchanged = content.digest.hexdigest() == entry["sha256"] and not file.read(1)
+    except (FileNotFoundError, _Short):
+        unchanged = False
+    if not unchanged:
+        raise _changed(path)
+
+
+def _changed(path: str | Path) -> DataError:
+    return DataError(
+        f"{path} was changed by another command while it was exported; export again when that has "
+        "ended"
+    )
+
+
+class _Short(Exception):
+    """A file has fewer bytes than it had."""
+
+
+class _Hashed(io.RawIOBase):
+    """What is read from a file, with its checksum."""
+
+    def __init__(self, source: IO[bytes]) -> None:
+        super().__init__()
+        self._source = source
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Read some bytes."""
+        content = self._source.read(size)
+        if len(content) < size:
+            raise _Short
+        self.digest.update(content)
+        return content
+
+
+def _add(tar: tarfile.TarFile, name: str, size: int, source: io.IOBase) -> None:
     member = tarfile.TarInfo(name)  # with time, owner and group at zero
     member.size, member.mode = size, 0o644
     tar.addfile(member, source)
