@@ -18,7 +18,15 @@ from alignkit.data.facts import sample_fact
 from alignkit.errors import AlignkitError, DamagedError
 from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
-from alignkit.runs.manifests import entries_of, read_checked, write_checked, write_table
+from alignkit.runs import verify as verifying
+from alignkit.runs.manifests import (
+    entries_of,
+    entry_of,
+    manifest_of_table,
+    read_checked,
+    write_checked,
+    write_table,
+)
 from alignkit.runs.verify import DAMAGED, MISSING, repair, verify_encoders, verify_run
 from damage import flipped_or_cut
 from tiny import alignkit as command
@@ -98,6 +106,39 @@ def test_every_flip_and_cut_is_found_and_none_is_used(run):
             assert "\n" not in str(error.value)
         file.write_bytes(content)
     assert not _bad(run)
+
+
+def test_what_another_command_replaces_meanwhile_is_not_called_damaged(run, monkeypatch):
+    """As by extracting again with other weights, after the index was read."""
+    folder = run.representations_folder("test")
+    read = verifying.difference
+    replaced = []
+
+    def replacing(path, entry):
+        if path.suffix == ".npy" and not replaced:
+            replaced.append(path)
+            np.save(path, np.load(path) + 1)
+            index = read_checked(folder / "index.json")
+            index["files"][path.name] = entry_of(path)
+            write_checked(folder / "index.json", index)
+        return read(path, entry)
+
+    monkeypatch.setattr(verifying, "difference", replacing)
+    assert {part.state for part in verify_run(run)} <= {"whole", "stale"}
+    assert replaced
+
+
+def test_what_is_whole_by_now_is_not_removed(run):
+    file = run.path / "alignment" / "test" / "cka.cls.csv"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-3])
+    (part,) = _bad(run).values()
+    file.write_bytes(whole)
+    assert "whole by now" in repair(run, part)
+    assert file.read_bytes() == whole
+    file.unlink()
+    manifest_of_table(file).unlink()
+    assert "removed" in repair(run, part)
 
 
 def test_what_is_damaged_is_removed_and_made_again_with_the_same_bytes(run):

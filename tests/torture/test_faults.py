@@ -61,4 +61,7 @@ def test_commands_that_work_on_the_same_runs_together_give_one_result():
 @pytest.mark.slow
 def test_what_another_command_removes_meanwhile_stops_none():
     said = _said_by("removals.py", "--only", "runs", "--only", "runs gc", "--only", "runs verify")
-    assert re.search(r"^[67]\d removals: 0 problems$", said, re.M), said
+    counts = re.search(r"^(\d+) removals: (\d+) problems$", said, re.M)
+    assert counts is not None, said
+    assert int(counts[1]) > 60
+    assert counts[2] == "0", said

@@ -237,13 +237,13 @@ def verify(
     folders = _run_folders(paths, runs, task, placement)
     stores = [] if paths or task or placement else found(encoders, "*")
     reporter = console.TerminalReporter()
-    parts: list[tuple[Run | None, Part]] = []
+    parts: list[tuple[Run | Path, Part]] = []
     with fingerprint_once(), reporter.progress("verify", len(folders) + len(stores)) as bar:
         for run in folders:
             parts += [(run, part) for part in verify_run(run)]
             bar.advance()
         for folder in stores:
-            parts += [(None, part) for part in verify_encoders(folder)]
+            parts += [(folder, part) for part in verify_encoders(folder)]
             bar.advance()
     rows, left = [], 0
     for owner, part in parts:

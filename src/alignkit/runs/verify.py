@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -64,7 +65,7 @@ class Part:
     files: int = 1
 
 
-def verify_run(run: Run) -> Iterator[Part]:
+def verify_run(run: Run) -> list[Part]:
     """Check every file of a run that a manifest lists.
 
     Parameters
@@ -72,11 +73,28 @@ def verify_run(run: Run) -> Iterator[Part]:
     run : Run
         A folder with a trained or an interrupted run. Its pictures are compared where its data
         are here.
-
-    Yields
-    ------
-    Part
     """
+    return _looked_at_twice(partial(_of_run, run))
+
+
+def verify_encoders(folder: Path) -> list[Part]:
+    """Check the stored encoders of a task, and the values between them.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of a task below that of encoders.
+    """
+    return _looked_at_twice(partial(_of_encoders, folder))
+
+
+def _looked_at_twice(look: Callable[[], Iterable[Part]]) -> list[Part]:
+    """Look again where something is damaged: its manifest may have been replaced meanwhile."""
+    parts = list(look())
+    return list(look()) if any(part.state == DAMAGED for part in parts) else parts
+
+
+def _of_run(run: Run) -> Iterator[Part]:
     if run.is_trained:
         yield from _training(run)
         yield _scores(run)
@@ -95,14 +113,7 @@ def verify_run(run: Run) -> Iterator[Part]:
             yield part
 
 
-def verify_encoders(folder: Path) -> Iterator[Part]:
-    """Check the stored encoders of a task, and the values between them.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder of a task below that of encoders.
-    """
+def _of_encoders(folder: Path) -> Iterator[Part]:
     here = map(EncoderStore, found(folder, "*@*"))
     stores = {store.name: store for store in here if _holds_files(store.path)}
     for store in stores.values():
@@ -122,14 +133,15 @@ def _holds_files(folder: Path) -> bool:
     return any(file.name[0] != "." for file in files_below(folder))
 
 
-def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
+def repair(owner: Run | Path, part: Part, retrain: bool = False) -> str:
     """Remove a part that is damaged or stale, so that it is made again.
 
     Parameters
     ----------
-    run : Run, optional
-        The run of the part; None of an encoder.
+    owner : Run or Path
+        The run of the part, or the folder of a task below that of encoders.
     part : Part
+        What is not damaged any more stays.
     retrain : bool
         Also where that means training again. Without it weights are never removed.
 
@@ -138,7 +150,11 @@ def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
     str
         What was done; empty where nothing can be.
     """
+    run = owner if isinstance(owner, Run) else None
     with locked(run.path if run is not None else part.path.parent):
+        if part.state == DAMAGED and not _is_damaged(owner, part):
+            by_now = "whole by now, as another command wrote it"
+            return by_now if part.path.exists() else "removed with another part"
         if part.step == "train" and part.path.parent.name.startswith("step-"):
             discard(part.path.parent)
             return "removed; training begins anew"
@@ -156,6 +172,13 @@ def repair(run: Run | None, part: Part, retrain: bool = False) -> str:
                 discard(run.alignment_file)  # it is derived from the tables
                 discard(manifest_of_table(run.alignment_file))
         return "removed; it is made again when it is needed"
+
+
+def _is_damaged(owner: Run | Path, part: Part) -> bool:
+    if part.path.suffix == ".shards":  # of what is locked they are not looked at
+        return _shards(part.path).state == DAMAGED
+    now = verify_run(owner) if isinstance(owner, Run) else verify_encoders(owner)
+    return any(each.path == part.path and each.state == DAMAGED for each in now)
 
 
 def _training(run: Run) -> Iterator[Part]:
