@@ -475,6 +475,39 @@ def test_the_table_of_all_metrics_is_whole_whenever_it_is_read(tiny_run, monkeyp
     assert "previous" not in manifests.read_checked(tiny_run.path / "alignment.json")
 
 
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_table_that_was_cut_off_is_stale_until_it_is_derived_anew(tiny_run, monkeypatch, writes):
+    """Killed after so many writes: of the manifest, the table, the manifest of it alone."""
+    names = ("alignment.csv", "alignment.json")
+    measure_run(tiny_run, ["cka"])
+    measure_run(tiny_run, ["mknn:k=5"])
+    whole = [(tiny_run.path / name).read_bytes() for name in names]
+    for file in tiny_run.alignment_folder("test").glob("mknn*"):
+        file.unlink()
+    rebuild_alignment(tiny_run)
+    done = []
+
+    def cut_off(write):
+        def writing(path, content):
+            if path.parent == tiny_run.path:
+                if len(done) == writes:
+                    raise KeyboardInterrupt
+                done.append(path)
+            write(path, content)
+
+        return writing
+
+    with monkeypatch.context() as patched:
+        for name in ("write_text", "write_json"):
+            patched.setattr(manifests, name, cut_off(getattr(manifests, name)))
+        with pytest.raises(KeyboardInterrupt):
+            measure_run(tiny_run, ["mknn:k=5"])
+    assert is_stale(tiny_run)
+    measure_run(tiny_run, ["mknn:k=5"])
+    assert not is_stale(tiny_run)
+    assert [(tiny_run.path / name).read_bytes() for name in names] == whole
+
+
 @pytest.mark.parametrize("damaged", ["alignment.csv", "alignment.json"])
 def test_a_damaged_table_of_all_metrics_is_derived_anew(tiny_run, damaged):
     measure_run(tiny_run, ["cka"])

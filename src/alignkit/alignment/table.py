@@ -415,16 +415,20 @@ def _typed(column: str, values: Sequence[Any]) -> pd.Series:
 def is_stale(run: Run) -> bool:
     """Return whether a metric's file was written after ``alignment.csv``, which may lack it.
 
-    This happens when a process is killed between the two, or a run is copied. A run that cannot
-    be written to is left as it is.
+    This happens when a process is killed between the two, or before the manifest of
+    ``alignment.csv`` is settled, and when a run is copied. A run that cannot be written to is left
+    as it is.
     """
     folder = run.path / "alignment"
     files = found(folder, "*/*.csv")
     if not files or not os.access(run.path, os.W_OK):
         return False
     folders = {folder, *(file.parent for file in files)}  # a folder changes when a file is removed
+    manifest = manifest_of_table(run.alignment_file)
     try:
         written = run.alignment_file.stat().st_mtime_ns
+        if manifest.is_file() and manifest.stat().st_mtime_ns < written:
+            return True
         return any(path.stat().st_mtime_ns >= written for path in (*files, *folders))
     except FileNotFoundError:  # never written, or something was removed meanwhile
         return True
@@ -440,8 +444,8 @@ def rebuild_alignment(run: Run) -> None:
         text = as_written(joined([_columns(file) for file in files]))
         if not _holds(run.alignment_file, text):
             _write_derived(run.alignment_file, text)
-        settle(run.alignment_file)
         os.utime(run.alignment_file)  # it is up to date
+        settle(run.alignment_file)
 
 
 def _holds(table: Path, text: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -193,11 +194,14 @@ def write_table(path: Path, text: str, inputs: Mapping[str, Any] | None = None) 
 
 
 def settle(path: Path) -> None:
-    """Let the manifest of a whole table no longer list the table's predecessor."""
+    """Let the manifest of a whole table list it alone, and be no older than the table."""
     manifest = manifest_of_table(path)
-    content = read_checked(manifest) if manifest.is_file() else {}
+    if not manifest.is_file():  # an earlier version wrote the table
+        return
+    content = read_checked(manifest)
     if content.pop("previous", None) is not None:
         write_checked(manifest, content)
+    os.utime(manifest)
 
 
 def inputs_of_table(path: Path) -> dict[str, Any]:
