@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 from urllib.parse import unquote
 
 import pandas as pd
@@ -244,6 +245,30 @@ def test_other_runs_and_damaged_tables_are_named_and_left_out(stored, tmp_path):
     assert not {"trajectory", "probes", "search"} & set(charts)
 
 
+@pytest.mark.parametrize(
+    ("file", "column", "value", "chart", "said"),
+    [
+        ("dimension/spectra.csv", "component", None, "spectra", "has no column"),
+        ("dimension/spectra.csv", "cumulative", "much", "spectra", "holds text in the column"),
+        ("probe/points.csv", "alignment", None, "probe_points", "has no column"),
+        ("search/importances.csv", "importance", None, "", "has no column"),
+        ("search/history.csv", "loss", None, "search", "has no column"),
+        ("search/history.csv", "score", "much", "search", "holds text in the column"),
+    ],
+)
+def test_a_table_that_was_changed_is_named_and_left_out(
+    stored, tmp_path, file, column, value, chart, said
+):
+    place = shutil.copytree(stored[1], tmp_path / "results")
+    table = pd.read_csv(place / file)
+    changed = table.drop(columns=column) if value is None else table.assign(**{column: value})
+    changed.to_csv(place / file, index=False)
+    page = _report(stored[0], tmp_path / "report", place)
+    assert f"{Path(file).name} {said} &#39;{column}&#39;" in page.read_text()
+    assert chart not in charts_of(page)
+    assert {"dimension", "probes", "stability"} <= set(charts_of(page))
+
+
 def test_some_of_the_runs_are_counted(stored, tmp_path):
     runs, results = stored
     page = _report(runs[:-1], tmp_path / "fewer", results / "dimension")
@@ -291,9 +316,9 @@ def test_a_pipe_among_the_tables_is_not_waited_for(tmp_path):
 
 
 def test_a_very_large_table_is_said_to_be_left_out(tmp_path, monkeypatch):
-    (tmp_path / "spectra.csv").write_text("model,share\na,0.5\n")
+    (tmp_path / "fusions.csv").write_text("model,share\na,0.5\n")
     found = _dimension_in(tmp_path)
-    assert len(found.table("spectra")) == 1
+    assert len(found.table("fusions")) == 1
     monkeypatch.setattr(stored_tables, "_LARGEST", 10)
-    with pytest.raises(DataError, match=r"spectra\.csv has 18 bytes; at most 10 are shown"):
-        found.table("spectra")
+    with pytest.raises(DataError, match=r"fusions\.csv has 18 bytes; at most 10 are shown"):
+        found.table("fusions")

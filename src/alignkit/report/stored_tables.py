@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,15 @@ class Kind:
         Those by which its first table is known.
     drawn : tuple of str
         What the names of its figures begin with.
-    beside : sequence of str
-        The names of its other tables.
+    beside : mapping of str to tuple of str
+        Of its other tables, the columns that a page draws.
     """
 
     title: str
     command: str
     columns: frozenset[str]
     drawn: tuple[str, ...]
-    beside: Sequence[str] = ()
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 KINDS = {
@@ -68,28 +68,30 @@ KINDS = {
             )
         ),
         ("probe",),
-        ("points", "within", "pooled"),
+        {"points": ("model", "metric", "stream", "depth", "value", "alignment")},
     ),
     "dimension": Kind(
         "Dimensions by layer",
         "alignkit dimension --output results/dimension --figures results/dimension/figures",
         frozenset(("model", "stream", "layer", "depth", "pool", *QUANTITIES)),
         ("dimension-", "spectra"),
-        ("spectra", "fusions", "collapse"),
+        {"spectra": ("model", "stream", "depth", "component", "cumulative")},
     ),
     "trajectory": Kind(
         "Change from layer to layer",
         "alignkit trajectory --output results/trajectory --figures results/trajectory/figures",
         frozenset(("model", "stream", "metric", "relation", "x", "y", "depth", "value", "fusion")),
         ("trajectory-", "jumps-"),
-        ("placements", "within", "against"),
     ),
     "search": Kind(
         "Search",
         "alignkit search analyse --figures results/search",
         frozenset(("number", "state", "duplicate_of")),
         ("history", "correlations", "importances", "parallel", "pareto"),
-        ("correlations", "importances"),
+        {
+            "correlations": ("objective", "parameter", "spearman"),
+            "importances": ("objective", "parameter", "importance"),
+        },
     ),
 }
 # The file that says what a search was for, beside its tables.
@@ -146,13 +148,14 @@ class StoredTables:
         Raises
         ------
         DataError
-            When it cannot be read, or holds text where numbers are expected.
+            When it cannot be read, lacks a column, or holds text where numbers are expected.
         """
-        # The parameters and objectives of a search may have any name.
-        table = self._read(self.file, _TEXTS if self.kind != "search" else frozenset(["state"]))
-        for column in sorted(KINDS[self.kind].columns - _TEXTS):
-            if not pd.api.types.is_numeric_dtype(table[column]):
-                raise DataError(f"{self.file} holds text in the column '{column}', not numbers")
+        columns, texts = KINDS[self.kind].columns, _TEXTS
+        if self.kind == "search":  # its parameters and objectives may have any name
+            columns |= {objective["name"] for objective in self.search["objectives"]}
+            texts = frozenset(["state"])
+        table = self._read(self.file, texts)
+        _require(self.file, table, columns, texts)
         return table
 
     def table(self, name: str) -> pd.DataFrame:
@@ -161,7 +164,8 @@ class StoredTables:
         Raises
         ------
         DataError
-            When it cannot be read, or is very large.
+            When it cannot be read, is very large, lacks a column, or holds text where numbers
+            are expected.
         """
         file = self.file.with_name(f"{name}.csv")
         if not file.is_file():
@@ -169,7 +173,9 @@ class StoredTables:
         size = file.stat().st_size
         if size > _LARGEST:
             raise DataError(f"{file} has {size:,} bytes; at most {_LARGEST:,} are shown")
-        return self._read(file, _TEXTS)
+        table = self._read(file, _TEXTS)
+        _require(file, table, KINDS[self.kind].beside.get(name, ()), _TEXTS)
+        return table
 
     def _read(self, file: Path, texts: frozenset[str]) -> pd.DataFrame:
         table = read_results(file, KINDS[self.kind].command, texts=sorted(texts))
@@ -207,6 +213,16 @@ def find_tables(places: Sequence[Path]) -> list[StoredTables]:
             )
         found += here
     return list(dict.fromkeys(found))
+
+
+def _require(
+    file: Path, table: pd.DataFrame, columns: Iterable[str], texts: frozenset[str]
+) -> None:
+    for column in sorted(columns):
+        if column not in table:
+            raise DataError(f"{file} has no column '{column}'")
+        if column not in texts and not pd.api.types.is_numeric_dtype(table[column]):
+            raise DataError(f"{file} holds text in the column '{column}', not numbers")
 
 
 def _kind(file: Path) -> Iterator[str]:

@@ -17,10 +17,11 @@ from alignkit.report.charts.theme import DEPTHS, FAINT
 from alignkit.report.content import Content
 from alignkit.report.figures.spectra import mean_curves
 
+_SHARES = [f"{100 * cut:g}" for cut in CUTS.values()]
 _ABOUT = (
     "The share of the variance that the first components of each layer hold, a line per layer. "
     "Dotted lines are the shares for which components are counted: "
-    f"{', '.join(f'{100 * cut:g}' for cut in CUTS.values())} %."
+    f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} %."
 )
 # Points of a spectrum: one for every component where there are few, and on a log axis as many
 # as one can see.
