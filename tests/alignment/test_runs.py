@@ -20,7 +20,14 @@ from alignkit.alignment.runs import (
     measure_run,
     read_alignment,
 )
-from alignkit.alignment.table import COUNTS, NUMBERS, as_written, is_stale, rebuild_alignment
+from alignkit.alignment.table import (
+    COUNTS,
+    NUMBERS,
+    alignment_of,
+    as_written,
+    is_stale,
+    rebuild_alignment,
+)
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import run_value, runs_table
 from alignkit.errors import DataError, UsageError
@@ -506,6 +513,25 @@ def test_a_table_that_was_cut_off_is_stale_until_it_is_derived_anew(tiny_run, mo
     measure_run(tiny_run, ["mknn:k=5"])
     assert not is_stale(tiny_run)
     assert [(tiny_run.path / name).read_bytes() for name in names] == whole
+
+
+@pytest.mark.parametrize("damaged", ["alignment.csv", "alignment.json"])
+def test_a_damaged_table_of_all_metrics_is_read_as_it_was(tiny_run, monkeypatch, damaged):
+    measure_run(tiny_run, ["cka"])
+    whole = alignment_of(tiny_run)
+    file = tiny_run.path / damaged
+    file.write_bytes(file.read_bytes().replace(b"cka", b"ckb").replace(b"size", b"sise"))
+    listening = Listening()
+    monkeypatch.setattr("alignkit.progress._reporter", [listening])
+    assert alignment_of(tiny_run).equals(whole)
+    assert listening.said == [f"{tiny_run.alignment_file} is damaged, and is derived anew"]
+    assert alignment_of(tiny_run, ["value"])["value"].equals(whole["value"])
+    assert len(listening.said) == 1
+    table = next(tiny_run.alignment_folder("test").glob("cka*.csv"))
+    for each in (table, tiny_run.alignment_file):
+        each.write_bytes(each.read_bytes()[:-9])
+    with pytest.raises(DataError, match="is damaged"):
+        alignment_of(tiny_run)
 
 
 @pytest.mark.parametrize("damaged", ["alignment.csv", "alignment.json"])

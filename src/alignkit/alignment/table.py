@@ -18,8 +18,9 @@ from alignkit.alignment.index import indexed
 from alignkit.alignment.rows import Key, Rows
 from alignkit.errors import DamagedError, DataError
 from alignkit.plugins.options import format_spec
+from alignkit.progress import current_reporter
 from alignkit.runs import Run
-from alignkit.runs.files import discard
+from alignkit.runs.files import discard, locked
 from alignkit.runs.listing import found
 from alignkit.runs.manifests import inputs_of_table, manifest_of_table, settle, write_table
 
@@ -446,6 +447,25 @@ def rebuild_alignment(run: Run) -> None:
             _write_derived(run.alignment_file, text)
         os.utime(run.alignment_file)  # it is up to date
         settle(run.alignment_file)
+
+
+def alignment_of(run: Run, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return what ``Run.alignment`` does; where ``alignment.csv`` is damaged, derive it anew first.
+
+    Raises
+    ------
+    DataError
+        When it cannot be derived, as a table of a metric is damaged too or nothing is measured.
+    """
+    try:
+        return run.alignment(columns)
+    except DamagedError:
+        if not os.access(run.path, os.W_OK):
+            raise
+    current_reporter().note(f"{run.alignment_file} is damaged, and is derived anew")
+    with locked(run.path):
+        rebuild_alignment(run)
+    return run.alignment(columns)
 
 
 def _holds(table: Path, text: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from alignkit.alignment.designs import name_of
+from alignkit.alignment.table import alignment_of
 from alignkit.analysis.layer_values import SIDES, STORED, values_of_draw
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.scores import outcome_sign
@@ -227,7 +228,7 @@ def _alignment(
     run: Run, label: str, options: TableOptions, streams: str, everywhere: bool
 ) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
     """Return the values of the split and pooling asked for, and those of all others if wanted."""
-    stored = run.alignment(STORED)
+    stored = alignment_of(run, STORED)
     kinds = stored[["split", "pool"]].drop_duplicates().itertuples(index=False, name=None)
     asked = (options.split, options.pool)
     others = [kind for kind in kinds if everywhere and kind != asked]
