@@ -323,15 +323,15 @@ def _inputs_of_state(file: Path, *_state: object) -> Mapping[str, Mapping[str, s
 
 def _read(file: Path) -> Columns:
     """Return the columns of a table, not to be changed; each state of a file is read once."""
-    try:
-        return _read_state(file, _state(file))
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}; measure again") from None
+    return _read_state(file, _state(file))
 
 
 @lru_cache(maxsize=4096)
 def _read_state(file: Path, _state: object) -> Columns:
-    content = file.read_bytes()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}; measure again") from None
     return indexed(
         file, hashlib.sha256(_LAYOUT + content).hexdigest(), lambda: _parsed(file, content)
     )
@@ -449,6 +449,23 @@ def rebuild_alignment(run: Run) -> None:
         settle(run.alignment_file)
 
 
+def _holds(table: Path, text: str) -> bool:
+    try:
+        inputs_of_table(table)
+        return table.read_bytes() == text.encode()
+    except (DamagedError, FileNotFoundError):
+        return False
+
+
+def _write_derived(table: Path, text: str) -> None:
+    """Write a table over what is there, whatever it is; others may read it meanwhile."""
+    try:
+        write_table(table, text)
+    except DamagedError:
+        discard(table)
+        write_table(table, text)
+
+
 def alignment_of(run: Run, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Return what ``Run.alignment`` does; where ``alignment.csv`` is damaged, derive it anew first.
 
@@ -466,23 +483,6 @@ def alignment_of(run: Run, columns: Sequence[str] | None = None) -> pd.DataFrame
     with locked(run.path):
         rebuild_alignment(run)
     return run.alignment(columns)
-
-
-def _holds(table: Path, text: str) -> bool:
-    try:
-        inputs_of_table(table)
-        return table.read_bytes() == text.encode()
-    except (DamagedError, FileNotFoundError):
-        return False
-
-
-def _write_derived(table: Path, text: str) -> None:
-    """Write a table over what is there, whatever it is; others may read it meanwhile."""
-    try:
-        write_table(table, text)
-    except DamagedError:
-        discard(table)
-        write_table(table, text)
 
 
 def as_written(columns: Mapping[str, Sequence[Any]]) -> str:

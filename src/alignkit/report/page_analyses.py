@@ -201,7 +201,7 @@ def _of_search(tables: StoredTables) -> tuple[dict[str, Any], pd.DataFrame]:
 def _add(
     reader: _Reader, chart: Callable[..., Chart | None], parts: list[pd.DataFrame], drawn: str = ""
 ) -> None:
-    """Add a chart of rows, with the pictures whose names begin as said."""
+    """Add a chart of rows, with the pictures whose names begin with ``drawn``."""
     if parts:
         rows = pd.concat(parts, ignore_index=True)
         files = [path for path in reader.section.pictures if PurePath(path).name.startswith(drawn)]

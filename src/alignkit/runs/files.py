@@ -183,7 +183,7 @@ def _has_formula(column: pd.Series) -> bool:
 def discard(path: Path) -> None:
     """Remove a file or folder; a folder is renamed first, so that it disappears at once.
 
-    Two processes may discard the same.
+    Two processes may discard the same path at once.
     """
     if not path.is_dir():
         path.unlink(missing_ok=True)

@@ -175,7 +175,7 @@ def repair(owner: Run | Path, part: Part, retrain: bool = False) -> str:
 
 
 def _is_damaged(owner: Run | Path, part: Part) -> bool:
-    if part.path.suffix == ".shards":  # of what is locked they are not looked at
+    if part.path.suffix == ".shards":  # verify_run passes over those of a locked run
         return _shards(part.path).state == DAMAGED
     now = verify_run(owner) if isinstance(owner, Run) else verify_encoders(owner)
     return any(each.path == part.path and each.state == DAMAGED for each in now)

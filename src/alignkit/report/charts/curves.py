@@ -15,6 +15,7 @@ from alignkit.report.charts.theme import FAINT, FUSION, MARK
 from alignkit.report.content import Content
 
 MOST_ROWS = 30_000
+WITHOUT_RUNS = "Single runs are left out, so that this page stays small."
 RESULTS = Selector("results", "tables of")
 # Values of a column ``stream`` that are about both.
 _OF_BOTH = ("both", "text-vision")
@@ -79,7 +80,7 @@ def curves_chart(
     if not content.has_seeds:
         single = single.iloc[:0]
     elif len(means) + len(single) > MOST_ROWS:
-        note = "Single runs are left out, so that this page stays small."
+        note = WITHOUT_RUNS
         single = single.iloc[:0]
     order = {column: list(dict.fromkeys(values[column])) for column in columns}
     drawn = set(values["task"])

@@ -12,16 +12,16 @@ import pandas as pd
 from alignkit.analysis.dimension import CUTS
 from alignkit.report.charts.chart import DATA, Chart, Layout, Selector, panels_by
 from alignkit.report.charts.choices import EVERY_PLACEMENT, MEAN, in_turn, seed_name
-from alignkit.report.charts.curves import MOST_ROWS, RESULTS
+from alignkit.report.charts.curves import MOST_ROWS, RESULTS, WITHOUT_RUNS
 from alignkit.report.charts.theme import DEPTHS, FAINT
 from alignkit.report.content import Content
 from alignkit.report.figures.spectra import mean_curves
+from alignkit.report.paragraphs.phrases import listed
 
-_SHARES = [f"{100 * cut:g}" for cut in CUTS.values()]
 _ABOUT = (
     "The share of the variance that the first components of each layer hold, a line per layer. "
     "Dotted lines are the shares for which components are counted: "
-    f"{', '.join(_SHARES[:-1])} and {_SHARES[-1]} %."
+    f"{listed(f'{100 * cut:g}' for cut in CUTS.values())} %."
 )
 # Points of a spectrum: one for every component where there are few, and on a log axis as many
 # as one can see.
@@ -48,7 +48,7 @@ def spectra_chart(
     few = _components(int(shares["component"].max()), _FEWEST_POINTS)
     note = ""
     if sum(part["component"].isin(few).sum() for part in (means, single)) > MOST_ROWS:
-        note, single = "Single runs are left out, so that this page stays small.", shares[:0]
+        note, single = WITHOUT_RUNS, shares[:0]
     rows = pd.concat([means, single], ignore_index=True).rename(columns={"cumulative": "value"})
     rows = rows[[*_KEYS, "run", "component", "value"]]
     rows, drawn = _thinned(rows)

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 
 from alignkit.report.figures.colour_scale import colour_bar, fit_maps
 from alignkit.report.figures.fit import fit
+from alignkit.report.paragraphs.phrases import listed
 from alignkit.report.style import (
     FAINT,
     columns_for,
@@ -113,8 +114,8 @@ def mean_curves(shares: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
 
 
 def _label(figure: Figure, axes: Sequence[Axes], columns: int, cuts: Sequence[float]) -> None:
-    named = ", ".join(f"{100 * cut:g}" for cut in cuts[:-1])
-    label = f"{named} and {100 * cuts[-1]:g} % of variance" if named else f"{100 * cuts[-1]:g} %"
+    named = listed(f"{100 * cut:g}" for cut in cuts)
+    label = f"{named} % of variance" if len(cuts) > 1 else f"{named} %"
     mark = Line2D([], [], color=FAINT, lw=0.8, ls=_DOTTED, label=label)
     figure.legend(handles=[mark], loc="lower center", bbox_to_anchor=(0.5, 0))
     rows = -(-len(axes) // columns)
