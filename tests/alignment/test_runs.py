@@ -34,6 +34,7 @@ from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
 from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
+from alignkit.runs.manifests import manifest_of_table
 from odd_files import sprinkle
 from tiny import train_tiny, without_manifests
 
@@ -177,8 +178,10 @@ def test_tables_that_lack_later_columns_are_read(tiny_run):
     assert table["value"].equals(expected["value"])
     assert (table["resamples"] == 0).all()
     old.drop(columns="value").to_csv(file, index=False)
-    with pytest.raises(DataError, match="lacks the column 'value'"):
-        measure_run(tiny_run, ["cka"], layers="same")
+    listening = Listening()
+    again = measure_run(tiny_run, ["cka"], layers="same", reporter=listening)
+    assert again["value"].equals(expected["value"])
+    assert "lacks the column 'value'; its values are measured again" in " ".join(listening.said)
 
 
 def test_values_of_another_version_are_measured_again(tiny_run, asked, monkeypatch):
@@ -515,6 +518,59 @@ def test_a_table_that_was_cut_off_is_stale_until_it_is_derived_anew(tiny_run, mo
     assert [(tiny_run.path / name).read_bytes() for name in names] == whole
 
 
+@pytest.mark.parametrize("damaged", ["csv", "json"])
+def test_a_damaged_table_of_a_metric_is_measured_again_and_that_is_said(tiny_run, damaged):
+    whole = measure_run(tiny_run, ["cka", "mknn:k=5"])
+    files = [*tiny_run.alignment_folder("test").glob("*.*"), tiny_run.alignment_file]
+    before = {file: file.read_bytes() for file in files}
+    (file,) = tiny_run.alignment_folder("test").glob(f"cka*.{damaged}")
+    file.write_bytes(file.read_bytes()[:-9])
+    listening = Listening()
+    again = measure_run(tiny_run, ["cka", "mknn:k=5"], reporter=listening)
+    assert again.equals(whole)
+    (said,) = [line for line in listening.said if "measured again" in line]
+    assert file.name in said
+    assert {file: file.read_bytes() for file in files} == before
+
+
+@pytest.mark.parametrize("damage", [b"split,metric\ntest,cka\n", b"\xff\x00", b"a,b\n1\n", b""])
+def test_what_is_no_table_and_has_no_manifest_is_measured_again_too(tiny_run, damage):
+    whole = measure_run(tiny_run, ["cka"])
+    (file,) = tiny_run.alignment_folder("test").glob("cka*.csv")
+    before = file.read_bytes()
+    manifest_of_table(file).unlink()
+    file.write_bytes(damage)
+    listening = Listening()
+    assert measure_run(tiny_run, ["cka"], reporter=listening).equals(whole)
+    assert [line for line in listening.said if f"{file}" in line]
+    assert file.read_bytes() == before
+
+
+def test_a_damaged_table_of_another_metric_is_left_out_until_it_is_measured_again(
+    tiny_run, monkeypatch
+):
+    whole = measure_run(tiny_run, ["cka", "mknn:k=5"])
+    before = tiny_run.alignment_file.read_bytes()
+    (file,) = tiny_run.alignment_folder("test").glob("cka*.csv")
+    file.write_bytes(file.read_bytes()[:-9])
+    listening = Listening()
+    monkeypatch.setattr("alignkit.alignment.table.current_reporter", lambda: listening)
+    measure_run(tiny_run, ["rsa"])
+    stored = tiny_run.alignment()
+    assert set(stored["metric"]) == {"mknn", "rsa"}
+    measure_run(tiny_run, ["rsa"])  # there is nothing to measure, and it is said again
+    assert len(listening.said) == 2
+    assert all(f"{file} is damaged" in line for line in listening.said)
+    assert all("lacks its values" in line for line in listening.said)
+    measure_run(tiny_run, ["cka"])
+    assert set(tiny_run.alignment()["metric"]) == {"cka", "mknn", "rsa"}
+    for table in tiny_run.alignment_folder("test").glob("rsa*.*"):
+        table.unlink()
+    assert measure_run(tiny_run, ["cka", "mknn:k=5"]).equals(whole)
+    assert tiny_run.alignment_file.read_bytes() == before
+    assert len(listening.said) == 2
+
+
 @pytest.mark.parametrize("damaged", ["alignment.csv", "alignment.json"])
 def test_a_damaged_table_of_all_metrics_is_read_as_it_was(tiny_run, monkeypatch, damaged):
     measure_run(tiny_run, ["cka"])
@@ -524,7 +580,7 @@ def test_a_damaged_table_of_all_metrics_is_read_as_it_was(tiny_run, monkeypatch,
     listening = Listening()
     monkeypatch.setattr("alignkit.progress._reporter", [listening])
     assert alignment_of(tiny_run).equals(whole)
-    assert listening.said == [f"{tiny_run.alignment_file} is damaged, and is derived anew"]
+    assert listening.said == [f"note: {tiny_run.alignment_file} is damaged, and is derived anew"]
     assert alignment_of(tiny_run, ["value"])["value"].equals(whole["value"])
     assert len(listening.said) == 1
     table = next(tiny_run.alignment_folder("test").glob("cka*.csv"))

@@ -33,7 +33,7 @@ def test_a_changed_file_is_read_anew(tmp_path):
     [
         (["split,metric", "test,cka"], "lacks the column 'parameters'"),
         ([], "lacks the column 'split'"),
-        ([COLUMNS, row("high")], "cannot be read: could not convert"),
+        ([COLUMNS, row("high")], "is damaged: could not convert"),
         ([COLUMNS, "test,cka,,cls"], "fewer values than there are columns"),
     ],
 )

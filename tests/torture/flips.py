@@ -243,6 +243,9 @@ def _found(
         is_kept = damaged.is_file() and damaged.read_bytes() == content
         is_refused = not is_kept
         how = "made again" if not is_kept else "not read"
+        if not is_kept:  # and read again, which writes what is derived from it
+            work.succeed(words, here, log)
+            made, _ = work.made_in(here)
         differing = {key for key in {*made, *reference} if made.get(key) != reference.get(key)}
         is_used = bool(differing - ({name} if is_kept else set()))
     wrong = ["used"] if is_used else []

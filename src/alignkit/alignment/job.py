@@ -10,7 +10,7 @@ from alignkit.alignment.layers import LayerSource
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
-from alignkit.errors import PluginError, UsageError
+from alignkit.errors import DamagedError, PluginError, UsageError
 from alignkit.progress import SILENT, Progress, Reporter, is_explaining
 from alignkit.runs.reasons import FORCED
 
@@ -141,9 +141,15 @@ def _measure(
     bar: Progress,
     reporter: Reporter,
 ) -> AlignmentTable:
-    if force:
-        tables.discard_damaged(metric, selection.is_maximum)
-    table = tables.table(metric, selection.is_maximum)
+    try:
+        table = tables.table(metric, selection.is_maximum)
+    except DamagedError as error:
+        if not force:
+            reporter.complain(
+                f"note: {error}; its values are measured again where they are asked for"
+            )
+        tables.discard(metric, selection.is_maximum)
+        table = tables.table(metric, selection.is_maximum)
     _explain(table, selection, label, force, reporter)
     if force:
         table.forget(selection.keys)

@@ -12,6 +12,7 @@ from alignkit.alignment.runs import facts_of_run
 from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import AlignmentTable, frame, joined
 from alignkit.alignment.tables import AlignmentTables
+from alignkit.errors import DamagedError
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def stored_rows(
     Returns
     -------
     DataFrame or None
-        None where any value is missing, or is that of another version of a metric.
+        None where any value is missing or damaged, or is that of another version of a metric.
     """
     stored = stored_tables(
         run, metrics, split=split, pool=pool, layers=layers, streams=streams, **options
@@ -65,7 +66,7 @@ def stored_tables(
 ) -> tuple[list[AlignmentTable], list[Key]] | None:
     """Return the tables of ``stored_rows``, one per metric, and the keys of its rows.
 
-    None where any value is missing, or is that of another version of a metric.
+    None where any value is missing or damaged, or is that of another version of a metric.
     """
     from alignkit.metrics import resolve
 
@@ -86,7 +87,10 @@ def stored_tables(
             digests=(digests, digests),
             **columns,
         )
-        every = [tables.table(metric, selection.is_maximum) for metric in resolved]
+        try:
+            every = [tables.table(metric, selection.is_maximum) for metric in resolved]
+        except DamagedError:
+            return None
         if not any(table.missing(keys) for table in every):
             return every, keys
     return None

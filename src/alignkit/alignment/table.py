@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -292,7 +292,7 @@ def read_alignment(file: Path) -> pd.DataFrame:
     Raises
     ------
     DataError
-        When the file is not such a table.
+        When the file is not such a table, or not as it was written.
     """
     return frame(_columns(file))
 
@@ -315,10 +315,7 @@ def _inputs(file: Path) -> Mapping[str, Mapping[str, str]]:
 
 @lru_cache(maxsize=4096)
 def _inputs_of_state(file: Path, *_state: object) -> Mapping[str, Mapping[str, str]]:
-    try:
-        return inputs_of_table(file)
-    except DamagedError as error:
-        raise DamagedError(f"{error}; remove it and measure again") from None
+    return inputs_of_table(file)
 
 
 def _read(file: Path) -> Columns:
@@ -365,9 +362,9 @@ def _parsed(file: Path, content: bytes) -> Columns:
         }
         return Columns.of_values({column: _values(column, texts[column]) for column in columns})
     except KeyError as error:
-        raise DataError(f"{file} lacks the column {error}; remove it and measure again") from None
+        raise DamagedError(f"{file} lacks the column {error}") from None
     except (ValueError, OverflowError, csv.Error) as error:
-        raise DataError(f"{file} cannot be read: {error}; remove it and measure again") from None
+        raise DamagedError(f"{file} is damaged: {error}") from None
 
 
 def _values(column: str, texts: list[str]) -> Sequence[Any]:
@@ -438,15 +435,32 @@ def is_stale(run: Run) -> bool:
 def rebuild_alignment(run: Run) -> None:
     """Derive ``alignment.csv`` from the files of all metrics and splits.
 
-    The run must be locked; otherwise a file that another process adds meanwhile would be lost.
+    Damaged ones are named and left out; it stays stale as long as there are any. The run must be
+    locked; otherwise a file that another process adds meanwhile would be lost.
     """
     files = found(run.path / "alignment", "*/*.csv")
-    if files:
-        text = as_written(joined([_columns(file) for file in files]))
-        if not _holds(run.alignment_file, text):
-            _write_derived(run.alignment_file, text)
+    tables = [table for table in map(partial(_whole, run), files) if table is not None]
+    if not tables:
+        return
+    text = as_written(joined(tables))
+    if not _holds(run.alignment_file, text):
+        _write_derived(run.alignment_file, text)
+    if len(tables) == len(files):
         os.utime(run.alignment_file)  # it is up to date
         settle(run.alignment_file)
+    else:
+        os.utime(run.alignment_file, (0, 0))  # older than any of them
+
+
+def _whole(run: Run, file: Path) -> Mapping[str, Sequence[Any]] | None:
+    """Return the columns of a metric's table; None, and say so, where it is damaged."""
+    try:
+        return _columns(file)
+    except DamagedError as error:
+        current_reporter().complain(
+            f"note: {error}; {run.alignment_file} lacks its values until they are measured again"
+        )
+        return None
 
 
 def _holds(table: Path, text: str) -> bool:
@@ -479,7 +493,7 @@ def alignment_of(run: Run, columns: Sequence[str] | None = None) -> pd.DataFrame
     except DamagedError:
         if not os.access(run.path, os.W_OK):
             raise
-    current_reporter().note(f"{run.alignment_file} is damaged, and is derived anew")
+    current_reporter().complain(f"note: {run.alignment_file} is damaged, and is derived anew")
     with locked(run.path):
         rebuild_alignment(run)
     return run.alignment(columns)

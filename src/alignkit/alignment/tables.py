@@ -14,7 +14,7 @@ from alignkit.alignment.selection import PairSelection
 from alignkit.alignment.table import UNKNOWN, AlignmentTable, Digests
 from alignkit.errors import DamagedError
 from alignkit.runs.files import discard
-from alignkit.runs.manifests import inputs_of_table, manifest_of_table
+from alignkit.runs.manifests import manifest_of_table
 
 if TYPE_CHECKING:
     from alignkit.metrics import Metric
@@ -56,6 +56,11 @@ class AlignmentTables:
         metric : Metric
         maxima : bool
             The best values over pairs, which are kept apart from those of pairs.
+
+        Raises
+        ------
+        DamagedError
+            When the file is not as it was written, or no table.
         """
         return AlignmentTable(
             metric,
@@ -70,14 +75,10 @@ class AlignmentTables:
             groups=self.groups,
         )
 
-    def discard_damaged(self, metric: Metric, maxima: bool) -> None:
-        """Remove the table of a metric that is not as it was written."""
+    def discard(self, metric: Metric, maxima: bool) -> None:
+        """Remove the stored table of a metric, which is damaged."""
         file = self._file(metric, maxima)
-        if file is None or not file.is_file():
-            return
-        try:
-            inputs_of_table(file)
-        except DamagedError:
+        if file is not None:
             discard(file)
             discard(manifest_of_table(file))
 
@@ -87,7 +88,10 @@ class AlignmentTables:
         """Return the tables of metrics where there is nothing to measure, or to say; else None."""
         tables = []
         for metric in metrics:
-            table = self.table(metric, selection.is_maximum)
+            try:
+                table = self.table(metric, selection.is_maximum)
+            except DamagedError:
+                return None
             if table.stale or table.missing(selection.keys):
                 return None
             if selection.is_maximum and any(

@@ -16,7 +16,6 @@ from alignkit.alignment.designs import is_file
 from alignkit.alignment.index import recalled, remember, remembered
 from alignkit.alignment.rows import Key
 from alignkit.alignment.table import AlignmentTable
-from alignkit.errors import DamagedError
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse
 from alignkit.runs import Run, RunConfig
@@ -190,21 +189,18 @@ def _measured(run: Run, measure: Measure, split: str, pool: str) -> Tables | Non
         return []
     every: Tables = []
     for within in measure.designs:
-        try:
-            stored = stored_tables(
-                run,
-                measure.metrics,
-                split=split,
-                pool=pool,
-                layers=measure.layers,
-                streams=measure.streams,
-                samples=measure.samples,
-                null=measure.null,
-                within=within,
-                groups=measure.groups,
-            )
-        except DamagedError:
-            return None
+        stored = stored_tables(
+            run,
+            measure.metrics,
+            split=split,
+            pool=pool,
+            layers=measure.layers,
+            streams=measure.streams,
+            samples=measure.samples,
+            null=measure.null,
+            within=within,
+            groups=measure.groups,
+        )
         if stored is None:
             return None
         every += [(table, stored[1]) for table in stored[0]]
