@@ -12,7 +12,7 @@ import pytest
 
 from alignkit.errors import AlignkitError, DataError
 from alignkit.runs import files
-from alignkit.runs.manifests import read_once
+from alignkit.runs.files import read_once
 
 
 def _clean(folder):
@@ -96,7 +96,7 @@ def test_a_disk_that_fails_at_any_call_leaves_whole_files(tmp_path, monkeypatch,
 WRITER = """
 import sys, pathlib
 from alignkit.runs import files
-from alignkit.runs.manifests import read_once
+from alignkit.runs.files import read_once
 folder = pathlib.Path(sys.argv[1])
 print("ready", flush=True)
 n = 0

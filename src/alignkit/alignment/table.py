@@ -20,7 +20,7 @@ from alignkit.errors import DamagedError, DataError
 from alignkit.plugins.options import format_spec
 from alignkit.progress import current_reporter
 from alignkit.runs import Run
-from alignkit.runs.files import discard, locked
+from alignkit.runs.files import discard, locked, read_once, state_of
 from alignkit.runs.listing import found
 from alignkit.runs.manifests import inputs_of_table, manifest_of_table, settle, write_table
 
@@ -310,21 +310,17 @@ def _inputs(file: Path) -> Mapping[str, Mapping[str, str]]:
     Not to be changed; each state of the two is checked once.
     """
     manifest = manifest_of_table(file)
-    return _inputs_of_state(file, *map(_state, (file, manifest)))
+    return _inputs_of_states(file, state_of(file), state_of(manifest))
 
 
 @lru_cache(maxsize=4096)
-def _inputs_of_state(file: Path, *_state: object) -> Mapping[str, Mapping[str, str]]:
+def _inputs_of_states(file: Path, *_states: tuple[int, ...]) -> Mapping[str, Mapping[str, str]]:
     return inputs_of_table(file)
 
 
+@read_once
 def _read(file: Path) -> Columns:
-    """Return the columns of a table, not to be changed; each state of a file is read once."""
-    return _read_state(file, _state(file))
-
-
-@lru_cache(maxsize=4096)
-def _read_state(file: Path, _state: object) -> Columns:
+    """Return the columns of a table, not to be changed."""
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -332,15 +328,6 @@ def _read_state(file: Path, _state: object) -> Columns:
     return indexed(
         file, hashlib.sha256(_LAYOUT + content).hexdigest(), lambda: _parsed(file, content)
     )
-
-
-def _state(file: Path) -> tuple[int, ...] | None:
-    """Return what changes when a file does; None where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _parsed(file: Path, content: bytes) -> Columns:

@@ -10,9 +10,10 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alignkit.bounds import require_regular
 from alignkit.cleaning import print_message, without_formula
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOCK = ".lock"
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -200,6 +203,32 @@ def _put_aside(folder: Path) -> Path:
     except OSError:
         doomed.rmdir()
         raise
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """Return what changes when a file does; nothing where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """Return a function that reads a file again only once the file has changed.
+
+    What it returns is shared, and not to be changed.
+    """
+
+    @lru_cache(maxsize=4096)
+    def of_state(path: Path, _state: tuple[int, ...]) -> T:
+        return read(path)
+
+    def reading(path: Path) -> T:
+        state = state_of(path)
+        return of_state(path, state) if state else read(path)  # which says why not
+
+    return reading
 
 
 def sha256_of(path: Path) -> str:

@@ -11,20 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError
-from alignkit.runs.files import read_json, sha256_of, write_json, write_text
+from alignkit.runs.files import read_json, read_once, sha256_of, write_json, write_text
 
 FORMAT = 1
 # Two keys, of which damage to one leaves the other.
 _OWN = ("format", "checksum")
 
-T = TypeVar("T")
 Entry = dict[str, Any]
 FILES: Form = {"*": {"size": int, "sha256": str}}
 _STATE: dict[str, Form] = {"files": FILES, "inputs": {"*": {"*": str}}}
@@ -58,26 +56,6 @@ def read_checked(path: Path) -> dict[str, Any]:
         if content.get("checksum") != _checksum(rest):
             raise DamagedError(f"{path} is damaged: it is not as it was written")
     return {key: value for key, value in content.items() if key not in _OWN}
-
-
-def read_once(read: Callable[[Path], T]) -> Callable[[Path], T]:
-    """Return a function that reads a file again only once the file has changed.
-
-    What it returns is shared, and not to be changed.
-    """
-
-    @lru_cache(maxsize=4096)
-    def of_state(path: Path, *_state: int) -> T:
-        return read(path)
-
-    def reading(path: Path) -> T:
-        try:
-            state = path.stat()
-        except OSError:
-            return read(path)  # which says why not
-        return of_state(path, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-
-    return reading
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alignkit.documents import Form, check_form
 from alignkit.errors import DamagedError, DataError, first_line
-from alignkit.runs.files import read_json
-from alignkit.runs.manifests import read_checked, read_once, verify
+from alignkit.runs.files import read_json, read_once
+from alignkit.runs.manifests import read_checked, verify
 
 if TYPE_CHECKING:
     from alignkit.metrics import Representation

@@ -17,9 +17,9 @@ from alignkit.errors import AlignkitError, DamagedError, DataError, UsageError, 
 from alignkit.plugins.registry import in_path
 from alignkit.runs.config import RunConfig, config_from_json
 from alignkit.runs.data_sets import tell_apart
-from alignkit.runs.files import read_results
+from alignkit.runs.files import read_once, read_results
 from alignkit.runs.listing import found
-from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, read_once, verify
+from alignkit.runs.manifests import Entry, inputs_of_table, read_checked, verify
 from alignkit.runs.representations import RepresentationStore
 from alignkit.runs.training import RuntimeOptions, Training, read_options
 from alignkit.tasks import named_like_a_loss

@@ -19,6 +19,7 @@ from alignkit.alignment.table import AlignmentTable
 from alignkit.models.pairs import AT_FUSIONS
 from alignkit.models.schedule import Fuse
 from alignkit.runs import Run, RunConfig
+from alignkit.runs.files import state_of
 from alignkit.runs.inputs import change_of_pictures, change_of_representations
 from alignkit.studies.tables import Measure
 
@@ -123,18 +124,9 @@ class Asked:
             files.append(run.representations_folder(split) / "index.json")
             folders += [run.alignment_folder(split), run.alignment_folder(split) / "maxima"]
         schedule = config.architecture.make().schedule(config.placement)
-        states = [*map(_state, files), *(_states_in(folder) for folder in folders)]
+        states = [*map(state_of, files), *(_states_in(folder) for folder in folders)]
         content = repr((FORMAT, self._asked, schedule, states))
         return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _state(file: Path) -> tuple[int, ...]:
-    """Return what changes when a file does; nothing where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return ()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _states_in(folder: Path) -> list[tuple[Any, ...]]:
@@ -142,7 +134,7 @@ def _states_in(folder: Path) -> list[tuple[Any, ...]]:
         files = sorted(folder.iterdir())
     except OSError:
         return []
-    return [(file.name, *_state(file)) for file in files]
+    return [(file.name, *state_of(file)) for file in files]
 
 
 def evidence_of(
