@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from alignkit.errors import AlignkitError, DataError
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 class Progress(Protocol):
@@ -41,9 +46,13 @@ class Reporter:
         if is_explaining():
             self.note(f"{unit}: {'done' if is_done else 'not done again'}, as {why}")
 
-    def left_out(self, spec: str, error: Exception) -> None:
-        """Report that a metric is left out, and why; errors that begin with its name drop it."""
-        self.note(left_out_line(spec, error))
+    def left_out(self, name: str, error: Exception) -> None:
+        """Report that a metric, run or model is left out, and why.
+
+        Errors that begin with its name drop it; those of files are said with --quiet too.
+        """
+        say = self.complain if isinstance(error, DataError) else self.note
+        say(left_out_line(name, error))
 
     def unmeasured(self, errors: Mapping[str, Exception], lenient: bool) -> None:
         """Report why metrics are not among the results: left out if lenient, else failed."""
@@ -111,6 +120,51 @@ def left_out_line(name: str, error: Exception) -> str:
 
 
 SILENT = Reporter()
+
+
+def of_each(
+    items: Iterable[Item],
+    of: Callable[[Item], Found],
+    name: Callable[[Item], str],
+    reporter: Reporter = SILENT,
+    *,
+    errors: type[AlignkitError] = AlignkitError,
+    needed: bool = True,
+) -> list[tuple[Item, Found]]:
+    """Return what is found of each item; those of which nothing can be are left out, and named.
+
+    Parameters
+    ----------
+    items : iterable
+        Such as runs.
+    of : callable
+        May raise an error, which leaves out an item.
+    name : callable
+        Gives what an item is called where it is left out.
+    reporter : Reporter
+    errors : type
+        The errors that leave out an item; others are raised at once.
+    needed : bool
+        Whether something must be found.
+
+    Raises
+    ------
+    AlignkitError
+        The first, when nothing is found although it is needed.
+    """
+    found: list[tuple[Item, Found]] = []
+    failed: list[tuple[Item, AlignkitError]] = []
+    for item in items:
+        try:
+            found.append((item, of(item)))
+        except errors as error:
+            failed.append((item, error))
+    if needed and failed and not found:
+        raise failed[0][1]
+    for item, reason in failed:
+        reporter.left_out(name(item), reason)
+    return found
+
 
 _reporter: list[Reporter] = [SILENT]
 _explains = [False]

@@ -580,7 +580,7 @@ def test_a_damaged_table_of_all_metrics_is_read_as_it_was(tiny_run, monkeypatch,
     listening = Listening()
     monkeypatch.setattr("alignkit.progress._reporter", [listening])
     assert alignment_of(tiny_run).equals(whole)
-    assert listening.said == [f"note: {tiny_run.alignment_file} is damaged, and is derived anew"]
+    assert listening.said == [f"note: {tiny_run.alignment_file} was damaged, and is derived anew"]
     assert alignment_of(tiny_run, ["value"])["value"].equals(whole["value"])
     assert len(listening.said) == 1
     table = next(tiny_run.alignment_folder("test").glob("cka*.csv"))

@@ -480,10 +480,11 @@ def alignment_of(run: Run, columns: Sequence[str] | None = None) -> pd.DataFrame
     except DamagedError:
         if not os.access(run.path, os.W_OK):
             raise
-    current_reporter().complain(f"note: {run.alignment_file} is damaged, and is derived anew")
     with locked(run.path):
         rebuild_alignment(run)
-    return run.alignment(columns)
+    alignment = run.alignment(columns)
+    current_reporter().complain(f"note: {run.alignment_file} was damaged, and is derived anew")
+    return alignment
 
 
 def as_written(columns: Mapping[str, Sequence[Any]]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,11 +13,11 @@ import numpy as np
 from alignkit.alignment.options import MeasureOptions
 from alignkit.analysis.collapse import drops_at_fusions, drops_over_placements
 from alignkit.analysis.comparison.models import Model
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
 from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import UndefinedError
-from alignkit.progress import SILENT, Progress, Reporter
+from alignkit.progress import SILENT, Progress, Reporter, of_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,8 @@ def dimensions(
     options = MeasureOptions(samples=samples, seed=seed)
     streams = chosen_streams(models, layers, reporter)
     with reporter.progress("dimensions", sum(len(s.depths) for s in streams)) as bar:
-        found = of_each(streams, partial(_of_stream, options, bar, reporter), reporter)
+        of = partial(_of_stream, options, bar, reporter)
+        found = of_each(streams, of, attrgetter("name"), reporter)
     read = [stream for stream, _ in found]
     rows = [row for _, (own, _) in found for row in own]
     spectra = [shares for _, (_, own) in found for shares in own]

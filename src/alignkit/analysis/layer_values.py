@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alignkit.alignment.designs import name_of, shown_name
 from alignkit.alignment.runs import RunKeywords, run_columns, run_tables
 from alignkit.alignment.table import frame, joined
 from alignkit.analysis.options import TableOptions
-from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Reporter
+from alignkit.errors import DataError, UsageError
+from alignkit.progress import SILENT, Reporter, of_each
 from alignkit.runs import Run
 from alignkit.runs.config import fingerprint_once
 from alignkit.runs.units import unit_labels
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Columns = dict[str, list[Any]]
+Found = TypeVar("Found")
 
 RUN_COLUMNS = ("run", "task", "placement", "unit", "seed")
 VALUE_COLUMNS = ("metric", "x", "y", "n", "value", "reason", "chance", "calibrated")
@@ -77,27 +78,30 @@ def layer_values(
     -------
     DataFrame
         ``run``, ``task``, ``placement``, ``unit``, ``seed``, ``metric`` (the spec as given),
-        ``x``, ``y``, ``n``, ``value``, ``reason``, ``chance``, ``calibrated``.
+        ``x``, ``y``, ``n``, ``value``, ``reason``, ``chance``, ``calibrated``. It lacks runs whose
+        files cannot be read, which are named.
 
     Raises
     ------
     UsageError
         When a metric cannot be computed on these data; if lenient, when none can.
+    DataError
+        When the files of no run can be read.
     """
     specs = _by_stored_name(options.metrics)
     units = unit_labels(runs, "variant")
-    tables: list[Columns] = []
-    with reporter.progress("measure runs", len(runs)) as bar:
-        for run in {run.path: run for run in runs}.values():
-            for selection in layers(run):
-                keywords = _keywords(options, selection, null, reporter)
-                keywords["streams"] = streams
-                table = _measure(run, units[run.path], specs, options, keywords)
-                left = set(table["metric"])
-                specs = {name: spec for name, spec in specs.items() if spec in left}
-                tables.append(table)
-            bar.advance()
-    table = _frame(tables)
+
+    def measure(run: Run) -> list[Columns]:
+        nonlocal specs
+        own: list[Columns] = []
+        for selection in layers(run):
+            keywords = _keywords(options, selection, null, reporter) | {"streams": streams}
+            own.append(_measure(run, units[run.path], specs, options, keywords))
+            left = set(own[-1]["metric"])
+            specs = {name: spec for name, spec in specs.items() if spec in left}
+        return own
+
+    table = _frame([table for _, own in _of_each(runs, measure, reporter) for table in own])
     table = table.drop_duplicates(["run", "metric", "x", "y"])
     return table[table["metric"].isin(specs.values())].reset_index(drop=True)
 
@@ -108,18 +112,41 @@ def measure_layers(
     layers: Callable[[Run], Sequence[str]],
     reporter: Reporter = SILENT,
     streams: str = "cross",
-) -> None:
-    """Measure runs as ``layer_values`` does, where their values are not needed yet."""
+) -> list[Run]:
+    """Measure runs as ``layer_values`` does, where their values are not needed yet.
+
+    Returns
+    -------
+    list of Run
+        Without those whose files cannot be read.
+    """
     if options.calibrated:  # what to permute follows from the values
-        layer_values(runs, options, layers, reporter=reporter, streams=streams)
-        return
+        table = layer_values(runs, options, layers, reporter=reporter, streams=streams)
+        return [run for run in runs if str(run.path) in set(table["run"])]
     specs = list(_by_stored_name(options.metrics).values())
-    with fingerprint_once(), reporter.progress("measure runs", len(runs)) as bar:
-        for run in {run.path: run for run in runs}.values():
-            for selection in layers(run):
-                keywords = _keywords(options, selection, 0, reporter) | {"streams": streams}
-                run_tables(run, specs, **keywords)
+
+    def measure(run: Run) -> None:
+        for selection in layers(run):
+            keywords = _keywords(options, selection, 0, reporter) | {"streams": streams}
+            run_tables(run, specs, **keywords)
+
+    with fingerprint_once():
+        return [run for run, _ in _of_each(runs, measure, reporter)]
+
+
+def _of_each(
+    runs: Sequence[Run], measure: Callable[[Run], Found], reporter: Reporter
+) -> list[tuple[Run, Found]]:
+    """Measure each run once; those whose files cannot be read are left out, and named."""
+    distinct = {run.path: run for run in runs}.values()
+    with reporter.progress("measure runs", len(distinct)) as bar:
+
+        def measured(run: Run) -> Found:
+            found = measure(run)
             bar.advance()
+            return found
+
+        return of_each(distinct, measured, lambda run: str(run.path), reporter, errors=DataError)
 
 
 def _frame(tables: Sequence[Columns]) -> pd.DataFrame:

@@ -12,9 +12,9 @@ import numpy as np
 from alignkit.alignment.layers import extracted
 from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count, check_seed
-from alignkit.errors import UsageError
+from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Reporter, of_each
 from alignkit.runs import Run
 
 if TYPE_CHECKING:
@@ -99,12 +99,22 @@ class Plan:
     seed: int = 0
 
 
-def layers_of_run(run: Run, split: str, pool: str, reporter: Reporter = SILENT) -> Layers:
-    """Open the layers of equal depth of a run, after extracting them where they are missing."""
-    extracted(run, split, pool, reporter)
-    pairs = equal_depth(run.schedule())
-    xs, ys = ([run.representation(pair[i], split, pool) for pair in pairs] for i in (0, 1))
-    return Layers(str(run.path), xs, ys)
+def layers_of_runs(
+    runs: Sequence[Run], split: str, pool: str, reporter: Reporter = SILENT
+) -> list[Layers]:
+    """Open the layers of equal depth of runs, after extracting them where they are missing.
+
+    Runs whose files cannot be read are left out and named, as long as there is one other.
+    """
+
+    def opened(run: Run) -> Layers:
+        extracted(run, split, pool, reporter)
+        pairs = equal_depth(run.schedule())
+        xs, ys = ([run.representation(pair[i], split, pool) for pair in pairs] for i in (0, 1))
+        return Layers(str(run.path), xs, ys)
+
+    found = of_each(runs, opened, lambda run: str(run.path), reporter, errors=DataError)
+    return [layers for _, layers in found]
 
 
 def plan_settings(

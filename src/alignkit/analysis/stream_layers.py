@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from alignkit.analysis.comparison.models import Model
-from alignkit.errors import AlignkitError, UsageError
+from alignkit.errors import UsageError
 from alignkit.models.pairs import MAXIMA, SelectionError, pairs_by_streams, select_array_pairs
 from alignkit.models.schedule import depths, input_site, sites
 from alignkit.progress import SILENT, Reporter
 from alignkit.runs.units import unit_labels
 
-Found = TypeVar("Found")
 # What tells the models of a table apart.
 MODEL_COLUMNS = ("task", "placement", "unit", "seed", "model", "stream")
 
@@ -98,43 +97,6 @@ def chosen_streams(
     for name, reason in failed.items():
         reporter.left_out(name, reason)
     return chosen
-
-
-def of_each(
-    streams: Sequence[Stream],
-    of: Callable[[Stream], Found],
-    reporter: Reporter = SILENT,
-    *,
-    needed: bool = True,
-) -> list[tuple[Stream, Found]]:
-    """Return what is found of each; streams of which nothing can be are left out, and named.
-
-    Parameters
-    ----------
-    streams : sequence of Stream
-    of : callable
-        May raise ``AlignkitError``, which leaves out a stream.
-    reporter : Reporter
-    needed : bool
-        Whether something must be found.
-
-    Raises
-    ------
-    AlignkitError
-        The first, when nothing is found although it is needed.
-    """
-    found: list[tuple[Stream, Found]] = []
-    failed: list[tuple[Stream, AlignkitError]] = []
-    for stream in streams:
-        try:
-            found.append((stream, of(stream)))
-        except AlignkitError as error:
-            failed.append((stream, error))
-    if needed and failed and not found:
-        raise failed[0][1]
-    for stream, reason in failed:
-        reporter.left_out(stream.name, reason)
-    return found
 
 
 def _say_variants(models: Sequence[Model], units: Mapping[Path, str], reporter: Reporter) -> None:

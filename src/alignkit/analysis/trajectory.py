@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from alignkit.analysis.comparison.models import Model
 from alignkit.analysis.jumps import Jumps, find_jumps
 from alignkit.analysis.layer_values import layer_values
 from alignkit.analysis.options import TableOptions, canonical_specs
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
 from alignkit.analysis.tabled import Tabled
 from alignkit.bounds.counts import check_count
 from alignkit.errors import UsageError
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Reporter, of_each
 from alignkit.runs import Run
 from alignkit.tasks import SPLITS
 
@@ -221,7 +222,7 @@ def _of_others(
             bar.advance()
             return rows
 
-        found = of_each(streams, rows_of, reporter, needed=alone)
+        found = of_each(streams, rows_of, attrgetter("name"), reporter, needed=alone)
     return [pd.DataFrame(rows) for _, rows in found]
 
 

@@ -25,7 +25,7 @@ from alignkit.contracts.pooling import code_of_poolings, pooled, require_pooling
 from alignkit.data.encoded import EncodedSplit
 from alignkit.data.facts import facts_of
 from alignkit.data.pixels import identity_of_pictures
-from alignkit.errors import UsageError
+from alignkit.errors import DamagedError, UsageError
 from alignkit.models.schedule import sites
 from alignkit.models.walk import StreamState
 from alignkit.progress import SILENT, Progress, Reporter
@@ -87,6 +87,8 @@ def extract(
     """
     _check_pools(pools)
     wanted = chosen_sites(run, only)
+    if force:
+        _discard_damaged(run, split)
     index = run.representation_index(split)
     is_clean = not is_spent(shards_folder(run, split)) or not os.access(run.path, os.W_OK)
     if not force:
@@ -117,6 +119,15 @@ def extract(
                 run, split, all_pools, shard_size, reporter, force, device, kept
             ).extract_all()
         )
+
+
+def _discard_damaged(run: Run, split: str) -> None:
+    """Remove representations whose index is damaged, of which nobody can use anything."""
+    with locked(run.path):
+        try:
+            run.representation_index(split)
+        except DamagedError:
+            discard(run.representations_folder(split))
 
 
 def chosen_sites(run: Run, patterns: Sequence[str] = ()) -> list[str]:

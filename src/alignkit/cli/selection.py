@@ -242,11 +242,11 @@ def _lacks(run: "Run", split: str) -> str:
     """Return why the data of a pretraining run lack a split; empty if they do not."""
     from alignkit.runs.data import open_task
 
-    if run.stored["data"].get("labels") or run.representation_index(split):
-        return ""
     try:
+        if run.stored["data"].get("labels") or run.representation_index(split):
+            return ""
         task = open_task(run)
-    except AlignkitError:  # the data cannot be read; the step that needs them reports it
+    except AlignkitError:  # what cannot be read is reported by the step that needs it
         return ""
     try:
         task.split(split)

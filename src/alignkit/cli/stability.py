@@ -165,10 +165,10 @@ def stability(
 
 
 def _of_runs(runs: Sequence[Any], split: str, pool: str) -> "list[Layers]":
-    from alignkit.analysis.stability import layers_of_run
+    from alignkit.analysis.stability import layers_of_runs
     from alignkit.cli.printing import console
 
-    return [layers_of_run(run, split, pool, console.TerminalReporter()) for run in runs]
+    return layers_of_runs(runs, split, pool, console.TerminalReporter())
 
 
 def _refuse_selection(given: Mapping[str, list[str] | None]) -> None:

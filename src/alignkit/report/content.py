@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -16,12 +16,15 @@ from alignkit.alignment.table import alignment_of
 from alignkit.analysis.layer_values import SIDES, STORED, values_of_draw
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.scores import outcome_sign
-from alignkit.errors import AlignkitError
+from alignkit.errors import AlignkitError, DamagedError
+from alignkit.progress import current_reporter, of_each
 from alignkit.report.sites import depth_of
 from alignkit.report.style import Look, looks
 from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
 from alignkit.runs.variants import variant_order
+
+Read = TypeVar("Read")
 
 # What was measured of a grid of layers during training, and of which run.
 GRID_COLUMNS = [
@@ -156,7 +159,7 @@ def gather(
     streams: str = "cross",
     by_run: bool = False,
 ) -> Content:
-    """Read what runs hold.
+    """Read what runs hold; what is damaged is left out, and named.
 
     Parameters
     ----------
@@ -186,9 +189,10 @@ def gather(
         labels = {run.path: f"{labels[run.path]}, seed {run.seed}" for run in ordered}
     alignment = elsewhere = pd.DataFrame({"label": []})
     if measured:
-        read = [_alignment(r, labels[r.path], options, streams, everywhere) for r in ordered]
-        alignment = _of_metrics(pd.concat([chosen for chosen, _ in read]), options)
-        others = [table for _, tables in read for table in tables]
+        read = _each(ordered, lambda r: _alignment(r, labels[r.path], options, streams, everywhere))
+        ordered = [run for run, _ in read]
+        alignment = _of_metrics(pd.concat([chosen for _, (chosen, _) in read]), options)
+        others = [table for _, (_, tables) in read for table in tables]
         elsewhere = _of_metrics(pd.concat(others), options) if others else alignment.iloc[:0]
     placements: dict[str, dict[str, Any]] = {}
     for run in ordered:
@@ -198,7 +202,7 @@ def gather(
         alignment=alignment,
         elsewhere=elsewhere,
         scores=pd.DataFrame([_score(run, labels[run.path], options) for run in ordered]),
-        history=pd.concat([_history(run, labels[run.path], options) for run in ordered]),
+        history=_histories(ordered, labels, options),
         placements=placements,
         look=looks(labels[r.path] for r in sorted(ordered, key=lambda r: ranks[r.path][1:])),
         options=options,
@@ -309,6 +313,29 @@ def _score(run: Run, label: str, options: TableOptions) -> dict[str, Any]:
     }
 
 
+def _each(
+    runs: Sequence[Run], read: Callable[[Run], Read], what: str = "", needed: bool = True
+) -> list[tuple[Run, Read]]:
+    """Read something of each run; damaged runs, or what is damaged of them, are left out."""
+    return of_each(
+        runs,
+        read,
+        lambda run: f"{what} {run.path}".lstrip(),
+        current_reporter(),
+        errors=DamagedError,
+        needed=needed,
+    )
+
+
+def _histories(runs: Sequence[Run], labels: Mapping[Path, str], options: TableOptions) -> Any:
+    """Return the epochs of all runs, without those whose history is damaged."""
+    known = _each(
+        runs, lambda run: _history(run, labels[run.path], options), "the training curve of", False
+    )
+    empty = pd.DataFrame(columns=["task", "placement", "seed", "epoch", "split", "loss", "value"])
+    return pd.concat([table for _, table in known] or [empty.assign(score="")])
+
+
 def _history(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
     name = options.outcome or run.performance()["primary"]
     history = run.history()
@@ -415,12 +442,15 @@ def _tracked(content: Content, streams: str) -> Iterator[tuple[Run, pd.DataFrame
     """Yield what every run tracked of the metrics that were asked for; all where none was."""
     wanted = [spec_of(metric) for metric in content.options.metrics]
     first, second = (side[0] for side in SIDES[streams])
-    for run, placement in zip(content.runs, content.scores["placement"], strict=True):
-        table = run.tracking()
+    paths = [run.path for run in content.runs]
+    placements = dict(zip(paths, content.scores["placement"], strict=True))
+    for run, table in _each(content.runs, lambda r: r.tracking(), "what was tracked of", False):
         if table is None:
             table = pd.DataFrame(columns=[*GRID_COLUMNS, "metric", "parameters"])
         table = table.fillna({"parameters": ""})
-        table = table.assign(label=_specs(table), task=run.task, seed=run.seed, placement=placement)
+        table = table.assign(
+            label=_specs(table), task=run.task, seed=run.seed, placement=placements[run.path]
+        )
         kept = table["x"].str.startswith(first) & table["y"].str.startswith(second)
         if wanted:
             kept &= table["label"].isin(wanted)

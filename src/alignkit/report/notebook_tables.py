@@ -312,11 +312,11 @@ def stability(
     UsageError
         For unknown names and numbers out of range.
     """
-    from alignkit.analysis.stability import layers_of_run, plan_settings
+    from alignkit.analysis.stability import layers_of_runs, plan_settings
     from alignkit.analysis.stability import stability as measured
 
     given = as_words(metric)
-    models = [layers_of_run(run, split, pool, reporter) for run in opened(runs)]
+    models = layers_of_runs(opened(runs), split, pool, reporter)
     plan = plan_settings(models, samples, k, splits, null, seed)
     specs = _metrics(given) if given else registry().names("metrics")
     return measured(models, specs, plan, lenient=not given, reporter=reporter)

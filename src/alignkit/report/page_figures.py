@@ -296,6 +296,8 @@ def trainings(content: Content, folder: FigureFolder) -> Iterator[tuple[str, Sho
     """Yield training curves, one figure per task."""
     for task in content.tasks:
         history = content.history[content.history["task"] == task]
+        if history.empty:
+            continue
         score = str(history["score"].iloc[0])
         look = _look(content, content.placements[task])
         yield (

@@ -20,7 +20,7 @@ from alignkit.analysis.options import TableOptions
 from alignkit.analysis.probing.probe import probe
 from alignkit.analysis.probing.probes import ProbeOptions
 from alignkit.analysis.questions import Evidence, ask
-from alignkit.analysis.stability import layers_of_run, plan_settings, stability
+from alignkit.analysis.stability import layers_of_runs, plan_settings, stability
 from alignkit.analysis.tabled import Tabled
 from alignkit.analysis.trajectory import trajectories
 from alignkit.errors import UsageError
@@ -116,9 +116,8 @@ def _layers(asked: Asked, figures: FigureFolder) -> None:
     if asked.epochs:
         _layers_by_epoch(asked, figures)
         return
-    if asked.measure:
-        measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter, asked.streams)
-    content = gather(asked.runs, asked.options, streams=asked.streams, by_run=asked.by_run)
+    runs = _measured(asked, asked.streams)
+    content = gather(runs, asked.options, streams=asked.streams, by_run=asked.by_run)
     for _ in grids(content, figures, asked.streams):
         pass
 
@@ -134,10 +133,15 @@ def _layers_by_epoch(asked: Asked, figures: FigureFolder) -> None:
 
 
 def _depth(asked: Asked, figures: FigureFolder) -> None:
-    if asked.measure:
-        measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter)
-    for _ in depths(gather(asked.runs, asked.options, by_run=asked.by_run), figures):
+    for _ in depths(gather(_measured(asked), asked.options, by_run=asked.by_run), figures):
         pass
+
+
+def _measured(asked: Asked, streams: str = "cross") -> Sequence[Run]:
+    """Measure the runs where they are to be, and return those that could be read."""
+    if not asked.measure:
+        return asked.runs
+    return measure_layers(asked.runs, asked.options, lambda _: ["all"], asked.reporter, streams)
 
 
 def _training(asked: Asked, figures: FigureFolder) -> None:
@@ -185,7 +189,7 @@ def _agreement(asked: Asked, figures: FigureFolder) -> None:
 
 def _stability(asked: Asked, figures: FigureFolder) -> None:
     options = asked.options
-    models = [layers_of_run(run, options.split, options.pool, asked.reporter) for run in asked.runs]
+    models = layers_of_runs(asked.runs, options.split, options.pool, asked.reporter)
     samples = None if options.samples is None else [options.samples]
     plan = plan_settings(models, samples, None, 5, 10, options.seed)
     draw_stability(stability(models, options.metrics, plan, reporter=asked.reporter), figures)

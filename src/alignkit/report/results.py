@@ -100,7 +100,7 @@ def report_runs(
     found = find_tables(results)
     unit_labels(runs, unit)  # refuses to average variants before anything is measured
     if measure:
-        measure_layers(runs, options, lambda _: ["all"], reporter)
+        runs = measure_layers(runs, options, lambda _: ["all"], reporter)
     correlations, joined = correlate_runs(
         runs,
         options,

@@ -52,9 +52,18 @@ class RepresentationStore:
         return self.path / "alignment" / split
 
     def representation_index(self, split: str) -> dict[str, Any] | None:
-        """Return the manifest of the representations of a split, or None if there are none."""
+        """Return the manifest of the representations of a split, or None if there are none.
+
+        Raises
+        ------
+        DamagedError
+            When it is not what the extraction wrote.
+        """
         file = self.representations_folder(split) / "index.json"
-        return dict(_index(file)) if file.is_file() else None
+        try:
+            return dict(read_index(file)) if file.is_file() else None
+        except DataError as error:
+            raise DamagedError(f"{error}; {self._extract_again(split)}") from None
 
     def split_file(self, split: str, name: str) -> Path:
         """Return a file beside the representations of a split, checked against their index.
@@ -71,9 +80,7 @@ class RepresentationStore:
             now = self.representation_index(split)
             if now not in (None, index):
                 return self.split_file(split, name)  # another process has stored it anew meanwhile
-            raise DamagedError(
-                f"{error}; extract it again: {self.extract_command(split, '', again=True)}"
-            ) from None
+            raise DamagedError(f"{error}; {self._extract_again(split)}") from None
 
     def digests(self, split: str, pool: str = "") -> dict[str, str]:
         """Return the SHA-256 of the representation of every site, as the index lists them.
@@ -149,6 +156,9 @@ class RepresentationStore:
             )
         return Representation(values, ids=ids, name=site, **options)
 
+    def _extract_again(self, split: str) -> str:
+        return f"extract it again: {self.extract_command(split, '', again=True)}"
+
     def extract_command(self, split: str, pool: str, again: bool = False) -> str:
         """Return the command that extracts what is missing, or all ``again``, for messages."""
         words = ["alignkit", "extract", str(self.path), "--split", split]
@@ -158,7 +168,8 @@ class RepresentationStore:
 
 
 @read_once
-def _index(file: Path) -> dict[str, Any]:
+def read_index(file: Path) -> dict[str, Any]:
+    """Read the manifest of representations, which is not to be changed."""
     index = read_checked(file)
     check_form(index, INDEX, str(file))
     return index

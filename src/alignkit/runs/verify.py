@@ -27,7 +27,7 @@ from alignkit.runs.manifests import (
     read_manifest,
     write_checked,
 )
-from alignkit.runs.representations import RepresentationStore
+from alignkit.runs.representations import RepresentationStore, read_index
 from alignkit.runs.run import Run
 
 State = Literal["whole", "unverified", "missing", "stale", "damaged"]
@@ -242,7 +242,7 @@ def _splits(store: RepresentationStore) -> list[str]:
 def _representations(store: RepresentationStore, split: str, run: Run | None = None) -> Part:
     folder = store.representations_folder(split)
     try:
-        index = store.representation_index(split) or {}
+        index = read_index(folder / "index.json")
     except AlignkitError as error:
         return Part(folder, "extract", DAMAGED, _reason(error, folder / "index.json"))
     files = index.get("files", {})

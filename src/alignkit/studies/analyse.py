@@ -197,11 +197,11 @@ def stability(
     reporter: Reporter = SILENT,
 ) -> Written:
     """Write the tables and figures of ``alignkit stability``, without durations."""
-    from alignkit.analysis.stability import layers_of_run, plan_settings
+    from alignkit.analysis.stability import layers_of_runs, plan_settings
     from alignkit.analysis.stability import stability as measure_stability
     from alignkit.report.results import write_stability
 
-    models = [layers_of_run(run, split, pool, reporter) for run in _opened(runs, where)]
+    models = layers_of_runs(_opened(runs, where), split, pool, reporter)
     plan = plan_settings(models, samples, k, splits, null, seed)
     result = measure_stability(models, metrics, plan, lenient=True, reporter=reporter)
     folder = Path(output)

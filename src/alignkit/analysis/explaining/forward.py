@@ -11,8 +11,7 @@ import numpy as np
 
 from alignkit.alignment.options import MeasureOptions
 from alignkit.bounds.counts import check_count
-from alignkit.errors import AlignkitError
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Reporter, of_each
 from alignkit.runs import Run
 from alignkit.runs.units import unit_labels
 
@@ -111,25 +110,18 @@ def of_models(
         When no model can be run.
     """
     units = unit_labels(runs, "variant")
-    found: list[T] = []
-    failed: list[tuple[Run, AlignkitError]] = []
     weights = (TRAINED, UNTRAINED) if options.untrained else (TRAINED,)
     with reporter.progress(what, len(runs) * len(weights)) as bar:
-        for run in runs:
-            try:
-                own = []
-                for each in weights:
-                    own.append(look(_opened(run, units[run.path], options, each)))
-                    bar.advance()
-            except AlignkitError as error:
-                failed.append((run, error))
-            else:
-                found += own
-    if not found:
-        raise failed[0][1]
-    for run, reason in failed:
-        reporter.left_out(str(run.path), reason)
-    return found
+
+        def found(run: Run) -> list[T]:
+            own = []
+            for each in weights:
+                own.append(look(_opened(run, units[run.path], options, each)))
+                bar.advance()
+            return own
+
+        each_run = of_each(runs, found, lambda run: str(run.path), reporter)
+    return [one for _, own in each_run for one in own]
 
 
 def beside_untrained(

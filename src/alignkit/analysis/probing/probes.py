@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +20,11 @@ from alignkit.analysis.probing.linear import (
     constant_scores,
     fit_probe,
 )
-from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams, of_each
+from alignkit.analysis.stream_layers import MODEL_COLUMNS, Stream, chosen_streams
 from alignkit.bounds.counts import check_count, check_seed
 from alignkit.errors import DataError, UsageError
 from alignkit.models.pairs import equal_depth
-from alignkit.progress import SILENT, Progress, Reporter
+from alignkit.progress import SILENT, Progress, Reporter, of_each
 from alignkit.statistics.score_errors import chance_of
 from alignkit.tasks import are_labels
 
@@ -155,7 +156,7 @@ def probe_layers(
                 labels[key] = labels_of(stream.model, options.kind, options.data)
             return _probed(stream, inputs[id(stream)], labels[key], options, bar)
 
-        found = of_each([stream for stream, _ in work], rows_of, reporter)
+        found = of_each([stream for stream, _ in work], rows_of, attrgetter("name"), reporter)
     rows = [row for _, own in found for row in own]
     table = pd.DataFrame([{k: v for k, v in row.items() if k != "converged"} for row in rows])
     _say_limits(rows, reporter)

@@ -46,6 +46,8 @@ def does_alignment_rise(evidence: Evidence) -> Answer:
     """Compare alignment after a fusion with before, and with the same depth without one."""
     crossed = {str(run.path): _comparable(run, evidence.options.pool) for run in evidence.runs}
     values = _values(evidence, crossed)
+    readable = {run for run, *_ in values}
+    crossed = {run: own for run, own in crossed.items() if run in readable}
     pairs = [(task, metric) for task in evidence.tasks for metric in evidence.metrics]
     changes = _changes(evidence, crossed, values)
     across = _across_all(evidence, changes, pairs)
@@ -159,7 +161,7 @@ def _steps(evidence: Evidence, task: str, crossed: dict[str, list[Crossed]]) -> 
             crossing.step
             for run in evidence.runs
             if run.task == task
-            for crossing in crossed[str(run.path)]
+            for crossing in crossed.get(str(run.path), ())
             if crossing.step is not None
         )
     )
@@ -185,7 +187,7 @@ def _changes(
         }
         for run in evidence.runs
         for metric in evidence.metrics
-        for j, crossing in enumerate(crossed[str(run.path)])
+        for j, crossing in enumerate(crossed.get(str(run.path), ()))
     ]
     columns = ["task", "placement", "unit", "seed", "run", "metric", "fusion", "before", "after"]
     return pd.DataFrame(rows, columns=columns)
@@ -252,7 +254,8 @@ def _against(
     from alignkit.statistics.fusions import compared
 
     steps = _steps(evidence, task, crossed)
-    units, left_out = _shared_seeds([run for run in evidence.runs if run.task == task])
+    runs = [run for run in evidence.runs if run.task == task and str(run.path) in crossed]
+    units, left_out = _shared_seeds(runs)
     row: dict[str, Any] = {
         "task": task,
         "metric": metric,
@@ -308,6 +311,6 @@ def _shared_seeds(runs: Sequence[Run]) -> tuple[list[list[Run]], int]:
     units: dict[str, dict[int, Run]] = {}
     for run in runs:
         units.setdefault(run.placement, {})[run.seed] = run
-    shared = set.intersection(*(set(by_seed) for by_seed in units.values()))
+    shared = set.intersection(*map(set, units.values())) if units else set()
     kept = [[by_seed[seed] for seed in sorted(shared)] for by_seed in units.values()]
     return (kept if shared else []), len(runs) - sum(map(len, kept))
