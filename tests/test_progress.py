@@ -1,9 +1,11 @@
 """What nothing can be found of is left out and named, as long as there is something else."""
 
+import warnings
+
 import pytest
 
 from alignkit.errors import AlignkitError, DataError, UsageError
-from alignkit.progress import Reporter, of_each
+from alignkit.progress import SILENT, Reporter, current_reporter, of_each, reporting_to
 
 
 class Names(Reporter):
@@ -60,3 +62,22 @@ def test_only_what_is_wrong_with_files_is_said_if_quiet():
     lines.left_out("b", AlignkitError("it has no such layer"))
     assert lines.complaints == ["note: a is left out: it is damaged"]
     assert lines.notes == ["note: b is left out: it has no such layer"]
+
+
+def test_from_python_what_is_damaged_is_a_warning_and_all_else_is_silent(capsys):
+    with pytest.warns(UserWarning, match="^a is left out: it is damaged$"):
+        SILENT.left_out("a", DataError("it is damaged"))
+    with warnings.catch_warnings(record=True) as warned:
+        SILENT.left_out("a", AlignkitError("it has no such layer"))
+        SILENT.note("a note")
+    assert not warned
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_reporter_of_code_that_is_given_none_is_set_for_a_while():
+    lines, before = Lines(), current_reporter()
+    with pytest.raises(DataError), reporting_to(lines):
+        current_reporter().note("said")
+        raise DataError("it ends")
+    assert lines.notes == ["said"]
+    assert current_reporter() is before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
@@ -23,7 +24,7 @@ class Progress(Protocol):
 
 
 class Reporter:
-    """A reporter that stays silent; the command line passes one that prints."""
+    """A reporter that tells nobody; the command line passes one that prints."""
 
     def note(self, text: str) -> None:
         """Report one line."""
@@ -119,7 +120,12 @@ def left_out_line(name: str, error: Exception) -> str:
     return f"note: {name} is left out: {reason}"
 
 
-SILENT = Reporter()
+class _Silent(Reporter):
+    def complain(self, text: str) -> None:
+        warnings.warn(text.removeprefix("note: "), stacklevel=2)
+
+
+SILENT = _Silent()  # says only what failed or is damaged, as a warning of Python
 
 
 def of_each(
@@ -183,6 +189,17 @@ def is_explaining() -> bool:
 def report_to(reporter: Reporter) -> None:
     """Set the reporter of code that is not given one, such as a task that reads its data."""
     _reporter[0] = reporter
+
+
+@contextmanager
+def reporting_to(reporter: Reporter) -> Iterator[None]:
+    """Set it while the block runs."""
+    before = current_reporter()
+    report_to(reporter)
+    try:
+        yield
+    finally:
+        report_to(before)
 
 
 def current_reporter() -> Reporter:

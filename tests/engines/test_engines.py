@@ -105,6 +105,15 @@ def test_what_is_said_elsewhere_is_kept(engine):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["processes", "dask"])
+def test_code_that_is_given_no_reporter_is_heard_too(name, request, monkeypatch):
+    request.param = name
+    with closing(_opened(request, monkeypatch)) as engine:
+        end = _run(engine, _job("read", "note_of_a_library", text="it is damaged"))["read"]
+    assert end.notes == ("it is damaged",)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["processes", "dask"])
 def test_the_job_of_a_killed_worker_is_run_again(name, request, tmp_path, monkeypatch):
     request.param = name
     with closing(_opened(request, monkeypatch)) as engine:

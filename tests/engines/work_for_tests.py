@@ -6,11 +6,16 @@ import time
 from pathlib import Path
 
 from alignkit.errors import DataError
+from alignkit.progress import current_reporter
 
 
 def add(a, b, reporter):
     reporter.note(f"{a} + {b}")
     return a + b
+
+
+def note_of_a_library(text, reporter):
+    current_reporter().note(text)
 
 
 def fail(reporter):

@@ -121,8 +121,9 @@ def measure_layers(
         Without those whose files cannot be read.
     """
     if options.calibrated:  # what to permute follows from the values
-        table = layer_values(runs, options, layers, reporter=reporter, streams=streams)
-        return [run for run in runs if str(run.path) in set(table["run"])]
+        measured = layer_values(runs, options, layers, reporter=reporter, streams=streams)
+        read = set(measured["run"])
+        return [run for run in runs if str(run.path) in read]
     specs = list(_by_stored_name(options.metrics).values())
 
     def measure(run: Run) -> None:

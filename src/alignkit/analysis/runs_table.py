@@ -74,12 +74,18 @@ class MeasuredRuns:
     ----------
     runs : sequence of Run
     options : TableOptions
+
+    Attributes
+    ----------
+    unread : set of str
+        The paths of runs that were left out so far, as their files cannot be read.
     """
 
     def __init__(
         self, runs: Sequence[Run], options: TableOptions, reporter: Reporter = SILENT
     ) -> None:
         self.runs, self.options, self.reporter = runs, options, reporter
+        self.unread: set[str] = set()
         self._by_layer: dict[tuple[str, ...], pd.DataFrame] = {}
 
     @cached_property
@@ -185,4 +191,8 @@ class MeasuredRuns:
     ) -> pd.DataFrame:
         options = replace(self.options, pool=pool)
         with fingerprint_once():
-            return layer_values(self.runs, options, layers, null, self.reporter)
+            values = layer_values(self.runs, options, layers, null, self.reporter)
+        # Undefined values have rows too.
+        read, wanted = set(values["run"]), [run for run in self.runs if layers(run)]
+        self.unread |= {str(run.path) for run in wanted} - read
+        return values

@@ -16,7 +16,7 @@ from typing import Any
 from alignkit.engines.job import Job, Outcome
 from alignkit.errors import AlignkitError, DataError, in_one_line
 from alignkit.plugins.load import PLUGINS_VARIABLE, extra_plugin_files, registry, use_plugin_files
-from alignkit.progress import Reporter, explain_units, is_explaining
+from alignkit.progress import Reporter, explain_units, is_explaining, reporting_to
 from alignkit.signals import Terminated
 
 # Random generators and numbers of threads belong to the process, so its jobs take turns.
@@ -43,7 +43,7 @@ def perform(job: Job, reporter: Reporter) -> Outcome:
     """Run a job in this process; an error becomes part of the outcome."""
     started = time.perf_counter()
     try:
-        with _turn, _threads(job.threads):
+        with _turn, _threads(job.threads), reporting_to(reporter):
             value = _function(job.work)(**job.arguments, reporter=reporter)
         return Outcome(job, value=value, seconds=time.perf_counter() - started)
     except (KeyboardInterrupt, Terminated):  # this process was told to end: no fault of the job

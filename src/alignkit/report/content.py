@@ -327,7 +327,9 @@ def _each(
     )
 
 
-def _histories(runs: Sequence[Run], labels: Mapping[Path, str], options: TableOptions) -> Any:
+def _histories(
+    runs: Sequence[Run], labels: Mapping[Path, str], options: TableOptions
+) -> pd.DataFrame:
     """Return the epochs of all runs, without those whose history is damaged."""
     known = _each(
         runs, lambda run: _history(run, labels[run.path], options), "the training curve of", False

@@ -16,7 +16,7 @@ from alignkit.cleaning import print_message
 from alignkit.engines.local import stop_with_parent
 from alignkit.errors import AlignkitError, UsageError, in_one_line
 from alignkit.plugins.load import extra_plugin_files, use_plugin_files
-from alignkit.progress import SILENT, Reporter
+from alignkit.progress import SILENT, Reporter, report_to
 from alignkit.search.search import SEARCH, Search, refuse_another
 from alignkit.search.stale_trials import (
     Requeue,
@@ -338,6 +338,7 @@ def _worker(
     stop_with_parent()
     use_plugin_files(files)
     silence_optuna()
+    report_to(reporter)
     try:
         with one_line_errors(storage.url):
             work(search, storage, trials, reporter)

@@ -83,7 +83,7 @@ class Evidence:
     def settings(self) -> dict[str, Any]:
         """What every answer records."""
         return {
-            "runs": len(self.runs),
+            "runs": len(self.runs) - len(self.measured.unread),
             "unit": self.unit,
             "metrics": list(self.metrics),
             "layer": self.options.layer,
