@@ -1,8 +1,9 @@
 """Flip bits in everything that is stored, or cut it short, and run the commands that read it.
 
 All damage must be found, by `runs verify` or by a command that refuses it or makes the file again,
-and none may be used: a command that succeeds leaves the bytes that it leaves without damage, and
-one that refuses leaves nothing new.
+and none may be used: a command that succeeds leaves the bytes that it leaves without damage, or
+names the file as left out and leaves the bytes that it leaves whatever the damage is; one that
+refuses leaves nothing new.
 
     python tests/torture/flips.py [--flips N] [--seed N] [--kind NAME]
 """
@@ -241,9 +242,14 @@ def _found(
         how += f", left {new[0]}" if new else ""
     else:
         is_kept = damaged.is_file() and damaged.read_bytes() == content
-        is_refused = not is_kept
-        how = "made again" if not is_kept else "not read"
-        if not is_kept:  # and read again, which writes what is derived from it
+        is_left_out = is_kept and _is_left_out(ended.said, name)
+        is_refused = not is_kept or is_left_out
+        how = "left out" if is_left_out else "not read" if is_kept else "made again"
+        if is_left_out:  # as it is with all other damage
+            damaged.write_bytes(b"")
+            work.succeed(words, here, log)
+            reference, _ = work.made_in(here)
+        elif not is_kept:  # and read again, which writes what is derived from it
             work.succeed(words, here, log)
             made, _ = work.made_in(here)
         differing = {key for key in {*made, *reference} if made.get(key) != reference.get(key)}
@@ -251,6 +257,10 @@ def _found(
     wrong = ["used"] if is_used else []
     how += "" if is_listed else ", not in `runs verify`"
     return how, wrong if is_listed or is_refused else [*wrong, "not found"]
+
+
+def _is_left_out(said: str, name: str) -> bool:
+    return any("is left out: " in line and name in line for line in said.splitlines())
 
 
 def _names(said: str, name: str) -> bool:
