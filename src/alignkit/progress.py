@@ -193,7 +193,7 @@ def report_to(reporter: Reporter) -> None:
 
 @contextmanager
 def reporting_to(reporter: Reporter) -> Iterator[None]:
-    """Set it while the block runs."""
+    """Do what ``report_to`` does while the block runs."""
     before = current_reporter()
     report_to(reporter)
     try:

@@ -30,23 +30,13 @@ from alignkit.alignment.table import (
 )
 from alignkit.analysis.options import TableOptions
 from alignkit.analysis.runs_table import run_value, runs_table
+from alignkit.engines.perform import Notes
 from alignkit.errors import DataError, UsageError
 from alignkit.metrics import Metric
-from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
 from alignkit.runs.manifests import manifest_of_table
 from odd_files import sprinkle
 from tiny import train_tiny, without_manifests
-
-
-class Listening(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
 
 
 def test_values_are_those_of_the_stored_arrays(tiny_run):
@@ -178,7 +168,7 @@ def test_tables_that_lack_later_columns_are_read(tiny_run):
     assert table["value"].equals(expected["value"])
     assert (table["resamples"] == 0).all()
     old.drop(columns="value").to_csv(file, index=False)
-    listening = Listening()
+    listening = Notes()
     again = measure_run(tiny_run, ["cka"], layers="same", reporter=listening)
     assert again["value"].equals(expected["value"])
     assert "lacks the column 'value'; its values are measured again" in " ".join(listening.said)
@@ -190,7 +180,7 @@ def test_values_of_another_version_are_measured_again(tiny_run, asked, monkeypat
     measure_run(tiny_run, ["procrustes"], layers="same")
     assert len(asked) == count
     monkeypatch.setattr(Metric, "version", 5)
-    reporter = Listening()
+    reporter = Notes()
     table = measure_run(tiny_run, ["procrustes"], layers="last", reporter=reporter)
     assert len(asked) == count + 1
     assert table["version"].tolist() == [5]
@@ -306,7 +296,7 @@ def test_k_beyond_the_samples_is_refused_before_any_work(tiny_run, asked):
 
 
 def test_lenient_leaves_out_what_cannot_take_the_data(tiny_run):
-    reporter = Listening()
+    reporter = Notes()
     table = measure_run(
         tiny_run, ["mknn:k=48", "cka"], layers="last", lenient=True, reporter=reporter
     )
@@ -388,7 +378,7 @@ def test_samples_are_a_seeded_draw_kept_apart(tiny_run):
 
 
 def test_more_samples_than_there_are_takes_all_and_says_so(tiny_run):
-    reporter = Listening()
+    reporter = Notes()
     table = measure_run(tiny_run, ["cka"], layers="last", samples=4096, reporter=reporter)
     assert table["n"].iloc[0] == 48
     assert any("fewer than `samples=4096`" in line for line in reporter.said)
@@ -525,7 +515,7 @@ def test_a_damaged_table_of_a_metric_is_measured_again_and_that_is_said(tiny_run
     before = {file: file.read_bytes() for file in files}
     (file,) = tiny_run.alignment_folder("test").glob(f"cka*.{damaged}")
     file.write_bytes(file.read_bytes()[:-9])
-    listening = Listening()
+    listening = Notes()
     again = measure_run(tiny_run, ["cka", "mknn:k=5"], reporter=listening)
     assert again.equals(whole)
     (said,) = [line for line in listening.said if "measured again" in line]
@@ -540,7 +530,7 @@ def test_what_is_no_table_and_has_no_manifest_is_measured_again_too(tiny_run, da
     before = file.read_bytes()
     manifest_of_table(file).unlink()
     file.write_bytes(damage)
-    listening = Listening()
+    listening = Notes()
     assert measure_run(tiny_run, ["cka"], reporter=listening).equals(whole)
     assert [line for line in listening.said if f"{file}" in line]
     assert file.read_bytes() == before
@@ -553,7 +543,7 @@ def test_a_damaged_table_of_another_metric_is_left_out_until_it_is_measured_agai
     before = tiny_run.alignment_file.read_bytes()
     (file,) = tiny_run.alignment_folder("test").glob("cka*.csv")
     file.write_bytes(file.read_bytes()[:-9])
-    listening = Listening()
+    listening = Notes()
     monkeypatch.setattr("alignkit.alignment.table.current_reporter", lambda: listening)
     measure_run(tiny_run, ["rsa"])
     stored = tiny_run.alignment()
@@ -577,7 +567,7 @@ def test_a_damaged_table_of_all_metrics_is_read_as_it_was(tiny_run, monkeypatch,
     whole = alignment_of(tiny_run)
     file = tiny_run.path / damaged
     file.write_bytes(file.read_bytes().replace(b"cka", b"ckb").replace(b"size", b"sise"))
-    listening = Listening()
+    listening = Notes()
     monkeypatch.setattr("alignkit.progress._reporter", [listening])
     assert alignment_of(tiny_run).equals(whole)
     assert listening.said == [f"note: {tiny_run.alignment_file} was damaged, and is derived anew"]

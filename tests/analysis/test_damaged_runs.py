@@ -17,8 +17,8 @@ from alignkit.analysis.stability import layers_of_runs
 from alignkit.analysis.trajectory import trajectories
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.extract import extract
+from alignkit.engines.perform import Notes
 from alignkit.errors import DamagedError
-from alignkit.progress import Reporter
 from alignkit.report.content import gather, tracked_values
 from alignkit.report.results import report_runs
 from alignkit.runs import Run
@@ -32,14 +32,6 @@ DAMAGE = {
     "ids that are cut off": ("ids.json", lambda content: content[:-9]),
     "a flipped bit": ("t02.cls.npy", lambda content: content[:-1] + bytes([content[-1] ^ 1])),
 }
-
-
-class Listening(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +75,7 @@ def _named(listening, run):
 
 def test_its_values_are_missing(damaged):
     run, others = damaged
-    listening = Listening()
+    listening = Notes()
     table = layer_values(_of_all(run, others), OPTIONS, lambda _: ["all"], reporter=listening)
     assert _named(listening, run)
     expected = layer_values(others, OPTIONS, lambda _: ["all"])
@@ -111,7 +103,7 @@ def test_where_no_run_can_be_read_that_is_an_error(damaged):
 
 def test_questions_are_answered_on_the_others(damaged):
     run, others = damaged
-    listening = Listening()
+    listening = Notes()
     answers = ask((), Evidence(_of_all(run, others), OPTIONS, 99, reporter=listening))
     assert _named(listening, run)
     (rise,) = (answer for answer in answers if answer.question == "h3")
@@ -124,7 +116,7 @@ def test_questions_are_answered_on_the_others(damaged):
 def test_streams_and_profiles_are_those_of_the_others(damaged):
     run, others = damaged
     every = _of_all(run, others)
-    listening = Listening()
+    listening = Notes()
     found = agree(every, OPTIONS, reporter=listening)
     assert found.settings["runs"] == len(others)
     assert [layers.name for layers in layers_of_runs(every, "test", "cls", listening)] == [
@@ -142,7 +134,7 @@ def test_streams_and_profiles_are_those_of_the_others(damaged):
 
 def test_a_report_shows_the_others(damaged, tmp_path):
     run, others = damaged
-    listening = Listening()
+    listening = Notes()
     every, folder = _of_all(run, others), tmp_path / "report"
     page = report_runs(every, folder, OPTIONS, measure=True, reporter=listening)
     assert _named(listening, run)
@@ -150,7 +142,7 @@ def test_a_report_shows_the_others(damaged, tmp_path):
 
 
 def test_a_damaged_history_leaves_out_its_curve_alone(runs, monkeypatch):
-    listening = Listening()
+    listening = Notes()
     monkeypatch.setattr("alignkit.report.content.current_reporter", lambda: listening)
     measure_layers(runs, OPTIONS, lambda _: ["all"])
     whole = gather(runs, OPTIONS)
@@ -174,7 +166,7 @@ def test_without_any_history_there_are_no_curves(runs, tmp_path):
 
 
 def test_what_was_tracked_is_left_out_where_it_is_damaged(runs, monkeypatch):
-    listening = Listening()
+    listening = Notes()
     monkeypatch.setattr("alignkit.report.content.current_reporter", lambda: listening)
     content = gather(runs, OPTIONS, measured=False)
     monkeypatch.setattr(Run, "tracking", lambda run: _no_tracking(run, runs[0]))

@@ -9,9 +9,9 @@ import torch
 
 from alignkit.alignment.encoders import encoder_pairs, measure_encoders
 from alignkit.chain.encode import EncodeOptions, encode
+from alignkit.engines.perform import Notes
 from alignkit.errors import OutOfMemoryError, UsageError
 from alignkit.models.encoders import EncoderSite, SiteState
-from alignkit.progress import Reporter
 from alignkit.runs.config import Choice
 from alignkit.runs.encoders import load_encoders
 from alignkit.runs.files import discard
@@ -60,14 +60,6 @@ class Encoder:
             if name in sites:
                 cls = torch.zeros(len(tokens), dtype=torch.long)
                 record(name, SiteState(tokens * self.scale + at, mask, mask, cls))
-
-
-class Notes(Reporter):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
 
 
 class Made(Choice):
@@ -134,7 +126,7 @@ def test_pictures_that_changed_are_encoded_again(tmp_path, task):
         encoder, heard = Encoder(stream), Notes()
         store(tmp_path, made, encoder, heard, pools=["mean", "last"])
         where = store(tmp_path, made, encoder, Notes())
-        return where.representation("in", "test", "last").values.copy(), encoder.passes, heard.lines
+        return where.representation("in", "test", "last").values.copy(), encoder.passes, heard.said
 
     before, passes, _ = stored("a")
     assert passes
@@ -172,15 +164,15 @@ def test_sites_without_a_pooling_that_others_have_are_named(tmp_path, task):
     reporter = Notes()
     stored = store(tmp_path, task, reporter=reporter, pools=["cls"])
     assert stored.sites("test") == ["layer.0"]
-    assert any("1 site(s) have no pooling 'cls'" in line for line in reporter.lines)
-    assert any(line.endswith(": in") for line in reporter.lines)
+    assert any("1 site(s) have no pooling 'cls'" in line for line in reporter.said)
+    assert any(line.endswith(": in") for line in reporter.said)
 
 
 def test_a_batch_that_does_not_fit_is_halved(tmp_path, task):
     reporter = Notes()
     halved = store(tmp_path, task, Encoder(fits=9), reporter)
     whole = store(tmp_path / "whole", task)
-    assert sum("memory ran out" in line for line in reporter.lines) == 2  # 32 to 16 to 8
+    assert sum("memory ran out" in line for line in reporter.said) == 2  # 32 to 16 to 8
     for site in ("in", "layer.0"):
         file = halved.representations_folder("test") / f"{site}.{halved.pools(site, 'test')[0]}.npy"
         other = whole.representations_folder("test") / file.name
@@ -218,7 +210,7 @@ def test_an_interrupted_extraction_resumes_and_gives_the_same_bytes(tmp_path, ta
         store(tmp_path, task, Interrupted())
     reporter, encoder = Notes(), Encoder()
     resumed = store(tmp_path, task, encoder, reporter)
-    assert any("resuming after 1" in line for line in reporter.lines)
+    assert any("resuming after 1" in line for line in reporter.said)
     assert digest(resumed.path) == digest(reference.path)
 
 

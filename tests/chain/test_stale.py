@@ -16,9 +16,9 @@ from alignkit.chain.evaluate import evaluate
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
 from alignkit.data.pixels import find_pixels, identity_of_pictures
+from alignkit.engines.perform import Notes
 from alignkit.errors import DamagedError, DataError
 from alignkit.plugins.code import code_of
-from alignkit.progress import Reporter
 from alignkit.runs import Run, RuntimeOptions, Training, resolve_config
 from alignkit.runs.config import choose_task
 from alignkit.runs.inputs import changes_since_training
@@ -37,13 +37,7 @@ TRAINING = Training(epochs=3, batch_size=4, learning_rate=0.01)
 SPLITS = {"train": 16, "validation": 8, "test": 12}
 
 
-class Listening(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
-
+class Listening(Notes):
     def heard(self, *words):
         return any(all(word in line for word in words) for line in self.said)
 

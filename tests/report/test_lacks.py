@@ -4,7 +4,7 @@ import pytest
 
 from alignkit.analysis.options import TableOptions
 from alignkit.chain.evaluate import evaluate
-from alignkit.progress import Reporter
+from alignkit.engines.perform import Notes
 from alignkit.report.results import report_runs
 from pages import charts_of
 
@@ -17,16 +17,8 @@ def runs(own_runs):
     return runs
 
 
-class _Notes(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 def _report(runs, folder, metrics, measure=True):
-    notes = _Notes()
+    notes = Notes()
     report_runs(
         runs,
         folder,
@@ -36,7 +28,7 @@ def _report(runs, folder, metrics, measure=True):
         reporter=notes,
     )
     pages = [(folder / name).read_text() for name in ("report.html", "report.md")]
-    return [page.replace("\\", "") for page in pages], notes.notes
+    return [page.replace("\\", "") for page in pages], notes.said
 
 
 def test_of_many_metrics_one_has_picture_files_and_the_page_says_so(runs, tmp_path, monkeypatch):

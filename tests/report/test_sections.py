@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from alignkit.analysis.options import TableOptions
+from alignkit.engines.perform import Notes
 from alignkit.errors import UsageError
 from alignkit.plugins import use_plugin_files
-from alignkit.progress import Reporter
 from alignkit.report.page import write_report
 from alignkit.statistics import correlate
 from alignkit.testing import check_section
@@ -72,17 +72,9 @@ def added(tmp_path):
     use_plugin_files([])
 
 
-class _Notes(Reporter):
-    def __init__(self):
-        self.notes = []
-
-    def note(self, text):
-        self.notes.append(text)
-
-
 def _report(study, folder, *sections):
     runs, table, found = study
-    notes = _Notes()
+    notes = Notes()
     page = write_report(
         runs,
         folder,
@@ -92,7 +84,7 @@ def _report(study, folder, *sections):
         added=sections,
         reporter=notes,
     )
-    return page.read_text(), (folder / "report.md").read_text(), notes.notes
+    return page.read_text(), (folder / "report.md").read_text(), notes.said
 
 
 def test_the_example_is_a_section_with_a_table_and_a_figure(study, tmp_path):

@@ -14,7 +14,7 @@ from alignkit.analysis.runs_table import runs_table
 from alignkit.chain.evaluate import evaluate
 from alignkit.chain.extract import extract
 from alignkit.chain.train import train
-from alignkit.progress import Reporter
+from alignkit.engines.perform import Notes
 from alignkit.runs import Training, load_run, load_runs, resolve_config
 from tiny import alignkit
 
@@ -26,16 +26,6 @@ MODEL = (
     "vilbert:depth=2,width=8,heads=2,feedforward=8,"
     "fusion_width=8,fusion_heads=2,fusion_feedforward=8"
 )
-
-
-class Listening(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
 
 
 @pytest.fixture
@@ -123,7 +113,7 @@ def test_every_step_finds_its_work_done(run, root, monkeypatch):
 
 
 def test_values_of_an_older_version_of_a_metric_are_measured_again(run):
-    reporter = Listening()
+    reporter = Notes()
     table = measure_run(run, ["mknn:k=3", "unbiased_cka"], reporter=reporter)
     again = [text for text in reporter.said if "measured again" in text]
     assert len(again) == 1

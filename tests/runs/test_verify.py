@@ -15,8 +15,8 @@ from alignkit.alignment.stored import stored_rows
 from alignkit.chain import model as models
 from alignkit.chain.evaluate import evaluate
 from alignkit.data.facts import sample_fact
+from alignkit.engines.perform import Notes
 from alignkit.errors import AlignkitError, DamagedError
-from alignkit.progress import Reporter
 from alignkit.runs import Run, manifests
 from alignkit.runs import verify as verifying
 from alignkit.runs.manifests import (
@@ -35,14 +35,6 @@ from tiny import digest, train_tiny, without_manifests
 METRICS = ["cka", "mknn:k=5"]
 FLIPS = 200
 UNREAD = ("steps.csv",)  # written for people
-
-
-class Listening(Reporter):
-    def __init__(self):
-        self.said = []
-
-    def note(self, text):
-        self.said.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -212,7 +204,7 @@ def test_values_of_a_representation_that_changed_are_measured_again(run):
     assert {part.state for part in _bad(run).values()} == {"stale"}
     assert {"cka.cls.csv", "mknn-k=5.cls.csv"} <= {path.name for path in _bad(run)}
     assert stored_rows(run, ["cka"], layers="all") is None
-    heard = Listening()
+    heard = Notes()
     after = measure_run(run, ["cka"], reporter=heard)
     (said,) = [line for line in heard.said if "measured again" in line]
     assert re.search(r"4 stored value\(s\) of cka in .* the representations have changed", said)
@@ -222,7 +214,7 @@ def test_values_of_a_representation_that_changed_are_measured_again(run):
     row = after[(after["x"] == "t01") & (after["y"] == "v01")]
     assert row["value"].item() == pytest.approx(alignkit.measure(values, y, "cka"), abs=1e-6)
     # The best pair over layers is measured again too, since one of them changed.
-    heard = Listening()
+    heard = Notes()
     measure_run(run, ["cka"], layers="max-pair", null=5, reporter=heard)
     assert any("1 stored value(s) of cka" in line for line in heard.said)
     measure_run(run, ["mknn:k=5"])
@@ -241,7 +233,7 @@ def test_representations_of_other_weights_are_extracted_again(run):
         "test": "the weights are other ones now",
         "performance.json": "scored on test, but the weights are other ones now",
     }
-    heard = Listening()
+    heard = Notes()
     measure_run(run, ["cka"], reporter=heard)
     assert any("the weights are other ones now" in line for line in heard.said)
     assert not np.allclose(run.representation("t02").values, before)

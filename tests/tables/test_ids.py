@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from alignkit.engines.perform import Notes
 from alignkit.errors import AlignkitError, UsageError
 from alignkit.metrics import Representation, read_arrays
 from alignkit.metrics.arrays import read_sides
 from alignkit.metrics.joining import matched
-from alignkit.progress import SILENT, Reporter, report_to
+from alignkit.progress import SILENT, report_to
 from alignkit.tables import as_ids, find_id
 from tiny import alignkit
 
@@ -21,14 +22,6 @@ RNG = np.random.default_rng(2)
 X = RNG.standard_normal((ROWS, 3))
 ORDER = RNG.permutation(ROWS)
 NAMES = [f"img{row}" for row in range(ROWS)]
-
-
-class Heard(Reporter):
-    def __init__(self):
-        self.lines = []
-
-    def note(self, text):
-        self.lines.append(text)
 
 
 def _frame(order=slice(None), **columns):
@@ -153,9 +146,9 @@ def test_parquet_that_is_refused(tmp_path, change, message):
 def test_ids_on_one_side_only_are_said_or_refused(tmp_path):
     np.save(tmp_path / "x.npy", X)
     _frame(id=NAMES).to_csv(tmp_path / "y.csv", index=False)
-    heard = Heard()
+    heard = Notes()
     read_sides(tmp_path / "x.npy", tmp_path / "y.csv", reporter=heard)
-    assert any("y.csv has ids and" in line and "in one order" in line for line in heard.lines)
+    assert any("y.csv has ids and" in line and "in one order" in line for line in heard.said)
     _frame(ORDER, index=np.arange(ROWS)).to_csv(tmp_path / "y.csv", index=False)
     xs, ys = read_sides(tmp_path / "x.npy", tmp_path / "y.csv")
     with pytest.raises(UsageError, match="number its rows in another order"):
@@ -164,15 +157,15 @@ def test_ids_on_one_side_only_are_said_or_refused(tmp_path):
 
 def test_what_is_not_measured_is_said(tmp_path):
     _frame(id=NAMES, index=np.arange(ROWS)).to_csv(tmp_path / "y.csv", sep=";", index=False)
-    heard = Heard()
+    heard = Notes()
     (layer,) = read_arrays(tmp_path / "y.csv", reporter=heard)
     assert layer.width == 3
-    assert any("column 'index' looks like ids" in line for line in heard.lines)
-    assert any("semicolons separate its cells" in line for line in heard.lines)
+    assert any("column 'index' looks like ids" in line for line in heard.said)
+    assert any("semicolons separate its cells" in line for line in heard.said)
     _frame(index=np.arange(ROWS) % 7).to_csv(tmp_path / "y.csv", index=False)
     (layer,) = read_arrays(tmp_path / "y.csv", reporter=heard)
     assert (layer.ids, layer.width) == (None, 3)
-    assert any("numbers rows more than once" in line for line in heard.lines)
+    assert any("numbers rows more than once" in line for line in heard.said)
 
 
 def _accented(count, rng):
@@ -182,11 +175,11 @@ def _accented(count, rng):
 
 def test_ids_that_differ_in_how_accents_are_encoded_meet():
     rng = np.random.default_rng(0)
-    heard = Heard()
+    heard = Notes()
     report_to(heard)
     try:
         for _ in range(20):
-            heard.lines.clear()
+            heard.said.clear()
             names = _accented(ROWS, rng)
             forms = [str(rng.choice(["NFC", "NFD"])) for _ in names]
             theirs = [unicodedata.normalize(*pair) for pair in zip(forms, names, strict=True)]
@@ -195,7 +188,7 @@ def test_ids_that_differ_in_how_accents_are_encoded_meet():
             x, y = matched(Representation(X, names, "ours"), other)
             np.testing.assert_array_equal(x.values, y.values)
             count = sum(a != b for a, b in zip(names, theirs, strict=True))
-            assert heard.lines == [
+            assert heard.said == [
                 f"note: {count} of {ROWS} sample ids differ between ours and theirs only in how "
                 "accents are encoded (NFC or NFD) and are taken as the same"
             ]

@@ -192,7 +192,7 @@ class MeasuredRuns:
         options = replace(self.options, pool=pool)
         with fingerprint_once():
             values = layer_values(self.runs, options, layers, null, self.reporter)
-        # Undefined values have rows too.
-        read, wanted = set(values["run"]), [run for run in self.runs if layers(run)]
-        self.unread |= {str(run.path) for run in wanted} - read
+        read = set(values["run"])  # undefined values have rows too
+        missing = [run for run in self.runs if str(run.path) not in read]
+        self.unread |= {str(run.path) for run in missing if layers(run)}
         return values

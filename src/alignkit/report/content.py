@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -314,7 +314,7 @@ def _score(run: Run, label: str, options: TableOptions) -> dict[str, Any]:
 
 
 def _each(
-    runs: Sequence[Run], read: Callable[[Run], Read], what: str = "", needed: bool = True
+    runs: Sequence[Run], read: Callable[[Run], Read], what: str = "", *, needed: bool = True
 ) -> list[tuple[Run, Read]]:
     """Read something of each run; damaged runs, or what is damaged of them, are left out."""
     return of_each(
@@ -332,10 +332,13 @@ def _histories(
 ) -> pd.DataFrame:
     """Return the epochs of all runs, without those whose history is damaged."""
     known = _each(
-        runs, lambda run: _history(run, labels[run.path], options), "the training curve of", False
+        runs,
+        lambda run: _history(run, labels[run.path], options),
+        "the training curve of",
+        needed=False,
     )
-    empty = pd.DataFrame(columns=["task", "placement", "seed", "epoch", "split", "loss", "value"])
-    return pd.concat([table for _, table in known] or [empty.assign(score="")])
+    columns = ["task", "placement", "seed", "epoch", "split", "loss", "value", "score"]
+    return pd.concat([table for _, table in known] or [pd.DataFrame(columns=columns)])
 
 
 def _history(run: Run, label: str, options: TableOptions) -> pd.DataFrame:
@@ -440,13 +443,15 @@ def tracked_grids(content: Content, streams: str = "cross") -> tuple[pd.DataFram
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True), without
 
 
-def _tracked(content: Content, streams: str) -> Iterator[tuple[Run, pd.DataFrame]]:
-    """Yield what every run tracked of the metrics that were asked for; all where none was."""
+def _tracked(content: Content, streams: str) -> list[tuple[Run, pd.DataFrame]]:
+    """Return what every run tracked of the metrics that were asked for; all where none was."""
     wanted = [spec_of(metric) for metric in content.options.metrics]
     first, second = (side[0] for side in SIDES[streams])
     paths = [run.path for run in content.runs]
     placements = dict(zip(paths, content.scores["placement"], strict=True))
-    for run, table in _each(content.runs, lambda r: r.tracking(), "what was tracked of", False):
+
+    def of_run(run: Run) -> pd.DataFrame:
+        table = run.tracking()
         if table is None:
             table = pd.DataFrame(columns=[*GRID_COLUMNS, "metric", "parameters"])
         table = table.fillna({"parameters": ""})
@@ -456,7 +461,9 @@ def _tracked(content: Content, streams: str) -> Iterator[tuple[Run, pd.DataFrame
         kept = table["x"].str.startswith(first) & table["y"].str.startswith(second)
         if wanted:
             kept &= table["label"].isin(wanted)
-        yield run, table[kept]
+        return table[kept]
+
+    return _each(content.runs, of_run, "what was tracked of", needed=False)
 
 
 def shown_paths(runs: Sequence[Run]) -> list[str]:

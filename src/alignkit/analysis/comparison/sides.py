@@ -215,8 +215,8 @@ class _Reader:
 
     def attempted(self, name: str, item: Any, is_named: bool, side: int) -> list[Model]:
         """Return what ``models`` does; nothing of a model that cannot be read, which is kept."""
-        given = str(item.path) if isinstance(item, Run) else name
-        given = str(item) if isinstance(item, (str, Path)) else given
+        place = item.path if isinstance(item, Run) else item
+        given = str(place) if isinstance(place, (str, Path)) else name
         if given in self.failed:
             return []
         try:
